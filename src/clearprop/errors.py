@@ -1,0 +1,57 @@
+"""Named errors. Each message names the thing at fault, what was found, and the remedy.
+
+Every error of the library is a `ClearpropError`, and also the built-in error a NumPy user would
+expect (`ValueError`, `TypeError` …), so that code written for NumPy keeps catching it.
+"""
+
+
+class ClearpropError(Exception):
+    """The base of every error that clearprop raises on purpose."""
+
+
+class ShapeError(ClearpropError, ValueError):
+    """Arrays whose shapes do not fit each other."""
+
+
+class DTypeError(ClearpropError, TypeError):
+    """An array of a kind that the operation cannot take, such as complex numbers or text."""
+
+
+class LabelError(ClearpropError, ValueError):
+    """Labels that are out of range, ambiguous, or not labels at all."""
+
+
+class DataError(ClearpropError, ValueError):
+    """Data that cannot be learned from: empty, not finite, or of the wrong width."""
+
+
+class ConfigError(ClearpropError, ValueError):
+    """A setting outside its range, such as a learning rate that is not positive."""
+
+
+class FileFormatError(ClearpropError, ValueError):
+    """A file that is not what its reader expects: wrong kind, truncated or corrupt."""
+
+
+class OutputError(ClearpropError, OSError):
+    """A file or folder that cannot be written."""
+
+
+class NonFiniteError(ClearpropError, ArithmeticError):
+    """NaN or infinity turned up in a forward or backward pass."""
+
+
+class MissingPackageError(ClearpropError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class GraphError(ClearpropError, RuntimeError):
+    """A graph used against its rules, such as `backward` on a value that nothing made."""
+
+
+class LeavesGraphError(ClearpropError, TypeError):
+    """An operation would take a value off the graph and lose its derivative without a word."""
+
+
+class UnsupportedError(ClearpropError, TypeError):
+    """A function, argument or layer that clearprop cannot record, differentiate or compile."""
