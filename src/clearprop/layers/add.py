@@ -1,0 +1,50 @@
+"""The addition node of the chapter's fruit shop."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from clearprop.layers.base import Layer
+from clearprop.primitives.broadcasting import sum_to
+
+
+class AddLayer(Layer):
+    """Add two values.
+
+    **Forward**: `out = x + y`
+
+    **Backward**: `dx = dout`, `dy = dout`: the derivative is handed on unchanged, so nothing of
+    the values is kept, only their shapes.
+
+    **Shapes**: `x` and `y` broadcast against each other; `dx` has the shape of `x`, `dy` of `y`.
+    Python numbers stay Python numbers.
+
+    Source: *Deep Learning from Scratch*, section 5.4.2.
+
+    >>> add = AddLayer()
+    >>> add.forward(200, 450)
+    650
+    >>> add.backward(1.1)
+    (1.1, 1.1)
+    """
+
+    def __init__(self) -> None:
+        self.x_shape: tuple[int, ...] = ()
+        self.y_shape: tuple[int, ...] = ()
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.x_shape, self.y_shape = np.shape(x), np.shape(y)
+        return x + y
+
+    def backward(self, dout: Any) -> tuple[Any, Any]:
+        dx = sum_to(dout, self.x_shape)
+        dy = sum_to(dout, self.y_shape)
+        return dx, dy
+
+    @classmethod
+    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+        yield cls(), (200.0, 450.0)
+        yield cls(), (rng.standard_normal((4, 3)), rng.standard_normal((4, 3)))
+        yield cls(), (rng.standard_normal((1, 5)), rng.standard_normal((5,)))
+        yield cls(), (rng.standard_normal((2, 1, 3)), rng.standard_normal((4, 1)))

@@ -1,0 +1,60 @@
+"""What a layer is: `forward`, `backward`, parameters by name, and samples for the checks."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+
+class Layer:
+    """One step of a network, written once in plain NumPy.
+
+    A layer of one's own derives from this class and gives
+
+    - `forward(*inputs)`: arrays in, array out; keeps on `self` what `backward` will need;
+    - `backward(dout)`: the derivative from upstream in, the derivatives of the inputs out (one, or
+      a tuple in the order of `forward`'s arguments); sets `dW` for each parameter `W`;
+    - `params`: the names of its parameters;
+    - `samples(rng)`: layers with inputs on which the checks try it.
+
+    `forward` and `backward` write into no array that they did not make, draw no hidden random
+    numbers, and give the same answer for the same inputs. `backward` uses `dout` and leaves it as
+    it was.
+
+    >>> class Double(Layer):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...     def backward(self, dout):
+    ...         return 2 * dout
+    >>> Double()(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+
+    params: ClassVar[tuple[str, ...]] = ()
+    """Names of the attributes that are learned; the derivative of `W` is set as `dW`."""
+
+    constants: ClassVar[tuple[str, ...]] = ()
+    """Names of the inputs that have no derivative, such as the labels `t` of a loss."""
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run the layer: `layer(x)` is `layer.forward(x)`."""
+        return self.forward(*inputs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output from the inputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
+
+    def backward(self, dout: Any) -> Any:
+        """Compute the derivatives of the inputs from the derivative of the output."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward(); write one")
+
+    @classmethod
+    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+        """Yield pairs `(layer, inputs)` for the checks: ordinary ones and awkward ones."""
+        raise NotImplementedError(
+            f"{cls.__name__} has no samples(rng); yield some pairs (layer, inputs) to be checked on"
+        )
+
+    def __repr__(self) -> str:
+        parts = (f"{name}: {np.shape(getattr(self, name))}" for name in self.params)
+        return f"{type(self).__name__}({', '.join(parts)})"

@@ -1,0 +1,54 @@
+"""The logistic sigmoid."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from clearprop.layers.base import Layer
+
+
+class Sigmoid(Layer):
+    """Squeeze any number into the range from 0 to 1.
+
+    **Forward**: `out = 1 / (1 + exp(−x))`
+
+    **Backward**: `dx = dout · out · (1 − out)`: four steps of the chain rule (÷, +, exp, ×)
+    that collapse into one, so that only the output needs keeping.
+
+    **Shapes**: any; `out` and `dx` have the shape of `x`.
+
+    `exp(−x)` would overflow for large negative `x`; there `x` is held at the last value for which
+    it does not (−709 in float64, −88 in float32), where the result is 0 to all digits.
+
+    Source: *Deep Learning from Scratch*, section 5.5.2.
+
+    >>> sigmoid = Sigmoid()
+    >>> sigmoid.forward(np.array([0.0, 1000.0, -1000.0])).round(9)
+    array([0.5, 1. , 0. ])
+    >>> sigmoid.backward(np.array([1.0, 1.0, 1.0])).round(9)
+    array([0.25, 0.  , 0.  ])
+    """
+
+    def __init__(self) -> None:
+        self.out: Any = None
+
+    def forward(self, x: Any) -> Any:
+        self.out = 1 / (1 + np.exp(-np.maximum(x, _lowest(x))))
+        return self.out
+
+    def backward(self, dout: Any) -> Any:
+        return dout * self.out * (1 - self.out)
+
+    @classmethod
+    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+        yield cls(), (rng.standard_normal((4, 5)),)
+        yield cls(), (3 * rng.standard_normal((1, 3)),)
+        yield cls(), (rng.standard_normal((2, 3, 2)),)
+        yield cls(), (0.5,)
+
+
+def _lowest(x: Any) -> float:
+    """The lowest x for which exp(−x) is finite in the dtype of x."""
+    dtype = np.result_type(x)
+    return -float(np.floor(np.log(np.finfo(dtype if dtype.kind == "f" else np.float64).max)))

@@ -1,0 +1,91 @@
+"""Softmax and cross entropy in one layer."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from clearprop.errors import DataError, ShapeError
+from clearprop.layers.base import Layer
+from clearprop.layers.labels import read_labels
+
+
+class SoftmaxWithLoss(Layer):
+    """Measure how surprised the network is by the right answers.
+
+    **Forward**: `y = softmax(x)`, `loss = −(1/N) Σ_n Σ_k t_nk log y_nk`, computed as
+    `log y_k = x_k − max x − log Σ_j exp(x_j − max x)`, so that no logarithm ever meets 0.
+
+    **Backward**: `dx = dout · (y − t) / N`: the two steps collapse into the plain difference
+    between what was said and what was right. The division by N comes from the mean.
+
+    **Shapes**: `x` (N, C) or one sample (C,), also (…, C); `t` class numbers (N,), or one-hot or
+    soft labels of the shape of `x`; `loss` is a scalar. The labels have no derivative.
+
+    After `forward`, `y` are the probabilities, `t` the labels, `loss` the loss.
+
+    Errors: `LabelError` for labels that do not fit, `DataError` for an empty batch, `ShapeError`
+    for scores without classes.
+
+    Source: *Deep Learning from Scratch*, section 5.6.3 and appendix A.
+
+    >>> loss_layer = SoftmaxWithLoss()
+    >>> x, t = np.array([[0.3, 2.9, 4.0]]), np.array([2])
+    >>> round(float(loss_layer.forward(x, t)), 6)
+    0.305714
+    >>> loss_layer.backward().round(6)
+    array([[ 0.018211,  0.245192, -0.263403]])
+    >>> bool(loss_layer.forward(np.array([40.0, 0.0, 0.0]), 1) == 40)
+    True
+    """
+
+    constants: ClassVar[tuple[str, ...]] = ("t",)
+
+    def __init__(self) -> None:
+        self.loss: Any = None
+        self.y: Any = None
+        self.t: Any = None
+
+    def forward(self, x: Any, t: Any) -> Any:
+        shape = np.shape(x)
+        if not shape or shape[-1] == 0:
+            raise ShapeError(f"SoftmaxWithLoss: x {shape} holds no scores; it must be (N, C)")
+        if 0 in shape:
+            raise DataError(f"SoftmaxWithLoss: the batch is empty, x {shape}; give one sample")
+        # 1. class numbers (N,), or one-hot and soft labels (N, C)
+        self.t = read_labels(t, shape, np.result_type(x, np.float16))
+        # 2. (N, C): the largest score becomes 0
+        shifted = x - x.max(axis=-1, keepdims=True)
+        # 3. (N, C) − (N, 1): log-softmax
+        log_y = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        self.y = np.exp(log_y)
+        # 4. the mean over the batch of −log of the probability given to the right answer
+        self.loss = -self._right_answers(log_y).sum() / self._batch_size()
+        return self.loss
+
+    def backward(self, dout: Any = 1) -> Any:
+        # 4. to 2. together: each sample has the share dout / N in the mean
+        return (self.y - self._one_hot()) * (dout / self._batch_size())
+
+    def _right_answers(self, log_y: Any) -> Any:
+        if self.t.ndim == log_y.ndim:
+            return self.t * log_y
+        return np.take_along_axis(log_y, self.t[..., np.newaxis], axis=-1)
+
+    def _one_hot(self) -> Any:
+        if self.t.ndim == self.y.ndim:
+            return self.t
+        return self.t[..., np.newaxis] == np.arange(self.y.shape[-1])
+
+    def _batch_size(self) -> int:
+        return math.prod(self.y.shape[:-1])
+
+    @classmethod
+    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+        yield cls(), (rng.standard_normal((4, 5)), rng.integers(5, size=4))
+        yield cls(), (rng.standard_normal((1, 3)), np.array([2]))
+        yield cls(), (rng.standard_normal(6), np.array(3))
+        yield cls(), (rng.standard_normal((3, 4)), np.eye(4)[rng.integers(4, size=3)])
+        yield cls(), (10 * rng.standard_normal((5, 3)), rng.dirichlet(np.ones(3), size=5))
+        yield cls(), (rng.standard_normal((2, 3, 4)), rng.integers(4, size=(2, 3)))

@@ -1,0 +1,67 @@
+"""What a network is made of, as a table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One row: a layer's name, output shape, number of parameters and multiply-adds a sample."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class NetworkSummary:
+    """The rows of a network's summary; `str` or `print` shows them as a table."""
+
+    rows: tuple[LayerSummary, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def multiply_adds(self) -> int:
+        return sum(row.multiply_adds for row in self.rows)
+
+    def __str__(self) -> str:
+        head = ("layer", "kind", "output shape", "parameters", "multiply-adds")
+        cells = [
+            (r.name, r.kind, _shape(r.shape), f"{r.parameters:,}", f"{r.multiply_adds:,}")
+            for r in self.rows
+        ]
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        widths = [max(len(row[i]) for row in (head, *cells, total)) for i in range(5)]
+        rule = "  ".join("─" * w for w in widths)
+        lines = [_line(head, widths), rule, *(_line(c, widths) for c in cells), rule]
+        return "\n".join([*lines, _line(total, widths)])
+
+    __repr__ = __str__
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    """Words to the left, numbers to the right."""
+    words = [c.ljust(w) for c, w in zip(cells[:3], widths[:3], strict=True)]
+    numbers = [c.rjust(w) for c, w in zip(cells[3:], widths[3:], strict=True)]
+    return "  ".join(words + numbers).rstrip()
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, ('N', *shape)))})"
+
+
+def multiply_adds(layer: Any, out_shape: tuple[int, ...]) -> int:
+    """Count the multiply-adds of one sample: each weight of a matrix is used once an output row.
+
+    Only products with parameters of two axes or more are counted; element-wise work is not.
+    """
+    weights = [np.shape(getattr(layer, name)) for name in getattr(layer, "params", ())]
+    positions = int(np.prod(out_shape[1:], dtype=int)) if len(out_shape) > 1 else 1
+    return sum(int(np.prod(shape, dtype=int)) * positions for shape in weights if len(shape) > 1)

@@ -1,0 +1,1 @@
+"""NumPy functions and their local derivatives. This floor knows only NumPy."""
