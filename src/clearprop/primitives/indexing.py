@@ -1,0 +1,104 @@
+"""Indexing and its reverse: `x[index]`, and adding a derivative back at the index."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.table import Call, primitive
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Stands in an index for the array operand of that number."""
+
+    number: int
+
+
+def is_array(entry: Any) -> bool:
+    """Whether an entry of an index is an array (or a Variable), and not a slice, number or None."""
+    return hasattr(entry, "__array_function__") or isinstance(entry, list)
+
+
+def split_index(index: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Take the arrays out of an index and leave their places: they are operands.
+
+    >>> split_index((slice(0, 2), np.array([1, 0])))
+    ((slice(0, 2, None), Place(number=0)), (array([1, 0]),))
+    """
+    arrays: list[Any] = []
+
+    def place(entry: Any) -> Any:
+        if not is_array(entry):
+            return entry
+        arrays.append(np.asarray(entry) if isinstance(entry, list) else entry)
+        return Place(len(arrays) - 1)
+
+    form = tuple(map(place, index)) if isinstance(index, tuple) else place(index)
+    return form, tuple(arrays)
+
+
+def join_index(form: Any, arrays: tuple[Any, ...]) -> Any:
+    """Put the arrays back into their places."""
+
+    def fill(entry: Any) -> Any:
+        return arrays[entry.number] if isinstance(entry, Place) else entry
+
+    return tuple(map(fill, form)) if isinstance(form, tuple) else fill(form)
+
+
+@dispatched
+def getitem(x: Any, *arrays: Any, form: Any) -> Any:
+    """`x[index]`, the index being given as `split_index` splits it."""
+    return x[join_index(form, arrays)]
+
+
+@dispatched
+def put_at(dout: Any, *arrays: Any, form: Any, shape: tuple[int, ...]) -> Any:
+    """An array of zeros of the given shape with `dout` added at the index, repeats included."""
+    total = np.zeros(shape, dout.dtype)
+    index = join_index(form, arrays)
+    if any(isinstance(a, np.ndarray) and a.dtype != bool for a in arrays):
+        np.add.at(total, index, dout)  # an index may name an element twice
+    else:
+        total[index] = dout
+    return total
+
+
+def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    return args, kwargs
+
+
+def _getitem(index, dout, out, x, *arrays, form):
+    return None if index else put_at(dout, *arrays, form=form, shape=np.shape(x))
+
+
+def _put_at(index, dout, out, x, *arrays, form, shape):
+    return None if index else getitem(dout, *arrays, form=form)
+
+
+ROWS = (
+    primitive(
+        getitem,
+        "x[index]",
+        ("dout, added at the index", _getitem),
+        symbol="[ ]",
+        bind=_bind,
+        variadic=True,
+        samples=lambda rng: [
+            ((rng.standard_normal((3, 4)),), {"form": (slice(1, None), 2)}),
+            ((rng.standard_normal((3, 4)), np.array([0, 2, 0])), {"form": Place(0)}),
+        ],
+    ),
+    primitive(
+        put_at,
+        "0 but for dout at the index",
+        ("dout[index]", _put_at),
+        bind=_bind,
+        variadic=True,
+        samples=lambda rng: [
+            ((rng.standard_normal(3), np.array([0, 2, 0])), {"form": Place(0), "shape": (4,)}),
+        ],
+    ),
+)

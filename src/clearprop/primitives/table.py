@@ -1,0 +1,182 @@
+"""A row of the calculus table: a NumPy function, its formula and its derivatives."""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from clearprop.errors import UnsupportedError
+
+Rule = Callable[..., Any]
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+"""Arguments as a user gives them: positional and by keyword."""
+
+Domain = Literal["real", "positive", "nonzero", "unit", "above one"]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Primitive:
+    """A NumPy function with its derivatives.
+
+    Called canonically it takes *operands* (arrays, by position) and *parameters* (everything else:
+    `axis`, `keepdims` …, by keyword). `bind` brings a user's call into that form, `evaluate`
+    computes it.
+
+    `rules` has one entry for each operand, `None` where the derivative is zero everywhere. The
+    rules are plain NumPy, so that they give arrays for arrays and a graph for Variables.
+
+    - `elementwise`: the local derivative alone, `rule(out, *operands)`. The engine multiplies by
+      the derivative from upstream and sums over what was broadcast.
+    - otherwise a vector-Jacobian product, `rule(dout, out, *operands, **parameters)`, of the
+      shape of its operand. For a function with several outputs `dout` and `out` are tuples.
+    - `variadic`: any number of operands and one rule for all of them,
+      `rule(index, dout, out, *operands, **parameters)`.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    formula: str
+    rules: tuple[Rule | None, ...]
+    derivatives: tuple[str, ...]
+    """For people: the derivative by each operand, such as `"y"` for x · y by x."""
+    evaluate: Callable[..., Any]
+    bind: Callable[[tuple[Any, ...], dict[str, Any]], Call]
+    symbol: str
+    """What a picture writes into the node, such as `×`."""
+    elementwise: bool = False
+    variadic: bool = False
+    operands: tuple[str, ...] = ()
+    domain: tuple[Domain, ...] = ()
+    samples: Callable[[np.random.Generator], Iterable[Call]] | None = None
+    """Calls on which the tests try the row; for elementwise rows made from `domain`."""
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}: {self.formula}>"
+
+
+def elementwise(
+    function: np.ufunc,
+    formula: str,
+    *derivatives: tuple[str, Rule | None],
+    symbol: str | None = None,
+    domain: Sequence[Domain] = (),
+) -> Primitive:
+    """Make the row of an elementwise function from its local derivatives.
+
+    Each derivative is a pair: what it is, for people, and the rule `rule(out, *operands)`.
+
+    >>> row = elementwise(np.exp, "exp(x)", ("out", lambda out, x: out))
+    >>> row.name, row.derivatives
+    ('np.exp', ('out',))
+    """
+    name = name_of(function)
+
+    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        if kwargs:
+            given = ", ".join(kwargs)
+            raise UnsupportedError(
+                f"{name}: the argument {given} cannot be recorded on a graph; "
+                "leave it out (convert with .astype(), choose elements with np.where)"
+            )
+        return args, {}
+
+    return Primitive(
+        name=name,
+        function=function,
+        formula=formula,
+        rules=tuple(rule for _, rule in derivatives),
+        derivatives=tuple(text for text, _ in derivatives),
+        evaluate=function,
+        bind=bind,
+        symbol=symbol or name.rpartition(".")[2],
+        elementwise=True,
+        operands=("x", "y")[: function.nin],
+        domain=tuple(domain) or ("real",) * function.nin,
+    )
+
+
+def primitive(
+    function: Callable[..., Any],
+    formula: str,
+    *derivatives: tuple[str, Rule | None],
+    symbol: str | None = None,
+    samples: Callable[[np.random.Generator], Iterable[Call]],
+    bind: Callable[[tuple[Any, ...], dict[str, Any]], Call] | None = None,
+    evaluate: Callable[..., Any] | None = None,
+    variadic: bool = False,
+) -> Primitive:
+    """Make the row of any other function from its vector-Jacobian products.
+
+    Each derivative is a pair: what it is, for people, and the rule
+    `rule(dout, out, *operands, **parameters)`. The names of the first rule's own arguments say
+    what is an operand (positional) and what a parameter (keyword-only), by the names NumPy uses.
+    `bind` and `evaluate` are given where NumPy's own signature does not say it all.
+    """
+    rule = next((rule for _, rule in derivatives if rule is not None), None)
+    operands: tuple[str, ...] = ()
+    if rule is not None and not variadic:
+        kinds = inspect.signature(rule).parameters.values()
+        operands = tuple(p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD)[2:]
+    name = name_of(function)
+    return Primitive(
+        name=name,
+        function=function,
+        formula=formula,
+        rules=tuple(rule for _, rule in derivatives),
+        derivatives=tuple(text for text, _ in derivatives),
+        evaluate=evaluate or function,
+        bind=bind or Binder(function, name, operands),
+        symbol=symbol or name.rpartition(".")[2],
+        variadic=variadic,
+        operands=operands,
+        samples=samples,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    """Sort a user's call into operands and parameters by the NumPy function's own signature."""
+
+    function: Callable[..., Any]
+    name: str
+    operands: tuple[str, ...]
+    signature: inspect.Signature | None = field(default=None)
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        if len(args) == len(self.operands) and "out" not in kwargs:
+            return args, kwargs
+        found = (self.signature or inspect.signature(self.function)).bind(*args, **kwargs)
+        arguments = dict(found.arguments)
+        if arguments.pop("out", None) is not None:
+            raise UnsupportedError(
+                f"{self.name}: out= would overwrite an array that the graph may need; "
+                "use the result instead"
+            )
+        arguments.update(arguments.pop("kwargs", {}))
+        values = tuple(arguments.pop(name, None) for name in self.operands)
+        while values and values[-1] is None:
+            values = values[:-1]
+        return values, arguments
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name a user writes: `np.exp`, `np.linalg.norm`, `clearprop.getitem`."""
+    module = getattr(function, "__module__", None) or "numpy"
+    name = function.__name__
+    if module.startswith("numpy"):
+        inner = module.removeprefix("numpy").removeprefix(".")
+        public = inner if inner in ("linalg", "fft", "lib.stride_tricks") else ""
+        return ".".join(part for part in ("np", public, name) if part)
+    return f"clearprop.{name}"
+
+
+def collect(*tables: Iterable[Primitive]) -> dict[Callable[..., Any], Primitive]:
+    """Join tables into one, by function. A function with two rows is an error."""
+    joined: dict[Callable[..., Any], Primitive] = {}
+    for row in (row for table in tables for row in table):
+        if row.function in joined:
+            raise ValueError(f"{row.name} has two rows in the table of primitives")
+        joined[row.function] = row
+    return joined
