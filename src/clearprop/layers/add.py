@@ -5,8 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from clearprop.layers.arguments import real, upstream
 from clearprop.layers.base import Layer
-from clearprop.primitives.broadcasting import sum_to
+from clearprop.primitives.broadcasting import broadcast_shape, sum_to
 
 
 class AddLayer(Layer):
@@ -20,6 +21,8 @@ class AddLayer(Layer):
     **Shapes**: `x` and `y` broadcast against each other; `dx` has the shape of `x`, `dy` of `y`.
     Python numbers stay Python numbers.
 
+    Errors: `ShapeError` if `x`, `y` or `dout` do not fit, `DTypeError` if one is not real.
+
     Source: *Deep Learning from Scratch*, section 5.4.2.
 
     >>> add = AddLayer()
@@ -32,12 +35,16 @@ class AddLayer(Layer):
     def __init__(self) -> None:
         self.x_shape: tuple[int, ...] = ()
         self.y_shape: tuple[int, ...] = ()
+        self.out_shape: tuple[int, ...] = ()
 
     def forward(self, x: Any, y: Any) -> Any:
+        x, y = real(x, "AddLayer"), real(y, "AddLayer", "y")
         self.x_shape, self.y_shape = np.shape(x), np.shape(y)
+        self.out_shape = broadcast_shape(self.x_shape, self.y_shape, "AddLayer")
         return x + y
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
+        dout = upstream(dout, self.out_shape, "AddLayer")
         dx = sum_to(dout, self.x_shape)
         dy = sum_to(dout, self.y_shape)
         return dx, dy

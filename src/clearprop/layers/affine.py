@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
+from clearprop.layers.arguments import parameter, real, upstream
 from clearprop.layers.base import Layer
 from clearprop.layers.initialisation import initial_weights
 
@@ -27,7 +28,8 @@ class Affine(Layer):
     Parameters: the arrays `W` and `b`, used as they are and shared, not copied.
     `Affine.from_sizes` draws them.
 
-    Errors: `ShapeError` if `W`, `b` and `x` do not fit each other.
+    Errors: `ShapeError` if `W`, `b`, `x` and `dout` do not fit each other, `DTypeError` if one of
+    them is not real.
 
     Source: *Deep Learning from Scratch*, section 5.6.
 
@@ -48,16 +50,13 @@ class Affine(Layer):
     params: ClassVar[tuple[str, ...]] = ("W", "b")
 
     def __init__(self, W: Any, b: Any) -> None:
-        if np.ndim(W) != 2 or np.shape(b) != np.shape(W)[1:]:
-            raise ShapeError(
-                f"Affine: W must be a matrix (D, M) and b a vector (M,), "
-                f"got W {np.shape(W)} and b {np.shape(b)}"
-            )
-        self.W, self.b = W, b
+        self.W, self.b = parameter(W, "Affine", "W"), parameter(b, "Affine", "b")
+        self._check_parameters()
         self.dW: Any = None
         self.db: Any = None
         self.x: Any = None
         self.x_shape: tuple[int, ...] = ()
+        self.out_shape: tuple[int, ...] | None = None
 
     @classmethod
     def from_sizes(
@@ -78,19 +77,24 @@ class Affine(Layer):
         """
         if n_in < 1 or n_out < 1:
             raise ShapeError(f"Affine: sizes must be at least 1, got {n_in} and {n_out}")
-        W = initial_weights((n_in, n_out), init, rng or np.random.default_rng(), dtype)
+        W = initial_weights((n_in, n_out), init, rng, dtype)
         return cls(W, np.zeros(n_out, dtype))
 
     def forward(self, x: Any) -> Any:
         # 1. (N, …) → (N, D); one sample (D,) → (1, D)
+        x = real(x, "Affine")
+        self._check_parameters()
         self.x_shape = np.shape(x)
         self.x = self._rows(x)
         # 2. (N, D) (D, M) + (M,) → (N, M)
         out = self.x @ self.W + self.b
         # 3. one sample comes out as one sample: (1, M) → (M,)
-        return out if len(self.x_shape) > 1 else out.reshape(-1)
+        out = out if len(self.x_shape) > 1 else out.reshape(-1)
+        self.out_shape = np.shape(out)
+        return out
 
     def backward(self, dout: Any) -> Any:
+        dout = upstream(dout, self.out_shape, "Affine")
         # 3. (M,) → (1, M)
         dout = dout if len(self.x_shape) > 1 else dout.reshape(1, -1)
         # 2. the three derivatives of x W + b
@@ -100,8 +104,16 @@ class Affine(Layer):
         # 1. (N, D) → the shape that came in
         return dx.reshape(self.x_shape)
 
+    def _check_parameters(self) -> None:
+        # Also at every forward: `layer.b = …` of another shape would broadcast without a word.
+        W, b = np.shape(self.W), np.shape(self.b)
+        if len(W) != 2 or b != W[1:]:
+            raise ShapeError(
+                f"Affine: W must be a matrix (D, M) and b a vector (M,), got W {W} and b {b}"
+            )
+
     def _rows(self, x: Any) -> Any:
-        n_in = self.W.shape[0]
+        n_in = np.shape(self.W)[0]
         shape = self.x_shape
         batch = shape[0] if len(shape) > 1 else 1
         if not shape or math.prod(shape[1:] if len(shape) > 1 else shape) != n_in:

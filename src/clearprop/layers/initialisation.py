@@ -1,5 +1,7 @@
 """Named initialisations: how wide the first random weights are spread."""
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -9,7 +11,7 @@ from clearprop.errors import ConfigError
 def initial_weights(
     shape: tuple[int, int],
     init: str | float,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
     """Draw the weights of a layer from a normal distribution around 0.
@@ -20,7 +22,8 @@ def initial_weights(
     The numbers are drawn in float64 and then cast, so that one seed gives the same weights in
     every dtype, to rounding.
 
-    Errors: `ConfigError` if `init` is not one of these.
+    Errors: `ConfigError` if `init` is not one of these, `rng` cannot draw numbers, or `dtype` is not
+    a floating-point type.
 
     Source: He et al. 2015, section 2.2; Glorot and Bengio 2010 (the forward half).
 
@@ -28,7 +31,26 @@ def initial_weights(
     >>> W.shape, W.dtype, round(float(W.std() * np.sqrt(400 / 2)), 2)
     ((400, 100), dtype('float32'), 1.0)
     """
-    return (_spread(init, shape[0]) * rng.standard_normal(shape)).astype(dtype)
+    if np.dtype(dtype).kind != "f":
+        raise ConfigError(f"weights cannot be of dtype {np.dtype(dtype)}; use float32 or float64")
+    return (_spread(init, shape[0]) * generator(rng).standard_normal(shape)).astype(dtype)
+
+
+def generator(rng: np.random.Generator | None) -> np.random.Generator:
+    """Return `rng`, or a fresh unseeded generator where there is none.
+
+    Errors: `ConfigError` for a seed in place of a generator: two layers made from the same seed
+    would start with the same numbers.
+
+    >>> rng = np.random.default_rng(0)
+    >>> generator(rng) is rng
+    True
+    """
+    if rng is None:
+        return np.random.default_rng()
+    if not hasattr(rng, "standard_normal"):
+        raise ConfigError(f"rng is {rng!r}, not a generator; use np.random.default_rng(seed)")
+    return rng
 
 
 def _spread(init: str | float, n_in: int) -> float:
@@ -40,6 +62,8 @@ def _spread(init: str | float, n_in: int) -> float:
                 "use 'he', 'xavier' or a standard deviation such as 0.01"
             )
         return float(np.sqrt(names[init.lower()] / n_in))
-    if not (np.isfinite(init) and init >= 0):
-        raise ConfigError(f"the standard deviation of the weights must be ≥ 0, got {init!r}")
+    if not (isinstance(init, Real) and np.isfinite(init) and init >= 0):
+        raise ConfigError(
+            f"the standard deviation of the weights must be a finite number ≥ 0, got {init!r}"
+        )
     return float(init)

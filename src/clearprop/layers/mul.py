@@ -5,8 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from clearprop.layers.arguments import real, upstream
 from clearprop.layers.base import Layer
-from clearprop.primitives.broadcasting import sum_to
+from clearprop.primitives.broadcasting import broadcast_shape, sum_to
 
 
 class MulLayer(Layer):
@@ -19,6 +20,8 @@ class MulLayer(Layer):
 
     **Shapes**: `x` and `y` broadcast against each other; `dx` has the shape of `x`, `dy` of `y`.
     Python numbers stay Python numbers.
+
+    Errors: `ShapeError` if `x`, `y` or `dout` do not fit, `DTypeError` if one is not real.
 
     Source: *Deep Learning from Scratch*, section 5.4.1.
 
@@ -35,12 +38,15 @@ class MulLayer(Layer):
     def __init__(self) -> None:
         self.x: Any = None
         self.y: Any = None
+        self.out_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.x, self.y = x, y
-        return x * y
+        self.x, self.y = real(x, "MulLayer"), real(y, "MulLayer", "y")
+        self.out_shape = broadcast_shape(np.shape(self.x), np.shape(self.y), "MulLayer")
+        return self.x * self.y
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
+        dout = upstream(dout, self.out_shape, "MulLayer")
         dx = sum_to(dout * self.y, np.shape(self.x))
         dy = sum_to(dout * self.x, np.shape(self.y))
         return dx, dy

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from clearprop.layers.arguments import real, upstream
 from clearprop.layers.base import Layer
 
 
@@ -19,6 +20,8 @@ class Relu(Layer):
 
     **Shapes**: any; `out` and `dx` have the shape of `x`. NaN passes through, so that it is seen.
 
+    Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real.
+
     Source: *Deep Learning from Scratch*, section 5.5.1.
 
     >>> relu = Relu()
@@ -32,13 +35,16 @@ class Relu(Layer):
 
     def __init__(self) -> None:
         self.mask: Any = None
+        self.out_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Any) -> Any:
+        x = real(x, "Relu")
+        self.out_shape = np.shape(x)
         self.mask = x <= 0
         return np.where(self.mask, 0, x)
 
     def backward(self, dout: Any) -> Any:
-        return np.where(self.mask, 0, dout)
+        return np.where(self.mask, 0, upstream(dout, self.out_shape, "Relu"))
 
     @classmethod
     def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from clearprop.layers.arguments import real, upstream
 from clearprop.layers.base import Layer
 
 
@@ -21,6 +22,8 @@ class Sigmoid(Layer):
     `exp(−x)` would overflow for large negative `x`; there `x` is held at the last value for which
     it does not (−709 in float64, −88 in float32), where the result is 0 to all digits.
 
+    Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real.
+
     Source: *Deep Learning from Scratch*, section 5.5.2.
 
     >>> sigmoid = Sigmoid()
@@ -32,12 +35,16 @@ class Sigmoid(Layer):
 
     def __init__(self) -> None:
         self.out: Any = None
+        self.out_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Any) -> Any:
+        x = real(x, "Sigmoid")
+        self.out_shape = np.shape(x)
         self.out = 1 / (1 + np.exp(-np.maximum(x, _lowest(x))))
         return self.out
 
     def backward(self, dout: Any) -> Any:
+        dout = upstream(dout, self.out_shape, "Sigmoid")
         return dout * self.out * (1 - self.out)
 
     @classmethod

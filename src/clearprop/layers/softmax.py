@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from clearprop.errors import ShapeError
+from clearprop.layers.arguments import real, upstream
 from clearprop.layers.base import Layer
 
 
@@ -20,7 +21,8 @@ class Softmax(Layer):
 
     **Shapes**: `x` (C,), (N, C) or (…, C); `y` and `dx` the same.
 
-    Errors: `ShapeError` if there is no class to choose from.
+    Errors: `ShapeError` if there is no class to choose from or `dout` has not the shape of `x`,
+    `DTypeError` if one is not real.
 
     Source: *Deep Learning from Scratch*, sections 3.5 and appendix A.
 
@@ -33,10 +35,14 @@ class Softmax(Layer):
 
     def __init__(self) -> None:
         self.y: Any = None
+        self.out_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Any) -> Any:
-        if np.ndim(x) == 0 or np.shape(x)[-1] == 0:
-            raise ShapeError(f"Softmax: x {np.shape(x)} holds no scores; it must be (…, C), C ≥ 1")
+        x = real(x, "Softmax")
+        shape = np.shape(x)
+        if not shape or shape[-1] == 0:
+            raise ShapeError(f"Softmax: x {shape} holds no scores; it must be (…, C), C ≥ 1")
+        self.out_shape = shape
         # 1. (…, C): the largest score becomes 0
         shifted = x - x.max(axis=-1, keepdims=True)
         # 2. (…, C) / (…, 1)
@@ -45,6 +51,7 @@ class Softmax(Layer):
         return self.y
 
     def backward(self, dout: Any) -> Any:
+        dout = upstream(dout, self.out_shape, "Softmax")
         # 2. and 1. together: the maximum's own derivative cancels
         return self.y * (dout - (dout * self.y).sum(axis=-1, keepdims=True))
 

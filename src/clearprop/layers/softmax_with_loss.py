@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from clearprop.errors import DataError, ShapeError
+from clearprop.layers.arguments import real, upstream
 from clearprop.layers.base import Layer
 from clearprop.layers.labels import read_labels
 
@@ -26,7 +27,8 @@ class SoftmaxWithLoss(Layer):
     After `forward`, `y` are the probabilities, `t` the labels, `loss` the loss.
 
     Errors: `LabelError` for labels that do not fit, `DataError` for an empty batch, `ShapeError`
-    for scores without classes.
+    for scores without classes or a `dout` that is not one number, `DTypeError` for scores that are
+    not real.
 
     Source: *Deep Learning from Scratch*, section 5.6.3 and appendix A.
 
@@ -48,6 +50,7 @@ class SoftmaxWithLoss(Layer):
         self.t: Any = None
 
     def forward(self, x: Any, t: Any) -> Any:
+        x = real(x, "SoftmaxWithLoss")
         shape = np.shape(x)
         if not shape or shape[-1] == 0:
             raise ShapeError(f"SoftmaxWithLoss: x {shape} holds no scores; it must be (N, C)")
@@ -65,6 +68,8 @@ class SoftmaxWithLoss(Layer):
         return self.loss
 
     def backward(self, dout: Any = 1) -> Any:
+        # 4. the loss is one number, and so is dout
+        dout = upstream(dout, None if self.y is None else (), "SoftmaxWithLoss")
         # 4. to 2. together: each sample has the share dout / N in the mean
         return (self.y - self._one_hot()) * (dout / self._batch_size())
 

@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 from clearprop.errors import ConfigError
 from clearprop.layers import Affine, Layer, Relu, Sigmoid
+from clearprop.layers.initialisation import generator
 
 ACTIVATIONS: dict[str, type[Layer]] = {"relu": Relu, "sigmoid": Sigmoid}
 """The activations that can be asked for by name."""
@@ -27,7 +28,8 @@ def dense_layers(
     `activation` is one of `ACTIVATIONS`; `init` is `"he"`, `"xavier"` or a standard deviation.
     The weights are drawn from `rng` in the order of the layers.
 
-    Errors: `ConfigError` for fewer than two sizes or an unknown activation.
+    Errors: `ConfigError` for fewer than two sizes, an unknown activation or initialisation, or a
+    seed in place of a generator; `ShapeError` for a size below 1.
 
     >>> dense_layers([784, 50, 10], rng=np.random.default_rng(0))
     [Affine(W: (784, 50), b: (50,)), Relu(), Affine(W: (50, 10), b: (10,))]
@@ -37,7 +39,7 @@ def dense_layers(
     if activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise ConfigError(f"activation {activation!r} is unknown; use one of: {known}")
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     layers: list[Layer] = []
     for n_in, n_out in itertools.pairwise(sizes):
         layers.append(Affine.from_sizes(n_in, n_out, init=init, rng=rng, dtype=dtype))

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.errors import ShapeError
+
 
 def sum_to(dout: Any, shape: tuple[int, ...]) -> Any:
     """Sum a derivative over the axes along which its variable was broadcast.
@@ -12,7 +14,9 @@ def sum_to(dout: Any, shape: tuple[int, ...]) -> Any:
     places, so a derivative of the broadcast shape is summed until it has the variable's shape.
 
     **Shapes**: `dout` has any shape to which `shape` broadcasts; the result has `shape`.
-    The dtype is kept.
+    The dtype of a floating-point `dout` is kept.
+
+    Errors: `ShapeError` if `shape` does not broadcast to the shape of `dout`.
 
     >>> sum_to(np.ones((4, 3)), (3,))
     array([4., 4., 4.])
@@ -23,7 +27,29 @@ def sum_to(dout: Any, shape: tuple[int, ...]) -> Any:
     if found == shape:
         return dout
     extra = len(found) - len(shape)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, found[extra:], strict=True)):
+        raise ShapeError(
+            f"sum_to: a derivative of shape {found} cannot be that of a variable of shape {shape}, "
+            "which does not broadcast to it"
+        )
     axes = tuple(range(extra)) + tuple(
         extra + i for i, n in enumerate(shape) if n == 1 and found[extra + i] != 1
     )
     return np.reshape(np.sum(dout, axis=axes), shape)
+
+
+def broadcast_shape(x: tuple[int, ...], y: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Find the shape to which two shapes broadcast; `name` is who asks.
+
+    Errors: `ShapeError` if they do not fit.
+
+    >>> broadcast_shape((4, 1), (3,), "MulLayer")
+    (4, 3)
+    """
+    try:
+        return np.broadcast_shapes(x, y)
+    except ValueError:
+        raise ShapeError(
+            f"{name}: x {x} and y {y} do not broadcast: counted from the last axis, "
+            "sizes must be equal or 1"
+        ) from None

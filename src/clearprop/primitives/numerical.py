@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ConfigError, DTypeError, UnsupportedError
+from clearprop.errors import ConfigError, DataError, DTypeError, UnsupportedError
 
 
 def numerical_gradient(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
@@ -20,8 +20,10 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
     way (`lambda W: network.loss(x, t)`) sees the change. Any other array (integers, float32,
     read-only) is differentiated on a float64 copy, which is handed to `f`.
 
-    Errors: `UnsupportedError` if `f` ignores its argument while `x` is not a float64 array that
-    could be changed in place; `DTypeError` if `x` is not real or `f(x)` is not one real number.
+    Errors: `UnsupportedError` if `f` reaches `x` by another way than its argument while `x` is not
+    a float64 array that could be changed in place; `DTypeError` if `x` is not real or `f(x)` is not
+    one real number; `DataError` if an element of `x` is not finite; `ConfigError` if `h` is not
+    positive or too small beside an element of `x` to change it.
 
     Source: *Deep Learning from Scratch*, section 4.4.
 
@@ -37,11 +39,15 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
         raise DTypeError(
             f"numerical_gradient: x has dtype {array.dtype}; it differentiates real numbers only"
         )
-    in_place = array is x and array.dtype == np.float64 and array.flags.writeable
-    work = array if in_place else array.astype(np.float64)
-    derivative = _differences(f, work, h)
-    if array is x and not in_place and array.size and not derivative.any():
-        _refuse_hidden_use(f, array)
+    if not isinstance(x, np.ndarray):
+        return _differences(f, array.astype(np.float64), h)
+    if x.flags.writeable and x.dtype == np.float64:
+        return _differences(f, x, h)
+    if x.flags.writeable and x.size:
+        _refuse_hidden_use(f, x)
+    derivative = _differences(f, array.astype(np.float64), h)
+    if not x.flags.writeable and x.size and not derivative.any():
+        _refuse_idle_argument(f, array)
     return derivative
 
 
@@ -49,16 +55,32 @@ def _differences(f: Callable[[Any], Any], x: np.ndarray, h: float) -> np.ndarray
     derivative = np.empty(x.shape, dtype=np.float64)
     for index in np.ndindex(x.shape):
         kept = x[index].copy()
+        high, low = kept + h, kept - h
+        if not high > low:
+            _refuse_step(index, kept, h)
         try:
-            x[index] = high = kept + h
+            x[index] = high
             above = _scalar(f(x))
-            x[index] = low = kept - h
+            x[index] = low
             below = _scalar(f(x))
         finally:
             x[index] = kept
         # The step really taken: kept ± h is rounded where |kept| is large.
         derivative[index] = (above - below) / (high - low)
     return derivative
+
+
+def _refuse_step(index: tuple[int, ...], value: float, h: float) -> None:
+    place = f"[{', '.join(map(str, index))}]" if index else ""
+    if not np.isfinite(value):
+        raise DataError(
+            f"numerical_gradient: x{place} is {value}; there is no step around it, "
+            "give finite numbers"
+        )
+    raise ConfigError(
+        f"numerical_gradient: the step h={h:g} is lost beside x{place} = {value:g}; "
+        "give a larger h, such as 1e-4 of the largest number"
+    )
 
 
 def _scalar(value: Any) -> float:
@@ -72,19 +94,28 @@ def _scalar(value: Any) -> float:
 
 
 def _refuse_hidden_use(f: Callable[[Any], Any], x: np.ndarray) -> None:
-    """All derivatives were zero: find out whether `f` sees `x` only behind its argument."""
-    if not x.flags.writeable:
-        return
+    """Find out whether `f` sees `x` behind its argument, where a step on a copy would be missed."""
     kept = x.copy()
-    before = _scalar(f(kept))
+    argument = x.astype(np.float64)
+    before = _scalar(f(argument.copy()))
     try:
-        x += np.ones((), x.dtype)
-        after = _scalar(f(kept))
+        x[...] = ~x if x.dtype.kind == "b" else x + (1 + abs(x))
+        after = _scalar(f(argument))
     finally:
         x[...] = kept
-    if before != after:
+    if before != after and not (np.isnan(before) and np.isnan(after)):
         raise UnsupportedError(
-            f"numerical_gradient: f ignores its argument and reaches x ({x.dtype}) by another way, "
-            "and only a float64 array can be changed in place precisely enough; "
-            "use its argument in f, or give x as float64"
+            f"numerical_gradient: f changes although its argument does not: it reaches x "
+            f"({x.dtype}) by another way, where only a float64 array can be changed in place "
+            "precisely enough; use the argument of f in f, or give x as float64"
+        )
+
+
+def _refuse_idle_argument(f: Callable[[Any], Any], x: np.ndarray) -> None:
+    """All derivatives by a read-only `x` are 0: is `f` flat, or blind to its argument?"""
+    step = np.random.default_rng(0).uniform(0.5, 1.5, x.shape)
+    if _scalar(f(x.astype(np.float64))) == _scalar(f(x + step)):
+        raise UnsupportedError(
+            "numerical_gradient: f does not change with its argument; if it reaches x by another "
+            "way, no step can be made there, for x is read-only; give x.copy() if f is constant"
         )

@@ -1,0 +1,74 @@
+"""What goes into a layer: real numbers forward, a derivative of the output's shape backward."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DTypeError, GraphError, ShapeError
+
+
+def real(x: Any, layer: str, name: str = "x") -> Any:
+    """Let real numbers into a layer, and nothing else.
+
+    Floating-point arrays and Python numbers pass as they are. Lists become arrays. Arrays of
+    integers become float64, for unsigned bytes (images) would wrap around in the first subtraction.
+    Arrays of another kind than NumPy's pass if their dtype is real.
+
+    Errors: `DTypeError` for complex numbers, text and objects, `ShapeError` for ragged lists.
+
+    >>> real([1, 2], "Relu")
+    array([1., 2.])
+    >>> real(100, "MulLayer")
+    100
+    """
+    if not hasattr(x, "dtype") and isinstance(x, int | float):
+        return x
+    x = parameter(x, layer, name)
+    whole = x.dtype.kind != "f" and isinstance(x, np.ndarray | np.generic)
+    return x.astype(np.float64) if whole else x
+
+
+def parameter(W: Any, layer: str, name: str) -> Any:
+    """Let the array of a parameter into a layer: real, and shared, so it is never converted.
+
+    What is no array yet, such as a list, becomes one.
+
+    Errors: `DTypeError` for complex numbers, text and objects, `ShapeError` for ragged lists.
+
+    >>> W = np.ones((2, 3))
+    >>> parameter(W, "Affine", "W") is W
+    True
+    """
+    if not hasattr(W, "dtype"):
+        try:
+            W = np.asarray(W)
+        except ValueError:
+            raise ShapeError(f"{layer}: {name} is ragged; its rows must be equally long") from None
+    if W.dtype.kind not in "fuib":
+        raise DTypeError(
+            f"{layer}: {name} has dtype {W.dtype}, but layers compute with real numbers; "
+            "give an array of floats or integers"
+        )
+    return W
+
+
+def upstream(dout: Any, shape: tuple[int, ...] | None, layer: str) -> Any:
+    """Let the derivative from upstream into `backward`: real, and of the shape of the output.
+
+    `shape` is that of the output, None if `forward` has not run. A derivative of another shape
+    would broadcast to something plausible and wrong.
+
+    Errors: `GraphError` before `forward`, `ShapeError`, `DTypeError`.
+
+    >>> upstream([1.0, 2.0], (2,), "Relu")
+    array([1., 2.])
+    """
+    if shape is None:
+        raise GraphError(f"{layer}: backward was called before forward; call forward first")
+    dout = real(dout, layer, "dout")
+    if np.shape(dout) != shape:
+        raise ShapeError(
+            f"{layer}: dout has shape {np.shape(dout)}, but it must have the shape {shape} of the "
+            "output: one derivative for every element"
+        )
+    return dout
