@@ -22,8 +22,8 @@ def initial_weights(
     The numbers are drawn in float64 and then cast, so that one seed gives the same weights in
     every dtype, to rounding.
 
-    Errors: `ConfigError` if `init` is not one of these, `rng` cannot draw numbers, or `dtype` is not
-    a floating-point type.
+    Errors: `ConfigError` if `init` is not one of these, `rng` is not a generator, or `dtype` is not
+    of floating-point numbers.
 
     Source: He et al. 2015, section 2.2; Glorot and Bengio 2010 (the forward half).
 

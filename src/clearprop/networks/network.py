@@ -1,17 +1,19 @@
 """Layers assembled into a network."""
 
 import copy
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError, DataError
+from clearprop.errors import ConfigError, DataError, NonFiniteError
 from clearprop.layers import SoftmaxWithLoss
+from clearprop.layers.arguments import real
 from clearprop.layers.labels import read_labels
-from clearprop.networks.parameters import Parameters
+from clearprop.networks.assembly import check_layer, find_owners, named_layers, one_object_a_place
+from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import LayerSummary, NetworkSummary, multiply_adds
 from clearprop.primitives.numerical import numerical_gradient
 
@@ -25,7 +27,10 @@ class Network:
 
     Parameters are named after their attribute and counted in the order of the layers: `W1`, `b1`,
     `W2`, `b2`. Layers that share an array share a parameter, and its derivative is the sum of
-    theirs; one and the same layer may stand at several places.
+    theirs; one and the same layer may stand at several places. The layers are fixed from then on:
+    for other layers, make another network.
+
+    Errors: `ConfigError` for something that is not a layer, or layers that were exchanged later.
 
     >>> from clearprop.layers import Affine, Relu
     >>> rng = np.random.default_rng(0)
@@ -40,13 +45,16 @@ class Network:
     """
 
     def __init__(self, layers: Mapping[str, Any] | Iterable[Any], loss: Any = None) -> None:
-        named = layers.items() if isinstance(layers, Mapping) else _named(layers)
-        self.layers: OrderedDict[str, Any] = OrderedDict(_one_object_a_place(named))
+        named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
+        self.layers: OrderedDict[str, Any] = OrderedDict(one_object_a_place(named))
         self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
-        self.params = Parameters(_owners([*self.layers.values(), self.lastLayer]))
+        check_layer("lastLayer", self.lastLayer)
+        self._places = (*self.layers.items(), ("lastLayer", self.lastLayer))
+        self.params = Parameters(find_owners(self._places))
 
     def predict(self, x: Any) -> Any:
         """Compute the scores of a batch: `x` through all layers, without the loss layer."""
+        self._check_places()
         for layer in self.layers.values():
             x = layer.forward(x)
         return x
@@ -59,11 +67,18 @@ class Network:
         """Compute the share of samples whose highest score is at the label.
 
         `t` holds class numbers (N,) or one-hot or soft labels (N, C).
+
+        Errors: `LabelError` for labels that do not fit, `DataError` for an empty batch,
+        `NonFiniteError` for scores that are NaN, of which none is the highest.
         """
         y = self.predict(x)
         t = read_labels(t, y.shape)
         if not t.size:
             raise DataError("accuracy: the batch is empty; give one sample at least")
+        if np.isnan(y).any():
+            raise NonFiniteError(
+                "accuracy: some scores are NaN; look for NaN or infinity in x and in the parameters"
+            )
         right = t.argmax(axis=-1) if t.shape == y.shape else t
         return float(np.mean(y.argmax(axis=-1) == right))
 
@@ -85,7 +100,7 @@ class Network:
         The work is done on a float64 copy of the network; the network stays as it is.
         """
         twin = self.astype(np.float64)
-        x = np.asarray(x, dtype=np.float64)
+        x = np.asarray(real(x, type(self).__name__), dtype=np.float64)
         return {
             name: numerical_gradient(lambda _: twin.loss(x, t), array)
             for name, array in twin.params.items()
@@ -113,6 +128,8 @@ class Network:
         """
         if isinstance(x, tuple):
             x = np.zeros((1, *x), dtype=np.float32)
+        elif np.ndim(x) == 1:
+            x = np.reshape(x, (1, -1))
         rows, seen = [], set()
         for name, layer in copy.deepcopy(self.layers).items():
             x = layer.forward(x)
@@ -131,54 +148,15 @@ class Network:
     def _derivatives(self) -> dict[str, Any]:
         gradient = {}
         for name, owners in self.params.owners.items():
-            parts = [getattr(layer, f"d{attribute}") for layer, attribute in owners]
+            parts = [derivative_of(layer, attribute) for layer, attribute in owners]
             gradient[name] = sum(parts[1:], start=parts[0])
         return gradient
 
-
-def _named(layers: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Name layers after their class and count them; pairs (name, layer) keep their name."""
-    count: Counter[str] = Counter()
-    for entry in layers:
-        if isinstance(entry, tuple):
-            yield entry
-        else:
-            kind = type(entry).__name__
-            count[kind] += 1
-            yield f"{kind}{count[kind]}", entry
-
-
-def _one_object_a_place(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Give a layer that stands at several places a shallow copy for each further one.
-
-    What `forward` keeps then belongs to the place; the parameters stay shared.
-    """
-    names, placed = set(), set()
-    for name, layer in named:
-        if name in names:
-            raise ConfigError(f"two layers are named {name!r}; each layer needs a name of its own")
-        for method in ("forward", "backward"):
-            if not callable(getattr(layer, method, None)):
-                raise ConfigError(
-                    f"layer {name!r} is a {type(layer).__name__} without {method}(); "
-                    "a layer has forward(x) and backward(dout)"
-                )
-        yield name, copy.copy(layer) if id(layer) in placed else layer
-        names.add(name)
-        placed.add(id(layer))
-
-
-def _owners(layers: Iterable[Any]) -> dict[str, tuple[tuple[Any, str], ...]]:
-    """Find the parameters of all layers: name → the (layer, attribute) pairs that hold it."""
-    count: Counter[str] = Counter()
-    name_of: dict[int, str] = {}
-    owners: dict[str, tuple[tuple[Any, str], ...]] = {}
-    for layer in layers:
-        for attribute in getattr(layer, "params", ()):
-            array = getattr(layer, attribute)
-            if id(array) not in name_of:
-                count[attribute] += 1
-                name_of[id(array)] = f"{attribute}{count[attribute]}"
-            name = name_of[id(array)]
-            owners[name] = (*owners.get(name, ()), (layer, attribute))
-    return owners
+    def _check_places(self) -> None:
+        now = (*self.layers.items(), ("lastLayer", self.lastLayer))
+        if now != self._places:
+            raise ConfigError(
+                "the layers of this network were exchanged after it was made, and its params would "
+                "fall behind; make another one: Network(network.layers, network.lastLayer)"
+            )
+        self.params.check_shared()

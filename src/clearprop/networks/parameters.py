@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ShapeError
+from clearprop.errors import ConfigError, ShapeError
+from clearprop.layers.arguments import parameter
 
 
 class Parameters(MutableMapping[str, Any]):
@@ -15,12 +16,19 @@ class Parameters(MutableMapping[str, Any]):
     array reaches the layer too: there is no second copy that could fall behind.
 
     Errors: `KeyError` for a name the network does not have (names are fixed by its layers),
-    `ShapeError` for an array of another shape.
+    `ShapeError` for an array of another shape, `DTypeError` for one that is not real.
+
+    >>> from clearprop.networks import TwoLayerNet
+    >>> network = TwoLayerNet(784, 50, 10)
+    >>> network.params["b2"] = np.ones(10)
+    >>> network.layers["Affine2"].b is network.params["b2"]
+    True
     """
 
     def __init__(self, owners: Mapping[str, tuple[tuple[Any, str], ...]]) -> None:
         self.owners = dict(owners)
         """Who holds each parameter: (layer, attribute), several where layers share an array."""
+        self._shared = {name: held for name, held in owners.items() if len(held) > 1}
 
     def __getitem__(self, name: str) -> Any:
         layer, attribute = self._find(name)[0]
@@ -28,6 +36,7 @@ class Parameters(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         owners = self._find(name)
+        value = parameter(value, "params", name)
         expected = np.shape(self[name])
         if np.shape(value) != expected:
             raise ShapeError(
@@ -36,6 +45,18 @@ class Parameters(MutableMapping[str, Any]):
             )
         for layer, attribute in owners:
             setattr(layer, attribute, value)
+
+    def check_shared(self) -> None:
+        """Refuse a parameter that was exchanged in only one of the layers that share it.
+
+        Errors: `ConfigError` names the parameter.
+        """
+        for name, owners in self._shared.items():
+            if len({id(getattr(layer, attribute)) for layer, attribute in owners}) > 1:
+                raise ConfigError(
+                    f"parameter {name} is shared by {len(owners)} layers, but they hold different "
+                    f"arrays now; assign to params[{name!r}], which reaches them all"
+                )
 
     def __delitem__(self, name: str) -> None:
         raise KeyError(f"parameter {name} belongs to a layer and cannot be removed")
@@ -56,3 +77,20 @@ class Parameters(MutableMapping[str, Any]):
         except KeyError:
             known = ", ".join(self.owners) or "none"
             raise KeyError(f"no parameter {name!r}; this network has: {known}") from None
+
+
+def derivative_of(layer: Any, attribute: str) -> Any:
+    """Fetch the derivative that `backward` set for a parameter: `dW` for `W`.
+
+    Errors: `ShapeError` if it is missing or has not the shape of the parameter, as when the sum
+    over the batch was forgotten.
+    """
+    derivative = getattr(layer, f"d{attribute}", None)
+    expected = np.shape(getattr(layer, attribute))
+    if derivative is None or np.shape(derivative) != expected:
+        found = "nothing" if derivative is None else f"one of shape {np.shape(derivative)}"
+        raise ShapeError(
+            f"gradient: backward of {type(layer).__name__} must set d{attribute}, the derivative "
+            f"of {attribute}, with shape {expected}; it set {found}"
+        )
+    return derivative

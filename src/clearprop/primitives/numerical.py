@@ -54,7 +54,7 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
 def _differences(f: Callable[[Any], Any], x: np.ndarray, h: float) -> np.ndarray:
     derivative = np.empty(x.shape, dtype=np.float64)
     for index in np.ndindex(x.shape):
-        kept = x[index].copy()
+        kept = float(x[index])
         high, low = kept + h, kept - h
         if not high > low:
             _refuse_step(index, kept, h)
