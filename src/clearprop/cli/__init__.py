@@ -1,0 +1,73 @@
+"""The command line: `clearprop train`, `clearprop predict`, `clearprop gradcheck`.
+
+A command is one function in one file. It imports what it needs when it runs, so that `--help`
+answers at once.
+"""
+
+import io
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from clearprop import __version__
+from clearprop.cli.gradcheck import gradcheck
+from clearprop.cli.predict import predict
+from clearprop.cli.train import train
+from clearprop.errors import ClearpropError
+
+__all__ = ["main"]
+
+HELP = """\
+Train a neural network on handwritten digits, try it, and check its derivatives.
+
+clearprop lets you see how networks learn by error backpropagation. The digits (MNIST, 70,000 of
+them) are in the box; nothing is fetched. A first visit:
+
+    clearprop train                     leaves a folder, runs/1
+    clearprop predict runs/1 seven.png  what digit is it?
+    clearprop gradcheck                 are the derivatives right?
+
+`clearprop COMMAND --help` tells more about each.
+"""
+
+app = App(
+    name="clearprop",
+    help=HELP,
+    version=f"clearprop {__version__}",
+    help_format="markdown",
+)
+app.command(train)
+app.command(predict)
+app.command(gradcheck)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    0: done. 1: the gradient check failed. 2: something is wrong with what was asked for, and one
+    message on stderr says what. 130: stopped with Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal that cannot write '×' shows '?' instead
+            stream.reconfigure(errors="replace")
+    try:
+        return app(arguments, exit_on_error=False, result_action="return_value") or 0
+    except CycloptsError:  # cyclopts has told what it did not understand
+        return 2
+    except ClearpropError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except MemoryError as error:
+        return _fail(f"the memory is not enough: {error}; ask for fewer neurons or smaller data")
+    except KeyboardInterrupt:
+        print("clearprop: stopped", file=sys.stderr)
+        return 130
+
+
+def _fail(message: str) -> int:
+    print(f"clearprop: {message}", file=sys.stderr)
+    return 2

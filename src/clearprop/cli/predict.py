@@ -1,0 +1,88 @@
+"""`clearprop predict`: read the digits in pictures with a trained network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+
+from clearprop.errors import DataError, NonFiniteError
+from clearprop.layers import Softmax
+from clearprop.networks import Network
+
+
+def predict(
+    run: Annotated[Path, Parameter(help="The folder that `clearprop train` left.")],
+    images: Annotated[
+        list[Path], Parameter(help="PNG files, 28×28 pixels or larger, one digit in each.")
+    ],
+    /,
+    *,
+    json: Annotated[
+        bool, Parameter(help="Print JSON with the probability of every digit.", negative="")
+    ] = False,
+) -> None:
+    """Read the digits in pictures with a trained network.
+
+    Draw a digit in any picture program, dark on light or light on dark, and save it as PNG:
+
+        clearprop predict runs/RUN seven.png
+
+    The digit is cut out, scaled and centred as those of MNIST were, and the network says what it
+    takes it for. It has seen nothing but digits, so it takes everything for one. Reading pictures
+    needs Pillow: `pip install "clearprop[pictures]"`.
+    """
+    from clearprop.datasets.images import SIDE, read_digit
+    from clearprop.training import RunFolder
+
+    folder = RunFolder(run)
+    size = folder.read_config().sizes[0]
+    if size != SIDE**2:
+        raise DataError(
+            f"{run}: this network takes {size} numbers, and a picture is read as {SIDE}×{SIDE} = "
+            f"{SIDE**2}; predict needs a network that was trained on images of {SIDE}×{SIDE}"
+        )
+    network = folder.load_network()
+    x = np.stack([read_digit(path).reshape(-1) for path in images])
+    y = probabilities(network, x)
+    if not np.isfinite(y).all():
+        raise NonFiniteError(f"{run}: the network's answers are not finite numbers; train it again")
+    if json:
+        _print_json(images, y)
+    else:
+        _print_table(images, y)
+
+
+def probabilities(network: Network, x: np.ndarray) -> np.ndarray:
+    """Compute how probable the network finds each class, for each sample: (N, D) → (N, C)."""
+    with np.errstate(all="ignore"):  # NaN and infinity are looked for in the answer
+        return Softmax().forward(network.predict(x))
+
+
+def _print_json(images: Sequence[Path], y: np.ndarray) -> None:
+    from json import dumps
+
+    answers = [
+        {"image": str(path), "digit": int(row.argmax()), "probabilities": row.tolist()}
+        for path, row in zip(images, y, strict=True)
+    ]
+    print(dumps(answers, indent=2, ensure_ascii=False))
+
+
+def _print_table(images: Sequence[Path], y: np.ndarray) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("picture", overflow="fold")
+    table.add_column("digit", justify="center", style="bold")
+    table.add_column("probability", justify="right")
+    table.add_column("or else", style="dim")
+    for path, row in zip(images, y, strict=True):
+        best, *others = np.argsort(-row, kind="stable")[:3]
+        rest = ", ".join(f"{digit} ({row[digit]:.1%})" for digit in others)
+        table.add_row(escape(str(path)), str(best), f"{row[best]:.1%}", rest)
+    Console().print(table)
