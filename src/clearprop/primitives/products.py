@@ -27,10 +27,6 @@ def _matmul_x2(dout, out, x1, x2):
     return sum_to(np.matmul(np.swapaxes(x1, -1, -2), dout), np.shape(x2))
 
 
-def _swapaxes(dout, out, a, *, axis1, axis2):
-    return np.swapaxes(dout, axis1, axis2)
-
-
 ROWS = (
     primitive(
         np.matmul,
@@ -46,11 +42,5 @@ ROWS = (
             ((rng.standard_normal(4), rng.standard_normal(4)), {}),
             ((rng.standard_normal((5, 1, 3, 4)), rng.standard_normal((2, 4, 2))), {}),
         ],
-    ),
-    primitive(
-        np.swapaxes,
-        "x with two axes exchanged",
-        ("dout with the axes exchanged back", _swapaxes),
-        samples=lambda rng: [((rng.standard_normal((3, 4, 2)), 0, -1), {})],
     ),
 )
