@@ -1,0 +1,48 @@
+"""Writing files so that a reader never meets half of one."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from clearprop.errors import OutputError
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path`, wholly or not at all.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is
+    then renamed over `path` in one step of the file system. Whatever fails on the way, an older
+    file of that name stays as it was and the temporary one is removed. A symbolic link stays a
+    link, and an older file's permissions are kept.
+
+    Errors: `OutputError` if the folder is missing or the file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     atomic_write(f"{folder}/greeting.txt", b"hello")
+    ...     Path(folder, "greeting.txt").read_bytes()
+    b'hello'
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            # "x" refuses an existing file, and so never writes through somebody else's link.
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        except BaseException:  # Ctrl-C too must leave no rubbish behind
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{os.fspath(path)} cannot be written: {error.strerror or error}; "
+            "choose a folder that exists and that you may write to"
+        ) from error

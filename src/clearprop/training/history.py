@@ -1,0 +1,305 @@
+"""What happened during training: the loss of every iteration, the accuracies of every epoch."""
+
+import contextlib
+import json
+import math
+import os
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from clearprop.errors import FileFormatError, OutputError
+from clearprop.files import atomic_write
+
+
+class Evaluation(NamedTuple):
+    """The accuracies at one point of a training."""
+
+    iteration: int
+    epoch: float
+    train_accuracy: float
+    test_accuracy: float
+
+
+class History:
+    """The course of a training, as arrays.
+
+    - `loss`: the loss of each iteration's mini-batch, before that iteration's update;
+    - `evaluated_at`: the iterations after which the accuracies were taken, counted from 1;
+    - `epoch`: the same points in epochs;
+    - `train_accuracy`, `test_accuracy`: the accuracies there (NaN without test data);
+    - `seconds`: how long the training took. It is not written to files, so that the same seed
+      writes the same file; after `read` it is NaN.
+
+    Every array is a copy. Two histories are equal if all but `seconds` is, bit for bit.
+
+    As a file it is JSON lines, one object a line in the order of events:
+
+        {"iteration": 1, "loss": 2.302}
+        {"iteration": 1, "epoch": 1.0, "train_accuracy": 0.5, "test_accuracy": null}
+
+    JSON has no NaN or infinity; they are written as the texts "nan", "inf" and "-inf".
+
+    >>> history = History()
+    >>> history.add_loss(2.302)
+    >>> evaluation = history.add_evaluation(epoch=1.0, train_accuracy=0.5)
+    >>> history.loss, history.evaluated_at, history.train_accuracy
+    (array([2.302]), array([1]), array([0.5]))
+    >>> print("".join(history.lines()), end="")
+    {"iteration": 1, "loss": 2.302}
+    {"iteration": 1, "epoch": 1.0, "train_accuracy": 0.5, "test_accuracy": null}
+    """
+
+    def __init__(self) -> None:
+        self._loss = array("d")
+        self._evaluations: list[Evaluation] = []
+        self.seconds: float = 0.0
+
+    @property
+    def loss(self) -> np.ndarray:
+        return np.array(self._loss, dtype=np.float64)
+
+    @property
+    def evaluated_at(self) -> np.ndarray:
+        return np.array([e.iteration for e in self._evaluations], dtype=np.int64)
+
+    @property
+    def epoch(self) -> np.ndarray:
+        return self._column("epoch")
+
+    @property
+    def train_accuracy(self) -> np.ndarray:
+        return self._column("train_accuracy")
+
+    @property
+    def test_accuracy(self) -> np.ndarray:
+        return self._column("test_accuracy")
+
+    @property
+    def last_loss(self) -> float:
+        """The latest loss; NaN before the first iteration."""
+        return self._loss[-1] if self._loss else math.nan
+
+    @property
+    def last_evaluation(self) -> Evaluation | None:
+        """The latest accuracies; `None` before the first evaluation."""
+        return self._evaluations[-1] if self._evaluations else None
+
+    def add_loss(self, loss: float) -> None:
+        """Note the loss of the next iteration."""
+        self._loss.append(loss)
+
+    def add_evaluation(
+        self, *, epoch: float, train_accuracy: float, test_accuracy: float = math.nan
+    ) -> Evaluation:
+        """Note the accuracies after the iterations so far."""
+        evaluation = Evaluation(len(self), epoch, train_accuracy, test_accuracy)
+        self._evaluations.append(evaluation)
+        return evaluation
+
+    def lines(self) -> Iterator[str]:
+        """Yield the history as JSON lines, in the order of events."""
+        evaluations = iter(self._evaluations)
+        pending = next(evaluations, None)
+        for iteration in range(len(self) + 1):
+            if iteration > 0:
+                yield loss_line(iteration, self._loss[iteration - 1])
+            while pending is not None and pending.iteration == iteration:
+                yield evaluation_line(pending)
+                pending = next(evaluations, None)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the history to a JSON-lines file, atomically.
+
+        Errors: `OutputError` if the file cannot be written.
+        """
+        atomic_write(path, "".join(self.lines()).encode())
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a history from a JSON-lines file.
+
+        A last line that breaks off, as it does when a training is killed, is left out.
+
+        Errors: `FileFormatError` names the file and the line that is not as described above.
+        """
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise FileFormatError(
+                f"{os.fspath(path)} cannot be read as a history: {error.strerror or error}"
+            ) from error
+        history = cls()
+        history.seconds = math.nan
+        lines = content.split(b"\n")
+        if not _is_json(lines[-1]):  # empty after a line break, or broken off
+            lines.pop()
+        for number, line in enumerate(lines, start=1):
+            try:
+                history._read_line(line)
+            except _BadLineError as error:
+                raise FileFormatError(
+                    f"{os.fspath(path)}, line {number}: {error}; found {_excerpt(line)}"
+                ) from None
+        return history
+
+    def __len__(self) -> int:
+        """The number of iterations."""
+        return len(self._loss)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History):
+            return NotImplemented
+        # As text, NaN equals NaN, and every other number its own bits.
+        return list(self.lines()) == list(other.lines())
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self)} iterations"]
+        if len(self):
+            parts.append(f"last loss {self.last_loss:.4g}")
+        if (last := self.last_evaluation) is not None:
+            parts.append(f"training {last.train_accuracy:.4f}, test {last.test_accuracy:.4f}")
+        return f"History({', '.join(parts)})"
+
+    def _column(self, name: str) -> np.ndarray:
+        return np.array([getattr(e, name) for e in self._evaluations], dtype=np.float64)
+
+    def _read_line(self, line: bytes) -> None:
+        entry = _json_object(line)
+        iteration = entry.get("iteration")
+        if type(iteration) is not int:
+            raise _BadLineError('"iteration" must be a whole number')
+        if entry.keys() == {"iteration", "loss"}:
+            if iteration != len(self) + 1:
+                raise _BadLineError(f"iteration {len(self) + 1} was expected")
+            self.add_loss(_number(entry, "loss"))
+        elif entry.keys() == {"iteration", "epoch", "train_accuracy", "test_accuracy"}:
+            if iteration != len(self):
+                raise _BadLineError(f"an evaluation after iteration {len(self)} was expected")
+            self.add_evaluation(
+                epoch=_number(entry, "epoch"),
+                train_accuracy=_number(entry, "train_accuracy"),
+                test_accuracy=_number(entry, "test_accuracy"),
+            )
+        else:
+            raise _BadLineError("the line must hold a loss, or an epoch with its accuracies")
+
+
+class HistoryWriter:
+    """A history file that grows while training runs.
+
+    Lines are gathered in a buffer and reach the file when it is full and at each evaluation: a
+    killed training loses the last few iterations at most, and a quick one is not slowed down.
+
+    Errors: `OutputError` if the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
+        self.path = os.fspath(path)
+        try:
+            # newline="\n": the same file on every system
+            self._file = open(path, "a" if append else "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+        except OSError as error:
+            raise self._error(error) from error
+
+    def loss(self, iteration: int, loss: float) -> None:
+        self._write(loss_line(iteration, loss))
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        self._write(evaluation_line(evaluation))
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._error(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError as close_error:
+            raise self._error(close_error) from close_error
+
+    def _write(self, line: str) -> None:
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"the history {self.path} cannot be written: {error.strerror or error}; "
+            "choose a folder that exists, has room, and that you may write to"
+        )
+
+
+def loss_line(iteration: int, loss: float) -> str:
+    return f'{{"iteration": {iteration}, "loss": {_text(loss)}}}\n'
+
+
+def evaluation_line(evaluation: Evaluation) -> str:
+    iteration, epoch, train, test = evaluation
+    return (
+        f'{{"iteration": {iteration}, "epoch": {_text(epoch)}, "train_accuracy": {_text(train)}, '
+        f'"test_accuracy": {"null" if math.isnan(test) else _text(test)}}}\n'
+    )
+
+
+class _BadLineError(Exception):
+    """What is wrong with one line."""
+
+
+def _text(number: float) -> str:
+    """The shortest text that reads back as the same number, also for NaN and infinity."""
+    return repr(float(number)) if math.isfinite(number) else f'"{float(number)}"'
+
+
+def _number(entry: dict[str, Any], key: str) -> float:
+    value = entry[key]
+    if value is None and key == "test_accuracy":
+        return math.nan
+    if isinstance(value, str) and value in ("nan", "inf", "-inf"):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            return float(value)
+    raise _BadLineError(f'"{key}" must be a number')
+
+
+def _json_object(line: bytes) -> dict[str, Any]:
+    try:
+        entry = json.loads(line.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise _BadLineError("the line is not JSON") from None
+    if not isinstance(entry, dict):
+        raise _BadLineError("the line must be a JSON object")
+    return entry
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        _json_object(line)
+    except _BadLineError:
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _excerpt(line: bytes) -> str:
+    text = line.decode(errors="replace")
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -1,0 +1,161 @@
+"""Progress of a training, told to people: a bar in a terminal, a few lines elsewhere."""
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Moment(NamedTuple):
+    """How far a training is."""
+
+    iteration: int
+    """Iterations done, counted from 1."""
+    iterations: int
+    """The iteration at which this training ends."""
+    epoch: float
+    loss: float
+    """The loss of this iteration's mini-batch."""
+    train_accuracy: float
+    """As last evaluated; NaN before the first time."""
+    test_accuracy: float
+    """As last evaluated; NaN before the first time, or without test data."""
+    done: bool
+    """Whether this is the last call: training has ended, or was stopped, or failed."""
+
+
+class Progress(Protocol):
+    """Anything that can be called with a `Moment`: after each iteration, and once at the end.
+
+    It is called thousands of times a second, so it should mostly do nothing.
+    """
+
+    def __call__(self, moment: Moment, /) -> object: ...
+
+
+def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> Progress:
+    """Make a progress bar with loss, accuracies and time left, on standard error.
+
+    Where there is no terminal (a log file, a pipe), it is some ten plain lines a run instead. If
+    `quiet`, there is nothing at all. `console` writes elsewhere.
+
+    >>> rich_progress(quiet=True)(Moment(1, 100, 0.01, 2.3, 0.1, 0.1, False))
+    """
+    if quiet:
+        return _silence
+    from rich.console import Console
+
+    console = console or Console(stderr=True)
+    if console.is_jupyter or console.is_interactive:
+        return _Bar(console)
+    return _Lines(console)
+
+
+def _silence(moment: Moment, /) -> None:
+    pass
+
+
+class _Smoothed:
+    """The loss without its jitter from batch to batch: a running mean over some 50 of them."""
+
+    def __init__(self) -> None:
+        self.value: float | None = None
+
+    def add(self, loss: float) -> None:
+        self.value = loss if self.value is None else 0.98 * self.value + 0.02 * loss
+
+
+class _Bar:
+    """A bar that is drawn ten times a second, and not more often: drawing costs ten steps."""
+
+    def __init__(self, console: "Console") -> None:
+        self.console = console
+        self.loss = _Smoothed()
+        self.next_drawing = 0.0
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __call__(self, moment: Moment, /) -> None:
+        self.loss.add(moment.loss)
+        now = time.monotonic()
+        if now < self.next_drawing and not moment.done:
+            return
+        self.next_drawing = now + 0.1
+        bar = self.bar = self.bar or self._start(moment)
+        bar.update(self.task, completed=moment.iteration, words=_words(moment, self.loss))
+        bar.refresh()
+        if moment.done:
+            bar.stop()
+            self.bar = None
+
+    def _start(self, moment: Moment) -> Any:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+        from rich.progress import TimeRemainingColumn as TimeLeft
+
+        # No refresh thread: it would compete with the training for Python's lock.
+        bar = Progress(
+            TextColumn("{task.fields[words]}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TimeLeft(compact=True),
+            console=self.console,
+            auto_refresh=False,
+            expand=True,
+        )
+        bar.start()
+        self.task = bar.add_task("", total=moment.iterations, words="")
+        return bar
+
+
+class _Lines:
+    """A plain line at each tenth of the run, and one at the end."""
+
+    def __init__(self, console: "Console") -> None:
+        self.console = console
+        self.loss = _Smoothed()
+        self.first: int | None = None
+        self.started = 0.0
+        self.tenths = 0
+
+    def __call__(self, moment: Moment, /) -> None:
+        if self.first is None:
+            self.first, self.started = moment.iteration, time.monotonic()
+        self.loss.add(moment.loss)
+        done, total = moment.iteration - self.first, moment.iterations - self.first
+        if moment.done:
+            self._print(moment, "" if moment.iteration == moment.iterations else "stopped")
+            self.first, self.tenths = None, 0
+        elif 0 < done < total and done * 10 >= (self.tenths + 1) * total:
+            self.tenths = done * 10 // total
+            left = (time.monotonic() - self.started) / done * (total - done)
+            self._print(moment, f"{_duration(left)} left")
+
+    def _print(self, moment: Moment, end: str) -> None:
+        parts = [f"iteration {moment.iteration} of {moment.iterations}", _words(moment, self.loss)]
+        # Plain writing: a rich console would fold the line at the width it guesses.
+        print(" · ".join([*parts, end] if end else parts), file=self.console.file, flush=True)
+
+
+def _words(moment: Moment, loss: _Smoothed) -> str:
+    words = f"epoch {moment.epoch:.1f} · loss {loss.value:.4f}"
+    if moment.train_accuracy == moment.train_accuracy:  # not NaN
+        words += f" · training {moment.train_accuracy:.1%}"
+    if moment.test_accuracy == moment.test_accuracy:
+        words += f" · test {moment.test_accuracy:.1%}"
+    return words
+
+
+def _duration(seconds: float) -> str:
+    """A length of time in words.
+
+    >>> _duration(0.2), _duration(42.4), _duration(200), _duration(7500)
+    ('under 1 s', '42 s', '3 min 20 s', '2 h 5 min')
+    """
+    if seconds < 1:
+        return "under 1 s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

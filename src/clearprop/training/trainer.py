@@ -1,0 +1,211 @@
+"""The trainer: mini-batches, steps, evaluations."""
+
+import os
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import ConfigError, NonFiniteError
+from clearprop.networks import Network
+from clearprop.training.batches import generator, mini_batches
+from clearprop.training.data import read_samples
+from clearprop.training.evaluation import accuracy
+from clearprop.training.history import History, HistoryWriter
+from clearprop.training.interrupts import Interrupts
+from clearprop.training.nonfinite import first_nonfinite
+from clearprop.training.optimizers import SGD, Optimizer
+from clearprop.training.progress import Moment, Progress
+from clearprop.training.step import Step, layered_step
+from clearprop.training.threads import blas_threads
+
+
+class Trainer:
+    """Train a network to classify, by mini-batches.
+
+    **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
+    of `batch_size`. Each sample is seen once an epoch; where `batch_size` does not divide the data
+    the last batch of the epoch is smaller. An epoch has `⌈N / batch_size⌉` iterations.
+
+    **Record.** `history` holds the loss of every iteration and the accuracies on all training and
+    test data after every epoch and at the end. With `history_path` it also grows as a JSON-lines
+    file there, which the first call of `train` starts anew.
+
+    **Data.** `x_train` (N, …) real numbers, cast once to the parameters' dtype (and not copied
+    where it has it); `t_train` class numbers (N,), or one-hot or soft labels (N, C); `x_test` and
+    `t_test` likewise, or neither. Everything is checked here, before anything is changed.
+
+    `optimizer` is `SGD(0.1)` where none is given. `rng` is a seed, a `Generator`, or `None` for
+    another order each time; the same seed gives the same history and the same weights, bit for
+    bit. `on_progress` is called with a `Moment` after each iteration and once at the end;
+    `rich_progress()` makes a bar.
+
+    Errors: `ConfigError` for a setting out of range, `DataError` for data that is empty or not
+    finite, `DTypeError` for data that is not numbers, `ShapeError` for shapes that do not fit the
+    network or each other, `LabelError` for labels that do not fit.
+
+    Source: *Deep Learning from Scratch*, sections 4.5 and 5.7.4.
+
+    >>> from clearprop.networks import TwoLayerNet
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((300, 2))
+    >>> t = (x[:, 0] * x[:, 1] > 0).astype(int)  # are the signs the same?
+    >>> network = TwoLayerNet(2, 16, 2, weight_init_std="he", rng=rng)
+    >>> history = Trainer(network, x, t, batch_size=25, optimizer=SGD(0.5), rng=1).train(epochs=40)
+    >>> len(history.loss), history.evaluated_at[:3], bool(history.train_accuracy[-1] > 0.95)
+    (480, array([12, 24, 36]), True)
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        x_train: Any,
+        t_train: Any,
+        x_test: Any = None,
+        t_test: Any = None,
+        *,
+        batch_size: int = 100,
+        optimizer: Optimizer | None = None,
+        rng: int | np.random.Generator | None = None,
+        on_progress: Progress | None = None,
+        history_path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if (x_test is None) != (t_test is None):
+            raise ConfigError("x_test and t_test belong together: give both or neither")
+        self.network = network
+        self.optimizer: Optimizer = SGD(0.1) if optimizer is None else optimizer
+        if not callable(getattr(self.optimizer, "update", None)):
+            raise ConfigError(
+                f"the optimizer {optimizer!r} has no update(params, grads); use SGD(lr=0.1)"
+            )
+        self.rng = generator(rng)
+        self.on_progress = on_progress
+        self.history_path = history_path
+        self.history = History()
+        """What happened so far; grows with each call of `train`."""
+        self.interrupted = False
+        """Whether Ctrl-C ended the last call of `train` early."""
+        self._train = read_samples(network, x_train, t_train, ("x_train", "t_train"))
+        self._test = (
+            None if x_test is None else read_samples(network, x_test, t_test, ("x_test", "t_test"))
+        )
+        samples = len(self._train.x)
+        self.batch_size = _positive_int("batch_size", batch_size)
+        if self.batch_size > samples:
+            raise ConfigError(
+                f"batch_size {batch_size} is larger than the {samples} samples of x_train; "
+                f"use {samples} or less"
+            )
+        self.iterations_per_epoch = -(-samples // self.batch_size)
+        self._batches = mini_batches(samples, self.batch_size, self.rng)
+        self._step: Step = layered_step(network, self.optimizer)
+
+    def train(self, epochs: int | None = None, iterations: int | None = None) -> History:
+        """Train for so many epochs or iterations, and return the history.
+
+        A further call goes on where this one ended. Ctrl-C ends training between two steps: the
+        parameters keep what was learned, `interrupted` is `True` and the history is returned as
+        usual.
+
+        Errors: `ConfigError` unless one of `epochs` and `iterations` is given, and positive;
+        `OutputError` if the history file cannot be written; `NonFiniteError` if NaN or infinity
+        turns up: it names the layer where, and the parameters are those before that step.
+        """
+        last = len(self.history) + self._iterations(epochs, iterations)
+        self.interrupted = False
+        started = time.perf_counter()
+        largest_product = self.batch_size * self._train.largest_product
+        with self._writer() as writer, blas_threads(largest_product), Interrupts() as interrupts:
+            try:
+                self._run(last, writer, interrupts)
+                self.interrupted = len(self.history) < last
+            except KeyboardInterrupt:
+                self.interrupted = True
+            finally:
+                self.history.seconds += time.perf_counter() - started
+                self._report(last, done=True)
+        return self.history
+
+    def _run(self, last: int, writer: HistoryWriter | None, interrupts: Interrupts) -> None:
+        evaluated = False
+        while len(self.history) < last and not interrupts.requested:
+            with interrupts.held():
+                self._iterate(writer)
+            evaluated = len(self.history) % self.iterations_per_epoch == 0
+            if evaluated:
+                self._evaluate(writer, interrupts)
+            self._report(last)
+        if not evaluated:
+            self._evaluate(writer, interrupts)
+
+    def _iterate(self, writer: HistoryWriter | None) -> None:
+        rows = next(self._batches)
+        x, t = self._train.x.take(rows, axis=0), self._train.t.take(rows, axis=0)
+        iteration = len(self.history) + 1
+        try:
+            loss = self._step(x, t)
+        except NonFiniteError as error:
+            raise NonFiniteError(self._explain(iteration, error, x, t)) from None
+        self.history.add_loss(loss)
+        if writer is not None:
+            writer.loss(iteration, loss)
+
+    def _evaluate(self, writer: HistoryWriter | None, interrupts: Interrupts) -> None:
+        train = accuracy(self.network, self._train)
+        test = float("nan") if self._test is None else accuracy(self.network, self._test)
+        with interrupts.held():
+            evaluation = self.history.add_evaluation(
+                epoch=self._epoch(), train_accuracy=train, test_accuracy=test
+            )
+            if writer is not None:
+                writer.evaluation(evaluation)
+
+    def _report(self, last: int, *, done: bool = False) -> None:
+        if self.on_progress is None:
+            return
+        evaluation = self.history.last_evaluation
+        nan = float("nan")
+        self.on_progress(
+            Moment(
+                iteration=len(self.history),
+                iterations=last,
+                epoch=self._epoch(),
+                loss=self.history.last_loss,
+                train_accuracy=evaluation.train_accuracy if evaluation else nan,
+                test_accuracy=evaluation.test_accuracy if evaluation else nan,
+                done=done,
+            )
+        )
+
+    def _explain(self, iteration: int, error: Exception, x: np.ndarray, t: np.ndarray) -> str:
+        found = first_nonfinite(self.network, x, t)
+        first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
+        lr = getattr(self.optimizer, "lr", None)
+        rate = "a smaller learning rate" if lr is None else f"a learning rate smaller than {lr}"
+        return (
+            f"iteration {iteration}: {error}. {first} The parameters are those before this "
+            f"iteration. Use {rate}, or scale the inputs to the order of 1"
+        )
+
+    def _epoch(self) -> float:
+        return len(self.history) / self.iterations_per_epoch
+
+    def _writer(self) -> Any:
+        if self.history_path is None:
+            return nullcontext()
+        return HistoryWriter(self.history_path, append=len(self.history) > 0)
+
+    def _iterations(self, epochs: int | None, iterations: int | None) -> int:
+        if (epochs is None) == (iterations is None):
+            given = "neither" if epochs is None else "both"
+            raise ConfigError(f"give epochs or iterations, one of them; {given} was given")
+        if epochs is not None:
+            return _positive_int("epochs", epochs) * self.iterations_per_epoch
+        return _positive_int("iterations", iterations)
+
+
+def _positive_int(name: str, value: Any) -> int:
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise ConfigError(f"{name} must be a whole number of at least 1, got {value!r}")
