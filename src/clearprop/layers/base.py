@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from clearprop.graph.layer_call import call
+
 
 class Layer:
     """One step of a network, written once in plain NumPy.
@@ -37,8 +39,8 @@ class Layer:
     """Names of the inputs that have no derivative, such as the labels `t` of a loss."""
 
     def __call__(self, *inputs: Any) -> Any:
-        """Run the layer: `layer(x)` is `layer.forward(x)`."""
-        return self.forward(*inputs)
+        """Run the layer: `layer(x)` is `layer.forward(x)`, and one node if `x` is a Variable."""
+        return call(self, *inputs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output from the inputs."""
@@ -47,6 +49,8 @@ class Layer:
     def backward(self, dout: Any) -> Any:
         """Compute the derivatives of the inputs from the derivative of the output."""
         raise NotImplementedError(f"{type(self).__name__} has no backward(); write one")
+
+    backward.is_missing = True  # type: ignore[attr-defined]  # on a graph, opening replaces it
 
     @classmethod
     def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -46,14 +46,75 @@ class Primitive:
     symbol: str
     """What a picture writes into the node, such as `×`."""
     elementwise: bool = False
+    opens: ClassVar[bool] = False
     variadic: bool = False
     operands: tuple[str, ...] = ()
     domain: tuple[Domain, ...] = ()
     samples: Callable[[np.random.Generator], Iterable[Call]] | None = None
     """Calls on which the tests try the row; for elementwise rows made from `domain`."""
 
+    def vjp(
+        self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
+    ) -> list[Any]:
+        """The vector-Jacobian products by the wanted operands, `None` where zero everywhere."""
+        if self.variadic:
+            rule = self.rules[0]
+            return [rule and rule(i, dout, out, *values, **params) for i in wanted]
+        rules = (self.rules[i] if i < len(self.rules) else None for i in wanted)
+        return [rule and rule(dout, out, *values, **params) for rule in rules]
+
     def __repr__(self) -> str:
         return f"<Primitive {self.name}: {self.formula}>"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class WithKeywords:
+    """A primitive whose last operands are passed by keyword, such as a recorded `where=` mask."""
+
+    primitive: Primitive
+    keywords: tuple[str, ...]
+
+    elementwise: ClassVar[bool] = False
+    opens: ClassVar[bool] = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.primitive, name)
+
+    def evaluate(self, *values: Any, **params: Any) -> Any:
+        values, params = self._split(values, params)
+        return self.primitive.evaluate(*values, **params)
+
+    def vjp(
+        self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
+    ) -> list[Any]:
+        positional = len(values) - len(self.keywords)
+        values, params = self._split(values, params)
+        return [
+            self.primitive.vjp((i,), dout, out, values, params)[0] if i < positional else None
+            for i in wanted
+        ]
+
+    def _split(self, values: tuple[Any, ...], params: Any) -> tuple[tuple[Any, ...], Any]:
+        at = len(values) - len(self.keywords)
+        return values[:at], {**params, **dict(zip(self.keywords, values[at:], strict=True))}
+
+
+def constant(function: Callable[..., Any], formula: str) -> Primitive:
+    """Make the row of a function whose derivative is zero: it is recorded and differentiated to 0.
+
+    >>> constant(np.floor, "the integer below").rules
+    ()
+    """
+    return Primitive(
+        name=name_of(function),
+        function=function,
+        formula=formula,
+        rules=(),
+        derivatives=(),
+        evaluate=function,
+        bind=lambda args, kwargs: (args, kwargs),
+        symbol=name_of(function).rpartition(".")[2],
+    )
 
 
 def elementwise(

@@ -1,0 +1,215 @@
+"""Graph: what Variables were computed from, as one structure to walk."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import GraphError, ShapeError
+from clearprop.graph.backward import reach
+from clearprop.graph.node import Node, Recorded
+from clearprop.graph.recording import record
+from clearprop.graph.variable import Parameter, Variable
+
+
+class Graph:
+    """The nodes between inputs and outputs, in topological order.
+
+    Made by `clearprop.graph(outputs)`. A graph is a view of what was recorded: it holds Variables
+    and nodes and copies nothing.
+
+    - `nodes`: every operation, each after those it depends on;
+    - `inputs`: the Variables that were given from outside, in the order in which they are used;
+    - `parameters`: those that belong to layers, by name;
+    - `constants`: the plain numbers and arrays met on the way;
+    - `outputs`: what it was made from.
+
+    >>> x, y = Variable(3.0, "x"), Variable(4.0, "y")
+    >>> g = graph(x * y + x)
+    >>> [node.operation.name for node in g.nodes], [v.name for v in g.inputs]
+    (['np.multiply', 'np.add'], ['x', 'y'])
+    >>> float(g.evaluate({"x": 10.0}))
+    50.0
+    """
+
+    def __init__(self, outputs: Iterable[Variable], inputs: Iterable[Variable] = ()) -> None:
+        self.outputs = tuple(outputs)
+        if not self.outputs or not all(isinstance(v, Recorded) for v in self.outputs):
+            kinds = ", ".join(type(v).__name__ for v in self.outputs) or "nothing"
+            raise GraphError(f"a graph is made from Variables, got {kinds}")
+        _, nodes = reach(self.outputs)
+        self.nodes: tuple[Node, ...] = tuple(reversed(nodes))
+        leaves = dict.fromkeys(inputs)
+        for node in self.nodes:
+            for x in node.inputs:
+                if isinstance(x, Variable) and x.node is None:
+                    leaves[x] = None
+        leaves.update(dict.fromkeys(v for v in self.outputs if v.node is None))
+        self.inputs = tuple(v for v in leaves if not isinstance(v, Parameter))
+        self._parameters = tuple(v for v in leaves if isinstance(v, Parameter))
+        self.leaves = tuple(leaves)
+        """Inputs and parameters together; `evaluate` can give each another value."""
+
+    @property
+    def parameters(self) -> dict[str, Variable]:
+        """The parameters by name; a name that comes twice is numbered."""
+        named: dict[str, Variable] = {}
+        for v in self._parameters:
+            name, n = v.name or "parameter", 2
+            while name in named:
+                name, n = f"{v.name or 'parameter'}_{n}", n + 1
+            named[name] = v
+        return named
+
+    @property
+    def constants(self) -> tuple[Any, ...]:
+        """The plain numbers and arrays among the inputs of the nodes."""
+        return tuple(x for n in self.nodes for x in n.inputs if not isinstance(x, Recorded))
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Every Variable: the leaves first, then what each node made, in order."""
+        found, _ = reach(self.outputs)
+        order = {leaf: i for i, leaf in enumerate((*self.inputs, *self._parameters))}
+        made = (v for v in found if v.node is not None)
+        results = sorted(made, key=lambda v: (v.node.serial, v.index or 0))  # type: ignore[union-attr]
+        return (*order, *results)  # type: ignore[return-value]
+
+    def evaluate(self, values: Mapping[Any, Any] | None = None) -> Any:
+        """Compute the outputs again, with other values for some of the leaves.
+
+        `values` maps Variables, or their names, to numbers or arrays; leaves that are not
+        mentioned keep theirs. Gives an array for one output, a tuple for several. Where a value is
+        a Variable, the computation is recorded anew.
+
+        Errors: `GraphError` for a name that no leaf has, or that several have; `ShapeError` for a
+        value of another number of axes.
+        """
+        known = self._substitutes(values or {})
+        return self._run(known, lambda node, inputs: _evaluate(node, inputs))
+
+    def opened(self, depth: int | None = None) -> "Graph":
+        """The same computation with the layers opened, to a depth or all the way.
+
+        Depth 1 opens a network into its layers, depth 2 those into primitives. The leaves are the
+        same Variables, so that a backward pass through either graph can be compared.
+
+        Errors: `UnsupportedError` for a layer that cannot be opened, with the reason.
+        """
+
+        def expand(node: Node, inputs: tuple[Any, ...]) -> Any:
+            if node.operation.opens:
+                return node.operation.expand(inputs)
+            return record(node.operation, inputs, node.params)
+
+        graph, level = self, 0
+        while (depth is None or level < depth) and any(n.operation.opens for n in graph.nodes):
+            leaves = {v: v for v in (*graph.inputs, *graph._parameters)}
+            found = graph._run(leaves, expand)
+            graph = Graph(found if isinstance(found, tuple) else (found,), self.inputs)
+            level += 1
+        return graph
+
+    def inside(self, node: Node) -> "Graph":
+        """The graph inside the node of a layer or a network.
+
+        Errors: `GraphError` for a primitive, which has no inside.
+        """
+        if not node.operation.opens:
+            raise GraphError(f"{node.operation.name} is a primitive: there is nothing inside")
+        return self.inside_of(node)
+
+    @staticmethod
+    def inside_of(node: Node) -> "Graph":
+        """The graph inside a node, its leaves in the order of the node's inputs."""
+        inputs, out = node.operation.open(node.values)
+        inner = Graph(out if isinstance(out, tuple) else (out,), inputs)
+        inner.leaves = inputs
+        return inner
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Write structure, values and derivatives as JSON text."""
+        from clearprop.graph.serialise import to_json
+
+        return to_json(self, indent)
+
+    @staticmethod
+    def from_json(text: str) -> "Graph":
+        """Read what `to_json` wrote.
+
+        Errors: `FileFormatError` for text that is not a graph.
+        """
+        from clearprop.graph.serialise import from_json
+
+        return from_json(text)
+
+    def __str__(self) -> str:
+        from clearprop.graph.text import tree
+
+        return tree(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Graph of {len(self.nodes)} nodes: {len(self.inputs)} inputs, "
+            f"{len(self._parameters)} parameters, {len(self.outputs)} outputs>"
+        )
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def _run(self, known: dict[Any, Any], step: Any) -> Any:
+        """Walk the nodes in order, each step making the outputs of a node from its inputs."""
+        made: dict[Node, Any] = {}
+
+        def current(x: Any) -> Any:
+            if not isinstance(x, Recorded):
+                return x
+            if x.node is None:
+                return known.get(x, x.data)
+            out = made[x.node]
+            return out if x.index is None else out[x.index]
+
+        for node in self.nodes:
+            made[node] = step(node, tuple(map(current, node.inputs)))
+        outputs = [current(v) for v in self.outputs]
+        return tuple(outputs) if len(outputs) > 1 else outputs[0]
+
+    def _substitutes(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        leaves = (*self.inputs, *self._parameters)
+        known = {}
+        for key, value in values.items():
+            matches = [v for v in leaves if v is key or (isinstance(key, str) and v.name == key)]
+            if len(matches) != 1:
+                names = ", ".join(repr(v.name) for v in leaves if v.name) or "none has a name"
+                how = "no leaf" if not matches else f"{len(matches)} leaves"
+                raise GraphError(
+                    f"evaluate: {how} of this graph is called {key!r}; leaves: {names}"
+                )
+            leaf = matches[0]
+            if np.ndim(value) != leaf.ndim:
+                raise ShapeError(
+                    f"evaluate: {leaf.name or 'the input'} has {leaf.ndim} axes {leaf.shape}, "
+                    f"the new value {np.ndim(value)} {np.shape(value)}"
+                )
+            known[leaf] = value if isinstance(value, Recorded) else np.asarray(value)[()]
+        return known
+
+
+def graph(outputs: Any, inputs: Iterable[Variable] = ()) -> Graph:
+    """Make the Graph of a Variable, or of several.
+
+    `inputs` lists leaves that the graph shall have even where the outputs do not depend on them.
+
+    >>> x = Variable(2.0, "x")
+    >>> graph(x**2)
+    <Graph of 1 nodes: 1 inputs, 0 parameters, 1 outputs>
+    """
+    return Graph(outputs if isinstance(outputs, tuple | list) else (outputs,), inputs)
+
+
+def _evaluate(node: Node, inputs: tuple[Any, ...]) -> Any:
+    if any(isinstance(x, Recorded) for x in inputs):
+        if node.operation.opens:
+            return node.operation.again(inputs)
+        return record(node.operation, inputs, node.params)
+    return node.operation.evaluate(*inputs, **node.params)

@@ -1,0 +1,231 @@
+"""The operators and array methods of a Variable: each one records a NumPy function."""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from clearprop.graph.leaving import refuse_write
+from clearprop.graph.node import Recorded
+from clearprop.graph.recording import (
+    PLAIN,
+    array_function,
+    attach,
+    constant_operand,
+    record,
+)
+from clearprop.primitives.indexing import getitem, split_index
+from clearprop.primitives.registry import PRIMITIVES
+
+
+def _binary(ufunc: np.ufunc, symbol: str) -> Any:
+    row = PRIMITIVES.get(ufunc)
+    if row is None:  # a comparison: a node without a derivative
+
+        def constant_method(self: Any, other: Any) -> Any:
+            return array_function(ufunc, (self, other), {})
+
+        return constant_method
+    compute: Callable[[Any, Any], Any] = getattr(operator, symbol)
+
+    def method(self: Any, other: Any) -> Any:
+        if isinstance(other, Recorded):
+            value = other.data
+        else:
+            if type(other) not in PLAIN or type(other) is tuple:
+                other = constant_operand(other, row.name)
+            value = other
+        mine = self.data
+        return attach(row, (self, other), (mine, value), {}, compute(mine, value))
+
+    return method
+
+
+def _reflected(ufunc: np.ufunc) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        return array_function(ufunc, (other, self), {})
+
+    return method
+
+
+def _unary(ufunc: np.ufunc) -> Any:
+    def method(self: Any) -> Any:
+        return array_function(ufunc, (self,), {})
+
+    return method
+
+
+def _function(function: Callable[..., Any]) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return array_function(function, (self, *args), kwargs)
+
+    method.__doc__ = f"`{function.__name__}` of this Variable, as `np.{function.__name__}`."
+    return method
+
+
+def _in_place(name: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_write(f"v.{name}()")
+
+    method.__doc__ = "Refused: a recorded value is not changed in place."
+    return method
+
+
+class ArrayMethods(Recorded):
+    """Operators, indexing and the usual methods of an array, on the graph."""
+
+    __slots__ = ()
+
+    __add__ = _binary(np.add, "add")
+    __radd__ = _reflected(np.add)
+    __sub__ = _binary(np.subtract, "sub")
+    __rsub__ = _reflected(np.subtract)
+    __mul__ = _binary(np.multiply, "mul")
+    __rmul__ = _reflected(np.multiply)
+    __truediv__ = _binary(np.divide, "truediv")
+    __rtruediv__ = _reflected(np.divide)
+    __pow__ = _binary(np.power, "pow")
+    __rpow__ = _reflected(np.power)
+    __matmul__ = _binary(np.matmul, "matmul")
+    __rmatmul__ = _reflected(np.matmul)
+    __floordiv__ = _binary(np.floor_divide, "floordiv")
+    __rfloordiv__ = _reflected(np.floor_divide)
+    __mod__ = _binary(np.remainder, "mod")
+    __rmod__ = _reflected(np.remainder)
+    __divmod__ = _function(np.divmod)
+    __rdivmod__ = _reflected(np.divmod)
+    __lt__ = _binary(np.less, "lt")
+    __le__ = _binary(np.less_equal, "le")
+    __gt__ = _binary(np.greater, "gt")
+    __ge__ = _binary(np.greater_equal, "ge")
+    __eq__ = _binary(np.equal, "eq")
+    __ne__ = _binary(np.not_equal, "ne")
+    __and__ = _binary(np.bitwise_and, "and_")
+    __rand__ = _reflected(np.bitwise_and)
+    __or__ = _binary(np.bitwise_or, "or_")
+    __ror__ = _reflected(np.bitwise_or)
+    __xor__ = _binary(np.bitwise_xor, "xor")
+    __rxor__ = _reflected(np.bitwise_xor)
+    __lshift__ = _binary(np.left_shift, "lshift")
+    __rlshift__ = _reflected(np.left_shift)
+    __rshift__ = _binary(np.right_shift, "rshift")
+    __rrshift__ = _reflected(np.right_shift)
+    __neg__ = _unary(np.negative)
+    __pos__ = _unary(np.positive)
+    __abs__ = _unary(np.absolute)
+    __invert__ = _unary(np.invert)
+    __round__ = _function(np.round)
+    __hash__ = object.__hash__  # by identity: Variables are keys of the backward pass
+
+    all = _function(np.all)
+    any = _function(np.any)
+    argmax = _function(np.argmax)
+    argmin = _function(np.argmin)
+    argsort = _function(np.argsort)
+    clip = _function(np.clip)
+    copy = _function(np.copy)
+    cumprod = _function(np.cumprod)
+    cumsum = _function(np.cumsum)
+    diagonal = _function(np.diagonal)
+    dot = _function(np.dot)
+    flatten = _function(np.ravel)
+    max = _function(np.max)
+    mean = _function(np.mean)
+    min = _function(np.min)
+    nonzero = _function(np.nonzero)
+    prod = _function(np.prod)
+    ptp = _function(np.ptp)
+    ravel = _function(np.ravel)
+    repeat = _function(np.repeat)
+    round = _function(np.round)
+    searchsorted = _function(np.searchsorted)
+    squeeze = _function(np.squeeze)
+    std = _function(np.std)
+    sum = _function(np.sum)
+    swapaxes = _function(np.swapaxes)
+    take = _function(np.take)
+    trace = _function(np.trace)
+    var = _function(np.var)
+
+    fill = _in_place("fill")
+    itemset = _in_place("itemset")
+    partition = _in_place("partition")
+    put = _in_place("put")
+    resize = _in_place("resize")
+    sort = _in_place("sort")
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """The same elements in another shape, as `ndarray.reshape`."""
+        new = shape[0] if len(shape) == 1 else shape
+        return array_function(np.reshape, (self, new), {"order": order} if order != "C" else {})
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order, reversed by default, as `ndarray.transpose`."""
+        order = axes[0] if len(axes) == 1 else axes or None
+        return array_function(np.transpose, (self,) if order is None else (self, order), {})
+
+    def astype(self, dtype: Any, **kwargs: Any) -> Any:
+        """The values in another dtype; the derivative is cast back."""
+        return array_function(np.astype, (self, dtype), kwargs)
+
+    @property
+    def T(self) -> Any:
+        """The axes reversed."""
+        return self.transpose()
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return array_function(np.matrix_transpose, (self,), {})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.data.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The kind of number."""
+        return self.data.dtype
+
+    def item(self, *index: int) -> Any:
+        """The value as a Python number, off the graph."""
+        return self.data.item(*index)
+
+    def tolist(self) -> Any:
+        """The values as (nested lists of) Python numbers, off the graph."""
+        return self.data.tolist()
+
+    def __len__(self) -> int:
+        if not self.data.ndim:
+            raise TypeError("len() of a Variable without axes: it is a single number")
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.data.ndim:
+            raise TypeError("a Variable without axes is a single number and cannot be iterated")
+        return (self[i] for i in range(len(self.data)))
+
+    def __getitem__(self, index: Any) -> Any:
+        form, arrays = split_index(index)
+        return record(_GETITEM, (self, *arrays), {"form": form})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        refuse_write("v[...] = value")
+
+    def __delitem__(self, index: Any) -> None:
+        refuse_write("del v[...]")
+
+
+_GETITEM = PRIMITIVES[getitem]

@@ -1,0 +1,87 @@
+"""Node and the base of Variable: the two things a graph is made of."""
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any, ClassVar, Protocol
+
+_serial = count().__next__
+
+
+class Operation(Protocol):
+    """What a node does. Primitives and layers are operations."""
+
+    name: str
+    symbol: str
+    formula: str
+    elementwise: bool
+    opens: bool
+    """Whether there is something inside, as in a layer."""
+
+    def evaluate(self, *values: Any, **params: Any) -> Any:
+        """Compute the output, or a tuple of outputs, from arrays."""
+        ...
+
+    def vjp(
+        self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
+    ) -> list[Any]:
+        """Compute the derivatives by the wanted inputs from the derivative of the output."""
+        ...
+
+
+class Node:
+    """One operation that was carried out: what went in, what came out.
+
+    A node refers to the Variables that went in, never to those that came out: the graph is freed
+    from its end when the last Variable is dropped, without reference cycles.
+    """
+
+    __slots__ = ("inputs", "operation", "out", "params", "serial", "values")
+
+    def __init__(
+        self,
+        operation: Any,
+        inputs: tuple[Any, ...],
+        values: tuple[Any, ...],
+        params: dict[str, Any],
+        out: Any,
+    ) -> None:
+        self.operation = operation
+        self.inputs = inputs
+        """Variables, and plain numbers and arrays, which are constants of the graph."""
+        self.values = values
+        """The inputs as arrays, as they were when the node was made."""
+        self.params = params
+        self.out = out
+        self.serial = _serial()
+        """Counts upward: a node is always made after the nodes it depends on."""
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(str(getattr(x, "shape", ())) for x in self.values)
+        return f"<Node {self.operation.name}({shapes})>"
+
+
+class Recorded:
+    """The slots of a Variable. What is an instance of this is on the graph."""
+
+    __slots__ = ("data", "grad", "index", "name", "node")
+
+    made_as: ClassVar[type["Recorded"]]
+    """The class of what is computed from Variables of this class."""
+
+    data: Any
+    grad: Any
+    name: str | None
+    node: Node | None
+    index: int | None
+    """Which of the node's outputs this is; None where it has one only."""
+
+
+def variable(made_as: type[Recorded], data: Any, node: Node | None, index: int | None) -> Any:
+    """Make a Variable around a value that is known to be good."""
+    made = made_as.__new__(made_as)
+    made.data = data
+    made.grad = None
+    made.name = None
+    made.node = node
+    made.index = index
+    return made

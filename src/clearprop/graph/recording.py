@@ -1,0 +1,198 @@
+"""The one dispatcher: NumPy calls on Variables become nodes, or are refused by name."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
+from clearprop.graph.node import Node, Recorded, variable
+from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
+from clearprop.primitives.constants import CONSTANT, STATIC
+from clearprop.primitives.registry import PRIMITIVES
+from clearprop.primitives.table import Primitive, WithKeywords, constant, name_of
+from clearprop.primitives.unsupported import UNSUPPORTED
+
+PLAIN = frozenset(
+    {int, float, bool, type(None), str, slice, tuple, np.ndarray, np.dtype, type}
+    | {np.dtype(code).type for code in "?bhilqBHILQefd"}
+)
+"""Types that may stand beside Variables as constants without another look."""
+
+
+def record(operation: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Carry out an operation and put it on the graph as one node."""
+    values = tuple([x.data if isinstance(x, Recorded) else x for x in inputs])
+    return attach(operation, inputs, values, params, operation.evaluate(*values, **params))
+
+
+def attach(
+    operation: Any, inputs: tuple[Any, ...], values: tuple[Any, ...], params: Any, out: Any
+) -> Any:
+    """Make the node and the Variables of an operation that has been carried out."""
+    made_as = next((type(x).made_as for x in inputs if isinstance(x, Recorded)), Recorded.made_as)
+    if isinstance(out, tuple | list):
+        kept = tuple(_kept(o, values, operation) for o in out)
+        node = Node(operation, inputs, values, params, kept)
+        made = [variable(made_as, o, node, i) for i, o in enumerate(kept)]
+        # A list stays a list, and a named tuple such as QRResult(Q, R) keeps its names.
+        return type(out)(*made) if hasattr(out, "_fields") else type(out)(made)
+    if type(out) is np.ndarray:
+        out = _kept(out, values, operation)
+    return variable(made_as, out, Node(operation, inputs, values, params, out), None)
+
+
+def _kept(out: Any, values: tuple[Any, ...], operation: Any) -> Any:
+    """Protect a result from being written into: the backward pass will need it."""
+    if type(out) is not np.ndarray:
+        if np.ndim(out) or np.asarray(out).dtype.kind not in "fiub":
+            raise DTypeError(
+                f"{operation.name}: the result is a {type(out).__name__}, not a real array; "
+                "clearprop differentiates real numbers in plain NumPy arrays"
+            )
+        return out if isinstance(out, np.generic) else np.asarray(out)[()]
+    if out.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{operation.name}: the result has dtype {out.dtype}; "
+            "clearprop differentiates real numbers"
+        )
+    if not out.ndim:
+        return out[()]
+    if any(out is v for v in values):
+        out = out.view()  # the function handed back the user's own array; leave that writable
+    out.flags.writeable = False
+    return out
+
+
+def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Answer NumPy's `__array_function__`: look the function up in the tables, in this order."""
+    row = PRIMITIVES.get(function)
+    if row is not None:
+        return _call(row, args, kwargs)
+    composition = COMPOSITIONS.get(function)
+    if composition is not None:
+        _refuse_out(name_of(function), kwargs)
+        return composition(*args, **kwargs)
+    if function in CONSTANT:
+        return _call(_constant_row(function), args, kwargs)
+    if function in STATIC:
+        _refuse_out(name_of(function), kwargs)
+        return function(*_unwrapped(args), **{k: _unwrapped(v) for k, v in kwargs.items()})
+    raise _refusal(function)
+
+
+def array_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Answer NumPy's `__array_ufunc__`."""
+    if kwargs.get("out") is not None:
+        _refuse_out(name_of(ufunc), kwargs)
+    if method == "__call__":
+        return array_function(ufunc, args, kwargs)
+    composed = UFUNC_METHODS.get((ufunc, method))
+    if composed is None:
+        known = ", ".join(sorted({m for f, m in UFUNC_METHODS if f is ufunc}))
+        raise UnsupportedError(
+            f"{name_of(ufunc)}.{method} cannot be recorded on a graph; "
+            + (f"of its methods these can: {known}" if known else "write it with plain functions")
+        )
+    return composed(*args, **kwargs)
+
+
+def constant_operand(value: Any, name: str) -> Any:
+    """Check a value that is not a Variable and is to stand on the graph as a constant."""
+    kind = type(value)
+    if kind not in PLAIN and kind is not list:
+        if kind is complex or isinstance(value, np.complexfloating):
+            raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")
+        if not callable(value):
+            raise UnsupportedError(
+                f"{name}: a {kind.__module__}.{kind.__qualname__} cannot be mixed with Variables, "
+                "its own derivative would be lost; convert it to a NumPy array first"
+            )
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{name}: an array of dtype {value.dtype} beside a Variable; "
+            "clearprop differentiates real numbers"
+        )
+    if kind is list or kind is tuple:
+        _refuse_nested(value, name)
+        return value if kind is tuple else np.asarray(value)
+    return value
+
+
+def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
+    if kwargs:
+        _refuse_out(row.name, kwargs)
+    operands, params = row.bind(args, kwargs)
+    operation: Any = row
+    inputs = [x if isinstance(x, Recorded) else constant_operand(x, row.name) for x in operands]
+    if params:
+        recorded = tuple(k for k, v in params.items() if isinstance(v, Recorded))
+        for k, v in params.items():
+            if k not in recorded and type(v) is not list:
+                constant_operand(v, row.name)
+        if recorded:
+            operation = _with_keywords(row, recorded, params)
+            inputs += [params[k] for k in recorded]
+            params = {k: v for k, v in params.items() if k not in recorded}
+    return record(operation, tuple(inputs), params)
+
+
+def _with_keywords(row: Primitive, keywords: tuple[str, ...], params: dict[str, Any]) -> Any:
+    for keyword in keywords:
+        if params[keyword].data.dtype.kind == "f" and row.rules:
+            raise UnsupportedError(
+                f"{row.name} has no derivative by its argument {keyword}; "
+                f"give {keyword} as a plain value (v.data), or add it by another operation"
+            )
+    return WithKeywords(row, keywords)
+
+
+@cache
+def rows_by_name() -> dict[str, Primitive]:
+    """Every function that can stand on a graph, by the name under which it is written down."""
+    constants = (_constant_row(function) for function in CONSTANT)
+    return {row.name: row for row in (*constants, *PRIMITIVES.values())}
+
+
+@cache
+def _constant_row(function: Callable[..., Any]) -> Primitive:
+    return constant(function, CONSTANT[function])
+
+
+def _refuse_out(name: str, kwargs: dict[str, Any]) -> None:
+    out = kwargs.get("out")
+    if out is None or out == (None,):
+        return
+    raise LeavesGraphError(
+        f"{name}: writing into an existing array (out=, or += on an array) would take the result "
+        f"off the graph; use the value that {name} returns, as in y = x + v"
+    )
+
+
+def _refuse_nested(values: Any, name: str) -> None:
+    for value in values:
+        if isinstance(value, Recorded):
+            raise UnsupportedError(
+                f"{name}: a list holds Variables; join them first with np.stack([...])"
+            )
+        if isinstance(value, list | tuple):
+            _refuse_nested(value, name)
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, Recorded):
+        return value.data
+    if type(value) in (list, tuple):
+        return type(value)(map(_unwrapped, value))
+    return value
+
+
+def _refusal(function: Callable[..., Any]) -> UnsupportedError:
+    name = name_of(function)
+    remedy = UNSUPPORTED.get(
+        function,
+        "it has no derivative rule here; write it with functions that have one, "
+        "or use v.data for a value off the graph",
+    )
+    return UnsupportedError(f"{name} cannot be recorded on a graph: {remedy}")

@@ -1,0 +1,215 @@
+"""A graph as JSON text and back: structure, values and derivatives, and no code."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import FileFormatError, UnsupportedError
+from clearprop.graph.graph import Graph
+from clearprop.graph.nested import NestedOperation
+from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.recording import rows_by_name
+from clearprop.graph.variable import Parameter, Variable
+from clearprop.primitives.indexing import Place
+from clearprop.primitives.table import WithKeywords
+
+FORMAT = "clearprop graph"
+VERSION = 1
+
+
+def to_json(graph: Graph, indent: int | None = None) -> str:
+    """Write a graph as JSON.
+
+    >>> from clearprop.graph.graph import graph
+    >>> x = Variable([1.0, float("inf")], "x")
+    >>> copy = from_json(to_json(graph(x * 2)))
+    >>> copy.outputs[0].data, copy.inputs[0].name
+    (array([ 2., inf]), 'x')
+    """
+    return json.dumps(_graph(graph), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str) -> Graph:
+    """Read what `to_json` wrote. Errors: `FileFormatError` for anything else."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"this is not JSON: {error}") from error
+    try:
+        return _read_graph(content)
+    except FileFormatError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise FileFormatError(
+            f"this JSON is not a graph of clearprop: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _graph(graph: Graph) -> dict[str, Any]:
+    number: dict[Any, int] = {v: i for i, v in enumerate(graph.variables)}
+
+    def operand(x: Any) -> Any:
+        return {"variable": number[x]} if isinstance(x, Recorded) else {"constant": _encode(x)}
+
+    nodes = []
+    made: dict[tuple[Node, int | None], int] = {
+        (v.node, v.index): i for v, i in number.items() if v.node is not None
+    }
+    for node in graph.nodes:
+        outs: list[Any] = [None]
+        if isinstance(node.out, tuple):
+            outs = list(range(len(node.out)))
+        nodes.append(
+            {
+                **_operation(node),
+                "inputs": [operand(x) for x in node.inputs],
+                "values": [
+                    None if isinstance(x, Recorded) and x.data is v else _encode(v)
+                    for x, v in zip(node.inputs, node.values, strict=True)
+                ],
+                "params": {k: _encode(v) for k, v in node.params.items()},
+                "several": isinstance(node.out, tuple),
+                "outputs": [made.get((node, i)) for i in outs],
+                "out": _encode(node.out),
+            }
+        )
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "variables": [
+            {
+                "name": v.name,
+                "kind": "parameter" if isinstance(v, Parameter) else "variable",
+                "made": v.node is not None,
+                "data": _encode(v.data) if v.node is None else None,
+                "grad": _encode(v.grad.data if isinstance(v.grad, Recorded) else v.grad),
+            }
+            for v in number
+        ],
+        "nodes": nodes,
+        "outputs": [number[v] for v in graph.outputs],
+        "inputs": [number[v] for v in graph.inputs],
+    }
+
+
+def _operation(node: Node) -> dict[str, Any]:
+    operation = node.operation
+    if isinstance(operation, WithKeywords):
+        return {"operation": operation.name, "keywords": list(operation.keywords)}
+    if not operation.opens:
+        return {"operation": operation.name}
+    try:
+        inner = _graph(Graph.inside_of(node))
+    except UnsupportedError:
+        inner = None
+    return {"layer": operation.name, "formula": operation.formula, "inside": inner}
+
+
+def _read_graph(content: Any) -> Graph:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise FileFormatError(f'this JSON is not a graph of clearprop: no "format": "{FORMAT}"')
+    if content.get("version") != VERSION:
+        raise FileFormatError(
+            f"the graph was written in version {content.get('version')} of the format; "
+            f"this clearprop reads version {VERSION}"
+        )
+    entries = content["variables"]
+    made: dict[int, Any] = {}
+    for i, entry in enumerate(entries):
+        if not entry["made"]:
+            kind = Parameter if entry["kind"] == "parameter" else Variable
+            made[i] = variable(kind, _decode(entry["data"]), None, None)
+    for entry in content["nodes"]:
+        inputs = tuple(
+            made[x["variable"]] if "variable" in x else _decode(x["constant"])
+            for x in entry["inputs"]
+        )
+        values = tuple(
+            x.data if v is None and isinstance(x, Recorded) else x if v is None else _decode(v)
+            for x, v in zip(inputs, entry["values"], strict=True)
+        )
+        params = {k: _decode(v) for k, v in entry["params"].items()}
+        out = _decode(entry["out"])
+        node = Node(_read_operation(entry), inputs, values, params, out)
+        for i, place in enumerate(entry["outputs"]):
+            if place is not None:
+                several = entry["several"]
+                data, index = (out[i], i) if several else (out, None)
+                made[place] = variable(Variable, data, node, index)
+    for i, entry in enumerate(entries):
+        made[i].name, made[i].grad = entry["name"], _decode(entry["grad"])
+    return Graph((made[i] for i in content["outputs"]), (made[i] for i in content["inputs"]))
+
+
+def _read_operation(entry: dict[str, Any]) -> Any:
+    if "layer" in entry:
+        inner = None if entry["inside"] is None else _read_graph(entry["inside"])
+        return NestedOperation(entry["layer"], entry["formula"], inner)
+    name = entry["operation"]
+    row = rows_by_name().get(name)
+    if row is None:
+        raise FileFormatError(f"the graph holds the operation {name!r}, which is not known here")
+    return WithKeywords(row, tuple(entry["keywords"])) if "keywords" in entry else row
+
+
+def _encode(value: Any) -> Any:
+    """A value as JSON; what JSON lacks is a dictionary with one telling key."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+        numbers = [_encode_number(x) for x in array.ravel().tolist()]
+        return {"array": numbers, "shape": array.shape, "dtype": array.dtype.str[1:]}
+    if isinstance(value, int | float):
+        return _encode_number(value)
+    if isinstance(value, tuple | list):
+        return {type(value).__name__: [_encode(x) for x in value]}
+    if isinstance(value, slice):
+        return {"slice": [_encode(value.start), _encode(value.stop), _encode(value.step)]}
+    if isinstance(value, Place):
+        return {"place": value.number}
+    if value is Ellipsis:
+        return {"ellipsis": True}
+    if isinstance(value, np.dtype | type):
+        return {"dtype": np.dtype(value).str[1:]}
+    raise UnsupportedError(
+        f"to_json: a {type(value).__name__} among the arguments of a node cannot be written"
+    )
+
+
+def _encode_number(x: Any) -> Any:
+    return x if not isinstance(x, float) or math.isfinite(x) else {"float": str(x)}
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "float": float,
+    "tuple": lambda items: tuple(map(_decode, items)),
+    "list": lambda items: list(map(_decode, items)),
+    "slice": lambda items: slice(*map(_decode, items)),
+    "place": Place,
+    "ellipsis": lambda _: Ellipsis,
+}
+
+
+def _decode(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        dtype = _dtype(value["dtype"])
+        array = np.array([_decode(x) for x in value["array"]], dtype).reshape(value["shape"])
+        array.flags.writeable = False
+        return array if array.ndim else array[()]
+    if "dtype" in value:
+        return _dtype(value["dtype"])
+    ((kind, content),) = value.items()
+    return _DECODERS[kind](content)
+
+
+def _dtype(text: str) -> np.dtype:
+    dtype = np.dtype(text)
+    if dtype.kind not in "fiub":
+        raise FileFormatError(f"a graph of clearprop holds real numbers, not {dtype}")
+    return dtype

@@ -1,0 +1,79 @@
+"""A graph as a text tree: results at the top, what they were made from below."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.graph.node import Recorded
+
+if TYPE_CHECKING:
+    from clearprop.graph.graph import Graph
+
+
+def tree(graph: "Graph", limit: int = 400) -> str:
+    """Draw the graph with lines of text, at most `limit` of them.
+
+    A value that went into several nodes is drawn once and referred to after that.
+
+    >>> from clearprop.graph.graph import graph
+    >>> from clearprop.graph.variable import Variable
+    >>> apple, tax = Variable(100.0, "apple"), Variable(1.1, "tax")
+    >>> price = apple * 2 * tax
+    >>> price.backward()
+    >>> print(graph(price))
+    × = 220.00000000000003   ∂ 1.0
+    ├─ × = 200.0   ∂ 1.1
+    │  ├─ apple = 100.0   ∂ 2.2
+    │  └─ 2
+    └─ tax = 1.1   ∂ 200.0
+    """
+    lines: list[str] = []
+    shown: dict[Any, str] = {}
+    # (what, first line's prefix, prefix of what hangs below); a stack, not recursion
+    stack: list[tuple[Any, str, str]] = [(v, "", "") for v in reversed(graph.outputs)]
+    while stack:
+        x, head, below = stack.pop()
+        if len(lines) == limit:
+            lines.append(f"… and more: {len(graph.nodes)} nodes in all")
+            break
+        key = (x.node, x.index) if isinstance(x, Recorded) and x.node else x
+        if isinstance(x, Recorded) and key in shown:
+            lines.append(f"{head}{shown[key]} ↑ as above")
+            continue
+        lines.append(head + describe(x))
+        if not isinstance(x, Recorded):
+            continue
+        if x.node is None:
+            shown[key] = x.name or "leaf"
+            continue
+        shown[key] = f"{x.name or x.node.operation.symbol} = {digest(x.data)}"
+        last = len(x.node.inputs) - 1
+        for i in range(last, -1, -1):
+            branch, bar = ("└─ ", "   ") if i == last else ("├─ ", "│  ")
+            stack.append((x.node.inputs[i], below + branch, below + bar))
+    return "\n".join(lines)
+
+
+def describe(x: Any) -> str:
+    """One line: what made it, its value, and its derivative if that is known."""
+    if not isinstance(x, Recorded):
+        return digest(x)
+    made = x.node.operation.symbol if x.node else None
+    label = " ".join(part for part in (x.name, made and (f"({made})" if x.name else made)) if part)
+    text = f"{label or 'input'} = {digest(x.data)}"
+    if x.grad is None:
+        return text
+    return f"{text}   ∂ {digest(x.grad.data if isinstance(x.grad, Recorded) else x.grad)}"
+
+
+def digest(value: Any) -> str:
+    """A value in a few characters: numbers as they are, small arrays in full, others by shape."""
+    array = np.asarray(value)
+    if not array.ndim:
+        return str(value)
+    if array.size <= 6:
+        text = np.array2string(array, precision=4, separator=", ")
+        return " ".join(text.split())
+    if array.dtype.kind == "b":
+        return f"{array.shape} {array.mean():.0%} true"
+    return f"{array.shape} {array.dtype} from {array.min():.4g} to {array.max():.4g}"

@@ -1,0 +1,196 @@
+"""Variable: an array on the graph."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
+from clearprop.graph.backward import derivatives
+from clearprop.graph.leaving import refuse_array, to_number
+from clearprop.graph.methods import ArrayMethods
+from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.recording import array_function, array_ufunc
+
+
+class Variable(ArrayMethods):
+    """An array on a computational graph: its value, its derivative, and the node that made it.
+
+    Operators, NumPy functions and the usual array methods work on it, and each becomes a node.
+    Plain numbers and arrays met on the way are constants of the graph.
+
+    `value` is a number or an array of real numbers; an array is copied, so that writing into the
+    original does not change what was recorded. Integers are accepted (100 apples) and
+    differentiated as floats. `name` is for people: it stands in pictures and messages.
+
+    `grad` is `None` until a backward pass has been through the Variable, and then has its shape
+    and dtype (float64 for integers).
+
+    Errors: `DTypeError` for complex numbers, text and other objects.
+
+    >>> apple, apple_num, tax = Variable(100), Variable(2), Variable(1.1)
+    >>> price = apple * apple_num * tax
+    >>> price
+    Variable(220.00000000000003, from ×, derivative not computed yet)
+    >>> price.backward()
+    >>> print(apple.grad, apple_num.grad, tax.grad)
+    2.2 110.00000000000001 200.0
+    """
+
+    __slots__ = ()
+
+    data: Any
+    """The value: an array that is not written into, or a NumPy number."""
+
+    grad: Any
+    """The derivative, or `None` if it is not computed yet."""
+
+    name: str | None
+    node: Node | None
+    """The operation that made this value; `None` if it was given from outside."""
+
+    def __init__(self, value: Any, name: str | None = None) -> None:
+        if isinstance(value, Recorded):
+            raise LeavesGraphError(
+                "Variable(v): v is a Variable already; use v itself, or Variable(v.data) for a "
+                "new start that is not connected with it"
+            )
+        array = np.array(value)
+        if array.dtype.kind not in "fiub":
+            raise DTypeError(
+                f"Variable: a value of dtype {array.dtype} cannot be differentiated; "
+                "give real numbers" + (" of one shape" if array.dtype.kind == "O" else "")
+            )
+        array.flags.writeable = False
+        self.data = array if array.ndim else array[()]
+        self.grad = None
+        self.name = name
+        self.node = None
+        self.index = None
+
+    def backward(self, dout: Any = None, accumulate: bool = False, record: bool = False) -> None:
+        """Compute the derivative of this value by everything it was made from, into their `grad`.
+
+        `dout` is the derivative that arrives from upstream, 1 by default, of this value's shape.
+        A second call computes the same again; with `accumulate` it adds to the `grad` that is
+        there. With `record` the derivatives are Variables, so that they can be differentiated.
+
+        Errors: `ShapeError` if `dout` is missing for a value that is not a single number, or has
+        another shape; `GraphError` if nothing on a graph made this value.
+
+        >>> x = Variable([1.0, 2.0], "x")
+        >>> y = (x * x).sum()
+        >>> y.backward()
+        >>> x.grad
+        array([2., 4.])
+        """
+        if self.node is None:
+            raise GraphError(
+                f"backward: {self._called()} was not computed from anything, so there is "
+                "nothing to go back to; call backward on a result"
+            )
+        found = derivatives([(self, self._seed(dout, record))], record=record)
+        for v, dx in found.items():
+            if type(dx) is np.ndarray:
+                dx.flags.writeable = False  # a derivative may be shared between Variables
+            v.grad = v.grad + dx if accumulate and v.grad is not None else dx
+
+    def _seed(self, dout: Any, record: bool) -> Any:
+        data = self.data
+        dtype = data.dtype if data.dtype.kind == "f" else np.dtype(np.float64)
+        if dout is None:
+            if data.size != 1:
+                raise ShapeError(
+                    f"backward: {self._called()} has shape {data.shape} and is not one number; "
+                    "say what its derivative from upstream is, as in "
+                    "v.backward(np.ones_like(v.data)), or reduce it first (v.sum())"
+                )
+            dout = np.ones(data.shape, dtype)
+        elif isinstance(dout, Recorded):
+            if not record:
+                raise LeavesGraphError(
+                    "backward: dout is a Variable, whose derivative would be lost; "
+                    "call backward(dout, record=True), or give dout.data"
+                )
+        elif np.shape(dout) != data.shape:
+            raise ShapeError(
+                f"backward: dout has shape {np.shape(dout)}, "
+                f"but the value it is the derivative by has shape {data.shape}"
+            )
+        else:
+            dout = np.array(dout)
+            if dout.dtype.kind not in "fiub":
+                raise DTypeError(f"backward: dout has dtype {dout.dtype}; give real numbers")
+            dout = dout.astype(dtype)
+        if isinstance(dout, Recorded):
+            return dout
+        dout = dout if dout.ndim else dout[()]
+        return variable(type(self).made_as, dout, None, None) if record else dout
+
+    def _called(self) -> str:
+        return f"Variable {self.name!r}" if self.name else "this Variable"
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        refuse_array()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        return array_ufunc(ufunc, method, args, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_function(function, args, kwargs)
+
+    def __float__(self) -> float:
+        return to_number(self, float)
+
+    def __int__(self) -> int:
+        return to_number(self, int)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data.item(), spec) if spec and self.data.size == 1 else repr(self)
+
+    def __repr__(self) -> str:
+        parts = [_text(self.data)]
+        if self.name:
+            parts.append(f"name={self.name!r}")
+        if self.data.ndim:
+            parts.append(f"shape={self.shape}")
+        if self.data.dtype != np.float64:
+            parts.append(f"dtype={self.dtype}")
+        if self.node is not None:
+            parts.append(f"from {self.node.operation.symbol}")
+        if self.grad is None:
+            parts.append("derivative not computed yet")
+        else:
+            parts.append(f"derivative {_text(getattr(self.grad, 'data', self.grad))}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+
+class Parameter(Variable):
+    """A Variable around a layer's own array, which training may change between passes.
+
+    The array is shared, not copied, so that the graph sees what the layer holds.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(self, array: np.ndarray, name: str | None = None) -> None:
+        super().__init__(0.0, name)
+        self.data = array
+
+
+Recorded.made_as = Variable
+
+
+def _text(data: Any) -> str:
+    if not np.ndim(data):
+        return str(data)
+    text = np.array2string(np.asarray(data), precision=4, threshold=8, edgeitems=2, separator=", ")
+    return " ".join(text.split())
