@@ -30,7 +30,7 @@ def cast(value, dtype):
 
 
 def prepare(layer, inputs, dtype=np.float64):
-    """A copy of the layer and its inputs in one dtype; constants such as labels stay as they are."""
+    """Copy a layer and its inputs in one dtype; constants such as labels stay as they are."""
     layer = copy.deepcopy(layer)
     for name in layer.params:
         setattr(layer, name, cast(getattr(layer, name), dtype))

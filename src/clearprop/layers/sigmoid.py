@@ -20,7 +20,8 @@ class Sigmoid(Layer):
     **Shapes**: any; `out` and `dx` have the shape of `x`.
 
     `exp(−x)` would overflow for large negative `x`; there `x` is held at the last value for which
-    it does not (−709 in float64, −88 in float32), where the result is 0 to all digits.
+    it does not (−709 in float64, −88 in float32, −11 in float16), where the result is 0 but for an
+    error far below the dtype's precision.
 
     Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real.
 

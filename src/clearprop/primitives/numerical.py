@@ -99,7 +99,8 @@ def _refuse_hidden_use(f: Callable[[Any], Any], x: np.ndarray) -> None:
     argument = x.astype(np.float64)
     before = _scalar(f(argument.copy()))
     try:
-        x[...] = ~x if x.dtype.kind == "b" else x + (1 + abs(x))
+        # No element keeps its value: integers are inverted, other numbers grow.
+        x[...] = ~x if x.dtype.kind in "uib" else x + (1 + abs(x))
         after = _scalar(f(argument))
     finally:
         x[...] = kept
