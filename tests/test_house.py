@@ -1,0 +1,250 @@
+"""The rules of the house: what may import what, what an import costs, how large a file may be."""
+
+import ast
+import contextlib
+import io
+import itertools
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "clearprop"
+FILES = sorted(SOURCE.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+
+CORE = {"errors", "files", "primitives", "graph", "layers", "networks"}
+MAY_IMPORT = {
+    "errors": set(),
+    "files": {"errors"},
+    "primitives": {"errors"},
+    "graph": {"errors", "primitives"},
+    "layers": {"errors", "primitives", "graph"},
+    "networks": {"errors", "primitives", "graph", "layers"},
+    "drawing": CORE,
+    "checking": CORE,
+    "compiler": CORE,
+    "training": CORE | {"compiler", "__version__"},
+    "datasets": {"errors", "files"},
+    "book": CORE | {"drawing", "checking", "compiler", "training", "datasets"},
+    "cli": CORE
+    | {"drawing", "checking", "compiler", "training", "datasets", "book", "__version__"},
+    "__main__": {"cli"},
+    # What `import clearprop` re-exports: NumPy is all that these need.
+    "__init__": CORE,
+}
+
+
+def place(path):
+    """The floor that a file stands on: the name right under `clearprop`."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def name_of(path):
+    return path.relative_to(SOURCE).as_posix()
+
+
+def imports(path):
+    """Every module that a file imports, anywhere in it, by its full name, with the line."""
+    package = ("clearprop", *path.relative_to(SOURCE).parent.parts)
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            if module == "clearprop":  # `from clearprop import layers` may name a module
+                yield from ((f"clearprop.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield module, node.lineno
+
+
+def floors(path):
+    """The floors of our own that a file imports, with the line."""
+    known = {place(p) for p in FILES} | {"__version__"}
+    for module, line in imports(path):
+        first, _, rest = module.partition(".")
+        if first == "clearprop":
+            floor = rest.split(".")[0]
+            yield floor if floor in known else "__init__", line
+
+
+def test_every_package_has_a_floor():
+    assert {place(path) for path in FILES} <= set(MAY_IMPORT)
+
+
+def test_there_is_no_way_up():
+    """The table itself has no circle: each floor's imports stand before it."""
+    order = [floor for floor in MAY_IMPORT if floor not in ("__init__", "__main__", "cli")]
+    assert all(MAY_IMPORT[b].isdisjoint(order[i:]) for i, b in enumerate(order))
+
+
+def test_imports_go_down_only():
+    wrong = [
+        f"{name_of(path)}:{line} imports clearprop.{floor}"
+        for path in FILES
+        for floor, line in floors(path)
+        if floor not in MAY_IMPORT[place(path)] | {place(path)}
+    ]
+    assert not wrong
+
+
+def test_the_reader_of_imports_sees_all_forms(tmp_path, monkeypatch):
+    text = """
+import clearprop.cli, numpy.linalg
+from clearprop import layers, Affine, __version__
+from ..networks import Network
+from .base import Layer
+def f():
+    from clearprop.training.trainer import Trainer
+"""
+    path = SOURCE / "layers" / "sketch.py"
+    monkeypatch.setitem(TREES, path, ast.parse(text))
+    assert [floor for floor, _ in floors(path)] == [
+        *("cli", "layers", "__init__", "__version__", "networks", "layers", "training")
+    ]
+
+
+def run_python(program):
+    command = [sys.executable, "-W", "error", "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def loaded_by(module):
+    """The top-level packages that an import loads beyond what Python starts with."""
+    program = (
+        "import json, sys; before = set(sys.modules);"
+        f"import {module}; print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    return {name.partition(".")[0] for name in json.loads(run_python(program))}
+
+
+def test_import_clearprop_loads_numpy_and_the_standard_library_only():
+    allowed = loaded_by("numpy, numpy.random") | sys.stdlib_module_names | {"clearprop"}
+    assert not loaded_by("clearprop") - allowed
+
+
+@pytest.mark.parametrize("module", ["clearprop.cli", "clearprop.datasets", "clearprop.training"])
+def test_no_optional_package_is_loaded_before_it_is_needed(module):
+    assert loaded_by(module).isdisjoint({"matplotlib", "PIL", "resvg_py", "pytest", "hypothesis"})
+
+
+def test_import_clearprop_is_quick():
+    """It takes less time than NumPy's own import; the best of three tries counts."""
+    program = (
+        "import time; a = time.perf_counter(); import numpy, numpy.random;"
+        "b = time.perf_counter(); import clearprop; c = time.perf_counter();"
+        "print((c - b) / (b - a))"
+    )
+    assert min(float(run_python(program)) for _ in range(3)) < 1
+
+
+def test_no_file_is_too_long():
+    lines = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert {name: n for name, n in lines.items() if n > 500} == {}
+
+
+def test_everything_public_has_a_docstring():
+    definitions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    missing = []
+    for path, tree in TREES.items():
+        public = [n for n in tree.body if isinstance(n, definitions) and not n.name.startswith("_")]
+        missing += [f"{name_of(path)}: {n.name}" for n in public if not ast.get_docstring(n)]
+        if not ast.get_docstring(tree):
+            missing.append(f"{name_of(path)}: the module itself")
+    assert not missing
+
+
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+UNSAFE_CALLS = {"eval", "exec", "compile"}
+
+
+def unsafe(path):
+    """Where a file could run text or bytes that somebody else wrote."""
+    for module, line in imports(path):
+        if module.partition(".")[0] in UNSAFE_MODULES:
+            yield f"{name_of(path)}:{line} imports {module}"
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Name) and node.id in UNSAFE_CALLS and place(path) != "compiler":
+            yield f"{name_of(path)}:{node.lineno} uses {node.id}"
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            safe = isinstance(node.value, ast.Constant) and node.value.value is False
+            if not safe:
+                yield f"{name_of(path)}:{node.value.lineno} allows pickle"
+
+
+def test_nothing_runs_what_it_reads():
+    assert [finding for path in FILES for finding in unsafe(path)] == []
+
+
+def test_what_is_unsafe_is_seen(monkeypatch):
+    text = "import pickle\nfrom marshal import loads\nnp.load(p, allow_pickle=True)\neval(text)\n"
+    path = SOURCE / "layers" / "sketch.py"
+    monkeypatch.setitem(TREES, path, ast.parse(text))
+    assert len(list(unsafe(path))) == 4
+
+
+def test_one_version():
+    import clearprop
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == clearprop.__version__
+
+
+# The README, in both languages.
+
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(path):
+    """The fenced blocks of a README: pairs (language, text)."""
+    return FENCE.findall(path.read_text("utf-8"))
+
+
+def headings(path):
+    """The depths of the headings of a README, fenced blocks left out."""
+    text = FENCE.sub("", path.read_text("utf-8"))
+    return [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
+
+
+def test_the_readmes_python_runs_and_prints_what_it_says():
+    """All blocks one after the other in one namespace; a text block holds the output before it."""
+    namespace = {"__name__": "readme"}
+    said = 0
+    for (language, code), (follower, output) in itertools.pairwise([*blocks(READMES[0]), ("", "")]):
+        if language != "python":
+            continue
+        stdout = io.StringIO()
+        # One BLAS thread: with more, small products crawl where another program keeps a core busy.
+        with contextlib.redirect_stdout(stdout), threadpool_limits(1):
+            exec(compile(code, "README.md", "exec"), namespace)
+        if follower == "text":
+            assert stdout.getvalue() == output
+            said += 1
+    assert said >= 3
+    assert namespace["network"].accuracy(namespace["data"].x_test, namespace["data"].t_test) > 0.9
+
+
+def test_the_readmes_say_the_same():
+    english, chinese = READMES
+    assert headings(english) == headings(chinese)
+    assert blocks(english) == blocks(chinese)
+    for path in READMES:
+        links = re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8"))
+        assert links
+        assert all((ROOT / link).exists() for link in links)
+
+
+def test_the_readmes_two_commands_are_each_one_line_for_the_continuous_integration_to_find():
+    lines = READMES[0].read_text("utf-8").splitlines()
+    for end in ("clearprop train", "pytest"):
+        found = [ln for ln in lines if ln.startswith("python3 -m venv") and ln.endswith(end)]
+        assert len(found) == 1
