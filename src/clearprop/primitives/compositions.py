@@ -5,12 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.primitives import joining, rearranging
+
 
 def _ptp(a, axis=None, out=None, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {np.ptp: _ptp}
+COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.ptp: _ptp,
+    **rearranging.COMPOSITIONS,
+    **joining.COMPOSITIONS,
+}
 """A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
 
 UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}

@@ -11,11 +11,11 @@ from clearprop.primitives.indexing import Place, put_at
 from clearprop.primitives.table import Binder, Call, primitive
 
 
-def _reshape(dout, out, a, *, shape=None, order="C", copy=None, newshape=None):
+def _reshape(dout, out, a, *, shape=None, order: Any = "C", copy=None, newshape=None):
     return np.reshape(dout, np.shape(a), order=order)
 
 
-def _ravel(dout, out, a, *, order="C"):
+def _ravel(dout, out, a, *, order: Any = "C"):
     return np.reshape(dout, np.shape(a), order=order)
 
 

@@ -1,0 +1,196 @@
+"""Joining arrays into one: concatenate, stack, and what is made of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from clearprop.errors import LeavesGraphError, ShapeError, UnsupportedError
+from clearprop.primitives.rearranging import atleast_1d, atleast_2d, atleast_3d
+from clearprop.primitives.table import Call, primitive
+
+
+def _bind(name: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
+    """Take the arrays out of their list: they are the operands."""
+
+    def call(arrays, axis=0, out=None, **kwargs):
+        if out is not None:
+            raise LeavesGraphError(
+                f"{name}: out= would overwrite an array and take the result off the graph; "
+                "use the value that is returned"
+            )
+        if kwargs.get("dtype") is not None:
+            kwargs["dtype"] = np.dtype(kwargs["dtype"]).type
+        return tuple(arrays), {"axis": axis, **kwargs}
+
+    return lambda args, kwargs: call(*args, **kwargs)
+
+
+def _concatenate(index, dout, out, *arrays, axis=0, dtype=None, casting: Any = "same_kind"):
+    if np.result_type(out).kind != "f":
+        return None  # rounded to integers
+    if axis is None:
+        start = sum(map(np.size, arrays[:index]))
+        piece = dout[start : start + np.size(arrays[index])]
+        return np.reshape(piece, np.shape(arrays[index]))
+    axis = axis % np.ndim(out)
+    start = sum(np.shape(a)[axis] for a in arrays[:index])
+    return dout[(slice(None),) * axis + (slice(start, start + np.shape(arrays[index])[axis]),)]
+
+
+def _stack(index, dout, out, *arrays, axis=0, dtype=None, casting: Any = "same_kind"):
+    if np.result_type(out).kind != "f":
+        return None
+    return dout[(slice(None),) * (axis % np.ndim(out)) + (index,)]
+
+
+def _samples(rng):
+    x, y = rng.standard_normal((2, 3)), rng.standard_normal((1, 3))
+    yield ([x, y],), {}
+    yield ((x, x, y), None), {}
+    yield ([x, rng.standard_normal((2, 0)), x], -1), {}
+    yield ([x, np.arange(6).reshape(2, 3)],), {"axis": 1, "dtype": np.float64}
+
+
+def _stack_samples(rng):
+    x, y = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
+    yield ([x, y],), {}
+    yield ([x, y, x], 1), {}
+    yield ([x, y],), {"axis": -1}
+    yield ([rng.standard_normal(()), np.float64(2)],), {}
+
+
+ROWS = (
+    primitive(
+        np.concatenate,
+        "the arrays one behind the other",
+        ("its part of dout", _concatenate),
+        bind=_bind("np.concatenate"),
+        evaluate=lambda *arrays, **kwargs: np.concatenate(arrays, **kwargs),
+        variadic=True,
+        samples=_samples,
+    ),
+    primitive(
+        np.stack,
+        "the arrays along a new axis",
+        ("its part of dout", _stack),
+        bind=_bind("np.stack"),
+        evaluate=lambda *arrays, **kwargs: np.stack(arrays, **kwargs),
+        variadic=True,
+        samples=_stack_samples,
+    ),
+)
+
+
+def _vstack(tup, *, dtype=None, casting: Any = "same_kind"):
+    return np.concatenate([atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
+
+
+def _hstack(tup, *, dtype=None, casting: Any = "same_kind"):
+    arrays = [atleast_1d(a) for a in tup]
+    axis = 0 if arrays and np.ndim(arrays[0]) == 1 else 1
+    return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
+
+
+def _dstack(tup):
+    return np.concatenate([atleast_3d(a) for a in tup], 2)
+
+
+def _column_stack(tup):
+    return np.concatenate(
+        [a if np.ndim(a) > 1 else np.reshape(a, (-1, 1)) for a in tup],
+        1,
+    )
+
+
+def _append(arr, values, axis=None):
+    if axis is None:
+        return np.concatenate([np.ravel(arr), np.ravel(values)])
+    return np.concatenate([arr, values], axis)
+
+
+def _depth(arrays: Any) -> int:
+    """How deeply lists are nested, checked to be the same everywhere."""
+    if isinstance(arrays, tuple):
+        raise UnsupportedError("np.block: a tuple among the arrays; it takes nested lists only")
+    if not isinstance(arrays, list):
+        return 0
+    depths = {_depth(a) for a in arrays}
+    if len(depths) != 1:
+        raise ShapeError(
+            "np.block: "
+            + (
+                f"lists are nested {sorted(depths)} deep side by side; nest them equally"
+                if depths
+                else "an empty list; give at least one array"
+            )
+        )
+    return 1 + depths.pop()
+
+
+def _leaves(arrays: Any) -> list[Any]:
+    return [x for a in arrays for x in _leaves(a)] if isinstance(arrays, list) else [arrays]
+
+
+def _block(arrays):
+    depth = _depth(arrays)
+    ndim = max(depth, *(np.ndim(a) for a in _leaves(arrays)), 0)
+
+    def join(part: Any, axis: int) -> Any:
+        if isinstance(part, list):
+            return np.concatenate([join(p, axis + 1) for p in part], axis)
+        return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
+
+    joined = join(arrays, -depth)
+    return np.copy(joined) if depth == 0 else joined
+
+
+def _along(axis: int, index: Any) -> tuple[Any, ...]:
+    return (slice(None),) * axis + (index,)
+
+
+def _positions(obj: Any, length: int) -> np.ndarray:
+    if isinstance(obj, slice):
+        return np.arange(*obj.indices(length))
+    positions = np.asarray(obj) if np.size(obj) else np.empty(0, np.intp)
+    return np.flatnonzero(positions) if positions.dtype == bool else positions
+
+
+def _insert(arr, obj, values, axis=None):
+    arr = np.ravel(arr) if axis is None else arr
+    n = np.ndim(arr)
+    axis = normalize_axis_index(axis or 0, n)
+    length = np.shape(arr)[axis]
+    positions = _positions(obj, length)
+    count = positions.size
+    if count == 1:  # one place takes as many values as there are
+        values = np.reshape(values, (1,) * (n - np.ndim(values)) + np.shape(values))
+        values = np.moveaxis(values, 0, axis) if positions.ndim == 0 else values
+        count = np.shape(values)[axis]
+    shape = (*np.shape(arr)[:axis], count, *np.shape(arr)[axis + 1 :])
+    joined = np.concatenate(
+        [arr, np.broadcast_to(values, shape)], axis, dtype=np.result_type(arr), casting="unsafe"
+    )
+    # NumPy inserts the numbers of the places as it would the values; the new ones come last.
+    return joined[_along(axis, np.insert(np.arange(length), positions, length + np.arange(count)))]
+
+
+def _delete(arr, obj, axis=None):
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    axis = normalize_axis_index(axis, np.ndim(arr))
+    return arr[_along(axis, np.delete(np.arange(np.shape(arr)[axis]), obj))]
+
+
+COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.vstack: _vstack,
+    np.hstack: _hstack,
+    np.dstack: _dstack,
+    np.column_stack: _column_stack,
+    np.append: _append,
+    np.block: _block,
+    np.insert: _insert,
+    np.delete: _delete,
+}
+"""Function → the same in terms of functions that have a row."""
