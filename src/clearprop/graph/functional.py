@@ -70,8 +70,9 @@ def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> 
                 "sum or average it first"
             )
         # Whatever else the value depends on belongs to somebody who may differentiate it again.
-        found, _ = reach([out])
-        outer = any(v.node is None and v not in inputs for v in found)
+        _, made = reach([out])
+        own = set(inputs)  # a set compares by identity, a list would compare values
+        outer = any(isinstance(leaf, Recorded) and leaf not in own for leaf in made)
         dout = Variable(np.ones_like(out.data, _floating(out.data)))
         seed: Any = dout if outer else dout.data
         dx = derivatives([(out, seed)], targets=inputs, record=outer)

@@ -37,7 +37,7 @@ class Graph:
         if not self.outputs or not all(isinstance(v, Recorded) for v in self.outputs):
             kinds = ", ".join(type(v).__name__ for v in self.outputs) or "nothing"
             raise GraphError(f"a graph is made from Variables, got {kinds}")
-        _, nodes = reach(self.outputs)
+        nodes, _ = reach(self.outputs)
         self.nodes: tuple[Node, ...] = tuple(reversed(nodes))
         leaves = dict.fromkeys(inputs)
         for node in self.nodes:
@@ -69,11 +69,9 @@ class Graph:
     @property
     def variables(self) -> tuple[Variable, ...]:
         """Every Variable: the leaves first, then what each node made, in order."""
-        found, _ = reach(self.outputs)
-        order = {leaf: i for i, leaf in enumerate((*self.inputs, *self._parameters))}
-        made = (v for v in found if v.node is not None)
-        results = sorted(made, key=lambda v: (v.node.serial, v.index or 0))  # type: ignore[union-attr]
-        return (*order, *results)  # type: ignore[return-value]
+        _, made = reach(self.outputs)
+        results = (v for n in self.nodes for v in sorted(made[n], key=lambda v: v.index or 0))
+        return (*self.leaves, *results)  # type: ignore[return-value]
 
     def evaluate(self, values: Mapping[Any, Any] | None = None) -> Any:
         """Compute the outputs again, with other values for some of the leaves.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.graph.leaving import refuse_write
-from clearprop.graph.node import Recorded
+from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import (
     PLAIN,
     array_function,
@@ -17,6 +17,8 @@ from clearprop.graph.recording import (
 )
 from clearprop.primitives.indexing import getitem, split_index
 from clearprop.primitives.registry import PRIMITIVES
+
+_NO_PARAMS: dict[str, Any] = {}
 
 
 def _binary(ufunc: np.ufunc, symbol: str) -> Any:
@@ -37,7 +39,12 @@ def _binary(ufunc: np.ufunc, symbol: str) -> Any:
                 other = constant_operand(other, row.name)
             value = other
         mine = self.data
-        return attach(row, (self, other), (mine, value), {}, compute(mine, value))
+        out = compute(mine, value)
+        if out.__class__ is not np.float64:
+            return attach(row, (self, other), (mine, value), _NO_PARAMS, out)
+        # The shortest way for single numbers, whose expressions have many nodes.
+        node = Node(row, (self, other), (mine, value), _NO_PARAMS, out)
+        return variable(self.made_as, out, node, None)
 
     return method
 

@@ -31,7 +31,11 @@ def attach(
     operation: Any, inputs: tuple[Any, ...], values: tuple[Any, ...], params: Any, out: Any
 ) -> Any:
     """Make the node and the Variables of an operation that has been carried out."""
-    made_as = next((type(x).made_as for x in inputs if isinstance(x, Recorded)), Recorded.made_as)
+    made_as = Recorded.made_as
+    for x in inputs:
+        if isinstance(x, Recorded):
+            made_as = x.made_as
+            break
     if isinstance(out, tuple | list):
         kept = tuple(_kept(o, values, operation) for o in out)
         node = Node(operation, inputs, values, params, kept)
