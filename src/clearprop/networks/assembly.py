@@ -1,6 +1,7 @@
 """Putting layers together: their names, their places, and who holds which parameter."""
 
 import copy
+import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -46,11 +47,12 @@ def one_object_a_place(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, 
         raise ConfigError("a network needs one layer at least, got none")
 
 
-def check_layer(name: str, layer: Any) -> None:
+def check_layer(name: str, layer: Any, inputs: tuple[str, ...] = ("x",)) -> None:
     """Refuse by name what is not a layer.
 
-    Errors: `ConfigError` for a class in place of a layer, for missing methods, and for parameters
-    that are not where `params` says, or that `params` is silent about.
+    Errors: `ConfigError` for a class in place of a layer, for methods that are missing or do not
+    take `inputs`, and for parameters that are not where `params` says, or that `params` is silent
+    about.
     """
     kind = type(layer).__name__
     if isinstance(layer, type):
@@ -64,6 +66,18 @@ def check_layer(name: str, layer: Any) -> None:
                 f"layer {name!r} is a {kind} without {method}(); "
                 "a layer has forward(x) and backward(dout)"
             )
+    try:
+        inspect.signature(layer.forward).bind(*inputs)
+    except TypeError:
+        raise ConfigError(
+            f"layer {name!r} is a {kind} whose forward does not take ({', '.join(inputs)}); in a "
+            "network each layer takes x alone, and the loss layer, given as loss=…, takes x and t"
+        ) from None
+    _check_params(name, layer)
+
+
+def _check_params(name: str, layer: Any) -> None:
+    kind = type(layer).__name__
     params = getattr(layer, "params", None)
     if params is None:
         attributes = vars(layer) if hasattr(layer, "__dict__") else ()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ConfigError, DataError, NonFiniteError
+from clearprop.graph.layer_call import call
 from clearprop.layers import SoftmaxWithLoss
 from clearprop.layers.arguments import real
 from clearprop.layers.labels import read_labels
@@ -48,20 +49,28 @@ class Network:
         named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
         self.layers: OrderedDict[str, Any] = OrderedDict(one_object_a_place(named))
         self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
-        check_layer("lastLayer", self.lastLayer)
+        check_layer("lastLayer", self.lastLayer, inputs=("x", "t"))
         self._places = (*self.layers.items(), ("lastLayer", self.lastLayer))
         self.params = Parameters(find_owners(self._places))
 
+    def __call__(self, x: Any) -> Any:
+        """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
+        return call(self, x)
+
+    def forward(self, x: Any) -> Any:
+        """Run `x` through the layers one by one, each a node of the graph for a Variable."""
+        self._check_places()
+        for name, layer in self.layers.items():
+            x = call(layer, x, name=name)
+        return x
+
     def predict(self, x: Any) -> Any:
         """Compute the scores of a batch: `x` through all layers, without the loss layer."""
-        self._check_places()
-        for layer in self.layers.values():
-            x = layer.forward(x)
-        return x
+        return self(x)
 
     def loss(self, x: Any, t: Any) -> Any:
         """Compute the loss of a batch `x` with its labels `t`."""
-        return self.lastLayer.forward(self.predict(x), t)
+        return call(self.lastLayer, self.predict(x), t)
 
     def accuracy(self, x: Any, t: Any) -> float:
         """Compute the share of samples whose highest score is at the label.
@@ -107,7 +116,14 @@ class Network:
         }
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Copy the network with parameters of another dtype; nothing is shared with the copy."""
+        """Copy the network with parameters of another dtype; nothing is shared with the copy.
+
+        Errors: `ConfigError` for a dtype that would cut off the fractions.
+        """
+        if np.dtype(dtype).kind != "f":
+            raise ConfigError(
+                f"parameters cannot be of dtype {np.dtype(dtype)}; use float32 or float64"
+            )
         twin = copy.deepcopy(self)
         for name, array in twin.params.items():
             twin.params[name] = np.array(array, dtype=dtype)
@@ -140,6 +156,20 @@ class Network:
             macs = multiply_adds(layer, shape)
             rows.append(LayerSummary(name, type(layer).__name__, shape, count, macs))
         return NetworkSummary(tuple(rows))
+
+    def __copy__(self) -> Self:
+        """Copy the layers but not their arrays: a second network on the same parameters."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        copies = {id(layer): copy.copy(layer) for _, layer in self._places}
+        twin.layers = OrderedDict((n, copies[id(layer)]) for n, layer in self.layers.items())
+        twin.lastLayer = copies[id(self.lastLayer)]
+        twin._places = tuple((n, copies[id(layer)]) for n, layer in self._places)
+        owners = self.params.owners.items()
+        twin.params = Parameters(
+            {n: tuple((copies[id(layer)], a) for layer, a in held) for n, held in owners}
+        )
+        return twin
 
     def __repr__(self) -> str:
         lines = [f"  {name}: {layer!r}" for name, layer in self.layers.items()]

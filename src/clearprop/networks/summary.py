@@ -1,5 +1,6 @@
 """What a network is made of, as a table."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,10 +59,16 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def multiply_adds(layer: Any, out_shape: tuple[int, ...]) -> int:
-    """Count the multiply-adds of one sample: each weight of a matrix is used once an output row.
+    """Count the multiply-adds of one sample: each weight is used once at every position.
 
-    Only products with parameters of two axes or more are counted; element-wise work is not.
+    A matrix (D, M) is used once for each row of the output (…, M), a filter (F, C, …) once for each
+    place of the output (F, …). Only products with parameters of two axes or more are counted;
+    element-wise work is not.
     """
     weights = [np.shape(getattr(layer, name)) for name in getattr(layer, "params", ())]
-    positions = int(np.prod(out_shape[1:], dtype=int)) if len(out_shape) > 1 else 1
-    return sum(int(np.prod(shape, dtype=int)) * positions for shape in weights if len(shape) > 1)
+    rows, places = math.prod(out_shape[:-1]), math.prod(out_shape[1:])
+    return sum(
+        math.prod(shape) * (rows if len(shape) == 2 else places)
+        for shape in weights
+        if len(shape) > 1
+    )
