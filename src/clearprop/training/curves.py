@@ -42,7 +42,7 @@ def draw_curves(history: History, path: str | os.PathLike[str]) -> None:
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:
-    """Compute the mean over the `width` values around each one.
+    """Compute the mean over the `width` (odd) values around each one.
 
     The first value stands for itself and the window widens from there, so that a steep beginning
     is kept; at the end it holds the values there are.
@@ -97,7 +97,7 @@ def _draw_accuracies(axes: Any, history: History, scale: float) -> None:
                 markersize=4.5, clip_on=False,
             )  # fmt: skip
     if axes.lines:
-        axes.legend(loc="lower right", frameon=False, labelcolor="linecolor", fontsize=11)
+        axes.legend(loc="best", frameon=False, labelcolor="linecolor", fontsize=11)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value * 100:.4g}%")
 
 
@@ -114,8 +114,9 @@ def _draw_loss(axes: Any, history: History, scale: float) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: "")
     axes.plot(x, loss, color=TRAINING, linewidth=0.6, alpha=0.25)
-    width = max(1, len(loss) // 100)
-    axes.plot(x, smooth(loss, width), color=TRAINING, linewidth=2)
+    width = len(loss) // 100 | 1  # odd, so that it has a middle
+    marker = "o" if len(loss) == 1 else ""
+    axes.plot(x, smooth(loss, width), color=TRAINING, linewidth=2, marker=marker, markersize=4.5)
     if width > 1:
         axes.text(
             0.99, 0.95, f"mini-batch loss, and its mean over {width} batches",

@@ -1,6 +1,7 @@
 """What happened during training: the loss of every iteration, the accuracies of every epoch."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -125,10 +126,14 @@ class History:
 
         A last line that breaks off, as it does when a training is killed, is left out.
 
-        Errors: `FileFormatError` names the file and the line that is not as described above.
+        Errors: `FileFormatError` names the file and the line that is not as described above,
+        `FileNotFoundError` if there is none.
         """
         try:
             content = Path(path).read_bytes()
+        except FileNotFoundError:
+            text = "there is no such history file"
+            raise FileNotFoundError(errno.ENOENT, text, os.fspath(path)) from None
         except OSError as error:
             raise FileFormatError(
                 f"{os.fspath(path)} cannot be read as a history: {error.strerror or error}"
@@ -246,10 +251,12 @@ class HistoryWriter:
 
 
 def loss_line(iteration: int, loss: float) -> str:
+    """Write the loss of one iteration as a line of JSON."""
     return f'{{"iteration": {iteration}, "loss": {_text(loss)}}}\n'
 
 
 def evaluation_line(evaluation: Evaluation) -> str:
+    """Write the accuracies of one evaluation as a line of JSON."""
     iteration, epoch, train, test = evaluation
     return (
         f'{{"iteration": {iteration}, "epoch": {_text(epoch)}, "train_accuracy": {_text(train)}, '

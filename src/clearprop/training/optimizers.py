@@ -70,7 +70,10 @@ def positive_number(what: str, value: Any) -> float:
     """Read a setting that must be a positive finite number."""
     # A bool is a number to Python, and never meant as one here.
     if isinstance(value, Real) and not isinstance(value, bool | np.bool):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
         if math.isfinite(number) and number > 0:
             return number
     raise ConfigError(f"{what} must be a positive finite number such as 0.1, got {value!r}")
@@ -97,6 +100,10 @@ def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None
             raise ShapeError(
                 f"parameter {name} has shape {np.shape(param)} and its derivative "
                 f"{np.shape(grads[name])}; they must be the same"
+            )
+        if np.asarray(grads[name]).dtype.kind not in "fiub":
+            raise DTypeError(
+                f"the derivative of {name} is {np.asarray(grads[name]).dtype}; it must be real"
             )
         if isinstance(param, np.ndarray):
             if param.dtype.kind != "f":

@@ -120,7 +120,7 @@ class _Lines:
 
     def __call__(self, moment: Moment, /) -> None:
         if self.first is None:
-            self.first, self.started = moment.iteration, time.monotonic()
+            self.first, self.started = moment.iteration - 1, time.monotonic()
         self.loss.add(moment.loss)
         done, total = moment.iteration - self.first, moment.iterations - self.first
         if moment.done:

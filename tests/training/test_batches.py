@@ -1,0 +1,41 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from clearprop.errors import ConfigError
+from clearprop.training.batches import generator, mini_batches
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size"), [(10, 5), (10, 3), (7, 7), (5, 1), (1, 1), (101, 100)]
+)
+def test_each_sample_is_seen_once_an_epoch(samples, batch_size):
+    batches = mini_batches(samples, batch_size, np.random.default_rng(0))
+    for _ in range(3):
+        epoch = list(itertools.islice(batches, -(-samples // batch_size)))
+        assert all(len(rows) == batch_size for rows in epoch[:-1])
+        assert sorted(np.concatenate(epoch)) == list(range(samples))
+
+
+def test_epochs_differ_and_seeds_repeat():
+    first, again, other = (
+        list(itertools.islice(mini_batches(50, 50, np.random.default_rng(seed)), 2))
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_generator_takes_seeds_and_generators():
+    own = np.random.default_rng(5)
+    assert generator(own) is own
+    assert generator(np.int64(3)).integers(1000) == np.random.default_rng(3).integers(1000)
+    assert generator(None).integers(2**60) != generator(None).integers(2**60)
+
+
+@pytest.mark.parametrize("bad", [-1, 1.5, "1", True, np.random.RandomState(0)])
+def test_generator_refuses_what_is_no_seed(bad):
+    with pytest.raises(ConfigError, match="rng must be a seed"):
+        generator(bad)

@@ -1,0 +1,158 @@
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+from small_problem import make_network, points, weights
+
+import clearprop
+from clearprop.errors import (
+    ConfigError,
+    FileFormatError,
+    MissingPackageError,
+    OutputError,
+    ShapeError,
+)
+from clearprop.training import RunConfig, RunFolder, Trainer, save_weights
+
+CONFIG = RunConfig(sizes=(4, 8, 3), batch=30, rate=0.5, iterations=6, seed=3)
+
+
+def trained(path) -> RunFolder:
+    x, t = points()
+    run, network = RunFolder(path), CONFIG.network()
+    trainer = Trainer(network, x, t, batch_size=30, rng=3, history_path=run.history_path)
+    run.create(CONFIG)
+    run.save(network, trainer.train(iterations=6))
+    return run
+
+
+def test_a_run_leaves_all_it_should(tmp_path):
+    run = trained(tmp_path / "runs" / "1")
+    names = ["config.json", "curves.png", "history.jsonl", "weights.safetensors"]
+    assert sorted(os.listdir(run.path)) == names
+    assert run.read_config() == CONFIG
+    assert len(run.read_history()) == 6
+    assert run.curves_path.read_bytes().startswith(b"\x89PNG")
+    assert json.loads(run.config_path.read_text()) == {
+        "sizes": [4, 8, 3], "activation": "relu", "init": "he", "batch": 30, "rate": 0.5,
+        "iterations": 6, "seed": 3, "dtype": "float32", "version": clearprop.__version__,
+    }  # fmt: skip
+
+
+def test_the_same_seed_leaves_the_same_files(tmp_path):
+    one, two = trained(tmp_path / "1"), trained(tmp_path / "2")
+    for name in os.listdir(one.path):
+        assert (one.path / name).read_bytes() == (two.path / name).read_bytes(), name
+
+
+def test_the_network_comes_back(tmp_path):
+    config = RunConfig(sizes=(4, 5, 6, 3), activation="sigmoid", init=0.5, dtype="float64")
+    run, network = RunFolder(tmp_path), config.network(np.random.default_rng(99))
+    run.create(config)
+    save_weights(run.weights_path, network)
+    again = run.load_network()
+    assert list(again.layers) == ["Affine1", "Sigmoid1", "Affine2", "Sigmoid2", "Affine3"]
+    assert weights(again) == weights(network)
+    np.testing.assert_array_equal(again.predict(points()[0]), network.predict(points()[0]))
+
+
+def test_a_new_run_leaves_nothing_of_the_old_one(tmp_path):
+    run = trained(tmp_path)
+    run.create(RunConfig(sizes=(4, 8, 3), activation="sigmoid"))
+    assert os.listdir(tmp_path) == ["config.json"]
+
+
+@pytest.mark.parametrize("config", [None, "{}", '{"name": "of another program"}', "no json"])
+def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path, config):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "weights.safetensors").write_text("another program's")
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match="not empty and not the folder of a run; choose"):
+        RunFolder(tmp_path).create(CONFIG)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_an_empty_folder_is_taken(tmp_path):
+    RunFolder(tmp_path).create(CONFIG)
+    assert RunFolder(tmp_path).read_config() == CONFIG
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("text")
+    for path in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with pytest.raises(OutputError, match="choose a folder"):
+            RunFolder(path).create(CONFIG)
+    assert (tmp_path / "file").read_text() == "text"
+
+
+def test_an_earlier_run_survives_settings_that_cannot_be_written(tmp_path, monkeypatch):
+    run = trained(tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutputError, match="No space left"):
+        run.create(CONFIG)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sizes": [4]}, '"sizes"'),
+        ({"sizes": [4, 0, 3]}, '"sizes"'),
+        ({"sizes": "4-8-3"}, '"sizes"'),
+        ({"seed": -1}, '"seed"'),
+        ({"seed": True}, '"seed"'),
+        ({"rate": "0.1"}, '"rate"'),
+        ({"dtype": "object"}, '"dtype"'),
+        ({"activation": "step"}, "'step' is unknown"),
+        ({"init": "hee"}, "'hee' is unknown"),
+        ({"colour": "red"}, "does not know: colour"),
+    ],
+)
+def test_settings_that_are_wrong_are_named(tmp_path, change, words):
+    run = trained(tmp_path)
+    run.config_path.write_text(json.dumps({**json.loads(CONFIG.to_json()), **change}))
+    with pytest.raises(FileFormatError, match=words) as caught:
+        run.load_network()
+    assert str(run.config_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"sizes": NaN}'])
+def test_settings_that_are_no_settings(text):
+    with pytest.raises(ConfigError):
+        RunConfig.from_json(text)
+
+
+def test_a_folder_without_a_run(tmp_path):
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(FileNotFoundError, match="not the folder of a run"):
+            RunFolder(path).load_network()
+
+
+def test_weights_that_do_not_fit_the_settings(tmp_path):
+    run = trained(tmp_path)
+    save_weights(run.weights_path, make_network(sizes=(4, 9, 3)))
+    with pytest.raises(ShapeError, match=r"W1 .*\(4, 8\).*\(4, 9\)"):
+        run.load_network()
+
+
+def test_without_matplotlib_the_weights_are_saved_all_the_same(tmp_path, monkeypatch):
+    run, network = RunFolder(tmp_path), CONFIG.network()
+    run.create(CONFIG)
+    x, t = points()
+    history = Trainer(network, x, t, batch_size=30, rng=0).train(epochs=1)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingPackageError, match=r'pip install "clearprop\[pictures\]"'):
+        run.save(network, history)
+    assert weights(run.load_network()) == weights(network)
+    assert not run.curves_path.exists()
