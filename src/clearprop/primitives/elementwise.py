@@ -1,10 +1,62 @@
-"""Elementwise functions: one local derivative for each operand."""
+"""Elementwise arithmetic, powers and choices: one local derivative for each operand.
+
+Where a function has a kink the derivative is the one that other libraries for differentiation
+take, so that results can be compared: 0 for |x| at 0, ½ each for a tie of `maximum`, the first
+operand at a tie of `fmax`.
+"""
+
+import math
+from dataclasses import replace
 
 import numpy as np
 
+from clearprop.primitives.quiet import quiet
 from clearprop.primitives.table import elementwise
 
-ROWS = (
+
+@quiet
+def _power_x(out, x, y):
+    """y · xʸ⁻¹, and 0 (not 0 · ∞) where both are zero: x⁰ is 1 for every x."""
+    if isinstance(y, int | float) and y:
+        return y * x ** (y - 1)
+    tiny = float(np.finfo(np.result_type(x, 1.0)).tiny)
+    flat = (y == 0) & (x < tiny) & (x > -tiny)
+    return y * x ** np.where(flat, 0.0, y - 1)
+
+
+@quiet
+def _power_y(out, x, y):
+    """log(x) · xʸ, and 0 (not −∞ · 0) where x is zero: 0ʸ is 0 for every positive y."""
+    if isinstance(x, int | float) and x > 0:
+        return math.log(x) * out
+    return np.log(np.where((x == 0) & (y >= 0), 1.0, x)) * out
+
+
+def _share(x, y):
+    """1 where x is above y, ½ at a tie: the mean of the two one-sided derivatives.
+
+    Written with <, so that a NaN, which makes the result NaN, takes its derivative along.
+    """
+    one = np.ones((), np.result_type(x, y))
+    return np.where(y > x, 0.0, np.where(x == y, one / 2, one))
+
+
+def _fmax_first(x, y):
+    return (x >= y) | np.isnan(y)
+
+
+def _fmin_first(x, y):
+    return (x <= y) | np.isnan(y)
+
+
+def _ldexp_samples(rng):
+    yield (rng.standard_normal((3, 4)), rng.integers(-3, 4, 4)), {}
+
+
+_POWER = (("y · xʸ⁻¹", _power_x), ("log(x) · xʸ", _power_y))
+_SIGN = ("1 where x > 0, −1 where x < 0, 0 at 0", lambda out, x: np.sign(x))
+
+ARITHMETIC = (
     elementwise(
         np.add, "x + y", ("1", lambda out, x, y: 1), ("1", lambda out, x, y: 1), symbol="+"
     ),
@@ -24,29 +76,115 @@ ROWS = (
     ),
     elementwise(np.negative, "−x", ("−1", lambda out, x: -1), symbol="−"),
     elementwise(np.positive, "x", ("1", lambda out, x: 1), symbol="+"),
-    elementwise(np.exp, "exp(x)", ("out", lambda out, x: out)),
-    elementwise(np.log, "log(x)", ("1 / x", lambda out, x: 1 / x), domain=("positive",)),
+    elementwise(np.conjugate, "x (real)", ("1", lambda out, x: 1), symbol="x̄"),
     elementwise(
-        np.maximum,
-        "max(x, y)",
-        ("1 where x > y, ½ where x = y, else 0", lambda out, x, y: _wins(x, y)),
-        ("1 where y > x, ½ where x = y, else 0", lambda out, x, y: _wins(y, x)),
-        symbol="max",
+        np.remainder,
+        "x − ⌊x / y⌋ · y",
+        ("1", lambda out, x, y: 1),
+        ("−⌊x / y⌋", lambda out, x, y: -np.floor_divide(x, y)),
+        symbol="mod",
+        domain=("real", "nonzero"),
     ),
-    elementwise(np.sin, "sin(x)", ("cos(x)", lambda out, x: np.cos(x))),
-    elementwise(np.cos, "cos(x)", ("−sin(x)", lambda out, x: -np.sin(x))),
-    elementwise(np.tanh, "tanh(x)", ("1 − out²", lambda out, x: 1 - out**2)),
     elementwise(
-        np.power,
-        "xʸ",
-        ("y · xʸ⁻¹", lambda out, x, y: y * x ** (y - 1)),
-        ("log(x) · out", lambda out, x, y: np.log(x) * out),
-        symbol="^",
-        domain=("positive", "real"),
+        np.fmod,
+        "x − trunc(x / y) · y",
+        ("1", lambda out, x, y: 1),
+        # Not trunc(x / y): x / y may round up to the next integer, out knows which one it was.
+        ("−trunc(x / y)", lambda out, x, y: -np.rint((x - out) / y)),
+        symbol="mod",
+        domain=("real", "nonzero"),
     ),
 )
 
+POWERS = (
+    elementwise(np.square, "x²", ("2x", lambda out, x: 2 * x), symbol="x²"),
+    elementwise(
+        np.sqrt,
+        "√x",
+        ("1 / 2√x", quiet(lambda out, x: 0.5 / out)),
+        symbol="√",
+        domain=("positive",),
+    ),
+    elementwise(
+        np.cbrt,
+        "∛x",
+        ("1 / 3(∛x)²", quiet(lambda out, x: 1 / (3 * out * out))),
+        symbol="∛",
+        domain=("nonzero",),
+    ),
+    elementwise(
+        np.reciprocal,
+        "1 / x",
+        ("−1 / x²", lambda out, x: -out * out),
+        symbol="1/x",
+        domain=("nonzero",),
+    ),
+    elementwise(np.power, "xʸ", *_POWER, symbol="^", domain=("positive", "real")),
+    elementwise(np.float_power, "xʸ", *_POWER, symbol="^", domain=("positive", "real")),
+    elementwise(
+        np.hypot,
+        "√(x² + y²)",
+        ("x / out", quiet(lambda out, x, y: x / out)),
+        ("y / out", quiet(lambda out, x, y: y / out)),
+    ),
+    replace(
+        elementwise(
+            np.ldexp,
+            "x · 2ʸ",
+            ("2ʸ", quiet(lambda out, x, y: np.exp2(y))),
+            ("log(2) · out", lambda out, x, y: math.log(2) * out),
+            symbol="x·2ʸ",
+        ),
+        samples=_ldexp_samples,
+    ),
+)
 
-def _wins(x, y):
-    """1 where x is the greater, ½ at a tie (the mean of the two one-sided derivatives)."""
-    return np.where(x == y, 0.5, x > y)
+CHOICES = (
+    elementwise(np.absolute, "|x|", _SIGN, symbol="|x|"),
+    elementwise(np.fabs, "|x|", _SIGN, symbol="|x|"),
+    elementwise(
+        np.maximum,
+        "max(x, y)",
+        ("1 where x > y, ½ where x = y, else 0", lambda out, x, y: _share(x, y)),
+        ("1 where y > x, ½ where x = y, else 0", lambda out, x, y: _share(y, x)),
+        symbol="max",
+    ),
+    elementwise(
+        np.minimum,
+        "min(x, y)",
+        ("1 where x < y, ½ where x = y, else 0", lambda out, x, y: _share(y, x)),
+        ("1 where y < x, ½ where x = y, else 0", lambda out, x, y: _share(x, y)),
+        symbol="min",
+    ),
+    elementwise(
+        np.fmax,
+        "max(x, y), NaN passed over",
+        ("1 where x ≥ y or y is NaN, else 0", lambda out, x, y: _fmax_first(x, y)),
+        ("0 where x ≥ y or y is NaN, else 1", lambda out, x, y: ~_fmax_first(x, y)),
+        symbol="max",
+    ),
+    elementwise(
+        np.fmin,
+        "min(x, y), NaN passed over",
+        ("1 where x ≤ y or y is NaN, else 0", lambda out, x, y: _fmin_first(x, y)),
+        ("0 where x ≤ y or y is NaN, else 1", lambda out, x, y: ~_fmin_first(x, y)),
+        symbol="min",
+    ),
+    elementwise(
+        np.copysign,
+        "|x| with the sign of y",
+        ("1 where the signs agree, −1 where not", lambda out, x, y: np.sign(x) * np.copysign(1, y)),
+        ("0", None),
+        domain=("nonzero", "nonzero"),
+    ),
+    elementwise(
+        np.heaviside,
+        "0 where x < 0, y where x = 0, 1 where x > 0",
+        ("0", None),
+        ("1 where x = 0, else 0", lambda out, x, y: x == 0),
+        symbol="step",
+        domain=("nonzero", "real"),
+    ),
+)
+
+ROWS = ARITHMETIC + POWERS + CHOICES

@@ -1,34 +1,189 @@
-"""Reductions: many numbers into few."""
+"""Reductions: many numbers into few. Each spreads its derivative back over what it reduced."""
 
 from typing import Any
 
 import numpy as np
 
+from clearprop.primitives.axes import count, from_last, kept_shape, to_last
+from clearprop.primitives.quiet import quiet
 from clearprop.primitives.table import primitive
 
 
-def spread(dout: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def spread(dout: Any, x: Any, axis: Any, keepdims: bool = False) -> Any:
     """Copy the derivative of a reduction back over the axes that were reduced."""
     if axis is not None and not keepdims:
-        dout = np.expand_dims(dout, axis)
+        dout = np.reshape(dout, kept_shape(np.shape(x), axis))
     return np.broadcast_to(dout, np.shape(x))
 
 
+def _masked(dx: Any, where: Any) -> Any:
+    return dx if where is True else np.where(where, dx, 0)
+
+
 def _sum(dout, out, a, *, axis=None, dtype=None, keepdims=False, initial=0, where=True):
-    spread_out = spread(dout, a, axis, keepdims)
-    return spread_out if where is True else np.where(where, spread_out, 0)
+    return _masked(spread(dout, a, axis, keepdims), where)
 
 
-def _sum_samples(rng):
+def _number(dout: Any, a: Any, axis: Any, where: Any) -> Any:
+    """How many elements went into each result, as a number or in the shape with axes kept."""
+    if where is True:
+        return count(np.shape(a), axis)
+    mask = np.broadcast_to(where, np.shape(a))
+    return np.sum(mask, axis=axis, keepdims=True, dtype=dout.dtype)
+
+
+@quiet
+def _mean(dout, out, a, *, axis=None, dtype=None, keepdims=False, where=True):
+    return _masked(spread(dout, a, axis, keepdims) / _number(dout, a, axis, where), where)
+
+
+@quiet
+def _var(
+    dout,
+    out,
+    a,
+    *,
+    axis=None,
+    dtype=None,
+    ddof=0,
+    keepdims=False,
+    where=True,
+    mean=None,
+    correction=None,
+):
+    # The mean depends on x too, but the deviations from it sum to 0.
+    centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
+    number = _number(dout, a, axis, where) - (ddof if correction is None else correction)
+    scale = 2 / np.maximum(number, 0)
+    dx = (a - centre) * (spread(dout, a, axis, keepdims) * _like(scale, dout))
+    return _masked(dx, where)
+
+
+@quiet
+def _std(dout, out, a, *, axis=None, keepdims=False, **params):
+    # Where all are equal std has a kink, as |x| at 0; the derivative there is 0.
+    level = out == 0
+    dvar = np.where(level, 0, dout / (2 * np.where(level, 1, out)))
+    return _var(dvar, out, a, axis=axis, keepdims=keepdims, **params)
+
+
+def _like(scale: Any, dout: Any) -> Any:
+    """A NumPy number without axes would widen float32."""
+    return scale.astype(dout.dtype)
+
+
+def _extreme(dout, out, a, *, axis=None, keepdims=False, initial=None, where=True):
+    hit = (a == spread(out, a, axis, keepdims)) | np.isnan(a)
+    if where is not True:
+        hit = hit & where
+    ties = np.sum(hit, axis=axis, keepdims=keepdims, dtype=dout.dtype)
+    if initial is not None:
+        ties = np.maximum(ties + (out == initial), 1)
+    return np.where(hit, spread(dout / ties, a, axis, keepdims), 0)
+
+
+def _prod(dout, out, a, *, axis=None, dtype=None, keepdims=False, initial=1, where=True):
+    factors = a if np.result_type(a).kind == "f" else np.multiply(a, 1.0)
+    if where is not True:
+        factors = np.where(where, factors, 1)
+    rows = to_last(factors, axis)
+    others = products_before(rows) * np.flip(products_before(np.flip(rows, -1)), -1)
+    upstream = spread(dout * initial, a, axis, keepdims)
+    return _masked(upstream * from_last(others, np.shape(a), axis), where)
+
+
+def products_before(rows: Any) -> Any:
+    """For each element the product of those before it along the last axis; nothing is divided.
+
+    >>> products_before(np.array([2.0, 0.0, 5.0]))
+    array([1., 2., 0.])
+    """
+    shape = np.shape(rows)
+    first = np.ones((*shape[:-1], min(shape[-1], 1)), rows.dtype)
+    return np.cumprod(np.concatenate([first, rows[..., :-1]], axis=-1), axis=-1)
+
+
+def _samples(rng):
     x = rng.standard_normal((3, 4))
     yield (x,), {}
     yield (x, 1), {}
-    yield (x,), {"axis": (0, -1), "keepdims": True}
-    yield (x,), {"axis": 0, "where": x > 0}
+    yield (x[0],), {"axis": -1, "keepdims": True}
+    yield (rng.standard_normal((2, 3, 4)),), {"axis": (0, -1)}
+    yield (rng.standard_normal((2, 3, 4)),), {"axis": (2, 0), "keepdims": True}
+    yield (np.float64(rng.standard_normal()),), {}
+
+
+def _masked_samples(rng):
+    yield from _samples(rng)
+    x = rng.standard_normal((3, 4))
+    mask = np.array([True, False, True, True])
+    yield (x,), {"axis": 1, "where": mask}
+    yield (x,), {"where": x == x, "keepdims": True}
+
+
+def _spread_samples(rng):
+    """More than one element a group, so that a standard deviation has a derivative."""
+    yield from list(_masked_samples(rng))[:-3]
+    x = rng.standard_normal((5, 4))
+    yield (x, 0), {"ddof": 1, "where": np.arange(5)[:, None] != 2}
+    yield (x,), {"axis": 0, "correction": 1.5, "keepdims": True}
+    yield (x,), {"axis": 1, "mean": np.full((5, 1), 0.25)}
+
+
+def _initial_samples(rng):
+    yield from _samples(rng)
+    x = rng.standard_normal((3, 4))
+    mask = np.array([True, False, True, True])
+    for initial in (-9.0, 0.0, 9.0):
+        yield (x, 1), {"initial": initial, "where": mask}
+
+
+def _prod_samples(rng):
+    yield from _initial_samples(rng)
+    x = rng.standard_normal((3, 4))
+    x[0, 1] = x[1, 2] = x[1, 3] = 0
+    yield (x, 1), {}
 
 
 ROWS = (
     primitive(
-        np.sum, "Σ x", ("dout, copied to every summand", _sum), symbol="Σ", samples=_sum_samples
+        np.sum, "Σ x", ("dout, copied to every summand", _sum), symbol="Σ", samples=_masked_samples
+    ),
+    primitive(
+        np.prod,
+        "Π x",
+        ("dout · the product of the others", _prod),
+        symbol="Π",
+        samples=_prod_samples,
+    ),
+    primitive(
+        np.mean, "Σ x / n", ("dout / n, copied", _mean), symbol="mean", samples=_masked_samples
+    ),
+    primitive(
+        np.var,
+        "Σ (x − x̄)² / (n − ddof)",
+        ("dout · 2 (x − x̄) / (n − ddof)", _var),
+        samples=_spread_samples,
+    ),
+    primitive(
+        np.std,
+        "√(Σ (x − x̄)² / (n − ddof))",
+        ("dout · (x − x̄) / ((n − ddof) · out)", _std),
+        samples=_spread_samples,
+    ),
+    *(
+        primitive(
+            function,
+            f"the {word} x",
+            (f"dout to the {word}, in equal shares at a tie", _extreme),
+            symbol=symbol,
+            samples=_initial_samples,
+        )
+        for function, word, symbol in (
+            (np.max, "largest", "max"),
+            (np.amax, "largest", "max"),
+            (np.min, "smallest", "min"),
+            (np.amin, "smallest", "min"),
+        )
     ),
 )

@@ -1,7 +1,29 @@
 """All tables joined: what is known of each function."""
 
-from clearprop.primitives import elementwise, indexing, products, reductions, shapes
+from clearprop.primitives import (
+    cumulative,
+    elementwise,
+    indexing,
+    joining,
+    products,
+    reductions,
+    selection,
+    shapes,
+    transcendental,
+    windows,
+)
 from clearprop.primitives.table import collect
 
-PRIMITIVES = collect(elementwise.ROWS, reductions.ROWS, shapes.ROWS, products.ROWS, indexing.ROWS)
+PRIMITIVES = collect(
+    elementwise.ROWS,
+    transcendental.ROWS,
+    reductions.ROWS,
+    cumulative.ROWS,
+    selection.ROWS,
+    windows.ROWS,
+    shapes.ROWS,
+    joining.ROWS,
+    products.ROWS,
+    indexing.ROWS,
+)
 """Every differentiable function and its row."""

@@ -1,0 +1,134 @@
+"""Running sums and products along an axis."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.reductions import products_before
+from clearprop.primitives.table import primitive
+
+
+def _cumsum(dout, out, a, *, axis=None, dtype=None):
+    along = 0 if axis is None else axis
+    return np.reshape(np.flip(np.cumsum(np.flip(dout, along), axis=along), along), np.shape(a))
+
+
+def _cumprod(dout, out, a, *, axis=None, dtype=None):
+    flat = np.reshape(a, (-1,)) if axis is None else a
+    factors = flat if np.result_type(a).kind == "f" else np.multiply(flat, 1.0)
+    along = 0 if axis is None else axis
+    rows, upstream = np.moveaxis(factors, along, -1), np.moveaxis(dout, along, -1)
+    dx = products_before(rows) * _discounted(upstream, _shifted(rows, 1))
+    return np.reshape(np.moveaxis(dx, -1, along), np.shape(a))
+
+
+def _discounted(dout: Any, factors: Any) -> Any:
+    """s[i] = dout[i] + factors[i] · s[i + 1] along the last axis, without a division.
+
+    Solved by doubling: after each step s[i] covers twice as many terms. Hence log₂ n array
+    operations, exact for factors of zero, and made of functions that have rows themselves.
+
+    >>> _discounted(np.ones(4), np.array([2.0, 0.0, 3.0, 0.0]))
+    array([3., 1., 4., 1.])
+    """
+    reach = 1
+    while reach < np.shape(dout)[-1]:
+        dout = dout + factors * _shifted(dout, reach)
+        factors = factors * _shifted(factors, reach)
+        reach *= 2
+    return dout
+
+
+def _shifted(rows: Any, by: int) -> Any:
+    """The elements moved to the left along the last axis, followed by zeros."""
+    shape = np.shape(rows)
+    zeros = np.zeros((*shape[:-1], min(by, shape[-1])), rows.dtype)
+    return np.concatenate([rows[..., by:], zeros], axis=-1)
+
+
+@dispatched
+def running_argmax(a: Any, *, axis: int = 0) -> Any:
+    """Where the largest element so far stands along the axis, the latest one at a tie.
+
+    >>> running_argmax(np.array([3, 1, 3, 5, 4]))
+    array([0, 0, 2, 3, 3])
+    """
+    place = np.reshape(
+        np.arange(a.shape[axis]), [-1 if i == axis % a.ndim else 1 for i in range(a.ndim)]
+    )
+    best = np.maximum.accumulate(a, axis=axis)
+    return np.maximum.accumulate(np.where((a == best) | np.isnan(a), place, 0), axis=axis)
+
+
+def running_max(array, axis=0, dtype=None, out=None):
+    """`np.maximum.accumulate`: the element that is the largest so far."""
+    return np.take_along_axis(array, running_argmax(array, axis=axis), axis=axis)
+
+
+def running_min(array, axis=0, dtype=None, out=None):
+    """`np.minimum.accumulate`: the element that is the smallest so far."""
+    return np.take_along_axis(array, running_argmax(-array, axis=axis), axis=axis)
+
+
+def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    """`np.cumulative_sum`, which may begin with the empty sum."""
+    return _cumulative(np.cumsum, np.zeros, x, axis, dtype, include_initial)
+
+
+def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    """`np.cumulative_prod`, which may begin with the empty product."""
+    return _cumulative(np.cumprod, np.ones, x, axis, dtype, include_initial)
+
+
+def _cumulative(function, initial, x, axis, dtype, include_initial):
+    if axis is None:
+        if np.ndim(x) != 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
+        axis = 0
+    total = function(x, axis=axis, dtype=dtype)
+    if not include_initial:
+        return total
+    shape = np.shape(total)
+    first = initial([1 if i == axis % len(shape) else n for i, n in enumerate(shape)], total.dtype)
+    return np.concatenate([first, total], axis=axis)
+
+
+def nancumsum(a, axis=None, dtype=None, out=None):
+    """`np.nancumsum`: a NaN counts as 0."""
+    return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype)
+
+
+def nancumprod(a, axis=None, dtype=None, out=None):
+    """`np.nancumprod`: a NaN counts as 1."""
+    return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
+
+
+def _samples(rng):
+    yield (rng.standard_normal(5),), {}
+    yield (rng.standard_normal((3, 4)),), {}
+    yield (rng.standard_normal((3, 4)), 0), {}
+    yield (rng.standard_normal((2, 3, 4)),), {"axis": -2}
+
+
+def _cumprod_samples(rng):
+    yield from _samples(rng)
+    yield (np.array([2.0, 0.0, 3.0, 0.0, 4.0]),), {}
+
+
+ROWS = (
+    primitive(np.cumsum, "the sum so far", ("Σ dout from here on", _cumsum), samples=_samples),
+    primitive(
+        np.cumprod,
+        "the product so far",
+        ("Σ, from here on, of dout · the product of the others", _cumprod),
+        samples=_cumprod_samples,
+    ),
+)
+
+COMPOSITIONS = {
+    np.cumulative_sum: cumulative_sum,
+    np.cumulative_prod: cumulative_prod,
+    np.nancumsum: nancumsum,
+    np.nancumprod: nancumprod,
+}
