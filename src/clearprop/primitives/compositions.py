@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.primitives import joining, rearranging
+from clearprop.primitives import joining, rearranging, splitting
 
 
 def _ptp(a, axis=None, out=None, keepdims=False):
@@ -16,6 +16,7 @@ COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.ptp: _ptp,
     **rearranging.COMPOSITIONS,
     **joining.COMPOSITIONS,
+    **splitting.COMPOSITIONS,
 }
 """A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
 
