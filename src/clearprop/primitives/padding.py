@@ -18,7 +18,8 @@ def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     if mode not in _MODES:
         raise UnsupportedError(
             f"np.pad: mode {mode!r} cannot be recorded on a graph "
-            f"(these can: {', '.join(_MODES)}); make the border yourself and join it with np.concatenate"
+            f"(these can: {', '.join(_MODES)}); make the border yourself "
+            "and join it with np.concatenate"
         )
     if parameters.get("reflect_type", "even") != "even":
         raise UnsupportedError(

@@ -5,6 +5,7 @@ from clearprop.primitives import (
     elementwise,
     indexing,
     joining,
+    padding,
     products,
     reductions,
     selection,
@@ -23,6 +24,7 @@ PRIMITIVES = collect(
     windows.ROWS,
     shapes.ROWS,
     joining.ROWS,
+    padding.ROWS,
     products.ROWS,
     indexing.ROWS,
 )
