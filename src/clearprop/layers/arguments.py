@@ -12,7 +12,7 @@ def real(x: Any, layer: str, name: str = "x") -> Any:
 
     Floating-point arrays and Python numbers pass as they are. Lists become arrays. Arrays of
     integers become float64, for unsigned bytes (images) would wrap around in the first subtraction.
-    Arrays of another kind than NumPy's pass if their dtype is real.
+    On a graph int64 stays, so that 100 apples are shown as 100.
 
     Errors: `DTypeError` for complex numbers, text and objects, `ShapeError` for ragged lists.
 
@@ -24,8 +24,10 @@ def real(x: Any, layer: str, name: str = "x") -> Any:
     if not hasattr(x, "dtype") and isinstance(x, int | float):
         return x
     x = parameter(x, layer, name)
-    whole = x.dtype.kind != "f" and isinstance(x, np.ndarray | np.generic)
-    return x.astype(np.float64) if whole else x
+    if x.dtype.kind == "f":
+        return x
+    on_graph = not isinstance(x, np.ndarray | np.generic)
+    return x if on_graph and x.dtype == np.int64 else x.astype(np.float64)
 
 
 def parameter(W: Any, layer: str, name: str) -> Any:
