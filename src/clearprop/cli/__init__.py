@@ -36,6 +36,7 @@ app = App(
     help=HELP,
     version=f"clearprop {__version__}",
     help_format="markdown",
+    suppress_keyboard_interrupt=False,  # `main` says so
 )
 app.command(train)
 app.command(predict)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import numpy as np
-from cyclopts import Parameter
-from cyclopts.validators import Number
 
+from clearprop.cli.options import seed_option
 from clearprop.networks import Network, TwoLayerNet
 from clearprop.primitives.numerical import numerical_gradient
 
@@ -16,10 +15,7 @@ LIMIT = 1e-9
 
 def gradcheck(
     *,
-    seed: Annotated[
-        int,
-        Parameter(help="Draws the network's first weights.", validator=Number(gte=0)),
-    ] = 0,
+    seed: Annotated[int, seed_option("Draws the network's first weights.")] = 0,
 ) -> int:
     """Check backpropagation against numerical differentiation.
 

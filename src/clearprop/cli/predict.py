@@ -20,7 +20,10 @@ def predict(
     /,
     *,
     json: Annotated[
-        bool, Parameter(help="Print JSON with the probability of every digit.", negative="")
+        bool,
+        Parameter(
+            help="Print JSON with the probability of every digit.", negative="", show_default=False
+        ),
     ] = False,
 ) -> None:
     """Read the digits in pictures with a trained network.

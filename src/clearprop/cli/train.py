@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from clearprop.errors import ConfigError, MissingPackageError, OutputError
+from clearprop.cli.options import count_option, seed_option
+from clearprop.errors import ConfigError, DataError, MissingPackageError, OutputError
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -21,18 +21,16 @@ if TYPE_CHECKING:
 ITERATIONS = 10_000
 """The length of the chapter's run."""
 
-_AT_LEAST_ONE = Number(gte=1)
-
 
 def train(
     *,
     hidden: Annotated[
         tuple[int, ...],
-        Parameter(
-            help="Neurons in the hidden layers, the first layer first: `--hidden 100 50`.",
+        count_option(
+            "Neurons in the hidden layers, the first layer first: `--hidden 100 50`. [default: 50]",
             consume_multiple=True,
             negative="",
-            validator=_AT_LEAST_ONE,
+            show_default=False,
         ),
     ] = (50,),
     activation: Annotated[
@@ -45,24 +43,16 @@ def train(
             "a standard deviation such as 0.01."
         ),
     ] = "he",
-    batch: Annotated[int, Parameter(help="Images in each step.", validator=_AT_LEAST_ONE)] = 100,
+    batch: Annotated[int, count_option("Images in each step.")] = 100,
     rate: Annotated[float, Parameter(help="Learning rate: how far each step goes.")] = 0.1,
     epochs: Annotated[
-        int | None,
-        Parameter(help="Train for so many passes through the data.", validator=_AT_LEAST_ONE),
+        int | None, count_option("Train for so many passes through the data.")
     ] = None,
     iterations: Annotated[
-        int | None,
-        Parameter(
-            help=f"Train for so many steps. [default: {ITERATIONS}]", validator=_AT_LEAST_ONE
-        ),
+        int | None, count_option(f"Train for so many steps. [default: {ITERATIONS}]")
     ] = None,
     seed: Annotated[
-        int,
-        Parameter(
-            help="Draws first weights and batches; the same seed gives the same run.",
-            validator=Number(gte=0),
-        ),
+        int, seed_option("Draws first weights and batches; the same seed gives the same run.")
     ] = 0,
     folder: Annotated[
         Path | None,
@@ -76,7 +66,13 @@ def train(
         ),
     ] = None,
     quiet: Annotated[
-        bool, Parameter(help="Print nothing but the folder of the run.", alias="-q", negative="")
+        bool,
+        Parameter(
+            help="Print nothing but the folder of the run.",
+            alias="-q",
+            negative="",
+            show_default=False,
+        ),
     ] = False,
 ) -> int:
     """Train a network on handwritten digits, or on images of your own.
@@ -146,7 +142,10 @@ def _dataset(folder: Path | None) -> "Dataset":
 
 def _classes(dataset: "Dataset") -> int:
     """How many scores the network must give: class numbers go from 0 to the largest label."""
-    return int(max(dataset.t_train.max(initial=0), dataset.t_test.max(initial=0))) + 1
+    classes = int(max(dataset.t_train.max(initial=0), dataset.t_test.max(initial=0))) + 1
+    if classes < 2:
+        raise DataError("all labels are 0, so there is one class only; give two classes at least")
+    return classes
 
 
 def _print_result(

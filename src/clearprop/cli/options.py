@@ -1,0 +1,37 @@
+"""What several options have in common."""
+
+from collections.abc import Sequence
+from typing import Any, get_origin
+
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
+
+
+def whole(kind: Any, tokens: Sequence[Token]) -> int | tuple[int, ...]:
+    """Read whole numbers; 1e4 is one, and 2.5 is refused where cyclopts would round it.
+
+    >>> whole(int, [Token(value="1e4")])
+    10000
+    """
+    numbers = tuple(_whole(token.value) for token in tokens)
+    return numbers if get_origin(kind) is tuple else numbers[0]
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
+
+
+def count_option(text: str, **settings: Any) -> Parameter:
+    """An option that counts something, from 1 on; `text` is its help."""
+    return Parameter(help=text, converter=whole, validator=Number(gte=1), **settings)
+
+
+def seed_option(text: str) -> Parameter:
+    """An option for a random seed, from 0 on; `text` is its help."""
+    return Parameter(help=text, converter=whole, validator=Number(gte=0))

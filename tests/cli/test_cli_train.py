@@ -1,0 +1,256 @@
+"""`clearprop train`, mostly on small data of our own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import own_data
+from PIL import Image
+
+from clearprop.training import History, RunFolder
+
+
+def files(folder):
+    """Everything under a folder: path → content."""
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_run_leaves_weights_history_settings_and_a_picture(clearprop, data, tmp_path):
+    run = clearprop("train", "--data", data, "--hidden", 12, "--batch", 10, "--epochs", 20)
+    assert run.code == 0
+    folder = tmp_path / "runs" / "1"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        *("config.json", "curves.png", "history.jsonl", "weights.safetensors")
+    ]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["sizes"] == [64, 12, 3]
+    assert (config["seed"], config["batch"], config["iterations"]) == (0, 10, 120)
+    history = History.read(folder / "history.jsonl")
+    assert len(history.loss) == 120
+    assert len(history.evaluated_at) == 20
+    assert history.test_accuracy[-1] > 0.9
+    assert RunFolder(folder).load_network().params["W1"].shape == (64, 12)
+    with Image.open(folder / "curves.png") as picture:
+        assert min(picture.size) > 500
+
+
+def test_the_table_says_how_it_went(clearprop, data):
+    run = clearprop("train", "--data", data, "--hidden", 12, 7, "--batch", 10, "--iterations", 30)
+    rows = dict(
+        line.strip().split("  ", 1) for line in run.out.splitlines() if "  " in line.strip()
+    )
+    rows = {name: value.strip() for name, value in rows.items()}
+    history = History.read("runs/1/history.jsonl")
+    assert rows["network"] == "64-12-7-3, relu"
+    assert rows["parameters"] == f"{64 * 12 + 12 + 12 * 7 + 7 + 7 * 3 + 3:,}"
+    assert rows["iterations"] == "30"
+    assert rows["test accuracy"] == f"{history.test_accuracy[-1]:.2%}"
+    assert rows["training accuracy"] == f"{history.train_accuracy[-1]:.2%}"
+    assert rows["time"].endswith(" s")
+    assert "clearprop predict runs/1" in run.out
+    assert "iteration 30 of 30" in run.err
+
+
+def test_quiet_prints_the_folder_alone(clearprop, data):
+    run = clearprop("train", "--data", data, "--iterations", 3, "--batch", 5, "-q")
+    assert (run.code, run.out, run.err) == (0, "runs/1\n", "")
+
+
+def test_each_run_takes_the_next_free_folder(clearprop, data, tmp_path):
+    (tmp_path / "runs" / "2").mkdir(parents=True)
+    common = ("train", "--data", data, "--iterations", 1, "--batch", 5, "-q")
+    assert [clearprop(*common).out for _ in range(2)] == ["runs/1\n", "runs/3\n"]
+
+
+def test_the_same_seed_gives_the_same_bits(clearprop, data, tmp_path):
+    for name, seed in ("a", 4), ("b", 4), ("c", 5):
+        clearprop("train", "--data", data, "--batch", 7, "--epochs", 3, "--seed", seed, "-q",
+                  "--folder", name)  # fmt: skip
+    a, b, c = (files(tmp_path / name) for name in "abc")
+    assert a == b
+    assert all(a[name] != c[name] for name in a)
+
+
+def test_the_options_reach_the_network(clearprop, data):
+    clearprop("train", "--data", data, "--hidden", "9", "--activation", "sigmoid", "--init", "0.5",
+              "--rate", "0.25", "--batch", "20", "--epochs", "2", "--seed", "3")  # fmt: skip
+    run = RunFolder("runs/1")
+    config = run.read_config()
+    assert config.sizes == (64, 9, 3)
+    assert (config.activation, config.init, config.rate) == ("sigmoid", 0.5, 0.25)
+    assert (config.batch, config.iterations, config.seed) == (20, 6, 3)
+    assert list(run.load_network().layers) == ["Affine1", "Sigmoid1", "Affine2"]
+    W1 = config.network(np.random.default_rng(3)).params["W1"]
+    assert 0.4 < W1.std() < 0.6
+
+
+def test_gzipped_files_are_found_as_well(clearprop, data):
+    import gzip
+
+    for path in list(data.iterdir()):
+        (data / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    assert clearprop("train", "--data", data, "--iterations", 1, "--batch", 5, "-q").code == 0
+
+
+def test_mnist_is_learned_without_any_option_but_the_length(clearprop):
+    run = clearprop("train", "--iterations", 600, "-q")
+    assert run.code == 0
+    assert History.read("runs/1/history.jsonl").test_accuracy[-1] > 0.9
+    assert RunFolder("runs/1").read_config().sizes == (784, 50, 10)
+
+
+BAD_OPTIONS = {
+    "a rate of zero": (["--rate", "0"], "0"),
+    "a negative rate": (["--rate", "-0.1"], "-0.1"),
+    "an infinite rate": (["--rate", "inf"], "inf"),
+    "a rate that is not a number": (["--rate", "nan"], "nan"),
+    "a rate in words": (["--rate", "fast"], "fast"),
+    "an empty batch": (["--batch", "0"], "--batch"),
+    "a batch larger than the data": (["--batch", "61"], "61 is larger than the 60 samples"),
+    "no neurons": (["--hidden", "0"], "--hidden"),
+    "half a neuron": (["--hidden", "2.5"], "--hidden"),
+    "half an epoch": (["--epochs", "0.5"], "--epochs"),
+    "epochs without end": (["--epochs", "inf"], "--epochs"),
+    "a seed with a fraction": (["--seed", "1.5"], "--seed"),
+    "no epochs": (["--epochs", "0"], "--epochs"),
+    "no iterations": (["--iterations", "-5"], "--iterations"),
+    "both lengths": (["--epochs", "1", "--iterations", "1"], "give one of them"),
+    "a negative seed": (["--seed", "-1"], "--seed"),
+    "an unknown activation": (["--activation", "tanhh"], "'tanhh' is unknown; use"),
+    "an unknown initialisation": (["--init", "hee"], "'hee' is unknown; use"),
+    "a negative spread": (["--init", "-1"], "-1"),
+    "an unknown option": (["--epoch", "3"], "--epochs"),
+    "a stray word": (["fast"], "fast"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_a_bad_option_is_named_and_nothing_is_written(case, clearprop, data, tmp_path):
+    options, named = BAD_OPTIONS[case]
+    batch = [] if "--batch" in options else ["--batch", "10"]
+    before = files(tmp_path)
+    run = clearprop("train", "--data", data, *batch, *options)
+    assert run.code == 2
+    assert run.out == ""
+    assert named in run.err
+    assert "Traceback" not in run.err
+    assert files(tmp_path) == before
+    assert not (tmp_path / "runs").exists()
+
+
+def pixels(shape, dtype=np.uint8):
+    return np.zeros(shape, dtype)
+
+
+def labels(*values, dtype=np.uint8):
+    return np.resize(np.array(values, dtype), 60)
+
+
+BAD_DATA = {
+    "images of another size to test on": (
+        {"t10k_images_idx3_ubyte": pixels((60, 9, 8))}, "must be of one size",
+    ),
+    "fewer labels than images": ({"train_labels_idx1_ubyte": labels(0)[:59]}, "(59,)"),
+    "negative labels": ({"train_labels_idx1_ubyte": labels(-1, 2, dtype=np.int8)}, "the least -1"),
+    "labels with a fraction": ({"train_labels_idx1_ubyte": labels(0.5, dtype=np.float32)}, "float"),
+    "one-hot labels": ({"train_labels_idx1_ubyte": pixels((60, 10))}, "(60, 10)"),
+    "one class only": (
+        {"train_labels_idx1_ubyte": labels(0), "t10k_labels_idx1_ubyte": labels(0)}, "one class",
+    ),
+    "pixels that are not bytes": (
+        {"train_images_idx3_ubyte": pixels((60, 8, 8), np.float32)}, "found float32",
+    ),
+    "flat images": ({"train_images_idx3_ubyte": pixels((60, 64))}, "(60, 64)"),
+    "no images": ({"t10k_images_idx3_ubyte": pixels((0, 8, 8))}, "holds no images"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_are_named_and_nothing_is_written(case, clearprop, tmp_path):
+    change, named = BAD_DATA[case]
+    data = own_data(tmp_path / "data", **change)
+    before = files(tmp_path)
+    run = clearprop("train", "--data", data, "--batch", 10, "--iterations", 1)
+    assert run.code == 2
+    assert named in run.err
+    assert files(tmp_path) == before
+
+
+def test_a_missing_file_is_named(clearprop, data):
+    (data / "t10k-labels-idx1-ubyte").unlink()
+    run = clearprop("train", "--data", data)
+    assert run.code == 2
+    assert "there is no t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz" in run.err
+
+
+@pytest.mark.parametrize(("keep", "named"), [(100, "truncated"), (0, "an empty file")])
+def test_a_truncated_file_is_named(clearprop, data, keep, named):
+    path = data / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:keep])
+    run = clearprop("train", "--data", data)
+    assert run.code == 2
+    assert str(path) in run.err
+    assert named in run.err
+
+
+@pytest.mark.parametrize("folder", ["taken", "taken/below", "full"])
+def test_a_folder_that_cannot_be_used_is_named_and_left_alone(clearprop, data, tmp_path, folder):
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "diary.txt").write_text("not a run")
+    before = files(tmp_path)
+    run = clearprop("train", "--data", data, "--batch", 10, "--folder", folder)
+    assert run.code == 2
+    assert folder in run.err
+    assert files(tmp_path) == before
+
+
+def test_runs_may_be_a_file_that_is_in_the_way(clearprop, data, tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    run = clearprop("train", "--data", data, "--batch", 10)
+    assert run.code == 2
+    assert "no folder can be made in runs" in run.err
+
+
+def test_a_rate_that_explodes_is_named_with_the_layer(clearprop, data):
+    run = clearprop("train", "--data", data, "--batch", 10, "--rate", "1e30", "--iterations", "5e1")
+    assert run.code == 2
+    assert "learning rate smaller than 1e+30" in run.err
+    assert "Affine" in run.err
+
+
+def test_without_matplotlib_everything_but_the_picture_is_there(clearprop, data, monkeypatch):
+    for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        monkeypatch.setitem(sys.modules, name, None)
+    run = clearprop("train", "--data", data, "--batch", 10, "--iterations", 5, "-q")
+    assert run.code == 0
+    assert run.out == "runs/1\n"
+    assert "no curves.png: the picture of the curves needs Matplotlib: pip install" in run.err
+    assert RunFolder("runs/1").load_network().params["W1"].shape == (64, 50)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a signal to one process")
+def test_ctrl_c_keeps_what_was_learned(data, tmp_path):
+    command = [sys.executable, "-m", "clearprop", "train", "--data", data, "--batch", "10"]
+    process = subprocess.Popen(
+        [*command, "--iterations", "100000000"], cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    history = tmp_path / "runs" / "1" / "history.jsonl"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not (history.exists() and history.stat().st_size):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "what was learned until then is kept" in out
+    done = len(History.read(history).loss)
+    assert f"stopped at {done:,}" in out
+    assert RunFolder(tmp_path / "runs" / "1").load_network().params["W1"].any()
