@@ -1,5 +1,6 @@
 """clearprop: error backpropagation that you can see, check and run at speed."""
 
+from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
 from clearprop.layers import (
     AddLayer,
     Affine,
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AddLayer",
     "Affine",
+    "Graph",
     "Layer",
     "MulLayer",
     "Network",
@@ -26,6 +28,10 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "TwoLayerNet",
+    "Variable",
     "dense_layers",
+    "grad",
+    "graph",
     "numerical_gradient",
+    "value_and_grad",
 ]

@@ -73,9 +73,8 @@ def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> 
         _, made = reach([out])
         own = set(inputs)  # a set compares by identity, a list would compare values
         outer = any(isinstance(leaf, Recorded) and leaf not in own for leaf in made)
-        dout = Variable(np.ones_like(out.data, _floating(out.data)))
-        seed: Any = dout if outer else dout.data
-        dx = derivatives([(out, seed)], targets=inputs, record=outer)
+        dout = np.ones_like(out.data, _floating(out.data))[()]
+        dx = derivatives([(out, dout)], targets=inputs, record=outer)
         result = tuple(_or_zero(dx.get(x), x) for x in inputs)
         return (out if outer else out.data), (result if several else result[0])
 

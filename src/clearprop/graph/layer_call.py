@@ -72,6 +72,9 @@ class LayerOperation:
         self.parameters = parameters
         self.name = self.symbol = name
         self.twin: Any = None
+        """The copy of the layer that ran `forward`."""
+        self.inner: Any = None
+        """The inputs and outputs inside, where there is no `backward` to run."""
 
     @property
     def formula(self) -> str:
@@ -112,9 +115,22 @@ class LayerOperation:
         """Run the layer on other inputs and parameters, as a node of its own."""
         operation = LayerOperation(self.layer, self.n_inputs, self.parameters, self.name)
         values = tuple(map(_plain, inputs))
-        operation.twin = operation.bound(values)
-        out = operation.forward(operation.twin, values)
-        return attach(operation, inputs, values, {}, out)
+        return attach(operation, inputs, values, {}, operation.start(values))
+
+    def start(self, values: tuple[Any, ...]) -> Any:
+        """Run `forward` and keep what the backward pass will need."""
+        if self.is_composed:
+            self.inner = self.open(values)
+            out = self.inner[1]
+            return tuple(map(_plain, out)) if isinstance(out, tuple | list) else _plain(out)
+        self.twin = self.bound(values)
+        return self.forward(self.twin, values)
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether the backward pass is that of the operations inside: no `backward` is written."""
+        backward = getattr(self.layer, "backward", None)
+        return backward is None or getattr(backward, "is_missing", False)
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
         return self.forward(self.bound(values), values)
@@ -123,8 +139,8 @@ class LayerOperation:
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
     ) -> list[Any]:
         """Run the layer's own `backward`; recorded when `dout` is a Variable."""
-        recorded = _any_recorded(dout)
-        if getattr(getattr(self.layer, "backward", None), "is_missing", True):
+        recorded = any(isinstance(x, Recorded) for x in values)
+        if self.is_composed:
             return self._automatic(tuple(wanted), dout, values, recorded)
         twin = self.twin
         if recorded or twin is None:
@@ -142,12 +158,12 @@ class LayerOperation:
     def _automatic(
         self, wanted: tuple[int, ...], dout: Any, values: tuple[Any, ...], recorded: bool
     ) -> list[Any]:
-        """Differentiate the operations inside, for a layer that has no `backward` yet."""
+        """Differentiate the operations inside: of a network, or a layer without `backward`."""
         if recorded:
             inputs, out = values, self.expand(values)
         else:
-            inputs, out = self.open(values)
-        outs = out if isinstance(out, tuple) else (out,)
+            inputs, out = self.inner or self.open(values)
+        outs = out if isinstance(out, tuple | list) else (out,)
         douts = dout if isinstance(dout, tuple) else (dout,)
         pairs = zip(outs, douts, strict=True)
         found = derivatives(pairs, targets=[inputs[i] for i in wanted], record=recorded)
@@ -191,10 +207,7 @@ class LayerOperation:
 
     def _by_parameter(self, twin: Any, i: int, values: tuple[Any, ...]) -> Any:
         name = self.parameters[i - self.n_inputs]
-        if isinstance(getattr(twin, "params", None), Mapping):
-            d = twin.derivatives()[name]
-        else:
-            d = getattr(twin, f"d{name}", None)
+        d = getattr(twin, f"d{name}", None)
         return self._checked(d, values[i], name)
 
     def _checked(self, d: Any, value: Any, name: str) -> Any:
@@ -209,11 +222,6 @@ class LayerOperation:
                 f"but {name} has shape {np.shape(value)}; they must be the same"
             )
         return d if isinstance(d, Recorded) else np.asarray(d)[()]
-
-
-def _any_recorded(dout: Any) -> bool:
-    parts = dout if isinstance(dout, tuple) else (dout,)
-    return any(isinstance(d, Recorded) for d in parts)
 
 
 def _plain(x: Any) -> Any:

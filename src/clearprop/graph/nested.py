@@ -33,7 +33,7 @@ class NestedOperation:
     ) -> list[Any]:
         """Run the backward pass of the inner graph."""
         douts = dout if isinstance(dout, tuple) else (dout,)
-        recorded = any(isinstance(d, Recorded) for d in douts)
+        recorded = any(isinstance(x, Recorded) for x in values)
         inputs, made = (values, self.expand(values)) if recorded else self.open(values)
         outs = made if isinstance(made, tuple) else (made,)
         targets = [inputs[i] for i in wanted]

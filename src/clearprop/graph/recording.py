@@ -108,7 +108,7 @@ def constant_operand(value: Any, name: str) -> Any:
     if kind not in PLAIN and kind is not list:
         if kind is complex or isinstance(value, np.complexfloating):
             raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")
-        if not callable(value):
+        if not (callable(value) or isinstance(value, np.dtype)):
             raise UnsupportedError(
                 f"{name}: a {kind.__module__}.{kind.__qualname__} cannot be mixed with Variables, "
                 "its own derivative would be lost; convert it to a NumPy array first"
@@ -166,7 +166,7 @@ def _constant_row(function: Callable[..., Any]) -> Primitive:
 
 def _refuse_out(name: str, kwargs: dict[str, Any]) -> None:
     out = kwargs.get("out")
-    if out is None or out == (None,):
+    if out is None or (isinstance(out, tuple) and all(o is None for o in out)):
         return
     raise LeavesGraphError(
         f"{name}: writing into an existing array (out=, or += on an array) would take the result "

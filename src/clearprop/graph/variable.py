@@ -92,6 +92,8 @@ class Variable(ArrayMethods):
         for v, dx in found.items():
             if type(dx) is np.ndarray:
                 dx.flags.writeable = False  # a derivative may be shared between Variables
+            if record and not isinstance(dx, Recorded):  # it depends on nothing that is recorded
+                dx = variable(type(self).made_as, dx, None, None)
             v.grad = v.grad + dx if accumulate and v.grad is not None else dx
 
     def _seed(self, dout: Any, record: bool) -> Any:
@@ -123,8 +125,7 @@ class Variable(ArrayMethods):
             dout = dout.astype(dtype)
         if isinstance(dout, Recorded):
             return dout
-        dout = dout if dout.ndim else dout[()]
-        return variable(type(self).made_as, dout, None, None) if record else dout
+        return dout if dout.ndim else dout[()]
 
     def _called(self) -> str:
         return f"Variable {self.name!r}" if self.name else "this Variable"

@@ -9,7 +9,7 @@ import numpy as np
 from clearprop.errors import DataError, ShapeError
 from clearprop.layers.arguments import real, upstream
 from clearprop.layers.base import Layer
-from clearprop.layers.labels import read_labels
+from clearprop.primitives.labels import read_labels
 
 
 class SoftmaxWithLoss(Layer):

@@ -12,10 +12,10 @@ from clearprop.errors import ConfigError, DataError, NonFiniteError
 from clearprop.graph.layer_call import call
 from clearprop.layers import SoftmaxWithLoss
 from clearprop.layers.arguments import real
-from clearprop.layers.labels import read_labels
 from clearprop.networks.assembly import check_layer, find_owners, named_layers, one_object_a_place
 from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import LayerSummary, NetworkSummary, multiply_adds
+from clearprop.primitives.labels import read_labels
 from clearprop.primitives.numerical import numerical_gradient
 
 

@@ -9,20 +9,105 @@ from typing import Any
 
 import numpy as np
 
-CONSTANT: dict[Callable[..., Any], str] = {
+from clearprop.primitives.cumulative import running_argmax
+
+COMPARISONS = {
     np.equal: "1 where x = y",
     np.not_equal: "1 where x ≠ y",
     np.less: "1 where x < y",
     np.less_equal: "1 where x ≤ y",
     np.greater: "1 where x > y",
     np.greater_equal: "1 where x ≥ y",
-    np.argmax: "the index of the largest element",
-    np.floor: "the integer below",
+    np.isclose: "1 where |x − y| ≤ atol + rtol · |y|",
+    np.allclose: "whether all are close",
+    np.array_equal: "whether shape and all elements agree",
+    np.array_equiv: "whether all elements agree once broadcast",
+    np.isin: "1 where x is among the others",
+}
+
+LOGIC = {
+    np.logical_and: "1 where x and y",
+    np.logical_or: "1 where x or y",
+    np.logical_xor: "1 where x or y, not both",
+    np.logical_not: "1 where not x",
+    np.all: "whether all hold",
+    np.any: "whether one holds",
+    np.isfinite: "1 where x is finite",
+    np.isinf: "1 where x is ±∞",
+    np.isnan: "1 where x is NaN",
+    np.isneginf: "1 where x is −∞",
+    np.isposinf: "1 where x is ∞",
+    np.isreal: "1 where x is real",
+    np.iscomplex: "1 where x is not real",
+    np.signbit: "1 where the sign of x is −",
+}
+
+STEPS = {
     np.sign: "the sign",
+    np.floor: "the integer below",
+    np.ceil: "the integer above",
+    np.trunc: "the integer towards 0",
+    np.fix: "the integer towards 0",
+    np.rint: "the nearest integer",
+    np.round: "the nearest decimal",
+    np.around: "the nearest decimal",
+    np.floor_divide: "⌊x / y⌋",
+    np.spacing: "the distance to the next number",
+    np.digitize: "the number of the bin",
+    np.searchsorted: "the place in a sorted array",
+    np.count_nonzero: "how many are not 0",
+}
+
+WHOLE_NUMBERS = {
+    np.bitwise_and: "x and y, bit by bit",
+    np.bitwise_or: "x or y, bit by bit",
+    np.bitwise_xor: "x or y, not both, bit by bit",
+    np.bitwise_count: "how many bits are set",
+    np.invert: "not x, bit by bit",
+    np.left_shift: "x · 2ʸ in whole numbers",
+    np.right_shift: "⌊x / 2ʸ⌋ in whole numbers",
+    np.gcd: "the greatest common divisor",
+    np.lcm: "the least common multiple",
+    np.packbits: "bits in bytes",
+    np.unpackbits: "bytes in bits",
+}
+
+INDICES = {
+    np.argmax: "the index of the largest element",
+    np.argmin: "the index of the smallest element",
+    np.nanargmax: "the index of the largest element, NaN passed over",
+    np.nanargmin: "the index of the smallest element, NaN passed over",
+    running_argmax: "the index of the largest element so far",
+    np.argsort: "the order of the elements",
+    np.argpartition: "an order by parts",
+    np.lexsort: "the order by several keys",
+    np.nonzero: "the indices of what is not 0",
+    np.flatnonzero: "the flat indices of what is not 0",
+    np.argwhere: "the indices of what is not 0, as rows",
+    np.ravel_multi_index: "flat indices",
+    np.unravel_index: "indices by axis",
+}
+
+CONSTANT: dict[Callable[..., Any], str] = {
+    **COMPARISONS,
+    **LOGIC,
+    **STEPS,
+    **WHOLE_NUMBERS,
+    **INDICES,
 }
 """Recorded as a node with derivative zero; the text is the formula."""
 
 STATIC: frozenset[Callable[..., Any]] = frozenset(
-    {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj}
+    {
+        # shape and dtype
+        *(np.shape, np.ndim, np.size, np.result_type, np.common_type, np.min_scalar_type),
+        *(np.can_cast, np.iscomplexobj, np.isrealobj, np.may_share_memory, np.shares_memory),
+        # new arrays of a shape
+        *(np.zeros_like, np.ones_like, np.empty_like),
+        # indices by shape alone
+        *(np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path),
+        # text for people
+        *(np.array_repr, np.array_str, np.array2string),
+    }
 )
 """Answers about shape and dtype: the same for all values, so plain answers and no nodes."""

@@ -112,9 +112,37 @@ def constant(function: Callable[..., Any], formula: str) -> Primitive:
         rules=(),
         derivatives=(),
         evaluate=function,
-        bind=lambda args, kwargs: (args, kwargs),
+        bind=_bind_anything if isinstance(function, np.ufunc) else LeadingArrays(function),
         symbol=name_of(function).rpartition(".")[2],
+        elementwise=isinstance(function, np.ufunc),
     )
+
+
+def _bind_anything(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    return args, kwargs
+
+
+@dataclass(frozen=True, slots=True)
+class LeadingArrays:
+    """Sort a call into the arrays that lead it, which are operands, and named parameters."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        try:
+            signature = inspect.signature(self.function)
+        except ValueError:
+            return args, kwargs
+        if any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()):
+            return args, kwargs
+        arguments = dict(signature.bind(*args, **kwargs).arguments)
+        arguments.update(arguments.pop("kwargs", {}))
+        operands = []
+        for name in list(arguments):
+            if operands and not hasattr(arguments[name], "__array_ufunc__"):
+                break
+            operands.append(arguments.pop(name))
+        return tuple(operands), arguments
 
 
 def elementwise(

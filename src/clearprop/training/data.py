@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
-from clearprop.layers.labels import read_labels
 from clearprop.networks import Network
 from clearprop.networks.summary import multiply_adds
+from clearprop.primitives.labels import read_labels
 from clearprop.training.optimizers import all_finite
 
 
