@@ -118,7 +118,7 @@ def test_an_earlier_run_survives_settings_that_cannot_be_written(tmp_path, monke
     ],
 )
 def test_settings_that_are_wrong_are_named(tmp_path, change, words):
-    run = trained(tmp_path)
+    run = RunFolder(tmp_path)
     run.config_path.write_text(json.dumps({**json.loads(CONFIG.to_json()), **change}))
     with pytest.raises(FileFormatError, match=words) as caught:
         run.load_network()

@@ -30,7 +30,8 @@ def first_nonfinite(network: Network, x: Any, t: Any) -> str | None:
 
 def _findings(network: Network, x: Any, t: Any) -> Iterator[str]:
     layers = [(name, copy.copy(layer)) for name, layer in network.layers.items()]
-    layers.append(("the loss layer", copy.copy(network.lastLayer)))
+    loss = network.lastLayer
+    layers.append((f"the loss layer {type(loss).__name__}", copy.copy(loss)))
     for name, value in network.params.items():
         if not all_finite(value):
             yield f"the parameter {name} {np.shape(value)} is not finite ({_culprit(value)})"

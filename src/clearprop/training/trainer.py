@@ -182,7 +182,7 @@ class Trainer:
         found = first_nonfinite(self.network, x, t)
         first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
         lr = getattr(self.optimizer, "lr", None)
-        rate = "a smaller learning rate" if lr is None else f"a learning rate smaller than {lr}"
+        rate = "a smaller learning rate" if lr is None else f"a learning rate smaller than {lr:g}"
         return (
             f"iteration {iteration}: {error}. {first} The parameters are those before this "
             f"iteration. Use {rate}, or scale the inputs to the order of 1"

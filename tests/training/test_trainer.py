@@ -1,0 +1,275 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from small_problem import make_network, points, weights
+
+from clearprop.errors import ConfigError, OutputError
+from clearprop.layers import Affine
+from clearprop.networks import Network
+from clearprop.training import SGD, History, Trainer
+from clearprop.training.batches import mini_batches
+from clearprop.training.step import layered_step
+
+
+def trainer(network=None, **settings) -> Trainer:
+    x, t = points()
+    return Trainer(network or make_network(), x, t, **{"batch_size": 30, "rng": 0, **settings})
+
+
+def test_it_learns():
+    x, t = points()
+    network = make_network()
+    history = Trainer(network, x, t, x[:30], t[:30], batch_size=10, rng=0).train(epochs=20)
+    assert history.train_accuracy[-1] == network.accuracy(x, t) == 1.0
+    assert history.test_accuracy[-1] == 1.0
+    assert history.loss[-9:].mean() < 0.2 * history.loss[:9].mean()
+
+
+def test_each_step_is_the_one_written_out_by_hand():
+    x, t = points()
+    network, by_hand = make_network(), make_network()
+    history = Trainer(network, x, t, batch_size=40, optimizer=SGD(0.2), rng=5).train(iterations=7)
+    batches, losses = mini_batches(90, 40, np.random.default_rng(5)), []
+    for rows in itertools.islice(batches, 7):
+        losses.append(by_hand.loss(x[rows], t[rows]))
+        for name, grad in by_hand.gradient(x[rows], t[rows]).items():
+            by_hand.params[name] -= 0.2 * grad
+    assert history.loss.tolist() == [float(loss) for loss in losses]
+    assert weights(network) == weights(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "per_epoch"), [(30, 3), (40, 3), (89, 2), (90, 1), (1, 90), (7, 13)]
+)
+def test_every_epoch_is_evaluated_also_where_batches_do_not_divide_the_data(batch_size, per_epoch):
+    history = trainer(batch_size=batch_size).train(epochs=4)
+    assert history.evaluated_at.tolist() == [per_epoch * n for n in (1, 2, 3, 4)]
+    assert history.epoch.tolist() == [1, 2, 3, 4]
+    assert len(history.loss) == 4 * per_epoch
+
+
+def test_the_end_is_evaluated_once():
+    assert trainer().train(iterations=7).evaluated_at.tolist() == [3, 6, 7]
+    assert trainer().train(iterations=6).evaluated_at.tolist() == [3, 6]
+    assert trainer().train(iterations=1).evaluated_at.tolist() == [1]
+
+
+def test_accuracies_are_those_of_the_network_at_that_time():
+    x, t = points()
+    network, seen = make_network(), []
+
+    def watch(moment):
+        if moment.iteration % 3 == 0 and not moment.done:
+            seen.append((network.accuracy(x, t), network.accuracy(x[:7], t[:7])))
+
+    history = Trainer(
+        network, x, t, x[:7], t[:7], batch_size=30, rng=0, on_progress=watch
+    ).train(epochs=3)  # fmt: skip
+    pairs = zip(history.train_accuracy.tolist(), history.test_accuracy.tolist(), strict=True)
+    assert list(pairs) == seen
+    assert len(set(seen)) > 1
+
+
+def test_evaluation_in_chunks_gives_the_same(monkeypatch):
+    whole = trainer().train(epochs=2)
+    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 50)  # 12 samples of 4 values
+    assert trainer().train(epochs=2) == whole
+
+
+def test_without_test_data_the_test_accuracy_is_nan():
+    assert np.isnan(trainer().train(epochs=2).test_accuracy).tolist() == [True, True]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_same_seed_gives_the_same_bits(tmp_path, seed):
+    runs = []
+    for name in ("a", "b"):
+        network, path = make_network(seed), tmp_path / name
+        history = trainer(network, rng=seed, history_path=path).train(epochs=5)
+        runs.append((history, weights(network), path.read_bytes()))
+    assert runs[0] == runs[1]
+
+
+def test_another_seed_gives_another_order():
+    assert trainer(rng=0).train(epochs=1) != trainer(rng=1).train(epochs=1)
+
+
+def test_a_generator_is_used_as_it_stands():
+    rng = np.random.default_rng(3)
+    assert trainer(rng=rng).train(epochs=2) == trainer(rng=3).train(epochs=2)
+
+
+def test_the_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    trainer(rng=None).train(epochs=1)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+def test_training_goes_on_where_it_ended(tmp_path):
+    network, in_parts = make_network(), make_network()
+    whole = trainer(network).train(iterations=9)
+    parts = trainer(in_parts, history_path=tmp_path / "h")
+    for iterations in (4, 1, 4):
+        history = parts.train(iterations=iterations)
+    assert history is parts.history
+    assert weights(in_parts) == weights(network)
+    np.testing.assert_array_equal(history.loss, whole.loss)
+    assert history.evaluated_at.tolist() == [3, 4, 5, 6, 9]
+    assert History.read(tmp_path / "h") == history
+
+
+def test_the_history_file_is_started_anew_by_another_trainer(tmp_path):
+    path = tmp_path / "h"
+    path.write_text("an old one\n")
+    made = trainer(history_path=path)
+    assert path.read_text() == "an old one\n"
+    history = made.train(epochs=1)
+    assert History.read(path) == history
+
+
+def test_a_history_file_that_cannot_be_written_stops_before_the_first_step(tmp_path):
+    network = make_network()
+    before = weights(network)
+    with pytest.raises(OutputError, match="history"):
+        trainer(network, history_path=tmp_path / "missing" / "h").train(epochs=1)
+    assert weights(network) == before
+
+
+def test_seconds_add_up():
+    made = trainer()
+    first = made.train(epochs=1).seconds
+    assert 0 < first < made.train(epochs=1).seconds
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_parameters_and_losses_keep_their_dtype(dtype):
+    x, t = points()
+    network, seen = make_network(dtype=dtype), []
+    network.layers["Affine1"].forward = lambda x: (
+        seen.append(x.dtype),
+        Affine.forward(network.layers["Affine1"], x),
+    )[1]
+    arrays = dict(network.params)
+    Trainer(network, x.astype(np.float64), t, batch_size=30, rng=0).train(epochs=1)
+    assert set(seen) == {np.dtype(dtype)}
+    assert all(network.params[name] is array for name, array in arrays.items())
+    assert all(array.dtype == dtype for array in arrays.values())
+
+
+@pytest.mark.parametrize("form", ["uint8", "column", "list", "one-hot", "one-hot float"])
+def test_labels_in_every_form_train_the_same(form):
+    x, t = points()
+    labels = {
+        "uint8": t.astype(np.uint8),
+        "column": t.reshape(-1, 1),
+        "list": t.tolist(),
+        "one-hot": np.eye(3, dtype=int)[t],
+        "one-hot float": np.eye(3)[t],
+    }[form]
+    one, two = make_network(), make_network()
+    expected = Trainer(one, x, t, batch_size=40, rng=0).train(epochs=3)
+    got = Trainer(two, x, labels, batch_size=40, rng=0).train(epochs=3)
+    np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-5)
+    np.testing.assert_array_equal(got.train_accuracy, expected.train_accuracy)
+
+
+def test_images_train_as_they_are():
+    x, t = points()
+    one, two = make_network(), make_network()
+    Trainer(one, x, t, batch_size=30, rng=0).train(epochs=1)
+    Trainer(two, x.reshape(90, 1, 2, 2), t, batch_size=30, rng=0).train(epochs=1)
+    assert weights(one) == weights(two)
+
+
+def test_the_forward_pass_runs_once_a_step():
+    network = make_network()
+    calls = []
+    forward = network.lastLayer.forward
+    network.lastLayer.forward = lambda x, t: (calls.append(1), forward(x, t))[1]
+    trainer(network).train(iterations=4)
+    assert len(calls) == 4
+
+
+def test_the_data_are_left_alone():
+    x, t = points()
+    before = x.tobytes(), t.tobytes()
+    Trainer(make_network(), x, t, batch_size=30, rng=0).train(epochs=2)
+    assert (x.tobytes(), t.tobytes()) == before
+
+
+def test_another_optimizer_of_ones_own():
+    class SignOnly:
+        def update(self, params, grads):
+            for name, grad in grads.items():
+                params[name] -= 0.01 * np.sign(grad)
+
+    assert trainer(optimizer=SignOnly()).train(epochs=20).train_accuracy[-1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "neither was given"),
+        ({"epochs": 1, "iterations": 1}, "both was given"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
+        ({"epochs": -1}, "epochs"),
+        ({"epochs": 1.0}, "epochs"),
+        ({"epochs": True}, "epochs"),
+        ({"epochs": "1"}, "epochs"),
+        ({"iterations": 0}, "iterations"),
+        ({"iterations": math.inf}, "iterations"),
+    ],
+)
+def test_the_length_of_training_must_be_given_once(tmp_path, settings, words):
+    made = trainer(history_path=tmp_path / "h")
+    with pytest.raises(ConfigError, match=words):
+        made.train(**settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_numpy_integer_is_a_whole_number():
+    assert len(trainer(batch_size=np.int32(30)).train(epochs=np.int64(2))) == 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
+        ({"batch_size": -5}, "batch_size"),
+        ({"batch_size": 30.0}, "batch_size"),
+        ({"batch_size": True}, "batch_size"),
+        ({"batch_size": 91}, "batch_size 91 is larger than the 90 samples of x_train; use 90"),
+        ({"optimizer": 0.1}, r"optimizer 0\.1 has no update"),
+        ({"rng": -1}, "rng must be a seed"),
+        ({"x_test": np.ones((2, 4))}, "give both or neither"),
+        ({"t_test": np.array([0, 1])}, "give both or neither"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, words):
+    with pytest.raises(ConfigError, match=words):
+        trainer(**settings)
+
+
+def test_a_network_without_parameters_is_refused():
+    class Same:
+        params = ()
+
+        def forward(self, x):
+            return x
+
+        def backward(self, dout):
+            return dout
+
+    with pytest.raises(ConfigError, match="no parameters"):
+        trainer(Network([Same()]))
+
+
+def test_the_step_can_be_taken_by_itself():
+    x, t = points()
+    network, other = make_network(), make_network()
+    loss = layered_step(network, SGD(0.1))(x, t)
+    assert type(loss) is float
+    assert loss == other.loss(x, t)
+    assert weights(network) != weights(other)
