@@ -178,8 +178,10 @@ def test_one_seed_gives_the_same_weights_in_every_dtype():
         ({"init": None}, "got None"),
         ({"rng": 0}, r"rng is 0, not a generator; use np.random.default_rng\(seed\)"),
         ({"dtype": int}, "weights cannot be of dtype int64; use float32 or float64"),
-        ({"n_in": 0}, "sizes must be at least 1, got 0 and 3"),
-        ({"n_out": -1}, "sizes must be at least 1, got 2 and -1"),
+        ({"n_in": 0}, "sizes must be whole numbers of at least 1, got 0 and 3"),
+        ({"n_in": 2.0}, "whole numbers of at least 1, got 2.0 and 3"),
+        ({"n_in": "2"}, "got '2' and 3"),
+        ({"n_out": -1}, "sizes must be whole numbers of at least 1, got 2 and -1"),
     ],
 )
 def test_from_sizes_refuses(options, message):

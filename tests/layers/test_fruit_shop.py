@@ -95,6 +95,16 @@ def test_what_is_not_a_number_is_refused(layer, bad):
         layer().forward(2, bad)
 
 
+def test_arrays_whose_star_is_not_a_product_of_elements_are_refused():
+    masked = np.ma.masked_array([1.0, 2.0], [True, False])
+    with pytest.raises(DTypeError, match=r"x is a MaskedArray, .*masked.filled\(value\)"):
+        MulLayer().forward(masked, 2)
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(DTypeError, match=r"y is a matrix, .* give np.asarray\(matrix\)"):
+        MulLayer().forward(2, matrix)
+
+
 @pytest.mark.parametrize("layer", [MulLayer, AddLayer])
 def test_shapes_that_do_not_fit_are_named(layer):
     node = layer()

@@ -154,6 +154,19 @@ def test_loss_of_a_batch_is_the_mean_over_its_samples(batch):
     np.testing.assert_allclose(dx, np.array([d for _, d in singles]) / len(t), rtol=1e-13)
 
 
+def test_a_sure_right_answer_costs_zero_without_a_sign():
+    for t in (0, [1, 0]):
+        loss, _ = loss_and_dx(np.array([1000.0, 0.0]), t)
+        assert str(loss) == "0.0"
+
+
+@pytest.mark.parametrize("t", [0, [1, 0, 0], [0.5, 0.5, 0]])
+def test_a_choice_ruled_out_by_minus_infinity_costs_nothing(t):
+    loss, dx = loss_and_dx(np.array([2.0, 2.0, -np.inf]), t)
+    assert loss == pytest.approx(np.log(2), rel=1e-15)
+    assert dx[2] == 0
+
+
 def test_nan_scores_are_seen_in_the_loss():
     loss, dx = loss_and_dx(np.array([[np.nan, 0.0], [1.0, 2.0]]), [0, 1])
     assert np.isnan(loss)

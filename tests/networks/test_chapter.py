@@ -147,8 +147,8 @@ def test_one_seed_gives_the_same_bits():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"input_size": 0}, "sizes must be at least 1, got 0 and 3"),
-        ({"hidden_size": -1}, "sizes must be at least 1"),
+        ({"input_size": 0}, "sizes must be whole numbers of at least 1, got 0 and 3"),
+        ({"hidden_size": -1}, "sizes must be whole numbers of at least 1"),
         ({"weight_init_std": -0.1}, "standard deviation of the weights must be .* got -0.1"),
         ({"weight_init_std": "big"}, "initialisation 'big' is unknown; use 'he', 'xavier' or"),
         ({"rng": 0}, r"rng is 0, not a generator; use np.random.default_rng\(seed\)"),
@@ -183,7 +183,7 @@ def test_dense_layers(dtype):
         ([784], {}, r"needs an input and an output size, got \[784\]"),
         ([], {}, r"got \[\]"),
         ([4, 2], {"activation": "tanhh"}, "'tanhh' is unknown; use one of: relu, sigmoid"),
-        ([4, 0, 2], {}, "sizes must be at least 1, got 4 and 0"),
+        ([4, 0, 2], {}, "sizes must be whole numbers of at least 1, got 4 and 0"),
     ],
 )
 def test_dense_layers_refuses(sizes, options, message):

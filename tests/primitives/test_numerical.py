@@ -167,7 +167,7 @@ def test_one_number_in_brackets_is_one_number(result):
     np.testing.assert_allclose(numerical_gradient(result, np.array([3.0, 4.0])), [6, 8], rtol=1e-9)
 
 
-@pytest.mark.parametrize("h", [0, -1e-4, np.nan, np.inf])
+@pytest.mark.parametrize("h", [0, -1e-4, np.nan, np.inf, "small", None])
 def test_step_that_is_none(h):
     with pytest.raises(ConfigError, match="the step h must be a positive number, got"):
         numerical_gradient(square, np.array([3.0]), h)

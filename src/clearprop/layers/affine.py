@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -75,8 +76,10 @@ class Affine(Layer):
         >>> Affine.from_sizes(784, 50, init="he", rng=np.random.default_rng(0))
         Affine(W: (784, 50), b: (50,))
         """
-        if n_in < 1 or n_out < 1:
-            raise ShapeError(f"Affine: sizes must be at least 1, got {n_in} and {n_out}")
+        if not all(isinstance(n, Integral) and n >= 1 for n in (n_in, n_out)):
+            raise ShapeError(
+                f"Affine: sizes must be whole numbers of at least 1, got {n_in!r} and {n_out!r}"
+            )
         W = initial_weights((n_in, n_out), init, rng, dtype)
         return cls(W, np.zeros(n_out, dtype))
 

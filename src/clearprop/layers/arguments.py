@@ -14,7 +14,8 @@ def real(x: Any, layer: str, name: str = "x") -> Any:
     integers become float64, for unsigned bytes (images) would wrap around in the first subtraction.
     On a graph int64 stays, so that 100 apples are shown as 100.
 
-    Errors: `DTypeError` for complex numbers, text and objects, `ShapeError` for ragged lists.
+    Errors: `DTypeError` for complex numbers, text, objects, matrices and masked arrays,
+    `ShapeError` for ragged lists.
 
     >>> real([1, 2], "Relu")
     array([1., 2.])
@@ -35,7 +36,8 @@ def parameter(W: Any, layer: str, name: str) -> Any:
 
     What is no array yet, such as a list, becomes one.
 
-    Errors: `DTypeError` for complex numbers, text and objects, `ShapeError` for ragged lists.
+    Errors: `DTypeError` for complex numbers, text, objects, matrices and masked arrays,
+    `ShapeError` for ragged lists.
 
     >>> W = np.ones((2, 3))
     >>> parameter(W, "Affine", "W") is W
@@ -50,6 +52,11 @@ def parameter(W: Any, layer: str, name: str) -> Any:
         raise DTypeError(
             f"{layer}: {name} has dtype {W.dtype}, but layers compute with real numbers; "
             "give an array of floats or integers"
+        )
+    if type(W) is not np.ndarray and isinstance(W, np.matrix | np.ma.MaskedArray):
+        raise DTypeError(
+            f"{layer}: {name} is a {type(W).__name__}, whose products are not those of an array; "
+            "give np.asarray(matrix), or masked.filled(value)"
         )
     return W
 

@@ -64,7 +64,8 @@ class SoftmaxWithLoss(Layer):
         log_y = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
         self.y = np.exp(log_y)
         # 4. the mean over the batch of −log of the probability given to the right answer
-        self.loss = -self._right_answers(log_y).sum() / self._batch_size()
+        #    (0 − …, not −…: a sure right answer costs 0, not −0)
+        self.loss = 0 - self._right_answers(log_y).sum() / self._batch_size()
         return self.loss
 
     def backward(self, dout: Any = 1) -> Any:
@@ -75,7 +76,8 @@ class SoftmaxWithLoss(Layer):
 
     def _right_answers(self, log_y: Any) -> Any:
         if self.t.ndim == log_y.ndim:
-            return self.t * log_y
+            # What is not expected costs nothing, even at a score of −∞: 0 · log 0 is 0 here.
+            return self.t * np.where(self.t > 0, log_y, 0)
         return np.take_along_axis(log_y, self.t[..., np.newaxis], axis=-1)
 
     def _one_hot(self) -> Any:

@@ -1,6 +1,7 @@
 """Numerical differentiation: the slow, simple truth that every other derivative is held against."""
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
     >>> numerical_gradient(lambda x: (x**2).sum(), np.array([3, 4]))
     array([6., 8.])
     """
-    if not (np.isfinite(h) and h > 0):
+    if not (isinstance(h, Real) and np.isfinite(h) and h > 0):
         raise ConfigError(f"numerical_gradient: the step h must be a positive number, got {h!r}")
     if isinstance(x, int | float) and not isinstance(x, bool):
         return float(_differences(lambda a: f(a.item()), np.array(float(x)), h))
