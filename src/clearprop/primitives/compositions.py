@@ -5,20 +5,98 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.primitives import joining, rearranging, splitting
+from clearprop.primitives import (
+    chains,
+    choosing,
+    cumulative,
+    elementwise,
+    joining,
+    rearranging,
+    sequences,
+    splitting,
+    statistics,
+    transcendental,
+)
+from clearprop.primitives.constants import CONSTANT
 
 
-def _ptp(a, axis=None, out=None, keepdims=False):
-    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+def _joined(*tables: dict[Callable[..., Any], Callable[..., Any]]) -> dict[Any, Any]:
+    joined: dict[Any, Any] = {}
+    for table in tables:
+        twice = joined.keys() & table.keys()
+        if twice:
+            raise ValueError(f"composed twice: {', '.join(f.__name__ for f in twice)}")
+        joined |= table
+    return joined
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.ptp: _ptp,
-    **rearranging.COMPOSITIONS,
-    **joining.COMPOSITIONS,
-    **splitting.COMPOSITIONS,
-}
+COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = _joined(
+    chains.COMPOSITIONS,
+    choosing.COMPOSITIONS,
+    cumulative.COMPOSITIONS,
+    joining.COMPOSITIONS,
+    rearranging.COMPOSITIONS,
+    sequences.COMPOSITIONS,
+    splitting.COMPOSITIONS,
+    statistics.COMPOSITIONS,
+)
 """A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
 
-UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
+
+def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction of the same name, which goes over the first axis unless told otherwise."""
+
+    def reduce(array, axis=0, dtype=None, out=None, keepdims=False, **more):
+        if dtype is not None:
+            more["dtype"] = dtype
+        return function(array, axis=axis, keepdims=keepdims, **more)
+
+    return reduce
+
+
+def _accumulate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def accumulate(array, axis=0, dtype=None, out=None):
+        return function(array, axis=axis, dtype=dtype)
+
+    return accumulate
+
+
+def _log_sum_exp(array, axis=0, dtype=None, out=None, keepdims=False, **more):
+    """`np.logaddexp.reduce`: the largest is taken out first, so that no power overflows."""
+    where = more.get("where", True)
+    top = np.max(array, axis=axis, keepdims=True, initial=-np.inf, where=where)
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = np.sum(np.exp(array - top), axis=axis, keepdims=True, where=where)
+    found = np.log(total) + top
+    return found if keepdims else np.reshape(found, np.shape(np.sum(array, axis=axis)))
+
+
+def _outer(ufunc: np.ufunc) -> Callable[..., Any]:
+    def outer(a, b, **more):
+        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **more)
+
+    return outer
+
+
+UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    (np.add, "reduce"): _reduce(np.sum),
+    (np.multiply, "reduce"): _reduce(np.prod),
+    (np.maximum, "reduce"): _reduce(np.max),
+    (np.minimum, "reduce"): _reduce(np.min),
+    (np.logical_and, "reduce"): _reduce(np.all),
+    (np.logical_or, "reduce"): _reduce(np.any),
+    (np.logaddexp, "reduce"): _log_sum_exp,
+    (np.add, "accumulate"): _accumulate(np.cumsum),
+    (np.multiply, "accumulate"): _accumulate(np.cumprod),
+    (np.maximum, "accumulate"): cumulative.running_max,
+    (np.minimum, "accumulate"): cumulative.running_min,
+    **{
+        (ufunc, "outer"): _outer(ufunc)
+        for ufunc in (
+            *(row.function for row in (*elementwise.ROWS, *transcendental.ROWS)),
+            *CONSTANT,
+        )
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 2
+    },
+}
 """`(np.add, "reduce")` and the like: what NumPy's ufunc methods are in terms of functions."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.cumulative import running_argmax
+from clearprop.primitives.labels import read_labels
 
 COMPARISONS = {
     np.equal: "1 where x = y",
@@ -86,6 +87,7 @@ INDICES = {
     np.argwhere: "the indices of what is not 0, as rows",
     np.ravel_multi_index: "flat indices",
     np.unravel_index: "indices by axis",
+    read_labels: "labels as a share for each class, one-hot for class numbers",
 }
 
 CONSTANT: dict[Callable[..., Any], str] = {

@@ -25,7 +25,7 @@ def _bind_where(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
 
 def _bind_clip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     """Clip has two names for each bound, and a bound may be missing."""
-    named = dict(zip(("a", "a_min", "a_max", "out"), args, strict=False))
+    named: dict[str, Any] = dict(zip(("a", "a_min", "a_max", "out"), args, strict=False))
     for name, value in kwargs.items():
         name = {"min": "a_min", "max": "a_max"}.get(name, name)
         if name in named:

@@ -5,7 +5,109 @@ from typing import Any
 
 import numpy as np
 
-UNSUPPORTED: dict[Callable[..., Any], str] = {
-    np.copyto: "it writes into an array in place; choose elements with np.where",
+COMPLEX = "its results may be complex numbers; clearprop differentiates real numbers"
+TEXT = "it works on text; use v.data for the numbers"
+DATES = "it works on dates; use plain arrays for them"
+RECORDS = "it works on structured arrays; keep each field in an array of its own"
+FILES = "it writes a file; write the value, v.data"
+LIKE = "like= asks for another array type; leave it out, the result is a constant of the graph"
+LOOP = "it calls a Python function for each slice; use axis= or np.stack over a loop"
+UNIQUE = "how many values are left depends on them; choose by index: x[np.unique(x.data, ...)[1]]"
+BINS = "counts in bins jump and have no derivative; use v.data, or np.bincount with weights"
+MINIMUM = "it fits by least squares; use np.vander and np.linalg.lstsq or np.linalg.solve"
+ENDS = "how many elements are left depends on the values; slice with the indices of v.data"
+
+
+def in_place(instead: str) -> str:
+    """The remedy for a function that writes into its argument."""
+    return f"it writes into an array that the backward pass may need; {instead}"
+
+
+_BY_NAME: dict[str, str] = {
+    "copyto": in_place("choose elements with np.where"),
+    "fill_diagonal": in_place("use np.where(np.eye(n, dtype=bool), new, x)"),
+    "place": in_place("use np.where(mask, new, x)"),
+    "put": in_place("use np.where(mask, new, x)"),
+    "put_along_axis": in_place("use np.where(mask, new, x)"),
+    "putmask": in_place("use np.where(mask, new, x)"),
+    "apply_along_axis": LOOP,
+    "apply_over_axes": "it calls a Python function for each axis; call it with axis= yourself",
+    "piecewise": "it hands parts of x to each function; use np.where or np.select",
+    "angle": COMPLEX,
+    "imag": COMPLEX + "; the imaginary part is 0",
+    "real": "values are real already; leave np.real out",
+    "real_if_close": "values are real already; leave np.real_if_close out",
+    "sort_complex": COMPLEX + "; use np.sort",
+    "roots": COMPLEX,
+    "poly": "it takes roots or a matrix; multiply the factors with np.convolve",
+    "polyfit": MINIMUM,
+    "polydiv": ENDS + "; or divide the values, np.polyval(u, x) / np.polyval(v, x)",
+    "polymul": "leading zeros are cut off, which depends on the values; use np.convolve",
+    "geomspace": "use np.exp(np.linspace(np.log(start), np.log(stop), n))",
+    "frexp": "its mantissa jumps between powers of 2; use np.log2",
+    "nextafter": "it steps to the next number in memory; add np.spacing(v.data) instead",
+    "i0": "its derivative is the Bessel function I₁, which NumPy does not have",
+    "nanmedian": "use np.median(x[~np.isnan(x)])",
+    "nanpercentile": "use np.percentile(x[~np.isnan(x)], q)",
+    "nanquantile": "use np.quantile(x[~np.isnan(x)], q)",
+    "trim_zeros": ENDS,
+    "unique": UNIQUE,
+    "unique_all": UNIQUE,
+    "unique_counts": UNIQUE,
+    "unique_inverse": UNIQUE,
+    "unique_values": UNIQUE,
+    "intersect1d": UNIQUE,
+    "setdiff1d": UNIQUE,
+    "setxor1d": UNIQUE,
+    "union1d": UNIQUE,
+    "histogram": BINS,
+    "histogram2d": BINS,
+    "histogram_bin_edges": BINS,
+    "histogramdd": BINS,
+    "isnat": DATES,
+    "busday_count": DATES,
+    "busday_offset": DATES,
+    "datetime_as_string": DATES,
+    "is_busday": DATES,
+    "save": FILES,
+    "savetxt": FILES,
+    "savez": FILES,
+    "savez_compressed": FILES,
+    **dict.fromkeys(
+        (
+            *("arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray"),
+            *("empty", "eye", "frombuffer", "fromfile", "fromfunction", "fromiter", "fromstring"),
+            *("full", "genfromtxt", "identity", "loadtxt", "ones", "require", "tri", "zeros"),
+        ),
+        LIKE,
+    ),
 }
-"""Function → what to do instead; ends the sentence 'np.copyto cannot be recorded: …'."""
+
+
+def _known(module: Any, names: dict[str, str]) -> dict[Callable[..., Any], str]:
+    """Look functions up; what this version of NumPy does not have is passed over."""
+    return {getattr(module, n): remedy for n, remedy in names.items() if hasattr(module, n)}
+
+
+UNSUPPORTED: dict[Callable[..., Any], str] = {
+    **_known(np, _BY_NAME),
+    **_known(np.emath, dict.fromkeys(np.emath.__all__, COMPLEX + "; use np.sqrt, np.log …")),
+}
+"""Function → what to do instead; ends the sentence 'np.copyto cannot be recorded on a graph: …'."""
+
+UNSUPPORTED_MODULES: dict[str, str] = {
+    "numpy.fft": COMPLEX + "; fftshift is np.roll",
+    "numpy.strings": TEXT,
+    "numpy.lib.recfunctions": RECORDS,
+}
+"""The same for all functions of a module, which need not be imported for it."""
+
+
+def remedy(function: Callable[..., Any]) -> str | None:
+    """What to do instead of a function that cannot be recorded; None where nothing is known.
+
+    >>> remedy(np.copyto)
+    'it writes into an array that the backward pass may need; choose elements with np.where'
+    """
+    module = getattr(function, "__module__", None) or ""
+    return UNSUPPORTED.get(function) or UNSUPPORTED_MODULES.get(module)

@@ -1,0 +1,243 @@
+"""Averages, spreads and quantiles, in terms of functions that have rows."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import UnsupportedError
+from clearprop.primitives.axes import kept_shape, normal_axes, to_last
+
+
+def ptp(a, axis=None, out=None, keepdims=False):
+    """`np.ptp`: from the smallest to the largest."""
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    """`np.average`: Σ w x / Σ w."""
+    shape = np.shape(a)
+    if weights is None:
+        mean = np.mean(a, axis=axis, keepdims=keepdims)
+        total = np.ones_like(mean) * (np.size(a) / max(np.size(mean), 1))
+    else:
+        w = _along(weights, shape, axis)
+        total = np.sum(np.broadcast_to(w, shape), axis=axis, keepdims=keepdims)
+        mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
+def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Weights in a shape that broadcasts: they may be given for the averaged axes only."""
+    if np.shape(weights) == shape:
+        return weights
+    if axis is None:
+        raise TypeError(
+            f"np.average: weights of shape {np.shape(weights)} for x of shape {shape}; "
+            "say along which axis with axis="
+        )
+    axes = normal_axes(axis, len(shape))
+    if np.shape(weights) != tuple(shape[i] for i in axes):
+        raise ValueError(
+            f"np.average: weights of shape {np.shape(weights)} do not fit x of shape {shape} "
+            f"along axis {axis}"
+        )
+    in_order = np.transpose(weights, sorted(range(len(axes)), key=axes.__getitem__))
+    return np.reshape(in_order, [n if i in axes else 1 for i, n in enumerate(shape)])
+
+
+def quantile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+    interpolation=None,
+):
+    """`np.quantile`: sorted, and interpolated between two neighbours."""
+    return _quantile("np.quantile", a, q, axis, overwrite_input, method, keepdims, weights)
+
+
+def percentile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+    interpolation=None,
+):
+    """`np.percentile`: the quantile of q / 100."""
+    q = np.divide(q, 100) if np.ndim(q) else q / 100
+    return _quantile("np.percentile", a, q, axis, overwrite_input, method, keepdims, weights)
+
+
+def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    """`np.median`: the middle one, or the mean of the two in the middle."""
+    return _quantile("np.median", a, 0.5, axis, overwrite_input, "linear", keepdims, None)
+
+
+def _quantile(name, a, q, axis, overwrite_input, method, keepdims, weights):
+    if method not in _BETWEEN or weights is not None or overwrite_input:
+        raise UnsupportedError(
+            f"{name} can be recorded on a graph with one of the methods {', '.join(_BETWEEN)}, "
+            "without weights= and overwrite_input="
+        )
+    if not isinstance(q, int | float) and not hasattr(q, "dtype"):
+        q = np.asarray(q)
+    rows = np.sort(to_last(a, axis), axis=-1)
+    n = np.shape(rows)[-1]
+    if not n:
+        return np.mean(a, axis=axis, keepdims=keepdims) + 0 * q
+    place = q * (n - 1)
+    below = np.floor(place)
+    # A q outside of 0 … 1 must not count from the end: n is out of bounds and refused by take.
+    low = np.where(below < 0, n, below).astype(np.intp)
+    high = np.where(place > n - 1, n, np.ceil(place)).astype(np.intp)
+    share = _BETWEEN[method](place, below)
+    if np.result_type(rows).kind == "f" and isinstance(q, int | float):
+        share = share.astype(rows.dtype)
+    left, right = np.take(rows, low, axis=-1), np.take(rows, high, axis=-1)
+    between = left + (right - left) * share
+    last = np.reshape(rows[..., -1], (*np.shape(rows)[:-1], *(1,) * np.ndim(q)))
+    between = np.where(np.isnan(last), last, between)  # sorted, a NaN stands last
+    if np.ndim(q):
+        places = tuple(range(-np.ndim(q), 0))
+        between = np.moveaxis(between, places, tuple(range(np.ndim(q))))
+    if keepdims:
+        return np.reshape(between, (*np.shape(q), *kept_shape(np.shape(a), axis)))
+    return between
+
+
+_BETWEEN = {
+    "linear": lambda place, below: place - below,
+    "lower": lambda place, below: 0 * below,
+    "higher": lambda place, below: np.ceil(place) - below,
+    "nearest": lambda place, below: np.rint(place) - below,
+    "midpoint": lambda place, below: 0.5 * (np.ceil(place) - below),
+}
+
+
+def cov(
+    m,
+    y=None,
+    rowvar=True,
+    bias=False,
+    ddof=None,
+    fweights=None,
+    aweights=None,
+    *,
+    dtype=None,
+):
+    """`np.cov`: Σ w (x − x̄)(y − ȳ) / (n − ddof), a matrix of variances and covariances."""
+    x = _as_rows(m, rowvar)
+    if y is not None:
+        x = np.concatenate([x, _as_rows(y, rowvar)], axis=0)
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    given = [w for w in (fweights, aweights) if w is not None]
+    if not given:
+        deviations = x - np.mean(x, axis=1, keepdims=True)
+        weighted, scale = deviations, np.shape(x)[1] - ddof
+    else:
+        w = given[0] if len(given) == 1 else np.multiply(*given)
+        total = np.sum(w)
+        deviations = x - np.sum(x * w, axis=1, keepdims=True) / total
+        weighted = deviations * w
+        scale = total - ddof * (1 if aweights is None else np.sum(w * aweights) / total)
+    matrix = np.matmul(deviations, np.transpose(weighted)) / scale
+    matrix = np.reshape(matrix, [n for n in np.shape(matrix) if n != 1])
+    return matrix if dtype is None else matrix.astype(dtype)
+
+
+def _as_rows(x: Any, rowvar: bool) -> Any:
+    if np.ndim(x) > 2:
+        raise ValueError(f"np.cov: x has shape {np.shape(x)}; give one or two axes")
+    if np.ndim(x) < 2:
+        return np.reshape(x, (1, -1))
+    return x if rowvar or np.shape(x)[0] == 1 else np.transpose(x)
+
+
+def corrcoef(x, y=None, rowvar=True, *, dtype=None):
+    """`np.corrcoef`: the covariances divided by both standard deviations, within ±1."""
+    matrix = cov(x, y, rowvar, dtype=dtype)
+    if not np.ndim(matrix):
+        return matrix / matrix
+    spread = np.sqrt(np.diagonal(matrix))
+    return np.clip(matrix / spread[:, None] / spread[None, :], -1, 1)
+
+
+def nansum(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
+    """`np.nansum`: a NaN is passed over."""
+    there = ~np.isnan(a) & where
+    return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=there)
+
+
+def nanprod(a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
+    """`np.nanprod`: a NaN is passed over."""
+    there = ~np.isnan(a) & where
+    return np.prod(a, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=there)
+
+
+def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+    """`np.nanmean`: a NaN is passed over."""
+    return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=~np.isnan(a) & where)
+
+
+def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, **more):
+    """`np.nanvar`: a NaN is passed over."""
+    there = ~np.isnan(a) & where
+    return np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=there, **more)
+
+
+def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, **more):
+    """`np.nanstd`: a NaN is passed over."""
+    there = ~np.isnan(a) & where
+    return np.std(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=there, **more)
+
+
+def nanmax(a, axis=None, out=None, keepdims=False, initial=None, where=True):
+    """`np.nanmax`: a NaN is passed over; NaN where there is nothing else."""
+    return _nan_extreme(np.max, -np.inf, a, axis, keepdims, initial, where)
+
+
+def nanmin(a, axis=None, out=None, keepdims=False, initial=None, where=True):
+    """`np.nanmin`: a NaN is passed over; NaN where there is nothing else."""
+    return _nan_extreme(np.min, np.inf, a, axis, keepdims, initial, where)
+
+
+def _nan_extreme(function, least, a, axis, keepdims, initial, where):
+    more = {} if initial is None else {"initial": initial}
+    if where is not True:
+        more["where"] = where
+    if np.result_type(a).kind != "f":
+        return function(a, axis=axis, keepdims=keepdims, **more)
+    missing = np.isnan(a)
+    found = function(np.where(missing, least, a), axis=axis, keepdims=keepdims, **more)
+    if initial is not None:
+        return found
+    lost = np.all(missing, axis=axis, keepdims=keepdims, where=where)
+    return np.where(lost, np.nan, found)
+
+
+COMPOSITIONS = {
+    np.ptp: ptp,
+    np.average: average,
+    np.quantile: quantile,
+    np.percentile: percentile,
+    np.median: median,
+    np.cov: cov,
+    np.corrcoef: corrcoef,
+    np.nansum: nansum,
+    np.nanprod: nanprod,
+    np.nanmean: nanmean,
+    np.nanvar: nanvar,
+    np.nanstd: nanstd,
+    np.nanmax: nanmax,
+    np.nanmin: nanmin,
+}
