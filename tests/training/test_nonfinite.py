@@ -133,3 +133,14 @@ def test_training_can_go_on_with_a_smaller_rate():
         trainer.train(epochs=1)
     optimizer.lr = 0.1
     assert trainer.train(epochs=10).train_accuracy[-1] > 0.9
+
+
+def test_an_infinite_loss_stops_also_where_its_derivatives_are_finite():
+    x, t = np.ones((1, 1), np.float32), np.array([0])
+    network = Network([Affine(np.array([[-3e38, 3e38]], np.float32), np.zeros(2, np.float32))])
+    with np.errstate(over="ignore"):
+        assert all(np.isfinite(grad).all() for grad in network.gradient(x, t).values())
+    before = weights(network)
+    with pytest.raises(NonFiniteError, match="iteration 1: the loss became inf"):
+        Trainer(network, x, t, batch_size=1, rng=0).train(epochs=1)
+    assert weights(network) == before
