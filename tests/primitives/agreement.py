@@ -21,7 +21,7 @@ def agree(f: Callable[..., Any], *arrays: Any, torch: Any = None, tol: float = 1
     out, expected = f(*variables), f(*arrays)
     assert type(out) is type(expected) or isinstance(out, Variable)
     for o, e in zip(_outputs(out), _outputs(expected), strict=True):
-        np.testing.assert_array_equal(o.data, e, strict=True)
+        np.testing.assert_allclose(o.data, e, rtol=1e-13, atol=0, strict=True)
     douts = _directions(expected)
     _loss(out, douts).backward()
     for i, (v, a) in enumerate(zip(variables, arrays, strict=True)):

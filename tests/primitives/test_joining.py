@@ -54,6 +54,11 @@ def test_joins_keep_and_mix_dtypes():
     assert x.grad.dtype == np.float32
     np.testing.assert_array_equal(x.grad, [1, 2])
     agree(lambda u, v: np.concatenate([u, v]), a, np.arange(6).reshape(2, 3))
+    whole = np.arange(6).reshape(2, 3)
+    agree(lambda u, v: np.concatenate([u, v]), whole, whole)
+    n = Variable([1, 2])
+    np.sum(np.stack([n, n], dtype=np.int64) * 3).backward()
+    np.testing.assert_array_equal(n.grad, [6, 6])
     narrow = np.concatenate([x, np.ones(1)], dtype=np.dtype(np.float32), casting="same_kind")
     assert narrow.dtype == np.float32
 

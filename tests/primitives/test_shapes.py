@@ -149,6 +149,9 @@ def test_astype_casts_the_derivative_back_and_stops_at_integers():
     w = Variable(np.array([1.5, 2.5]))
     np.sum(w.astype(int) * w).backward()
     np.testing.assert_array_equal(w.grad, [1, 2])
+    n = Variable([1, 2])
+    np.sum(n.astype(np.int32) * n.astype(np.float32)).backward()
+    np.testing.assert_array_equal(n.grad, [2, 4])
     assert Variable(2.5).astype("float32").dtype == np.float32
     assert np.astype(Variable(2.5), np.dtype(np.float32)).dtype == np.float32
 

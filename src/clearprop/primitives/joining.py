@@ -8,6 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.errors import LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.primitives.rearranging import atleast_1d, atleast_2d, atleast_3d
+from clearprop.primitives.shapes import rounded
 from clearprop.primitives.table import Call, primitive
 
 
@@ -28,8 +29,8 @@ def _bind(name: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
 
 
 def _concatenate(index, dout, out, *arrays, axis=0, dtype=None, casting: Any = "same_kind"):
-    if np.result_type(out).kind != "f":
-        return None  # rounded to integers
+    if rounded(arrays[index], dtype):
+        return None
     if axis is None:
         start = sum(map(np.size, arrays[:index]))
         piece = dout[start : start + np.size(arrays[index])]
@@ -40,7 +41,7 @@ def _concatenate(index, dout, out, *arrays, axis=0, dtype=None, casting: Any = "
 
 
 def _stack(index, dout, out, *arrays, axis=0, dtype=None, casting: Any = "same_kind"):
-    if np.result_type(out).kind != "f":
+    if rounded(arrays[index], dtype):
         return None
     return dout[(slice(None),) * (axis % np.ndim(out)) + (index,)]
 

@@ -1,18 +1,45 @@
 """Products of vectors, matrices and stacks of them."""
 
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
 import numpy as np
 
+from clearprop.errors import LeavesGraphError, UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
-from clearprop.primitives.table import primitive
+from clearprop.primitives.table import Call, primitive
+
+
+def _bind_ufunc(name: str, *allowed: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
+    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        refused = [key for key in kwargs if key not in allowed]
+        if refused:
+            raise UnsupportedError(
+                f"{name}: the argument {refused[0]} cannot be recorded on a graph; leave it out "
+                "(move axes with np.moveaxis, convert with .astype())"
+            )
+        return args, kwargs
+
+    return bind
+
+
+def _bind_two(name: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
+    def call(a, b, out=None):
+        if out is not None:
+            raise LeavesGraphError(
+                f"{name}: out= would take the result off the graph; use the value it returns"
+            )
+        return (a, b), {}
+
+    return lambda args, kwargs: call(*args, **kwargs)
 
 
 def _matmul_x1(dout, out, x1, x2):
     if np.ndim(x2) == 1:
-        grad = np.expand_dims(dout, -1) * x2
-        return sum_to(grad, np.shape(x1))
+        return sum_to(np.expand_dims(dout, -1) * x2, np.shape(x1))
     if np.ndim(x1) == 1:
-        grad = np.matmul(x2, np.expand_dims(dout, -1))
-        return sum_to(np.reshape(grad, np.shape(grad)[:-1]), np.shape(x1))
+        return sum_to(np.matvec(x2, dout), np.shape(x1))
     return sum_to(np.matmul(dout, np.swapaxes(x2, -1, -2)), np.shape(x1))
 
 
@@ -22,9 +49,139 @@ def _matmul_x2(dout, out, x1, x2):
             return dout * x1
         return sum_to(np.expand_dims(x1, -1) * np.expand_dims(dout, -2), np.shape(x2))
     if np.ndim(x2) == 1:
-        grad = np.matmul(np.swapaxes(x1, -1, -2), np.expand_dims(dout, -1))
-        return sum_to(np.reshape(grad, np.shape(grad)[:-1]), np.shape(x2))
+        return sum_to(np.vecmat(dout, x1), np.shape(x2))
+    if np.ndim(x2) == 2 and np.ndim(x1) > 2:
+        # One matrix for the whole stack: a single product instead of one for each and a sum.
+        rows = prod(np.shape(x1)[:-1])
+        x1 = np.reshape(x1, (rows, np.shape(x1)[-1]))
+        dout = np.reshape(dout, (rows, np.shape(dout)[-1]))
     return sum_to(np.matmul(np.swapaxes(x1, -1, -2), dout), np.shape(x2))
+
+
+def _vecdot_x1(dout, out, x1, x2, *, axis=-1):
+    grad = np.expand_dims(dout, -1) * np.moveaxis(x2, axis, -1)
+    return np.moveaxis(sum_to(grad, np.shape(np.moveaxis(x1, axis, -1))), -1, axis)
+
+
+def _vecdot_x2(dout, out, x1, x2, *, axis=-1):
+    return _vecdot_x1(dout, out, x2, x1, axis=axis)
+
+
+def _matvec_x1(dout, out, x1, x2):
+    return sum_to(np.expand_dims(dout, -1) * np.expand_dims(x2, -2), np.shape(x1))
+
+
+def _matvec_x2(dout, out, x1, x2):
+    return sum_to(np.vecmat(dout, x1), np.shape(x2))
+
+
+def _vecmat_x1(dout, out, x1, x2):
+    return sum_to(np.matvec(x2, dout), np.shape(x1))
+
+
+def _vecmat_x2(dout, out, x1, x2):
+    return sum_to(np.expand_dims(x1, -1) * np.expand_dims(dout, -2), np.shape(x2))
+
+
+def _dot_a(dout, out, a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return sum_to(dout * b, np.shape(a))
+    if np.ndim(b) == 1:
+        return np.expand_dims(dout, -1) * b
+    if np.ndim(a) == 2 and np.ndim(b) == 2:
+        return np.matmul(dout, np.transpose(b))
+    first, n = np.ndim(a) - 1, np.ndim(b)
+    return np.tensordot(dout, b, (range(first, first + n - 1), [*range(n - 2), n - 1]))
+
+
+def _dot_b(dout, out, a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return sum_to(dout * a, np.shape(b))
+    if np.ndim(a) == 2 and np.ndim(b) == 2:
+        return np.matmul(np.transpose(a), dout)
+    first = range(np.ndim(a) - 1)
+    grad = np.tensordot(a, dout, (first, first))
+    return grad if np.ndim(b) == 1 else np.moveaxis(grad, 0, -2)
+
+
+def _inner_a(dout, out, a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return sum_to(dout * b, np.shape(a))
+    first, second = np.ndim(a) - 1, np.ndim(b) - 1
+    return np.tensordot(dout, b, (range(first, first + second), range(second)))
+
+
+def _inner_b(dout, out, a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return sum_to(dout * a, np.shape(b))
+    first = range(np.ndim(a) - 1)
+    return np.tensordot(dout, a, (first, first))
+
+
+def _outer_a(dout, out, a, b):
+    return np.reshape(np.matmul(dout, np.ravel(b)), np.shape(a))
+
+
+def _outer_b(dout, out, a, b):
+    return np.reshape(np.matmul(np.ravel(a), dout), np.shape(b))
+
+
+def _vdot_a(dout, out, a, b):
+    return np.reshape(dout * np.ravel(b), np.shape(a))
+
+
+def _vdot_b(dout, out, a, b):
+    return np.reshape(dout * np.ravel(a), np.shape(b))
+
+
+def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
+    """The axes of a and of b that a tensordot sums over, pair by pair."""
+    if isinstance(axes, np.ndarray):
+        axes = axes.tolist()
+    if not isinstance(axes, list | tuple):
+        return list(range(np.ndim(a) - axes, np.ndim(a))), list(range(axes))
+    left, right = ([each] if np.ndim(each) == 0 else each for each in axes)
+    return [i % np.ndim(a) for i in left], [i % np.ndim(b) for i in right]
+
+
+def _tensordot_a(dout, out, a, b, *, axes: Any = 2):
+    left, right = _contracted(a, b, axes)
+    free = [i for i in range(np.ndim(a)) if i not in left]
+    others = [i for i in range(np.ndim(b)) if i not in right]
+    grad = np.tensordot(dout, b, (range(len(free), len(free) + len(others)), others))
+    # Its axes: the free ones of a, then those summed over, in the order in which b has them.
+    found = free + [left[right.index(i)] for i in sorted(right)]
+    return np.transpose(grad, [found.index(i) for i in range(np.ndim(a))])
+
+
+def _tensordot_b(dout, out, a, b, *, axes: Any = 2):
+    left, right = _contracted(a, b, axes)
+    free = [i for i in range(np.ndim(a)) if i not in left]
+    others = [i for i in range(np.ndim(b)) if i not in right]
+    grad = np.tensordot(a, dout, (free, range(len(free))))
+    found = [right[left.index(i)] for i in sorted(left)] + others
+    return np.transpose(grad, [found.index(i) for i in range(np.ndim(b))])
+
+
+def _samples(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:
+    return lambda rng: [
+        ((rng.standard_normal(first), rng.standard_normal(second)), {}) for first, second in shapes
+    ]
+
+
+def _vecdot_samples(rng):
+    yield from _samples(((3,), (3,)), ((2, 1, 3), (4, 3)), ((2, 0), (0,)))(rng)
+    yield (rng.standard_normal((3, 2)), rng.standard_normal((3, 1))), {"axis": 0}
+
+
+def _tensordot_samples(rng):
+    x, y = rng.standard_normal((2, 3, 4)), rng.standard_normal((4, 3, 2))
+    yield (x, y, 1), {}
+    yield (x, y.transpose(1, 0, 2)), {"axes": 2}
+    yield (x, y), {"axes": ([1, 0], [1, -1])}
+    yield (x, y), {"axes": ([2, 0, 1], [0, 2, 1])}
+    yield (x, y, (-1, 0)), {}
+    yield (x, rng.standard_normal(2), 0), {}
 
 
 ROWS = (
@@ -34,13 +191,97 @@ ROWS = (
         ("dout x2ᵀ", _matmul_x1),
         ("x1ᵀ dout", _matmul_x2),
         symbol="@",
-        bind=lambda args, kwargs: (args, kwargs),
-        samples=lambda rng: [
-            ((rng.standard_normal((3, 4)), rng.standard_normal((4, 2))), {}),
-            ((rng.standard_normal(4), rng.standard_normal((5, 4, 2))), {}),
-            ((rng.standard_normal((5, 2, 4)), rng.standard_normal(4)), {}),
-            ((rng.standard_normal(4), rng.standard_normal(4)), {}),
-            ((rng.standard_normal((5, 1, 3, 4)), rng.standard_normal((2, 4, 2))), {}),
-        ],
+        bind=_bind_ufunc("np.matmul"),
+        samples=_samples(
+            ((3, 4), (4, 2)),
+            ((4,), (4,)),
+            ((4,), (5, 4, 2)),
+            ((5, 2, 4), (4,)),
+            ((5, 1, 3, 4), (2, 4, 2)),
+            ((5, 3, 4), (4, 2)),
+            ((3, 0), (0, 2)),
+        ),
+    ),
+    primitive(
+        np.vecdot,
+        "Σ x1 · x2 along an axis",
+        ("dout · x2", _vecdot_x1),
+        ("dout · x1", _vecdot_x2),
+        symbol="·",
+        bind=_bind_ufunc("np.vecdot", "axis"),
+        samples=_vecdot_samples,
+    ),
+    primitive(
+        np.matvec,
+        "x1 x2 of matrices and vectors",
+        ("dout x2ᵀ", _matvec_x1),
+        ("x1ᵀ dout", _matvec_x2),
+        symbol="@",
+        bind=_bind_ufunc("np.matvec"),
+        samples=_samples(((3, 4), (4,)), ((5, 3, 4), (2, 1, 4)), ((3, 0), (0,))),
+    ),
+    primitive(
+        np.vecmat,
+        "x1 x2 of vectors and matrices",
+        ("x2 dout", _vecmat_x1),
+        ("x1 doutᵀ", _vecmat_x2),
+        symbol="@",
+        bind=_bind_ufunc("np.vecmat"),
+        samples=_samples(((3,), (3, 4)), ((2, 1, 3), (5, 3, 4)), ((0,), (0, 2))),
+    ),
+    primitive(
+        np.dot,
+        "a b",
+        ("dout bᵀ", _dot_a),
+        ("aᵀ dout", _dot_b),
+        symbol="@",
+        bind=_bind_two("np.dot"),
+        samples=_samples(
+            ((3, 4), (4, 2)),
+            ((4,), (4,)),
+            ((2, 3, 4), (4,)),
+            ((4,), (2, 4, 3)),
+            ((2, 3), (5, 3, 4)),
+            ((2, 2, 3), (3, 4)),
+            ((), (3, 2)),
+            ((3,), ()),
+            ((3, 0), (0, 2)),
+        ),
+    ),
+    primitive(
+        np.inner,
+        "Σ a · b over the last axes",
+        ("dout b", _inner_a),
+        ("doutᵀ a", _inner_b),
+        symbol="·",
+        bind=_bind_two("np.inner"),
+        samples=_samples(
+            ((4,), (4,)), ((3, 4), (2, 4)), ((2, 3, 4), (4,)), ((4,), (2, 4)), ((), (2, 3))
+        ),
+    ),
+    primitive(
+        np.outer,
+        "a bᵀ",
+        ("dout b", _outer_a),
+        ("doutᵀ a", _outer_b),
+        symbol="⊗",
+        samples=_samples(((3,), (4,)), ((2, 2), (3,)), ((), (3,)), ((0,), (2,))),
+    ),
+    primitive(
+        np.vdot,
+        "Σ a · b over all elements",
+        ("dout · b", _vdot_a),
+        ("dout · a", _vdot_b),
+        symbol="·",
+        bind=_bind_two("np.vdot"),
+        samples=_samples(((3,), (3,)), ((2, 3), (3, 2)), ((), ()), ((2, 0), (0,))),
+    ),
+    primitive(
+        np.tensordot,
+        "Σ a · b over pairs of axes",
+        ("dout b, summed over the other axes of b", _tensordot_a),
+        ("a dout, summed over the other axes of a", _tensordot_b),
+        symbol="·",
+        samples=_tensordot_samples,
     ),
 )

@@ -2,6 +2,7 @@
 
 from clearprop.primitives import (
     cumulative,
+    einsum,
     elementwise,
     indexing,
     joining,
@@ -26,6 +27,7 @@ PRIMITIVES = collect(
     joining.ROWS,
     padding.ROWS,
     products.ROWS,
+    einsum.ROWS,
     indexing.ROWS,
 )
 """Every differentiable function and its row."""

@@ -87,8 +87,12 @@ def _copy(dout, out, a, *, order="K", subok=False):
 
 
 def _astype(dout, out, x, *, dtype, copy=True, device=None):
-    # What was rounded to integers is a step function; otherwise the engine casts back.
-    return dout if np.dtype(dtype).kind == "f" else None
+    return None if rounded(x, dtype) else dout  # the engine casts it back
+
+
+def rounded(x: Any, dtype: Any) -> bool:
+    """Whether real numbers are made integers: a step function, whose derivative is 0."""
+    return dtype is not None and np.dtype(dtype).kind != "f" and np.result_type(x).kind == "f"
 
 
 def _compute_astype(x: Any, *, dtype: Any, copy: bool = True, device: Any = None) -> Any:
@@ -291,7 +295,7 @@ ROWS = (
     primitive(
         np.astype,
         "x in another dtype",
-        ("dout in the dtype of x; 0 for integers", _astype),
+        ("dout in the dtype of x; 0 where rounded to integers", _astype),
         evaluate=_compute_astype,
         bind=_bind_astype,
         samples=lambda rng: [((rng.standard_normal((3, 4)), np.float64), {"copy": False})],
