@@ -1,6 +1,7 @@
 """What several options have in common."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, get_origin
 
 from cyclopts import Parameter, Token
@@ -18,13 +19,12 @@ def whole(kind: Any, tokens: Sequence[Token]) -> int | tuple[int, ...]:
 
 
 def _whole(text: str) -> int:
-    try:
+    with suppress(ValueError):
         return int(text)
-    except ValueError:
-        number = float(text)
-        if not number.is_integer():
-            raise
-        return int(number)
+    with suppress(ValueError):
+        if (number := float(text)).is_integer():
+            return int(number)
+    raise ValueError(f"{text!r} is not a whole number")
 
 
 def count_option(text: str, **settings: Any) -> Parameter:

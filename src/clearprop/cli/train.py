@@ -1,6 +1,7 @@
 """`clearprop train`: train a network, and leave a run folder."""
 
 import itertools
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,7 @@ def train(
         tuple[int, ...],
         count_option(
             "Neurons in the hidden layers, the first layer first: `--hidden 100 50`. [default: 50]",
-            consume_multiple=True,
+            consume_multiple=1,
             negative="",
             show_default=False,
         ),
@@ -171,7 +172,16 @@ def _print_result(
     if stopped:
         console.print("Stopped early; what was learned until then is kept.")
     console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
-    console.print(f"Try it: clearprop predict {escape(str(run.path))} PICTURE.png", soft_wrap=True)
+    command = f"{_command()} predict {run.path} PICTURE.png"
+    console.print(f"Try it: {escape(command)}", soft_wrap=True)
+
+
+def _command() -> str:
+    """How clearprop was called, so that the next command can be called the same way."""
+    called = Path(sys.argv[0])
+    if called.stem != "clearprop":
+        return "python -m clearprop"
+    return "clearprop" if shutil.which("clearprop") == str(called) else str(called)
 
 
 def next_folder(root: Path) -> Path:
