@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import LeavesGraphError, ShapeError
-from clearprop.primitives.indexing import Place, put_at
+from clearprop.primitives.indexing import Place, at, put_at
 
 
 def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
@@ -80,7 +80,7 @@ def compress(condition, a, axis=None, out=None):
     """`np.compress`: the elements or slices for which the condition holds."""
     if axis is None:
         a, axis = np.ravel(a), 0
-    return np.take(a, np.nonzero(condition)[0], axis=axis)
+    return at(a, np.nonzero(condition)[0], axis=axis)
 
 
 def extract(condition, arr):

@@ -1,10 +1,12 @@
 """Functions that need no row of their own: written in terms of functions that have one."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
+from clearprop.errors import LeavesGraphError
 from clearprop.primitives import (
     chains,
     choosing,
@@ -18,19 +20,42 @@ from clearprop.primitives import (
     transcendental,
 )
 from clearprop.primitives.constants import CONSTANT
+from clearprop.primitives.table import name_of
+
+Table = dict[Callable[..., Any], Callable[..., Any]]
 
 
-def _joined(*tables: dict[Callable[..., Any], Callable[..., Any]]) -> dict[Any, Any]:
-    joined: dict[Any, Any] = {}
+def _joined(*tables: Table) -> Table:
+    joined: Table = {}
     for table in tables:
         twice = joined.keys() & table.keys()
         if twice:
             raise ValueError(f"composed twice: {', '.join(f.__name__ for f in twice)}")
-        joined |= table
+        joined |= {f: _refusing_out(f, composed) for f, composed in table.items()}
     return joined
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = _joined(
+def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) -> Callable[..., Any]:
+    """Where NumPy takes an array to write into, accept None alone."""
+    code = composed.__code__
+    names = code.co_varnames[: code.co_argcount]
+    if "out" not in names:
+        return composed
+    place = names.index("out")
+
+    @wraps(composed)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if (args[place] if len(args) > place else kwargs.get("out")) is not None:
+            raise LeavesGraphError(
+                f"{name_of(function)}: out= would overwrite an array that the graph may need; "
+                "use the result instead"
+            )
+        return composed(*args, **kwargs)
+
+    return call
+
+
+COMPOSITIONS: Table = _joined(
     chains.COMPOSITIONS,
     choosing.COMPOSITIONS,
     cumulative.COMPOSITIONS,

@@ -54,6 +54,11 @@ def getitem(x: Any, *arrays: Any, form: Any) -> Any:
     return x[join_index(form, arrays)]
 
 
+def at(x: Any, indices: Any, axis: int = 0) -> Any:
+    """`np.take(x, indices, axis)`, which also records where only the indices are Variables."""
+    return getitem(x, indices, form=(slice(None),) * (axis % np.ndim(x)) + (Place(0),))
+
+
 @dispatched
 def put_at(dout: Any, *arrays: Any, form: Any, shape: tuple[int, ...]) -> Any:
     """An array of zeros of the given shape with `dout` added at the index, repeats included."""

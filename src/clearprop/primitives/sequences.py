@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.errors import ShapeError, UnsupportedError
+from clearprop.primitives.indexing import at
 
 
 def diff(a, n=1, axis=-1, prepend=None, append=None):
@@ -164,7 +165,7 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(xp)
-        xp, fp = np.take(xp, order), np.take(fp, order)
+        xp, fp = at(xp, order), at(fp, order)
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
         left = right = None
@@ -172,8 +173,8 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         inside = np.broadcast_to(fp[0], np.shape(x))
     else:
         high = np.clip(np.searchsorted(xp, x, side="right"), 1, np.size(xp) - 1)
-        x0, x1 = np.take(xp, high - 1), np.take(xp, high)
-        f0, f1 = np.take(fp, high - 1), np.take(fp, high)
+        x0, x1 = at(xp, high - 1), at(xp, high)
+        f0, f1 = at(fp, high - 1), at(fp, high)
         inside = f0 + (f1 - f0) / (x1 - x0) * (x - x0)
     inside = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
     return np.where(x < xp[0], fp[0] if left is None else left, inside)

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.axes import kept_shape, normal_axes, to_last
+from clearprop.primitives.indexing import at
 
 
 def ptp(a, axis=None, out=None, keepdims=False):
@@ -103,7 +104,7 @@ def _quantile(name, a, q, axis, overwrite_input, method, keepdims, weights):
     share = _BETWEEN[method](place, below)
     if np.result_type(rows).kind == "f" and isinstance(q, int | float):
         share = share.astype(rows.dtype)
-    left, right = np.take(rows, low, axis=-1), np.take(rows, high, axis=-1)
+    left, right = at(rows, low, axis=-1), at(rows, high, axis=-1)
     between = left + (right - left) * share
     last = np.reshape(rows[..., -1], (*np.shape(rows)[:-1], *(1,) * np.ndim(q)))
     between = np.where(np.isnan(last), last, between)  # sorted, a NaN stands last
