@@ -14,7 +14,7 @@ SIDE = 28
 BOX = 20
 """The digit itself fits into a box of this height and width."""
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 20_000_000
 """Larger pictures are refused: a small file can unpack to more than the memory holds."""
 
 FAINTEST = 0.04
