@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.broadcasting import sum_to
+from clearprop.primitives.decompositions import SYMMETRIC
 from clearprop.primitives.table import Call, Primitive
 
 RANGES = {
@@ -71,6 +72,8 @@ def numerical(row: Primitive, i: int, dout: Any, *operands: Any, **params: Any) 
     dx = np.zeros(x.shape)
 
     def weighted(value: Any) -> float:
+        if row.function in SYMMETRIC:
+            value = (value + np.swapaxes(value, -1, -2)) / 2
         out = row.evaluate(*operands[:i], value, *operands[i + 1 :], **params)
         if isinstance(out, tuple | list):
             return sum(float(np.sum(d * o)) for d, o in zip(dout, out, strict=True))

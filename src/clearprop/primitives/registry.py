@@ -2,10 +2,13 @@
 
 from clearprop.primitives import (
     cumulative,
+    decompositions,
     einsum,
     elementwise,
     indexing,
     joining,
+    linalg,
+    norms,
     padding,
     products,
     reductions,
@@ -28,6 +31,9 @@ PRIMITIVES = collect(
     padding.ROWS,
     products.ROWS,
     einsum.ROWS,
+    linalg.ROWS,
+    norms.ROWS,
+    decompositions.ROWS,
     indexing.ROWS,
 )
 """Every differentiable function and its row."""

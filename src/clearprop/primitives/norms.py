@@ -1,0 +1,139 @@
+"""Norms of vectors and matrices."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from clearprop.primitives.axes import normal_axes
+from clearprop.primitives.table import primitive
+
+
+def _norm(dout, out, x, *, ord: Any = None, axis=None, keepdims=False):
+    over = normal_axes(axis, np.ndim(x))
+    if axis is not None and not keepdims:
+        dout, out = np.expand_dims(dout, axis), np.expand_dims(out, axis)
+    matrix = len(over) == 2 and ord is not None
+    if not matrix or ord in ("fro", "f"):
+        return _vector(dout, out, x, over, 2 if ord in (None, "fro", "f") else ord)
+    if ord in (1, -1, np.inf, -np.inf):
+        return _largest_sum(dout, x, ord, over)
+    return _by_singular_values(dout, x, ord, over)
+
+
+def _vector(dout: Any, out: Any, x: Any, over: tuple[int, ...], p: Any) -> Any:
+    if p == 0:
+        return None  # the number of elements that are not 0: a step function
+    if p == 1:
+        return dout * np.sign(x)
+    if p in (np.inf, -np.inf):
+        return dout * np.sign(x) * _share(np.abs(x) == out, over, dout)
+    # At 0, where a norm has a kink, the derivative is 0.
+    size = np.where(out == 0, 1, out)
+    if p == 2:
+        return dout * (x / size)
+    ratio = np.where(x == 0, 1, np.abs(x) / size)
+    slope = np.sign(x) * ratio ** (p - 1)
+    return dout * np.where(out == 0, 0, slope)
+
+
+def _share(chosen: Any, over: tuple[int, ...], dout: Any) -> Any:
+    """Those that are the largest share the derivative equally."""
+    number = np.sum(chosen, axis=over, keepdims=True, dtype=np.result_type(dout).type)
+    return chosen / np.maximum(number, 1)
+
+
+def _largest_sum(dout: Any, x: Any, ord: Any, over: tuple[int, ...]) -> Any:
+    row, column = over
+    along, across = (row, column) if abs(ord) == 1 else (column, row)
+    sums = np.sum(np.abs(x), axis=along, keepdims=True)
+    choose = np.max if ord > 0 else np.min
+    chosen = sums == choose(sums, axis=across, keepdims=True)
+    return dout * _share(chosen, (across,), dout) * np.sign(x)
+
+
+def _by_singular_values(dout: Any, x: Any, ord: Any, over: tuple[int, ...]) -> Any:
+    u, s, vh = np.linalg.svd(np.moveaxis(x, over, (-2, -1)), full_matrices=False)
+    weight = np.expand_dims(np.squeeze(np.broadcast_to(dout, _kept(x, over)), over), -1)
+    if ord != "nuc":
+        choose = np.max if ord > 0 else np.min
+        weight = weight * _share(s == choose(s, axis=-1, keepdims=True), (-1,), dout)
+    grad = np.matmul(u * np.expand_dims(weight, -2), vh)
+    return np.moveaxis(grad, (-2, -1), over)
+
+
+def _kept(x: Any, over: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if i in over else n for i, n in enumerate(np.shape(x)))
+
+
+def _samples(rng):
+    x, stack = rng.standard_normal((3, 4)), rng.standard_normal((2, 3, 4))
+    yield (x,), {}
+    yield (stack,), {}
+    yield (x[0], 2), {}
+    for p in (None, 1, 2, 3, 0.5, -2, np.inf, -np.inf, 0):
+        yield (x, p), {"axis": 1}
+    yield (x[0], 3), {"keepdims": True}
+    for p in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
+        yield (stack, p), {"axis": (2, 0)}
+    yield (x, "nuc"), {"keepdims": True}
+    yield (np.zeros((2, 0)),), {}
+
+
+ROWS = (
+    primitive(
+        np.linalg.norm,
+        "(Σ |x|ᵖ)^(1/p), or a norm of matrices",
+        ("dout · sign(x) (|x| / out)ᵖ⁻¹; for matrices by sums or singular values", _norm),
+        symbol="‖ ‖",
+        samples=_samples,
+    ),
+)
+
+
+def _vector_norm(x, /, *, axis: Any = None, keepdims=False, ord: Any = 2):
+    over = normal_axes(axis, np.ndim(x))
+    kept = _kept(x, over)
+    last = np.moveaxis(x, over, range(-len(over), 0)) if over else x
+    rest = tuple(n for i, n in enumerate(np.shape(x)) if i not in over)
+    found = np.linalg.norm(np.reshape(last, (*rest, -1 if np.size(x) else 0)), ord, axis=-1)
+    return np.reshape(found, kept) if keepdims else found
+
+
+def _matrix_norm(x, /, *, keepdims=False, ord: Any = "fro"):
+    return np.linalg.norm(x, ord, axis=(-2, -1), keepdims=keepdims)
+
+
+def _cond(x, p: Any = None):
+    if p in (None, 2, -2):
+        s = np.linalg.svd(x, compute_uv=False)
+        with np.errstate(divide="ignore", invalid="ignore"):  # infinite for singular matrices
+            return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    inverse = np.linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))
+    return np.linalg.norm(x, p, axis=(-2, -1)) * inverse
+
+
+def _tensorinv(a, ind=2):
+    shape = np.shape(a)
+    rows = int(np.prod(shape[ind:], dtype=int))
+    inverse = np.linalg.inv(np.reshape(a, (rows, -1)))
+    return np.reshape(inverse, shape[ind:] + shape[:ind])
+
+
+def _tensorsolve(a, b, axes=None):
+    if axes is not None:
+        a = np.moveaxis(a, axes, range(-len(axes), 0))
+    shape = np.shape(a)[np.ndim(b) :]
+    rows = int(np.prod(shape, dtype=int))
+    return np.reshape(np.linalg.solve(np.reshape(a, (-1, rows)), np.ravel(b)), shape)
+
+
+COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.linalg.vector_norm: _vector_norm,
+    np.linalg.matrix_norm: _matrix_norm,
+    np.linalg.svdvals: lambda x, /: np.linalg.svd(x, compute_uv=False),
+    np.linalg.cond: _cond,
+    np.linalg.tensorinv: _tensorinv,
+    np.linalg.tensorsolve: _tensorsolve,
+}
+"""Function → the same in terms of functions that have a row."""
