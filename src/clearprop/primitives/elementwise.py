@@ -14,11 +14,15 @@ from clearprop.primitives.quiet import quiet
 from clearprop.primitives.table import elementwise
 
 
-@quiet
 def _power_x(out, x, y):
+    if isinstance(y, int | float) and y >= 1:
+        return y * x ** (y - 1)  # x², x³: no pole, nothing to guard against
+    return _power_x_anywhere(out, x, y)
+
+
+@quiet
+def _power_x_anywhere(out, x, y):
     """y · xʸ⁻¹, and 0 (not 0 · ∞) where both are zero: x⁰ is 1 for every x."""
-    if isinstance(y, int | float) and y:
-        return y * x ** (y - 1)
     tiny = float(np.finfo(np.result_type(x, 1.0)).tiny)
     flat = (y == 0) & (x < tiny) & (x > -tiny)
     return y * x ** np.where(flat, 0.0, y - 1)

@@ -21,8 +21,10 @@ def is_array(entry: Any) -> bool:
     return hasattr(entry, "__array_function__") or isinstance(entry, list)
 
 
-def split_index(index: Any) -> tuple[Any, tuple[Any, ...]]:
+def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Take the arrays out of an index and leave their places: they are operands.
+
+    The form is a tuple always, as x[i] and x[(i,)] are the same.
 
     >>> split_index((slice(0, 2), np.array([1, 0])))
     ((slice(0, 2, None), Place(number=0)), (array([1, 0]),))
@@ -35,21 +37,17 @@ def split_index(index: Any) -> tuple[Any, tuple[Any, ...]]:
         arrays.append(np.asarray(entry) if isinstance(entry, list) else entry)
         return Place(len(arrays) - 1)
 
-    form = tuple(map(place, index)) if isinstance(index, tuple) else place(index)
+    form = tuple(map(place, index if isinstance(index, tuple) else (index,)))
     return form, tuple(arrays)
 
 
-def join_index(form: Any, arrays: tuple[Any, ...]) -> Any:
+def join_index(form: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """Put the arrays back into their places."""
-
-    def fill(entry: Any) -> Any:
-        return arrays[entry.number] if isinstance(entry, Place) else entry
-
-    return tuple(map(fill, form)) if isinstance(form, tuple) else fill(form)
+    return tuple([arrays[e.number] if isinstance(e, Place) else e for e in form])
 
 
 @dispatched
-def getitem(x: Any, *arrays: Any, form: Any) -> Any:
+def getitem(x: Any, *arrays: Any, form: tuple[Any, ...]) -> Any:
     """`x[index]`, the index being given as `split_index` splits it."""
     return x[join_index(form, arrays)]
 
@@ -60,7 +58,7 @@ def at(x: Any, indices: Any, axis: int = 0) -> Any:
 
 
 @dispatched
-def put_at(dout: Any, *arrays: Any, form: Any, shape: tuple[int, ...]) -> Any:
+def put_at(dout: Any, *arrays: Any, form: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """An array of zeros of the given shape with `dout` added at the index, repeats included."""
     total = np.zeros(shape, dout.dtype)
     index = join_index(form, arrays)
@@ -93,7 +91,7 @@ ROWS = (
         variadic=True,
         samples=lambda rng: [
             ((rng.standard_normal((3, 4)),), {"form": (slice(1, None), 2)}),
-            ((rng.standard_normal((3, 4)), np.array([0, 2, 0])), {"form": Place(0)}),
+            ((rng.standard_normal((3, 4)), np.array([0, 2, 0])), {"form": (Place(0),)}),
         ],
     ),
     primitive(
@@ -103,7 +101,7 @@ ROWS = (
         bind=_bind,
         variadic=True,
         samples=lambda rng: [
-            ((rng.standard_normal(3), np.array([0, 2, 0])), {"form": Place(0), "shape": (4,)}),
+            ((rng.standard_normal(3), np.array([0, 2, 0])), {"form": (Place(0),), "shape": (4,)}),
         ],
     ),
 )

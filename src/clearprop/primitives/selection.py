@@ -75,7 +75,7 @@ def _take(dout, out, a, indices, *, axis=None, mode="raise"):
     elif mode == "clip":
         indices = np.clip(indices, 0, length - 1)
     if axis is None:
-        return np.reshape(put_at(dout, indices, form=Place(0), shape=(length,)), shape)
+        return np.reshape(put_at(dout, indices, form=(Place(0),), shape=(length,)), shape)
     form = (slice(None),) * (axis % len(shape)) + (Place(0),)
     return put_at(dout, indices, form=form, shape=shape)
 
@@ -83,7 +83,7 @@ def _take(dout, out, a, indices, *, axis=None, mode="raise"):
 def _take_along_axis(dout, out, arr, indices, *, axis=-1):
     shape = np.shape(arr)
     if axis is None:
-        flat = put_at(dout, indices, form=Place(0), shape=(np.size(arr),))
+        flat = put_at(dout, indices, form=(Place(0),), shape=(np.size(arr),))
         return np.reshape(flat, shape)
     axis = axis % len(shape)
     # On the other axes each element stays at its place.
