@@ -256,3 +256,17 @@ def test_ctrl_c_keeps_what_was_learned(data, tmp_path):
     done = len(History.read(history).loss)
     assert f"stopped at {done:,}" in out
     assert RunFolder(tmp_path / "runs" / "1").load_network().params["W1"].any()
+
+
+def test_an_impatient_second_ctrl_c_keeps_it_too(clearprop, data, monkeypatch):
+    """It cuts the first evaluation short, so that there is no accuracy to show."""
+
+    def impatient(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clearprop.training.trainer.accuracy", impatient)
+    run = clearprop("train", "--data", data, "--batch", 10)
+    assert run.code == 130
+    assert "stopped at 6" in run.out
+    assert "not evaluated" in run.out
+    assert RunFolder("runs/1").load_network().params["W1"].any()

@@ -49,10 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: the gradient check failed. 2: something is wrong with what was asked for, and one
     message on stderr says what. 130: stopped with Ctrl-C.
     """
+    # A terminal that cannot write '×' shows '?' instead.
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a terminal that cannot write '×' shows '?' instead
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         return app(arguments, exit_on_error=False, result_action="return_value") or 0

@@ -165,8 +165,8 @@ def _print_result(
     table.add_row("parameters", f"{parameters:,}")
     table.add_row("iterations", f"{asked:,}{stopped}")
     table.add_row("time", f"{history.seconds:.1f} s")
-    table.add_row("training accuracy", f"{history.train_accuracy[-1]:.2%}")
-    table.add_row("test accuracy", f"[bold]{history.test_accuracy[-1]:.2%}[/]")
+    table.add_row("training accuracy", _last(history.train_accuracy))
+    table.add_row("test accuracy", f"[bold]{_last(history.test_accuracy)}[/]")
     console = Console()
     console.print(table)
     if stopped:
@@ -174,6 +174,11 @@ def _print_result(
     console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
     command = f"{_command()} predict {run.path} PICTURE.png"
     console.print(f"Try it: {escape(command)}", soft_wrap=True)
+
+
+def _last(accuracies: np.ndarray) -> str:
+    """The last accuracy; a second Ctrl-C can come before the first evaluation is over."""
+    return f"{accuracies[-1]:.2%}" if accuracies.size else "not evaluated"
 
 
 def _command() -> str:
