@@ -175,13 +175,22 @@ def _qr(dout, out, a, *, mode="reduced"):
 def _qr_tall(q: Any, r: Any, dq: Any, dr: Any) -> Any:
     inner = _dot(r, _T(dr)) - _dot(_T(dq), q)
     inner = np.tril(inner) + _T(np.tril(inner, -1))
-    try:
-        return _T(np.linalg.solve(r, _T(dq + _dot(q, inner))))
-    except np.linalg.LinAlgError:
+    return _T(np.linalg.solve(full_rank(r), _T(dq + _dot(q, inner))))
+
+
+@dispatched
+def full_rank(r: Any) -> Any:
+    """The factor r of a QR decomposition, if the columns of the matrix are independent.
+
+    Otherwise r cannot be inverted, and what it gives instead of an error is rounding.
+    """
+    diagonal = np.abs(np.diagonal(r, axis1=-2, axis2=-1))
+    if np.any(diagonal <= _rounding(diagonal)):
         raise UnsupportedError(
             "np.linalg.qr: the columns depend on each other, so that q and r have no derivative; "
             "use np.linalg.pinv or np.linalg.lstsq for matrices without full rank"
-        ) from None
+        )
+    return r
 
 
 def _positive(rng: np.random.Generator, *shape: int) -> Any:
@@ -256,5 +265,11 @@ ROWS = (
         ("dout", lambda dout, out, vectors, values, *, name, nonzero=False: dout),
         ("0", None),
         samples=lambda rng: [((rng.standard_normal((3, 2)), np.array([1.0, 2.0])), {"name": "f"})],
+    ),
+    primitive(
+        full_rank,
+        "x, if it has full rank",
+        ("dout", lambda dout, out, r: dout),
+        samples=lambda rng: [((np.triu(rng.standard_normal((3, 3))),), {})],
     ),
 )

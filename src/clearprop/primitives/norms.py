@@ -94,7 +94,7 @@ ROWS = (
 def _vector_norm(x, /, *, axis: Any = None, keepdims=False, ord: Any = 2):
     over = normal_axes(axis, np.ndim(x))
     kept = _kept(x, over)
-    last = np.moveaxis(x, over, range(-len(over), 0)) if over else x
+    last = np.moveaxis(x, over, tuple(range(-len(over), 0))) if over else x
     rest = tuple(n for i, n in enumerate(np.shape(x)) if i not in over)
     found = np.linalg.norm(np.reshape(last, (*rest, -1 if np.size(x) else 0)), ord, axis=-1)
     return np.reshape(found, kept) if keepdims else found
@@ -122,7 +122,7 @@ def _tensorinv(a, ind=2):
 
 def _tensorsolve(a, b, axes=None):
     if axes is not None:
-        a = np.moveaxis(a, axes, range(-len(axes), 0))
+        a = np.moveaxis(a, axes, tuple(range(-len(axes), 0)))
     shape = np.shape(a)[np.ndim(b) :]
     rows = int(np.prod(shape, dtype=int))
     return np.reshape(np.linalg.solve(np.reshape(a, (-1, rows)), np.ravel(b)), shape)
