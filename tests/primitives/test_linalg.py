@@ -203,8 +203,8 @@ VECTORS = {
     "some zero": np.array([1.0, 0.0, -1.0]),
     "all zero": np.zeros(3),
     "ties": np.array([2.0, -2.0, 2.0]),
-    "tiny": np.array([3e-160, 4e-160]),
-    "large": np.array([3e150, -4e150]),
+    "tiny": np.array([3e-100, 4e-100]),
+    "large": np.array([3e100, -4e100]),
 }
 
 
@@ -213,11 +213,8 @@ VECTORS = {
 def test_norm_of_vectors_as_pytorch(x, p):
     torch = tensors()
     v, t = Variable(x), torch.tensor(x, requires_grad=True)
-    with np.errstate(over="ignore", under="ignore"):
-        out = np.linalg.norm(v, p)
+    out = np.linalg.norm(v, p)
     expected = torch.linalg.vector_norm(t, 2 if p is None else p)
-    if np.isinf(out.data) or (out.data == 0) != (expected.item() == 0):
-        pytest.skip("NumPy's own value is out of range")
     np.testing.assert_allclose(out.data, expected.detach().numpy(), rtol=1e-9)
     out.backward()
     if p == 0:

@@ -1,6 +1,7 @@
 """Norms of vectors and matrices."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def _cond(x, p: Any = None):
 
 def _tensorinv(a, ind=2):
     shape = np.shape(a)
-    rows = int(np.prod(shape[ind:], dtype=int))
+    rows = prod(shape[ind:])
     inverse = np.linalg.inv(np.reshape(a, (rows, -1)))
     return np.reshape(inverse, shape[ind:] + shape[:ind])
 
@@ -124,7 +125,7 @@ def _tensorsolve(a, b, axes=None):
     if axes is not None:
         a = np.moveaxis(a, axes, tuple(range(-len(axes), 0)))
     shape = np.shape(a)[np.ndim(b) :]
-    rows = int(np.prod(shape, dtype=int))
+    rows = prod(shape)
     return np.reshape(np.linalg.solve(np.reshape(a, (-1, rows)), np.ravel(b)), shape)
 
 

@@ -1,6 +1,7 @@
 """Shape functions in terms of those that have a row: atleast_2d, unstack, meshgrid …"""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def _resize(a, new_shape):
     size = np.size(a)
     if not size:
         return np.broadcast_to(np.sum(a), new_shape)  # NumPy fills up with zeros
-    return np.reshape(np.ravel(a)[np.arange(np.prod(new_shape, dtype=int)) % size], new_shape)
+    return np.reshape(np.ravel(a)[np.arange(prod(new_shape)) % size], new_shape)
 
 
 def _unstack(x, /, *, axis=0):
