@@ -210,6 +210,8 @@ def test_the_arguments_are_numpys(function):
     except ValueError:  # not every function of NumPy that is written in C tells them
         return
     ours = inspect.signature(COMPOSITIONS[function]).parameters
+    if function is np.corrcoef:  # older versions take two more that do nothing
+        theirs = {name: p for name, p in theirs.items() if name not in ("bias", "ddof")}
     positional = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
     assert [p for p in ours if ours[p].kind in positional] == [
         p for p in theirs if theirs[p].kind in positional

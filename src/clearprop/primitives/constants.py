@@ -25,6 +25,8 @@ COMPARISONS = {
     np.array_equiv: "whether all elements agree once broadcast",
     np.isin: "1 where x is among the others",
 }
+if hasattr(np, "in1d"):  # until NumPy 2.3
+    COMPARISONS[getattr(np, "in1d")] = "1 where x is among the others"  # noqa: B009
 
 LOGIC = {
     np.logical_and: "1 where x and y",
@@ -57,6 +59,7 @@ STEPS = {
     np.digitize: "the number of the bin",
     np.searchsorted: "the place in a sorted array",
     np.count_nonzero: "how many are not 0",
+    np.linalg.matrix_rank: "how many singular values are not 0",
 }
 
 WHOLE_NUMBERS = {

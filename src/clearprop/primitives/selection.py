@@ -8,7 +8,7 @@ from clearprop.errors import UnsupportedError
 from clearprop.primitives.axes import normal_axes
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.table import Call, primitive
+from clearprop.primitives.table import Binder, Call, primitive
 
 
 def _where_x(dout, out, condition, x, y):
@@ -121,6 +121,11 @@ def _weights(dout, out, x, weights=None, *, minlength=0):
     return np.take(dout, x)
 
 
+def _bincount(x, weights=None, minlength=0):
+    """The arguments of `np.bincount`, which older versions of NumPy do not tell."""
+    return np.bincount(x, weights, minlength)
+
+
 def _where_samples(rng):
     x, y = rng.standard_normal((2, 3, 4))
     yield (x > 0, x, y), {}
@@ -224,6 +229,7 @@ ROWS = (
         "Σ of the weights of each number",
         ("0", None),
         ("dout[x]", _weights),
+        bind=Binder(_bincount, "np.bincount", ("x", "weights")),
         samples=_bincount_samples,
     ),
 )

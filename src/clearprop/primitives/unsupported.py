@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 COMPLEX = "its results may be complex numbers; clearprop differentiates real numbers"
+SYMMETRIC = COMPLEX + "; for a symmetric matrix use np.linalg.eigh"
 TEXT = "it works on text; use v.data for the numbers"
 DATES = "it works on dates; use plain arrays for them"
 RECORDS = "it works on structured arrays; keep each field in an array of its own"
@@ -91,6 +92,7 @@ def _known(module: Any, names: dict[str, str]) -> dict[Callable[..., Any], str]:
 
 UNSUPPORTED: dict[Callable[..., Any], str] = {
     **_known(np, _BY_NAME),
+    **_known(np.linalg, dict.fromkeys(("eig", "eigvals"), SYMMETRIC)),
     **_known(np.emath, dict.fromkeys(np.emath.__all__, COMPLEX + "; use np.sqrt, np.log …")),
 }
 """Function → what to do instead; ends the sentence 'np.copyto cannot be recorded on a graph: …'."""
