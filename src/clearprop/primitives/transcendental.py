@@ -95,7 +95,7 @@ ANGLES = (
     elementwise(np.arctan, "arctan(x)", ("1 / (1 + x²)", quiet(lambda out, x: 1 / (1 + x * x)))),
     elementwise(
         np.arctan2,
-        "the angle of (y, x)",
+        "arctan(x / y), in all four quadrants",
         ("y / (x² + y²)", lambda out, x, y: _by_radius_squared(y, x, y)),
         ("−x / (x² + y²)", lambda out, x, y: _by_radius_squared(-x, x, y)),
         domain=("nonzero", "nonzero"),

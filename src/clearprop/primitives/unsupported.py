@@ -13,7 +13,7 @@ RECORDS = "it works on structured arrays; keep each field in an array of its own
 FILES = "it writes a file; write the value, v.data"
 LIKE = "like= asks for another array type; leave it out, the result is a constant of the graph"
 LOOP = "it calls a Python function for each slice; use axis= or np.stack over a loop"
-UNIQUE = "how many values are left depends on them; choose by index: x[np.unique(x.data, ...)[1]]"
+UNIQUE = "how many values are left depends on them; use x[np.unique(x.data, return_index=True)[1]]"
 BINS = "counts in bins jump and have no derivative; use v.data, or np.bincount with weights"
 MINIMUM = "it fits by least squares; use np.vander and np.linalg.lstsq or np.linalg.solve"
 ENDS = "how many elements are left depends on the values; slice with the indices of v.data"
@@ -93,7 +93,10 @@ def _known(module: Any, names: dict[str, str]) -> dict[Callable[..., Any], str]:
 UNSUPPORTED: dict[Callable[..., Any], str] = {
     **_known(np, _BY_NAME),
     **_known(np.linalg, dict.fromkeys(("eig", "eigvals"), SYMMETRIC)),
-    **_known(np.emath, dict.fromkeys(np.emath.__all__, COMPLEX + "; use np.sqrt, np.log …")),
+    **_known(
+        np.emath,
+        dict.fromkeys(np.emath.__all__, COMPLEX + "; use the function of that name in np itself"),
+    ),
 }
 """Function → what to do instead; ends the sentence 'np.copyto cannot be recorded on a graph: …'."""
 
