@@ -138,12 +138,14 @@ def test_split_gives_a_list_as_numpy_does_and_refuses_as_numpy_does():
         np.split(x, 2, axis=3)
 
 
+# NumPy 2.2 does not take them yet.
+WIDTHS_BY_AXIS = [{1: 2}, {-2: (1, 0)}] if np.__version__ >= "2.3" else []
 MODES = ["constant", "edge", "reflect", "symmetric", "wrap"]
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    "width", [0, 2, (1, 3), ((0, 2), (5, 1)), ((7, 0),), {1: 2}, {-2: (1, 0)}], ids=str
+    "width", [0, 2, (1, 3), ((0, 2), (5, 1)), ((7, 0),), *WIDTHS_BY_AXIS], ids=str
 )
 def test_pad(mode, width):
     x = a[:, ::-1]

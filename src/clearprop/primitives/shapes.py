@@ -113,6 +113,8 @@ def _bind_with_order(function: Any, name: str) -> Any:
     sort_arguments = Binder(function, name, ("a",), inspect.signature(function))
 
     def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        if function is np.reshape and len(args) == 2 and not kwargs:  # as nearly always
+            return args[:1], {"shape": args[1]}
         operands, parameters = sort_arguments(args, kwargs)
         if parameters.get("order", "C") in ("A", "K"):
             a = operands[0]
