@@ -1,80 +1,63 @@
 """A layer on the graph: one node, which can be opened."""
 
-import copy
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 
 from clearprop.errors import ClearpropError, ShapeError, UnsupportedError
-from clearprop.graph.backward import derivatives
+from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.node import Recorded, variable
-from clearprop.graph.recording import attach
-from clearprop.graph.variable import Parameter, Variable
-
-_known: WeakValueDictionary[int, Parameter] = WeakValueDictionary()
+from clearprop.graph.parameters import Path, bind, is_composed, parameter, paths_of
+from clearprop.graph.recording import NUMBERS, alias, attach, constant_operand
+from clearprop.graph.twins import twin
+from clearprop.graph.variable import Variable
 
 
 def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     """Run a layer: on arrays its `forward`, on Variables as one node of the graph.
 
-    A layer is anything with `forward(*inputs)` and `backward(dout)`, and `params`: the names of
-    the attributes that are learned, or a mapping of them. They become inputs of the node, so that
-    a layer used twice, or two layers that share an array, sum their derivatives.
+    A layer is anything with `forward(*inputs)`, `backward(dout)` and `params`: the names of the
+    attributes that are learned, or a mapping of them. They become inputs of the node, so that a
+    layer used twice, or two layers that share an array, sum their derivatives. Where there is no
+    `backward`, the operations inside are differentiated.
+
+    Errors: `UnsupportedError` for a layer that writes into its inputs or holds Variables of its
+    own; `ShapeError` and `UnsupportedError` in the backward pass for derivatives that are missing
+    or have not the shape of their variable.
     """
-    if not any(isinstance(x, Recorded) for x in inputs):
-        own = parameters_of(layer)
-        if not any(isinstance(p, Recorded) for p in own.values()):
-            return layer.forward(*inputs)
-    own = parameters_of(layer)
-    variables = (parameter(array, key) for key, array in own.items())
-    operation = LayerOperation(layer, len(inputs), tuple(own), name or type(layer).__name__)
-    return operation.again((*map(_input, inputs), *variables))
-
-
-def parameters_of(layer: Any) -> dict[str, Any]:
-    """The parameters of a layer or network by name."""
-    names = getattr(layer, "params", ())
-    if isinstance(names, Mapping):
-        return dict(names)
-    return {name: getattr(layer, name) for name in names}
-
-
-def parameter(array: Any, name: str) -> Any:
-    """The Variable of a parameter: one and the same as long as any graph holds it."""
-    if isinstance(array, Recorded):
-        return array
-    found = _known.get(id(array))
-    if found is None or found.data is not array:
-        found = _known[id(array)] = Parameter(array, name)
-    found.name = name
-    return found
-
-
-def _input(x: Any) -> Any:
-    return x if isinstance(x, Recorded) else np.asarray(x)[()]
+    own = paths_of(layer)
+    if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
+        return layer.forward(*inputs)
+    name = name or type(layer).__name__
+    values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
+    for path, value in own.items():
+        values.append(parameter(value, ".".join(map(str, path)), layer))
+    return LayerOperation(twin(layer), len(inputs), tuple(own), name).start(tuple(values))
 
 
 class LayerOperation:
-    """What the node of a layer does; it owns a shallow copy of the layer.
+    """What the node of a layer does; `layer` is a copy that belongs to this one call.
 
-    What `forward` keeps on `self` for `backward` then belongs to this one call.
+    What `forward` keeps on `self` for `backward` is then still there, however often the layer
+    itself is used.
     """
 
     elementwise = False
     opens = True
 
-    def __init__(self, layer: Any, n_inputs: int, parameters: tuple[str, ...], name: str) -> None:
+    def __init__(self, layer: Any, n_inputs: int, paths: tuple[Path, ...], name: str) -> None:
         self.layer = layer
         self.n_inputs = n_inputs
-        self.parameters = parameters
+        self.paths = paths
+        self.parameters = tuple(".".join(map(str, path)) for path in paths)
         self.name = self.symbol = name
-        self.twin: Any = None
-        """The copy of the layer that ran `forward`."""
-        self.inner: Any = None
-        """The inputs and outputs inside, where there is no `backward` to run."""
+        self.is_composed = is_composed(layer)
+        """Whether the backward pass is that of the operations inside."""
+        self.inner: tuple[tuple[Any, ...], Any] | None = None
+        """For a composed layer: the inputs and outputs inside, as they were computed."""
 
     @property
     def formula(self) -> str:
@@ -83,106 +66,84 @@ class LayerOperation:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names of `forward`'s arguments."""
-        names = [
-            p.name
-            for p in inspect.signature(self.layer.forward).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
+        names = _argument_names(self.layer.forward)
         return tuple(names[i] if i < len(names) else f"x{i}" for i in range(self.n_inputs))
 
-    def bound(self, values: tuple[Any, ...]) -> Any:
-        """A copy of the layer that has the given parameters."""
-        twin = copy.copy(self.layer)
-        for name, value in zip(self.parameters, values[self.n_inputs :], strict=True):
-            if isinstance(getattr(twin, "params", None), Mapping):
-                twin.params[name] = value
-            else:
-                setattr(twin, name, value)
-        return twin
-
-    def forward(self, twin: Any, values: tuple[Any, ...]) -> Any:
-        try:
-            return twin.forward(*values[: self.n_inputs])
-        except ValueError as error:
-            if "read-only" in str(error):
-                raise UnsupportedError(
-                    f"{self.name}.forward writes into its input, which belongs to the caller; "
-                    "make a new array (out = x.copy(), or np.where)"
-                ) from error
-            raise
+    def start(self, inputs: tuple[Any, ...]) -> Any:
+        """Run the layer and put it on the graph."""
+        values = tuple(map(_plain, inputs))
+        if self.is_composed:
+            self.inner = fresh, out = self.open(values)
+            self._refuse_outside(fresh, out)
+            out = _each(_plain, out)
+        else:
+            bind(self.layer, self.paths, values[self.n_inputs :])
+            out = _each(self._result, self._forward(self.layer, values))
+        return attach(self, inputs, values, {}, out)
 
     def again(self, inputs: tuple[Any, ...]) -> Any:
         """Run the layer on other inputs and parameters, as a node of its own."""
-        operation = LayerOperation(self.layer, self.n_inputs, self.parameters, self.name)
-        values = tuple(map(_plain, inputs))
-        return attach(operation, inputs, values, {}, operation.start(values))
-
-    def start(self, values: tuple[Any, ...]) -> Any:
-        """Run `forward` and keep what the backward pass will need."""
-        if self.is_composed:
-            self.inner = self.open(values)
-            out = self.inner[1]
-            return tuple(map(_plain, out)) if isinstance(out, tuple | list) else _plain(out)
-        self.twin = self.bound(values)
-        return self.forward(self.twin, values)
-
-    @property
-    def is_composed(self) -> bool:
-        """Whether the backward pass is that of the operations inside: no `backward` is written."""
-        backward = getattr(self.layer, "backward", None)
-        return backward is None or getattr(backward, "is_missing", False)
+        operation = LayerOperation(twin(self.layer), self.n_inputs, self.paths, self.name)
+        return operation.start(inputs)
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
-        return self.forward(self.bound(values), values)
+        """Run `forward` on arrays."""
+        return self._forward(self._bound(values), values)
 
     def vjp(
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
     ) -> list[Any]:
-        """Run the layer's own `backward`; recorded when `dout` is a Variable."""
+        """Run the layer's own `backward`; recorded where the values are Variables."""
         recorded = any(isinstance(x, Recorded) for x in values)
         if self.is_composed:
             return self._automatic(tuple(wanted), dout, values, recorded)
-        twin = self.twin
-        if recorded or twin is None:
-            twin = self.bound(values)
-            self.forward(twin, values)
-        douts = dout if isinstance(dout, tuple) else (dout,)
-        # A copy, since the derivative may have gone to other nodes too.
-        found = twin.backward(*(d if recorded else np.array(d)[()] for d in douts))
+        if recorded:
+            layer = self._bound(values)
+            self._forward(layer, values)
+        else:
+            layer = twin(self.layer)  # `backward` may write into what is its own, again and again
+        found = self._backward(layer, dout if isinstance(dout, tuple) else (dout,), recorded)
         by_input = self._by_input(found, values)
         return [
-            by_input.get(i) if i < self.n_inputs else self._by_parameter(twin, i, values)
+            by_input.get(i) if i < self.n_inputs else self._by_parameter(layer, i, values)
             for i in wanted
         ]
 
-    def _automatic(
-        self, wanted: tuple[int, ...], dout: Any, values: tuple[Any, ...], recorded: bool
-    ) -> list[Any]:
-        """Differentiate the operations inside: of a network, or a layer without `backward`."""
-        if recorded:
-            inputs, out = values, self.expand(values)
-        else:
-            inputs, out = self.inner or self.open(values)
-        outs = out if isinstance(out, tuple | list) else (out,)
-        douts = dout if isinstance(dout, tuple) else (dout,)
-        pairs = zip(outs, douts, strict=True)
-        found = derivatives(pairs, targets=[inputs[i] for i in wanted], record=recorded)
-        return [found.get(inputs[i]) for i in wanted]
-
-    def open(self, values: tuple[Any, ...]) -> tuple[tuple[Variable, ...], Any]:
+    def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""
+        values = tuple(map(_plain, values))
+        weak = [v for v in values if type(v) in (int, float, bool)]
+        if weak:  # a Python number takes the dtype of what it meets
+            strong = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic)]
+            values = tuple(
+                np.asarray(v, np.result_type(*strong, v))[()] if type(v) in NUMBERS else v
+                for v in values
+            )
         names = (*self.inputs, *self.parameters)
-        fresh = tuple(variable(Variable, value, None, None) for value in map(_plain, values))
+        fresh = tuple(
+            variable(Variable, v, None, None) if isinstance(v, np.ndarray | np.generic) else v
+            for v in values
+        )
         for v, name in zip(fresh, names, strict=True):
-            v.name = name
+            if isinstance(v, Recorded):
+                v.name = name
         return fresh, self.expand(fresh)
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
-        try:
-            out = self.forward(self.bound(inputs), inputs)
-        except ClearpropError as error:
-            raise UnsupportedError(f"{self.name} cannot be opened: {error}") from error
+        layer = self._bound(inputs)
+        if self.is_composed:
+            out = self._forward(layer, inputs)
+        else:
+            try:
+                out = self._forward(layer, inputs)
+            except ClearpropError as error:
+                raise UnsupportedError(f"{self.name} cannot be opened: {error}") from error
+            except Exception as error:
+                raise UnsupportedError(
+                    f"{self.name} cannot be opened: its forward runs on arrays, but not on "
+                    f"Variables ({type(error).__name__}: {error}); write it with NumPy functions"
+                ) from error
         parts = out if isinstance(out, tuple | list) else (out,)
         if not all(isinstance(part, Recorded) for part in parts):
             raise UnsupportedError(
@@ -191,9 +152,84 @@ class LayerOperation:
             )
         return out
 
+    def _bound(self, values: tuple[Any, ...]) -> Any:
+        """A copy of the layer that has the given parameters."""
+        layer = twin(self.layer)
+        bind(layer, self.paths, values[self.n_inputs :])
+        return layer
+
+    def _forward(self, layer: Any, values: tuple[Any, ...]) -> Any:
+        try:
+            return layer.forward(*values[: self.n_inputs])
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise UnsupportedError(
+                f"{self.name}.forward writes into its input or a parameter, which belong to the "
+                "caller; make a new array (out = x.copy(), or np.where)"
+            ) from error
+
+    def _result(self, out: Any) -> Any:
+        if isinstance(out, Recorded):
+            raise UnsupportedError(
+                f"{self.name}.forward gives a Variable for arrays: it uses a Variable that is no "
+                "input; name it in params, or give it to forward"
+            )
+        # A view is made read-only, the layer's own array stays as it is.
+        return out.view() if type(out) is np.ndarray else out
+
+    def _refuse_outside(self, fresh: tuple[Any, ...], out: Any) -> None:
+        """Inside a closed node nothing may depend on Variables that the node does not have."""
+        own = {v for v in fresh if isinstance(v, Recorded)}
+        _, made = reach(out if isinstance(out, tuple | list) else (out,))
+        for v in made:
+            if isinstance(v, Recorded) and v not in own:
+                called = f"the Variable {v.name!r}" if v.name else "a Variable"
+                raise UnsupportedError(
+                    f"{self.name}.forward uses {called} that is no input, and its derivative would "
+                    "be lost; name it in params, or give it to forward"
+                )
+
+    def _backward(self, layer: Any, douts: tuple[Any, ...], recorded: bool) -> Any:
+        # A copy, since the derivative may have gone to other nodes too.
+        douts = tuple(d if isinstance(d, Recorded) else np.array(d)[()] for d in douts)
+        try:
+            return layer.backward(*douts)
+        except ClearpropError:
+            raise
+        except Exception as error:
+            if recorded:
+                raise UnsupportedError(
+                    f"{self.name}.backward cannot be recorded: it runs on arrays, but not on "
+                    f"Variables ({type(error).__name__}: {error}); write it with NumPy functions"
+                ) from error
+            if "read-only" in str(error):
+                raise UnsupportedError(
+                    f"{self.name}.backward writes into an array that is not its own, an input or a "
+                    "parameter; make a new array"
+                ) from error
+            raise
+
+    def _automatic(
+        self, wanted: tuple[int, ...], dout: Any, values: tuple[Any, ...], recorded: bool
+    ) -> list[Any]:
+        """Differentiate the operations inside: of a network, or a layer without `backward`."""
+        if recorded:
+            # New Variables, for an input may stand at two places, or depend on another input.
+            inputs = tuple(alias(x) if isinstance(x, Recorded) else x for x in values)
+            out = self.expand(inputs)
+        else:
+            inputs, out = self.inner or self.open(values)
+        outs = out if isinstance(out, tuple | list) else (out,)
+        douts = dout if isinstance(dout, tuple) else (dout,)
+        pairs = zip(outs, douts, strict=True)
+        found = derivatives(pairs, targets=[inputs[i] for i in wanted], record=recorded)
+        return [found.get(inputs[i]) for i in wanted]
+
     def _by_input(self, found: Any, values: tuple[Any, ...]) -> dict[int, Any]:
+        names = self.inputs
         fixed = getattr(self.layer, "constants", ())
-        places = [i for i, name in enumerate(self.inputs) if name not in fixed]
+        places = [i for i, name in enumerate(names) if name not in fixed]
         given = found if isinstance(found, tuple | list) else (found,)
         if len(given) != len(places):
             raise ShapeError(
@@ -201,14 +237,12 @@ class LayerOperation:
                 "return one for each argument of forward, in order"
             )
         return {
-            i: self._checked(d, values[i], self.inputs[i])
-            for i, d in zip(places, given, strict=True)
+            i: self._checked(d, values[i], names[i]) for i, d in zip(places, given, strict=True)
         }
 
-    def _by_parameter(self, twin: Any, i: int, values: tuple[Any, ...]) -> Any:
+    def _by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
         name = self.parameters[i - self.n_inputs]
-        d = getattr(twin, f"d{name}", None)
-        return self._checked(d, values[i], name)
+        return self._checked(getattr(layer, f"d{name}", None), values[i], name)
 
     def _checked(self, d: Any, value: Any, name: str) -> Any:
         if d is None:
@@ -221,8 +255,37 @@ class LayerOperation:
                 f"{self.name}.backward: the derivative by {name} has shape {np.shape(d)}, "
                 f"but {name} has shape {np.shape(value)}; they must be the same"
             )
-        return d if isinstance(d, Recorded) else np.asarray(d)[()]
+        if isinstance(d, Recorded):
+            return d
+        d = np.asarray(d)[()]
+        if d.dtype.kind not in "fiub":
+            raise UnsupportedError(
+                f"{self.name}.backward: the derivative by {name} has dtype {d.dtype}; "
+                "it must be real numbers"
+            )
+        return d
+
+
+def _argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
+    function = getattr(forward, "__func__", None)
+    return _names(forward) if function is None else _names(function)[1:]
+
+
+@lru_cache(maxsize=128)
+def _names(function: Callable[..., Any]) -> tuple[str, ...]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)
+
+
+def _constant(x: Any, name: str) -> Any:
+    """An input that is no Variable: numbers and arrays are constants, anything else is passed on."""
+    return constant_operand(np.asarray(x) if isinstance(x, list | tuple) else x, name)
 
 
 def _plain(x: Any) -> Any:
     return x.data if isinstance(x, Recorded) else x
+
+
+def _each(f: Callable[[Any], Any], out: Any) -> Any:
+    """Apply to the one output, or to each of several."""
+    return tuple(map(f, out)) if isinstance(out, tuple | list) else f(out)

@@ -4,17 +4,25 @@ import builtins
 import dis
 import linecache
 import sys
+from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, NoReturn
 
+import numpy as np
+
 from clearprop.errors import LeavesGraphError
+
+_NAMES = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF")
+_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 
 
 def to_number(v: Any, convert: type[float] | type[int]) -> Any:
     """Answer `float(v)` or `int(v)`: written out by the user, and only for a single value.
 
     Python asks the same question on behalf of `math.sin(v)` and the like, which would go on with
-    a bare number and lose the derivative. The call that is being carried out tells them apart.
+    a bare number and lose the derivative. The instruction that is being carried out tells them
+    apart; where Python keeps no columns of its instructions (`-X no_debug_ranges`) nothing does,
+    and both are refused.
     """
     name = convert.__name__
     if v.data.size != 1:
@@ -23,23 +31,34 @@ def to_number(v: Any, convert: type[float] | type[int]) -> Any:
             "use v.data for the array, or reduce it first (v.sum())"
         )
     frame = sys._getframe(2)
-    if not _calls_builtin(frame, name):
+    known = getattr(builtins, name)
+    written = _callee(frame.f_code, frame.f_lasti) == name
+    meant = frame.f_locals.get(name, frame.f_globals.get(name, known)) if written else None
+    if meant is not known:
         raise LeavesGraphError(
             f"{_source(frame)} takes a Variable off the graph and loses its derivative; "
-            "use the NumPy function of that name (np.sin for math.sin), or v.item() for the number"
+            + _remedy_for_number(frame)
         )
     return convert(v.data.item())
+
+
+def refuse_index() -> NoReturn:
+    """Answer `range(v)`, `a_list[v]` and whatever else wants a whole number."""
+    raise LeavesGraphError(
+        f"{_source(sys._getframe(2))} needs a plain whole number, not a Variable; "
+        "use v.item() for the number"
+    )
 
 
 def refuse_array() -> NoReturn:
     """Answer `np.asarray(v)` and whatever turns its arguments into plain arrays."""
     frame: FrameType | None = sys._getframe(2)
-    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "numpy":
+    while frame and _module(frame) in ("numpy", "clearprop"):
         frame = frame.f_back
+    remedy = _JOIN if frame and _stores(frame) else f"{_JOIN}, or v.data for the array alone"
     raise LeavesGraphError(
         f"{_source(frame)} would turn a Variable into a plain array and lose its derivative; "
-        "use np.stack([...]) to join Variables, another NumPy function on the Variable itself, "
-        "or v.data for the array"
+        + remedy
     )
 
 
@@ -51,35 +70,83 @@ def refuse_write(what: str) -> NoReturn:
     )
 
 
-def _calls_builtin(frame: FrameType, name: str) -> bool:
-    """Whether the instruction under way is the call `name(...)` of the built-in of that name."""
-    if frame.f_globals.get(name, getattr(builtins, name)) is not getattr(builtins, name):
-        return False
-    instructions = list(dis.get_instructions(frame.f_code))
-    call = next((i for i in instructions if i.offset == frame.f_lasti), None)
-    if call is None or not call.opname.startswith("CALL") or call.positions is None:
-        return False
-    start = (call.positions.lineno, call.positions.col_offset)
-    return any(
-        i.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-        and i.argval == name
-        and i.positions is not None
-        and (i.positions.lineno, i.positions.col_offset) == start
-        for i in instructions
-    )
+_JOIN = (
+    "use a NumPy function on the Variable itself, np.stack([...]) or np.concatenate([...]) for an "
+    "array of several, np.where to choose between two"
+)
+
+
+def _remedy_for_number(frame: FrameType) -> str:
+    if _stores(frame):
+        return _JOIN
+    module, _, name = (_callee(frame.f_code, frame.f_lasti) or "").rpartition(".")
+    known = module in ("math", "cmath") and hasattr(np, name)
+    instead = f"np.{name}" if known else "the NumPy function"
+    return f"use {instead} on the Variable, or v.item() for the number"
+
+
+def _module(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").partition(".")[0]
+
+
+def _stores(frame: FrameType) -> bool:
+    """Whether the instruction under way is `target[index] = value`."""
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
+
+
+@lru_cache(maxsize=256)
+def _callee(code: CodeType, offset: int) -> str | None:
+    """The dotted name that the call under way was written with, such as `np.asarray`.
+
+    Python keeps for each instruction the piece of source that it came from. A name, the attributes
+    looked up on it and the call itself all begin at the same place.
+    """
+    found = list(dis.get_instructions(code))
+    at = next((n for n, i in enumerate(found) if i.offset == offset), None)
+    if at is None or not found[at].opname.startswith(("CALL", "PRECALL")):
+        return None
+    start = _start(found[at])
+    if start is None:
+        return None
+    name: str | None = None
+    for instruction in found[:at]:
+        if _start(instruction) != start:
+            continue
+        if instruction.opname.startswith(_NAMES):
+            name = str(instruction.argval)
+        elif instruction.opname in _ATTRIBUTES and name:
+            name = f"{name}.{instruction.argval}"
+        elif instruction.opname.startswith(("CALL", "BINARY")):
+            name = None  # what is called now is an attribute of a result
+    return name
+
+
+def _start(instruction: dis.Instruction) -> tuple[int, int] | None:
+    where = instruction.positions
+    if where is None or where.lineno is None or where.col_offset is None:
+        return None
+    return where.lineno, where.col_offset
 
 
 def _source(frame: FrameType | None) -> str:
-    """The text of the call under way, where the source can be read."""
+    """What is being carried out, for a message: its source, or at least its name."""
     if frame is None:
         return "this call"
     text = _segment(frame.f_code, frame.f_lasti, frame.f_globals)
-    return f"`{text}`" if text else "this call"
+    if text:
+        return f"`{text} = …`" if _stores(frame) else f"`{text}`"
+    name = _callee(frame.f_code, frame.f_lasti)
+    if name:
+        return f"{name}(…)"
+    return "assigning to an element" if _stores(frame) else "this operation"
 
 
 def _segment(code: CodeType, offset: int, namespace: dict[str, Any]) -> str:
-    for i, (line, end_line, start, end) in enumerate(code.co_positions()):
-        if 2 * i == offset and line and line == end_line:
-            text = linecache.getline(code.co_filename, line, namespace).encode()
-            return text[start:end].decode(errors="replace")
-    return ""
+    where = next((p for i, p in enumerate(code.co_positions()) if 2 * i == offset), None)
+    if where is None or where[0] is None or where[0] != where[1]:
+        return ""
+    line, _, start, end = where
+    text = linecache.getline(code.co_filename, line, namespace)
+    if start is None or end is None:
+        return text.strip()
+    return text.encode()[start:end].decode(errors="replace")

@@ -9,7 +9,7 @@ import numpy as np
 from clearprop.graph.leaving import refuse_write
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import (
-    PLAIN,
+    NUMBERS,
     array_function,
     attach,
     constant_operand,
@@ -35,7 +35,7 @@ def _binary(ufunc: np.ufunc, symbol: str) -> Any:
         if isinstance(other, Recorded):
             value = other.data
         else:
-            if type(other) not in PLAIN or type(other) is tuple:
+            if type(other) not in NUMBERS:
                 other = constant_operand(other, row.name)
             value = other
         mine = self.data
@@ -216,7 +216,9 @@ class ArrayMethods(Recorded):
 
     def __len__(self) -> int:
         if not self.data.ndim:
-            raise TypeError("len() of a Variable without axes: it is a single number")
+            raise TypeError(
+                "len() of a Variable without axes: it is a single number, v.item() off the graph"
+            )
         return len(self.data)
 
     def __iter__(self) -> Iterator[Any]:

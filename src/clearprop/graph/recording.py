@@ -14,11 +14,11 @@ from clearprop.primitives.registry import PRIMITIVES
 from clearprop.primitives.table import Primitive, WithKeywords, constant, name_of
 from clearprop.primitives.unsupported import UNSUPPORTED
 
-PLAIN = frozenset(
-    {int, float, bool, type(None), str, slice, tuple, np.ndarray, np.dtype, type}
-    | {np.dtype(code).type for code in "?bhilqBHILQefd"}
-)
-"""Types that may stand beside Variables as constants without another look."""
+NUMBERS = frozenset({int, float, bool} | {np.dtype(code).type for code in "?bhilqBHILQefd"})
+"""Types of real numbers, which cannot be changed and need no second look."""
+
+PLAIN = NUMBERS | {type(None), str, slice, tuple, np.ndarray, np.dtype, type}
+"""Types that may stand beside Variables as constants."""
 
 
 def record(operation: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -45,6 +45,14 @@ def attach(
     if type(out) is np.ndarray:
         out = _kept(out, values, operation)
     return variable(made_as, out, Node(operation, inputs, values, params, out), None)
+
+
+def alias(v: Recorded) -> Any:
+    """Another Variable for the same value, by a node that does nothing.
+
+    What is computed from it can be differentiated by it alone, whatever else depends on `v`.
+    """
+    return attach(PRIMITIVES[np.positive], (v,), (v.data,), {}, v.data)
 
 
 def _kept(out: Any, values: tuple[Any, ...], operation: Any) -> Any:
@@ -120,8 +128,33 @@ def constant_operand(value: Any, name: str) -> Any:
         )
     if kind is list or kind is tuple:
         _refuse_nested(value, name)
-        return value if kind is tuple else np.asarray(value)
-    return value
+        return value if kind is tuple else frozen(np.asarray(value))
+    return frozen(value) if kind is np.ndarray else value
+
+
+def _setting(value: Any, name: str) -> Any:
+    return list(value) if type(value) is list else constant_operand(value, name)
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """The array itself if nobody can write into it any more, otherwise a copy.
+
+    What stands on a graph stays as it was: the backward pass needs it, perhaps much later.
+
+    >>> x = np.zeros(2)
+    >>> kept = frozen(x)
+    >>> x[0] = 1
+    >>> kept, frozen(kept) is kept
+    (array([0., 0.]), True)
+    """
+    owner: Any = array
+    while type(owner) is np.ndarray and not owner.flags.writeable:
+        owner = owner.base
+    if owner is None:
+        return array
+    kept = array.copy(order="K")
+    kept.flags.writeable = False
+    return kept
 
 
 def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -132,13 +165,10 @@ def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
     inputs = [x if isinstance(x, Recorded) else constant_operand(x, row.name) for x in operands]
     if params:
         recorded = tuple(k for k, v in params.items() if isinstance(v, Recorded))
-        for k, v in params.items():
-            if k not in recorded and type(v) is not list:
-                constant_operand(v, row.name)
         if recorded:
             operation = _with_keywords(row, recorded, params)
             inputs += [params[k] for k in recorded]
-            params = {k: v for k, v in params.items() if k not in recorded}
+        params = {k: _setting(v, row.name) for k, v in params.items() if k not in recorded}
     return record(operation, tuple(inputs), params)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.leaving import refuse_array, to_number
+from clearprop.graph.leaving import refuse_array, refuse_index, to_number
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import array_function, array_ufunc
@@ -54,11 +54,21 @@ class Variable(ArrayMethods):
                 "Variable(v): v is a Variable already; use v itself, or Variable(v.data) for a "
                 "new start that is not connected with it"
             )
-        array = np.array(value)
+        if isinstance(value, np.ma.MaskedArray):
+            raise DTypeError(
+                "Variable: a masked array; its masked elements would count like the others; "
+                "give masked.filled(value)"
+            )
+        try:
+            array = np.array(value)
+        except LeavesGraphError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise ShapeError(f"Variable: this cannot be made an array: {error}") from error
         if array.dtype.kind not in "fiub":
             raise DTypeError(
                 f"Variable: a value of dtype {array.dtype} cannot be differentiated; "
-                "give real numbers" + (" of one shape" if array.dtype.kind == "O" else "")
+                "give real numbers"
             )
         array.flags.writeable = False
         self.data = array if array.ndim else array[()]
@@ -145,6 +155,9 @@ class Variable(ArrayMethods):
     def __int__(self) -> int:
         return to_number(self, int)
 
+    def __index__(self) -> int:
+        refuse_index()
+
     def __bool__(self) -> bool:
         return bool(self.data)
 
@@ -175,16 +188,14 @@ class Variable(ArrayMethods):
 
 
 class Parameter(Variable):
-    """A Variable around a layer's own array, which training may change between passes.
+    """A Variable that holds what a layer learns, as it was when the layer was called.
 
-    The array is shared, not copied, so that the graph sees what the layer holds.
+    `source` is the layer's own array, which training changes; the Variable keeps a copy.
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "source")
 
-    def __init__(self, array: np.ndarray, name: str | None = None) -> None:
-        super().__init__(0.0, name)
-        self.data = array
+    source: Any
 
 
 Recorded.made_as = Variable

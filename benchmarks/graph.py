@@ -1,0 +1,159 @@
+"""Recording and differentiating on Variables, against other libraries: `python benchmarks/graph.py`.
+
+The same computation is written once, over the array module of each library, and all run on one BLAS
+thread. A library that is not installed is left out and named.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from timing import Comparison, compare, surroundings, table
+
+import clearprop
+from clearprop import TwoLayerNet, Variable
+
+N, D, H, C = 100, 784, 50, 10
+"""Batch, inputs, hidden units and classes of the book's two-layer net."""
+
+LENGTH = 10_000
+"""Operations in the scalar expression."""
+
+
+def package(name: str) -> ModuleType | None:
+    """Import a library if it is installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def net_loss(xp: Any, x: Any, t: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    """Affine, ReLU, Affine, softmax with cross entropy, in the functions of an array module."""
+    a = xp.maximum(x @ W1 + b1, 0)
+    z = a @ W2 + b2
+    z = z - xp.max(z, axis=1, keepdims=True)
+    log_y = z - xp.log(xp.sum(xp.exp(z), axis=1, keepdims=True))
+    return -xp.sum(t * log_y) / len(x)
+
+
+def net_candidates(dtype: Any) -> dict[str, Callable[[], Any]]:
+    """One forward and backward pass of the two-layer net, written for each library."""
+    rng = np.random.default_rng(0)
+    x = rng.random((N, D)).astype(dtype)
+    t = np.eye(C, dtype=dtype)[rng.integers(C, size=N)]
+    shapes = ((D, H), (H,), (H, C), (C,))
+    arrays = [(0.1 * rng.standard_normal(shape)).astype(dtype) for shape in shapes]
+
+    def ours() -> Any:
+        variables = [Variable(a) for a in arrays]
+        net_loss(np, x, t, *variables).backward()
+        return [v.grad for v in variables]
+
+    network = TwoLayerNet(D, H, C)
+    for name, array in zip(("W1", "b1", "W2", "b2"), arrays, strict=True):
+        network.params[name] = array.copy()
+    labels = t.argmax(axis=1)
+
+    def layers() -> Any:
+        loss = network.loss(Variable(x), labels)
+        loss.backward()
+        return [clearprop.graph(loss).parameters[name].grad for name in network.params]
+
+    found: dict[str, Callable[[], Any]] = {"expressions": ours, "layers": layers}
+    mygrad = package("mygrad")
+    if mygrad:
+
+        def their_tensors() -> Any:
+            tensors = [mygrad.tensor(a) for a in arrays]
+            net_loss(mygrad, x, t, *tensors).backward()
+            return [v.grad for v in tensors]
+
+        found["MyGrad"] = their_tensors
+    autograd = package("autograd")
+    if autograd:
+        xp = importlib.import_module("autograd.numpy")
+        both = autograd.value_and_grad(lambda params: net_loss(xp, x, t, *params))
+        found["autograd"] = lambda: both(arrays)[1]
+    return found
+
+
+def scalar_chain(x: Any, y: Any) -> Any:
+    """An expression of single numbers with LENGTH operations: +, ×, − and powers."""
+    out = x
+    for i in range(LENGTH // 5):
+        out = out * 0.5 + y
+        out = out - x * (0.25 if i % 2 else y)
+        if i % 2:
+            out = out + x**2
+    return out
+
+
+def scalar_candidates() -> dict[str, Callable[[], Any]]:
+    """Forward and backward through the scalar expression."""
+
+    def ours() -> Any:
+        x, y = Variable(0.3), Variable(0.7)
+        scalar_chain(x, y).backward()
+        return x.grad, y.grad
+
+    found: dict[str, Callable[[], Any]] = {"Variable": ours}
+    micrograd = package("micrograd.engine")
+    if micrograd:
+
+        def their_values() -> Any:
+            # Their topological sort calls itself once for every node in a row.
+            before = sys.getrecursionlimit()
+            sys.setrecursionlimit(10 * LENGTH)
+            try:
+                x, y = micrograd.Value(0.3), micrograd.Value(0.7)
+                scalar_chain(x, y).backward()
+            finally:
+                sys.setrecursionlimit(before)
+            return x.grad, y.grad
+
+        found["micrograd"] = their_values
+    return found
+
+
+def check(candidates: dict[str, Callable[[], Any]], rtol: float) -> None:
+    """All compute the same derivatives, or the comparison means nothing."""
+    first, *others = (candidate() for candidate in candidates.values())
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
+def measure_net(dtype: Any) -> list[tuple[Comparison, float | None]]:
+    """Both ways of writing the net against both libraries."""
+    candidates = net_candidates(dtype)
+    check(candidates, 1e-9 if dtype is np.float64 else 1e-4)
+    targets = {"MyGrad": 0.6, "autograd": 0.25}
+    peers = [name for name in targets if name in candidates]
+    rows: list[tuple[Comparison, float | None]] = []
+    for way in ("expressions", "layers"):
+        chosen = {name: candidates[name] for name in (way, *peers)}
+        rows += [(row, targets[row.theirs]) for row in compare(chosen)]
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    with threadpool_limits(1):
+        print(surroundings("numpy", "clearprop", "mygrad", "autograd", "micrograd"))
+        for dtype in (np.float32, np.float64):
+            title = f"Two-layer net {D}-{H}-{C}, batch {N}, {dtype.__name__}, forward and backward"
+            print("", table(title, measure_net(dtype)), sep="\n")
+        scalars = scalar_candidates()
+        check(scalars, 1e-9)
+        rows = compare(scalars, rounds=20)
+        title = f"Scalar expression of {LENGTH:,} operations, forward and backward"
+        print("", table(title, [(row, 1.0) for row in rows]), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Copies of a layer, so that what `forward` keeps belongs to one call."""
+
+import copy
+from collections import OrderedDict, defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+
+def twin(layer: Any) -> Any:
+    """Copy a layer together with whatever running it may change; everything else is shared.
+
+    Copied are arrays that can be written into, the usual containers, and layers inside the layer
+    (through their own `__copy__` if they have one). Shared are read-only arrays, numbers, random
+    generators, functions and other objects.
+
+    >>> class Cached:
+    ...     def __init__(self):
+    ...         self.cache = {"mask": np.ones(2)}
+    ...     def forward(self, x):
+    ...         self.cache["mask"] = x > 0
+    ...         return x * self.cache["mask"]
+    >>> layer = Cached()
+    >>> twin(layer).forward(np.array([-1.0, 1.0]))
+    array([-0.,  1.])
+    >>> layer.cache
+    {'mask': array([1., 1.])}
+    """
+    return _copied(layer, {})
+
+
+def _copied(thing: Any, known: dict[int, Any]) -> Any:
+    kind = type(thing)
+    if kind in _UNCHANGING:
+        return thing
+    if id(thing) in known:  # one and the same object at two places stays one
+        return known[id(thing)]
+    if isinstance(thing, np.ndarray):
+        made = thing.copy(order="K") if thing.flags.writeable else thing
+    elif kind in (dict, OrderedDict, defaultdict):
+        made = known[id(thing)] = copy.copy(thing)
+        for key, value in thing.items():
+            made[key] = _copied(value, known)
+    elif kind is list:
+        made = known[id(thing)] = []
+        made.extend(_copied(value, known) for value in thing)
+    elif kind is tuple:
+        made = tuple(_copied(value, known) for value in thing)
+    elif kind is set or kind is bytearray:
+        made = copy.copy(thing)
+    elif kind is SimpleNamespace or callable(getattr(thing, "forward", None)):
+        made = known[id(thing)] = copy.copy(thing)
+        if not hasattr(kind, "__copy__"):
+            for key, value in getattr(made, "__dict__", {}).items():
+                made.__dict__[key] = _copied(value, known)
+    else:
+        return thing
+    known[id(thing)] = made
+    return made
+
+
+_UNCHANGING = frozenset({int, float, bool, str, type(None), type, np.dtype, np.float64, np.float32})
