@@ -51,6 +51,14 @@ class SGD:
     def lr(self, value: float) -> None:
         self._lr = positive_number("the learning rate lr", value)
 
+    hyperparameters = ("lr",)
+    """The attributes that `change` depends on; a compiled step reads them anew in each step."""
+
+    @staticmethod
+    def change(g: Any, lr: Any) -> Any:
+        """What is subtracted from a parameter whose derivative is `g`: `lr · g`."""
+        return lr * g
+
     def update(self, params: MutableMapping[str, Any], grads: Mapping[str, Any]) -> None:
         """Take one step: `params[name] -= lr * grads[name]`, arrays in place, numbers rebound.
 
@@ -59,7 +67,7 @@ class SGD:
         `NonFiniteError` if the step holds NaN or infinity. In each case nothing was changed.
         """
         check_gradients(params, grads)
-        steps = {name: self.lr * grad for name, grad in grads.items()}
+        steps = {name: self.change(grad, lr=self.lr) for name, grad in grads.items()}
         apply_steps(params, steps)
 
     def __repr__(self) -> str:

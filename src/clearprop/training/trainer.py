@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.threads import BlasThreads
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.networks import Network
 from clearprop.training.batches import generator, mini_batches
@@ -18,7 +19,6 @@ from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.optimizers import SGD, Optimizer
 from clearprop.training.progress import Moment, Progress
 from clearprop.training.step import Step, layered_step
-from clearprop.training.threads import blas_threads
 
 
 class Trainer:
@@ -116,7 +116,7 @@ class Trainer:
         self.interrupted = False
         started = time.perf_counter()
         largest_product = self.batch_size * self._train.largest_product
-        with self._writer() as writer, blas_threads(largest_product), Interrupts() as interrupts:
+        with self._writer() as writer, BlasThreads.for_products_of(largest_product), Interrupts() as interrupts:
             try:
                 self._run(last, writer, interrupts)
                 self.interrupted = len(self.history) < last

@@ -5,7 +5,9 @@ from small_problem import make_network, points
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from clearprop.training import Trainer
-from clearprop.training.threads import LARGE_PRODUCT, blas_threads
+from clearprop.compiler.threads import LARGE_PRODUCT, BlasThreads
+
+blas_threads = BlasThreads.for_products_of
 
 
 def threads() -> set[int]:

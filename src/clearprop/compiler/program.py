@@ -1,0 +1,55 @@
+"""Source that has become a function, and shows in tracebacks and debuggers."""
+
+import builtins
+import itertools
+import linecache
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from clearprop.compiler.printing import Source
+from clearprop.errors import UnsupportedError
+from clearprop.files import atomic_write
+
+_number = itertools.count(1)
+
+
+class Program:
+    """A printed program, ready to be called.
+
+    `source` is its text. The text is our own printing, from a graph: nothing that a user wrote is
+    executed as source.
+    """
+
+    def __init__(self, source: Source, name: str, stored: Sequence[Any]) -> None:
+        self.source = source.text
+        self.nbytes = source.nbytes
+        self.as_written = source.as_written
+        self.filename = f"<clearprop: {name}, program {next(_number)}>"
+        namespace: dict[str, Any] = dict(source.as_written)
+        code = builtins.compile(source.text, self.filename, "exec")
+        exec(code, namespace)
+        # linecache keeps what has no file only if it has no modification time
+        lines = source.text.splitlines(keepends=True)
+        linecache.cache[self.filename] = (len(source.text), None, lines, self.filename)
+        self._function = namespace["make"](*stored)
+
+    def __call__(self, *args: Any) -> Any:
+        """Run the program."""
+        return self._function(*args)
+
+    def __del__(self) -> None:
+        linecache.cache.pop(getattr(self, "filename", ""), None)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program as a Python file, which needs NumPy and not clearprop.
+
+        Errors: `UnsupportedError` if it calls layers as they are written; `OutputError` if the file
+        cannot be written.
+        """
+        if self.as_written:
+            raise UnsupportedError(
+                "this program calls the code of layers that could not be compiled, "
+                f"{', '.join(self.as_written)}, and does not run without them"
+            )
+        atomic_write(path, self.source.encode())

@@ -1,0 +1,81 @@
+"""How a simplification is written: a rule for single nodes, carried through a whole graph."""
+
+from collections.abc import Callable
+from typing import Any
+
+from clearprop.compiler.tracing import Trace
+from clearprop.graph.backward import reach
+from clearprop.graph.node import Node, Recorded
+from clearprop.graph.recording import attach
+
+Rule = Callable[[Node, tuple[Any, ...]], Any]
+"""Gives for a node, whose inputs have been rebuilt already, its new outputs, or `None` to keep it."""
+
+
+def rebuild(trace: Trace, rule: Rule, labels: dict[Node, str] | None = None) -> Trace:
+    """Walk a graph from its inputs to its outputs and replace nodes by a rule.
+
+    A node that the rule leaves alone is kept: with the same inputs it stays the very node, with
+    other inputs it is made again around the value it has, which the rules do not change.
+
+    The nodes that a rule makes take the label of the node they replace, unless the rule has put
+    them into `labels` itself.
+    """
+    _, made = reach(trace.outputs)
+    labels = {} if labels is None else labels
+
+    def step(node: Node, inputs: tuple[Any, ...]) -> Any:
+        out = rule(node, inputs)
+        if out is None:
+            out = kept(node, inputs, made[node])
+        _inherit(out, trace.labels[node], labels)
+        return out
+
+    leaves = {v: v for v in trace.leaves}
+    found = trace._run(leaves, step)
+    return Trace(found if isinstance(found, tuple) else (found,), trace.leaves, labels)
+
+
+def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
+    """The outputs of a node on rebuilt inputs, without computing them again."""
+    if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+        if not isinstance(node.out, tuple):
+            return made[0]
+        known = {v.index: v for v in made}
+        if len(known) == len(node.out):
+            return tuple(known[i] for i in range(len(node.out)))
+    values = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
+    return attach(node.operation, inputs, values, node.params, node.out)
+
+
+def maker(v: Any, *functions: Any) -> Node | None:
+    """The node that made a value, if it carries out one of these functions."""
+    node = v.node if isinstance(v, Recorded) else None
+    if node is not None and v.index is None:
+        function = getattr(node.operation, "function", None)
+        if function is not None and function in functions:
+            return node
+    return None
+
+
+def is_number(x: Any) -> bool:
+    """Whether a value is a single number: a scalar Variable or a plain one."""
+    if isinstance(x, Recorded):
+        return not x.data.ndim
+    return isinstance(x, int | float) or getattr(x, "ndim", 1) == 0
+
+
+def is_constant(x: Any, number: float) -> bool:
+    """Whether a value is the given plain number."""
+    return not isinstance(x, Recorded) and is_number(x) and x == number
+
+
+def _inherit(out: Any, label: str, labels: dict[Node, str]) -> None:
+    """Nodes that a rule made take the label of the node they stand for."""
+    stack = [v.node for v in (out if isinstance(out, tuple) else (out,)) if isinstance(v, Recorded)]
+    while stack:
+        node = stack.pop()
+        if node is None or node in labels:
+            continue
+        labels[node] = label
+        stack += [x.node for x in node.inputs if isinstance(x, Recorded)]

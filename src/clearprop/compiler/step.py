@@ -1,0 +1,221 @@
+"""The compiled training step of a network."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.printing import Printer
+from clearprop.compiler.program import Program
+from clearprop.compiler.simplify import simplified
+from clearprop.compiler.threads import BlasThreads, largest_product
+from clearprop.compiler.tracing import Trace, record_step
+from clearprop.errors import ConfigError, DTypeError, LabelError, NonFiniteError, UnsupportedError
+
+
+class Step:
+    """One training step, compiled: loss, derivatives and update as straight-line NumPy.
+
+    `step(x, t)` computes the loss of a batch and its derivatives, updates the parameters in place
+    and returns the loss before the update. If loss or update are not finite it raises
+    `NonFiniteError` and changes nothing.
+
+    A program is printed for each shape and dtype of a batch when it is first met, and kept.
+
+    - `source`: the program last used, as text; `graph`: the simplified graph it was printed from;
+      `recorded`: the graph before simplification;
+    - `as_written`: layers that could not be compiled and run as they are written, with the reason;
+    - `threads`: how many BLAS threads the step is given (`None`: as set), which may be assigned.
+
+    The parameters of the network are moved into one vector, of which the layers hold the pieces, so
+    that the update is one operation. They stay the network's: `network.params["W1"]` is what is
+    trained, and an array assigned there is taken over.
+    """
+
+    def __init__(self, network: Any, optimizer: Any, *, threads: int | str | None = "auto") -> None:
+        if not callable(getattr(optimizer, "change", None)):
+            raise UnsupportedError(
+                f"compile: the optimizer {optimizer!r} has no change(g, …), the step as a formula; "
+                "train without compiling, or use SGD"
+            )
+        self.network = network
+        self.optimizer = optimizer
+        self.threads = threads
+        self.as_written: dict[str, str] = {}
+        self._plans: dict[Any, _Plan] = {}
+        self._last: _Plan | None = None
+        self._flat, self._held = _gather(network)
+
+    @property
+    def source(self) -> str:
+        """The program last used. Errors: `ConfigError` before the first batch."""
+        return self._used().program.source
+
+    @property
+    def graph(self) -> Trace:
+        """The simplified graph of the program last used."""
+        return self._used().trace
+
+    @property
+    def recorded(self) -> Trace:
+        """The graph as it was recorded from the layers."""
+        return self._used().recorded
+
+    def prepare(self, x: Any, t: Any) -> "Step":
+        """Print the program for batches like this one, without taking a step."""
+        self._last = self._plan(np.asarray(x), np.asarray(t))
+        return self
+
+    def __call__(self, x: Any, t: Any) -> float:
+        """Take one step on a batch.
+
+        Errors: `NonFiniteError` if the loss or the update is not finite, with nothing changed;
+        `ShapeError` and `LabelError` for a batch that does not fit the network.
+        """
+        x, t = np.asarray(x), np.asarray(t)
+        plan = self._plan(x, t)
+        self._last = plan
+        for layer, attribute, piece in self._held:
+            if getattr(layer, attribute) is not piece:
+                self._adopt()
+                break
+        with plan.threads, np.errstate(all="ignore"):
+            try:
+                loss, done = plan.program(x, t, plan.rate(self.optimizer))
+            except ValueError as error:
+                raise LabelError(str(error)) from None
+        if not done:
+            raise _not_finite(loss)
+        return float(loss)
+
+    def over(self, x: np.ndarray, t: np.ndarray) -> "StepOver":
+        """The step on batches of rows of one data set, which it gathers by itself."""
+        return StepOver(self, x, t)
+
+    def _plan(self, x: np.ndarray, t: np.ndarray, source: Any = None) -> "_Plan":
+        key = (x.shape, x.dtype, t.shape, t.dtype, None if source is None else id(source))
+        plan = self._plans.get(key)
+        if plan is None:
+            self._adopt()
+            plan = self._plans[key] = _Plan(self, x, t, source)
+            self.as_written = dict(plan.as_written)
+        return plan
+
+    def _used(self) -> "_Plan":
+        if self._last is None:
+            raise ConfigError(
+                "the step has no program yet: its shapes are known with the first batch; "
+                "call step(x, t), or step.prepare(x, t) to take no step"
+            )
+        return self._last
+
+    def _adopt(self) -> None:
+        """Take over arrays that were assigned to layers since."""
+        for layer, attribute, piece in self._held:
+            array = getattr(layer, attribute)
+            if array is not piece:
+                if np.shape(array) != piece.shape:
+                    raise ConfigError(
+                        f"{type(layer).__name__}.{attribute} has changed its shape from "
+                        f"{piece.shape} to {np.shape(array)}; compile the network again"
+                    )
+                piece[...] = array
+                setattr(layer, attribute, piece)
+
+
+class StepOver:
+    """A compiled step on a data set that was checked beforehand: `step(rows)`.
+
+    The rows of a batch are gathered into a buffer of the program. Call it within `np.errstate` and
+    a limit of BLAS threads, as the Trainer does: it changes neither.
+    """
+
+    def __init__(self, step: Step, x: np.ndarray, t: np.ndarray) -> None:
+        labels = t.astype(np.intp) if t.dtype.kind in "iu" else t
+        self.step = step
+        self._source = (np.ascontiguousarray(x), np.ascontiguousarray(labels))
+        self._plans: dict[int, _Plan] = {}
+
+    def __call__(self, rows: np.ndarray) -> float:
+        """Take one step. Errors: `NonFiniteError` as for `Step`; nothing is changed then."""
+        plan = self._plans.get(len(rows))
+        if plan is None:
+            x, t = (array[rows] for array in self._source)
+            plan = self._plans[len(rows)] = self.step._plan(x, t, self._source)
+        self.step._last = plan
+        for layer, attribute, piece in self.step._held:
+            if getattr(layer, attribute) is not piece:
+                self.step._adopt()
+                break
+        loss, done = plan.program(rows, plan.rate(self.step.optimizer))
+        if not done:
+            raise _not_finite(loss)
+        return float(loss)
+
+
+class _Plan:
+    """The program for one shape of batch."""
+
+    def __init__(
+        self, step: Step, x: np.ndarray, t: np.ndarray, source: tuple[Any, Any] | None = None
+    ) -> None:
+        optimizer = step.optimizer
+        self._rates = optimizer.hyperparameters
+        self._dtype = np.result_type(
+            step._flat.dtype, x.dtype if x.dtype.kind == "f" else "f4"
+        ).type
+        if len(self._rates) != 1:
+            raise UnsupportedError("compile: an optimizer with one hyperparameter is expected")
+        (rate,) = self._rates
+
+        def update(p: Any, g: Any, value: Any) -> Any:
+            return p - optimizer.change(g, **{rate: value})
+
+        recording = record_step(
+            step.network, update, x, t, step._flat, self._dtype(getattr(optimizer, rate))
+        )
+        self.recorded = recording.trace
+        self.as_written = recording.as_written
+        self.trace = simplified(recording.trace)
+        leaves = {v.name: v for v in self.trace.leaves}
+        name = type(step.network).__name__
+        title = f"Training step of {name} for batches {x.shape}, written by clearprop."
+        printer = Printer(self.trace, "step", {leaves["P"]: "P"}, {1: "P"}, title)
+        if source is not None:
+            printer.gathered = {leaves["x"]: "X", leaves["t"]: "T"}
+            printer.label_checks = False
+        self.program = Program(printer.source(), f"step of {name}", (step._flat, *(source or ())))
+        self.threads = BlasThreads.chosen(step.threads, largest_product(self.trace))
+
+    def rate(self, optimizer: Any) -> Any:
+        """The learning rate as it is now; it may be assigned between two steps."""
+        return self._dtype(getattr(optimizer, self._rates[0]))
+
+
+def _not_finite(loss: Any) -> NonFiniteError:
+    if not math.isfinite(loss):
+        return NonFiniteError(f"the loss became {loss}")
+    return NonFiniteError("the update holds NaN or infinity")
+
+
+def _gather(network: Any) -> tuple[np.ndarray, list[tuple[Any, str, np.ndarray]]]:
+    """Move all parameters into one vector; the layers get its pieces."""
+    arrays = dict(network.params)
+    dtypes = {np.asarray(a).dtype for a in arrays.values()}
+    if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
+        found = ", ".join(sorted(map(str, dtypes)))
+        raise DTypeError(
+            f"compile: the parameters have the dtypes {found}; they must share one floating dtype, "
+            "see network.astype(np.float32)"
+        )
+    dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+    flat = np.empty(sum(np.size(a) for a in arrays.values()), dtype)
+    held, start = [], 0
+    for name, array in arrays.items():
+        piece = flat[start : start + array.size].reshape(array.shape)
+        piece[...] = array
+        start += array.size
+        for layer, attribute in network.params.owners[name]:
+            setattr(layer, attribute, piece)
+            held.append((layer, attribute, piece))
+    return flat, held

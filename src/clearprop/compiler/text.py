@@ -1,0 +1,82 @@
+"""Pieces of Python source: numbers, arguments, indices, shapes."""
+
+import base64
+import keyword
+import re
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import UnsupportedError
+from clearprop.primitives.indexing import Place
+
+
+def literal(value: Any) -> str:
+    """A plain value as source. Numbers of NumPy become Python's, which adapt to the array's dtype."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"inf": "np.inf", "-inf": "-np.inf"}.get(str(value), "np.nan")
+    if isinstance(value, tuple):
+        inner = ", ".join(map(literal, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, np.dtype | type):
+        return f"np.{np.dtype(value).name}"
+    if value is None or value is Ellipsis or isinstance(value, bool | int | float | str | slice):
+        return repr(value)
+    raise UnsupportedError(f"compile: an argument {value!r} cannot be written into a program")
+
+
+def index(form: Any, arrays: tuple[str, ...]) -> str:
+    """An index as it stands between brackets."""
+    entries = form if isinstance(form, tuple) else (form,)
+    return ", ".join(_entry(e, arrays) for e in entries) or "()"
+
+
+def _entry(entry: Any, arrays: tuple[str, ...]) -> str:
+    if isinstance(entry, Place):
+        return arrays[entry.number]
+    if isinstance(entry, slice):
+        parts = ["" if p is None else str(p) for p in (entry.start, entry.stop)]
+        step = "" if entry.step is None else f":{entry.step}"
+        return f"{parts[0]}:{parts[1]}{step}"
+    return "..." if entry is Ellipsis else literal(entry)
+
+
+def keywords(params: dict[str, Any]) -> str:
+    """Arguments by keyword, each led by a comma."""
+    return "".join(f", {k}={literal(v)}" for k, v in params.items())
+
+
+def array(value: np.ndarray) -> str:
+    """A constant array as an expression that makes it."""
+    flat = value.ravel()
+    dtype = f"np.{value.dtype.name}"
+    shape = "" if value.ndim == 1 else f".reshape({literal(value.shape)})"
+    if flat.size and (flat == flat[0]).all():
+        return f"np.full({literal(value.shape)}, {literal(flat[0])}, {dtype})"
+    if value.dtype.kind in "iu" and np.array_equal(flat, np.arange(flat.size)):
+        return f"np.arange({flat.size}, dtype={dtype}){shape}"
+    if flat.size <= 16:
+        return f"np.array({literal(value.tolist())}, {dtype})"
+    data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+    return f'np.frombuffer(b64decode("{data}"), {dtype}).reshape({literal(value.shape)})'
+
+
+def identifier(text: str) -> str:
+    """A name that Python accepts and that resembles the text.
+
+    >>> identifier("Affine 1"), identifier("2x"), identifier("class")
+    ('Affine_1', '_2x', 'class_')
+    """
+    name = re.sub(r"\W", "_", text) or "_"
+    if name[0].isdigit():
+        name = f"_{name}"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def shape_of(shape: tuple[int, ...]) -> str:
+    """A shape for a comment."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

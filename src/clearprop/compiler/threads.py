@@ -1,0 +1,83 @@
+"""How many threads the matrix products are given."""
+
+from functools import cache
+from typing import Any, Self
+
+import numpy as np
+
+from clearprop.errors import ConfigError
+
+LARGE_PRODUCT = 2**27
+"""Multiply-adds of a matrix product from which sharing it among threads pays (a few ms of work)."""
+
+
+class BlasThreads:
+    """Limit the threads of NumPy's BLAS within a `with` block, and restore them after it.
+
+    Threads meet at the end of every product. For a small product that costs more than is won, and
+    where another program keeps a core busy, ten times more. `threads` is the number to use;
+    `None` leaves the setting as it is. The limit holds for the whole process while the block runs.
+
+    >>> with BlasThreads(1):
+    ...     pass
+    """
+
+    def __init__(self, threads: int | None) -> None:
+        self.threads = threads
+        self._before: list[tuple[Any, int]] = []
+        self._depth = 0
+
+    @classmethod
+    def for_products_of(cls, largest: int) -> Self:
+        """Choose by the size of the largest product: one thread for small ones, else as set.
+
+        >>> BlasThreads.for_products_of(100 * 784 * 50).threads
+        1
+        """
+        return cls(None if largest >= LARGE_PRODUCT else 1)
+
+    @classmethod
+    def chosen(cls, threads: int | str | None, largest: int) -> Self:
+        """`"auto"`: by the size of the largest product; otherwise as the user says."""
+        if threads == "auto":
+            return cls.for_products_of(largest)
+        if threads is None or (isinstance(threads, int) and threads >= 1):
+            return cls(threads)
+        raise ConfigError(
+            f"threads must be 'auto', None or a number of at least 1, got {threads!r}"
+        )
+
+    def __enter__(self) -> Self:
+        self._depth += 1
+        if self._depth == 1 and self.threads is not None:
+            for library in _libraries():
+                before = library.num_threads
+                if before not in (None, self.threads):
+                    self._before.append((library, before))
+                    library.set_num_threads(self.threads)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            while self._before:
+                library, before = self._before.pop()
+                library.set_num_threads(before)
+
+
+@cache
+def _libraries() -> tuple[Any, ...]:
+    """The BLAS libraries that are loaded. Looking for them takes a millisecond, so it is done once."""
+    from threadpoolctl import ThreadpoolController
+
+    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def largest_product(trace: Any) -> int:
+    """The multiply-adds of the largest matrix product in a graph."""
+    sizes = [
+        np.size(node.out) * np.shape(node.inputs[0])[-1]
+        for node in trace.nodes
+        if getattr(node.operation, "function", None) is np.matmul
+    ]
+    return int(max(sizes, default=0))
