@@ -139,7 +139,7 @@ def test_split_gives_a_list_as_numpy_does_and_refuses_as_numpy_does():
 
 
 # NumPy 2.2 does not take them yet.
-WIDTHS_BY_AXIS = [{1: 2}, {-2: (1, 0)}] if np.__version__ >= "2.3" else []
+WIDTHS_BY_AXIS = [{1: 2}, {-2: (1, 0)}] if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else []
 MODES = ["constant", "edge", "reflect", "symmetric", "wrap"]
 
 

@@ -203,6 +203,34 @@ def agree_with_torch(subscripts, product, arrays):
     agree(product, *arrays, torch=lambda *tensors: torch.einsum(subscripts or "->", *tensors))
 
 
+def random_sum(seed):
+    """Subscripts with repeated letters, ellipses and axes of length 1, and arrays for them."""
+    draw = np.random.default_rng(seed)
+    sizes = {letter: draw.choice([1, 2, 3]) for letter in "ijkl"}
+    terms, arrays = [], []
+    for _ in range(draw.integers(1, 4)):
+        term = "".join(draw.choice(list(sizes), draw.integers(0, 4)))
+        shape = [sizes[x] if term.count(x) > 1 or draw.random() < 0.8 else 1 for x in term]
+        if draw.random() < 0.3:
+            place = draw.integers(0, len(term) + 1)
+            term = f"{term[:place]}...{term[place:]}"
+            shape[place:place] = [(2, 3)[i] if draw.random() < 0.8 else 1 for i in (0, 1)]
+        terms.append(term)
+        arrays.append(draw.standard_normal(shape))
+    letters = sorted(set("".join(terms)) - {"."})
+    draw.shuffle(letters)
+    kept = letters[: draw.integers(0, len(letters) + 1)]
+    dots = "..." if any("." in term for term in terms) else ""
+    return ",".join(terms) + ("" if draw.random() < 0.3 else f"->{dots}{''.join(kept)}"), arrays
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_einsum(seed):
+    subscripts, arrays = random_sum(seed)
+    agree(lambda *given: np.einsum(subscripts, *given), *arrays)
+    agree_twice(lambda *given: np.einsum(subscripts, *given, optimize=True) ** 2, *arrays)
+
+
 def test_einsum_of_an_array_with_itself():
     a = normal(3, 3)
     agree(lambda x: np.einsum("ij,ij", x, x), a)

@@ -2,7 +2,13 @@
 
 A function of a symmetric matrix (`cholesky`, `eigh`, `eigvalsh`) reads one triangle and takes the
 other for granted. Its derivative is the symmetric one: what a symmetric change of the matrix
-makes of the result.
+makes of the result. Of equal eigenvalues or singular values the derivative is one of many; the
+vectors that belong to them have none, and that is said.
+
+Sources: I. Murray, *Differentiation of the Cholesky decomposition*, arXiv:1602.07527; M. B. Giles,
+*An extended collection of matrix derivative results*, 2008, section 3; J. Townsend,
+*Differentiating the singular value decomposition*, 2016; M. Seeger and others,
+*Auto-differentiating linear algebra*, arXiv:1710.08717.
 """
 
 from typing import Any
@@ -61,7 +67,12 @@ def untied(vectors: Any, values: Any, *, name: str, nonzero: bool = False) -> An
     chance, and nothing that uses them has a derivative. With `nonzero` the same holds for vectors
     of the value 0. Vectors that nobody uses (their derivative is 0) do no harm.
 
-    Errors: `UnsupportedError` naming the function and the values.
+    **Shapes**: `vectors` are the columns of matrices (…, m, k), `values` has (…, k).
+
+    Errors: `UnsupportedError` naming the function and the value.
+
+    >>> untied(np.ones((3, 2)), np.array([1.0, 2.0]), name="f").shape
+    (3, 2)
     """
     used = np.any(vectors != 0, axis=-2)
     tied = _tied(values) & ~np.eye(np.shape(values)[-1], dtype=bool)
@@ -183,6 +194,12 @@ def full_rank(r: Any) -> Any:
     """The factor r of a QR decomposition, if the columns of the matrix are independent.
 
     Otherwise r cannot be inverted, and what it gives instead of an error is rounding.
+
+    Errors: `UnsupportedError` where an element of the diagonal is 0 to rounding.
+
+    >>> full_rank(np.array([[2.0, 1.0], [0.0, 3.0]]))
+    array([[2., 1.],
+           [0., 3.]])
     """
     diagonal = np.abs(np.diagonal(r, axis1=-2, axis2=-1))
     if np.any(diagonal <= _rounding(diagonal)):

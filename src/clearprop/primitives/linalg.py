@@ -1,4 +1,8 @@
-"""Inverses, linear equations and determinants."""
+"""Inverses, linear equations and determinants.
+
+Sources: M. B. Giles, *An extended collection of matrix derivative results*, 2008, section 2; for
+the pseudo-inverse G. H. Golub and V. Pereyra, SIAM Journal on Numerical Analysis 10 (1973).
+"""
 
 from typing import Any
 
@@ -41,6 +45,8 @@ def cofactors(a: Any) -> Any:
 
     **Formula**: with `a = U diag(s) Vᵀ`, the cofactors are `det(U) det(V) U diag(c) Vᵀ`, where
     `c_i` is the product of all `s` but `s_i`. Nothing is divided by.
+
+    **Shapes**: square matrices (…, n, n); the result has the same shape.
 
     >>> cofactors(np.array([[1.0, 2.0], [2.0, 4.0]])).round(12)
     array([[ 4., -2.],
@@ -187,14 +193,18 @@ ROWS = (
     primitive(
         np.linalg.pinv,
         "a⁺",
-        ("(1 − a a⁺) doutᵀ a⁺ a⁺ᵀ + a⁺ᵀ a⁺ doutᵀ (1 − a⁺ a) − a⁺ᵀ dout a⁺ᵀ", _pinv),
+        (
+            "(1 − a a⁺) doutᵀ a⁺ a⁺ᵀ + a⁺ᵀ a⁺ doutᵀ (1 − a⁺ a) − a⁺ᵀ dout a⁺ᵀ, "
+            "for changes that leave the rank as it is",
+            _pinv,
+        ),
         symbol="⁺",
         samples=_pinv_samples,
     ),
     primitive(
         np.linalg.lstsq,
         "the x of smallest |b − a x|, the squares that remain, the rank, the singular values",
-        ("that of a⁺ b", _lstsq_a),
+        ("that of a⁺ b, for changes that leave the rank as it is", _lstsq_a),
         ("a⁺ᵀ dout", _lstsq_b),
         samples=_lstsq_samples,
     ),
