@@ -1,4 +1,6 @@
-"""Recording and differentiating on Variables, against other libraries: `python benchmarks/graph.py`.
+"""Recording and differentiating on Variables against other libraries.
+
+    python benchmarks/graph.py
 
 The same computation is written once, over the array module of each library, and all run on one BLAS
 thread. A library that is not installed is left out and named.

@@ -9,10 +9,28 @@ round, and reports the median ratio with the span of its middle half.
 import gc
 import platform
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from time import perf_counter
+from pathlib import Path
+from time import perf_counter, process_time
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Seconds a call: by the clock, and of the processor in all threads of the process."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median, with the span of the middle half."""
+
+    median: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -37,41 +55,53 @@ def compare(
     """Time the first candidate against each of the others.
 
     Every candidate is warmed up and then called in each round as often as fits into `seconds`
-    (once at least). The garbage collector stays on, since it is part of what a person waits for,
-    but each turn starts with nothing left to collect.
+    (once at least).
     """
-    calls = {}
+    turns = {}
     for name, candidate in candidates.items():
-        _time(candidate, 3)
-        calls[name] = max(1, round(seconds / max(_time(candidate, 3), 1e-9)))
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
-        for name, candidate in candidates.items():
-            gc.collect()
-            times[name].append(_time(candidate, calls[name]))
+        timed(candidate, 3)
+        calls = max(1, round(seconds / max(timed(candidate, 3).wall, 1e-9)))
+        turns[name] = lambda candidate=candidate, calls=calls: timed(candidate, calls)
+    times = alternate(turns, rounds)
     first, *others = candidates
     return [_comparison(first, other, times[first], times[other]) for other in others]
 
 
-def _time(candidate: Callable[[], object], calls: int) -> float:
-    start = perf_counter()
+def alternate(turns: Mapping[str, Callable[[], Turn]], rounds: int) -> dict[str, list[Turn]]:
+    """Give each candidate one turn a round, and change the direction from round to round."""
+    times: dict[str, list[Turn]] = {name: [] for name in turns}
+    for number in range(rounds):
+        for name in list(turns)[:: -1 if number % 2 else 1]:
+            times[name].append(turns[name]())
+    return times
+
+
+def timed(candidate: Callable[[], object], calls: int) -> Turn:
+    """Time so many calls.
+
+    The garbage collector stays on, since it is part of what a person waits for, but it starts with
+    nothing left to collect.
+    """
+    gc.collect()
+    wall, cpu = perf_counter(), process_time()
     for _ in range(calls):
         candidate()
-    return (perf_counter() - start) / calls
+    return Turn((perf_counter() - wall) / calls, (process_time() - cpu) / calls)
 
 
-def _comparison(ours: str, theirs: str, a: list[float], b: list[float]) -> Comparison:
-    ratios = [x / y for x, y in zip(a, b, strict=True)]
-    low, _, high = statistics.quantiles(ratios, n=4)
-    return Comparison(
-        ours,
-        theirs,
-        statistics.median(a),
-        statistics.median(b),
-        statistics.median(ratios),
-        low,
-        high,
-    )
+def spread(values: Iterable[float]) -> Spread:
+    """The median of measurements and the span of their middle half."""
+    values = list(values)
+    if len(values) < 2:
+        return Spread(*values * 3)
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Spread(statistics.median(values), low, high)
+
+
+def _comparison(ours: str, theirs: str, a: list[Turn], b: list[Turn]) -> Comparison:
+    ratio = spread(x.wall / y.wall for x, y in zip(a, b, strict=True))
+    seconds, their_seconds = (statistics.median(turn.wall for turn in turns) for turns in (a, b))
+    return Comparison(ours, theirs, seconds, their_seconds, ratio.median, ratio.low, ratio.high)
 
 
 def table(title: str, rows: list[tuple[Comparison, float | None]]) -> str:
@@ -100,4 +130,14 @@ def surroundings(*packages: str) -> str:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             found.append(f"{package} not installed")
-    return f"{platform.system()} {platform.machine()}; {', '.join(found)}"
+    return f"{platform.system()} {platform.machine()}{_processor()}; {', '.join(found)}"
+
+
+def _processor() -> str:
+    """The processor's name and how many of it there are, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return f", {platform.processor()}" if platform.processor() else ""
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f", {len(names)} × {names[0]}" if names else ""

@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.node import Recorded
+from clearprop.graph.recording import alias
 from clearprop.graph.variable import Variable
 
 
@@ -57,8 +58,8 @@ def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> 
         given = list(args)
         inputs = []
         for n in numbers:
-            # Connected with an outer graph, if there is one, through a node that does nothing.
-            x = +args[n] if isinstance(args[n], Recorded) else Variable(args[n])
+            # Connected with an outer graph, if there is one, by a node of its own.
+            x = alias(args[n]) if isinstance(args[n], Recorded) else Variable(args[n])
             given[n] = x
             inputs.append(x)
         out = f(*given, **kwargs)
@@ -69,16 +70,23 @@ def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> 
                 f"grad: the function gives an array of shape {out.data.shape}, not one number; "
                 "sum or average it first"
             )
-        # Whatever else the value depends on belongs to somebody who may differentiate it again.
-        _, made = reach([out])
-        own = set(inputs)  # a set compares by identity, a list would compare values
-        outer = any(isinstance(leaf, Recorded) and leaf not in own for leaf in made)
+        outer = any(isinstance(x, Recorded) for x in args) or _uses_others(out, inputs)
         dout = np.ones_like(out.data, _floating(out.data))[()]
-        dx = derivatives([(out, dout)], targets=inputs, record=outer)
-        result = tuple(_or_zero(dx.get(x), x) for x in inputs)
+        found = derivatives([(out, dout)], targets=inputs, record=outer)
+        result = tuple(_own(found.get(x), x) for x in inputs)
         return (out if outer else out.data), (result if several else result[0])
 
     return value_and_derivative
+
+
+def _uses_others(out: Recorded, inputs: list[Any]) -> bool:
+    """Whether a value depends on Variables of somebody who may differentiate it again.
+
+    What layers have learned (a Parameter) does not count: arrays in, arrays out.
+    """
+    own = {id(x) for x in inputs}
+    _, made = reach([out])
+    return any(type(leaf) is Variable and id(leaf) not in own for leaf in made)
 
 
 def _off_graph(out: Any, inputs: list[Any], several: bool) -> Any:
@@ -88,12 +96,15 @@ def _off_graph(out: Any, inputs: list[Any], several: bool) -> Any:
             f"grad: the function gives a {type(out).__name__} that does not depend on its argument "
             "by recorded operations; it must give one number, computed with NumPy functions"
         )
-    zeros = tuple(_or_zero(None, x) for x in inputs)
+    zeros = tuple(_own(None, x) for x in inputs)
     return out, (zeros if several else zeros[0])
 
 
-def _or_zero(dx: Any, x: Any) -> Any:
-    return np.zeros_like(x.data, dtype=_floating(x.data))[()] if dx is None else dx
+def _own(dx: Any, x: Any) -> Any:
+    """A derivative as an array that nobody else holds; 0 where nothing arrived."""
+    if dx is None:
+        return np.zeros_like(x.data, dtype=_floating(x.data))[()]
+    return np.array(dx) if type(dx) is np.ndarray else dx
 
 
 def _floating(data: Any) -> np.dtype:

@@ -11,7 +11,7 @@ from clearprop.errors import ClearpropError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import Path, bind, is_composed, parameter, paths_of
-from clearprop.graph.recording import NUMBERS, alias, attach, constant_operand
+from clearprop.graph.recording import alias, attach, constant_operand
 from clearprop.graph.twins import twin
 from clearprop.graph.variable import Variable
 
@@ -112,11 +112,12 @@ class LayerOperation:
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""
         values = tuple(map(_plain, values))
-        weak = [v for v in values if type(v) in (int, float, bool)]
-        if weak:  # a Python number takes the dtype of what it meets
-            strong = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic)]
+        weak = {int, float, bool}
+        if not weak.isdisjoint(map(type, values)):  # a Python number takes the dtype that it meets
+            dtypes = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic)]
+            dtypes = [dtype for dtype in dtypes if dtype.kind == "f"] or dtypes
             values = tuple(
-                np.asarray(v, np.result_type(*strong, v))[()] if type(v) in NUMBERS else v
+                np.asarray(v, np.result_type(*dtypes, v))[()] if type(v) in weak else v
                 for v in values
             )
         names = (*self.inputs, *self.parameters)
@@ -278,7 +279,7 @@ def _names(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _constant(x: Any, name: str) -> Any:
-    """An input that is no Variable: numbers and arrays are constants, anything else is passed on."""
+    """An input that is no Variable: a constant of the graph."""
     return constant_operand(np.asarray(x) if isinstance(x, list | tuple) else x, name)
 
 

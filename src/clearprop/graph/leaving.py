@@ -142,10 +142,11 @@ def _source(frame: FrameType | None) -> str:
 
 
 def _segment(code: CodeType, offset: int, namespace: dict[str, Any]) -> str:
-    where = next((p for i, p in enumerate(code.co_positions()) if 2 * i == offset), None)
-    if where is None or where[0] is None or where[0] != where[1]:
+    positions = enumerate(code.co_positions())
+    where = next((p for i, p in positions if 2 * i == offset), (None, None, None, None))
+    line, last, start, end = where
+    if line is None or line != last:
         return ""
-    line, _, start, end = where
     text = linecache.getline(code.co_filename, line, namespace)
     if start is None or end is None:
         return text.strip()

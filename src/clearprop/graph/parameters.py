@@ -11,7 +11,7 @@ from clearprop.graph.node import Recorded
 from clearprop.graph.variable import Parameter
 
 Path = tuple[Any, ...]
-"""Attribute names (and keys of containers) that lead from a layer to an array: `("hidden", "W")`."""
+"""The attribute names, and keys of containers, that lead from a layer to an array."""
 
 
 def parameters_of(layer: Any) -> dict[str, Any]:
@@ -80,12 +80,13 @@ _lock = Lock()
 
 
 def _same(kept: Any, value: Any) -> bool:
-    """Whether an array still holds the bytes that it held."""
-    if isinstance(value, np.ndarray) and kept.dtype == value.dtype and kept.shape == value.shape:
-        if kept.flags.c_contiguous and value.flags.c_contiguous and kept.size:
-            return memoryview(kept).cast("B") == memoryview(value).cast("B")
-        return kept.tobytes() == value.tobytes()
-    return not isinstance(value, np.ndarray) and np.asarray(value).tobytes() == kept.tobytes()
+    """Whether a parameter still has the bytes that it had."""
+    value = np.asarray(value)
+    if kept.dtype != value.dtype or kept.shape != value.shape:
+        return False
+    if kept.size and kept.flags.c_contiguous and value.flags.c_contiguous:
+        return kept.data.cast("B") == value.data.cast("B")  # without a copy
+    return kept.tobytes() == value.tobytes()
 
 
 def _layers_in(held: Any, path: Path) -> Iterator[tuple[Path, Any]]:

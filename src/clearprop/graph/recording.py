@@ -112,7 +112,7 @@ def array_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any])
 
 def constant_operand(value: Any, name: str) -> Any:
     """Check a value that is not a Variable and is to stand on the graph as a constant."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind not in PLAIN and kind is not list:
         if kind is complex or isinstance(value, np.complexfloating):
             raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")

@@ -27,15 +27,14 @@ def sum_to(dout: Any, shape: tuple[int, ...]) -> Any:
     if found == shape:
         return dout
     extra = len(found) - len(shape)
-    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, found[extra:], strict=True)):
+    axes = [i for i, n in enumerate(found) if i < extra or n != shape[i - extra]]
+    if extra < 0 or any(shape[i - extra] != 1 for i in axes[extra:]):
         raise ShapeError(
             f"sum_to: a derivative of shape {found} cannot be that of a variable of shape {shape}, "
             "which does not broadcast to it"
         )
-    axes = tuple(range(extra)) + tuple(
-        extra + i for i, n in enumerate(shape) if n == 1 and found[extra + i] != 1
-    )
-    return np.reshape(np.sum(dout, axis=axes), shape)
+    total = dout.sum(axis=tuple(axes))
+    return total if len(axes) == extra else total.reshape(shape)
 
 
 def broadcast_shape(x: tuple[int, ...], y: tuple[int, ...], name: str) -> tuple[int, ...]:

@@ -11,9 +11,14 @@ from clearprop.primitives.table import primitive
 
 def spread(dout: Any, x: Any, axis: Any, keepdims: bool = False) -> Any:
     """Copy the derivative of a reduction back over the axes that were reduced."""
-    if axis is not None and not keepdims:
-        dout = np.reshape(dout, kept_shape(np.shape(x), axis))
-    return np.broadcast_to(dout, np.shape(x))
+    return np.broadcast_to(_beside(dout, x, axis, keepdims), np.shape(x))
+
+
+def _beside(out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Give a reduction the axes back that it lost, with length 1, so that it fits beside x."""
+    if axis is None or keepdims:
+        return out
+    return out.reshape(kept_shape(np.shape(x), axis))
 
 
 def _masked(dx: Any, where: Any) -> Any:
@@ -73,13 +78,13 @@ def _like(scale: Any, dout: Any) -> Any:
 
 
 def _extreme(dout, out, a, *, axis=None, keepdims=False, initial=None, where=True):
-    hit = (a == spread(out, a, axis, keepdims)) | np.isnan(a)
+    hit = (a == _beside(out, a, axis, keepdims)) | np.isnan(a)
     if where is not True:
         hit = hit & where
     ties = np.sum(hit, axis=axis, keepdims=keepdims, dtype=dout.dtype)
     if initial is not None:
         ties = np.maximum(ties + (out == initial), 1)
-    return np.where(hit, spread(dout / ties, a, axis, keepdims), 0)
+    return np.where(hit, _beside(dout / ties, a, axis, keepdims), 0)
 
 
 def _prod(dout, out, a, *, axis=None, dtype=None, keepdims=False, initial=1, where=True):

@@ -1,0 +1,40 @@
+"""Whatever takes the same training steps: ours, the book's, other libraries', and the floor."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One way of taking training steps.
+
+    `function` of `module` takes a `Problem` and gives `run(steps)`, which goes so many steps on
+    and returns the loss of the last.
+    """
+
+    name: str
+    module: str
+    function: str
+    needs: str = ""
+    """The package without which it is left out."""
+    one_thread: bool = True
+    """Whether it is measured on one thread as well; the better of both counts."""
+    learns: bool = True
+    """Whether there is a loss to compare, or only work of the same amount."""
+
+
+OURS = Contestant("clearprop, compiled", "ours", "compiled", one_thread=False)
+
+CONTESTANTS = (
+    OURS,
+    Contestant("clearprop, layers as written", "ours", "as_written"),
+    Contestant("the book's algorithm, float64", "book", "book_float64"),
+    Contestant("the book's algorithm, float32", "book", "book_float32"),
+    Contestant("PyTorch eager", "pytorch", "eager", "torch"),
+    Contestant("torch.compile", "pytorch", "compiled", "torch"),
+    Contestant("JAX, jitted step", "with_jax", "jitted_step", "jax"),
+    Contestant("JAX, scan over an epoch", "with_jax", "scanned_epoch", "jax"),
+    Contestant("MyGrad", "with_mygrad", "make", "mygrad"),
+    Contestant("autograd", "with_autograd", "make", "autograd"),
+    Contestant("scikit-learn MLPClassifier", "with_sklearn", "make", "sklearn"),
+    Contestant("floor: products and gather", "floor", "make", learns=False),
+)
