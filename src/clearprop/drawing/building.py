@@ -1,0 +1,256 @@
+"""From a graph to the outline of its picture."""
+
+from collections.abc import Callable
+from typing import Any
+
+from clearprop.drawing.folding import choose_fold
+from clearprop.drawing.inside import derivatives_inside, inside, shares
+from clearprop.drawing.opening import Open, Opening
+from clearprop.drawing.outline import End, Flow, Item, Scope, derivative_of
+from clearprop.errors import ClearpropError, ConfigError, GraphError
+from clearprop.graph.graph import Graph
+from clearprop.graph.node import Node, Recorded
+from clearprop.graph.variable import Parameter
+
+LIMIT = 300
+"""How many items a picture shows at most; more are folded."""
+
+
+def outline(graph: Graph, open: Open = 0, limit: int = LIMIT) -> Scope:
+    """Choose what a picture of the graph shows.
+
+    `open` says how deep it looks (see `Open`), `limit` how many items it shows at most: of a
+    larger graph the middle is folded into one item that says how many there are.
+
+    Errors: `GraphError` for names that the graph does not have, `UnsupportedError` for a layer
+    that is opened by name and cannot be, `ConfigError` for an `open` or `limit` that makes no
+    sense.
+    """
+    if not isinstance(limit, int) or limit < 10:
+        raise ConfigError(f"limit={limit!r}: a picture shows at most so many nodes, 10 or more")
+    opening = Opening(open)
+    scope = _Builder(graph, "", derivative_of, None, limit).scope
+    _open(scope, opening, 0, "", [limit - len(scope.items)])
+    opening.check()
+    _settle_leaves(scope)
+    return scope
+
+
+class _Builder:
+    """Makes the scope of one graph; nothing in it is opened yet."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        prefix: str,
+        derivative: Callable[[Recorded], Any],
+        outer: list[str] | None,
+        limit: int,
+    ) -> None:
+        self.prefix = prefix
+        self.derivative = derivative
+        self.flows: dict[Any, Flow] = {}
+        self.scope = scope = Scope(outputs=len(graph.outputs))
+        self.number = {v: i for i, v in enumerate(graph.leaves)}
+        self.ports = set(graph.leaves) if outer is not None else set()
+        if outer is not None:
+            for i, (v, origin) in enumerate(zip(graph.leaves, outer, strict=True)):
+                flow = Flow(f"{prefix}x{i}", None, v.data, derivative(v), v, origin=origin)
+                self.flows[v] = flow
+                scope.ports.append(flow)
+        self.folded, self.fold = choose_fold(graph, limit), None
+        self.folded_leaves: set[Any] = set()
+        shown = (n for n in graph.nodes if n not in self.folded)
+        self.shown_leaves = {x for n in shown for x in n.inputs if isinstance(x, Recorded)}
+        for i, node in enumerate(graph.nodes):
+            self._add_node(node, f"{prefix}n{i}")
+        for i, v in enumerate(graph.outputs):
+            self._add_output(v, i, outer is None)
+        if outer is None:  # a leaf that nothing uses stands alone
+            for v in graph.leaves:
+                if v not in self.flows and v not in self.folded_leaves:
+                    self._flow(v)
+        if self.fold is not None:
+            self._word_on_fold()
+        scope.flows = [f for f in self.flows.values() if f.ends or f.variable is not None]
+
+    def _add_node(self, node: Node, id: str) -> None:
+        if node in self.folded:
+            item = self._fold_item()
+        else:
+            kind = "layer" if node.operation.opens else "operation"
+            item = Item(id, kind, node.operation.symbol, node)
+            self.scope.items.append(item)
+        for i, x in enumerate(node.inputs):
+            if item is self.fold and self._stays_inside(x):
+                continue
+            flow = self._flow(x) if isinstance(x, Recorded) else self._constant(x, id, i)
+            if item is self.fold and any(end.item is item for end in flow.ends):
+                continue
+            flow.ends.append(End(item, i))
+        outs = node.out if isinstance(node.out, tuple) else None
+        for index in range(len(outs)) if outs is not None else (None,):
+            name = item.id if index is None else f"{item.id}:{index}"
+            if item is self.fold:
+                name = id if index is None else f"{id}:{index}"
+            out = node.out if outs is None else outs[index or 0]
+            self.flows[node, index] = Flow(name, item, out, output=index or 0)
+
+    def _stays_inside(self, x: Any) -> bool:
+        """Whether what a folded node uses is folded with it."""
+        if not isinstance(x, Recorded):
+            return True
+        if x.node is None and x not in self.shown_leaves:
+            self.folded_leaves.add(x)
+            return True
+        return x.node in self.folded
+
+    def _fold_item(self) -> Item:
+        if self.fold is None:
+            self.fold = Item(f"{self.prefix}fold", "fold")
+            self.scope.items.append(self.fold)
+        return self.fold
+
+    def _word_on_fold(self) -> None:
+        assert self.fold is not None
+        count = len(self.folded)
+        self.fold.name = f"{count:,} more nodes" if count > 1 else "1 more node"
+        if self.folded_leaves:
+            self.fold.name += f" and {len(self.folded_leaves):,} of the inputs"
+
+    def _flow(self, v: Recorded) -> Flow:
+        """The flow of a Variable; a leaf gets its item when it is first met."""
+        key = v if v.node is None else (v.node, v.index)
+        flow = self.flows.get(key)
+        if flow is None:
+            if v.node is not None:
+                raise GraphError("the graph uses a value whose node it does not hold")
+            kind = "parameter" if isinstance(v, Parameter) else "input"
+            id = f"{self.prefix}x{self.number.setdefault(v, len(self.number))}"
+            item = Item(id, kind, v.name or "", variable=v)
+            self.scope.items.append(item)
+            flow = self.flows[key] = Flow(id, item, v.data)
+        if flow.variable is None:
+            flow.variable = v
+            flow.derivative = self.derivative(v)
+            if v.node is not None and v.name:
+                flow.named = v.name
+        return flow
+
+    def _constant(self, value: Any, id: str, operand: int) -> Flow:
+        item = Item(f"{id}.{operand}", "constant", value=value)
+        self.scope.items.append(item)
+        flow = self.flows[item] = Flow(item.id, item, value)
+        return flow
+
+    def _add_output(self, v: Recorded, i: int, outermost: bool) -> None:
+        flow = self._flow(v)
+        if not outermost:
+            flow.ends.append(End(None, i))
+        elif v.node is not None:
+            item = Item(f"out{i}", "output", flow.named, variable=v)
+            flow.named = ""
+            self.scope.items.append(item)
+            flow.ends.append(End(item, 0))
+
+
+def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[int]) -> None:
+    """Open what is to be opened, level by level, while the picture has room."""
+    opened: list[tuple[Item, Graph]] = []
+    for item in scope.items:
+        if item.kind != "layer" or not opening.wants(_node(item), item.id, level):
+            continue
+        try:
+            graph = inside(_node(item))
+        except ClearpropError as error:
+            if opening.strict:
+                raise
+            item.why_closed = str(error)
+            continue
+        if len(graph.nodes) > left[0]:
+            item.why_closed = "it is left closed: the picture would show too many nodes"
+            continue
+        opened.append((item, graph))
+        left[0] -= len(graph.nodes)
+    for item, graph in opened:
+        found = derivatives_inside(graph, _arriving(scope, item))
+        outer = [_flow_into(scope, item, i).origin for i in range(len(_node(item).inputs))]
+        builder = _Builder(graph, f"{item.id}/", found.get, outer, 10**9)
+        item.kind, item.inside = "frame", builder.scope
+        # What leaves goes on outside with the derivative that comes in there.
+        for flow in builder.scope.flows:
+            for end in flow.ends:
+                if end.item is None:
+                    end.derivative = _arriving(scope, item)[end.operand]
+        _open(builder.scope, opening, level + 1, f"{item.id}/", left)
+    _share(scope)
+
+
+def _node(item: Item) -> Node:
+    assert item.node is not None
+    return item.node
+
+
+def _arriving(scope: Scope, item: Item) -> list[Any]:
+    """The derivatives that arrive at the outputs of a node."""
+    out = _node(item).out
+    names = [f"{item.id}:{i}" for i in range(len(out))] if isinstance(out, tuple) else [item.id]
+    by_name = {flow.id: flow.derivative for flow in scope.flows if flow.source is item}
+    return [by_name.get(name) for name in names]
+
+
+def _flow_into(scope: Scope, item: Item, operand: int) -> Flow:
+    for flow in scope.flows:
+        for end in flow.ends:
+            if end.item is item and end.operand == operand:
+                return flow
+    raise GraphError(f"{item.name}: nothing goes into its operand {operand}")
+
+
+def _share(scope: Scope) -> None:
+    """At every fork, find what comes back along each branch."""
+    known: dict[Item, list[Any]] = {}
+    for flow in scope.flows:
+        if flow.derivative is None:
+            continue
+        if len(flow.ends) == 1:
+            flow.ends[0].derivative = flow.derivative
+            continue
+        for end in flow.ends:
+            item = end.item
+            if item is None or item.node is None:
+                continue
+            if item.inside is not None:
+                end.derivative = item.inside.ports[end.operand].derivative
+                continue
+            if item not in known:
+                known[item] = _shares_of(scope, item)
+            end.derivative = known[item][end.operand]
+
+
+def _shares_of(scope: Scope, item: Item) -> list[Any]:
+    node = _node(item)
+    try:
+        return shares(node, tuple(_arriving(scope, item)))
+    except ClearpropError:  # such as a layer from a file that cannot be computed again
+        return [None] * len(node.inputs)
+
+
+def _settle_leaves(scope: Scope) -> None:
+    """Parameters and constants stand inside the one opened node that uses them."""
+    for flow in list(scope.flows):
+        if len(flow.ends) != 1 or flow.source is None:
+            continue
+        end = flow.ends[0]
+        frame = end.item
+        if flow.source.kind in ("parameter", "constant") and frame is not None and frame.inside:
+            inner = frame.inside.ports[end.operand]
+            inner.source = flow.source
+            inner.id = inner.origin = flow.id
+            inner.variable, inner.derivative = flow.variable, flow.derivative
+            frame.inside.items.insert(0, flow.source)
+            scope.items.remove(flow.source)
+            scope.flows.remove(flow)
+    for item in scope.items:
+        if item.inside is not None:
+            _settle_leaves(item.inside)

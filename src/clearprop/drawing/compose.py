@@ -1,0 +1,304 @@
+"""From places to a scene: every shape, every line and every label with its coordinates."""
+
+from collections.abc import Iterator
+
+from clearprop.drawing import routes
+from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
+from clearprop.drawing.digest import sentence
+from clearprop.drawing.faces import SMALL, lines
+from clearprop.drawing.outline import Flow, Item, Scope
+from clearprop.drawing.routes import Arrival, Stretch
+from clearprop.drawing.scene import Arrow, Block, Box, Label, Mark, Scene, Shape
+from clearprop.drawing.shapes import TOUCH, arrivals, tip_of
+
+MARGIN = 18.0
+_LEAVES = ("input", "parameter", "constant")
+
+
+def compose(scope: Scope, title: str = "") -> Scene:
+    """Lay out an outline."""
+    arrangement = Arrangement(scope, inputs_left=_inputs_stand_left(scope))
+    scene = Scene(title=title)
+    _Composer(scene, arrangement, MARGIN, MARGIN, None).run()
+    layout = arrangement.layout
+    low = max((layout.y[v] + x.down for v, x in enumerate(arrangement.vertices)), default=0.0)
+    scene.width = layout.width + 2 * MARGIN
+    scene.height = low + 2 * MARGIN
+    _add_notes(scene, _notes(scope))
+    scene.width, scene.height = round(scene.width, 1), round(scene.height, 1)
+    return scene
+
+
+def _inputs_stand_left(scope: Scope) -> bool:
+    """In a small picture all inputs stand in one column at the left, as in the book."""
+    inputs = sum(item.kind == "input" for item in scope.items)
+    nodes = sum(item.kind in ("operation", "layer", "frame") for item in scope.items)
+    return inputs <= 8 and nodes <= 12
+
+
+def _notes(scope: Scope) -> Iterator[str]:
+    closed = [i for s in scope.walk() for i in s.items if i.why_closed and i.kind == "layer"]
+    if closed:
+        what = closed[0].name if len(closed) == 1 else f"{len(closed)} layers"
+        reason = closed[0].why_closed.removeprefix(f"{closed[0].name} ")
+        yield f"{what}: {reason}" if len(closed) == 1 else f"{what} are left closed: {reason}"
+
+
+def _add_notes(scene: Scene, notes: Iterator[str]) -> None:
+    for note in notes:
+        block = lines([note], SMALL, "faint", "start")
+        scene.notes += block.at(MARGIN, scene.height - MARGIN + 10)
+        scene.height += block.height + 6
+        scene.width = max(scene.width, block.width + 2 * MARGIN)
+
+
+class _Composer:
+    """Puts one scope into the scene, its corner at (dx, dy)."""
+
+    def __init__(
+        self, scene: Scene, arrangement: Arrangement, dx: float, dy: float, parent: str | None
+    ) -> None:
+        self.scene, self.a, self.dx, self.dy, self.parent = scene, arrangement, dx, dy, parent
+
+    def run(self) -> None:
+        """Frames first, then what is in them."""
+        for item, inner in self.a.inner.items():
+            self._frame(item, inner)
+        for item in self.a.bodies:
+            self._shape(item)
+        self._forks()
+        self._arrows()
+        for key in self.a.labels:
+            self._label(key)
+        for item, inner in self.a.inner.items():
+            box = self._box(item)
+            place = (box.x + inner.left, box.y + inner.top)
+            _Composer(self.scene, inner, *place, item.id).run()
+
+    # Where things are.
+
+    def _side(self, v: int) -> tuple[float, float]:
+        left, right = self.a.layout.columns[self.a.layout.column[v]]
+        return left + self.dx, right + self.dx
+
+    def _y(self, v: int) -> float:
+        return self.a.layout.y[v] + self.dy
+
+    def _box(self, item: Item) -> Box:
+        v = self.a.place[item]
+        left, right = self._side(v)
+        vertex = self.a.vertices[v]
+        x = (left + right - vertex.width) / 2
+        if item.kind in _LEAVES:
+            x = right - vertex.width
+        elif item.kind == "output":
+            x = left
+        return Box(
+            round(x, 2), round(self._y(v) - vertex.up, 2), vertex.width, vertex.up + vertex.down
+        )
+
+    # Shapes.
+
+    def _frame(self, item: Item, inner: Arrangement) -> None:
+        box = self._box(item)
+        marks = inner.title.at(box.x + 12, box.y + (HEADER - 20) / 2)
+        self.scene.frames.append(
+            Shape(item.id, "frame", box, marks, tip_of(item), self.parent, item.node)
+        )
+
+    def _shape(self, item: Item) -> None:
+        box, block = self._box(item), self.a.bodies[item].block
+        marks = block.at(
+            box.x + (box.width - block.width) / 2, box.y + (box.height - block.height) / 2
+        )
+        self.scene.shapes.append(
+            Shape(
+                item.id, item.kind, box, marks, tip_of(item), self.parent, item.node, item.variable
+            )
+        )
+
+    def _forks(self) -> None:
+        for flow in self.a.scope.flows:
+            if len(flow.ends) < 2:
+                continue
+            x, y = self._fork(flow)
+            box = Box(x - DOT, y - DOT, 2 * DOT, 2 * DOT)
+            tip = "the value goes several ways; the derivatives that come back are summed"
+            self.scene.shapes.append(
+                Shape(f"{flow.id}+", "fork", box, (), tip, self.parent, None, flow.variable)
+            )
+
+    def _fork(self, flow: Flow) -> tuple[float, float]:
+        v = self.a.place.get((flow, "+"))
+        if v is not None:
+            return self._side(v)[1] - DOT, self._y(v)
+        v = self.a.place.get(flow)
+        if v is None:  # a constant
+            assert flow.source is not None
+            v = self.a.place[flow.source]
+        return self._side(v)[1], self._y(v)
+
+    # Arrows.
+
+    def _arrows(self) -> None:
+        ways = {id(line): self._way(line) for line in self.a.lines}
+        meets = self._arrivals(ways)
+        for line in self.a.lines:
+            self._arrow(line, ways[id(line)], meets[id(line)])
+
+    def _way(self, line: Line) -> list[Stretch]:
+        """The level stretches of a line, from its source to before its target."""
+        way = [self._start(line)]
+        for n, e in enumerate(line.edges):
+            for c, y in self.a.layout.bends[e]:
+                left, right = self.a.layout.columns[c]
+                way.append(Stretch(left + self.dx, right + self.dx, y + self.dy))
+            if n < len(line.edges) - 1:
+                v = self.a.edges[e].head
+                way.append(Stretch(*self._side(v), self._y(v)))
+        return way
+
+    def _start(self, line: Line) -> Stretch:
+        flow = line.flow
+        if line.end is not None and len(flow.ends) > 1:
+            x, y = self._fork(flow)
+            return Stretch(x + DOT - 0.5, x + DOT - 0.5, y)
+        if flow.source is None:
+            v = self.a.place[flow]
+            return Stretch(self._side(v)[1], self._side(v)[1], self._y(v))
+        edge = self.a.edges[line.edges[0]]
+        box = self._box(flow.source)
+        touch = 0.0 if flow.source in self.a.inner else TOUCH
+        return Stretch(box.right + touch, box.right + touch, self._y(edge.tail) + edge.tail_at)
+
+    def _arrivals(self, ways: dict[int, list[Stretch]]) -> dict[int, Arrival]:
+        meets: dict[int, Arrival] = {}
+        together: dict[Item, list[Line]] = {}
+        for line in self.a.lines:
+            item = line.end.item if line.end is not None else None
+            if item is not None and item not in self.a.inner:
+                together.setdefault(item, []).append(line)
+                continue
+            edge = self.a.edges[line.edges[-1]]
+            y = self._y(edge.head) + edge.head_at
+            if line.end is None:
+                x, y = self._fork(line.flow)
+                x -= DOT - 0.5
+            else:
+                x = self._box(item).x if item is not None else self._side(edge.head)[1]
+            meets[id(line)] = Arrival(x, y)
+        for item, several in together.items():
+            box = self._box(item)
+            several.sort(key=lambda line: (ways[id(line)][-1].y, line.end and line.end.operand))
+            last = [ways[id(line)][-1] for line in several]
+            column = self._side(self.a.place[item])[0]
+            found = arrivals(
+                self.a.bodies[item],
+                box.x,
+                box.y + box.height / 2,
+                [s.y for s in last],
+                [box.x - s.right for s in last],
+                box.x - column,
+            )
+            for line, arrival in zip(several, found, strict=True):
+                meets[id(line)] = arrival
+                if box.x - column > 1 and not arrival.angle:  # level inside the column
+                    ways[id(line)].append(Stretch(column, column, arrival.y))
+        return meets
+
+    def _arrow(self, line: Line, way: list[Stretch], end: Arrival) -> None:
+        flow, target = line.flow, line.end.item if line.end else None
+        split = len(flow.ends) > 1 and line.end is not None
+        derivative = line.end.derivative if split and line.end else flow.derivative
+        double = derivative is not None
+        goes_on = target in self.a.inner and bool(self._port(line).ends)
+        head = line.end is not None and target is not None and not goes_on
+        ends_back = not split and flow.source is not None and flow.source not in self.a.inner
+        forward = routes.forward(way, end, double, head)
+        backward = routes.backward(way, end, ends_back) if double else None
+        if line.end is None:
+            goal = f"{flow.id}+"
+        elif target is None:
+            goal = f"{self.parent}/out{line.end.operand}"
+        else:
+            goal = target.id
+        name = f"{flow.id}{'+' if split else ''}>{goal}"
+        if line.end is not None and target is not None:
+            name += f".{line.end.operand}"
+        self.scene.arrows.append(
+            Arrow(
+                id=name,
+                flow=flow.id,
+                origin=flow.origin,
+                source=f"{flow.id}+" if split else flow.source.id if flow.source else flow.id,
+                target=goal,
+                operand=line.end.operand if line.end else None,
+                forward=forward,
+                backward=backward,
+                tip=_tip(flow, derivative),
+                parent=self.parent,
+                variable=flow.variable,
+                value=flow.value,
+                derivative=derivative,
+            )
+        )
+
+    def _port(self, line: Line) -> Flow:
+        assert line.end is not None
+        assert line.end.item is not None
+        assert line.end.item.inside is not None
+        return line.end.item.inside.ports[line.end.operand]
+
+    # Labels.
+
+    def _label(self, key: object) -> None:
+        v = self.a.place[key]
+        left, right = self._side(v)
+        y = self._y(v)
+        value, derivative = self.a.labels[key]
+        if isinstance(key, Flow):
+            flow, name = key, key.id
+        else:
+            flow, name = next(
+                (f, f"{f.id}+>{e.item and e.item.id}.{e.operand}")
+                for f in self.a.scope.flows
+                for e in f.ends
+                if e is key
+            )
+        middle = (left + right) / 2
+        if value.height:
+            lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
+            tip = sentence(flow.value)
+            self._add_label(name, flow, "value", value, middle, y - lift - value.height, tip)
+        if derivative.height:
+            share = flow.derivative if key is flow else key.derivative  # type: ignore[attr-defined]
+            tip = f"∂ {sentence(share)}"
+            self._add_label(name, flow, "derivative", derivative, middle, y + ABOVE, tip)
+
+    def _add_label(
+        self, name: str, flow: Flow, kind: str, block: Block, middle: float, y: float, tip: str
+    ) -> None:
+        x = middle - block.width / 2
+        self.scene.labels.append(
+            Label(
+                f"{name}:{kind}",
+                flow.id,
+                kind,  # type: ignore[arg-type]
+                Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2)),
+                block.at(x, y),
+                tip,
+                self.parent,
+            )
+        )
+
+
+def _tip(flow: Flow, derivative: object) -> str:
+    text = f"value {sentence(flow.value)}"
+    return text if derivative is None else f"{text}\nderivative {sentence(derivative)}"
+
+
+def text_marks(scene: Scene) -> Iterator[Mark]:
+    """Every text of a scene."""
+    for part in (*scene.frames, *scene.shapes, *scene.labels):
+        yield from (mark for mark in part.marks if mark.kind == "text")
+    yield from scene.notes

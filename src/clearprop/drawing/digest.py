@@ -1,0 +1,112 @@
+"""Numbers in a few characters, exact enough to read."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def number(x: Any, digits: int = 6) -> str:
+    """Write a number short: up to so many significant digits, without the noise of rounding.
+
+    Whole numbers below a thousand million are written out. A minus sign is a minus sign.
+
+    >>> [number(x) for x in (220.00000000000003, 1.1, -0.5, 1e-7, 123456789, 2**70)]
+    ['220', '1.1', '−0.5', '1e−7', '123456789', '1.18059e21']
+    >>> number(float("nan")), number(float("-inf")), number(np.True_), number(-0.0)
+    ('NaN', '−∞', 'True', '0')
+    """
+    if isinstance(x, bool | np.bool_):
+        return str(bool(x))
+    if isinstance(x, int | np.integer):
+        x = int(x)
+        if abs(x) < 10**9:
+            return str(x).replace("-", "−")
+        x = float(x) if abs(x) < 1 << 1000 else math.copysign(math.inf, x)
+    x = float(x)
+    if math.isnan(x):
+        return "NaN"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    if x == round(x) and abs(x) < 1e9:
+        return str(int(x)).replace("-", "−")
+    mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
+    return "0" if text == "-0" else text.replace("-", "−")
+
+
+def shape(array: Any) -> str:
+    """The shape as Python writes it: `(100, 784)`."""
+    return str(tuple(int(n) for n in np.shape(array)))
+
+
+def sentence(value: Any) -> str:
+    """Say in one line what an array holds: for tooltips and other tools' pictures.
+
+    >>> sentence(np.array([0.0, 0.0, 3.0, 1.0] * 10))
+    '(40,) float64: 0 … 3, mean 1, 50% zeros'
+    >>> sentence(1.1), sentence(np.array([1, 2]))
+    ('1.1', '[1, 2]')
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        return str(value)
+    if not array.ndim:
+        return str(array[()]).replace("-", "−")
+    if array.size <= 9:
+        return _nested(array.tolist())
+    return f"{shape(array)} {array.dtype}: {', '.join(facts(array))}"
+
+
+def facts(array: np.ndarray) -> list[str]:
+    """What is worth saying of many numbers: range, mean, share of zeros, what is not finite.
+
+    >>> facts(np.array([0.5, np.nan, -1.5]))
+    ['−1.5 … 0.5', 'mean −0.5', '1 NaN']
+    >>> facts(np.array([True, False, True, True]))
+    ['75% true']
+    """
+    if not array.size:
+        return ["empty"]
+    if array.dtype.kind == "b":
+        return [f"{_percent(array.mean())} true"]
+    found = []
+    finite = array
+    if array.dtype.kind == "f":
+        mask = np.isfinite(array)
+        if not mask.all():
+            finite = array[mask]
+    if finite.size:
+        low, high = finite.min(), finite.max()
+        if low == high:
+            found.append(f"all {number(low, 4)}" if finite is array else number(low, 4))
+        else:
+            mean = finite.mean(dtype=np.float64)
+            if abs(mean) < 1e-12 * max(abs(low), abs(high)):
+                mean = 0.0  # what is left of rounding
+            found += [f"{number(low, 3)} … {number(high, 3)}", f"mean {number(mean, 3)}"]
+            zeros = finite.size - np.count_nonzero(finite)
+            if 100 * zeros >= finite.size:
+                found.append(f"{_percent(zeros / array.size)} zeros")
+    if finite is not array:
+        nan = int(np.isnan(array).sum())
+        infinite = array.size - finite.size - nan
+        found += [f"{nan} NaN"] if nan else []
+        found += [f"{infinite} infinite"] if infinite else []
+    return found
+
+
+def _percent(share: float) -> str:
+    """A share that is not all is not shown as all."""
+    percent = round(100 * share)
+    if percent == 100 and share < 1:
+        return "99%"
+    return f"{percent}%"
+
+
+def _nested(values: Any) -> str:
+    if isinstance(values, list):
+        return f"[{', '.join(map(_nested, values))}]"
+    return number(values)

@@ -1,0 +1,88 @@
+"""What a node holds, with the values and derivatives of this very pass."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import GraphError
+from clearprop.graph.backward import derivatives
+from clearprop.graph.graph import Graph
+from clearprop.graph.layer_call import LayerOperation
+from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.recording import attach
+
+
+def inside(node: Node) -> Graph:
+    """The graph inside a layer's or network's node, its leaves in the order of the node's inputs.
+
+    A network has kept what it computed; a layer is run again on the same values.
+
+    Errors: `UnsupportedError` if it cannot be opened; `GraphError` if what comes out now is not
+    what came out then, because parameters were changed in between.
+    """
+    operation = node.operation
+    if isinstance(operation, LayerOperation) and operation.inner is not None:
+        inputs, out = operation.inner
+        graph = Graph(tuple(out) if isinstance(out, tuple | list) else (out,), inputs)
+        graph.leaves = inputs
+        return graph
+    graph = Graph.inside_of(node)
+    then = node.out if isinstance(node.out, tuple) else (node.out,)
+    for before, v in zip(then, graph.outputs, strict=True):
+        if not _close(before, v.data):
+            raise GraphError(
+                f"{operation.name} cannot be opened: its parameters have changed since this "
+                "forward pass; run forward and backward again, then draw"
+            )
+    return graph
+
+
+def _close(a: Any, b: Any) -> bool:
+    if np.shape(a) != np.shape(b):
+        return False
+    kind = np.result_type(a)
+    tolerance = 1e-12 if kind.kind != "f" else 100 * float(np.finfo(kind).eps)
+    return bool(np.allclose(a, b, rtol=tolerance**0.75, atol=tolerance, equal_nan=True))
+
+
+def derivatives_inside(graph: Graph, douts: Iterable[Any]) -> dict[Recorded, Any]:
+    """Run the backward pass inside, from the derivatives that arrive at the outputs.
+
+    An output at which none arrives (`None`) is left out.
+    """
+    pairs = [
+        (v, dout)
+        for v, dout in zip(graph.outputs, douts, strict=True)
+        if dout is not None and v.node is not None
+    ]
+    found = derivatives(pairs) if pairs else {}
+    for v, dout in zip(graph.outputs, douts, strict=True):
+        if v.node is None and dout is not None:  # what comes in goes out as it is
+            found[v] = found[v] + dout if v in found else dout
+    return found
+
+
+def shares(node: Node, douts: tuple[Any, ...]) -> list[Any]:
+    """What one node sends back to each of its operands: upstream times local derivative.
+
+    `douts` are the derivatives of the node's outputs, `None` where there is none. An operand that
+    has no derivative gets `None`. Where a value is used several times, the backward pass sums these
+    shares; here each stands alone.
+
+    >>> from clearprop.graph.variable import Variable
+    >>> x = Variable(3.0)
+    >>> shares((x * x).node, (1.0,))
+    [3.0, 3.0]
+    """
+    if all(dout is None for dout in douts):
+        return [None] * len(node.inputs)
+    fresh = tuple(
+        variable(Recorded.made_as, value, None, None) if isinstance(x, Recorded) else x
+        for x, value in zip(node.inputs, node.values, strict=True)
+    )
+    made = attach(node.operation, fresh, node.values, node.params, node.out)
+    outs = made if isinstance(made, tuple | list) else (made,)
+    pairs = [(v, dout) for v, dout in zip(outs, douts, strict=True) if dout is not None]
+    found = derivatives(pairs)
+    return [found.get(x) if isinstance(x, Recorded) else None for x in fresh]

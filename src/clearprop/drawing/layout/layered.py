@@ -1,0 +1,180 @@
+"""From vertices and edges to places: the steps of the layout, one after the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from clearprop.drawing.layout.ordering import Columns, order_columns
+from clearprop.drawing.layout.placing import Sizes, place
+from clearprop.drawing.layout.ranks import assign_ranks
+
+LINE_GAP, BOX_GAP = 13.0, 20.0
+"""The space beside a passing line, and between two other neighbours of a column."""
+NARROW, WIDE = 24.0, 96.0
+"""The least and the most space between two columns; steep lines get more."""
+
+
+@dataclass(slots=True)
+class Vertex:
+    """A rectangle that wants a place; `up` and `down` are its reach from its own height."""
+
+    width: float
+    up: float
+    down: float
+    column: int | None = None
+    """Where it must stand, counted from 0; `None` leaves it to the layout."""
+    floating: bool = False
+    """A leaf, which stands close to what uses it."""
+    inner: bool = False
+    """A stretch of a line, such as a label, rather than a thing of its own."""
+    last: bool = False
+    """It stands in the last column, behind all others."""
+    tight: int | None = None
+    """The vertex that it stands directly to the right of, in the next column."""
+
+
+@dataclass(slots=True)
+class Edge:
+    """A line from one vertex to another; `tail_at`, `head_at`: its ends' shift from their height."""
+
+    tail: int
+    head: int
+    length: int = 1
+    """How many columns it crosses at least."""
+    tail_at: float = 0.0
+    head_at: float = 0.0
+    weight: int = 1
+    """The larger, the rather it is drawn straight."""
+    rank: int = 0
+    """Which of its target's operands it is: the first comes in above the second if it can."""
+
+
+@dataclass(slots=True)
+class Layout:
+    """Where everything goes."""
+
+    columns: list[tuple[float, float]] = field(default_factory=list)
+    """Of each column its left and right side."""
+    column: list[int] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    bends: list[list[tuple[int, float]]] = field(default_factory=list)
+    """Of each edge the columns that it passes through, and at which height."""
+
+    @property
+    def width(self) -> float:
+        """From the left side of the first column to the right side of the last."""
+        return self.columns[-1][1] if self.columns else 0.0
+
+
+def lay_out(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> Layout:
+    """Find a place for every vertex and a way for every edge.
+
+    >>> a, b = Vertex(40, 10, 10), Vertex(40, 10, 10)
+    >>> layout = lay_out([a, b], [Edge(0, 1)])
+    >>> layout.columns, layout.y
+    ([(0.0, 40.0), (64.0, 104.0)], [10.0, 10.0])
+    """
+    if not vertices:
+        return Layout()
+    column = _columns_of(vertices, edges)
+    columns, chains = _proper(vertices, edges, column)
+    order_columns(columns)
+    y = place(columns, _sizes(vertices, edges, columns, chains))
+    top = min(y[v] - vertex.up for v, vertex in enumerate(vertices))
+    y = [value - top for value in y]
+    layout = Layout(column=column, y=y[: len(vertices)])
+    layout.columns = _spread(vertices, columns, y)
+    layout.bends = [[(columns.column[d], y[d]) for d in chain] for chain in chains]
+    return layout
+
+
+def _columns_of(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> list[int]:
+    """The column of every vertex. Labels come along with what they stand beside."""
+    leader = list(range(len(vertices)))
+    behind = [0] * len(vertices)
+    for v, vertex in enumerate(vertices):  # a tight vertex comes after the one it follows
+        if vertex.tight is not None:
+            leader[v] = leader[vertex.tight]
+            behind[v] = behind[vertex.tight] + 1
+    lengths = [
+        (leader[e.tail], leader[e.head], e.length + behind[e.tail] - behind[e.head])
+        for e in edges
+        if leader[e.tail] != leader[e.head]
+    ]
+    fixed = {v: x.column for v, x in enumerate(vertices) if x.column is not None}
+    rank = assign_ranks(
+        len(vertices), lengths, fixed, [x.floating for x in vertices], int(bool(fixed))
+    )
+    column = [rank[leader[v]] + behind[v] for v in range(len(vertices))]
+    end = max((c for v, c in enumerate(column) if not vertices[v].last), default=-1) + 1
+    column = [end if x.last else column[v] for v, x in enumerate(vertices)]
+    return column
+
+
+def _proper(
+    vertices: Sequence[Vertex], edges: Sequence[Edge], column: list[int]
+) -> tuple[Columns, list[list[int]]]:
+    """Cut every edge into segments from one column to the next."""
+    columns = Columns([[] for _ in range(max(column) + 1)], list(column))
+    columns.left = [[] for _ in vertices]
+    columns.right = [[] for _ in vertices]
+    chains = []
+    operand: list[int] = []
+    for edge in edges:
+        chain = []
+        for c in range(column[edge.tail] + 1, column[edge.head]):
+            chain.append(len(columns.column))
+            columns.column.append(c)
+            columns.left.append([])
+            columns.right.append([])
+        chains.append(chain)
+        way = [edge.tail, *chain, edge.head]
+        for u, v in zip(way, way[1:], strict=False):
+            s = len(columns.tail)
+            columns.tail.append(u)
+            columns.head.append(v)
+            columns.tail_at.append(edge.tail_at if u == edge.tail else 0.0)
+            columns.head_at.append(edge.head_at if v == edge.head else 0.0)
+            columns.right[u].append(s)
+            columns.left[v].append(s)
+            operand.append(edge.rank)
+    for segments in columns.left:
+        segments.sort(key=operand.__getitem__)
+    for v, c in enumerate(columns.column):
+        columns.order[c].append(v)
+    return columns, chains
+
+
+def _sizes(
+    vertices: Sequence[Vertex], edges: Sequence[Edge], columns: Columns, chains: list[list[int]]
+) -> Sizes:
+    real, extra = len(vertices), len(columns.column) - len(vertices)
+
+    def gap(u: int, v: int) -> float:
+        return LINE_GAP if u >= real or v >= real else BOX_GAP
+
+    return Sizes(
+        up=[v.up for v in vertices] + [4.0] * extra,
+        down=[v.down for v in vertices] + [4.0] * extra,
+        gap=gap,
+        weight=[e.weight for e, c in zip(edges, chains, strict=True) for _ in range(len(c) + 1)],
+        inner=[v.inner for v in vertices] + [True] * extra,
+    )
+
+
+def _spread(
+    vertices: Sequence[Vertex], columns: Columns, y: list[float]
+) -> list[tuple[float, float]]:
+    """The sides of each column: as wide as its widest vertex, steep lines in wide gaps."""
+    steepest = [0.0] * len(columns.order)
+    for s, u in enumerate(columns.tail):
+        v = columns.head[s]
+        rise = abs(y[v] + columns.head_at[s] - y[u] - columns.tail_at[s])
+        c = columns.column[u]
+        steepest[c] = max(steepest[c], rise)
+    sides = []
+    x = 0.0
+    for c, inside in enumerate(columns.order):
+        width = max((vertices[v].width for v in inside if v < len(vertices)), default=0.0)
+        sides.append((round(x, 2), round(x + width, 2)))
+        x += width + min(NARROW + 0.3 * steepest[c], WIDE)
+    return sides

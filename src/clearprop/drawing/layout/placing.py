@@ -1,0 +1,169 @@
+"""Heights: straight lines where possible, and nothing on top of anything else.
+
+After Brandes and Köpf (Fast and simple horizontal coordinate assignment, 2001): vertices that are
+neighbours along a line are joined into blocks of one height, once with each of four preferences
+(the left or the right neighbour, the upper or the lower of two); each time the blocks are pushed
+together as far as they go; and every vertex gets the mean of the two middle ones of its four
+heights. Since a block may join the *ends* of lines, a vertex of it can be shifted against the
+block: a frame's border has ends at any height.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clearprop.drawing.layout.ordering import Columns
+
+
+@dataclass(slots=True)
+class Sizes:
+    """How far each vertex reaches above and below its own height, and how dear its lines are."""
+
+    up: list[float]
+    down: list[float]
+    gap: Callable[[int, int], float]
+    """The space between two neighbours of a column."""
+    weight: list[int]
+    """Of each segment: the larger, the rather it is drawn straight."""
+    inner: list[bool]
+    """Whether a vertex is only a stretch of a line."""
+
+
+def place(columns: Columns, sizes: Sizes) -> list[float]:
+    """Compute the height of every vertex."""
+    count = len(columns.column)
+    crossed = _crossed(columns, sizes) | _outweighed(columns, sizes)
+    found = []
+    for leftward in (True, False):
+        for upper in (True, False):
+            root, shift = _align(columns, crossed, leftward, upper)
+            found.append(_compact(columns, sizes, root, shift, upper))
+    spans = [
+        (
+            min(y[v] - sizes.up[v] for v in range(count)),
+            max(y[v] + sizes.down[v] for v in range(count)),
+        )
+        for y in found
+    ]
+    narrowest = min(range(4), key=lambda k: spans[k][1] - spans[k][0])
+    for k, y in enumerate(found):
+        upper = k % 2 == 0
+        by = spans[narrowest][not upper] - spans[k][not upper]
+        found[k] = [value + by for value in y]
+    heights = []
+    for v in range(count):
+        _, a, b, _ = sorted(y[v] for y in found)
+        heights.append((a + b) / 2)
+    return heights
+
+
+def _crossed(columns: Columns, sizes: Sizes) -> set[int]:
+    """The segments that must not be straightened, since they cross the inside of a long line.
+
+    Where two long lines cross, the second gives way.
+    """
+    crossed: set[int] = set()
+    for vertices in columns.order:
+        segments = [s for v in vertices for s in columns.right[v]]
+        inner = [
+            s for s in segments if sizes.inner[columns.tail[s]] and sizes.inner[columns.head[s]]
+        ]
+        for s in inner:
+            if s in crossed:
+                continue
+            begin, end = columns.tail_place(s), columns.head_place(s)
+            for other in segments:
+                b, e = columns.tail_place(other), columns.head_place(other)
+                if (b < begin and e > end) or (b > begin and e < end):
+                    crossed.add(other)
+    return crossed
+
+
+def _outweighed(columns: Columns, sizes: Sizes) -> set[int]:
+    """The segments that give way to a dearer one at the same side of the same vertex."""
+    light: set[int] = set()
+    for sides in (columns.left, columns.right):
+        for segments in sides:
+            if len(segments) > 1:
+                dearest = max(sizes.weight[s] for s in segments)
+                light.update(s for s in segments if sizes.weight[s] < dearest)
+    return light
+
+
+def _align(
+    columns: Columns, crossed: set[int], leftward: bool, upper: bool
+) -> tuple[list[int], list[float]]:
+    """Join vertices into blocks: gives each its block's root and its shift against it."""
+    count = len(columns.column)
+    root, shift = list(range(count)), [0.0] * count
+    joined = [False] * count  # whether something has been joined to this vertex on this side
+    near = columns.left if leftward else columns.right
+    for vertices in columns.order if leftward else columns.order[::-1]:
+        last: tuple[int, float] | None = None
+        for v in vertices if upper else vertices[::-1]:
+            kept = [s for s in near[v] if s not in crossed]
+            for s in _middle(columns, kept, leftward, upper):
+                u = columns.tail[s] if leftward else columns.head[s]
+                at = columns.tail_place(s) if leftward else columns.head_place(s)
+                free = last is None or (at > last if upper else at < last)
+                if joined[u] or not free:
+                    continue
+                joined[u] = True
+                root[v] = root[u]
+                difference = columns.tail_at[s] - columns.head_at[s]
+                shift[v] = shift[u] + (difference if leftward else -difference)
+                last = at
+                break
+    return root, shift
+
+
+def _middle(columns: Columns, segments: list[int], leftward: bool, upper: bool) -> list[int]:
+    """The one or two middle ones among the segments of a vertex."""
+    if not segments:
+        return []
+    kept = sorted(segments, key=columns.tail_place if leftward else columns.head_place)
+    low, high = (len(kept) - 1) // 2, len(kept) // 2
+    two = [kept[low], kept[high]] if low != high else [kept[low]]
+    return two if upper else two[::-1]
+
+
+def _compact(
+    columns: Columns, sizes: Sizes, root: list[int], shift: list[float], upper: bool
+) -> list[float]:
+    """Push the blocks upward (or downward) as far as they go, then back where that closes gaps."""
+    distance: dict[int, dict[int, float]] = {v: {} for v in range(len(root)) if root[v] == v}
+    behind: dict[int, dict[int, float]] = {v: {} for v in distance}
+    for vertices in columns.order:
+        for u, v in zip(vertices, vertices[1:], strict=False):
+            space = sizes.down[u] + sizes.gap(u, v) + sizes.up[v] + shift[u] - shift[v]
+            a, b = root[u], root[v]
+            distance[a][b] = max(space, distance[a].get(b, space))
+            behind[b][a] = distance[a][b]
+    order = _sorted_blocks(distance, behind)
+    y: dict[int, float] = {}
+    if upper:
+        for b in order:
+            y[b] = max((y[a] + d for a, d in behind[b].items()), default=0.0)
+        for b in reversed(order):
+            if distance[b]:
+                y[b] = max(y[b], min(y[c] - d for c, d in distance[b].items()))
+    else:
+        for b in reversed(order):
+            y[b] = min((y[c] - d for c, d in distance[b].items()), default=0.0)
+        for b in order:
+            if behind[b]:
+                y[b] = min(y[b], max(y[a] + d for a, d in behind[b].items()))
+    return [y[root[v]] + shift[v] for v in range(len(root))]
+
+
+def _sorted_blocks(
+    distance: dict[int, dict[int, float]], behind: dict[int, dict[int, float]]
+) -> list[int]:
+    """The blocks from top to bottom."""
+    waiting = {b: len(above) for b, above in behind.items()}
+    ready = [b for b in distance if not waiting[b]]
+    for b in ready:  # grows while it is walked
+        for c in distance[b]:
+            waiting[c] -= 1
+            if not waiting[c]:
+                ready.append(c)
+    return ready

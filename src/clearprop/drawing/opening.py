@@ -1,0 +1,123 @@
+"""Which layers and networks a picture opens: the argument `open=`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from clearprop.errors import ConfigError, GraphError
+from clearprop.graph.graph import Graph
+from clearprop.graph.layer_call import LayerOperation
+from clearprop.graph.nested import NestedOperation
+from clearprop.graph.node import Node
+
+Open = int | str | Node | Iterable[str | Node]
+"""How deep a picture looks.
+
+- `0` or `"network"`: nothing is opened;
+- `"layers"`: networks are opened, layers stay closed;
+- `"primitives"`: everything is opened;
+- a whole number: so many levels, whatever they are;
+- names of layers or networks (`"Affine1"`, or several), ids (`"n0/n2"`) or nodes: these are opened,
+  and whatever they stand in.
+"""
+
+WORDS = ("network", "layers", "primitives")
+_ALL = 1_000_000
+
+
+class Opening:
+    """Says of each node whether it is to be opened."""
+
+    def __init__(self, wanted: Open) -> None:
+        self.depth = 0
+        self.networks_only = False
+        self.wanted: set[Any] = set()
+        self.met: set[Any] = set()
+        self.known: dict[str, None] = {}
+        if isinstance(wanted, bool):
+            self.depth = _ALL if wanted else 0
+        elif isinstance(wanted, int):
+            if wanted < 0:
+                raise ConfigError(f"open={wanted}: a depth is 0 (nothing is opened) or more")
+            self.depth = wanted
+        elif isinstance(wanted, str) and wanted in WORDS:
+            self.networks_only = wanted == "layers"
+            self.depth = 0 if wanted == "network" else _ALL
+        elif isinstance(wanted, str | Node):
+            self.wanted = {wanted}
+        else:
+            self.wanted = set(_checked(wanted))
+
+    @property
+    def strict(self) -> bool:
+        """Whether a node that cannot be opened is an error: it was asked for by name."""
+        return bool(self.wanted)
+
+    def wants(self, node: Node, id: str, level: int) -> bool:
+        """Whether to open this node, which stands at this level (0: the graph itself)."""
+        if not node.operation.opens:
+            return False
+        self.known[node.operation.name] = None
+        if self.wanted:
+            met = self.wanted & {node, id, node.operation.name}
+            self.met |= met
+            return bool(met) or self._holds(node, id)
+        return level < self.depth and (not self.networks_only or is_network(node))
+
+    def check(self) -> None:
+        """Complain about what was asked for and not found.
+
+        Errors: `GraphError` names it, and what there is.
+        """
+        missing = [w for w in self.wanted if w not in self.met]
+        if missing:
+            names = ", ".join(sorted(map(_said, missing)))
+            known = ", ".join(map(repr, self.known)) or "none"
+            raise GraphError(
+                f"open: this graph shows no layer or network {names}; it has: {known}; or say how "
+                f"deep: {', '.join(map(repr, WORDS))}, or a number"
+            )
+
+    def _holds(self, node: Node, id: str) -> bool:
+        """Whether something that is to be opened stands inside."""
+        if any(isinstance(w, str) and w.startswith(f"{id}/") for w in self.wanted):
+            return True
+        found = False
+        for i, n in enumerate(nodes_inside(node)):
+            if n.operation.opens:
+                self.known[n.operation.name] = None
+                met = self.wanted & {n, n.operation.name}
+                found = self._holds(n, f"{id}/n{i}") or bool(met) or found
+        return found
+
+
+def nodes_inside(node: Node) -> tuple[Node, ...]:
+    """The nodes inside a network's node, as far as they are there without running anything."""
+    operation = node.operation
+    if isinstance(operation, NestedOperation):
+        return operation.inner.nodes if operation.inner is not None else ()
+    if isinstance(operation, LayerOperation) and operation.inner is not None:
+        inputs, out = operation.inner
+        return Graph(tuple(out) if isinstance(out, tuple | list) else (out,), inputs).nodes
+    return ()
+
+
+def is_network(node: Node) -> bool:
+    """Whether layers stand inside this node, not only primitives."""
+    return any(n.operation.opens for n in nodes_inside(node))
+
+
+def _said(wanted: Any) -> str:
+    return repr(wanted.operation.name) if isinstance(wanted, Node) else repr(wanted)
+
+
+def _checked(wanted: Any) -> list[Any]:
+    if not isinstance(wanted, Iterable):
+        raise ConfigError(
+            f"open={wanted!r}: give a depth, one of {', '.join(map(repr, WORDS))}, or names of "
+            "layers"
+        )
+    several = list(wanted)
+    for entry in several:
+        if not isinstance(entry, str | Node):
+            raise ConfigError(f"open: {entry!r} is neither the name of a layer nor a node")
+    return several

@@ -1,0 +1,92 @@
+"""Outline: which nodes of a graph a picture shows, and what flows between them.
+
+An outline knows nothing of places and pixels. It is a tree of scopes: the graph itself, and inside
+it the inside of every layer or network that was opened. In each scope there are items (what is
+drawn) and flows (a value, from the item that makes it to the items that use it). Where a flow comes
+from outside, through an opened frame's border, it has no source; where it leaves, its end has no
+item.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearprop.drawing.scene import Kind
+from clearprop.graph.node import Node, Recorded
+
+
+@dataclass(eq=False, slots=True)
+class Item:
+    """Something that is drawn."""
+
+    id: str
+    kind: Kind
+    name: str = ""
+    node: Node | None = None
+    variable: Any = None
+    value: Any = None
+    """What a constant is."""
+    inside: "Scope | None" = None
+    """The opened inside of a frame."""
+    why_closed: str = ""
+    """Why a layer that was to be opened is not."""
+
+
+@dataclass(eq=False, slots=True)
+class End:
+    """Where a flow is used: operand `operand` of `item`, or output `operand` of the scope."""
+
+    item: Item | None
+    operand: int
+    derivative: Any = None
+    """The share of the derivative that comes back from here, if the flow has several ends."""
+
+
+@dataclass(eq=False, slots=True)
+class Flow:
+    """A value between its source and its users."""
+
+    id: str
+    source: Item | None
+    value: Any
+    derivative: Any = None
+    variable: Any = None
+    ends: list[End] = field(default_factory=list)
+    origin: str = ""
+    """The flow outside that this one goes on from; itself, if it starts here."""
+    output: int = 0
+    """Which of its source's results this is."""
+    named: str = ""
+    """The name that the value goes by, if its source does not say it."""
+
+    def __post_init__(self) -> None:
+        self.origin = self.origin or self.id
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """One level of a picture: the graph, or the inside of an opened node."""
+
+    items: list[Item] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    ports: list[Flow] = field(default_factory=list)
+    """The flows that come from outside, by operand of the opened node."""
+    outputs: int = 0
+    """How many values leave."""
+    notes: list[str] = field(default_factory=list)
+
+    def walk(self) -> Iterator["Scope"]:
+        """This scope and all inside it."""
+        yield self
+        for item in self.items:
+            if item.inside is not None:
+                yield from item.inside.walk()
+
+    def count(self) -> int:
+        """How many items are drawn, all the way down."""
+        return sum(len(scope.items) for scope in self.walk())
+
+
+def derivative_of(v: Recorded) -> Any:
+    """The derivative of a Variable as plain numbers, `None` if there is none."""
+    return v.grad.data if isinstance(v.grad, Recorded) else v.grad

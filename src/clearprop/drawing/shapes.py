@@ -1,0 +1,133 @@
+"""What each kind of item looks like, and where lines may meet it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clearprop.drawing.digest import sentence
+from clearprop.drawing.faces import NAME, SMALL, lines, name_block, stacked, value_block
+from clearprop.drawing.measure import clean, text_width
+from clearprop.drawing.outline import Item
+from clearprop.drawing.routes import Arrival
+from clearprop.drawing.scene import Block
+from clearprop.graph.layer_call import LayerOperation
+
+RADIUS = 21.0
+PORT = 19.0
+"""The distance between two lines that meet the same side."""
+TOUCH = 2.5
+"""The space between an arrow and what it points at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The look of an item: its size and what is written in it."""
+
+    width: float
+    height: float
+    block: Block
+    round: bool = False
+    """Whether its left side is half a circle, so that lines may come in at an angle."""
+
+
+def body_of(item: Item, ends: int) -> Body:
+    """Choose the size of an item at which `ends` lines arrive. (Frames have theirs already.)"""
+    if item.kind == "operation":
+        return _operation(item.name, ends)
+    if item.kind in ("layer", "fold"):
+        block = _layer_text(item)
+        height = max(block.height + 18, 52.0, ends * PORT + 10)
+        return Body(max(block.width + 28, 84.0), height, block)
+    if item.kind == "parameter":
+        block = name_block(item.name or "?")
+        return Body(max(block.width + 16, 30.0), block.height + 8, block)
+    if item.kind == "constant":
+        block = value_block(item.value)
+        return Body(block.width, block.height, block)
+    if item.kind == "output":
+        block = name_block(item.name, style="b", anchor="start") if item.name else Block()
+        return Body(block.width, block.height, block)
+    if not item.name:
+        return Body(9.0, 9.0, Block(9.0, 9.0))
+    block = name_block(item.name, style="b", anchor="end")
+    return Body(block.width, block.height, block)
+
+
+def _operation(symbol: str, ends: int) -> Body:
+    symbol = clean(symbol)
+    size = 20.0 if len(symbol) == 1 else NAME
+    block = lines([symbol], size)
+    height = 2 * RADIUS if ends <= 3 else ends * PORT + 14
+    width = 2 * RADIUS if text_width(symbol, size) <= 2 * RADIUS - 8 else block.width + 26
+    return Body(width, height, block, round=ends <= 3)
+
+
+def _layer_text(item: Item) -> Block:
+    title = name_block(item.name, style="b")
+    operation = item.node.operation if item.node else None
+    kind = type(operation.layer).__name__ if isinstance(operation, LayerOperation) else ""
+    if not kind or kind in item.name:
+        return title
+    return stacked(title, name_block(kind, SMALL, "faint"), gap=1)
+
+
+def arrivals(
+    body: Body, x: float, y: float, from_y: Sequence[float], run: Sequence[float], slack: float
+) -> list[Arrival]:
+    """Where lines meet the left side of a body whose left middle is at (x, y).
+
+    `from_y` are the heights from which they come, sorted from top to bottom; `run` is how much
+    room to the left each has for its last bend. With `slack`, the space between the column's edge
+    and the body, lines come in level.
+    """
+    n = len(from_y)
+    if not body.round:
+        first = y - (n - 1) * PORT / 2
+        return [Arrival(x - TOUCH, first + i * PORT) for i in range(n)]
+    wanted = [
+        max(-1.0, min(1.0, math.atan2(fy - y, max(r, 1.0)) * 0.9))
+        for fy, r in zip(from_y, run, strict=True)
+    ]
+    angles = _apart(wanted, 0.86)
+    cx, radius = x + RADIUS, RADIUS + TOUCH
+    return [
+        Arrival(cx - radius * math.cos(a), y + radius * math.sin(a), a if slack < 12 else 0.0)
+        for a in angles
+    ]
+
+
+def _apart(angles: list[float], least: float) -> list[float]:
+    """Move angles apart, a level one staying where it is if it can."""
+    level = min(range(len(angles)), key=lambda i: abs(angles[i]), default=0)
+    if angles and abs(angles[level]) < 0.12:
+        angles = [0.0 if i == level else a for i, a in enumerate(angles)]
+        for i in range(level + 1, len(angles)):
+            angles[i] = max(angles[i], angles[i - 1] + least)
+        for i in range(level - 1, -1, -1):
+            angles[i] = min(angles[i], angles[i + 1] - least)
+        return [max(-1.25, min(1.25, a)) for a in angles]
+    if len(angles) == 2 and angles[1] - angles[0] < least:
+        middle = sum(angles) / 2
+        return [middle - least / 2, middle + least / 2]
+    if len(angles) == 3:
+        middle = angles[1]
+        middle = max(-0.3, min(0.3, middle))
+        return [min(angles[0], middle - least), middle, max(angles[2], middle + least)]
+    return angles
+
+
+def tip_of(item: Item) -> str:
+    """What a tooltip says of an item: its whole name, its formula, its value and derivative."""
+    name = clean(item.name)
+    if item.kind == "constant":
+        return f"constant {sentence(item.value)}"
+    if item.node is not None:
+        operation = item.node.operation
+        what = getattr(operation, "formula", "")
+        params = ", ".join(f"{k}={v!r}" for k, v in item.node.params.items())
+        parts = [operation.name, what if what != operation.name else "", params, item.why_closed]
+        return "\n".join(clean(part) for part in parts if part)
+    if item.variable is not None:
+        kind = {"input": "input", "parameter": "parameter", "output": "output"}[item.kind]
+        return f"{kind} {name}".strip()
+    return name

@@ -1,0 +1,125 @@
+"""A scene as SVG text."""
+
+from collections.abc import Iterator
+from html import escape
+
+from clearprop.drawing.routes import HEAD
+from clearprop.drawing.scene import Arrow, Label, Mark, Path, Scene, Shape
+from clearprop.drawing.theme import Theme, style
+
+
+def write_svg(scene: Scene, theme: Theme = None) -> str:
+    """Write a scene as an SVG picture.
+
+    Everything is drawn with plain shapes and classes; there is no script, and nothing is fetched.
+    Each part of the picture is a group with its id in `data-id` (see `scene`), and says in a
+    `<title>` what it is.
+    """
+    return "\n".join(_parts(scene, theme)) + "\n"
+
+
+def _parts(scene: Scene, theme: Theme) -> Iterator[str]:
+    w, h = _n(scene.width), _n(scene.height)
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="clearprop" viewBox="0 0 {w} {h}" '
+        f'width="{w}" height="{h}" role="img" aria-label="{_text(scene.title)}">'
+    )
+    yield f"<style>\n{style(theme)}\n</style>"
+    yield f'<rect class="paper" width="{w}" height="{h}" rx="8"/>'
+    yield from map(_shape, scene.frames)
+    yield from map(_arrow, scene.arrows)
+    yield from map(_shape, scene.shapes)
+    yield from map(_label, scene.labels)
+    yield from map(_mark, scene.notes)
+    yield "</svg>"
+
+
+def _shape(shape: Shape) -> str:
+    return _group(shape.kind, shape.id, shape.tip, _body(shape) + "".join(map(_mark, shape.marks)))
+
+
+def _body(shape: Shape) -> str:
+    box = shape.box
+    corner = {"operation": min(21.0, box.height / 2), "parameter": 6, "frame": 10}
+    if shape.kind == "fork":
+        r = box.width / 2
+        return f'<circle class="dot" cx="{_n(box.x + r)}" cy="{_n(box.y + r)}" r="{_n(r)}"/>'
+    if shape.kind == "input" and not shape.marks:
+        r = box.width / 2
+        return (
+            f'<circle class="operation box" cx="{_n(box.x + r)}" cy="{_n(box.y + r)}" '
+            f'r="{_n(r - 1)}"/>'
+        )
+    if shape.kind in ("input", "constant", "output"):
+        return ""
+    return (
+        f'<rect class="{shape.kind} box" x="{_n(box.x)}" y="{_n(box.y)}" '
+        f'width="{_n(box.width)}" height="{_n(box.height)}" rx="{_n(corner.get(shape.kind, 9))}"/>'
+    )
+
+
+def _arrow(arrow: Arrow) -> str:
+    inside = _path(arrow.forward, "fwd")
+    if arrow.backward is not None:
+        inside += _path(arrow.backward, "back")
+    return _group("arrow", arrow.id, arrow.tip, inside)
+
+
+def _path(path: Path, kind: str) -> str:
+    x, y = path.start
+    d = [f"M{_n(x)} {_n(y)}"]
+    for curve in path.curves:
+        if len(curve) == 1:
+            (nx, ny) = curve[0]
+            d.append(f"H{_n(nx)}" if ny == y else f"L{_n(nx)} {_n(ny)}")
+        else:
+            d.append("C" + " ".join(f"{_n(px)} {_n(py)}" for px, py in curve))
+        x, y = curve[-1]
+    line = f'<path class="line {kind}" d="{"".join(d)}"/>'
+    if path.head is None:
+        return line
+    return f'{line}<path class="{kind}-head" d="{head(*path.head)}"/>'
+
+
+def head(x: float, y: float, dx: float, dy: float) -> str:
+    """The path of an arrowhead with its tip at (x, y) that points along (dx, dy)."""
+    bx, by = x - HEAD * dx, y - HEAD * dy
+    wx, wy = -dy * HEAD * 0.4, dx * HEAD * 0.4
+    points = ((x, y), (bx + wx, by + wy), (bx - wx, by - wy))
+    return "M" + "L".join(f"{_n(px)} {_n(py)}" for px, py in points) + "z"
+
+
+def _label(label: Label) -> str:
+    return _group(f"label {label.kind}", label.id, label.tip, "".join(map(_mark, label.marks)))
+
+
+def _group(kind: str, id: str, tip: str, inside: str) -> str:
+    title = f"<title>{_text(tip)}</title>" if tip else ""
+    return f'<g class="g-{kind}" data-id="{_text(id)}">{title}{inside}</g>'
+
+
+def _mark(mark: Mark) -> str:
+    kind = f' class="{mark.style}"' if mark.style else ""
+    x, y = _n(mark.x), _n(mark.y)
+    if mark.kind == "path":
+        return f'<path{kind} transform="translate({x} {y})" d="{mark.content}"/>'
+    if mark.kind == "image":
+        return (
+            f'<image{kind} x="{x}" y="{y}" width="{_n(mark.width)}" height="{_n(mark.height)}" '
+            f'preserveAspectRatio="none" href="{mark.content}"/>'
+        )
+    anchor = f' text-anchor="{mark.anchor}"' if mark.anchor != "start" else ""
+    return (
+        f'<text{kind} x="{x}" y="{y}" font-size="{_n(mark.size)}"{anchor}>'
+        f"{_text(mark.content)}</text>"
+    )
+
+
+def _text(text: str) -> str:
+    return escape(text, quote=True).replace("\n", "&#10;")
+
+
+def _n(x: float) -> str:
+    """A coordinate, without a tail of digits."""
+    text = f"{x:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

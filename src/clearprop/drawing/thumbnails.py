@@ -1,0 +1,94 @@
+"""Arrays as tiny pictures: a heat map of a matrix, bars for a vector."""
+
+import struct
+from base64 import b64encode
+from zlib import adler32, crc32
+
+import numpy as np
+
+CELLS = 28
+"""The most cells along each side of a heat map: an image of MNIST just fits."""
+
+POSITIVE, NEGATIVE = (217, 95, 2), (33, 102, 192)
+
+
+def cells_of(array: np.ndarray) -> np.ndarray | None:
+    """Choose the cells that a heat map shows: rows by columns, `None` if it would show nothing.
+
+    A single row of 64, 81, 100 … 784 … numbers is taken for an image. Of a larger array every
+    k-th row and column is shown. Axes after the first are laid out in a row.
+    """
+    if array.size < 2 or array.dtype.kind not in "fiub":
+        return None
+    grid = array.reshape(array.shape[0], -1) if array.ndim > 1 else array.reshape(1, -1)
+    if grid.shape[0] == 1:
+        side = int(array.size**0.5)
+        if side < 8 or side * side != array.size:
+            return None
+        grid = array.reshape(side, side)
+    if 1 in grid.shape:
+        return None
+    return grid[np.ix_(*(_spaced(n) for n in grid.shape))].astype(np.float64)
+
+
+def _spaced(n: int) -> np.ndarray:
+    return np.arange(n) if n <= CELLS else np.arange(CELLS) * n // CELLS
+
+
+def heat_map(cells: np.ndarray) -> str:
+    """Draw cells as a PNG in a `data:` address: orange above zero, blue below, clear at zero.
+
+    The colour says how large a number is beside the largest; NaN and infinity are black.
+    """
+    finite = np.isfinite(cells)
+    size = np.where(finite, abs(cells), 0)
+    largest = size.max()
+    level = np.rint(size / largest * 63) if largest > 0 else size
+    # Palette: 0 … 63 orange by strength, 64 … 127 blue by strength, 128 black.
+    index = np.where(cells < 0, 64 + level, level)
+    index = np.where(finite, index, 128).astype(np.uint8)
+    colours = bytes(POSITIVE) * 64 + bytes(NEGATIVE) * 64 + b"\0\0\0"
+    opacity = bytes(round(255 * (i / 63) ** 0.7) for i in range(64)) * 2 + b"\xff"
+    height, width = index.shape
+    rows = np.hstack([np.zeros((height, 1), np.uint8), index]).tobytes()
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        _chunk(kind, data)
+        for kind, data in (
+            (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+            (b"PLTE", colours),
+            (b"tRNS", opacity),
+            (b"IDAT", _stored(rows)),
+            (b"IEND", b""),
+        )
+    )
+    return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+
+def _stored(data: bytes) -> bytes:
+    """A zlib stream without compression: its bytes do not depend on the version of zlib."""
+    head = struct.pack("<BHH", 1, len(data), len(data) ^ 0xFFFF)
+    return b"\x78\x01" + head + data + struct.pack(">I", adler32(data))
+
+
+def bars(array: np.ndarray, width: float, height: float) -> str | None:
+    """Draw a vector as the path of upright bars around its zero line; `None` if it cannot be."""
+    values = array.reshape(-1)
+    if values.size > 64:
+        values = values[np.arange(64) * values.size // 64]
+    values = values.astype(np.float64)
+    values = np.where(np.isfinite(values), values, 0)
+    high, low = max(values.max(), 0.0), min(values.min(), 0.0)
+    if high == low:
+        return None
+    step = width / values.size
+    zero = height * high / (high - low)
+    path = []
+    for i, v in enumerate(values.tolist()):
+        if v:
+            x, y = round(i * step, 1), round(zero - height * v / (high - low), 2)
+            path.append(f"M{x:g} {zero:.2f}V{y:g}h{max(step * 0.8, 0.6):.2f}V{zero:.2f}z")
+    return "".join(path)
