@@ -1,5 +1,6 @@
 """clearprop: error backpropagation that you can see, check and run at speed."""
 
+from clearprop.compiler import compile
 from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
 from clearprop.layers import (
     AddLayer,
@@ -29,6 +30,7 @@ __all__ = [
     "SoftmaxWithLoss",
     "TwoLayerNet",
     "Variable",
+    "compile",
     "dense_layers",
     "grad",
     "graph",

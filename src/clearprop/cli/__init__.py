@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 from clearprop import __version__
 from clearprop.cli.gradcheck import gradcheck
 from clearprop.cli.predict import predict
+from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
 
@@ -27,6 +28,7 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop train                     leaves a folder, runs/1
     clearprop predict runs/1 seven.png  what digit is it?
     clearprop gradcheck                 are the derivatives right?
+    clearprop source runs/1             the program that training runs
 
 `clearprop COMMAND --help` tells more about each.
 """
@@ -41,6 +43,7 @@ app = App(
 app.command(train)
 app.command(predict)
 app.command(gradcheck)
+app.command(source)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

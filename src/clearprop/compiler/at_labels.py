@@ -1,4 +1,4 @@
-"""One element in every row: what a label selects. Functions of ours that the compiler works with."""
+"""What a label selects, one element in every row: functions of ours for the compiler."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 ALIGNMENT = 64
-"""Bytes to which buffers are aligned: a cache line, and the width of the widest vector registers."""
+"""Bytes to which buffers are aligned: a cache line, as wide as the widest vector registers."""
 
 
 @dataclass(eq=False)

@@ -19,8 +19,8 @@ class Compiled:
     """A function of arrays as a straight-line NumPy program.
 
     Called with arrays, it gives what the function gives. A program is printed for each combination
-    of shapes and dtypes when it is first met, and kept. `source` and `graph` show the one last used.
-    The results are new arrays in every call.
+    of shapes and dtypes when it is first met, and kept. `source` and `graph` show the one last
+    used. The results are new arrays in every call.
     """
 
     def __init__(self, function: Callable[..., Any], *, threads: int | str | None = "auto") -> None:

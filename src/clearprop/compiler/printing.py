@@ -1,5 +1,7 @@
-"""Print a graph as straight-line NumPy source, one statement a line, results into planned buffers."""
+"""Print a graph as straight-line NumPy source: one statement a line, into planned buffers."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,13 +96,15 @@ class Printer:
         self.setup.append(f"{name} = np.empty({shape}, {dtype})")
         axis = ", axis=0" if v.ndim > 1 else ""
         call = f'{self.gathered[v]}.take(rows{axis}, out={name}, mode="clip")'
-        self.body.append((call, f"the batch: rows of {self.gathered[v]} → {text.shape_of(v.shape)}"))
+        self.body.append(
+            (call, f"the batch: rows of {self.gathered[v]} → {text.shape_of(v.shape)}")
+        )
         self.cells[v] = Cell(name, v.shape, v.dtype, Buffer(0, pinned=True))
 
     # -- what is known before anything is printed ------------------------------------------------
 
     def _ordered(self) -> list[Node]:
-        """The nodes in order; those that overwrite a stored array come last, when it is not read."""
+        """The nodes in order; what overwrites a stored array comes last, when nobody reads it."""
         last = [self.trace.outputs[i].node for i in self.update]
         return [n for n in self.trace.nodes if n not in last] + [n for n in last if n is not None]
 
@@ -194,6 +198,11 @@ class Printer:
             self._say(node, f"{call}({self._operands(node)}{options}, out={out.name})")
         elif function is np.where and len(node.inputs) == 3:
             self._where(time, node)
+        elif function is np.astype:
+            out = self._result(time, node)
+            self._say(
+                node, f'np.copyto({out.name}, {self._operand(node.inputs[0])}, casting="unsafe")'
+            )
         elif function is pick_at:
             self._pick(time, node)
         elif function is subtract_at:
@@ -410,7 +419,7 @@ class Printer:
         comma = "," if isinstance(node.out, tuple) and len(outs) == 1 else ""
         self._say(node, f"{', '.join(names)}{comma} = {call}")
 
-    # -- names, buffers, lines -----------------------------------------------------------------------
+    # -- names, buffers, lines -------------------------------------------------------------------
 
     def _result(self, time: int, node: Node, may_replace: bool = False, only: Any = None) -> Cell:
         """The cell for a result: in place of an operand that is not needed any more, or new."""
@@ -456,12 +465,8 @@ class Printer:
     def _handed_out(self, node: Node) -> Cell:
         """A result that is returned is the caller's: a new array in each call."""
         name = self._fresh_name(node)
-        self.body.append(
-            (
-                f"{name} = np.empty({text.literal(node.out.shape)}, {text.literal(node.out.dtype)})",
-                "",
-            )
-        )
+        dtype = text.literal(node.out.dtype)
+        self.body.append((f"{name} = np.empty({text.literal(node.out.shape)}, {dtype})", ""))
         buffer = Buffer(0, pinned=True)
         self.cells[node] = Cell(name, node.out.shape, node.out.dtype, buffer, varies=True)
         return self.cells[node]
@@ -550,6 +555,19 @@ class Printer:
             (statement, f"{self.trace.labels[node]}: {shapes} → {text.shape_of(np.shape(out))}")
         )
 
+    def _without_unused(self, setup: list[str], returned: list[str]) -> list[str]:
+        """Leave out the views that nothing reads, the last first, since they may be chained."""
+        text_of_body = "\n".join([*(s for s, _ in self.body), *returned])
+        words = Counter(re.findall(r"\w+", "\n".join([*setup, text_of_body])))
+        needed = []
+        for line in reversed(setup):
+            name = line.split(" = ")[0]
+            if words[name] > 1 or name == "arena":
+                needed.append(line)
+            else:
+                words.subtract(re.findall(r"\w+", line))
+        return needed[::-1]
+
     def _assemble(self, arguments: list[str], returned: list[str], nbytes: int) -> str:
         stored = ", ".join([*self.stored.values(), *self.gathered.values()])
         lines = [
@@ -559,7 +577,8 @@ class Printer:
             "from math import isfinite",
         ]
         lines += ["", "import numpy as np", "", "", f"def make({stored}):"]
-        lines += [f"    {line}" for line in self._setup_lines(nbytes)]
+        setup = self._without_unused(self._setup_lines(nbytes), returned)
+        lines += [f"    {line}" for line in setup]
         lines += ["", f"    def {self.function}({', '.join(arguments)}):"]
         width = max((len(s) for s, c in self.body if c and len(s) < 88), default=0)
         for statement, comment in self.body:

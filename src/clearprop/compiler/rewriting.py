@@ -9,7 +9,7 @@ from clearprop.graph.node import Node, Recorded
 from clearprop.graph.recording import attach
 
 Rule = Callable[[Node, tuple[Any, ...]], Any]
-"""Gives for a node, whose inputs have been rebuilt already, its new outputs, or `None` to keep it."""
+"""Gives for a node and its rebuilt inputs the new outputs, or `None` to keep the node."""
 
 
 def rebuild(trace: Trace, rule: Rule, labels: dict[Node, str] | None = None) -> Trace:

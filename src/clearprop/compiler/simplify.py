@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from clearprop.compiler.simplify_identities import without_identities
+from clearprop.compiler.simplify_raised import raised_scalars
 from clearprop.compiler.simplify_relu import rectified
 from clearprop.compiler.simplify_scalars import sunk_scalars
 from clearprop.compiler.simplify_sharing import common_subexpressions
@@ -17,6 +18,7 @@ SIMPLIFICATIONS: tuple[Callable[[Trace], Trace], ...] = (
     shared_softmax,
     labels_as_places,
     sunk_scalars,
+    raised_scalars,
     sums_as_products,
     without_identities,
     common_subexpressions,

@@ -13,8 +13,8 @@ def rectified(trace: Trace) -> Trace:
     """Compute ReLU by a maximum, and its mask from its output, so that the input can be let go.
 
     Before: `m = x ≤ 0`, `h = where(m, 0, x)`, `dx = where(m, 0, dout)`.
-    After: `h = max(x, 0)`, `dx = dout · sign(h)`; the sign of what is never negative is 0 or 1, and as
-    a float it needs no conversion.
+    After: `h = max(x, 0)`, `dx = dout · sign(h)`; the sign of what is never negative is 0 or 1, and
+    as a float it needs no conversion.
 
     The same to the last bit for finite numbers. (A derivative that is infinite already becomes NaN
     where the mask would have stopped it; training ends at the first such value in any case.)

@@ -1,7 +1,6 @@
 """Simplification: scalars sink to the smallest operand."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,92 +23,120 @@ def sunk_scalars(trace: Trace) -> Trace:
     number.
     """
 
-    labels: dict[Node, str] = {}
+    labels = dict(trace.labels)
+    consumers = _consumers(trace)
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         if getattr(node.operation, "function", None) is not np.multiply:
             return None
-        s, x = inputs if is_number(inputs[0]) else inputs[::-1]
+        s, x = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
         if not is_number(s) or is_number(x) or not isinstance(x, Recorded):
             return None
-        if _dtype(s, x) != x.data.dtype or cost(x) >= x.size:
+        if _dtype(s, x) != x.data.dtype:
             return None
-        return scaled(x, s, labels)
+        sinking = Sinking(_region(node, trace, consumers), labels)
+        return sinking.scaled(x, s) if sinking.cost(x) < x.size else None
 
     return rebuild(trace, rule, labels)
 
 
-def cost(x: Any) -> int:
-    """How many elements a multiplication by a scalar would touch at the best place behind `x`."""
-    size = int(np.size(x))
-    node = x.node if isinstance(x, Recorded) else None
-    if node is None or size <= 1:
-        return size
-    function = getattr(node.operation, "function", None)
-    inputs = node.inputs
-    if function is np.multiply and any(map(is_number, inputs)):
-        return 0  # it merges with the scalar that is there
-    if function is np.multiply:
-        return min(cost(i) for i in inputs if _is_float(i))
-    if function is np.divide and is_number(inputs[0]):
-        return 0
-    if function is np.divide:
-        return min(cost(inputs[0]), int(np.size(inputs[1])))
-    if function is np.matmul:
-        return min(map(cost, inputs))
-    if function is np.sum and "where" not in node.params:
-        return min(size, cost(inputs[0]))
-    if function in _VIEWS or function is np.negative or function is subtract_at:
-        return cost(inputs[0])
-    if function is np.concatenate:
-        return sum(map(cost, inputs))
-    return size
+def _consumers(trace: Trace) -> dict[Any, list[Any]]:
+    """For each node the nodes that its outputs go into; an output of the graph counts as `None`."""
+    consumers: dict[Any, list[Any]] = {node: [] for node in trace.nodes}
+    for node in trace.nodes:
+        for x in node.inputs:
+            if isinstance(x, Recorded) and x.node is not None:
+                consumers[x.node].append(node)
+    for v in trace.outputs:
+        if v.node is not None:
+            consumers[v.node].append(None)
+    return consumers
 
 
-def scaled(x: Any, s: Any, labels: dict[Node, str]) -> Any:
-    """`s · x`, with the multiplication at the place that `cost` has found.
-
-    What is made anew on the way there keeps its label in `labels`.
-    """
-    node = x.node if isinstance(x, Recorded) else None
-    size = int(np.size(x))
-    if node is None or size <= 1 or cost(x) >= size:
-        return s * x
-    out = _pushed(node, s, lambda part, factor: scaled(part, factor, labels))
-    if isinstance(out, Recorded) and out.node is not None:
-        labels.setdefault(out.node, labels.get(node, ""))
-    return out
+def _region(root: Node, trace: Trace, consumers: dict[Any, list[Any]]) -> set[Node]:
+    """The nodes that serve the root alone: scaling them changes nobody else's values."""
+    region = {root}
+    for node in reversed(trace.nodes):
+        if consumers[node] and all(c in region for c in consumers[node]):
+            region.add(node)
+    return region
 
 
-def _pushed(node: Node, s: Any, scaled: Callable[[Any, Any], Any]) -> Any:
-    """Push the scalar one node further back."""
-    function = getattr(node.operation, "function", None)
-    a, *rest = node.inputs
-    if function is np.multiply:
-        (b,) = rest
-        if is_number(a):
-            return scaled(b, _product(s, a))
-        if is_number(b):
-            return scaled(a, _product(s, b))
-        return scaled(a, s) * b if not _is_float(b) or _no_dearer(a, b) else a * scaled(b, s)
-    if function is np.divide:
-        (b,) = rest
-        if is_number(a):
-            return _product(s, a) / b
-        return scaled(a, s) / b if cost(a) <= np.size(b) else a * (s / b)
-    if function is np.matmul:
-        (b,) = rest
-        return scaled(a, s) @ b if _no_dearer(a, b) else a @ scaled(b, s)
-    if function is np.concatenate:
-        return np.concatenate([scaled(part, s) for part in node.inputs], **node.params)
-    if function is subtract_at:
-        t, c = rest
-        return record(SUBTRACT_AT, (scaled(a, s), t, _product(s, c)), {})
-    return record(node.operation, (scaled(a, s), *rest), node.params)
+class Sinking:
+    """One scalar on its way down, through nodes of `region`."""
 
+    def __init__(self, region: set[Node], labels: dict[Node, str]) -> None:
+        self.region = region
+        self.labels = labels
+        """The nodes made anew on the way keep the label of those they stand for."""
+        self._costs: dict[Node, int] = {}
 
-def _no_dearer(a: Any, b: Any) -> bool:
-    return cost(a) <= cost(b)
+    def cost(self, x: Any) -> int:
+        """How many elements the multiplication touches at the best place at or behind `x`."""
+        size = int(np.size(x))
+        node = x.node if isinstance(x, Recorded) else None
+        if node is None or size <= 1 or node not in self.region:
+            return size
+        if node not in self._costs:
+            self._costs[node] = min(size, self._cost_behind(node))
+        return self._costs[node]
+
+    def _cost_behind(self, node: Node) -> int:
+        function = getattr(node.operation, "function", None)
+        a, *rest = node.inputs
+        if function is np.multiply and any(map(is_number, node.inputs)):
+            return 0  # it merges with the scalar that is there
+        if function is np.multiply:
+            return min(self.cost(i) for i in node.inputs if _is_float(i))
+        if function is np.divide:
+            return 0 if is_number(a) else min(self.cost(a), int(np.size(rest[0])))
+        if function is np.matmul:
+            return min(map(self.cost, node.inputs))
+        if function in _VIEWS or function in (np.negative, subtract_at):
+            return self.cost(a)
+        if function is np.sum and "where" not in node.params:
+            return self.cost(a)
+        if function is np.concatenate:
+            return sum(map(self.cost, node.inputs))
+        return int(np.size(node.out))
+
+    def scaled(self, x: Any, s: Any) -> Any:
+        """`s · x`, with the multiplication at the place that `cost` has found."""
+        node = x.node if isinstance(x, Recorded) else None
+        if node is None or self.cost(x) >= int(np.size(x)):
+            return s * x
+        out = self._pushed(node, s)
+        if isinstance(out, Recorded) and out.node is not None:
+            self.labels.setdefault(out.node, self.labels.get(node, ""))
+        return out
+
+    def _pushed(self, node: Node, s: Any) -> Any:
+        """Push the scalar one node further back."""
+        function = getattr(node.operation, "function", None)
+        scaled = self.scaled
+        a, *rest = node.inputs
+        if function is np.multiply:
+            (b,) = rest
+            if is_number(a):
+                return scaled(b, _product(s, a))
+            if is_number(b):
+                return scaled(a, _product(s, b))
+            first = not _is_float(b) or (_is_float(a) and self.cost(a) <= self.cost(b))
+            return scaled(a, s) * b if first else a * scaled(b, s)
+        if function is np.divide:
+            (b,) = rest
+            if is_number(a):
+                return _product(s, a) / b
+            return scaled(a, s) / b if self.cost(a) <= np.size(b) else a * (s / b)
+        if function is np.matmul:
+            (b,) = rest
+            return scaled(a, s) @ b if self.cost(a) <= self.cost(b) else a @ scaled(b, s)
+        if function is np.concatenate:
+            return np.concatenate([scaled(part, s) for part in node.inputs], **node.params)
+        if function is subtract_at:
+            t, c = rest
+            return record(SUBTRACT_AT, (scaled(a, s), t, _product(s, c)), {})
+        return record(node.operation, (scaled(a, s), *rest), node.params)
 
 
 def _product(a: Any, b: Any) -> Any:

@@ -1,7 +1,7 @@
 """The compiled training step of a network."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace, record_step
 from clearprop.errors import ConfigError, DTypeError, LabelError, NonFiniteError, UnsupportedError
+from clearprop.networks import Network
 
 
 class Step:
@@ -33,11 +34,9 @@ class Step:
     """
 
     def __init__(self, network: Any, optimizer: Any, *, threads: int | str | None = "auto") -> None:
-        if not callable(getattr(optimizer, "change", None)):
-            raise UnsupportedError(
-                f"compile: the optimizer {optimizer!r} has no change(g, …), the step as a formula; "
-                "train without compiling, or use SGD"
-            )
+        reason = self.why_not(network, optimizer)
+        if reason is not None:
+            raise UnsupportedError(f"compile: {reason}; train without compiling")
         self.network = network
         self.optimizer = optimizer
         self.threads = threads
@@ -45,6 +44,19 @@ class Step:
         self._plans: dict[Any, _Plan] = {}
         self._last: _Plan | None = None
         self._flat, self._held = _gather(network)
+
+    @staticmethod
+    def why_not(network: Any, optimizer: Any) -> str | None:
+        """Why a step cannot be compiled as a whole, or `None` if it can."""
+        kind = type(optimizer)
+        if not callable(getattr(optimizer, "change", None)):
+            return f"the optimizer {optimizer!r} has no change(g, …), its step as a formula"
+        if not issubclass(_definer(kind, "change"), _definer(kind, "update")):
+            return f"{kind.__name__} has an update of its own, which change does not describe"
+        for method in ("forward", "predict", "loss", "gradient", "loss_and_gradient"):
+            if getattr(type(network), method) is not getattr(Network, method):
+                return f"{type(network).__name__} has a {method} of its own"
+        return None
 
     @property
     def source(self) -> str:
@@ -88,9 +100,12 @@ class Step:
             raise _not_finite(loss)
         return float(loss)
 
-    def over(self, x: np.ndarray, t: np.ndarray) -> "StepOver":
-        """The step on batches of rows of one data set, which it gathers by itself."""
-        return StepOver(self, x, t)
+    def over(self, x: np.ndarray, t: np.ndarray, scale: float | None = None) -> "StepOver":
+        """The step on batches of rows of one data set, which it gathers by itself.
+
+        With `scale`, `x` holds integers that are multiplied by it where that costs least.
+        """
+        return StepOver(self, x, t, scale)
 
     def _plan(self, x: np.ndarray, t: np.ndarray, source: Any = None) -> "_Plan":
         key = (x.shape, x.dtype, t.shape, t.dtype, None if source is None else id(source))
@@ -130,17 +145,17 @@ class StepOver:
     a limit of BLAS threads, as the Trainer does: it changes neither.
     """
 
-    def __init__(self, step: Step, x: np.ndarray, t: np.ndarray) -> None:
+    def __init__(self, step: Step, x: np.ndarray, t: np.ndarray, scale: float | None) -> None:
         labels = t.astype(np.intp) if t.dtype.kind in "iu" else t
         self.step = step
-        self._source = (np.ascontiguousarray(x), np.ascontiguousarray(labels))
+        self._source = _Data(np.ascontiguousarray(x), np.ascontiguousarray(labels), scale)
         self._plans: dict[int, _Plan] = {}
 
     def __call__(self, rows: np.ndarray) -> float:
         """Take one step. Errors: `NonFiniteError` as for `Step`; nothing is changed then."""
         plan = self._plans.get(len(rows))
         if plan is None:
-            x, t = (array[rows] for array in self._source)
+            x, t = self._source.x[rows], self._source.t[rows]
             plan = self._plans[len(rows)] = self.step._plan(x, t, self._source)
         self.step._last = plan
         for layer, attribute, piece in self.step._held:
@@ -153,11 +168,19 @@ class StepOver:
         return float(loss)
 
 
+class _Data(NamedTuple):
+    """A data set that batches are gathered from."""
+
+    x: np.ndarray
+    t: np.ndarray
+    scale: float | None
+
+
 class _Plan:
     """The program for one shape of batch."""
 
     def __init__(
-        self, step: Step, x: np.ndarray, t: np.ndarray, source: tuple[Any, Any] | None = None
+        self, step: Step, x: np.ndarray, t: np.ndarray, source: _Data | None = None
     ) -> None:
         optimizer = step.optimizer
         self._rates = optimizer.hyperparameters
@@ -171,8 +194,9 @@ class _Plan:
         def update(p: Any, g: Any, value: Any) -> Any:
             return p - optimizer.change(g, **{rate: value})
 
+        scale = None if source is None else source.scale
         recording = record_step(
-            step.network, update, x, t, step._flat, self._dtype(getattr(optimizer, rate))
+            step.network, update, x, t, step._flat, self._dtype(getattr(optimizer, rate)), scale
         )
         self.recorded = recording.trace
         self.as_written = recording.as_written
@@ -184,12 +208,18 @@ class _Plan:
         if source is not None:
             printer.gathered = {leaves["x"]: "X", leaves["t"]: "T"}
             printer.label_checks = False
-        self.program = Program(printer.source(), f"step of {name}", (step._flat, *(source or ())))
+        stored = (step._flat,) if source is None else (step._flat, source.x, source.t)
+        self.program = Program(printer.source(), f"step of {name}", stored)
         self.threads = BlasThreads.chosen(step.threads, largest_product(self.trace))
 
     def rate(self, optimizer: Any) -> Any:
         """The learning rate as it is now; it may be assigned between two steps."""
         return self._dtype(getattr(optimizer, self._rates[0]))
+
+
+def _definer(kind: type, attribute: str) -> type:
+    """The class in whose body an attribute of a class was written."""
+    return next(c for c in kind.__mro__ if attribute in vars(c))
 
 
 def _not_finite(loss: Any) -> NonFiniteError:

@@ -67,7 +67,7 @@ class BlasThreads:
 
 @cache
 def _libraries() -> tuple[Any, ...]:
-    """The BLAS libraries that are loaded. Looking for them takes a millisecond, so it is done once."""
+    """The BLAS libraries that are loaded. Looking takes a millisecond, so it is done once."""
     from threadpoolctl import ThreadpoolController
 
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)

@@ -131,12 +131,19 @@ def _pack(form: Any, results: Iterator[Any]) -> Any:
 
 
 def record_step(
-    network: Any, update: Callable[[Any, Any, Any], Any], x: Any, t: Any, flat: Any, lr: Any
+    network: Any,
+    update: Callable[[Any, Any, Any], Any],
+    x: Any,
+    t: Any,
+    flat: Any,
+    lr: Any,
+    scale: float | None = None,
 ) -> Recording:
     """Record forward, loss, backward and update of one batch.
 
     `flat` is the vector of all parameters, in the order of `network.params`, and `update(p, g, lr)`
-    gives the new vector from it and the vector of derivatives.
+    gives the new vector from it and the vector of derivatives. With `scale`, `x` holds integers
+    that are multiplied by it.
     """
     leaves = {"x": traced(x, "x"), "t": traced(t, "t"), "P": traced(flat, "P")}
     leaves["lr"] = traced(lr, "lr")
@@ -146,6 +153,9 @@ def record_step(
     parts = [_part(name, layer, network, params) for name, layer in places]
 
     values: Any = leaves["x"]
+    if scale is not None:
+        values = np.astype(values, flat.dtype) * scale
+        labeller.label([values], "input")
     for part in parts:
         inputs = (values, leaves["t"]) if part.name == "loss" else (values,)
         values = part.forward(*inputs)

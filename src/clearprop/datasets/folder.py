@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from clearprop.datasets.dataset import Dataset
 from clearprop.datasets.idx import read_idx
@@ -15,7 +16,7 @@ _IMAGES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
 _LABELS = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
 
 
-def idx_dataset(folder: str | os.PathLike[str]) -> Dataset:
+def idx_dataset(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -> Dataset:
     """Read a folder of four IDX files, as for MNIST or Fashion-MNIST, in the form for training.
 
     The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
@@ -24,9 +25,11 @@ def idx_dataset(folder: str | os.PathLike[str]) -> Dataset:
 
     Args:
         folder: where the four files are.
+        dtype: the images' type: float32 or float64 for pixel / 255, uint8 for the pixels as they
+            are, in a quarter of the memory.
 
     Returns:
-        A `Dataset`: `x_train` and `x_test` float32, pixel / 255, one image a row (N, H·W);
+        A `Dataset`: `x_train` and `x_test` of `dtype`, one image a row (N, H·W);
         `t_train` and `t_test` int64 (N,).
 
     Raises:
@@ -56,7 +59,7 @@ def idx_dataset(folder: str | os.PathLike[str]) -> Dataset:
             f"{folder}: training images are {x['train'].shape[1:]} pixels and test images "
             f"{x['test'].shape[1:]}; they must be of one size"
         )
-    return Dataset(_rows(x["train"]), t["train"], _rows(x["test"]), t["test"])
+    return Dataset(_rows(x["train"], dtype), t["train"], _rows(x["test"], dtype), t["test"])
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -90,6 +93,6 @@ def _labels(path: Path) -> np.ndarray:
     return labels.astype(np.int64)
 
 
-def _rows(images: np.ndarray) -> np.ndarray:
-    """(N, H, W) uint8 → (N, H·W) float32, 0 to 1."""
-    return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+def _rows(images: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    rows = images.reshape(len(images), -1)
+    return rows if np.dtype(dtype) == np.uint8 else np.divide(rows, 255, dtype=dtype)

@@ -1,6 +1,7 @@
 """Accuracy on many samples, a chunk at a time."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,11 @@ CHUNK = 2**20
 """Input values that go through the network at once: a few megabytes, however much data there is."""
 
 
-def accuracy(network: Network, samples: Samples) -> float:
+def accuracy(network: Network, samples: Samples, predict: Any = None) -> float:
     """Compute the share of samples whose highest score is at the label.
 
     It is `network.accuracy(x, t)` without the memory that all samples at once would take.
+    `predict` stands in for `network.predict`, as its compiled form does.
 
     Errors: `NonFiniteError` if a score is NaN or infinite: the highest would mean nothing.
 
@@ -27,10 +29,11 @@ def accuracy(network: Network, samples: Samples) -> float:
     >>> accuracy(network, read_samples(network, x, t, ("x", "t"))) == network.accuracy(x, t)
     True
     """
+    predict = network.predict if predict is None else predict
     right = answers = 0
     for x, t in _chunks(samples):
         with np.errstate(all="ignore"):
-            y = network.predict(x)
+            y = predict(x)
         if not all_finite(y):
             raise NonFiniteError(
                 f"the scores are not finite: {first_nonfinite(network, x, t)}. "
@@ -45,4 +48,4 @@ def accuracy(network: Network, samples: Samples) -> float:
 def _chunks(samples: Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     size = max(1, CHUNK // samples.x[0].size)
     for start in range(0, len(samples.x), size):
-        yield samples.x[start : start + size], samples.t[start : start + size]
+        yield samples.batch(slice(start, start + size))

@@ -5,19 +5,37 @@ from collections.abc import Callable
 
 import numpy as np
 
+from clearprop.compiler.step import Step as CompiledStep
 from clearprop.errors import NonFiniteError
 from clearprop.networks import Network
+from clearprop.training.data import Samples
 from clearprop.training.optimizers import Optimizer
 
-Step = Callable[[np.ndarray, np.ndarray], float]
-"""Takes a batch `x`, `t`, updates the parameters in place and returns the loss before the update.
+Step = Callable[[np.ndarray], float]
+"""Takes the row numbers of a batch, updates the parameters in place, returns the loss before.
 
 If the loss or the update is not finite, it raises `NonFiniteError` and changes nothing.
 """
 
 
-def layered_step(network: Network, optimizer: Optimizer) -> Step:
-    """Make the step that runs the layers as they are written.
+def make_step(
+    network: Network, optimizer: Optimizer, samples: Samples, *, compiled: bool = True
+) -> Step:
+    """Make the step of a training: compiled, or running the layers as they are written.
+
+    An optimizer that is not a formula (see `SGD.change`), or a network that computes its loss in a
+    way of its own, runs as written.
+    """
+    if compiled and CompiledStep.why_not(network, optimizer) is None:
+        return CompiledStep(network, optimizer).over(samples.x, samples.t, samples.scale)
+    on_batch = layered_step(network, optimizer)
+    return lambda rows: on_batch(*samples.batch(rows))
+
+
+def layered_step(
+    network: Network, optimizer: Optimizer
+) -> Callable[[np.ndarray, np.ndarray], float]:
+    """Make the step on a batch `x`, `t` that runs the layers as they are written.
 
     The forward pass runs once: it gives the loss, and `backward` uses what it kept.
 

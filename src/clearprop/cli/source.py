@@ -1,0 +1,48 @@
+"""`clearprop source`: the program that a run's network is trained by."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+
+from clearprop.cli.options import count_option
+from clearprop.files import atomic_write
+
+
+def source(
+    run: Annotated[Path, Parameter(help="The folder that `clearprop train` left.")],
+    /,
+    *,
+    batch: Annotated[
+        int | None, count_option("Images in a batch. [default: as the run was trained]")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(help="Write the program to this file instead of printing it.", alias="-o"),
+    ] = None,
+) -> int:
+    """Print the training step of a run as the straight-line NumPy program that it is compiled into.
+
+    Each line is one call of NumPy into a buffer that was made beforehand; its comment says which
+    layer it comes from, with the shapes. The program needs NumPy alone: as a file it can be
+    imported, and `make(P)` gives the step for a vector P of all parameters.
+
+        clearprop source runs/1
+        clearprop source runs/1 --output step.py
+    """
+    from clearprop.compiler import compile
+    from clearprop.training import SGD, RunFolder
+
+    folder = RunFolder(run)
+    config = folder.read_config()
+    network = folder.load_network()
+    size = config.batch if batch is None else batch
+    x = np.zeros((size, config.sizes[0]), np.float32)
+    step = compile(network, SGD(config.rate)).prepare(x, np.zeros(size, np.intp))
+    if output is None:
+        print(step.source, end="")
+    else:
+        atomic_write(output, step.source.encode())
+        print(output)
+    return 0
