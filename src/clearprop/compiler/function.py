@@ -1,5 +1,6 @@
 """Compiled functions of arrays, and the compiled prediction of a network."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -113,13 +114,12 @@ class Prediction:
         key = (x.shape, x.dtype)
         if key not in self._plans:
             self._plans[key] = self._plan(x)
-        self._last, threads = self._plans[key]
+        program, threads = self._plans[key]
+        self._last = program
         with threads:
-            return self._last(x)
+            return program(x)
 
     def _plan(self, x: np.ndarray) -> Any:
-        import copy
-
         names = tuple(self.network.params)
         leaves = [traced(a, n) for n, a in zip(names, self._arrays, strict=True)]
         start = traced(x, "x")
@@ -138,7 +138,7 @@ class Prediction:
         kind = type(self.network).__name__
         title = f"Scores of {kind} for batches {x.shape}, written by clearprop."
         by_name = {v.name: v for v in trace.leaves}
-        stored = {by_name[n]: n for n in names if n in by_name}
+        stored: dict[Any, str] = {by_name[n]: n for n in names if n in by_name}
         source = Printer(trace, "predict", stored, {}, title, checks=False).source()
         held = tuple(a for n, a in zip(names, self._arrays, strict=True) if n in by_name)
         program = Program(source, f"predict of {kind}", held)

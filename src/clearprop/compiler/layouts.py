@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
+from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 
 SHORT = 64
 """Rows of at most this length are better reduced across columns (measured for 100 × 10: a maximum
@@ -33,7 +34,7 @@ def column_major(trace: Trace) -> set[Node]:
         function = getattr(node.operation, "function", None)
         shape = np.shape(node.out)
         for x in node.inputs:
-            maker = x.node if isinstance(x, Recorded) else None
+            maker = x.node if is_recorded(x) else None
             if np.ndim(x) != 2:
                 continue
             if _elementwise(node) and np.shape(x) == shape:

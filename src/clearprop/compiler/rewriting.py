@@ -1,7 +1,7 @@
 """How a simplification is written: a rule for single nodes, carried through a whole graph."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.backward import reach
@@ -44,13 +44,13 @@ def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
         known = {v.index: v for v in made}
         if len(known) == len(node.out):
             return tuple(known[i] for i in range(len(node.out)))
-    values = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
+    values = tuple(x.data if is_recorded(x) else x for x in inputs)
     return attach(node.operation, inputs, values, node.params, node.out)
 
 
 def maker(v: Any, *functions: Any) -> Node | None:
     """The node that made a value, if it carries out one of these functions."""
-    node = v.node if isinstance(v, Recorded) else None
+    node = v.node if is_recorded(v) else None
     if node is not None and v.index is None:
         function = getattr(node.operation, "function", None)
         if function is not None and function in functions:
@@ -58,24 +58,29 @@ def maker(v: Any, *functions: Any) -> Node | None:
     return None
 
 
+def is_recorded(x: Any) -> TypeGuard[Any]:
+    """Whether a value is a Variable; for type checkers it stays anything, with its methods."""
+    return isinstance(x, Recorded)
+
+
 def is_number(x: Any) -> bool:
     """Whether a value is a single number: a scalar Variable or a plain one."""
-    if isinstance(x, Recorded):
+    if is_recorded(x):
         return not x.data.ndim
     return isinstance(x, int | float) or getattr(x, "ndim", 1) == 0
 
 
 def is_constant(x: Any, number: float) -> bool:
     """Whether a value is the given plain number."""
-    return not isinstance(x, Recorded) and is_number(x) and x == number
+    return not is_recorded(x) and is_number(x) and x == number
 
 
 def _inherit(out: Any, label: str, labels: dict[Node, str]) -> None:
     """Nodes that a rule made take the label of the node they stand for."""
-    stack = [v.node for v in (out if isinstance(out, tuple) else (out,)) if isinstance(v, Recorded)]
+    stack = [v.node for v in (out if isinstance(out, tuple) else (out,)) if is_recorded(v)]
     while stack:
         node = stack.pop()
         if node is None or node in labels:
             continue
         labels[node] = label
-        stack += [x.node for x in node.inputs if isinstance(x, Recorded)]
+        stack += [x.node for x in node.inputs if is_recorded(x)]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import is_constant, maker, rebuild
+from clearprop.compiler.rewriting import is_constant, is_recorded, maker, rebuild
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 
 
 def without_identities(trace: Trace) -> Trace:
@@ -18,7 +18,7 @@ def without_identities(trace: Trace) -> Trace:
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         x = inputs[0]
-        if not isinstance(x, Recorded) or isinstance(node.out, tuple):
+        if not is_recorded(x) or isinstance(node.out, tuple):
             return _other_way_round(node, inputs)
         same = x.data.shape == node.out.shape and x.data.dtype == node.out.dtype
         function = getattr(node.operation, "function", None)

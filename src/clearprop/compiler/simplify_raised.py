@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import is_number, maker, rebuild
+from clearprop.compiler.rewriting import is_number, is_recorded, maker, rebuild
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 from clearprop.graph.recording import record
 
 _VIEWS = (np.transpose, np.reshape, np.ravel)
@@ -42,7 +42,7 @@ def _without_scalar(x: Any) -> tuple[Any, Any] | None:
     node = maker(x, np.multiply)
     if node:
         s, a = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
-        if is_number(s) and isinstance(a, Recorded) and a.data.dtype == x.data.dtype:
+        if is_number(s) and is_recorded(a) and a.data.dtype == x.data.dtype:
             return s, a
     view = maker(x, *_VIEWS)
     if view:

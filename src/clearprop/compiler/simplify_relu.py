@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import is_constant, maker, rebuild
+from clearprop.compiler.rewriting import is_constant, is_recorded, maker, rebuild
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 
 
 def rectified(trace: Trace) -> Trace:
@@ -29,7 +29,7 @@ def rectified(trace: Trace) -> Trace:
         if not mask or not is_constant(mask.inputs[1], 0) or not is_constant(zero, 0):
             return None
         source = mask.inputs[0]
-        if not isinstance(x, Recorded) or x.shape != source.shape:
+        if not is_recorded(x) or x.shape != source.shape:
             return None
         if x is source:
             return rectifiers.setdefault(source, np.maximum(x, 0))

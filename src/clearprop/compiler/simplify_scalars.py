@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
-from clearprop.compiler.rewriting import is_number, rebuild
+from clearprop.compiler.rewriting import is_number, is_recorded, rebuild
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
 
@@ -30,7 +30,7 @@ def sunk_scalars(trace: Trace) -> Trace:
         if getattr(node.operation, "function", None) is not np.multiply:
             return None
         s, x = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
-        if not is_number(s) or is_number(x) or not isinstance(x, Recorded):
+        if not is_number(s) or is_number(x) or not is_recorded(x):
             return None
         if _dtype(s, x) != x.data.dtype:
             return None
@@ -45,7 +45,7 @@ def _consumers(trace: Trace) -> dict[Any, list[Any]]:
     consumers: dict[Any, list[Any]] = {node: [] for node in trace.nodes}
     for node in trace.nodes:
         for x in node.inputs:
-            if isinstance(x, Recorded) and x.node is not None:
+            if is_recorded(x) and x.node is not None:
                 consumers[x.node].append(node)
     for v in trace.outputs:
         if v.node is not None:
@@ -74,7 +74,7 @@ class Sinking:
     def cost(self, x: Any) -> int:
         """How many elements the multiplication touches at the best place at or behind `x`."""
         size = int(np.size(x))
-        node = x.node if isinstance(x, Recorded) else None
+        node = x.node if is_recorded(x) else None
         if node is None or size <= 1 or node not in self.region:
             return size
         if node not in self._costs:
@@ -102,11 +102,11 @@ class Sinking:
 
     def scaled(self, x: Any, s: Any) -> Any:
         """`s · x`, with the multiplication at the place that `cost` has found."""
-        node = x.node if isinstance(x, Recorded) else None
+        node = x.node if is_recorded(x) else None
         if node is None or self.cost(x) >= int(np.size(x)):
             return s * x
         out = self._pushed(node, s)
-        if isinstance(out, Recorded) and out.node is not None:
+        if is_recorded(out) and out.node is not None:
             self.labels.setdefault(out.node, self.labels.get(node, ""))
         return out
 
@@ -140,15 +140,15 @@ class Sinking:
 
 
 def _product(a: Any, b: Any) -> Any:
-    if isinstance(a, Recorded) or isinstance(b, Recorded):
+    if is_recorded(a) or is_recorded(b):
         return a * b
     product = float(a) * float(b)
     return product if math.isfinite(product) else a * b
 
 
 def _dtype(s: Any, x: Any) -> np.dtype:
-    return s.data.dtype if isinstance(s, Recorded) else np.result_type(s, x.data)
+    return s.data.dtype if is_recorded(s) else np.result_type(s, x.data)
 
 
 def _is_float(x: Any) -> bool:
-    return not isinstance(x, Recorded) or x.data.dtype.kind == "f"
+    return not is_recorded(x) or x.data.dtype.kind == "f"

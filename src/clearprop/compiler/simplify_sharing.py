@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenBackward, AsWrittenForward
-from clearprop.compiler.rewriting import kept, rebuild
+from clearprop.compiler.rewriting import is_recorded, kept, rebuild
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.backward import reach
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 
 
 def common_subexpressions(trace: Trace) -> Trace:
@@ -34,7 +34,7 @@ def _names(x: Any) -> Any:
     """Something hashable that is equal exactly for equal arguments."""
     if isinstance(x, tuple | list):
         return (type(x).__name__, *map(_names, x))
-    if isinstance(x, Recorded):
+    if is_recorded(x):
         return ("variable", id(x))
     if isinstance(x, np.ndarray):
         return ("array", x.dtype.str, x.shape, x.tobytes())

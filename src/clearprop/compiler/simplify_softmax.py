@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import PICK_AT, SUBTRACT_AT
-from clearprop.compiler.rewriting import maker, rebuild
+from clearprop.compiler.rewriting import is_recorded, maker, rebuild
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
 
@@ -61,7 +61,7 @@ def _picked(x: Any, t: Any) -> Any:
     difference = maker(x, np.subtract)
     if difference and np.shape(difference.inputs[0]) == x.shape:
         a, b = difference.inputs
-        if isinstance(b, Recorded) and b.shape == (x.shape[0], 1):
+        if is_recorded(b) and b.shape == (x.shape[0], 1):
             return np.expand_dims(record(PICK_AT, (a, t), {}), 1) - b
     return np.expand_dims(record(PICK_AT, (x, t), {}), 1)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import rebuild
+from clearprop.compiler.rewriting import is_recorded, rebuild
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node
 
 
 def sums_as_products(trace: Trace) -> Trace:
@@ -19,7 +19,7 @@ def sums_as_products(trace: Trace) -> Trace:
         if getattr(node.operation, "function", None) is not np.sum:
             return None
         x = inputs[0]
-        if not isinstance(x, Recorded) or len(inputs) > 1:
+        if not is_recorded(x) or len(inputs) > 1:
             return None
         if x.ndim == 2 and x.dtype.kind == "f" and node.params == {"axis": 0}:
             return np.ones(x.shape[0], x.dtype) @ x

@@ -12,7 +12,7 @@ from clearprop.primitives.indexing import Place
 
 
 def literal(value: Any) -> str:
-    """A plain value as source. NumPy's numbers become Python's, which adapt to the array's dtype."""
+    """A plain value as source. NumPy's numbers become Python's, which adapt to the array."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

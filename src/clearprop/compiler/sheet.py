@@ -1,0 +1,218 @@
+"""The sheet that a program is written on: names, cells, and the lines of set-up and body."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler import text
+from clearprop.compiler.cells import Buffer, Cell, place
+from clearprop.compiler.lifetimes import Lifetimes, function_of
+from clearprop.compiler.rewriting import is_recorded
+from clearprop.graph.node import Node
+from clearprop.primitives.indexing import getitem
+
+
+class Sheet:
+    """Gives every value a name and a place, and keeps the lines until the arena is planned."""
+
+    def __init__(self, lives: Lifetimes, function: str) -> None:
+        self.lives = lives
+        self.trace = lives.trace
+        self.function = function
+        self.setup: list[str | Cell] = []
+        """Lines that run once; a cell stands for the line that cuts it out of the arena."""
+        self.body: list[tuple[str, str]] = []
+        """Statements of each call, with comments."""
+        self.cells: dict[Any, Cell] = {}
+        self.buffers: list[Buffer] = []
+        self.names = {"np", "arena", "isfinite", "b64decode"}
+        self.nbytes = 0
+        """The size of the arena, known once the program is assembled."""
+
+    def result(self, time: int, node: Node, may_replace: bool = False, only: Any = None) -> Cell:
+        """The cell for a result: in place of an operand that is not needed any more, or new."""
+        order = "F" if node in self.lives.columns else "C"
+        if node in self.lives.pins:
+            return self._pinned(node)
+        if any(v.node is node for v in self.trace.outputs):
+            return self._handed_out(node)
+        if may_replace:
+            for x in node.inputs if only is None else (only,):
+                cell = self._replaceable(time, x, node, order)
+                if cell is not None:
+                    self.cells[node] = cell
+                    cell.buffer.last = self.lives.last[node]  # type: ignore[union-attr]
+                    return cell
+        cell = Cell(self.fresh_name(node), node.out.shape, node.out.dtype, order=order, whole=True)
+        cell.buffer = Buffer(cell.nbytes, first=time, last=self.lives.last[node])
+        self.buffers.append(cell.buffer)
+        self.cells[node] = cell
+        self.setup.append(cell)
+        return cell
+
+    def _replaceable(self, time: int, x: Any, node: Node, order: str) -> Cell | None:
+        if not is_recorded(x) or x.node is None or x.node not in self.cells:
+            return None
+        cell = self.cells[x.node]
+        fits = cell.shape == node.out.shape and cell.dtype == node.out.dtype and cell.order == order
+        free = self.lives.last[self.lives.roots[x.node]] == time and cell.whole
+        return cell if fits and free and x.node not in self.lives.pins else None
+
+    def _pinned(self, node: Node) -> Cell:
+        join, start = self.lives.pins[node]
+        joined = self.joined(join)
+        name = self.fresh_name(node)
+        piece = f"{joined.name}[{start}:{start + node.out.size}]"
+        shape = "" if node.out.ndim == 1 else f".reshape({text.literal(node.out.shape)})"
+        self.setup.append(f"{name} = {piece}{shape}")
+        cell = Cell(name, node.out.shape, node.out.dtype, joined.buffer)
+        self.cells[node] = cell
+        return cell
+
+    def joined(self, node: Node) -> Cell:
+        if node not in self.cells:
+            name = self.name("G")
+            self.setup.append(f"{name} = np.empty({node.out.size}, {text.literal(node.out.dtype)})")
+            buffer = Buffer(0, pinned=True)
+            self.cells[node] = Cell(name, node.out.shape, node.out.dtype, buffer)
+        return self.cells[node]
+
+    def _handed_out(self, node: Node) -> Cell:
+        """A result that is returned is the caller's: a new array in each call."""
+        name = self.fresh_name(node)
+        dtype = text.literal(node.out.dtype)
+        self.body.append((f"{name} = np.empty({text.literal(node.out.shape)}, {dtype})", ""))
+        buffer = Buffer(0, pinned=True)
+        self.cells[node] = Cell(name, node.out.shape, node.out.dtype, buffer, varies=True)
+        return self.cells[node]
+
+    def scratch(self, time: int, shape: tuple[int, ...], dtype: Any, name: str) -> str:
+        cell = Cell(self.name(name), shape, dtype, whole=True)
+        cell.buffer = Buffer(cell.nbytes, first=time, last=time)
+        self.buffers.append(cell.buffer)
+        self.setup.append(cell)
+        return cell.name
+
+    def cell(self, v: Any) -> Cell:
+        if v.node is None:
+            return self.cells[v]
+        return self.cells[v.node if v.index is None else (v.node, v.index)]
+
+    def operand(self, x: Any) -> str:
+        if is_recorded(x):
+            return self.cell(x).name
+        if isinstance(x, np.ndarray) and x.ndim:
+            return self.constant(x, "constant")
+        return text.literal(x)
+
+    def operands(self, node: Node) -> str:
+        return ", ".join(map(self.operand, node.inputs))
+
+    def constant(self, value: np.ndarray, name: str) -> str:
+        key = ("constant", value.dtype.str, value.shape, value.tobytes())
+        if key not in self.cells:
+            own = self.name(f"{name}_{'x'.join(map(str, value.shape))}")
+            self.setup.append(f"{own} = {text.array(value)}")
+            self.cells[key] = Cell(own, value.shape, value.dtype)
+        return self.cells[key].name
+
+    def flat(self, x: Cell) -> str:
+        key = ("flat", x.name)
+        if key not in self.cells:
+            name = self.name(f"{x.name}_flat")
+            value = f"{x.name}{'.T' if x.order == 'F' else ''}.reshape(-1)"
+            if x.varies:
+                self.body.append((f"{name} = {value}", ""))
+            else:
+                self.setup.append(f"{name} = {value}")
+            self.cells[key] = Cell(name, (), x.dtype)
+        return self.cells[key].name
+
+    def fresh_name(self, node: Node) -> str:
+        label, _, phase = self.trace.labels[node].partition(".")
+        what = node.operation.name.rpartition(".")[2]
+        return self.name(f"{'d' if phase == 'backward' else ''}{label or self.function}_{what}")
+
+    def view_name(self, node: Node, source: Cell) -> str:
+        label = self.trace.labels[node]
+        if label.startswith("parameter "):
+            return self.name(label.removeprefix("parameter "))
+        suffix = {np.transpose: "T", np.expand_dims: "column", getitem: "part"}
+        return self.name(f"{source.name}_{suffix.get(function_of(node), 'view')}")
+
+    def name(self, wish: str) -> str:
+        base = text.identifier(wish)
+        name, n = base, 2
+        while name in self.names:
+            name, n = f"{base}_{n}", n + 1
+        self.names.add(name)
+        return name
+
+    def say(self, node: Node, statement: str) -> None:
+        shapes = ", ".join(text.shape_of(np.shape(x)) for x in node.inputs if np.ndim(x))
+        out = node.out[0] if isinstance(node.out, tuple) else node.out
+        self.body.append(
+            (statement, f"{self.trace.labels[node]}: {shapes} → {text.shape_of(np.shape(out))}")
+        )
+
+    def gather(self, v: Any, name: str, data: str) -> None:
+        """Fetch the rows of a batch into a buffer of their own."""
+        dtype, shape = text.literal(v.dtype), text.literal(v.shape)
+        self.setup.append(f"{name} = np.empty({shape}, {dtype})")
+        axis = ", axis=0" if v.ndim > 1 else ""
+        call = f'{data}.take(rows{axis}, out={name}, mode="clip")'
+        self.body.append((call, f"the batch: rows of {data} → {text.shape_of(v.shape)}"))
+        self.cells[v] = Cell(name, v.shape, v.dtype, Buffer(0, pinned=True))
+
+    def returned(self, v: Any) -> str:
+        cell = self.cell(v)
+        internal = not cell.varies or self.lives.root(v) in set(self.trace.leaves)
+        return f"{cell.name}.copy()" if internal and cell.shape else cell.name
+
+    def _without_unused(self, setup: list[str], result: str) -> list[str]:
+        """Leave out the views that nothing reads, the last first, since they may be chained."""
+        text_of_body = "\n".join([*(s for s, _ in self.body), result])
+        words = Counter(re.findall(r"\w+", "\n".join([*setup, text_of_body])))
+        needed = []
+        for line in reversed(setup):
+            name = line.split(" = ")[0]
+            if words[name] > 1 or name == "arena":
+                needed.append(line)
+            else:
+                words.subtract(re.findall(r"\w+", line))
+        return needed[::-1]
+
+    def assemble(self, title: str, stored: list[str], arguments: list[str], result: str) -> str:
+        """Write out the whole program: `make` with the set-up, in it the function of each call."""
+        setup = self._without_unused(self._setup_lines(), result)
+        lines = [f'"""{title}"""', "", "from math import isfinite", "", "import numpy as np"]
+        if any("b64decode(" in line for line in setup):
+            lines.insert(2, "from base64 import b64decode")
+        lines += ["", "", f"def make({', '.join(stored)}):", *(f"    {line}" for line in setup)]
+        lines += ["", f"    def {self.function}({', '.join(arguments)}):"]
+        width = max((len(s) for s, c in self.body if c and len(s) < 88), default=0)
+        for statement, comment in self.body:
+            padded = f"{statement:<{width}}  # {comment}" if comment else statement
+            lines.append(f"        {padded}")
+        lines += [f"        return {result}", "", f"    return {self.function}"]
+        return "\n".join(lines) + "\n"
+
+    def _setup_lines(self) -> list[str]:
+        nbytes = self.nbytes = place([b for b in self.buffers if not b.pinned])
+        lines = []
+        if nbytes:
+            lines.append(f"arena = np.empty({nbytes + 64}, np.uint8)")
+            lines.append("arena = arena[-arena.ctypes.data % 64 :]")
+        return lines + [self._cut(x) if isinstance(x, Cell) else x for x in self.setup]
+
+    @staticmethod
+    def _cut(cell: Cell) -> str:
+        """Cut a buffer out of the arena, and give it its type and shape."""
+        assert cell.buffer is not None
+        start = cell.buffer.offset
+        stretch = f"arena[{start}:{start + cell.nbytes}].view({text.literal(cell.dtype)})"
+        shape = cell.shape[::-1] if cell.order == "F" else cell.shape
+        formed = "" if len(shape) == 1 else f".reshape({text.literal(shape)})"
+        return f"{cell.name} = {stretch}{formed}{'.T' if cell.order == 'F' else ''}"
