@@ -1,0 +1,119 @@
+"""Automatic differentiation of `forward`: the layer's inside on a graph, where it can be opened."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.copies import same_draws
+from clearprop.checking.trial import Run, Trial, flat, parts
+from clearprop.graph import Graph, Variable
+from clearprop.graph.backward import derivatives
+from clearprop.graph.node import Node, Recorded
+from clearprop.graph.recording import record
+
+
+class Opened:
+    """`forward` of a trial, recorded: its primitives, with their true derivatives."""
+
+    def __init__(self, variables: dict[str, Any], outputs: Sequence[Any], shapes: list[Any]):
+        self.variables = variables
+        self.outputs = outputs
+        self.shapes = shapes
+        self.graph = Graph([v for v in outputs if isinstance(v, Recorded)], variables.values())
+
+    def derivatives(self, dout: np.ndarray) -> dict[str, np.ndarray]:
+        """The derivative of Σ dout · output by every argument."""
+        return self._pull(self.outputs, self.variables, dout)
+
+    def _pull(
+        self, outputs: Sequence[Any], variables: Mapping[str, Any], dout: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        seeds, start = [], 0
+        for out, shape in zip(outputs, self.shapes, strict=True):
+            size = int(np.prod(shape, dtype=int))
+            if isinstance(out, Recorded):
+                seeds.append((out, dout[start : start + size].reshape(shape)[()]))
+            start += size
+        found = derivatives(seeds, targets=list(variables.values()))
+        return {
+            name: np.array(found[v]) if v in found else np.zeros(np.shape(v.data))
+            for name, v in variables.items()
+        }
+
+    @property
+    def edges(self) -> list[tuple[Node, int]]:
+        """Every way from a value into an operation: (node, which input)."""
+        return [
+            (node, i)
+            for node in self.graph.nodes
+            for i, x in enumerate(node.inputs)
+            if isinstance(x, Recorded)
+        ]
+
+    def without(
+        self, blocked: Sequence[tuple[Node, int]], dout: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The derivatives if some ways were not followed back."""
+        made: dict[Any, Any] = {}
+
+        def current(x: Any) -> Any:
+            if not isinstance(x, Recorded) or x.node is None:
+                return x
+            out = made[x.node]
+            return out if x.index is None else out[x.index]
+
+        for node in self.graph.nodes:
+            inputs = tuple(
+                # A constant in place of the Variable: nothing goes back through it.
+                (x.data if isinstance(x, Recorded) and (node, i) in blocked else current(x))
+                for i, x in enumerate(node.inputs)
+            )
+            if any(isinstance(x, Recorded) for x in inputs):
+                made[node] = record(node.operation, inputs, node.params)
+            else:
+                made[node] = node.out
+        return self._pull([current(v) for v in self.outputs], self.variables, dout)
+
+    def values(self) -> Iterator[tuple[str, np.ndarray]]:
+        """What the operations inside computed, with a name for people."""
+        for node in self.graph.nodes:
+            if isinstance(node.out, np.ndarray):
+                yield node.operation.name, node.out
+
+
+def open_forward(trial: Trial, values: Mapping[str, np.ndarray] | None = None) -> Opened | str:
+    """Run `forward` on Variables; where that does not work, say why in a few words."""
+    layer = trial.copy()
+    inputs: list[Any] = [x.copy() if isinstance(x, np.ndarray) else x for x in trial.inputs]
+    variables: dict[str, Any] = {}
+    for name, argument in trial.arguments.items():
+        value = argument.value if values is None else values.get(name, argument.value)
+        v = variables[name] = Variable(value, name)
+        if argument.slot:
+            argument.slot.replace(layer, v)
+        elif argument.place is not None:
+            inputs[argument.place] = v
+    try:
+        with same_draws():
+            outputs = parts(layer.forward(*inputs))
+    except Exception as error:
+        return _reason(error)
+    if not any(isinstance(out, Recorded) for out in outputs):
+        return "its result does not come from recorded operations on its inputs"
+    plain = [out.data if isinstance(out, Recorded) else out for out in outputs]
+    return Opened(variables, outputs, [np.shape(p) for p in plain])
+
+
+def agrees(opened: Opened, run: Run) -> bool:
+    """Whether forward gave the same numbers on Variables as on arrays."""
+    found = flat(v.data if isinstance(v, Recorded) else v for v in opened.outputs)
+    expected = run.vector
+    return found.shape == expected.shape and np.allclose(
+        found, expected, rtol=1e-9, atol=1e-300, equal_nan=True
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,477 @@
+"""The comparison: which elements of a derivative are wrong, and which are kinks or rounding.
+
+Random directions and automatic differentiation detect; single elements are swept only to locate a
+fault, or to tell it from a kink.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.checking import differences
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.diagnosis import Case, diagnose
+from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.report import Row
+
+if TYPE_CHECKING:
+    from clearprop.checking.differences import Slope
+    from clearprop.checking.examine import Examination
+
+SWEEP = 512
+"""How many elements are differentiated one by one, unless all are asked for."""
+
+
+def all_arguments(e: "Examination") -> None:
+    """Compare the derivatives of all arguments; the faults go to `e`, and a row for each."""
+    if e.opened:
+        e.truth = e.true(e.dout)
+    for name, argument in e.trial.arguments.items():
+        shape = argument.value.shape
+        if name not in e.analytic:
+            kind = next((f.kind.value for f in e.findings if f.argument == name), "not compared")
+            kind = "not compared" if not e.faulty else kind
+            e.rows[name] = Row(name, shape, None, None, "none", kind)
+            continue
+        a = e.analytic[name]
+        if a.dtype.kind == "f" and a.dtype.itemsize < e.trial.dtype.itemsize:
+            message = f"backward gives a derivative of {a.dtype} where everything is {e.trial.dtype}"
+            e.fault(Kind.DTYPE, message, name)
+        if not a.size and not argument.value.size:
+            e.rows[name] = Row(name, shape, 0.0, 0.0, "empty")
+        elif a.shape != shape:
+            _wrong_shape(e, name, a)
+        elif not _by_automatic(e, name, a):
+            _by_differences(e, name, a)
+
+
+def stand_in(e: "Examination") -> None:
+    """Where nobody wrote a `backward`, compare automatic differentiation with differences."""
+    if e.opened:
+        e.analytic = e.true(e.dout)
+        if not e.is_function:
+            message = "automatic differentiation serves in its place, and was compared"
+            e.fault(Kind.NO_BACKWARD, message, fault=False)
+        return
+    reason = f"forward cannot be opened for automatic differentiation: {e.closed}"
+    if e.is_function:
+        message = f"{reason}. There is nothing to compare; give its derivative as gradient=…"
+        e.fault(Kind.NO_BACKWARD, message)
+    else:
+        message = f"differences of forward serve in its place, and there is no other to compare; {reason}"
+        e.fault(Kind.NO_BACKWARD, message, fault=False)
+
+
+def second_opinion(
+    e: "Examination", name: str, a: np.ndarray, t: np.ndarray, dout: np.ndarray
+) -> None:
+    """Compare under another `dout` what was right under the first."""
+    if a.shape != t.shape or not np.isfinite(a).all():
+        e.fault(Kind.NOT_LINEAR, f"under another dout its shape is {a.shape}, or it is NaN", name)
+        return
+    wrong = wrong_elements(a, t, 1e-8)
+    if not wrong.any():
+        return
+    if e.opened:
+        wrong = _beyond_rounding(e, name, a, t, wrong, dout)
+        wrong, _ = _without_kinks(e, name, a, t, wrong, dout)
+    if wrong.any():
+        _report(e, name, a, t, wrong, dout, np.zeros(a.shape, bool), fallback=Kind.NOT_LINEAR)
+
+
+def wrong_elements(a: np.ndarray, t: np.ndarray, rtol: float = 1e-9) -> np.ndarray:
+    """The elements of `a` that differ from the true `t` by more than rounding; NaN is not known."""
+    if a.shape != t.shape:
+        return np.ones(a.shape, bool)
+    known = np.isfinite(t)
+    size = float(np.max(np.abs(t), initial=0.0, where=known))
+    bound = rtol * np.maximum(np.abs(a), np.abs(np.where(known, t, 0))) + 1e-3 * rtol * size
+    return known & ~(np.abs(a - t) <= bound)
+
+
+def _by_automatic(e: "Examination", name: str, a: np.ndarray) -> bool:
+    """Compare with automatic differentiation; False where it is not there or not to be believed."""
+    if not e.opened:
+        return False
+    t = e.truth[name] = _finite(e, name, e.truth[name])
+    kinks = np.zeros(a.shape, bool)
+    narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
+    wrong = wrong_elements(a, t, 1e-5 if narrow else 1e-9)
+    if wrong.any():
+        wrong = _beyond_rounding(e, name, a, t, wrong, e.dout)
+        wrong, kinks = _without_kinks(e, name, a, t, wrong, e.dout)
+        if wrong.any() and _differences_side_with(e, name, a, t, wrong):
+            e.closed = "it does not follow the slope of forward; a value leaves the graph there"
+            e.opened = None
+            return False
+    if wrong.any():
+        _report(e, name, a, t, wrong, e.dout, kinks)
+        return True
+    e.rows[name] = _row(name, a, t, kinks, "automatic")
+    _confirm(e, name, a, kinks)
+    if e.exhaustive:
+        _sweep(e, name, a, list(np.ndindex(a.shape)))
+    return True
+
+
+def _finite(e: "Examination", name: str, t: np.ndarray) -> np.ndarray:
+    """Replace what overflowed in automatic differentiation by differences, as far as it goes."""
+    bad = [tuple(int(i) for i in index) for index in np.argwhere(~np.isfinite(t))]
+    t = np.array(t)
+    for index in bad[:SWEEP]:
+        t[index] = element(e, name, index).along(e.dout)[0] / _unit(e, name, index)
+    return t
+
+
+def _row(name: str, a: np.ndarray, t: np.ndarray, kinks: np.ndarray, method: str) -> Row:
+    known = np.isfinite(t) & ~kinks
+    distance = float(np.max(np.abs(a - t), initial=0.0, where=known))
+    size = float(np.max(np.abs(t), initial=0.0, where=known))
+    size = size or float(np.max(np.abs(a), initial=0.0)) or 1.0
+    return Row(name, a.shape, distance, distance / size, method)
+
+
+def _beyond_rounding(
+    e: "Examination",
+    name: str,
+    a: np.ndarray,
+    t: np.ndarray,
+    wrong: np.ndarray,
+    dout: np.ndarray,
+) -> np.ndarray:
+    """Leave out what rounding can explain: how much do both move with the last bits of the values?
+
+    Where large numbers cancel, two right formulas differ by far more than their last digits.
+    """
+    noise = np.zeros(a.shape)
+    for _ in range(3):
+        jitter = {
+            key: arg.value * (1 + 64 * differences.EPS * e.rng.uniform(-1, 1, arg.value.shape))
+            for key, arg in e.trial.arguments.items()
+        }
+        opened = open_forward(e.trial, jitter)
+        if isinstance(opened, str):
+            return wrong
+        try:
+            moved = e.trial.run(jitter).derivatives(dout)[name]
+        except Exception:
+            return wrong
+        true = opened.derivatives(dout)[name]
+        if moved.shape == a.shape:
+            noise += np.abs(moved - a) + np.abs(true - t)
+    return wrong & ~(np.abs(a - t) <= 8 * noise)
+
+
+def _without_kinks(
+    e: "Examination",
+    name: str,
+    a: np.ndarray,
+    t: np.ndarray,
+    wrong: np.ndarray,
+    dout: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the elements without a derivative, where any slope between the sides is right."""
+    wrong, kinks = wrong.copy(), np.zeros(a.shape, bool)
+    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
+    places = [np.unravel_index(i, a.shape) for i in order[: np.count_nonzero(wrong)]]
+    for tried, place in enumerate(places):
+        index = tuple(int(i) for i in place)
+        if tried >= 32 and not kinks.any():
+            break  # so many without a kink: it is not kinks that are wrong here
+        if tried >= 8 * SWEEP:
+            break
+        if _is_kink(e, name, index, float(a[index]), dout):
+            wrong[index], kinks[index] = False, True
+    if kinks.any():
+        _tell_kinks(e, name, a, kinks)
+    return wrong, kinks
+
+
+def _is_kink(
+    e: "Examination", name: str, index: tuple[int, ...], value: float, dout: np.ndarray
+) -> bool:
+    """Whether forward has a kink at this element, and `value` is one of the slopes around it."""
+    slope = element(e, name, index, h=1e-7)
+    if slope.smooth.all() or not np.isfinite(slope.value).all():
+        return False
+    low, high = (bound / _unit(e, name, index) for bound in slope.between(dout))
+    margin = 1e-5 * max(abs(low), abs(high), abs(value))
+    return low - margin <= value <= high + margin
+
+
+def _tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -> None:
+    index = tuple(int(i) for i in np.argwhere(kinks)[0])
+    if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
+        return
+    slope = element(e, name, index, h=1e-7)
+    low, high = (bound / _unit(e, name, index) for bound in slope.between(e.dout))
+    many = f"{np.count_nonzero(kinks)} elements have" if kinks.sum() > 1 else "one element has"
+    message = (
+        f"{many} no derivative: forward has a kink there, with slopes from {low:.6g} to "
+        f"{high:.6g}; backward may give any of them"
+    )
+    e.fault(Kind.KINK, message, name, index=index, analytic=float(a[index]), fault=False)
+    _look_at_ties(e)
+
+
+def _look_at_ties(e: "Examination") -> None:
+    """Where values are tied (a maximum), move them together: then there is a derivative again."""
+    inputs = {n: a.value for n, a in e.trial.arguments.items() if a.slot is None}
+    if not inputs or e.faulty & set(inputs) or any(f.kind is Kind.TIES for f in e.findings):
+        return
+    unit = max(differences.typical(x) for x in inputs.values())
+    together = differences.slope(
+        lambda h: e.forward(**{n: x + h * unit for n, x in inputs.items()}), e.out
+    )
+    if not together.smooth.any():
+        return
+    found = e.pull(np.where(together.smooth, e.dout, 0))
+    numeric, error = together.along(e.dout)
+    analytic = unit * sum(float(np.sum(found[n])) for n in inputs if n in e.analytic)
+    size = unit * sum(float(np.sum(np.abs(found[n]))) for n in inputs if n in e.analytic)
+    if abs(numeric - analytic) > 1e-5 * max(size, abs(numeric)) + 10 * error:
+        message = (
+            "where values are equal, moving them together changes forward by "
+            f"{numeric / unit:.6g}, but the derivatives of backward sum to {analytic / unit:.6g}: "
+            "each of the equal values was given the whole derivative, or none"
+        )
+        e.fault(Kind.TIES, message, next(iter(inputs)))
+
+
+def _differences_side_with(
+    e: "Examination", name: str, a: np.ndarray, t: np.ndarray, wrong: np.ndarray
+) -> bool:
+    """Whether differences of forward agree with `backward`, and not with the opened graph."""
+    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None)[:3]
+    votes = []
+    for i in order:
+        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
+        if not wrong[index]:
+            continue
+        slope, unit = element(e, name, index), _unit(e, name, index)
+        value, error = slope.along(e.dout)
+        value, error = value / unit, error / unit
+        far = abs(a[index] - t[index])
+        if not slope.smooth.all() or error > 0.05 * far:
+            return False
+        votes.append(abs(value - a[index]) < 0.1 * far)
+    return bool(votes) and all(votes)
+
+
+def _confirm(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -> None:
+    """Hold the agreement of `backward` and the opened graph against one slope of forward itself."""
+    for _ in range(2):
+        gap, slope = _probe(e, name, a)
+        if gap <= 1e-4:
+            break
+    else:
+        message = (
+            "backward and automatic differentiation agree, but the slope of forward along random "
+            "directions is another one"
+        )
+        e.fault(Kind.UNKNOWN, message, name)
+        return
+    _note_kinks(e, name, a, slope)
+
+
+def _note_kinks(e: "Examination", name: str, a: np.ndarray, slope: "Slope") -> None:
+    """Tell the kinks that a random direction came across, where they can be named."""
+    rough = np.flatnonzero(~slope.smooth)
+    if not rough.size or a.size != slope.smooth.size:
+        return
+    kinks = np.zeros(a.shape, bool)
+    for i in rough[:32]:
+        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
+        if _is_kink(e, name, index, float(a[index]), e.dout):
+            kinks[index] = True
+    if kinks.any():
+        _tell_kinks(e, name, a, kinks)
+
+
+def _probe(e: "Examination", name: str, a: np.ndarray) -> tuple[float, "Slope"]:
+    """How far, in parts of the whole, a derivative is from the slope along a random direction.
+
+    Errors of the difference itself are taken off. Outputs without a slope are left out, on both
+    sides: their `dout` is 0.
+    """
+    x = e.trial.arguments[name].value
+    size = differences.sizes(x)
+    v = size * e.rng.uniform(0.5, 1.5, x.shape) * e.rng.choice([-1.0, 1.0], x.shape)
+    slope = _along(e, name, v)
+    if not slope.smooth.all():
+        if not slope.smooth.any():
+            return 0.0, slope
+        a = e.pull(np.where(slope.smooth, e.dout, 0.0))[name]
+    numeric, error = slope.along(e.dout)
+    moved = a * v
+    whole = max(abs(numeric), float(np.linalg.norm(moved)))
+    if whole == 0:
+        return 0.0, slope
+    return max(0.0, abs(numeric - float(moved.sum())) - 10 * error) / whole, slope
+
+
+def _along(e: "Examination", name: str, v: np.ndarray, h: float | None = None) -> "Slope":
+    x = e.trial.arguments[name].value
+
+    def f(step: float) -> np.ndarray:
+        return e.forward(**{name: x + step * v})
+
+    if h is not None:
+        return differences.slope_with(f, e.out, h)
+    return differences.slope(f, e.out, 1 / min(1.0, differences.typical(x)))
+
+
+def element(
+    e: "Examination", name: str, index: tuple[int, ...], h: float | None = None
+) -> "Slope":
+    """The slope of all outputs when one element moves by its own size."""
+    v = np.zeros(e.trial.arguments[name].value.shape)
+    v[index] = _unit(e, name, index)
+    return _along(e, name, v, h)
+
+
+def _unit(e: "Examination", name: str, index: tuple[int, ...]) -> float:
+    return float(differences.sizes(e.trial.arguments[name].value)[index])
+
+
+def numeric_value(e: "Examination", name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
+    """The numerical derivative of one element, `None` where differences give no number."""
+    value = element(e, name, index).along(dout)[0] / _unit(e, name, index)
+    return value if np.isfinite(value) else None
+
+
+def _by_differences(e: "Examination", name: str, a: np.ndarray) -> None:
+    """Compare with differences of forward alone."""
+    if e.exhaustive:
+        _sweep(e, name, a, list(np.ndindex(a.shape)))
+        return
+    gaps, rough = [], False
+    for _ in range(2):
+        gap, slope = _probe(e, name, a)
+        gaps.append(gap)
+        rough = rough or not slope.smooth.all()
+    if max(gaps) > 1e-7:
+        _sweep(e, name, a, _suspects(e, name, a))
+        return
+    whole = float(np.max(np.abs(a), initial=0.0))
+    e.rows[name] = Row(name, a.shape, max(gaps) * whole, max(gaps), "directions")
+    if rough:  # what has kinks was left out of the directions: look at it element by element
+        near = list(np.ndindex(a.shape))
+        if a.size == slope.smooth.size:
+            near = [i for i, smooth in zip(near, slope.smooth, strict=True) if not smooth]
+        picked = e.rng.permutation(len(near))[: SWEEP // 4]
+        _sweep(e, name, a, [near[i] for i in sorted(picked)])
+
+
+def _suspects(e: "Examination", name: str, a: np.ndarray) -> list[tuple[int, ...]]:
+    """The elements to be swept: all, or those of the blocks that a direction finds wrong."""
+    everything = np.arange(a.size)
+    if a.size <= SWEEP:
+        return list(np.ndindex(a.shape))
+    block = everything
+    while block.size > SWEEP // 4:
+        parts = np.array_split(block, 8)
+        block = max(parts, key=lambda part: _gap_within(e, name, a, part))
+    some = e.rng.choice(a.size, SWEEP // 2, replace=False)
+    chosen = np.unique(np.concatenate([block, some]))
+    return [tuple(int(k) for k in np.unravel_index(i, a.shape)) for i in chosen]
+
+
+def _gap_within(e: "Examination", name: str, a: np.ndarray, block: np.ndarray) -> float:
+    x = e.trial.arguments[name].value
+    v = np.zeros(x.size)
+    v[block] = differences.sizes(x).reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)
+    slope = _along(e, name, v.reshape(x.shape))
+    numeric, error = slope.along(e.dout)
+    return max(0.0, abs(numeric - float(a.reshape(-1) @ v)) - 10 * error)
+
+
+def _sweep(
+    e: "Examination", name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]
+) -> None:
+    """Differentiate element by element, and tell wrong ones from kinks."""
+    t = np.full(a.shape, np.nan)
+    margin = np.zeros(a.shape)
+    kinks, wrong = np.zeros(a.shape, bool), np.zeros(a.shape, bool)
+    between: dict[tuple[int, ...], tuple[float, float]] = {}
+    for index in indices:
+        slope, unit = element(e, name, index), _unit(e, name, index)
+        value = float(np.sum(np.where(np.isfinite(slope.value), slope.value, 0) * e.dout)) / unit
+        t[index], margin[index] = value, 10 * slope.along(e.dout)[1] / unit
+        if not slope.smooth.all():
+            low, high = slope.between(e.dout)
+            between[index] = low / unit, high / unit
+    size = float(np.nanmax(np.abs(t), initial=0.0))
+    margin += 1e-6 * np.maximum(np.abs(a), np.abs(np.nan_to_num(t))) + 1e-7 * size
+    known = np.isfinite(t)
+    wrong[known] = np.abs(a - np.where(known, t, 0))[known] > margin[known]
+    for index, (low, high) in between.items():
+        inside = low - margin[index] <= a[index] <= high + margin[index]
+        kinks[index], wrong[index] = inside, not inside
+        if inside and not _is_kink(e, name, index, float(a[index]), e.dout):
+            kinks[index] = False
+    if kinks.any():
+        _tell_kinks(e, name, a, kinks)
+    if wrong.any():
+        _report(e, name, a, t, wrong, e.dout, kinks | np.isin(t, np.nan))
+    elif name not in e.rows or e.exhaustive:
+        e.rows[name] = _row(name, a, t, kinks, "element by element")
+
+
+def _wrong_shape(e: "Examination", name: str, a: np.ndarray) -> None:
+    """A derivative of another shape: what it would be compared with tells how it came about."""
+    shape = e.trial.arguments[name].value.shape
+    if e.opened:
+        t = e.truth[name]
+    else:
+        t = np.full(shape, np.nan)
+        for index in list(np.ndindex(shape))[:SWEEP]:
+            value = numeric_value(e, name, index, e.dout)
+            t[index] = np.nan if value is None else value
+    case = Case(e, name, a, t, e.dout, np.zeros(shape, bool))
+    found = diagnose(case)
+    e.rows[name] = Row(name, shape, None, None, "shape", found.kind.value)
+    message = f"its derivative has the shape {a.shape} and not {shape}: {found.message}"
+    e.add(
+        Finding(
+            layer=e.name, argument=name, kind=found.kind, message=message, factor=found.factor
+        )
+    )
+
+
+def _report(
+    e: "Examination",
+    name: str,
+    a: np.ndarray,
+    t: np.ndarray,
+    wrong: np.ndarray,
+    dout: np.ndarray,
+    skip: np.ndarray,
+    fallback: Kind | None = None,
+) -> None:
+    """Add the finding of a wrong derivative: its worst element, both values, and the diagnosis."""
+    worst = np.argmax(np.where(wrong, np.abs(a - np.nan_to_num(t)), -1.0))
+    index = tuple(int(i) for i in np.unravel_index(worst, a.shape))
+    found = diagnose(Case(e, name, a, t, dout, skip))
+    kind, message = found.kind, found.message
+    if fallback is not None and kind in (Kind.UNKNOWN, Kind.PRECISION):
+        kind = fallback
+        message = "right under one dout and wrong under another that is 1000 times as large"
+    count = int(np.count_nonzero(wrong))
+    swept = int(np.count_nonzero(np.isfinite(t)))
+    row = _row(name, a, t, skip, "automatic" if e.opened else "element by element")
+    e.rows[name] = Row(name, row.shape, row.absolute, row.relative, row.method, kind.value)
+    e.add(
+        Finding(
+            layer=e.name,
+            argument=name,
+            index=index,
+            analytic=float(a[index]),
+            numeric=numeric_value(e, name, index, dout),
+            automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
+            kind=kind,
+            factor=found.factor,
+            message=f"{message} ({count} of {swept} elements are wrong)" if swept > 1 else message,
+        )
+    )

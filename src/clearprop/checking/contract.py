@@ -1,0 +1,316 @@
+"""What every layer promises beside right derivatives, and the checks of it.
+
+`forward` repeats; `backward` repeats, is linear in `dout`, belongs to the last `forward`, works for
+other batches, and keeps float32.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.checking import compare
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.copies import (
+    fingerprint,
+    generator_states,
+
+    random_fingerprint,
+)
+from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.checking.passes import told
+from clearprop.checking.trial import Run, Trial
+
+if TYPE_CHECKING:
+    from clearprop.checking.examine import Examination
+
+
+def same(one: np.ndarray, other: np.ndarray, rtol: float = 1e-11) -> bool:
+    """Whether two arrays agree to rounding."""
+    if one.shape != other.shape:
+        return False
+    if np.array_equal(one, other, equal_nan=True):
+        return True
+    size = max(float(np.max(np.abs(one), initial=0)), float(np.max(np.abs(other), initial=0)))
+    return bool(np.all(np.abs(one - other) <= rtol * size))
+
+
+def forward_repeats(e: "Examination") -> None:
+    """Run `forward` a second time on the same copy of the layer."""
+    trial = e.trial
+    layer = trial.copy()
+    held = generator_states(layer)
+    before = random_fingerprint()
+    try:
+        Run(trial, layer, {}, None)
+        trial.draws = random_fingerprint() != before
+        drew = generator_states(layer) != held
+        again = trial.run(layer=layer).vector
+    except (Exception, SystemExit) as error:
+        message = f"forward works once and raises the second time: {told(error)}"
+        raise Found(Finding(layer=e.name, kind=Kind.STATEFUL, message=message)) from None
+    if not same(trial.run().vector, e.out):
+        message = (
+            "forward draws random numbers that cannot be repeated: twice the same inputs give "
+            "different outputs, so no derivative can be checked"
+        )
+        raise Found(Finding(layer=e.name, kind=Kind.STOCHASTIC, message=message))
+    e.reproducible = same(again, e.out)
+    if trial.draws or drew:
+        source = "the global random state" if trial.draws else "its own generator"
+        message = f"forward draws from {source}; its derivatives were compared with the draw held"
+        e.fault(Kind.STOCHASTIC, message, fault=False)
+    elif not e.reproducible:
+        e.fault(
+            Kind.STATEFUL,
+            "forward gives something else the second time, for the same inputs and parameters: "
+            "it depends on what it kept from the first",
+        )
+
+
+def backward_repeats(e: "Examination") -> None:
+    """Run `backward` three times after one `forward`."""
+    if not e.analytic:
+        return
+    run = e.trial.run()
+    before = random_fingerprint()
+    held = generator_states(run.layer)
+    first = run.derivatives(e.dout)
+    kept = _kept(run)
+    drew = generator_states(run.layer) != held or (
+        not e.trial.draws and random_fingerprint() != before
+    )
+    try:
+        second, third = run.derivatives(e.dout), run.derivatives(e.dout)
+    except (Exception, SystemExit) as error:
+        e.reproducible = False
+        message = f"backward works once after each forward; a second time it raises {told(error)}"
+        e.fault(Kind.STATEFUL, message, fault=False)
+        return
+    for name in e.analytic:
+        if same(first[name], second[name]):
+            continue
+        e.reproducible = False
+        if first[name].shape != second[name].shape:
+            message = f"the second time, backward gives the shape {second[name].shape}"
+            e.fault(Kind.STATEFUL, message, name)
+            continue
+        index = _worst(first[name], second[name])
+        values: dict[str, Any] = {"index": index, "analytic": float(second[name][index])}
+        step = second[name] - first[name]
+        if drew:
+            message = "backward draws random numbers of its own: run twice, it differs"
+            e.fault(Kind.STOCHASTIC, message, name, **values)
+        elif same(third[name] - second[name], step, 1e-9):
+            message = (
+                f"backward adds to d{name}: run twice with the same dout, it gives "
+                f"{second[name][index]:.6g} after {first[name][index]:.6g}"
+            )
+            e.fault(Kind.ACCUMULATES, message, name, **values)
+        elif e.faulty.isdisjoint({"output", name}):
+            changed = [key for key, value in _kept(run).items() if kept.get(key) != value]
+            what = f"self.{changed[0]}" if changed else "what forward kept"
+            message = f"backward changes {what}: run twice with the same dout, it differs"
+            e.fault(Kind.IN_PLACE, message, name, **values)
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    """The arrays that the layer holds, without the derivatives, to be compared."""
+    derived = {f"d{name}" for name in (*run.trial.arguments, *run.trial.input_names)}
+    return {
+        key: fingerprint(value)
+        for key, value in getattr(run.layer, "__dict__", {}).items()
+        if isinstance(value, np.ndarray) and key not in derived
+    }
+
+
+def _worst(one: np.ndarray, other: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(one - other)), one.shape))
+
+
+def linear_in_dout(e: "Examination") -> None:
+    """Run `backward` under another, much larger `dout`: the derivatives must follow it."""
+    names = [name for name in e.analytic if name not in e.faulty]
+    if not names:
+        return
+    other = 1000 * e.random_dout()
+    second = e.pull(other)
+    true = e.true(other)
+    if not true:
+        # Without true derivatives, the sum of two must be the derivative of the sum.
+        both = e.pull(e.dout + other)
+        true = {name: both[name] - e.pull(e.dout)[name] for name in names}
+    for name in names:
+        compare.second_opinion(e, name, second[name], true[name], other)
+
+
+def nothing_stale(e: "Examination") -> None:
+    """Run on other values first: `backward` must belong to the last `forward`."""
+    if not e.reproducible or not e.analytic:
+        return
+    for inputs in (_shuffled(e), _shorter(e)):
+        if inputs is not None:
+            _after_another_call(e, inputs)
+    _after_an_update(e)
+
+
+def _after_another_call(e: "Examination", inputs: list[Any]) -> None:
+    trial = e.trial
+    try:
+        first = trial.run(inputs=inputs)
+        earlier = first.derivatives(e.rng.uniform(0.5, 1.5, first.vector.size))
+    except Exception:
+        return
+    shape = first.outputs[0].shape
+    try:
+        run = trial.run(layer=first.layer)
+        out = run.vector
+        found = run.derivatives(e.dout) if same(out, e.out) else None
+    except (Exception, SystemExit) as error:
+        message = f"after a call with an output of shape {shape}, this one raises {told(error)}"
+        e.fault(Kind.STALE, message)
+        return
+    if found is None:
+        e.fault(
+            Kind.STALE, "forward gives something else after a call with other inputs", "output"
+        )
+        return
+    fresh = e.pull(e.dout)
+    for name in e.analytic:
+        if name in e.faulty or same(found[name], fresh[name]):
+            continue
+        like = "as of the call before" if same(found[name], earlier[name]) else "partly so"
+        message = (
+            f"after forward on other inputs and then on these, backward gives another derivative "
+            f"than after these alone: it uses a value kept from an earlier call ({like})"
+        )
+        index = _worst(found[name], fresh[name]) if found[name].shape == fresh[name].shape else None
+        value = None if index is None else float(found[name][index])
+        e.fault(Kind.STALE, message, name, index=index, analytic=value)
+
+
+def _after_an_update(e: "Examination") -> None:
+    """Change the parameters, as training does: nothing made from the old ones may be used."""
+    trial = e.trial
+    values = {
+        name: a.value * e.rng.uniform(0.8, 1.2, a.value.shape)
+        for name, a in trial.arguments.items()
+        if a.slot
+    }
+    if not values or not e.opened:
+        return
+    opened = open_forward(trial, values)
+    if isinstance(opened, str):
+        return
+    try:
+        run = trial.run(values)
+        found = run.derivatives(e.dout)
+    except Exception:
+        return
+    true = opened.derivatives(e.dout)
+    for name in e.analytic:
+        if name in e.faulty or not np.isfinite(true[name]).all():
+            continue
+        wrong = compare.wrong_elements(found[name], true[name], rtol=1e-6)
+        if wrong.any():
+            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            message = (
+                "after the parameters were changed in place, as an optimiser does, it is no longer "
+                "right: backward uses a copy that was made of them earlier"
+            )
+            e.fault(
+                Kind.STALE,
+                message,
+                name,
+                index=index,
+                analytic=float(found[name][index]),
+                automatic=float(true[name][index]),
+            )
+
+
+def _shuffled(e: "Examination") -> list[Any] | None:
+    """Other inputs of the same kind: the same values at other places."""
+    trial, found = e.trial, []
+    for i, x in enumerate(trial.inputs):
+        if not isinstance(x, np.ndarray) or not x.size:
+            found.append(x)
+            continue
+        if i in trial.float_places:
+            other = e.rng.permutation(x.reshape(-1)).reshape(x.shape)
+            other = 0.9 * x if np.array_equal(other, x) else other
+        else:
+            other = e.rng.permutation(x, axis=0) if x.ndim else x
+        found.append(other)
+    return found
+
+
+def _shorter(e: "Examination") -> list[Any] | None:
+    return batch(e.trial, 1, None)
+
+
+def batch(trial: Trial, start: int, stop: int | None) -> list[Any] | None:
+    """Some samples of the batch; `None` if the inputs do not share a first axis to cut."""
+    arrays = [x for x in trial.inputs if isinstance(x, np.ndarray)]
+    if not arrays or arrays[0].ndim < 2 or arrays[0].shape[0] < 2:
+        return None
+    n = arrays[0].shape[0]
+    if any(x.ndim and x.shape[0] != n for x in arrays):
+        return None
+    return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in trial.inputs]
+
+
+def other_batches(e: "Examination") -> None:
+    """Check a batch of one sample as well, where there is one and it was not that already."""
+    from clearprop.checking.examine import Examination
+
+    inputs = batch(e.trial, 0, 1)
+    if inputs is None or any(f.fault for f in e.findings):
+        return
+    try:
+        out = e.trial.run(inputs=inputs).vector
+    except Exception:
+        return
+    if not np.isfinite(out).all():
+        return
+    single = Examination(e.name, e.given[0], inputs, e.rng)
+    for finding in single.report().faults:
+        message = f"with a batch of one: {finding.message}"
+        e.add(Finding(**{**_fields(finding), "message": message}))
+
+
+def _fields(finding: Finding) -> Mapping[str, Any]:
+    return {name: getattr(finding, name) for name in finding.__dataclass_fields__}
+
+
+def keeps_float32(e: "Examination") -> None:
+    """float32 goes in: float32 must come out, forward and backward."""
+    try:
+        trial = Trial(e.name, e.given[0], e.given[1], np.float32)
+        trial.inputs = [
+            x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else y
+            for x, y in zip(e.trial.inputs, e.trial.inputs, strict=True)
+        ]
+        trial.slots, trial.float_places = e.trial.slots, e.trial.float_places
+        trial.draws = e.trial.draws
+        trial._list_arguments()
+        run = trial.run()
+        if not all(out.dtype.kind == "f" for out in run.outputs):
+            return
+        wide = [out.dtype for out in run.outputs if out.dtype.itemsize > 4]
+        if wide and not isinstance(run.raw, float):
+            message = f"with float32 inputs and parameters, forward gives {wide[0]}"
+            e.fault(Kind.DTYPE, message, "output")
+            return
+        given, set_for = run.backward(run.douts(e.dout))
+        found = run.by_name(given, set_for)
+    except Exception:
+        return
+    weak = {i for i, d in enumerate(given) if isinstance(d, float | int)}
+    for name in e.analytic:
+        dtype = found[name].dtype
+        place = trial.arguments[name].place
+        if dtype.kind == "f" and dtype.itemsize > 4 and name not in e.faulty and place not in weak:
+            message = f"with float32 inputs and parameters, its derivative is {dtype}"
+            e.fault(Kind.DTYPE, message, name)
+
+

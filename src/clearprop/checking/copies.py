@@ -1,0 +1,191 @@
+"""Copies to experiment on, so that nothing of the user's is changed by a check."""
+
+import copy
+import random
+import types
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+_LEAVES = (str, bytes, int, float, complex, type, types.ModuleType, types.FunctionType)
+
+
+def private(value: Any, dtype: DTypeLike = np.float64) -> Any:
+    """Copy a layer with all it holds; floating-point arrays and NumPy numbers become `dtype`.
+
+    What was one object stays one object, and a view stays a view of the same array (a transposed
+    weight kept by `__init__`, say). What cannot be copied, such as an open file, is shared.
+
+    >>> weights = [np.ones(2, np.float32), np.arange(3)]
+    >>> [array.dtype.name for array in private(weights)]
+    ['float64', 'int64']
+    """
+    memo: dict[int, Any] = {}
+    keep: list[Any] = []  # objects made on the way must outlive their id in `memo`
+    for found in _arrays(value, keep):
+        if id(found) not in memo:
+            _convert(found, np.dtype(dtype), memo, keep)
+    try:
+        twin = copy.deepcopy(value, memo)
+    except Exception:
+        twin = value
+    if twin is value and hasattr(value, "__dict__") and not isinstance(value, _LEAVES):
+        twin = _by_attribute(value, memo)
+    _own_class_arrays(twin, np.dtype(dtype))
+    return twin
+
+
+def _by_attribute(value: Any, memo: dict[int, Any]) -> Any:
+    """Copy an object whose deep copy fails, attribute by attribute, as far as they can be."""
+    twin = object.__new__(type(value))
+    memo[id(value)] = twin
+    for name, attribute in vars(value).items():
+        try:
+            twin.__dict__[name] = copy.deepcopy(attribute, memo)
+        except Exception:
+            twin.__dict__[name] = attribute
+    return twin
+
+
+def _own_class_arrays(twin: Any, dtype: np.dtype) -> None:
+    """Arrays that belong to the class are shared by all its layers: give the copy its own."""
+    for cls in type(twin).__mro__[:-1]:
+        for name, value in vars(cls).items():
+            if isinstance(value, np.ndarray) and name not in getattr(twin, "__dict__", {name: 0}):
+                setattr(twin, name, _cast(value, dtype))
+
+
+def _arrays(root: Any, keep: list[Any]) -> Iterator[Any]:
+    """Find the arrays and NumPy numbers that an object holds."""
+    for value in _objects(root):
+        if isinstance(value, np.ndarray | np.floating):
+            yield value
+        else:
+            keep.append(value)
+
+
+def _objects(root: Any) -> Iterator[Any]:
+    """Everything that an object holds, however deep: in attributes, lists, tuples, mappings."""
+    stack, seen = [root], set()
+    while stack:
+        value = stack.pop()
+        if id(value) in seen or isinstance(value, _LEAVES):
+            continue
+        seen.add(id(value))
+        yield value
+        if isinstance(value, np.ndarray | np.generic):
+            continue
+        if isinstance(value, Mapping):
+            stack.extend(value.values())
+        elif isinstance(value, list | tuple | set | frozenset):
+            stack.extend(value)
+        elif isinstance(value, types.MethodType):
+            stack.append(value.__self__)
+        stack.extend(getattr(value, "__dict__", {}).values())
+        stack.extend(_slots(value))
+
+
+def _slots(value: Any) -> Iterator[Any]:
+    for cls in type(value).__mro__:
+        names = vars(cls).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                yield getattr(value, name)
+
+
+def _cast(array: Any, dtype: np.dtype) -> Any:
+    if not isinstance(array, np.ndarray):
+        return dtype.type(array)
+    return array.astype(dtype) if array.dtype.kind == "f" else array.copy(order="K")
+
+
+def _convert(array: Any, dtype: np.dtype, memo: dict[int, Any], keep: list[Any]) -> None:
+    owner = array
+    while isinstance(getattr(owner, "base", None), np.ndarray):
+        owner = owner.base
+    plain = type(owner) is np.ndarray and owner.flags.c_contiguous and owner.dtype == array.dtype
+    if owner is array or not plain or type(array) is not np.ndarray:
+        memo[id(array)] = _cast(array, dtype)
+        return
+    if id(owner) not in memo:
+        memo[id(owner)] = _cast(owner, dtype)
+        keep.append(owner)
+    size = array.itemsize
+    start = (array.ctypes.data - owner.ctypes.data) // size
+    flat = memo[id(owner)].reshape(-1)
+    strides = tuple(step // size * flat.itemsize for step in array.strides)
+    if array.size == 0 or not 0 <= start < flat.size:
+        memo[id(array)] = _cast(array, dtype)
+    else:
+        memo[id(array)] = np.lib.stride_tricks.as_strided(flat[start:], array.shape, strides)
+
+
+def fingerprint(value: Any) -> Any:
+    """The dtype, shape and bytes of an array, for comparing it before and after."""
+    array = np.asarray(value)
+    return array.dtype.str, array.shape, array.tobytes()
+
+
+def random_state() -> Any:
+    """The global random states, NumPy's and Python's."""
+    return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+
+
+def restore_random_state(state: Any) -> None:
+    """Put the global random states back."""
+    np.random.set_state(state[0])  # noqa: NPY002
+    random.setstate(state[1])
+
+
+def random_fingerprint() -> Any:
+    """The global random states in a form that can be compared."""
+    numpy_state, python_state = random_state()
+    return repr(numpy_state), numpy_state["state"]["key"].tobytes(), python_state
+
+
+@contextmanager
+def left_alone() -> Iterator[None]:
+    """Keep the global random states, and be quiet about what odd values do.
+
+    A layer under check may draw from the global state, overflow or warn; the caller's program must
+    not notice.
+    """
+    with same_draws(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def same_draws(state: Any = None) -> Iterator[None]:
+    """Put the global random states back at the end; start from `state`, if one is given."""
+    kept = random_state()
+    if state is not None:
+        restore_random_state(state)
+    try:
+        yield
+    finally:
+        restore_random_state(kept)
+
+
+def generators(value: Any) -> list[Any]:
+    """The random generators that an object holds."""
+    kinds = np.random.Generator | np.random.RandomState | random.Random
+    return [g for g in _objects(value) if isinstance(g, kinds)]
+
+
+def generator_states(value: Any) -> list[str]:
+    """The states of the generators that an object holds, to be compared."""
+    return [
+        repr(
+            g.bit_generator.state
+            if isinstance(g, np.random.Generator)
+            else g.getstate()
+            if isinstance(g, random.Random)
+            else (g.get_state(legacy=False), g.get_state(legacy=False)["state"]["key"].tobytes())
+        )
+        for g in generators(value)
+    ]

@@ -1,0 +1,248 @@
+"""The first forward and the first backward pass: what can go wrong before anything is compared."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
+from clearprop.checking.copies import fingerprint
+from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.checking.trial import Run, Trial, numbers
+from clearprop.errors import ClearpropError
+
+if TYPE_CHECKING:
+    from clearprop.checking.examine import Examination
+
+
+def has_backward(layer: Any) -> bool:
+    """Whether somebody wrote a `backward` for this layer."""
+    backward = getattr(layer, "backward", None)
+    return backward is not None and not getattr(backward, "is_missing", False)
+
+
+def first_forward(e: "Examination") -> Run:
+    """Run `forward`, and refuse what nothing could be compared with."""
+    trial = e.trial
+    if not callable(getattr(trial.layer, "forward", None)):
+        _stop(e, Kind.MISSING, f"{trial.kind} has no forward(); there is nothing to check")
+    if isinstance(getattr(trial.layer, "params", ()), str):
+        params = trial.layer.params
+        e.fault(
+            Kind.UNDECLARED,
+            f"params is the text {params!r}, not a tuple of names; write params = ({params!r},)",
+        )
+    for name, argument in trial.arguments.items():
+        if not finite(argument.value):
+            bad = tuple(int(i) for i in np.argwhere(~np.isfinite(argument.value))[0])
+            message = f"{name} holds {argument.value[bad]}; it must be finite to be checked"
+            _stop(e, Kind.NOT_FINITE, message, name, index=bad)
+    try:
+        run = trial.run()
+    except (Exception, SystemExit) as error:
+        run = _again_with_integers(trial)
+        if run is None:
+            _stop(e, Kind.RAISES, f"forward raises {told(error)}")
+    _check_outputs(e, run)
+    written = [
+        trial.input_names[i]
+        for i, (x, kept) in enumerate(zip(run.inputs, trial.inputs, strict=True))
+        if isinstance(x, np.ndarray) and fingerprint(x) != fingerprint(kept)
+    ]
+    written += _changed_parameters(trial, run.layer)
+    for name in written:
+        e.fault(Kind.IN_PLACE, f"forward writes into {name}, which belongs to its caller", name)
+    return run
+
+
+def _again_with_integers(trial: Trial) -> Run | None:
+    """Where `forward` fails on floats made of integers, they may be indices: try them as such."""
+    if not trial.keep_integers():
+        return None
+    try:
+        return trial.run()
+    except Exception:
+        return None
+
+
+def _changed_parameters(trial: Trial, layer: Any) -> list[str]:
+    return [
+        name
+        for name, a in trial.arguments.items()
+        if a.slot and fingerprint(a.slot.get(layer)) != fingerprint(a.value)
+    ]
+
+
+def _check_outputs(e: "Examination", run: Run) -> None:
+    if run.raw is None:
+        _stop(e, Kind.MISSING, "forward returns nothing (None); it lacks a return", "output")
+    for out in run.outputs:
+        kind = out.dtype.kind
+        if kind == "c":
+            _stop(e, Kind.COMPLEX, "forward returns complex numbers", "output")
+        if kind in "iub":
+            message = f"forward returns integers ({out.dtype}), which have no derivative"
+            _stop(e, Kind.INTEGER, message, "output")
+        if kind != "f":
+            message = f"forward returns something that is not an array of numbers ({out.dtype})"
+            _stop(e, Kind.DTYPE, message, "output")
+        if not np.isfinite(out).all():
+            bad = tuple(int(i) for i in np.argwhere(~np.isfinite(out))[0])
+            anomaly = find_anomaly(e)
+            message = f"forward gives {out[bad]}" + (f": {anomaly}" if anomaly else "")
+            _stop(e, Kind.NOT_FINITE, message, "output", index=bad)
+        if out.dtype.itemsize < e.trial.dtype.itemsize:
+            message = f"forward turns {e.trial.dtype} into {out.dtype}"
+            e.fault(Kind.DTYPE, message, "output")
+
+
+def find_anomaly(e: "Examination") -> Anomaly | None:
+    """Where a value that is not finite came from, as far as the layer can be opened."""
+    try:
+        return first_anomaly(e.trial.layer, *e.trial.inputs)
+    except (ClearpropError, Exception):
+        return None
+
+
+def first_backward(e: "Examination") -> None:
+    """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
+    run = e.trial.run()
+    douts = run.douts(e.dout)
+    kept = [np.array(d) for d in douts]
+    outputs = [out.copy() for out in run.outputs]
+    inputs = [np.array(x) for x in run.inputs]
+    parameters = {n: np.array(a.value) for n, a in e.trial.arguments.items() if a.slot}
+    try:
+        given, set_for = run.backward(douts)
+    except (Exception, SystemExit) as error:
+        _stop(e, Kind.RAISES, _raised(error, run), "dout")
+    if e.trial.infer_parameters(run.layer):
+        set_for = {n: a.slot.derivative(run.layer) for n, a in e.trial.arguments.items() if a.slot}
+        names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)
+        if hasattr(type(e.trial.layer), "constants"):  # a layer of ours, which training looks into
+            e.fault(
+                Kind.UNDECLARED,
+                f"it keeps {', '.join(names)} like parameters but does not declare them; "
+                f"write params = {names!r} in the class, or training will not change them",
+                fault=False,
+            )
+    for dout, before in zip(douts, kept, strict=True):
+        if fingerprint(dout) != fingerprint(before):
+            e.fault(Kind.IN_PLACE, "backward writes into dout, which belongs to its caller", "dout")
+            break
+    written = [("the output that forward gave", a, b) for a, b in zip(run.outputs, outputs)]
+    written += [
+        (name, a, b) for name, a, b in zip(e.trial.input_names, run.inputs, inputs, strict=True)
+    ]
+    for name, array, before in written:
+        if fingerprint(array) != fingerprint(before) and name not in e.faulty:
+            argument = name if name in e.trial.input_names else "output"
+            e.fault(Kind.IN_PLACE, f"backward writes into {name}", argument)
+    for name, before in parameters.items():
+        slot = e.trial.arguments[name].slot
+        if slot and fingerprint(slot.get(run.layer)) != fingerprint(before):
+            message = f"backward changes the parameter {name}; that is the optimiser's work"
+            e.fault(Kind.IN_PLACE, message, name)
+    _sort(e, run, given, set_for)
+
+
+def _raised(error: BaseException, run: Run) -> str:
+    shapes = ", ".join(str(out.shape) for out in run.outputs)
+    return f"backward raises {told(error)}, given dout of the output's shape {shapes}"
+
+
+def _sort(
+    e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str, Any]
+) -> None:
+    """Put each derivative with its argument, and say which are missing or no numbers."""
+    trial = e.trial
+    inputs_fit = len(given) == len(trial.inputs) or trial.resolve(len(given))
+    if len(given) == len(trial.inputs):
+        _leave_out_constants(trial, given)
+    if not inputs_fit and not (trial.float_places == [] and given in ([], [None])):
+        inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
+        extra = ""
+        if len(given) > len(trial.float_places) and trial.slots:
+            extra = "; the derivatives of parameters are not returned but set, as in self.dW = …"
+        message = (
+            f"backward returned {len(given)} derivatives for {len(trial.float_places)} inputs "
+            f"({inputs}){extra}"
+        )
+        e.fault(Kind.COUNT, message)
+        trial.float_places = []
+        trial._list_arguments()
+    by_name = run.by_name(given, set_for)
+    places = dict(enumerate(given)) if len(given) == len(trial.inputs) else {}
+    fewer = dict(zip(trial.float_places, given, strict=False))
+    for name, argument in trial.arguments.items():
+        raw = (
+            set_for.get(name)
+            if argument.slot
+            else (places or fewer).get(-1 if argument.place is None else argument.place)
+        )
+        e.rows.pop(name, None)
+        if _is_number_array(e, name, raw, argument.slot is not None):
+            e.analytic[name] = by_name[name]
+
+
+def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
+    """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
+    if trial.declared_constants is not None:
+        return
+    from clearprop.checking.arguments import CONSTANT_NAMES
+
+    trial.float_places = [
+        i
+        for i in trial.float_places
+        if not (
+            given[i] is None
+            and (trial.input_names[i] in CONSTANT_NAMES or i in trial.were_integers)
+        )
+    ]
+    trial._list_arguments()
+
+
+def _is_number_array(e: "Examination", name: str, raw: Any, is_parameter: bool) -> bool:
+    if raw is None:
+        how = f"backward never sets d{name}" if is_parameter else "backward returns None for it"
+        e.fault(Kind.MISSING, how, name)
+        return False
+    try:
+        dtype = np.asarray(raw).dtype
+    except ValueError:
+        dtype = np.dtype(object)
+    if dtype.kind == "c":
+        e.fault(Kind.COMPLEX, "its derivative is made of complex numbers", name)
+    elif dtype.kind not in "fiub":
+        what = type(raw).__name__
+        e.fault(Kind.DTYPE, f"its derivative is a {what}, not an array of numbers", name)
+    elif not np.isfinite(numbers(raw)).all():
+        array = numbers(raw)
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        e.fault(Kind.NOT_FINITE, f"backward gives {array[index]}", name, index=index)
+    else:
+        return True
+    return False
+
+
+def told(error: BaseException) -> str:
+    """An exception in words: its kind, its text, and the line of the layer it came from."""
+    text = " ".join(str(error).split()) or "without a message"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if f"clearprop{'/'}checking" not in frame.filename.replace("\\", "/")
+        and "numpy" not in Path(frame.filename).parts
+    ]
+    where = ""
+    if frames:
+        last = frames[-1]
+        code = f": {last.line}" if last.line else ""
+        where = f" (line {last.lineno} of {Path(last.filename).name}{code})"
+    return f"{type(error).__name__}: {text}{where}"
+
+
+def _stop(e: "Examination", kind: Kind, message: str, argument: str | None = None, **more: Any):
+    raise Found(Finding(layer=e.name, kind=kind, message=message, argument=argument, **more))

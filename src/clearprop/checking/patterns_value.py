@@ -1,0 +1,344 @@
+"""Patterns that the two arrays show by themselves, whatever the layer is."""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from clearprop.checking.diagnosis import Case, Diagnosis, axes_of, in_words
+from clearprop.checking.findings import Kind
+from clearprop.checking.patterns_shape import wrong_axis
+
+
+def _zero(case: Case) -> Diagnosis | None:
+    if np.any(case.a[case.known]):
+        return None
+    return Diagnosis(Kind.ZERO, "it is 0 throughout, and the true derivative is not")
+
+
+def _without_dout(case: Case) -> Diagnosis | None:
+    """A derivative that does not answer to dout at all."""
+    other = case.pulled(-2 * case.dout)
+    if other is None or other.shape != case.a.shape or not np.any(case.a):
+        return None
+    if not np.allclose(other, case.a, rtol=1e-9, atol=0):
+        return None
+    ones = case.true(np.ones_like(case.dout))
+    evidence = (
+        "it is the derivative for dout = 1"
+        if ones is not None and case.explains(ones)
+        else "it stays the same whatever dout is"
+    )
+    return Diagnosis(Kind.IGNORES_DOUT, evidence)
+
+
+def _extra(case: Case) -> Diagnosis | None:
+    """Something that is there even when dout is 0."""
+    rest = case.pulled(0 * case.dout)
+    if rest is None or rest.shape != case.a.shape or not np.any(rest):
+        return None
+    left = case.e.trial.arguments[case.name].slot
+    before = left and left.derivative(case.e.trial.layer)
+    if before is not None and np.shape(before) == rest.shape and np.allclose(rest, before):
+        message = f"it contains what d{case.name} was before: backward adds to it"
+        return Diagnosis(Kind.ACCUMULATES, message)
+    for name, z in case.scope():
+        ratio = _ratio(np.broadcast_to(z, rest.shape) if z.ndim <= rest.ndim else z, rest)
+        if ratio is not None:
+            message = f"with dout = 0 it is {ratio:.4g} · {name}: a term that forward does not have"
+            return Diagnosis(Kind.EXTRA_TERM, message, ratio)
+    return Diagnosis(Kind.EXTRA_TERM, "with dout = 0 it is not 0: a term is added to it")
+
+
+def _sign(case: Case) -> Diagnosis | None:
+    if case.explains(-case.t):
+        return Diagnosis(Kind.SIGN, "it is the true derivative with the opposite sign")
+    return None
+
+
+def _clipped(case: Case) -> Diagnosis | None:
+    top = float(np.max(np.abs(case.a), initial=0.0, where=case.known))
+    t = case.t[case.known]
+    if np.count_nonzero(np.abs(t) > top) and case.explains(np.clip(case.t, -top, top)):
+        if np.count_nonzero(np.abs(t) < 0.999 * top) or t.size > 8:
+            return Diagnosis(Kind.CLIPPED, f"it is the true derivative cut off at ±{top:.6g}", top)
+    return None
+
+
+def _rounded(case: Case) -> Diagnosis | None:
+    for cut in (np.trunc, np.round, np.floor):
+        if case.a.dtype.kind in "iub" or np.array_equal(case.a, cut(case.a)):
+            if case.explains(cut(case.t)):
+                message = "its fractions are cut off: it was written into an array of integers"
+                return Diagnosis(Kind.INTEGER, message)
+    return None
+
+
+def _precision(case: Case) -> Diagnosis | None:
+    """A difference too small for a wrong formula."""
+    a = case.a[case.known]
+    if case.apart > 2e-3 * case.size:
+        return None
+    for dtype, name in ((np.float32, "float32"), (np.float16, "float16")):
+        rounded = a.astype(dtype).astype(np.float64)
+        coarse = 4 * float(np.finfo(dtype).eps) * case.size
+        if case.apart <= coarse and np.array_equal(rounded, a) and np.any(a != np.round(a)):
+            message = f"every element of it is a number of {name}; the other digits are lost"
+            return Diagnosis(Kind.PRECISION, message)
+    if case.apart <= 1e-4 * case.size:
+        message = (
+            f"it is right to {-math.log10(case.apart / case.size):.0f} digits only: something is "
+            "computed in a lower precision, or a small constant such as 1e-7 stands in another "
+            "place than in forward"
+        )
+        return Diagnosis(Kind.PRECISION, message)
+    return None
+
+
+def _factor(case: Case) -> Diagnosis | None:
+    ratio = _ratio(case.t, case.a, case)
+    if ratio is None:
+        return None
+    if case.t.size == 1 and (found := _from_dout(case)):
+        return found
+    return Diagnosis(
+        Kind.FACTOR, f"it is the true derivative times {name_factor(case, ratio)}", ratio
+    )
+
+
+def _from_dout(case: Case) -> Diagnosis | None:
+    """For a single number every mistake is a factor: does it change with dout?"""
+    twice = case.pulled(2 * case.dout)
+    if twice is not None and not np.allclose(twice, 2 * case.a, rtol=1e-6):
+        return _nonlinear(case)
+    return None
+
+
+def _nonlinear(case: Case) -> Diagnosis | None:
+    twice, opposite = case.pulled(2 * case.dout), case.pulled(-case.dout)
+    if twice is None or opposite is None or twice.shape != case.a.shape:
+        return None
+    for power, words in ((4.0, "twice"), (8.0, "three times")):
+        if case.explains(twice / power):
+            return Diagnosis(Kind.NOT_LINEAR, f"dout goes in {words} as a factor")
+    if case.explains(twice / 2) and not case.explains(-opposite):
+        message = "it does not turn its sign with dout: something is decided by the sign of dout"
+        return Diagnosis(Kind.NOT_LINEAR, message)
+    if not case.explains(twice / 2) and np.max(np.abs(twice - 2 * case.a)) > 1e-6 * case.size:
+        return Diagnosis(Kind.NOT_LINEAR, "with twice the dout it is not twice as large")
+    return None
+
+
+def _ratio(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | None:
+    """The factor between two arrays, if it is one and the same everywhere."""
+    if t.shape != a.shape:
+        return None
+    known = np.isfinite(t) & np.isfinite(a) if case is None else case.known
+    x, y = t[known], a[known]
+    square = float(x @ x)
+    if not square:
+        return None
+    ratio = float(x @ y) / square
+    if case is not None:
+        return ratio if ratio and case.explains(ratio * t) else None
+    return ratio if ratio and np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max()) else None
+
+
+def name_factor(case: Case, ratio: float) -> str:
+    """A factor by the size or setting it comes from, such as `1/N`, with its value."""
+    value = f"{ratio:.6g}"
+    meanings = [words for number, words in _meanings(case, ratio) if _close(number, ratio)]
+    plain = _plain(ratio)
+    if not meanings:
+        return plain or value
+    label = meanings[0]
+    return f"{label} = {value}" if plain is None or plain == value else f"{label} = {plain}"
+
+
+def _close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-6)
+
+
+def _plain(ratio: float) -> str | None:
+    for below in (1, 2, 3, 4, 5, 6, 8, 10):
+        for sign in (1, -1):
+            above = sign * ratio * below
+            if 0 < above < 1000 and _close(above, round(above)):
+                top = sign * round(above)
+                return f"{top}" if below == 1 else f"{top}/{below}"
+    return None
+
+
+def _meanings(case: Case, ratio: float) -> Iterator[tuple[float, str]]:
+    """Numbers that a layer has at hand, with what they mean."""
+    batch, other = _batch(case), _other_ratio(case)
+    follows = other is not None and not _close(other, ratio)
+    for sign, mark in ((1.0, ""), (-1.0, "−")):
+        if batch and batch > 1 and (other is None or follows):
+            yield sign / batch, f"{mark}1/N (N = {batch}, the batch)"
+            yield sign * batch, f"{mark}N (N = {batch}, the batch)"
+            yield sign * (batch - 1) / batch, f"{mark}(N − 1)/N (N = {batch})"
+            yield sign * batch / (batch - 1), f"{mark}N/(N − 1) (N = {batch})"
+        for number, words in _sizes(case):
+            if number > 2:
+                yield sign / number, f"{mark}1/{words}"
+                yield sign * number, f"{mark}{words}"
+                yield sign / math.sqrt(number), f"{mark}1/√{words}"
+                yield sign * math.sqrt(number), f"{mark}√{words}"
+        for name, s in _settings(case):
+            for number, words in (
+                (s, name),
+                (1 - s, f"(1 − {name})"),
+                (s * s, f"{name}²"),
+            ):
+                if number not in (0, 1):
+                    yield sign * number, mark + words
+                    yield sign / number, f"{mark}1/{words}"
+
+
+def _batch(case: Case) -> int | None:
+    for x in case.e.trial.inputs:
+        if isinstance(x, np.ndarray) and x.ndim:
+            return x.shape[0]
+    return None
+
+
+def _other_ratio(case: Case) -> float | None:
+    """The factor for a batch of another size, which tells N from other numbers of its value."""
+    from clearprop.checking.automatic import open_forward
+    from clearprop.checking.contract import batch
+
+    trial = case.e.trial
+    inputs = batch(trial, 0, -1)
+    if inputs is None or not case.e.opened:
+        return None
+    variant = trial.variant(inputs)
+    opened = open_forward(variant)
+    if isinstance(opened, str):
+        return None
+    run = variant.run()
+    dout = np.linspace(0.5, 1.5, run.vector.size)
+    return _ratio(opened.derivatives(dout)[case.name], run.derivatives(dout)[case.name])
+
+
+def _sizes(case: Case) -> Iterator[tuple[int, str]]:
+    """The lengths of axes, and their products, with their place."""
+    arrays = [*case.e.trial.inputs, *case.e.run.outputs]
+    names = [*case.e.trial.input_names, *("out" for _ in case.e.run.outputs)]
+    arrays += [a.value for a in case.e.trial.arguments.values() if a.slot]
+    names += [n for n, a in case.e.trial.arguments.items() if a.slot]
+    for name, x in zip(names, arrays, strict=True):
+        if isinstance(x, np.ndarray):
+            for axes in axes_of(x.ndim):
+                n = math.prod(x.shape[i] for i in axes)
+                yield n, f"{n} (the size of {name} along {in_words(axes, x.ndim)})"
+
+
+def _settings(case: Case) -> Iterator[tuple[str, float]]:
+    for name, value in getattr(case.e.trial.layer, "__dict__", {}).items():
+        if isinstance(value, int | float | np.floating) and not isinstance(value, bool):
+            yield f"self.{name}", float(value)
+
+
+def _transposed(case: Case) -> Diagnosis | None:
+    if case.t.ndim < 2:
+        return None
+    for order in itertools.permutations(range(case.t.ndim)):
+        if order != tuple(range(case.t.ndim)) and case.explains(case.t.transpose(order)):
+            return Diagnosis(Kind.TRANSPOSED, "it is the true derivative transposed")
+    return None
+
+
+def _swapped(case: Case) -> Diagnosis | None:
+    for name, other in case.e.truth.items():
+        if name != case.name and case.explains(other):
+            return Diagnosis(Kind.SWAPPED, f"it is the derivative by {name}")
+    return None
+
+
+def _displaced(case: Case) -> Diagnosis | None:
+    """The right values at the wrong places."""
+    a, t = case.a, case.t
+    if not case.known.all() or t.size < 3 or np.unique(np.round(t, 12)).size < 3:
+        return None
+    for axes in axes_of(t.ndim):
+        if case.explains(np.flip(t, axes)):
+            where = in_words(axes, t.ndim)
+            return Diagnosis(Kind.WRONG_PLACE, f"its values are mirrored along {where}")
+    for axis in range(t.ndim):
+        for shift in range(1, min(t.shape[axis], 16)):
+            if case.explains(np.roll(t, shift, axis)):
+                message = f"its values are shifted along {in_words((axis,), t.ndim)} by {shift}"
+                return Diagnosis(Kind.WRONG_PLACE, message)
+    if case.explains(np.sort(t, axis=None), np.sort(a, axis=None)) or (
+        np.allclose(np.sort(t, axis=None), np.sort(a, axis=None), rtol=1e-9, atol=1e-12 * case.size)
+    ):
+        return Diagnosis(Kind.WRONG_PLACE, "its values are right, but stand at other elements")
+    return None
+
+
+def _summed(case: Case) -> Diagnosis | None:
+    t = case.t
+    for axes in axes_of(t.ndim):
+        if not case.known.all() or all(t.shape[i] == 1 for i in axes):
+            continue
+        for total, how in (
+            (t.sum(axis=axes, keepdims=True), "summed"),
+            (t.mean(axis=axes, keepdims=True), "averaged"),
+        ):
+            if case.explains(np.broadcast_to(total, t.shape)):
+                where = in_words(axes, t.ndim)
+                message = f"the true derivative was {how} over {where} and given to every element"
+                return Diagnosis(Kind.SUMMED, message)
+    return None
+
+
+def _masked(case: Case) -> Diagnosis | None:
+    """Zeros at other places than the true derivative."""
+    a, t = case.a[case.known], case.t[case.known]
+    tiny = 1e-12 * case.size
+    a0, t0 = np.abs(a) <= tiny, np.abs(t) <= tiny
+    equal = np.abs(a - t) <= 1e-6 * np.maximum(np.abs(t), tiny)
+    if t0.any() and not t0.all() and np.array_equal(a0, ~t0):
+        return Diagnosis(Kind.MASK_INVERTED, "it is 0 exactly where the true derivative is not")
+    if t0.any() and np.all(equal[~t0]) and not np.all(a0[t0]):
+        message = "it is right where the true derivative is not 0, and goes on where that is 0"
+        return Diagnosis(Kind.MASK_MISSING, message)
+    if np.any(a0 & ~t0) and np.all(equal | a0):
+        return Diagnosis(
+            Kind.DROPPED_TERM,
+            f"it is right but for {int(np.sum(a0 & ~t0))} elements, where it is 0{_where(case)}",
+        )
+    return None
+
+
+def _where(case: Case) -> str:
+    """Which rows or columns hold all the missing elements, if that can be said."""
+    missing = case.known & (case.a == 0) & (np.abs(case.t) > 1e-12 * case.size)
+    for axis in range(missing.ndim):
+        rest = tuple(i for i in range(missing.ndim) if i != axis)
+        lines, total = missing.any(axis=rest), missing.shape[axis]
+        if np.array_equal(missing.all(axis=rest), lines) and lines.sum() < total:
+            places = ", ".join(str(i) for i in np.flatnonzero(lines)[:4])
+            return f" (at {places} along axis {axis})"
+    return ""
+
+
+PATTERNS = (
+    _zero,
+    _without_dout,
+    _extra,
+    _sign,
+    _rounded,
+    _clipped,
+    _precision,
+    _factor,
+    _nonlinear,
+    _transposed,
+    _swapped,
+    _masked,
+    _displaced,
+    wrong_axis,
+    _summed,
+)

@@ -1,0 +1,221 @@
+"""The result of a check: layers, their rows, and what was found."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clearprop.checking.findings import Finding, Kind
+
+
+@dataclass(frozen=True)
+class Row:
+    """One argument of a layer: how far its derivative is from the true one, at worst.
+
+    `absolute` and `relative` are `None` where nothing could be compared. `relative` is measured
+    against the largest true derivative of the argument. `method` says what it was compared with.
+    """
+
+    argument: str
+    shape: tuple[int, ...]
+    absolute: float | None
+    relative: float | None
+    method: str
+    verdict: str = "right"
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict == "right"
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What was found at one layer.
+
+    `closed` says why `forward` could not be opened for automatic differentiation, if so.
+    """
+
+    name: str
+    kind: str
+    rows: tuple[Row, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    closed: str | None = None
+    cases: int = 1
+    """On how many samples the layer was tried."""
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.fault)
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of `clearprop.check`: `ok`, the layers, and the findings one by one.
+
+    `print(report)` shows a table with one row a layer and argument, and under it what was found.
+    Iterating gives the findings; those that are no faults, such as kinks, are among them.
+
+    >>> from clearprop import Relu, check
+    >>> report = check(Relu)
+    >>> report.ok, [finding.kind for finding in report if finding.fault]
+    (True, [])
+    """
+
+    name: str
+    layers: tuple[LayerReport, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for layer in self.layers for finding in layer.findings)
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """The findings that make the check fail."""
+        return tuple(finding for finding in self.findings if finding.fault)
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __getitem__(self, layer: str) -> LayerReport:
+        """The report of one layer, by name.
+
+        Errors: `KeyError` for a layer that was not checked.
+        """
+        for report in self.layers:
+            if report.name == layer:
+                return report
+        known = ", ".join(report.name for report in self.layers)
+        raise KeyError(f"no layer {layer!r} was checked; checked: {known}")
+
+    def __str__(self) -> str:
+        from clearprop.checking.rendering import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from clearprop.checking.rendering import html
+
+        return html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "layers": [
+                {
+                    "name": layer.name,
+                    "kind": layer.kind,
+                    "ok": layer.ok,
+                    "cases": layer.cases,
+                    "closed": layer.closed,
+                    "rows": [
+                        {
+                            "argument": row.argument,
+                            "shape": list(row.shape),
+                            "absolute": row.absolute,
+                            "relative": row.relative,
+                            "method": row.method,
+                            "verdict": row.verdict,
+                        }
+                        for row in layer.rows
+                    ],
+                    "findings": [finding.to_dict() for finding in layer.findings],
+                }
+                for layer in self.layers
+            ],
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The report as JSON text; NaN and infinity, which JSON lacks, become text."""
+        return json.dumps(_finite(self.to_dict()), indent=indent, ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def merge(name: str, reports: Iterable[LayerReport]) -> LayerReport:
+    """Join the reports of one layer on several samples: its worst rows, each finding once.
+
+    Where samples lead to different diagnoses of one argument, the sample on which the argument has
+    most elements is believed: a single number shows no pattern.
+    """
+    reports = [replace(r, findings=tuple(f.at(name) for f in r.findings)) for r in reports]
+    if len(reports) == 1:
+        return replace(reports[0], name=name)
+    rows: dict[str, Row] = {}
+    for row in (row for report in reports for row in report.rows):
+        known = rows.get(row.argument)
+        rows[row.argument] = row if known is None else _worse(known, row)
+    best: dict[Any, tuple[float, Finding]] = {}
+    for report in reports:
+        sizes = {row.argument: math.prod(row.shape) for row in report.rows}
+        for finding in report.findings:
+            rank = sizes.get(finding.argument or "", 0) - (finding.kind is Kind.UNKNOWN) * 0.5
+            key = _key(finding)
+            if key not in best or rank > best[key][0]:
+                best[key] = rank, finding
+    findings = tuple(finding for _, finding in best.values())
+    verdicts = {f.argument: f.kind.value for f in reversed(findings) if f.fault and f.argument}
+    return LayerReport(
+        name=name,
+        kind=reports[0].kind if reports else "",
+        rows=tuple(
+            row if row.ok else replace(row, verdict=verdicts.get(row.argument, row.verdict))
+            for row in rows.values()
+        ),
+        findings=findings,
+        closed=next((r.closed for r in reports if r.closed), None),
+        cases=len(reports),
+    )
+
+
+_OF_THE_CALL = {
+    Kind.STALE,
+    Kind.ACCUMULATES,
+    Kind.IN_PLACE,
+    Kind.STATEFUL,
+    Kind.STOCHASTIC,
+    Kind.DTYPE,
+    Kind.INTEGER,
+    Kind.KINK,
+    Kind.NO_BACKWARD,
+    Kind.UNDECLARED,
+    Kind.RAISES,
+    Kind.SAMPLES,
+}
+
+
+def _key(finding: Finding) -> Any:
+    """Findings with equal keys are one; of the patterns, an argument has only one."""
+    if finding.kind in _OF_THE_CALL:
+        return finding.kind, finding.argument
+    return finding.argument
+
+
+def _worse(one: Row, other: Row) -> Row:
+    def badness(row: Row) -> tuple[bool, float]:
+        return not row.ok, math.inf if row.relative is None else row.relative
+
+    # The larger shape says more, as long as both are right.
+    if one.ok and other.ok:
+        worst = max((one, other), key=lambda r: r.relative or 0.0)
+        return replace(worst, shape=max(one.shape, other.shape, key=lambda s: (math.prod(s), s)))
+    return max((one, other), key=badness)

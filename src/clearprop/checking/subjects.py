@@ -1,0 +1,166 @@
+"""What can be checked, and how each comes down to layers at given values."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.examine import Examination
+from clearprop.checking.findings import Finding
+from clearprop.checking.modulefile import imported, layers_in
+from clearprop.checking.report import LayerReport, Report, merge
+from clearprop.checking.samples import samples_of
+from clearprop.checking.trial import parts
+from clearprop.checking.whole import whole_network
+from clearprop.errors import ConfigError
+from clearprop.networks.assembly import named_layers
+
+
+class Inspector:
+    """Carries the settings of one check to every layer of it."""
+
+    def __init__(self, rng: np.random.Generator, exhaustive: bool) -> None:
+        self.rng, self.exhaustive = rng, exhaustive
+
+    def layer(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> LayerReport:
+        """Check one layer at given values."""
+        return self.examination(name, layer, inputs, **more).report()
+
+    def examination(
+        self, name: str, layer: Any, inputs: Sequence[Any], **more: Any
+    ) -> Examination:
+        rng = np.random.default_rng(self.rng.integers(2**63))
+        return Examination(name, layer, inputs, rng, exhaustive=self.exhaustive, **more)
+
+    def by_samples(self, thing: Any, name: str | None = None) -> LayerReport:
+        """Check a class, or a layer without inputs, on its samples."""
+        kind = thing.__name__ if isinstance(thing, type) else type(thing).__name__
+        name = name or kind
+        pairs = samples_of(thing, np.random.default_rng(self.rng.integers(2**63)))
+        if isinstance(pairs, Finding):
+            return LayerReport(name, kind, findings=(pairs.at(name),))
+        return merge(name, [self.layer(name, layer, inputs) for layer, inputs in pairs])
+
+    def classes(self, classes: Iterable[type]) -> tuple[LayerReport, ...]:
+        return tuple(self.by_samples(cls) for cls in classes)
+
+    def file(self, path: Path) -> Report:
+        """Check the layers that a module file defines."""
+        with imported(path) as module:
+            return Report(path.name, self.classes(layers_in(module, path.name)))
+
+    def chain(
+        self, places: Iterable[tuple[str, Any]], x: Any, loss: Any = None, t: Any = None
+    ) -> tuple[LayerReport, ...]:
+        """Check layers one after the other, each at the values that it really sees."""
+        reports: list[LayerReport] = []
+        stopped: str | None = None
+        inputs: tuple[Any, ...] = (x,)
+        entries = [*places, *([("lastLayer", loss)] if loss is not None else [])]
+        for name, layer in entries:
+            if stopped:
+                reports.append(LayerReport(name, type(layer).__name__, closed=stopped))
+                continue
+            if layer is loss and t is not None:
+                inputs = (*inputs, t)
+            examination = self.examination(name, layer, inputs)
+            reports.append(examination.report())
+            if not hasattr(examination, "out"):
+                stopped = f"not reached: {name} gave nothing to go on with"
+            else:
+                inputs = tuple(parts(examination.run.raw))
+        return tuple(reports)
+
+    def layers(self, layers: Sequence[Any], inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
+        """Check a list of layers: in a row on inputs, or each on its own samples."""
+        if not inputs:
+            classes = [entry if isinstance(entry, type) else None for entry in layers]
+            if all(classes):
+                return self.classes(c for c in classes if c)
+            return tuple(self.by_samples(layer, name) for name, layer in named_layers(layers))
+        places = list(named_layers(layers))
+        if len(inputs) == 2:
+            *places, (_, loss) = places
+            return self.chain(places, inputs[0], loss, inputs[1])
+        if len(inputs) > 2:
+            raise ConfigError("check: a list of layers takes one input, and labels for the last")
+        return self.chain(places, inputs[0])
+
+    def network(self, network: Any, inputs: Sequence[Any]) -> Report:
+        """Check every layer of a network, and then the gradient that it puts together."""
+        name = type(network).__name__
+        if not 1 <= len(inputs) <= 2:
+            raise ConfigError(
+                f"check: a network is checked on a batch, as in check({name.lower()}, x, t); "
+                f"got {len(inputs)} inputs"
+            )
+        layers = network.layers
+        places = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
+        loss = loss_layer(network) if len(inputs) == 2 else None
+        reports = self.chain(places, inputs[0], loss, inputs[1] if loss is not None else None)
+        if len(inputs) == 2 and all(report.ok for report in reports):
+            whole = whole_network(self, network, inputs[0], inputs[1])
+            reports = (*reports, whole) if whole else reports
+        return Report(name, reports)
+
+
+def loss_layer(network: Any) -> Any:
+    """The loss layer of a network, under one of its usual names."""
+    for name in ("lastLayer", "last_layer", "loss_layer", "lossLayer"):
+        if hasattr(network, name):
+            return getattr(network, name)
+    return None
+
+
+def is_network(thing: Any) -> bool:
+    """Whether something consists of layers: it has them, and predicts with them."""
+    return (
+        not isinstance(thing, type)
+        and hasattr(thing, "layers")
+        and callable(getattr(thing, "predict", None))
+    )
+
+
+class Function:
+    """A function as a layer: its `backward` multiplies `dout` by the gradient that was given."""
+
+    def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any]) -> None:
+        self.f, self.gradient = f, gradient
+        self.inputs: tuple[Any, ...] = ()
+
+    def forward(self, *inputs: Any) -> Any:
+        self.inputs = inputs
+        return self.f(*inputs)
+
+    def backward(self, dout: Any) -> Any:
+        if np.ndim(dout):
+            raise ConfigError(
+                f"the function gives an array of shape {np.shape(dout)}; a gradient belongs to a "
+                "function that gives one number"
+            )
+        found = self.gradient(*self.inputs)
+        if isinstance(found, tuple | list) and len(self.inputs) == len(found) != 1:
+            return tuple(dout * np.asarray(d) for d in found)
+        return dout * np.asarray(found)
+
+
+class Recordable:
+    """A function as a layer without a `backward`: automatic differentiation serves."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.f = f
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.f(*inputs)
+
+
+def own_layers() -> list[type]:
+    """The layers of clearprop itself, by name."""
+    import clearprop.layers as package
+    from clearprop.layers import Layer
+
+    exported = (getattr(package, name) for name in package.__all__)
+    layers = [c for c in exported if isinstance(c, type) and issubclass(c, Layer)]
+    return sorted((c for c in layers if c is not Layer), key=lambda cls: cls.__name__)
+

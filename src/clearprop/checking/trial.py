@@ -1,0 +1,315 @@
+"""A layer at given values, to be run again and again on private copies."""
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from clearprop.checking.arguments import (
+    CONSTANT_NAMES,
+    Slot,
+    constant_names,
+    declared_slots,
+    declares_parameters,
+    inferred_slots,
+    input_names,
+)
+from clearprop.checking.copies import private, random_state, same_draws
+from clearprop.checking.findings import Finding, Found, Kind
+
+Values = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a derivative is taken by: an input, at a place, or a parameter, in a slot."""
+
+    name: str
+    value: np.ndarray
+    place: int | None = None
+    slot: Slot | None = None
+
+
+class Trial:
+    """One layer with its inputs, all in private copies of one dtype.
+
+    `arguments` are the inputs and parameters that are differentiated by, by name. Which they are
+    is known only after `backward` has run once where the layer does not say it: see `resolve`.
+    """
+
+    def __init__(
+        self, name: str, layer: Any, inputs: Sequence[Any], dtype: DTypeLike = np.float64
+    ) -> None:
+        self.name = name
+        self.kind = type(layer).__name__
+        self.dtype = np.dtype(dtype)
+        self.layer = private(layer, dtype)
+        self.input_names = input_names(getattr(layer, "forward", None), len(inputs))
+        self.declared_constants = constant_names(layer)
+        self.draws = True
+        """Whether a run may draw from the global random state, which is then put back."""
+        self.notes: list[Finding] = []
+        self.were_integers: dict[int, np.ndarray] = {}
+        self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
+        self.slots = declared_slots(self.layer)
+        self.float_places = [
+            i
+            for i, x in enumerate(self.inputs)
+            if isinstance(x, np.ndarray)
+            and x.dtype.kind == "f"
+            and self.input_names[i] not in (self.declared_constants or ())
+        ]
+        self.arguments: dict[str, Argument] = {}
+        self._list_arguments()
+
+    def _input(self, place: int, x: Any) -> Any:
+        """Copy an input: floats in the trial's dtype, and integers too, unless they are labels."""
+        name = self.input_names[place]
+        if isinstance(x, bool | str | bytes | type(None)):
+            return x
+        try:
+            array = np.array(x)
+        except (ValueError, TypeError):
+            return x
+        if array.dtype.kind == "c":
+            message = f"{name} holds complex numbers; derivatives are taken by real numbers only"
+            raise Found(Finding(layer=self.name, argument=name, kind=Kind.COMPLEX, message=message))
+        if array.dtype.kind not in "fui":
+            return private(x) if array.dtype.kind == "O" else array
+        if array.dtype.kind in "ui":
+            labels = self.declared_constants
+            if name in labels if labels is not None else name in CONSTANT_NAMES:
+                return array
+            self.were_integers[place] = array
+            if not isinstance(x, int):
+                message = (
+                    f"{name} is an array of integers ({array.dtype}); it was compared as float64, "
+                    "since an integer has no small neighbours"
+                )
+                self.notes.append(
+                    Finding(
+                        layer=self.name,
+                        argument=name,
+                        kind=Kind.INTEGER,
+                        message=message,
+                        fault=False,
+                    )
+                )
+        return array.astype(self.dtype)
+
+    def keep_integers(self) -> bool:
+        """Let integers be what they were: indices, say, for which `forward` wants them."""
+        for place, array in self.were_integers.items():
+            self.inputs[place] = array
+        names = {self.input_names[place] for place in self.were_integers}
+        self.notes = [n for n in self.notes if n.argument not in names]
+        self.float_places = [i for i in self.float_places if i not in self.were_integers]
+        self._list_arguments()
+        return bool(names)
+
+    def _list_arguments(self) -> None:
+        self.arguments = {
+            self.input_names[i]: Argument(self.input_names[i], self.inputs[i], place=i)
+            for i in self.float_places
+        }
+        for slot in self.slots:
+            value = slot.get(self.layer)
+            if isinstance(value, int | np.integer) or np.asarray(value).dtype.kind in "ui":
+                value = self._integer_parameter(slot, value)
+            if np.asarray(value).dtype.kind == "f":
+                name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
+                self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
+
+    def _integer_parameter(self, slot: Slot, value: Any) -> Any:
+        message = (
+            f"{slot.name} is made of integers; an update of it by fractions would be cut off or "
+            "fail. It was compared as float64"
+        )
+        note = Finding(
+            layer=self.name, argument=slot.name, kind=Kind.INTEGER, message=message, fault=False
+        )
+        self.notes.append(note)
+        value = np.asarray(value).astype(self.dtype)
+        slot.replace(self.layer, value)
+        return value
+
+    def infer_parameters(self, after: Any) -> bool:
+        """Find the parameters of a layer that declares none; whether there are any."""
+        if self.slots or declares_parameters(self.layer):
+            return False
+        self.slots = inferred_slots(self.layer, after)
+        self._list_arguments()
+        return bool(self.slots)
+
+    def resolve(self, n_found: int) -> bool:
+        """Decide which inputs have a derivative, where `backward` returned so many.
+
+        Labels and the like are passed under usual names; a layer that does not declare them may
+        leave them out. Gives whether the number fits.
+        """
+        if n_found == len(self.float_places):
+            return True
+        if self.declared_constants is not None:
+            return False
+        named = {i for i in self.float_places if self.input_names[i] in CONSTANT_NAMES}
+        for left_out in (named, {*named, *self.were_integers}):
+            fewer = [i for i in self.float_places if i not in left_out]
+            if n_found == len(fewer):
+                self.float_places = fewer
+                self._list_arguments()
+                return True
+        return False
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        return {name: argument.value for name, argument in self.arguments.items()}
+
+    def copy(self) -> Any:
+        """A fresh copy of the layer, as it was before anything was run."""
+        return private(self.layer, self.dtype)
+
+    def run(
+        self, values: Values | None = None, layer: Any = None, inputs: Sequence[Any] | None = None
+    ) -> "Run":
+        """Run `forward` on a copy of the layer, with other values for some arguments.
+
+        Each run starts from the same global random state, and from a generator of the layer in
+        the same state, so that a layer which draws random numbers draws the same.
+        """
+        layer = self.copy() if layer is None else layer
+        if not self.draws:
+            return Run(self, layer, values or {}, inputs)
+        with same_draws():
+            return Run(self, layer, values or {}, inputs)
+
+    def variant(self, inputs: Sequence[Any], values: Values | None = None) -> "Trial":
+        """The same layer on other inputs."""
+        twin = object.__new__(Trial)
+        twin.__dict__.update(self.__dict__)
+        twin.inputs = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
+        twin.notes = []
+        if values:
+            twin.layer = self.copy()
+            for name, value in values.items():
+                argument = self.arguments[name]
+                if argument.slot:
+                    argument.slot.put(twin.layer, value)
+        twin._list_arguments()
+        return twin
+
+
+class Run:
+    """One forward pass of a copy of the layer, and the backward passes that follow."""
+
+    def __init__(
+        self, trial: Trial, layer: Any, values: Values, inputs: Sequence[Any] | None
+    ) -> None:
+        self.trial, self.layer = trial, layer
+        self.inputs = [
+            x.copy() if isinstance(x, np.ndarray) else x
+            for x in (trial.inputs if inputs is None else inputs)
+        ]
+        for name, value in values.items():
+            argument = trial.arguments[name]
+            if argument.slot:
+                argument.slot.put(layer, _number(value.copy()))
+            elif argument.place is not None:
+                self.inputs[argument.place] = value.copy()
+        self.raw = layer.forward(*map(_number, self.inputs))
+        self.outputs = [np.asarray(part) for part in parts(self.raw)]
+        """The arrays that forward handed out, not copies of them."""
+        self.state = random_state() if trial.draws else None
+
+    @property
+    def vector(self) -> np.ndarray:
+        """All outputs, one after the other."""
+        return flat(self.outputs)
+
+    def douts(self, vector: np.ndarray) -> list[Any]:
+        """Cut a vector of derivatives into the shapes of the outputs."""
+        found, start = [], 0
+        for out in self.outputs:
+            part = vector[start : start + out.size].reshape(out.shape)
+            dtype = out.dtype if out.dtype.kind == "f" else self.trial.dtype
+            found.append(_number(part.astype(dtype)))
+            start += out.size
+        return found
+
+    def backward(self, douts: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Run `backward`: what it returned, and what it set for the parameters, as it is."""
+        if self.state is not None:
+            with same_draws(self.state):  # backward goes on where forward stopped drawing
+                found = self._call_backward(douts)
+        else:
+            found = self._call_backward(douts)
+        given = list(found) if isinstance(found, tuple | list) else [found]
+        return given, {
+            name: argument.slot.derivative(self.layer)
+            for name, argument in self.trial.arguments.items()
+            if argument.slot
+        }
+
+    def _call_backward(self, douts: Sequence[Any]) -> Any:
+        backward = self.layer.backward
+        if len(douts) > 1 and not _takes(backward, len(douts)):
+            return backward(tuple(douts))
+        return backward(*douts)
+
+    def derivatives(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """Run `backward` and give the derivative of every argument, copied, by name.
+
+        For runs after the first, which has shown that they are there: what cannot be read as
+        numbers comes as NaN.
+        """
+        given, set_for = self.backward(self.douts(vector))
+        return self.by_name(given, set_for)
+
+    def by_name(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Sort derivatives by the argument that they belong to, as arrays that are not shared."""
+        trial = self.trial
+        if len(given) == len(trial.inputs):
+            places: Iterable[int] = range(len(given))
+        else:
+            places = trial.float_places
+        by_place = dict(zip(places, given, strict=False))
+        raw = {
+            name: set_for.get(name) if a.slot else by_place.get(a.place or 0)
+            for name, a in trial.arguments.items()
+        }
+        return {name: numbers(d) for name, d in raw.items()}
+
+
+def numbers(value: Any) -> np.ndarray:
+    """A copy of an array, in its dtype; NaN for what is not made of real numbers."""
+    try:
+        array = np.array(value)
+    except (ValueError, TypeError):
+        array = np.array(None)
+    return array if array.dtype.kind in "fuib" else np.array(np.nan)
+
+
+def parts(out: Any) -> list[Any]:
+    """The outputs of a layer: several for a tuple or a list, otherwise one."""
+    return list(out) if isinstance(out, tuple | list) else [out]
+
+
+def flat(arrays: Iterable[Any]) -> np.ndarray:
+    """Several arrays as one vector of float64."""
+    vectors = [np.ravel(np.asarray(a)) for a in arrays]
+    return np.concatenate(vectors).astype(np.float64) if vectors else np.zeros(0)
+
+
+def _number(x: Any) -> Any:
+    """A NumPy number for an array without axes, as a formula on numbers expects."""
+    return x[()] if isinstance(x, np.ndarray) and not x.ndim else x
+
+
+def _takes(function: Any, n: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(n))
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,86 @@
+"""The gradient of a whole network: that it puts the derivatives of its layers together rightly."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.checking import differences
+from clearprop.checking.copies import private
+from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.passes import told
+from clearprop.checking.report import LayerReport, Row
+
+if TYPE_CHECKING:
+    from clearprop.checking.subjects import Inspector
+
+
+class WholeNetwork:
+    """A network as one layer: `forward` is its loss, and its parameters have its gradient."""
+
+    constants = ("x", "t")
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.grads: dict[str, Any] = {}
+
+    @property
+    def params(self) -> Any:
+        return self.network.params
+
+    def forward(self, x: Any, t: Any) -> Any:
+        self.x, self.t = x, t
+        return self.network.loss(x, t)
+
+    def backward(self, dout: Any) -> Any:
+        gradient = self.network.gradient(self.x, self.t)
+        self.grads = {name: dout * np.asarray(d) for name, d in gradient.items()}
+        return ()
+
+
+def whole_network(inspector: "Inspector", network: Any, x: Any, t: Any) -> LayerReport | None:
+    """Compare `network.gradient` with the slope of `network.loss` along one random direction.
+
+    All layers have been found right; what can still be wrong is their order, a derivative that is
+    stored under another name, or one that is left out. Only then is the whole network examined
+    like a layer. `None` if it has no parameters, loss or gradient.
+    """
+    has = all(callable(getattr(network, name, None)) for name in ("loss", "gradient"))
+    if not has or not isinstance(getattr(network, "params", None), Mapping):
+        return None
+    name = f"{type(network).__name__}.gradient"
+    x = np.asarray(x, np.float64) if np.asarray(x).dtype.kind in "fiu" else x
+    try:
+        gap = _gap(private(network), x, private(t), inspector.rng)
+    except (Exception, SystemExit) as error:
+        finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
+        return LayerReport(name, type(network).__name__, findings=(finding,))
+    if gap is not None and gap <= 1e-4:
+        size = sum(int(np.size(array)) for array in network.params.values())
+        row = Row("all parameters", (size,), gap, gap, "a direction")
+        return LayerReport(name, type(network).__name__, rows=(row,))
+    return inspector.layer(name, WholeNetwork(network), (x, t))
+
+
+def _gap(network: Any, x: Any, t: Any, rng: np.random.Generator) -> float | None:
+    gradient = network.gradient(x, t)
+    base = {name: np.array(array) for name, array in network.params.items()}
+    if {n: np.shape(d) for n, d in gradient.items()} != {n: a.shape for n, a in base.items()}:
+        return None
+    direction = {
+        name: differences.sizes(array) * rng.choice([-1.0, 1.0], array.shape)
+        for name, array in base.items()
+    }
+
+    def loss(h: float) -> np.ndarray:
+        for name, array in base.items():
+            network.params[name][...] = array + h * direction[name]
+        return np.array([float(network.loss(x, t))])
+
+    slope = differences.slope(loss, loss(0.0))
+    numeric, error = float(slope.value[0]), 3 * float(slope.error[0])
+    moved = [float(np.sum(gradient[name] * direction[name])) for name in base]
+    whole = max(abs(numeric), float(np.linalg.norm(moved))) or 1.0
+    if not np.isfinite(numeric):
+        return None
+    return max(0.0, abs(numeric - sum(moved)) - 10 * error) / whole
