@@ -22,9 +22,7 @@ def compiled(problem: Problem) -> Run:
 def _runner(problem: Problem, *, compile: bool) -> Run:
     x_train, t_train = map(torch.from_numpy, problem.data)
     layers: list[nn.Module] = []
-    for (n, m), (W, b) in zip(
-        itertools.pairwise(problem.sizes), problem.weights(), strict=True
-    ):
+    for (n, m), (W, b) in zip(itertools.pairwise(problem.sizes), problem.weights(), strict=True):
         linear = nn.Linear(n, m)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W.T.copy()))

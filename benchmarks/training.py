@@ -1,0 +1,335 @@
+"""Training steps of many libraries against each other, and what else training costs.
+
+    python benchmarks/training.py                 everything
+    python benchmarks/training.py --only steps    one part of it
+    python benchmarks/training.py --quick         a look at whether it runs
+
+Prints Markdown tables of ratios; a mark stands where a goal is set, and the exit status is 1 if one
+is missed. How it measures is told in `README.md`.
+"""
+
+import argparse
+import importlib.util
+import json
+import math
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import costs
+from contestants import CONTESTANTS, OURS, Contestant
+from timing import Spread, Turn, alternate, spread, surroundings
+from worker import Worker
+
+GOALS = {
+    "PyTorch eager": 1.8,
+    "JAX, scan over an epoch": 1.25,
+    "the book's algorithm, float64": 7.0,
+    "floor: products and gather, one thread": 1 / 1.15,
+}
+"""How many times as long as our compiled step each may take at least, for the book's net."""
+
+SWEEP_GOALS = {"PyTorch eager": 1.0}
+"""The same, for every other net of the sweep."""
+
+PACKAGES = ("numpy", "clearprop", "torch", "jax", "mygrad", "autograd", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A contestant beside our compiled step."""
+
+    name: str
+    threads: str
+    wall: float
+    """Seconds a step, by the clock; median."""
+    cpu: float
+    """Seconds a step, of the processor; median."""
+    ratio: Spread
+    """Its time by the clock over ours, of the same round."""
+    cpu_ratio: Spread
+
+
+@dataclass(frozen=True)
+class Net:
+    """A net to train, and a batch size."""
+
+    hidden: int
+    depth: int
+    batch: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (784, *[self.hidden] * (self.depth - 1), 10)
+
+    def __str__(self) -> str:
+        return f"{'-'.join(map(str, self.sizes))}, batch {self.batch}"
+
+
+BOOKS = Net(50, 2, 100)
+
+SWEEP = (
+    BOOKS,
+    *(Net(50, 2, batch) for batch in (10, 1000)),
+    *(Net(hidden, 2, 100) for hidden in (256, 1024)),
+    *(Net(50, depth, 100) for depth in (4, 8)),
+)
+"""The book's net, and one thing changed at a time."""
+
+CROSSED = tuple(
+    Net(hidden, depth, batch)
+    for hidden in (50, 256, 1024)
+    for depth in (2, 4, 8)
+    for batch in (10, 100, 1000)
+)
+"""Everything with everything."""
+
+
+def measure_steps(net: Net, names: list[str], options: Any) -> list[Row]:
+    """Let all contestants take steps in turn, each in a process of its own."""
+    small = options.quick
+    problem = {"sizes": net.sizes, "batch": net.batch, "small": small}
+    with workers(problem, names, options.seconds) as found:
+        times = alternate({key: w.turn for key, w in found.items()}, options.rounds)
+    ours = times[OURS, "own choice"]
+    return [row(*key, turns, ours) for key, turns in times.items()]
+
+
+@contextmanager
+def workers(
+    problem: dict[str, Any], names: list[str], seconds: float
+) -> Iterator[dict[tuple[Contestant, str], Worker]]:
+    """Start a process for each contestant, and see that all of them learn the same."""
+    with ExitStack() as stack:
+        found: dict[tuple[Contestant, str], Worker] = {}
+        for contestant, threads in variants(names):
+            found[contestant, threads] = worker = Worker(
+                contestant.module,
+                contestant.function,
+                problem,
+                seconds,
+                one_thread=threads == "one",
+            )
+            stack.callback(worker.stop)
+        losses = {}
+        for (contestant, threads), worker in list(found.items()):
+            try:
+                losses[contestant, threads] = worker.ready()
+            except RuntimeError as error:
+                if contestant is OURS:
+                    raise
+                say(f"Left out: {contestant.name} ({threads}): {error}")
+                del found[contestant, threads]
+        check(losses)
+        yield found
+
+
+def check(losses: dict[tuple[Contestant, str], float]) -> None:
+    """Refuse to compare what computes something else."""
+    expected = losses[OURS, "own choice"]
+    for (contestant, threads), loss in losses.items():
+        if contestant.learns and not math.isclose(loss, expected, rel_tol=2e-4):
+            raise AssertionError(
+                f"{contestant.name} ({threads}) computes something else: its loss is {loss}, "
+                f"ours {expected}"
+            )
+
+
+def variants(names: list[str]) -> Iterator[tuple[Contestant, str]]:
+    """The contestants asked for and installed, with the numbers of threads they are given."""
+    for contestant in CONTESTANTS:
+        chosen = not names or any(name.lower() in contestant.name.lower() for name in names)
+        if not chosen and contestant is not OURS:
+            continue
+        if contestant.needs and importlib.util.find_spec(contestant.needs) is None:
+            say(f"Left out: {contestant.name}: {contestant.needs} is not installed")
+        elif contestant is OURS:
+            yield contestant, "own choice"
+        else:
+            yield contestant, "default"
+            if contestant.one_thread:
+                yield contestant, "one"
+
+
+def row(contestant: Contestant, threads: str, turns: list[Turn], ours: list[Turn]) -> Row:
+    """A line of the table."""
+    pairs = list(zip(turns, ours, strict=True))
+    return Row(
+        contestant.name,
+        threads,
+        statistics.median(turn.wall for turn in turns),
+        statistics.median(turn.cpu for turn in turns),
+        spread(theirs.wall / mine.wall for theirs, mine in pairs),
+        spread(theirs.cpu / mine.cpu for theirs, mine in pairs),
+    )
+
+
+def best(rows: list[Row], name: str) -> Row | None:
+    """The faster of a contestant's rows; a name may end in the number of threads."""
+    found = [r for r in rows if name in (r.name, f"{r.name}, {r.threads} thread")]
+    return min(found, key=lambda r: r.ratio.median, default=None)
+
+
+def steps_table(net: Net, rows: list[Row]) -> str:
+    """The rows of one net."""
+    lines = [
+        f"### Step of {net}",
+        "",
+        "| | threads | µs | processor µs | × ours | middle half | processor × ours |",
+        "|---|---|--:|--:|--:|:-:|--:|",
+    ]
+    lines += [
+        f"| {r.name} | {r.threads} | {1e6 * r.wall:.0f} | {1e6 * r.cpu:.0f} | "
+        f"{r.ratio.median:.2f} | {r.ratio.low:.2f}–{r.ratio.high:.2f} | {r.cpu_ratio.median:.2f} |"
+        for r in rows
+    ]
+    return "\n".join(lines)
+
+
+class Goals:
+    """What is to be reached, ticked off one by one."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.missed = 0
+
+    def at_least(self, what: str, value: float, goal: float) -> None:
+        self._note(what, value >= goal, f"{value:.2f}, at least {goal:.2f}")
+
+    def at_most(self, what: str, value: float, goal: float, unit: str = "") -> None:
+        self._note(what, value <= goal, f"{value:.3g}{unit}, at most {goal:.3g}{unit}")
+
+    def _note(self, what: str, reached: bool, text: str) -> None:
+        self.missed += not reached
+        self.lines.append(f"- {'✓' if reached else '✗'} {what}: {text}")
+
+
+def steps(options: Any, goals: Goals) -> Any:
+    """The sweep."""
+    nets = CROSSED if options.crossed else SWEEP[: 1 if options.quick or options.book else None]
+    found, against_torch = {}, []
+    for net in nets:
+        rows = measure_steps(net, options.contestants, options)
+        found[str(net)] = [asdict(r) for r in rows]
+        say("", steps_table(net, rows))
+        for name, goal in (GOALS if net == BOOKS else SWEEP_GOALS).items():
+            r = best(rows, name)
+            if r is not None:
+                goals.at_least(f"{net}: {name}, × our step", r.ratio.median, goal)
+        r = best(rows, "PyTorch eager")
+        if r is not None:
+            against_torch.append(r.ratio.median)
+    if len(against_torch) > 1:
+        mean = statistics.geometric_mean(against_torch)
+        goals.at_least("PyTorch eager over the sweep, geometric mean", mean, 1.4)
+    return found
+
+
+def busy(options: Any, goals: Goals) -> Any:
+    """The step with the other cores kept busy by other processes."""
+    problem = {"sizes": BOOKS.sizes, "batch": BOOKS.batch, "small": options.quick}
+    names = ["floor", "PyTorch eager"]
+    with workers(problem, names, options.seconds) as found:
+        rows = costs.with_busy_cores({k: w.turn for k, w in found.items()}, options.rounds)
+    say("", "### Step with the other cores busy", "")
+    say(
+        "| | threads | µs idle | µs busy | busy / idle | middle half |", "|---|---|--:|--:|--:|:-:|"
+    )
+    for (contestant, threads), (idle, loaded, ratio) in rows.items():
+        say(
+            f"| {contestant.name} | {threads} | {1e6 * idle:.0f} | {1e6 * loaded:.0f} | "
+            f"{ratio.median:.2f} | {ratio.low:.2f}–{ratio.high:.2f} |"
+        )
+        if contestant is OURS:
+            goals.at_most("our step with the other cores busy / idle", ratio.median, 1.5)
+    return {f"{c.name}, {threads}": asdict(r) for (c, threads), (_, _, r) in rows.items()}
+
+
+def compiling(options: Any, goals: Goals) -> Any:
+    """How long compiling takes."""
+    say("", "### Compiling, seconds", "")
+    found = {}
+    for depth, goal in ((2, 0.1), (50, 1.0)):
+        seconds = costs.compiling(Net(50, depth, 100).sizes, 100, options.rounds)
+        say(f"- {depth} layers: {seconds.median:.3f} ({seconds.low:.3f}–{seconds.high:.3f})")
+        goals.at_most(f"compiling {depth} layers", seconds.median, goal, " s")
+        found[depth] = asdict(seconds)
+    return found
+
+
+def importing(options: Any, goals: Goals) -> Any:
+    """What importing costs beyond NumPy."""
+    say("", "### Importing beyond NumPy, milliseconds", "")
+    found = {}
+    for module, goal in (("clearprop", 30), ("torch", None), ("jax", None)):
+        if importlib.util.find_spec(module) is None or (options.quick and goal is None):
+            continue
+        ms = costs.importing(module, options.rounds)
+        say(f"- {module}: {ms.median:.1f} ({ms.low:.1f}–{ms.high:.1f})")
+        found[module] = asdict(ms)
+        if goal:
+            goals.at_most(f"import {module} beyond NumPy", ms.median, goal, " ms")
+    return found
+
+
+def run(options: Any, goals: Goals) -> Any:
+    """A whole training, start to end."""
+    rounds = max(1, options.rounds // 5)
+    ours, theirs, ratio = costs.whole_run(20 if options.quick else 10_000, rounds)
+    say("", "### The whole training, start to end", "")
+    say(f"- `clearprop train`: {ours:.2f} s", f"- the book's script: {theirs:.2f} s")
+    say(f"- ratio: {ratio.median:.2f} ({ratio.low:.2f}–{ratio.high:.2f})")
+    goals.at_least("the book's script, × `clearprop train`", ratio.median, 6.0)
+    return {"ours": ours, "theirs": theirs, "ratio": asdict(ratio)}
+
+
+PARTS: dict[str, Callable[[Any, Goals], Any]] = {
+    "steps": steps,
+    "busy": busy,
+    "compiling": compiling,
+    "importing": importing,
+    "run": run,
+}
+
+
+def say(*lines: str) -> None:
+    """Print at once, since the next lines may take a while."""
+    print(*lines, sep="\n", flush=True)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--contestants", nargs="+", default=[], help="parts of their names")
+    parser.add_argument("--book", action="store_true", help="only the book's net, no sweep")
+    parser.add_argument("--crossed", action="store_true", help="all 27 nets")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.15, help="of a turn")
+    parser.add_argument("--json", type=Path, help="write everything measured to this file")
+    parser.add_argument("--quick", action="store_true", help="made-up data, two short rounds")
+    return parser
+
+
+def main() -> int:
+    """Measure and print; 1 if a goal was missed."""
+    options = arguments().parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 2, 0.001
+    machine = surroundings(*PACKAGES)
+    say(machine)
+    goals = Goals()
+    found = {part: PARTS[part](options, goals) for part in options.only}
+    say("", "### Goals", "", *goals.lines)
+    if options.json:
+        result = {"machine": machine, **found, "goals": goals.lines}
+        options.json.write_text(json.dumps(result, indent=1))
+    return 0 if options.quick else int(goals.missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
