@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "layers": {"errors", "primitives", "graph"},
     "networks": {"errors", "primitives", "graph", "layers"},
     "drawing": CORE,
+    "explaining": CORE,
     "checking": CORE,
     "compiler": CORE,
     "training": CORE | {"compiler", "__version__"},
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     | {"drawing", "checking", "compiler", "training", "datasets", "book", "__version__"},
     "__main__": {"cli"},
     # What `import clearprop` re-exports: NumPy is all that these need.
-    "__init__": CORE,
+    "__init__": CORE | {"compiler", "explaining"},
 }
 
 

@@ -1,6 +1,7 @@
 """clearprop: error backpropagation that you can see, check and run at speed."""
 
 from clearprop.compiler import compile
+from clearprop.explaining import Explanation, explain
 from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
 from clearprop.layers import (
     AddLayer,
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AddLayer",
     "Affine",
+    "Explanation",
     "Graph",
     "Layer",
     "MulLayer",
@@ -32,6 +34,7 @@ __all__ = [
     "Variable",
     "compile",
     "dense_layers",
+    "explain",
     "grad",
     "graph",
     "numerical_gradient",

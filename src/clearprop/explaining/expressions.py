@@ -1,0 +1,251 @@
+"""Mathematics as a small tree: what is said about a graph before it is written down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+
+class Expression:
+    """A piece of mathematics. Equal trees are equal; nothing in them is ever changed."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Name(Expression):
+    """What a person calls a value. It may be any text at all."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Symbol(Expression):
+    """A sign of the notation itself, such as π or N."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Number(Expression):
+    """A number, with the spacing of its dtype, which says how many of its digits mean anything."""
+
+    value: float
+    eps: float = 2.0**-52
+
+
+@dataclass(frozen=True)
+class Partial(Expression):
+    """The derivative `∂of/∂by`."""
+
+    of: Expression
+    by: Expression
+
+
+@dataclass(frozen=True)
+class Sum(Expression):
+    """Terms that are added; a `Negative` among them is subtracted."""
+
+    terms: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Product(Expression):
+    """Factors that are multiplied, number by number: `a · b`."""
+
+    factors: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class MatrixProduct(Expression):
+    """Factors side by side: `x W`."""
+
+    factors: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Quotient(Expression):
+    """`above / below`."""
+
+    above: Expression
+    below: Expression
+
+
+@dataclass(frozen=True)
+class Negative(Expression):
+    """`−inner`."""
+
+    inner: Expression
+
+
+@dataclass(frozen=True)
+class Power(Expression):
+    """`base` to the `exponent`."""
+
+    base: Expression
+    exponent: Expression
+
+
+@dataclass(frozen=True)
+class Root(Expression):
+    """The square root, or with `degree` 3 the cube root."""
+
+    inner: Expression
+    degree: int = 2
+
+
+@dataclass(frozen=True)
+class Call(Expression):
+    """A function of its arguments."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Fenced(Expression):
+    """Something between bars: `|x|`, or `⌊x⌋` for the integer below."""
+
+    inner: Expression
+    fence: str
+
+
+@dataclass(frozen=True)
+class Transposed(Expression):
+    """`innerᵀ`."""
+
+    inner: Expression
+
+
+@dataclass(frozen=True)
+class Indexed(Expression):
+    """`inner` with an index below: `x_n`."""
+
+    inner: Expression
+    index: str
+
+
+@dataclass(frozen=True)
+class Total(Expression):
+    """`Σ inner`, over an index or over everything."""
+
+    inner: Expression
+    index: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison(Expression):
+    """`left > right`, with any of > ≥ < ≤ =."""
+
+    left: Expression
+    sign: str
+    right: Expression
+
+
+@dataclass(frozen=True)
+class Cases(Expression):
+    """One value where its condition holds, another where it does not."""
+
+    cases: tuple[tuple[Expression, Expression], ...]
+    otherwise: Expression | None
+
+
+@dataclass(frozen=True)
+class Folded(Expression):
+    """`…`, for what would be too long."""
+
+
+@dataclass(frozen=True)
+class Equation(Expression):
+    """Sides that are equal one after the other; the signs are = or ≈."""
+
+    sides: tuple[Expression, ...]
+    signs: tuple[str, ...]
+
+
+def equation(*sides: Expression | None) -> Equation:
+    """Join sides with =, and with ≈ before the first that is a rounded number, and after.
+
+    Sides that are missing, or the same as the one before, are left out.
+    """
+    from clearprop.explaining.numbers import is_rounded
+
+    kept: list[Expression] = []
+    for side in sides:
+        if side is not None and (not kept or side != kept[-1]):
+            kept.append(side)
+    signs, sign = [], "="
+    for side in kept[1:]:
+        if is_rounded(side):
+            sign = "≈"
+        signs.append(sign)
+    return Equation(tuple(kept), tuple(signs))
+
+
+def transform(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Make a tree anew, from the leaves up, each node changed by `change`."""
+
+    def anew(value: Any) -> Any:
+        if isinstance(value, Expression):
+            return transform(value, change)
+        return tuple(map(anew, value)) if isinstance(value, tuple) else value
+
+    entries = {f.name: anew(getattr(expression, f.name)) for f in fields(expression)}  # type: ignore[arg-type]
+    return change(replace(expression, **entries))  # type: ignore[type-var]
+
+
+def substitute(expression: Expression, known: Mapping[str, Expression]) -> Expression:
+    """Put expressions in the place of names, all at once.
+
+    >>> from clearprop.explaining.in_text import in_text
+    >>> from clearprop.explaining.reading import read
+    >>> in_text(simplify(substitute(read("y · xʸ⁻¹"), {"x": Name("apple"), "y": Number(3)})))
+    '3 · apple²'
+    """
+
+    def change(e: Expression) -> Expression:
+        return known.get(e.text, e) if isinstance(e, Name) else e
+
+    return transform(expression, change)
+
+
+def simplify(expression: Expression) -> Expression:
+    """Drop factors of 1 and powers of 1, compute sums of plain numbers, and lose double signs."""
+    return transform(expression, _simpler)
+
+
+def _simpler(e: Expression) -> Expression:
+    if isinstance(e, Product):
+        return _product(e)
+    if isinstance(e, Sum) and all(isinstance(_positive(t), Number) for t in e.terms):
+        numbers: list[Any] = [_positive(t) for t in e.terms]
+        signs = [-1 if isinstance(t, Negative) else 1 for t in e.terms]
+        total = sum(s * n.value for s, n in zip(signs, numbers, strict=True))
+        return Number(total, max(n.eps for n in numbers))
+    if isinstance(e, Power) and isinstance(e.exponent, Number) and e.exponent.value in (0, 1):
+        return e.base if e.exponent.value else Number(1.0)
+    if isinstance(e, Quotient) and e.below == Number(1.0):
+        return e.above
+    if isinstance(e, Negative) and isinstance(e.inner, Negative):
+        return e.inner.inner
+    if isinstance(e, Negative) and isinstance(e.inner, Number):
+        return Number(-e.inner.value, e.inner.eps)
+    return e
+
+
+def _product(e: Product) -> Expression:
+    factors: list[Expression] = []
+    negative = False
+    for factor in e.factors:
+        if isinstance(factor, Negative):
+            negative, factor = not negative, factor.inner
+        inner = factor.factors if isinstance(factor, Product) else (factor,)
+        factors.extend(f for f in inner if f != Number(1.0))
+    if not factors:
+        made: Expression = Number(1.0)
+    else:
+        made = factors[0] if len(factors) == 1 else Product(tuple(factors))
+    return _simpler(Negative(made)) if negative else made
+
+
+def _positive(e: Expression) -> Expression:
+    return e.inner if isinstance(e, Negative) else e

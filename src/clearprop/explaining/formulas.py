@@ -1,0 +1,171 @@
+"""What each step's formulas are, with the names of this graph in them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from clearprop.explaining.expressions import (
+    Call,
+    Cases,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Partial,
+    Product,
+    simplify,
+    substitute,
+)
+from clearprop.explaining.layer_docs import Formula, LayerDocs, layer_docs
+from clearprop.explaining.numbers import number
+from clearprop.explaining.reading import read
+from clearprop.explaining.story import Constant, Contribution, Place, Step
+
+Known = Mapping[str, Expression]
+
+
+def layer_of(step: Step) -> Any:
+    """The layer whose node this is; `None` for a primitive."""
+    return getattr(step.node.operation, "layer", None)
+
+
+def docs_of(step: Step) -> LayerDocs:
+    """What the layer's docstring says."""
+    return layer_docs(layer_of(step))
+
+
+def forward(step: Step) -> list[tuple[str, Expression | None]]:
+    """The formulas of the forward pass: what is computed, and how; `None` where only words say it.
+
+    What is computed is `out`, or what the layer's docstring calls it.
+    """
+    known = _known(step)
+    return [(f.left, _put(step, f.right, known)) for f in _forward(step)]
+
+
+def forward_numbers(step: Step) -> Expression | None:
+    """The formula with numbers in place of names, where all are single numbers."""
+    written = _forward(step)
+    if not step.scalar or len(written) != 1:
+        return None
+    values = {n: number(v) for n, v in zip(operands(step), step.node.values, strict=False)}
+    made = read(written[0].right, known=None if layer_of(step) else values)
+    if made is None or isinstance(made, Cases | Name | Negative):
+        return None  # the result alone says as much
+    return substitute(made, values)
+
+
+def forward_prose(step: Step) -> str:
+    """The formula of a primitive as the table has it."""
+    return "" if layer_of(step) is not None else _forward(step)[0].right
+
+
+def forward_call(step: Step) -> Expression:
+    """The operation as a call: for want of a formula."""
+    operation = step.node.operation
+    symbols = tuple(
+        symbol(step, i)
+        for i, x in enumerate(step.inputs)
+        if isinstance(x, Place | Constant) or _is_number(x)
+    )
+    return Call(operation.name.rpartition(".")[2], symbols)
+
+
+def local(contribution: Contribution) -> Expression | None:
+    """The local derivative in symbols; `None` where only words can say it."""
+    step = contribution.step
+    known = _known(step)
+    if not step.node.operation.elementwise:
+        if not step.scalar:
+            return None
+        known["dout"] = Number(1.0)
+    return _put(step, backward_prose(contribution), known)
+
+
+def downstream(contribution: Contribution, result: Place) -> Expression | None:
+    """What is sent back, in symbols: upstream and local derivative in one formula."""
+    step = contribution.step
+    if len(step.outputs) != 1:
+        return None
+    upstream = Partial(result.name, step.outputs[0].name)
+    if step.node.operation.elementwise or step.scalar:
+        return simplify(Product((upstream, factor(contribution))))
+    return _put(step, backward_prose(contribution), _known(step) | {"dout": upstream})
+
+
+def factor(contribution: Contribution) -> Expression:
+    """The local derivative as a factor: its formula, or `∂out/∂x` where that would not fit."""
+    made = local(contribution)
+    if made is None or isinstance(made, Cases):
+        return Partial(contribution.step.outputs[0].name, contribution.to.name)
+    return made
+
+
+def backward_prose(contribution: Contribution) -> str:
+    """What is sent back, as the table or the docstring has it; empty where nothing is written."""
+    step, position = contribution.step, contribution.position
+    if layer_of(step) is not None:
+        wanted = f"d{operands(step)[position]}"
+        return next((f.right for f in docs_of(step).backward if f.left == wanted), "")
+    operation: Any = step.node.operation
+    texts = getattr(operation, "derivatives", ())
+    if getattr(operation, "variadic", False):
+        position = 0
+    return texts[position] if position < len(texts) else ""
+
+
+def operands(step: Step) -> tuple[str, ...]:
+    """What the operation's own formula calls its inputs."""
+    operation: Any = step.node.operation
+    if layer_of(step) is not None:
+        inputs: tuple[str, ...] = operation.inputs
+        return (*inputs, *operation.parameters)
+    names: tuple[str, ...] = getattr(operation, "operands", ())
+    if (
+        not names and step.node.operation.elementwise
+    ):  # a function without a derivative, such as x > y
+        return ("x", "y")[: len(step.inputs)]
+    # The tables call the first operand x in their formulas, whatever NumPy calls it.
+    return ("x", *names[1:]) if len(names) == 1 else names
+
+
+def symbol(step: Step, position: int) -> Expression:
+    """What stands for an input: the name of its place, or a constant itself."""
+    x = step.inputs[position]
+    if isinstance(x, Place | Constant):
+        return x.name
+    if _is_number(x):
+        return number(x)
+    names = operands(step)
+    return Name(names[position] if position < len(names) else "c")
+
+
+def _forward(step: Step) -> tuple[Formula, ...]:
+    if layer_of(step) is None:
+        return (Formula("out", getattr(step.node.operation, "formula", "")),)
+    written = docs_of(step).forward
+    main = tuple(f for f in written if f.left == "out")
+    return main or tuple(f for f in written if f.left.isidentifier())
+
+
+def _known(step: Step) -> dict[str, Expression]:
+    known = {name: symbol(step, i) for i, name in enumerate(operands(step)) if i < len(step.inputs)}
+    if len(step.outputs) == 1:
+        known["out"] = step.outputs[0].name
+        if step.node.values and np.size(step.node.out):
+            known["n"] = Number(np.size(step.node.values[0]) / np.size(step.node.out))
+    return known
+
+
+def _put(step: Step, text: str, known: Known) -> Expression | None:
+    """Read a formula and put the names of this graph into it; prose gives `None`.
+
+    A primitive's formula has only names that are known; a layer's docstring has its own besides.
+    """
+    made = read(text, known=known if layer_of(step) is None else None) if text else None
+    return None if made is None else simplify(substitute(made, known))
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, int | float | np.number) and not isinstance(x, bool) and np.ndim(x) == 0

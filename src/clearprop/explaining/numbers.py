@@ -1,0 +1,71 @@
+"""Numbers for people: as short as they can be, and no shorter than they are exact."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from clearprop.explaining.expressions import Expression, Number, transform
+
+EXACT = 8
+"""Up to so many digits a number is written out; a longer one is rounded."""
+ROUNDED = 6
+"""How many digits of a longer number are shown."""
+
+
+def number(value: Any) -> Number:
+    """Read a number off the graph; its dtype says how exact it is.
+
+    >>> number(np.float32(0.1)).eps > number(0.1).eps
+    True
+    """
+    dtype = np.asarray(value).dtype
+    return Number(float(value), float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52)
+
+
+def shorten(n: Number) -> tuple[str, int | None, bool]:
+    """Give a number's digits, its power of ten where it needs one, and whether that is all of it.
+
+    The shortest digits are taken that differ from the number by no more than rounding errors do.
+
+    >>> shorten(Number(220.00000000000003)), shorten(Number(1 / 3)), shorten(Number(-2.5e-9))
+    (('220', None, True), ('0.333333', None, False), ('−2.5', -9, True))
+    """
+    value = float(n.value)
+    if not math.isfinite(value):
+        return ("NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"), None, True
+    if value == 0:
+        return "0", None, True
+    digits = next(
+        (d for d in range(1, 17) if abs(_rounded(value, d) - value) <= 8 * n.eps * abs(value)), 17
+    )
+    whole = value.is_integer() and abs(value) < 1e15
+    exact = digits <= EXACT or whole
+    digits = digits if exact else ROUNDED
+    mantissa, _, power = f"{abs(value):.{digits - 1}e}".partition("e")
+    exponent = int(power)
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+        digits = max(len(mantissa) - 1, 1)
+    sign = "−" if value < 0 else ""
+    if whole or -5 < exponent < max(digits, 7):
+        places = max(digits - 1 - exponent, 0)
+        return f"{sign}{abs(value):.{places}f}", None, exact
+    return sign + mantissa, exponent, exact
+
+
+def is_rounded(expression: Expression) -> bool:
+    """Whether a side of an equation holds a number that is not shown in full."""
+    found = False
+
+    def look(e: Expression) -> Expression:
+        nonlocal found
+        found = found or (isinstance(e, Number) and not shorten(e)[2])
+        return e
+
+    transform(expression, look)
+    return found
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits - 1}e}")

@@ -1,0 +1,100 @@
+"""English."""
+
+WORDS = {
+    # formulas
+    "case": "{value} where {condition}",
+    "between_cases": ", ",
+    "otherwise": "else {value}",
+    "else": "else",
+    "comma": ", ",
+    "and": " and ",
+    "stop": ".",
+    "latex": "needs \\usepackage{amsmath}; compile names in Chinese or Japanese with LuaLaTeX",
+    # headings
+    "title": "How {y} depends on {xs}",
+    "forward": "Forward: from the inputs to {y}",
+    "backward": "Backward: from {y} to the inputs",
+    "chain": "The chain rule",
+    "saved": "What was saved",
+    # values
+    "value": "{name} ({value})",
+    "digest": "shape {shape}, from {low} to {high}, mean {mean}",
+    "all_equal": "shape {shape}, all {value}",
+    "zeros": ", {share} % zeros",
+    "not_finite": "shape {shape}, {n} of its numbers {n|is|are} not finite",
+    "more": "{n} more",
+    # the forward pass
+    "given": "Given: {values}.",
+    "layer": "{layer}: {formula}",
+    "said": " ({prose})",
+    "result": "; {value}",
+    "folded": "… {n} more {n|step|steps}, left out here.",
+    # the backward pass
+    "rule": "At each node the derivative that comes from upstream is multiplied by the node's own "
+    "local derivative, and the product goes on downstream. A node needs to know nothing but its "
+    "own inputs and output. At the start stands {one}.",
+    "upstream": "From upstream comes {derivative}.",
+    "local": "The local derivative is {local}; downstream goes {downstream}.",
+    "array": "Downstream goes {downstream} ({value}).",
+    "shapes": " Shapes: {shapes} → {shape}.",
+    "prose": "Downstream goes {derivative}: {prose}, where dout is {upstream} ({value}).",
+    "unsaid": "Downstream goes {derivative} ({value}).",
+    "part": " This is a part of {total}.",
+    "stretched": "{x} with shape {shape} was copied to {big}, so the derivatives of its copies are "
+    "summed.",
+    "arrived": "{x} was used in {n} places. What comes back from them is added: {sum}.",
+    "nothing": "No derivative arrives at {x}: small changes of it do not change {y}.",
+    # the chain rule
+    "means": "If {x} grows a little, {y} grows {d} times as much.",
+    "means_less": "If {x} grows a little, {y} falls {d} times as much.",
+    "means_zero": "If {x} changes a little, {y} stays as it is.",
+    "ways": "There are {n} ways from {y} to {x}. Along each, the local derivatives are multiplied; "
+    "then the products are added.",
+    "ways_folded": "There are {n} ways from {y} to {x}; {few} of them are written out here. The "
+    "backward pass does not go through them one by one: it adds where they meet.",
+    "through": "To {x} the derivative goes through {steps}.",
+    "more_asked": "{n} more {n|derivative comes|derivatives come} about in the same way.",
+    # what was saved
+    "reused": "{derivative} was computed once, and served for {xs}.",
+    "reused_ways": "{derivative} was computed once, and served on {n} ways to {xs}.",
+    "reused_more": "{n} more {n|derivative was|derivatives were} computed once and served several "
+    "times.",
+    "not_reused": "No derivative on the way was needed twice here.",
+    "way_by_way": "Taken way by way, this would have needed {many} multiplications by a local "
+    "derivative; the backward pass needed {few}.",
+    "numerical": "One backward pass gave the derivatives by all {n} numbers of the inputs. "
+    "Numerical differentiation would have taken {m} forward passes instead: two for each number.",
+    "numerical_one": "One backward pass gave the derivative. Numerical differentiation would have "
+    "taken 2 forward passes instead, and 2 more for every further input.",
+}
+
+REMARKS = {
+    "np.add": "A sum hands the derivative on unchanged: both local derivatives are 1.",
+    "np.subtract": "What is subtracted gets the derivative with the opposite sign.",
+    "np.multiply": "In a product, the local derivative by one factor is the other factor.",
+    "np.divide": "In a quotient, the derivative by the denominator is negative: the larger the "
+    "denominator, the smaller the result.",
+    "np.negative": "The sign changes, and nothing else.",
+    "np.power": "The exponent comes down as a factor, and is less by one.",
+    "np.square": "The exponent 2 comes down as a factor.",
+    "np.exp": "The exponential function is its own derivative, so the output serves again.",
+    "np.log": "The logarithm has the derivative one over x.",
+    "np.sqrt": "The steeper, the closer to 0 the input is.",
+    "np.tanh": "Only the output is needed: where it is near ±1, little derivative passes.",
+    "np.maximum": "Only the larger of the two lets the derivative through, like a switch.",
+    "np.where": "Where the condition holds, the derivative goes to one, elsewhere to the other.",
+    "np.sum": "A sum hands the derivative to each of its summands, unchanged.",
+    "np.mean": "A mean is a sum divided by the number of its summands; so is its derivative.",
+    "np.max": "Only the largest element got through, so only it gets the derivative.",
+    "np.matmul": "The transposes are the only arrangement in which the shapes fit: a derivative "
+    "has the shape of what it is the derivative by.",
+    "np.reshape": "Only the arrangement changes, so the derivative is arranged back.",
+    "np.transpose": "Only the arrangement changes, so the derivative is turned back.",
+    "clearprop.getitem": "The elements that were picked get the derivative, the others 0.",
+}
+
+LAYERS: dict[str, str] = {}
+"""In English the layers' own docstrings say it."""
+
+PHRASES: dict[str, str] = {}
+"""In English the table of primitives says it."""
