@@ -137,7 +137,7 @@ class Prediction:
         trace = simplified(recorded)
         kind = type(self.network).__name__
         title = f"Scores of {kind} for batches {x.shape}, written by clearprop."
-        by_name = {v.name: v for v in trace.leaves}
+        by_name: dict[Any, Any] = {v.name: v for v in trace.leaves}
         stored: dict[Any, str] = {by_name[n]: n for n in names if n in by_name}
         source = Printer(trace, "predict", stored, {}, title, checks=False).source()
         held = tuple(a for n, a in zip(names, self._arrays, strict=True) if n in by_name)

@@ -32,7 +32,7 @@ def column_major(trace: Trace) -> set[Node]:
     wanted, barred = set(), set()
     for node in trace.nodes:
         function = getattr(node.operation, "function", None)
-        shape = np.shape(node.out)
+        shape = _shape(node)
         for x in node.inputs:
             maker = x.node if is_recorded(x) else None
             if np.ndim(x) != 2:
@@ -55,13 +55,17 @@ def column_major(trace: Trace) -> set[Node]:
         if v.node is not None:
             barred.add(v.node)
     good = {find(node) for node in wanted} - {find(node) for node in barred}
-    return {node for node in trace.nodes if np.ndim(node.out) == 2 and find(node) in good}
+    return {node for node in trace.nodes if len(_shape(node)) == 2 and find(node) in good}
 
 
 def _elementwise(node: Node) -> bool:
     return _function(node) is subtract_at or (
         isinstance(_function(node), np.ufunc) and _function(node) is not np.matmul
     )
+
+
+def _shape(node: Node) -> tuple[int, ...]:
+    return () if isinstance(node.out, tuple) else np.shape(node.out)
 
 
 def _function(node: Node) -> Any:

@@ -74,7 +74,7 @@ class Lifetimes:
         """
         pins: dict[Node, tuple[Node, int]] = {}
         for join in self.nodes:
-            if function_of(join) is not np.concatenate or np.ndim(join.out) != 1:
+            if function_of(join) is not np.concatenate or join.out.ndim != 1:
                 continue
             start = 0
             for x in join.inputs:

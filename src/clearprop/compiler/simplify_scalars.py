@@ -75,7 +75,7 @@ class Sinking:
         """How many elements the multiplication touches at the best place at or behind `x`."""
         size = int(np.size(x))
         node = x.node if is_recorded(x) else None
-        if node is None or size <= 1 or node not in self.region:
+        if node is None or size <= 1 or x.index is not None or node not in self.region:
             return size
         if node not in self._costs:
             self._costs[node] = min(size, self._cost_behind(node))

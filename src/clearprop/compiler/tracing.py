@@ -256,14 +256,11 @@ class Part:
 
     def _backward_as_written(self, dout: Any) -> Any:
         operation = AsWrittenBackward(self.name, self._written.node.operation, tuple(self.params))
-        # forward's output is an input here for the order alone: backward comes after it
-        found = attach(
-            operation,
-            (dout, self._written),
-            (getattr(dout, "data", dout), self._written.data),
-            {},
-            operation.evaluate(getattr(dout, "data", dout), self._written.data),
-        )
+        # What went into forward, and came out, is an input here so that it is kept until now: the
+        # layer may hold on to it.
+        inputs = (dout, self._written, *self._written.node.inputs)
+        values = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
+        found = attach(operation, inputs, values, {}, operation.evaluate(*values))
         dx, *gradients = found if isinstance(found, tuple) else (found,)
         self.gradients = dict(zip(self.params, gradients, strict=True))
         return dx
