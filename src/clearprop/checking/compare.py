@@ -29,6 +29,8 @@ def all_arguments(e: "Examination") -> None:
         e.truth = e.true(e.dout)
     for name, argument in e.trial.arguments.items():
         shape = argument.value.shape
+        if name in e.faulty and name in e.rows:
+            continue  # found on a few samples
         if name not in e.analytic:
             kind = next((f.kind.value for f in e.findings if f.argument == name), "not compared")
             kind = "not compared" if not e.faulty else kind
@@ -109,7 +111,8 @@ def _by_automatic(e: "Examination", name: str, a: np.ndarray) -> bool:
         _report(e, name, a, t, wrong, e.dout, kinks)
         return True
     e.rows[name] = _row(name, a, t, kinks, "automatic")
-    _confirm(e, name, a, kinks)
+    if e.stages != "arrays":
+        _confirm(e, name, a)
     if e.exhaustive:
         _sweep(e, name, a, list(np.ndindex(a.shape)))
     return True
@@ -259,7 +262,7 @@ def _differences_side_with(
     return bool(votes) and all(votes)
 
 
-def _confirm(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -> None:
+def _confirm(e: "Examination", name: str, a: np.ndarray) -> None:
     """Hold the agreement of `backward` and the opened graph against one slope of forward itself."""
     for _ in range(2):
         gap, slope = _probe(e, name, a)
@@ -296,8 +299,7 @@ def _probe(e: "Examination", name: str, a: np.ndarray) -> tuple[float, "Slope"]:
     sides: their `dout` is 0.
     """
     x = e.trial.arguments[name].value
-    size = differences.sizes(x)
-    v = size * e.rng.uniform(0.5, 1.5, x.shape) * e.rng.choice([-1.0, 1.0], x.shape)
+    v = e.sizes[name] * e.rng.uniform(0.5, 1.5, x.shape) * e.rng.choice([-1.0, 1.0], x.shape)
     slope = _along(e, name, v)
     if not slope.smooth.all():
         if not slope.smooth.any():
@@ -319,7 +321,7 @@ def _along(e: "Examination", name: str, v: np.ndarray, h: float | None = None) -
 
     if h is not None:
         return differences.slope_with(f, e.out, h)
-    return differences.slope(f, e.out, 1 / min(1.0, differences.typical(x)))
+    return differences.slope(f, e.out, 1 / min(1.0, float(e.sizes[name].min(initial=1.0))))
 
 
 def element(
@@ -332,7 +334,7 @@ def element(
 
 
 def _unit(e: "Examination", name: str, index: tuple[int, ...]) -> float:
-    return float(differences.sizes(e.trial.arguments[name].value)[index])
+    return float(e.sizes[name][index])
 
 
 def numeric_value(e: "Examination", name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
@@ -381,7 +383,7 @@ def _suspects(e: "Examination", name: str, a: np.ndarray) -> list[tuple[int, ...
 def _gap_within(e: "Examination", name: str, a: np.ndarray, block: np.ndarray) -> float:
     x = e.trial.arguments[name].value
     v = np.zeros(x.size)
-    v[block] = differences.sizes(x).reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)
+    v[block] = e.sizes[name].reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)
     slope = _along(e, name, v.reshape(x.shape))
     numeric, error = slope.along(e.dout)
     return max(0.0, abs(numeric - float(a.reshape(-1) @ v)) - 10 * error)

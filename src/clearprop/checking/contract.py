@@ -272,7 +272,7 @@ def other_batches(e: "Examination") -> None:
         return
     if not np.isfinite(out).all():
         return
-    single = Examination(e.name, e.given[0], inputs, e.rng)
+    single = Examination(e.name, e.given[0], inputs, e.rng, stages="values")
     for finding in single.report().faults:
         message = f"with a batch of one: {finding.message}"
         e.add(Finding(**{**_fields(finding), "message": message}))

@@ -144,7 +144,14 @@ def restore_random_state(state: Any) -> None:
 def random_fingerprint() -> Any:
     """The global random states in a form that can be compared."""
     numpy_state, python_state = random_state()
-    return repr(numpy_state), numpy_state["state"]["key"].tobytes(), python_state
+    return _comparable(numpy_state), python_state
+
+
+def _comparable(state: Any) -> Any:
+    """The state of a generator with bytes for its arrays."""
+    if isinstance(state, dict):
+        return {key: _comparable(value) for key, value in state.items()}
+    return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
 @contextmanager
@@ -171,21 +178,14 @@ def same_draws(state: Any = None) -> Iterator[None]:
         restore_random_state(kept)
 
 
-def generators(value: Any) -> list[Any]:
-    """The random generators that an object holds."""
-    kinds = np.random.Generator | np.random.RandomState | random.Random
-    return [g for g in _objects(value) if isinstance(g, kinds)]
-
-
-def generator_states(value: Any) -> list[str]:
-    """The states of the generators that an object holds, to be compared."""
-    return [
-        repr(
-            g.bit_generator.state
-            if isinstance(g, np.random.Generator)
-            else g.getstate()
-            if isinstance(g, random.Random)
-            else (g.get_state(legacy=False), g.get_state(legacy=False)["state"]["key"].tobytes())
-        )
-        for g in generators(value)
-    ]
+def generator_states(value: Any) -> list[Any]:
+    """The states of the random generators that an object holds, to be compared."""
+    states = []
+    for g in _objects(value):
+        if isinstance(g, np.random.Generator):
+            states.append(_comparable(g.bit_generator.state))
+        elif isinstance(g, np.random.RandomState):
+            states.append(_comparable(g.get_state(legacy=False)))
+        elif isinstance(g, random.Random):
+            states.append(g.getstate())
+    return states

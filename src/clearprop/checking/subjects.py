@@ -127,6 +127,7 @@ class Function:
 
     def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any]) -> None:
         self.f, self.gradient = f, gradient
+        self.signature = f
         self.inputs: tuple[Any, ...] = ()
 
     def forward(self, *inputs: Any) -> Any:
@@ -149,7 +150,7 @@ class Recordable:
     """A function as a layer without a `backward`: automatic differentiation serves."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
-        self.f = f
+        self.f = self.signature = f
 
     def forward(self, *inputs: Any) -> Any:
         return self.f(*inputs)

@@ -47,7 +47,7 @@ class Trial:
         self.kind = type(layer).__name__
         self.dtype = np.dtype(dtype)
         self.layer = private(layer, dtype)
-        self.input_names = input_names(getattr(layer, "forward", None), len(inputs))
+        self.input_names = input_names(_signed(layer), len(inputs))
         self.declared_constants = constant_names(layer)
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
@@ -305,6 +305,11 @@ def flat(arrays: Iterable[Any]) -> np.ndarray:
 def _number(x: Any) -> Any:
     """A NumPy number for an array without axes, as a formula on numbers expects."""
     return x[()] if isinstance(x, np.ndarray) and not x.ndim else x
+
+
+def _signed(layer: Any) -> Any:
+    """Whose signature tells the names of the inputs: a function's own, if a function is wrapped."""
+    return getattr(layer, "signature", None) or getattr(layer, "forward", None)
 
 
 def _takes(function: Any, n: int) -> bool:
