@@ -1,5 +1,6 @@
 """clearprop: error backpropagation that you can see, check and run at speed."""
 
+from clearprop import drawing  # which gives Graph its pictures
 from clearprop.compiler import compile
 from clearprop.explaining import Explanation, explain
 from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
@@ -34,6 +35,7 @@ __all__ = [
     "Variable",
     "compile",
     "dense_layers",
+    "drawing",
     "explain",
     "grad",
     "graph",

@@ -52,12 +52,13 @@ class Arrangement:
         """What stands above and below a line, by flow, or by end for the branches of a fork."""
         self.title = name_block(title, NAME - 1, "b") if title else Block()
         self._add_ports()
-        coming: dict[Item | None, int] = {}
+        coming: dict[Item | None, list[tuple[int, bool]]] = {}
         for flow in scope.flows:
+            aside = flow.source is not None and flow.source.kind in ("parameter", "constant")
             for end in flow.ends:
-                coming[end.item] = coming.get(end.item, 0) + 1
+                coming.setdefault(end.item, []).append((end.operand, aside))
         for item in scope.items:
-            self._add_item(item, coming.get(item, 0), inputs_left)
+            self._add_item(item, sorted(coming.get(item, ())), inputs_left)
         for flow in scope.flows:
             self._add_flow(flow)
         self.layout: Layout = lay_out(self.vertices, self.edges)
@@ -76,16 +77,18 @@ class Arrangement:
         for i in sorted(ways_out):
             self._add(i, Vertex(0, 5, 5, last=True))
 
-    def _add_item(self, item: Item, coming: int, inputs_left: bool) -> None:
+    def _add_item(self, item: Item, coming: list[tuple[int, bool]], inputs_left: bool) -> None:
         if item in self.inner:
             inner = self.inner[item]
             self._add(item, Vertex(inner.width, inner.height / 2, inner.height / 2))
             return
-        body = self.bodies[item] = body_of(item, coming)
+        # The main line is that of the first operand that is not a parameter or a constant.
+        before = next((i for i, (_, aside) in enumerate(coming) if not aside), 0)
+        body = self.bodies[item] = body_of(item, before, len(coming))
         leaf = item.kind in ("input", "parameter", "constant")
         column = 0 if inputs_left and item.kind == "input" else None
-        half = body.height / 2
-        self._add(item, Vertex(body.width, half, half, column=column, floating=leaf))
+        down = body.height - body.axis
+        self._add(item, Vertex(body.width, body.axis, down, column=column, floating=leaf))
 
     def _add_flow(self, flow: Flow) -> None:
         source = flow.source

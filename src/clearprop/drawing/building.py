@@ -51,7 +51,7 @@ class _Builder:
         self.derivative = derivative
         self.flows: dict[Any, Flow] = {}
         self.scope = scope = Scope(outputs=len(graph.outputs))
-        self.number = {v: i for i, v in enumerate(graph.leaves)}
+        self.number: dict[Recorded, int] = {v: i for i, v in enumerate(graph.leaves)}
         self.ports = set(graph.leaves) if outer is not None else set()
         if outer is not None:
             for i, (v, origin) in enumerate(zip(graph.leaves, outer, strict=True)):

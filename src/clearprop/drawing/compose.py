@@ -1,6 +1,7 @@
 """From places to a scene: every shape, every line and every label with its coordinates."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from clearprop.drawing import routes
 from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
@@ -143,6 +144,7 @@ class _Composer:
     def _arrows(self) -> None:
         ways = {id(line): self._way(line) for line in self.a.lines}
         meets = self._arrivals(ways)
+        self._stagger(ways, meets)
         for line in self.a.lines:
             self._arrow(line, ways[id(line)], meets[id(line)])
 
@@ -152,24 +154,22 @@ class _Composer:
         for n, e in enumerate(line.edges):
             for c, y in self.a.layout.bends[e]:
                 left, right = self.a.layout.columns[c]
-                way.append(Stretch(left + self.dx, right + self.dx, y + self.dy))
+                way.append(Stretch(left + self.dx, right + self.dx, y + self.dy, c))
             if n < len(line.edges) - 1:
                 v = self.a.edges[e].head
-                way.append(Stretch(*self._side(v), self._y(v)))
+                way.append(Stretch(*self._side(v), self._y(v), self.a.layout.column[v]))
         return way
 
     def _start(self, line: Line) -> Stretch:
-        flow = line.flow
+        flow, edge = line.flow, self.a.edges[line.edges[0]]
+        y = self._y(edge.tail) + edge.tail_at
+        column = self.a.layout.column[edge.tail]
+        x = right = self._side(edge.tail)[1]
         if line.end is not None and len(flow.ends) > 1:
-            x, y = self._fork(flow)
-            return Stretch(x + DOT - 0.5, x + DOT - 0.5, y)
-        if flow.source is None:
-            v = self.a.place[flow]
-            return Stretch(self._side(v)[1], self._side(v)[1], self._y(v))
-        edge = self.a.edges[line.edges[0]]
-        box = self._box(flow.source)
-        touch = 0.0 if flow.source in self.a.inner else TOUCH
-        return Stretch(box.right + touch, box.right + touch, self._y(edge.tail) + edge.tail_at)
+            x = right = self._fork(flow)[0] + DOT - 0.5
+        elif flow.source is not None:
+            x = self._box(flow.source).right + (0.0 if flow.source in self.a.inner else TOUCH)
+        return Stretch(x, max(x, right), y, column)
 
     def _arrivals(self, ways: dict[int, list[Stretch]]) -> dict[int, Arrival]:
         meets: dict[int, Arrival] = {}
@@ -191,20 +191,38 @@ class _Composer:
             box = self._box(item)
             several.sort(key=lambda line: (ways[id(line)][-1].y, line.end and line.end.operand))
             last = [ways[id(line)][-1] for line in several]
-            column = self._side(self.a.place[item])[0]
+            v = self.a.place[item]
+            left, c = self._side(v)[0], self.a.layout.column[v]
             found = arrivals(
                 self.a.bodies[item],
                 box.x,
-                box.y + box.height / 2,
+                box.y + self.a.bodies[item].axis,
                 [s.y for s in last],
                 [box.x - s.right for s in last],
-                box.x - column,
+                box.x - left,
             )
             for line, arrival in zip(several, found, strict=True):
                 meets[id(line)] = arrival
-                if box.x - column > 1 and not arrival.angle:  # level inside the column
-                    ways[id(line)].append(Stretch(column, column, arrival.y))
+                if box.x - left > 1 and not arrival.angle:  # level inside the column
+                    ways[id(line)].append(Stretch(left, left, arrival.y, c))
         return meets
+
+    def _stagger(self, ways: dict[int, list[Stretch]], meets: dict[int, Arrival]) -> None:
+        """Let lines that climb or fall between two columns turn one after the other."""
+        bends: dict[int, list[tuple[float, float, int, int]]] = {}
+        for name, way in ways.items():
+            heights = [*(b.y for b in way[1:]), meets[name].y]
+            for i, (a, y) in enumerate(zip(way, heights, strict=True)):
+                bends.setdefault(a.column, []).append((a.y, y, name, i + 1))
+        for several in bends.values():
+            turns = routes.stagger([(a, b) for a, b, _, _ in several])
+            for turn, (_, _, name, i) in zip(turns, several, strict=True):
+                if turn == 0.5:
+                    continue
+                if i < len(ways[name]):
+                    ways[name][i] = replace(ways[name][i], turn=turn)
+                else:
+                    meets[name] = replace(meets[name], turn=turn)
 
     def _arrow(self, line: Line, way: list[Stretch], end: Arrival) -> None:
         flow, target = line.flow, line.end.item if line.end else None

@@ -13,7 +13,7 @@ NAME, VALUE, SMALL = 15.0, 14.0, 11.5
 """Font sizes."""
 
 WIDEST_NAME = 190.0
-WIDEST_MATRIX = 200.0
+WIDEST_MATRIX = 220.0
 THUMB = 42.0
 """The longer side of a heat map."""
 

@@ -72,8 +72,8 @@ def shares(node: Node, douts: tuple[Any, ...]) -> list[Any]:
 
     >>> from clearprop.graph.variable import Variable
     >>> x = Variable(3.0)
-    >>> shares((x * x).node, (1.0,))
-    [3.0, 3.0]
+    >>> print(*shares((x * x).node, (np.float64(1.0),)))
+    3.0 3.0
     """
     if all(dout is None for dout in douts):
         return [None] * len(node.inputs)

@@ -9,7 +9,7 @@ from clearprop.drawing.faces import NAME, SMALL, lines, name_block, stacked, val
 from clearprop.drawing.measure import clean, text_width
 from clearprop.drawing.outline import Item
 from clearprop.drawing.routes import Arrival
-from clearprop.drawing.scene import Block
+from clearprop.drawing.scene import Block, Mark
 from clearprop.graph.layer_call import LayerOperation
 
 RADIUS = 21.0
@@ -26,31 +26,40 @@ class Body:
     width: float
     height: float
     block: Block
+    axis: float
+    """How far below the top the main line goes in and out."""
     round: bool = False
     """Whether its left side is half a circle, so that lines may come in at an angle."""
 
 
-def body_of(item: Item, ends: int) -> Body:
-    """Choose the size of an item at which `ends` lines arrive. (Frames have theirs already.)"""
+def body_of(item: Item, before: int, ends: int) -> Body:
+    """Choose the size of an item at which `ends` lines arrive, `before` of them above the main one.
+
+    (Frames have theirs already.)
+    """
     if item.kind == "operation":
         return _operation(item.name, ends)
     if item.kind in ("layer", "fold"):
         block = _layer_text(item)
-        height = max(block.height + 18, 52.0, ends * PORT + 10)
-        return Body(max(block.width + 28, 84.0), height, block)
+        axis = before * PORT + 21
+        height = max(block.height + 18, 52.0, axis + (ends - 1 - before) * PORT + 21)
+        return Body(max(block.width + 28, 84.0), height, block, axis if ends > 1 else height / 2)
     if item.kind == "parameter":
         block = name_block(item.name or "?")
-        return Body(max(block.width + 16, 30.0), block.height + 8, block)
-    if item.kind == "constant":
+        block = Block(max(block.width + 16, 30.0), block.height + 8, _inset(block))
+    elif item.kind == "constant":
         block = value_block(item.value)
-        return Body(block.width, block.height, block)
-    if item.kind == "output":
+    elif item.kind == "output":
         block = name_block(item.name, style="b", anchor="start") if item.name else Block()
-        return Body(block.width, block.height, block)
-    if not item.name:
-        return Body(9.0, 9.0, Block(9.0, 9.0))
-    block = name_block(item.name, style="b", anchor="end")
-    return Body(block.width, block.height, block)
+    elif item.name:
+        block = name_block(item.name, style="b", anchor="end")
+    else:
+        block = Block(9.0, 9.0)
+    return Body(block.width, block.height, block, block.height / 2)
+
+
+def _inset(block: Block) -> tuple[Mark, ...]:
+    return block.at((max(block.width + 16, 30.0) - block.width) / 2, 4)
 
 
 def _operation(symbol: str, ends: int) -> Body:
@@ -59,7 +68,7 @@ def _operation(symbol: str, ends: int) -> Body:
     block = lines([symbol], size)
     height = 2 * RADIUS if ends <= 3 else ends * PORT + 14
     width = 2 * RADIUS if text_width(symbol, size) <= 2 * RADIUS - 8 else block.width + 26
-    return Body(width, height, block, round=ends <= 3)
+    return Body(width, height, block, height / 2, round=ends <= 3)
 
 
 def _layer_text(item: Item) -> Block:
@@ -74,7 +83,7 @@ def _layer_text(item: Item) -> Block:
 def arrivals(
     body: Body, x: float, y: float, from_y: Sequence[float], run: Sequence[float], slack: float
 ) -> list[Arrival]:
-    """Where lines meet the left side of a body whose left middle is at (x, y).
+    """Where lines meet the left side of a body at x whose main line is at y.
 
     `from_y` are the heights from which they come, sorted from top to bottom; `run` is how much
     room to the left each has for its last bend. With `slack`, the space between the column's edge
@@ -82,7 +91,13 @@ def arrivals(
     """
     n = len(from_y)
     if not body.round:
-        first = y - (n - 1) * PORT / 2
+        if n == 1:
+            return [Arrival(x - TOUCH, y)]
+        main = min(range(n), key=lambda i: abs(from_y[i] - y))
+        top = y - body.axis
+        first = y - main * PORT
+        first = min(first, top + body.height - 10 - (n - 1) * PORT)
+        first = max(first, top + 10)
         return [Arrival(x - TOUCH, first + i * PORT) for i in range(n)]
     wanted = [
         max(-1.0, min(1.0, math.atan2(fy - y, max(r, 1.0)) * 0.9))

@@ -7,12 +7,14 @@ import numpy as np
 
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import reach
+from clearprop.graph.display import Displayed
+from clearprop.graph.constants import check_marks
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.recording import record
 from clearprop.graph.variable import Parameter, Variable
 
 
-class Graph:
+class Graph(Displayed):
     """The nodes between inputs and outputs, in topological order.
 
     Made by `clearprop.graph(outputs)`. A graph is a view of what was recorded: it holds Variables
@@ -41,6 +43,7 @@ class Graph:
         self.nodes: tuple[Node, ...] = tuple(reversed(nodes))
         leaves = dict.fromkeys(inputs)
         for node in self.nodes:
+            check_marks(node)
             for x in node.inputs:
                 if isinstance(x, Variable) and x.node is None:
                     leaves[x] = None

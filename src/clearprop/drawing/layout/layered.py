@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from clearprop.drawing.layout.ordering import Columns, order_columns
 from clearprop.drawing.layout.placing import Sizes, place
@@ -10,7 +11,9 @@ from clearprop.drawing.layout.ranks import assign_ranks
 LINE_GAP, BOX_GAP = 13.0, 20.0
 """The space beside a passing line, and between two other neighbours of a column."""
 NARROW, WIDE = 24.0, 96.0
-"""The least and the most space between two columns; steep lines get more."""
+"""The least and the most space between two columns; steep lines get more, and many of them."""
+STEEP = 45.0
+"""A line is steep that climbs or falls more than this between two columns."""
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class Vertex:
 
 @dataclass(slots=True)
 class Edge:
-    """A line from one vertex to another; `tail_at`, `head_at`: its ends' shift from their height."""
+    """A line between two vertices; `tail_at`, `head_at`: how far its ends are from their height."""
 
     tail: int
     head: int
@@ -128,7 +131,7 @@ def _proper(
             columns.right.append([])
         chains.append(chain)
         way = [edge.tail, *chain, edge.head]
-        for u, v in zip(way, way[1:], strict=False):
+        for u, v in pairwise(way):
             s = len(columns.tail)
             columns.tail.append(u)
             columns.head.append(v)
@@ -166,15 +169,18 @@ def _spread(
 ) -> list[tuple[float, float]]:
     """The sides of each column: as wide as its widest vertex, steep lines in wide gaps."""
     steepest = [0.0] * len(columns.order)
+    steep = [0] * len(columns.order)
     for s, u in enumerate(columns.tail):
         v = columns.head[s]
         rise = abs(y[v] + columns.head_at[s] - y[u] - columns.tail_at[s])
         c = columns.column[u]
         steepest[c] = max(steepest[c], rise)
+        steep[c] += rise > STEEP
     sides = []
     x = 0.0
     for c, inside in enumerate(columns.order):
         width = max((vertices[v].width for v in inside if v < len(vertices)), default=0.0)
         sides.append((round(x, 2), round(x + width, 2)))
-        x += width + min(NARROW + 0.3 * steepest[c], WIDE)
+        crowd = min(12.0 * max(steep[c] - 1, 0), WIDE)
+        x += width + min(NARROW + 0.3 * steepest[c], WIDE) + crowd
     return sides

@@ -1,6 +1,6 @@
 """The order of the vertices in each column: few crossings, and the operands from top to bottom."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 
 SWEEPS = 12
@@ -24,21 +24,25 @@ class Columns:
     left: list[list[int]] = field(default_factory=list)
     right: list[list[int]] = field(default_factory=list)
     position: list[int] = field(default_factory=list)
+    tail_part: list[float] = field(default_factory=list)
+    head_part: list[float] = field(default_factory=list)
 
     def number(self) -> None:
-        """Note where each vertex stands in its column."""
+        """Note where each vertex stands in its column, and each segment's end at its vertex."""
+        self.tail_part = [at / (2 + 2 * abs(at)) for at in self.tail_at]
+        self.head_part = [at / (2 + 2 * abs(at)) for at in self.head_at]
         self.position = [0] * len(self.column)
         for vertices in self.order:
             for i, v in enumerate(vertices):
                 self.position[v] = i
 
-    def tail_place(self, s: int) -> tuple[int, float]:
-        """Where a segment begins, as something to sort by."""
-        return self.position[self.tail[s]], self.tail_at[s]
+    def tail_place(self, s: int) -> float:
+        """Where a segment begins: the place of its vertex and, behind the point, that on it."""
+        return self.position[self.tail[s]] + self.tail_part[s]
 
-    def head_place(self, s: int) -> tuple[int, float]:
-        """Where a segment ends, as something to sort by."""
-        return self.position[self.head[s]], self.head_at[s]
+    def head_place(self, s: int) -> float:
+        """Where a segment ends."""
+        return self.position[self.head[s]] + self.head_part[s]
 
 
 def order_columns(columns: Columns) -> None:
@@ -90,20 +94,14 @@ def crossings(columns: Columns) -> int:
 
 def _crossings_right(columns: Columns, vertices: list[int]) -> int:
     """Count the crossings on the right of a column: inversions between two sorted orders."""
-    places = sorted(
-        (columns.tail_place(s), columns.head_place(s)) for v in vertices for s in columns.right[v]
-    )
+    tail_place, head_place = columns.tail_place, columns.head_place
+    segments = [s for v in vertices for s in columns.right[v]]
     count = 0
-    seen: list[tuple[int, float]] = []
-    fresh: list[tuple[int, float]] = []
-    at = None
-    for begin, end in places:
-        if begin != at:  # what leaves at one point does not cross itself
-            for e in fresh:
-                insort(seen, e)
-            at, fresh = begin, []
-        count += len(seen) - bisect_left(seen, (end[0], end[1] + 1e-6))
-        fresh.append(end)
+    seen: list[float] = []
+    # What leaves at one point does not cross itself: there, ends come from top to bottom.
+    for _, end in sorted((tail_place(s), head_place(s)) for s in segments):
+        count += len(seen) - bisect_right(seen, end)
+        insort(seen, end)
     return count
 
 
@@ -116,14 +114,9 @@ def _sweep(columns: Columns, rightward: bool, ties_kept: bool) -> None:
     order, position = columns.order, columns.position
     indices = range(1, len(order)) if rightward else range(len(order) - 2, -1, -1)
     near = columns.left if rightward else columns.right
-    ends, at = (columns.tail, columns.tail_at) if rightward else (columns.head, columns.head_at)
+    place_of = columns.tail_place if rightward else columns.head_place
     for i in indices:
-        place: dict[int, float] = {}
-        for v in order[i]:
-            if near[v]:
-                # An end lower at a tall neighbour counts as lower, by less than one place.
-                total = sum(position[ends[s]] + 0.9 * at[s] / (1 + abs(at[s])) / 2 for s in near[v])
-                place[v] = total / len(near[v])
+        place = {v: sum(map(place_of, near[v])) / len(near[v]) for v in order[i] if near[v]}
         known = [v for v in order[i] if v in place]
         movable = iter(sorted(known if ties_kept else known[::-1], key=place.__getitem__))
         order[i] = [next(movable) if v in place else v for v in order[i]]
@@ -133,29 +126,40 @@ def _sweep(columns: Columns, rightward: bool, ties_kept: bool) -> None:
 
 def _swap(columns: Columns) -> None:
     """Swap neighbours as long as that takes crossings away."""
-    position = columns.position
+    last = len(columns.order) - 1
+    due = {c for c, vertices in enumerate(columns.order) if len(vertices) > 1}
     for _ in range(6):
-        better = False
-        for vertices in columns.order:
-            for i in range(len(vertices) - 1):
-                u, v = vertices[i], vertices[i + 1]
-                if _gain(columns, u, v) > 0:
-                    vertices[i], vertices[i + 1] = v, u
-                    position[u], position[v] = i + 1, i
-                    better = True
-        if not better:
+        changed = [c for c in sorted(due) if _swap_in_column(columns, columns.order[c])]
+        due = {n for c in changed for n in (max(c - 1, 0), c, min(c + 1, last))}
+        if not due:
             return
 
 
-def _gain(columns: Columns, upper: int, lower: int) -> int:
-    """How many crossings go away if two neighbours of a column change places."""
-    gain = 0
-    for sides, place in (
-        (columns.left, columns.tail_place),
-        (columns.right, columns.head_place),
-    ):
-        if sides[upper] and sides[lower]:
-            below = [place(s) for s in sides[lower]]
-            for a in (place(s) for s in sides[upper]):
-                gain += sum((a > b) - (a < b) for b in below)
-    return gain
+def _swap_in_column(columns: Columns, vertices: list[int]) -> bool:
+    position, tail, head = columns.position, columns.tail, columns.head
+    tail_part, head_part = columns.tail_part, columns.head_part
+    sides = [
+        (
+            [position[tail[s]] + tail_part[s] for s in columns.left[v]],
+            [position[head[s]] + head_part[s] for s in columns.right[v]],
+        )
+        for v in vertices
+    ]
+    swapped = False
+    for i in range(len(vertices) - 1):
+        (a_left, a_right), (b_left, b_right) = sides[i], sides[i + 1]
+        if _inversions(a_left, b_left) + _inversions(a_right, b_right) > 0:
+            vertices[i], vertices[i + 1] = vertices[i + 1], vertices[i]
+            sides[i], sides[i + 1] = sides[i + 1], sides[i]
+            swapped = True
+    if swapped:
+        for p, v in enumerate(vertices):
+            columns.position[v] = p
+    return swapped
+
+
+def _inversions(upper: list[float], lower: list[float]) -> int:
+    """How many more pairs of ends are the wrong way round than the right one."""
+    if len(upper) == 1 and len(lower) == 1:
+        return (upper[0] > lower[0]) - (upper[0] < lower[0])
+    return sum((a > b) - (a < b) for a in upper for b in lower)

@@ -10,6 +10,7 @@ block: a frame's border has ends at any height.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from clearprop.drawing.layout.ordering import Columns
 
@@ -98,7 +99,7 @@ def _align(
     joined = [False] * count  # whether something has been joined to this vertex on this side
     near = columns.left if leftward else columns.right
     for vertices in columns.order if leftward else columns.order[::-1]:
-        last: tuple[int, float] | None = None
+        last: float | None = None
         for v in vertices if upper else vertices[::-1]:
             kept = [s for s in near[v] if s not in crossed]
             for s in _middle(columns, kept, leftward, upper):
@@ -133,7 +134,7 @@ def _compact(
     distance: dict[int, dict[int, float]] = {v: {} for v in range(len(root)) if root[v] == v}
     behind: dict[int, dict[int, float]] = {v: {} for v in distance}
     for vertices in columns.order:
-        for u, v in zip(vertices, vertices[1:], strict=False):
+        for u, v in pairwise(vertices):
             space = sizes.down[u] + sizes.gap(u, v) + sizes.up[v] + shift[u] - shift[v]
             a, b = root[u], root[v]
             distance[a][b] = max(space, distance[a].get(b, space))

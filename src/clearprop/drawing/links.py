@@ -1,0 +1,43 @@
+"""An outline as plain links from item to item, for programs that do their own layout."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from clearprop.drawing.outline import Flow, Item, Scope
+
+
+class Link(NamedTuple):
+    """A value on its way from the item that makes it to one that uses it."""
+
+    source: Item
+    target: Item
+    operand: int
+    flow: Flow
+    derivative: Any
+    """What comes back along this link."""
+
+
+def links(scope: Scope) -> Iterator[Link]:
+    """Follow every flow from its source, through the borders of frames, to its ends."""
+    outer: dict[Scope, tuple[Scope, Item]] = {}
+    for s in scope.walk():
+        for item in s.items:
+            if item.inside is not None:
+                outer[item.inside] = (s, item)
+
+    def follow(source: Item, flow: Flow, here: Scope) -> Iterator[Link]:
+        for end in flow.ends:
+            if end.item is None:
+                around, frame = outer[here]
+                for further in around.flows:
+                    if further.source is frame and further.output == end.operand:
+                        yield from follow(source, further, around)
+            elif end.item.inside is not None:
+                yield from follow(source, end.item.inside.ports[end.operand], end.item.inside)
+            else:
+                yield Link(source, end.item, end.operand, flow, end.derivative)
+
+    for s in scope.walk():
+        for flow in s.flows:
+            if flow.source is not None and flow.source.inside is None:
+                yield from follow(flow.source, flow, s)

@@ -1,0 +1,72 @@
+"""How a Graph shows itself: in a file, as an SVG picture, in a notebook.
+
+The pictures are made on a higher floor, by `clearprop.drawing`, which puts itself into
+`Displayed.drawing` when it is imported; `import clearprop` does that.
+"""
+
+import os
+from typing import Any, ClassVar, Protocol
+
+
+class Drawing(Protocol):
+    """What draws graphs."""
+
+    def save(self, graph: Any, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write the picture to a file, in the format that its suffix says."""
+        ...
+
+    def svg_of(self, graph: Any, **options: Any) -> str:
+        """Make the picture as SVG text."""
+        ...
+
+    def html_of(self, graph: Any) -> str:
+        """Make what a notebook shows."""
+        ...
+
+
+class Displayed:
+    """What a Graph can show of itself."""
+
+    __slots__ = ()
+
+    drawing: ClassVar[Drawing]
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write the graph to a file: a picture, or text for other programs.
+
+        The suffix says what: `.svg` and `.png` are pictures (PNG needs the package resvg-py),
+        `.txt` is a tree of text, `.json` holds structure and values, `.dot` is for Graphviz and
+        `.mmd` for Mermaid. Options for pictures:
+
+        - `open`: how deep to look. 0 or `"network"`: nothing is opened; `"layers"`: networks are;
+          `"primitives"`: layers too; a number: so many levels; names: these layers;
+        - `theme`: `"light"` or `"dark"`; for SVG `None`, as the reader has it;
+        - `limit`: how many nodes are shown at most; the middle of a larger graph is folded;
+        - `scale`: of a PNG, how many pixels a unit of the picture gets.
+
+        Errors: `ConfigError` for a suffix or an option that makes no sense, `GraphError` for an
+        `open` that names what is not there, `OutputError` if the file cannot be written,
+        `MissingPackageError` for PNG without resvg-py.
+
+        >>> import tempfile
+        >>> from clearprop import Variable, graph
+        >>> apple = Variable(100, "apple")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     graph(apple * 2).save(f"{folder}/price.svg")
+        """
+        self.drawing.save(self, path, **options)
+
+    def svg(self, **options: Any) -> str:
+        """Draw the graph; options as for `save`.
+
+        >>> from clearprop import Variable, graph
+        >>> graph(Variable(100, "apple") * 2).svg().startswith("<svg")
+        True
+        """
+        return self.drawing.svg_of(self, **options)
+
+    def _repr_svg_(self) -> str:
+        return self.drawing.svg_of(self)
+
+    def _repr_html_(self) -> str:
+        return self.drawing.html_of(self)
