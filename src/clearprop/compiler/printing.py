@@ -1,5 +1,6 @@
 """Print a graph as straight-line NumPy source: one statement a line, into planned buffers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,9 @@ from clearprop.graph.node import Node
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels
 from clearprop.primitives.table import WithKeywords
+
+SMALL = 2**15
+"""Elements up to which a constant array is read from the cache as fast as a number."""
 
 _WITH_OUT = (np.mean, np.var, np.std, np.cumsum, np.cumprod, np.argmax, np.argmin, np.concatenate)
 _WITH_OUT += (np.stack, np.dot, np.clip, np.round, np.any, np.all, np.ptp, np.median)
@@ -100,11 +104,12 @@ class Printer:
             self._number(node)
         elif replaced:
             self._overwrite(time, node, replaced)
+        elif function is np.matmul:
+            self._matmul(time, node)
         elif isinstance(function, np.ufunc) and function.nout == 1:
-            out = self.sheet.result(time, node, may_replace=function is not np.matmul)
-            self.sheet.say(
-                node, f"np.{function.__name__}({self.sheet.operands(node)}, out={out.name})"
-            )
+            out = self.sheet.result(time, node, may_replace=True)
+            operands = ", ".join(self._ufunc_operands(node))
+            self.sheet.say(node, f"np.{function.__name__}({operands}, out={out.name})")
         elif function in REDUCE and node.params.keys() <= {"axis", "keepdims"}:
             out = self.sheet.result(time, node)
             call = f"np.{REDUCE[function]}.reduce"
@@ -152,8 +157,10 @@ class Printer:
     def _check_finite(self, node: Node) -> None:
         loss = self.sheet.cells[self.trace.outputs[0].node].name
         steps = [x for x in node.inputs if is_recorded(x) and x.node and x.ndim == 1]
-        dots = [f"np.dot({n}, {n})" for n in (self.sheet.cells[x.node].name for x in steps)]
-        condition = " and ".join(f"isfinite({value})" for value in (loss, *dots))
+        names = [self.sheet.cells[x.node].name for x in steps]
+        # The dot product is the quickest look at all elements; large finite ones may overflow it.
+        whole = [f"(isfinite(np.dot({n}, {n})) or np.isfinite({n}).all())" for n in names]
+        condition = " and ".join((f"isfinite({loss})", *whole))
         self.sheet.body.append((f"if not ({condition}):", "nothing has been changed yet"))
         self.sheet.body.append((f"    return {loss}, False", ""))
 
@@ -204,6 +211,27 @@ class Printer:
             self.sheet.body.append((f"{own} = {value}", ""))
         else:
             self.sheet.setup.append(f"{own} = {value}")
+
+    def _matmul(self, time: int, node: Node) -> None:
+        """A matrix product. `np.dot` is called 0.5 µs sooner where it does the same."""
+        out = self.sheet.result(time, node)
+        a, b = node.inputs
+        exact = out.order == "C" and all(x.dtype == out.dtype for x in (a, b)) and np.ndim(b) == 2
+        call = "np.dot" if exact and np.ndim(a) <= 2 else "np.matmul"
+        self.sheet.say(node, f"{call}({self.sheet.operands(node)}, out={out.name})")
+
+    def _ufunc_operands(self, node: Node) -> Iterator[str]:
+        """The operands; the number in a small maximum is spread out.
+
+        NumPy's maximum is vectorised for two arrays and not for an array and a number: 0.9 µs
+        against 2.7 for 100 × 50.
+        """
+        spread = function_of(node) in (np.maximum, np.minimum) and np.size(node.out) <= SMALL
+        for x in node.inputs:
+            if spread and not is_recorded(x) and not np.ndim(x):
+                yield self.sheet.constant(np.full(node.out.shape, x, node.out.dtype), "all")
+            else:
+                yield self.sheet.operand(x)
 
     def _where(self, time: int, node: Node) -> None:
         condition, a, b = node.inputs
