@@ -134,7 +134,7 @@ class Total(Expression):
 
 @dataclass(frozen=True)
 class Comparison(Expression):
-    """`left > right`, with any of > ≥ < ≤ =."""
+    """`left > right`, with any of > ≥ < ≤ = ≠."""
 
     left: Expression
     sign: str

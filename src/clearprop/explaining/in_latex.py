@@ -33,7 +33,15 @@ from clearprop.explaining.words.en import WORDS
 _OWN = "exp log sin cos tan arcsin arccos arctan sinh cosh tanh max min"
 _COMMANDS = frozenset(_OWN.split())
 _LOGARITHMS = {"log₂": r"\log_{2}", "log₁₀": r"\log_{10}"}
-_SIGNS = {"<": r"\lt", ">": r"\gt", "≤": r"\le", "≥": r"\ge", "=": "=", "≈": r"\approx"}
+_SIGNS = {
+    "<": r"\lt",
+    ">": r"\gt",
+    "≤": r"\le",
+    "≥": r"\ge",
+    "=": "=",
+    "≠": r"\ne",
+    "≈": r"\approx",
+}
 
 
 def in_latex(expression: Expression, words: Mapping[str, str] = WORDS) -> str:

@@ -1,7 +1,6 @@
 """Names in formulas. A name is whatever text somebody gave: none of it may act as markup."""
 
 import re
-import unicodedata
 
 LONGEST = 60
 
@@ -59,7 +58,6 @@ def _mark(c: str) -> str:
 
 
 def _spell(c: str) -> str:
-    category = unicodedata.category(c)
-    if category[0] != "C" and category not in ("Zl", "Zp"):
+    if c.isprintable():
         return c
     return c.encode("unicode_escape", "surrogatepass").decode()

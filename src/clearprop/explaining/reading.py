@@ -94,7 +94,7 @@ def _cases(text: str, names: frozenset[str] | None) -> Expression:
 
 
 def _condition(text: str, names: frozenset[str] | None) -> Comparison:
-    parts = re.split(r"\s([<>=≤≥])\s", text)
+    parts = re.split(r"\s([<>=≤≥≠])\s", text)
     if len(parts) != 3:
         raise _UnreadableError
     left, sign, right = parts

@@ -8,7 +8,6 @@ WORDS = {
     "else": "else",
     "comma": ", ",
     "and": " and ",
-    "stop": ".",
     "latex": "needs \\usepackage{amsmath}; compile names in Chinese or Japanese with LuaLaTeX",
     # headings
     "title": "How {y} depends on {xs}",

@@ -127,6 +127,7 @@ PHRASES = {
     "dout, added at the index": "添字の位置に足した dout",
     "0 but for dout at the index": "添字の位置に dout、それ以外は 0",
     # 微分をもたない関数
+    "1 where |x − y| ≤ atol + rtol · |y|": "|x − y| ≤ atol + rtol · |y| なら 1",
     "whether all are close": "すべて近いかどうか",
     "whether shape and all elements agree": "形状とすべての要素が一致するかどうか",
     "whether all elements agree once broadcast": (

@@ -120,6 +120,7 @@ PHRASES = {
     "dout, added at the index": "把 dout 加到下标处",
     "0 but for dout at the index": "下标处为 dout，其余为 0",
     # 没有导数的函数
+    "1 where |x − y| ≤ atol + rtol · |y|": "|x − y| ≤ atol + rtol · |y| 处为 1",
     "whether all are close": "是否全部接近",
     "whether shape and all elements agree": "形状与所有元素是否相同",
     "whether all elements agree once broadcast": "广播之后所有元素是否相同",
