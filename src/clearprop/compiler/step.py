@@ -85,12 +85,10 @@ class Step:
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
         x, t = np.asarray(x), np.asarray(t)
-        plan = self._plan(x, t)
-        self._last = plan
-        for layer, attribute, piece in self._held:
-            if getattr(layer, attribute) is not piece:
-                self._adopt()
-                break
+        plan = self._last
+        if plan is None or not plan.fits(x, t):
+            plan = self._last = self._plan(x, t)
+        self.adopt_if_exchanged()
         with plan.threads, np.errstate(all="ignore"):
             try:
                 loss, done = plan.program(x, t, plan.rate(self.optimizer))
@@ -123,6 +121,13 @@ class Step:
                 "call step(x, t), or step.prepare(x, t) to take no step"
             )
         return self._last
+
+    def adopt_if_exchanged(self) -> None:
+        """See to it that the layers hold the pieces of the vector that is trained."""
+        for layer, attribute, piece in self._held:
+            if getattr(layer, attribute) is not piece:
+                self._adopt()
+                return
 
     def _adopt(self) -> None:
         """Take over arrays that were assigned to layers since."""
@@ -158,10 +163,7 @@ class StepOver:
             x, t = self._source.x[rows], self._source.t[rows]
             plan = self._plans[len(rows)] = self.step._plan(x, t, self._source)
         self.step._last = plan
-        for layer, attribute, piece in self.step._held:
-            if getattr(layer, attribute) is not piece:
-                self.step._adopt()
-                break
+        self.step.adopt_if_exchanged()
         loss, done = plan.program(rows, plan.rate(self.step.optimizer))
         if not done:
             raise _not_finite(loss)
@@ -183,6 +185,9 @@ class _Plan:
         self, step: Step, x: np.ndarray, t: np.ndarray, source: _Data | None = None
     ) -> None:
         optimizer = step.optimizer
+        self.gathers = source is not None
+        self.x_shape, self.x_dtype = x.shape, x.dtype
+        self.t_shape, self.t_dtype = t.shape, t.dtype
         self._rates = optimizer.hyperparameters
         self._dtype = np.result_type(
             step._flat.dtype, x.dtype if x.dtype.kind == "f" else "f4"
@@ -211,6 +216,16 @@ class _Plan:
         stored = (step._flat,) if source is None else (step._flat, source.x, source.t)
         self.program = Program(printer.source(), f"step of {name}", stored)
         self.threads = BlasThreads.chosen(step.threads, largest_product(self.trace))
+
+    def fits(self, x: np.ndarray, t: np.ndarray) -> bool:
+        """Whether this program is the one for such a batch given by itself."""
+        return (
+            not self.gathers
+            and x.shape == self.x_shape
+            and t.shape == self.t_shape
+            and x.dtype == self.x_dtype
+            and t.dtype == self.t_dtype
+        )
 
     def rate(self, optimizer: Any) -> Any:
         """The learning rate as it is now; it may be assigned between two steps."""
