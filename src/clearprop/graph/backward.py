@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.graph.constants import check_marks
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.broadcasting import sum_to
 
@@ -49,12 +50,15 @@ def derivatives(
     *,
     targets: Iterable[Recorded] | None = None,
     record: bool = False,
+    zeros: bool = False,
 ) -> dict[Recorded, Any]:
-    """Run the backward pass and give the derivative of every Variable that was reached.
+    """Run the backward pass and give the derivative of every Variable at which one arrived.
 
     `outputs` pairs each output with the derivative that arrives at it from upstream. With
     `targets`, only what lies between them and the outputs is computed. With `record`, the pass
     itself is carried out on Variables, so that it stands on a graph and can be differentiated.
+    With `zeros`, a Variable that was reached, but only through steps such as `floor`, has its
+    derivative too: 0.
 
     **Formula**: `dx = Σ dout · ∂out/∂x`, over the nodes that x went into.
     """
@@ -64,7 +68,7 @@ def derivatives(
     # What has arrived so far, by the key of a Variable: see _key.
     arrived: dict[Any, Any] = {}
     for v, dout in outputs:
-        _arrive(arrived, v, dout)
+        _arrive(arrived, _key(v), dout)
     for node in nodes:
         if needed is not None and node not in needed:
             continue
@@ -75,6 +79,8 @@ def derivatives(
             dout = arrived.get(node)
         if dout is None:
             continue
+        if node.marks is not None:
+            check_marks(node)
         values = node.values
         if record:
             values, out = node.inputs, _recorded_output(node, made[node])
@@ -84,20 +90,22 @@ def derivatives(
             _numbers(node, dout, out, values, arrived, needed)
         else:
             _elementwise(node, dout, out, values, arrived, needed)
-    reached = (v for variables in made.values() for v in variables)
-    return {v: d for v in reached if (d := arrived.get(_key(v))) is not None}
+    found = {}
+    for variables in made.values():
+        for v in variables:
+            dx = arrived.get(_key(v))
+            if dx is None and zeros:
+                dx = _cast(np.zeros_like(v.data)[()], v.data)
+            if dx is not None:
+                found[v] = dx
+    return found
 
 
 def _numbers(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed: Any) -> None:
     """Multiply dout by each local derivative, where all are single float64 numbers."""
     for x, rule in zip(node.inputs, node.operation.rules, strict=False):
         if rule is not None and isinstance(x, Recorded) and (needed is None or _lies(x, needed)):
-            dx = dout * rule(out, *values)
-            key = x.node
-            if key is None or key.out.__class__ is tuple:
-                key = _key(x)
-            before = arrived.get(key)
-            arrived[key] = dx if before is None else before + dx
+            _arrive(arrived, _key(x), dout * rule(out, *values))
 
 
 def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed: Any) -> None:
@@ -105,44 +113,52 @@ def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, nee
     rules = node.operation.rules
     if not rules:
         return
-    values = tuple(map(_as_float, values))
+    values = [_as_float(x) for x in values]
     for x, rule in zip(node.inputs, rules, strict=False):
-        if rule is None or not isinstance(x, Recorded) or not _lies(x, needed):
+        if rule is None or not isinstance(x, Recorded):
+            continue
+        if needed is not None and not _lies(x, needed):
             continue
         local = rule(out, *values)
         if local.__class__ is int and local in (1, -1):  # no multiplication
             dx = dout if local == 1 else -dout
         else:
             dx = dout * local
-        if dx.shape != x.data.shape:
+        data = x.data
+        if dx.shape != data.shape:
             if dx.shape != node.out.shape:
                 dx = np.broadcast_to(dx, node.out.shape)
-            dx = sum_to(dx, x.data.shape)
-        _arrive(arrived, x, _cast(dx, x.data))
+            dx = sum_to(dx, data.shape)
+        _arrive(arrived, _key(x), _cast(dx, data))
 
 
 def _products(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed: Any) -> None:
     """Ask the operation for its vector-Jacobian products."""
     inputs = node.inputs
-    wanted = [i for i, x in enumerate(inputs) if isinstance(x, Recorded) and _lies(x, needed)]
+    wanted = [
+        i
+        for i, x in enumerate(inputs)
+        if isinstance(x, Recorded) and (needed is None or _lies(x, needed))
+    ]
     if not wanted:
         return
     products = node.operation.vjp(wanted, dout, out, values, node.params)
     for i, dx in zip(wanted, products, strict=True):
         if dx is not None:
-            _arrive(arrived, inputs[i], _cast(dx, inputs[i].data))
+            x = inputs[i]
+            _arrive(arrived, _key(x), _cast(dx, x.data))
 
 
 def _key(v: Recorded) -> Any:
     """Derivatives are gathered by output of a node, so that two Variables for one output agree."""
-    if v.node is None:
+    node = v.node
+    if node is None:
         return v
-    return v.node if v.index is None else (v.node, v.index)
+    return node if v.index is None else (node, v.index)
 
 
-def _arrive(arrived: dict[Any, Any], v: Recorded, dx: Any) -> None:
+def _arrive(arrived: dict[Any, Any], key: Any, dx: Any) -> None:
     """At a fan-out, the derivatives from all branches are summed."""
-    key = _key(v)
     before = arrived.get(key)
     arrived[key] = dx if before is None else before + dx
 
@@ -182,9 +198,11 @@ def _lies(x: Recorded, needed: set[Any] | None) -> bool:
 def _cast(dx: Any, data: Any) -> Any:
     """Derivatives keep their variable's dtype; those of integers are float64."""
     dtype = data.dtype
+    if dtype is dx.dtype:
+        return dx
     if dtype.kind != "f":
         dtype = np.dtype(np.float64)
-    return dx if dx.dtype is dtype or dx.dtype == dtype else dx.astype(dtype)
+    return dx if dx.dtype == dtype else dx.astype(dtype)
 
 
 def _as_float(x: Any) -> Any:

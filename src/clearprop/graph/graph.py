@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import reach
 from clearprop.graph.display import Displayed
+from clearprop.graph.constants import check_marks
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.recording import record
 from clearprop.graph.variable import Parameter, Variable
@@ -42,6 +43,7 @@ class Graph(Displayed):
         self.nodes: tuple[Node, ...] = tuple(reversed(nodes))
         leaves = dict.fromkeys(inputs)
         for node in self.nodes:
+            check_marks(node)
             for x in node.inputs:
                 if isinstance(x, Variable) and x.node is None:
                     leaves[x] = None

@@ -73,7 +73,9 @@ class LayerOperation:
         """Run the layer and put it on the graph."""
         values = tuple(map(_plain, inputs))
         if self.is_composed:
-            self.inner = fresh, out = self.open(values)
+            fresh = self._fresh(values)
+            bind(self.layer, self.paths, fresh[self.n_inputs :])
+            self.inner = fresh, out = fresh, self._recorded(self._forward(self.layer, fresh))
             self._refuse_outside(fresh, out)
             out = _each(_plain, out)
         else:
@@ -111,7 +113,11 @@ class LayerOperation:
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""
-        values = tuple(map(_plain, values))
+        fresh = self._fresh(tuple(map(_plain, values)))
+        return fresh, self.expand(fresh)
+
+    def _fresh(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """New Variables, by name, that are connected with nothing."""
         weak = {int, float, bool}
         if not weak.isdisjoint(map(type, values)):  # a Python number takes the dtype that it meets
             dtypes = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic)]
@@ -128,28 +134,29 @@ class LayerOperation:
         for v, name in zip(fresh, names, strict=True):
             if isinstance(v, Recorded):
                 v.name = name
-        return fresh, self.expand(fresh)
+        return fresh
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
         layer = self._bound(inputs)
         if self.is_composed:
-            out = self._forward(layer, inputs)
-        else:
-            try:
-                out = self._forward(layer, inputs)
-            except ClearpropError as error:
-                raise UnsupportedError(f"{self.name} cannot be opened: {error}") from error
-            except Exception as error:
-                raise UnsupportedError(
-                    f"{self.name} cannot be opened: its forward runs on arrays, but not on "
-                    f"Variables ({type(error).__name__}: {error}); write it with NumPy functions"
-                ) from error
+            return self._recorded(self._forward(layer, inputs))
+        try:
+            return self._recorded(self._forward(layer, inputs))
+        except ClearpropError as error:
+            raise UnsupportedError(f"{self.name} cannot be opened: {error}") from error
+        except Exception as error:
+            raise UnsupportedError(
+                f"{self.name} cannot be opened: its forward runs on arrays, but not on "
+                f"Variables ({type(error).__name__}: {error}); write it with NumPy functions"
+            ) from error
+
+    def _recorded(self, out: Any) -> Any:
         parts = out if isinstance(out, tuple | list) else (out,)
         if not all(isinstance(part, Recorded) for part in parts):
             raise UnsupportedError(
-                f"{self.name} cannot be opened: what its forward returns does not depend on its "
-                "inputs by recorded operations; write it with NumPy functions on the inputs"
+                f"what the forward of {self.name} returns does not depend on its inputs by "
+                "recorded operations; write it with NumPy functions on the inputs"
             )
         return out
 

@@ -35,7 +35,7 @@ class Node:
     from its end when the last Variable is dropped, without reference cycles.
     """
 
-    __slots__ = ("inputs", "operation", "out", "params", "serial", "values")
+    __slots__ = ("inputs", "marks", "operation", "out", "params", "serial", "values")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Node:
         values: tuple[Any, ...],
         params: dict[str, Any],
         out: Any,
+        marks: tuple[tuple[int, int], ...] | None = None,
     ) -> None:
         self.operation = operation
         self.inputs = inputs
@@ -52,6 +53,8 @@ class Node:
         """The inputs as arrays, as they were when the node was made."""
         self.params = params
         self.out = out
+        self.marks = marks
+        """What the large arrays among the values were like: see constants.py."""
         self.serial = _serial()
         """Counts upward: a node is always made after the nodes it depends on."""
 

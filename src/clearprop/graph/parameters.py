@@ -84,8 +84,9 @@ def _same(kept: Any, value: Any) -> bool:
     value = np.asarray(value)
     if kept.dtype != value.dtype or kept.shape != value.shape:
         return False
-    if kept.size and kept.flags.c_contiguous and value.flags.c_contiguous:
-        return kept.data.cast("B") == value.data.cast("B")  # without a copy
+    if kept.flags.c_contiguous and value.flags.c_contiguous:
+        bits = f"u{kept.itemsize}" if kept.itemsize <= 8 else "u1"
+        return np.array_equal(kept.view(bits), value.view(bits))
     return kept.tobytes() == value.tobytes()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
+from clearprop.graph.constants import LARGE, frozen, held, marks_of
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
 from clearprop.primitives.constants import CONSTANT, STATIC
@@ -31,20 +32,22 @@ def attach(
     operation: Any, inputs: tuple[Any, ...], values: tuple[Any, ...], params: Any, out: Any
 ) -> Any:
     """Make the node and the Variables of an operation that has been carried out."""
-    made_as = Recorded.made_as
+    made_as, large = Recorded.made_as, False
     for x in inputs:
         if isinstance(x, Recorded):
             made_as = x.made_as
-            break
+        elif x.__class__ is np.ndarray and x.nbytes >= LARGE:
+            large = True
+    marks = marks_of(values) if large else None
     if isinstance(out, tuple | list):
-        kept = tuple(_kept(o, values, operation) for o in out)
-        node = Node(operation, inputs, values, params, kept)
+        kept = tuple([_kept(o, operation) for o in out])
+        node = Node(operation, inputs, values, params, kept, marks)
         made = [variable(made_as, o, node, i) for i, o in enumerate(kept)]
         # A list stays a list, and a named tuple such as QRResult(Q, R) keeps its names.
         return type(out)(*made) if hasattr(out, "_fields") else type(out)(made)
-    if type(out) is np.ndarray:
-        out = _kept(out, values, operation)
-    return variable(made_as, out, Node(operation, inputs, values, params, out), None)
+    if out.__class__ is not np.float64:
+        out = _kept(out, operation)
+    return variable(made_as, out, Node(operation, inputs, values, params, out, marks), None)
 
 
 def alias(v: Recorded) -> Any:
@@ -55,26 +58,23 @@ def alias(v: Recorded) -> Any:
     return attach(PRIMITIVES[np.positive], (v,), (v.data,), {}, v.data)
 
 
-def _kept(out: Any, values: tuple[Any, ...], operation: Any) -> Any:
-    """Protect a result from being written into: the backward pass will need it."""
-    if type(out) is not np.ndarray:
-        if np.ndim(out) or np.asarray(out).dtype.kind not in "fiub":
-            raise DTypeError(
-                f"{operation.name}: the result is a {type(out).__name__}, not a real array; "
-                "clearprop differentiates real numbers in plain NumPy arrays"
-            )
-        return out if isinstance(out, np.generic) else np.asarray(out)[()]
-    if out.dtype.kind not in "fiub":
+def _kept(out: Any, operation: Any) -> Any:
+    """Let real numbers pass, and protect arrays from being written into."""
+    if type(out) is np.ndarray and out.ndim and out.dtype.kind in "fiub":
+        out.flags.writeable = False  # the backward pass will need it
+        return out
+    if isinstance(out, np.ndarray) and type(out) is not np.ndarray:
         raise DTypeError(
-            f"{operation.name}: the result has dtype {out.dtype}; "
+            f"{operation.name}: the result is a {type(out).__name__}, not a plain array; "
+            "clearprop differentiates real numbers in plain NumPy arrays"
+        )
+    array = np.asarray(out)
+    if array.ndim or array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{operation.name}: the result is a {type(out).__name__} of dtype {array.dtype}; "
             "clearprop differentiates real numbers"
         )
-    if not out.ndim:
-        return out[()]
-    if any(out is v for v in values):
-        out = out.view()  # the function handed back the user's own array; leave that writable
-    out.flags.writeable = False
-    return out
+    return array[()]
 
 
 def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
@@ -96,18 +96,26 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
 
 def array_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) -> Any:
     """Answer NumPy's `__array_ufunc__`."""
-    if kwargs.get("out") is not None:
-        _refuse_out(name_of(ufunc), kwargs)
     if method == "__call__":
         return array_function(ufunc, args, kwargs)
+    if kwargs.get("out") is not None:
+        _refuse_out(f"{name_of(ufunc)}.{method}", kwargs)
     composed = UFUNC_METHODS.get((ufunc, method))
     if composed is None:
         known = ", ".join(sorted({m for f, m in UFUNC_METHODS if f is ufunc}))
         raise UnsupportedError(
-            f"{name_of(ufunc)}.{method} cannot be recorded on a graph; "
-            + (f"of its methods these can: {known}" if known else "write it with plain functions")
+            f"{name_of(ufunc)}.{method} cannot be recorded on a graph; " + _instead(method, known)
         )
     return composed(*args, **kwargs)
+
+
+def _instead(method: str, known: str) -> str:
+    if method == "at":
+        return (
+            "it writes into an array; collect the parts with np.bincount(index, weights) or "
+            "np.concatenate, or choose with np.where"
+        )
+    return f"of its methods these can: {known}" if known else "write it with plain functions"
 
 
 def constant_operand(value: Any, name: str) -> Any:
@@ -128,33 +136,15 @@ def constant_operand(value: Any, name: str) -> Any:
         )
     if kind is list or kind is tuple:
         _refuse_nested(value, name)
-        return value if kind is tuple else frozen(np.asarray(value))
-    return frozen(value) if kind is np.ndarray else value
+        return value if kind is tuple else np.asarray(value)
+    return held(value) if kind is np.ndarray else value
 
 
 def _setting(value: Any, name: str) -> Any:
-    return list(value) if type(value) is list else constant_operand(value, name)
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """The array itself if nobody can write into it any more, otherwise a copy.
-
-    What stands on a graph stays as it was: the backward pass needs it, perhaps much later.
-
-    >>> x = np.zeros(2)
-    >>> kept = frozen(x)
-    >>> x[0] = 1
-    >>> kept, frozen(kept) is kept
-    (array([0., 0.]), True)
-    """
-    owner: Any = array
-    while type(owner) is np.ndarray and not owner.flags.writeable:
-        owner = owner.base
-    if owner is None:
-        return array
-    kept = array.copy(order="K")
-    kept.flags.writeable = False
-    return kept
+    if type(value) is list:
+        return list(value)
+    value = constant_operand(value, name)
+    return frozen(value) if type(value) is np.ndarray else value
 
 
 def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -162,14 +152,25 @@ def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
         _refuse_out(row.name, kwargs)
     operands, params = row.bind(args, kwargs)
     operation: Any = row
-    inputs = [x if isinstance(x, Recorded) else constant_operand(x, row.name) for x in operands]
+    inputs, values = [], []
+    for x in operands:
+        if isinstance(x, Recorded):
+            values.append(x.data)
+        else:
+            if type(x) not in NUMBERS:
+                x = constant_operand(x, row.name)
+            values.append(x)
+        inputs.append(x)
     if params:
-        recorded = tuple(k for k, v in params.items() if isinstance(v, Recorded))
+        recorded = tuple([k for k, v in params.items() if isinstance(v, Recorded)])
         if recorded:
             operation = _with_keywords(row, recorded, params)
             inputs += [params[k] for k in recorded]
+            values += [params[k].data for k in recorded]
         params = {k: _setting(v, row.name) for k, v in params.items() if k not in recorded}
-    return record(operation, tuple(inputs), params)
+    values = tuple(values)
+    out = operation.evaluate(*values, **params)
+    return attach(operation, tuple(inputs), values, params, out)
 
 
 def _with_keywords(row: Primitive, keywords: tuple[str, ...], params: dict[str, Any]) -> Any:

@@ -51,9 +51,10 @@ def _copied(thing: Any, known: dict[int, Any]) -> Any:
         made = copy.copy(thing)
     elif kind is SimpleNamespace or callable(getattr(thing, "forward", None)):
         made = known[id(thing)] = copy.copy(thing)
-        if not hasattr(kind, "__copy__"):
-            for key, value in getattr(made, "__dict__", {}).items():
-                made.__dict__[key] = _copied(value, known)
+        if not hasattr(kind, "__copy__") and hasattr(thing, "__dict__"):
+            for key, value in vars(thing).items():
+                if type(value) not in _UNCHANGING:
+                    made.__dict__[key] = _copied(value, known)
     else:
         return thing
     known[id(thing)] = made

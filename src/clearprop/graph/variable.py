@@ -98,7 +98,7 @@ class Variable(ArrayMethods):
                 f"backward: {self._called()} was not computed from anything, so there is "
                 "nothing to go back to; call backward on a result"
             )
-        found = derivatives([(self, self._seed(dout, record))], record=record)
+        found = derivatives([(self, self._seed(dout, record))], record=record, zeros=True)
         for v, dx in found.items():
             if type(dx) is np.ndarray:
                 dx.flags.writeable = False  # a derivative may be shared between Variables
@@ -179,6 +179,16 @@ class Variable(ArrayMethods):
         else:
             parts.append(f"derivative {_text(getattr(self.grad, 'data', self.grad))}")
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    def _repr_svg_(self) -> str:
+        from clearprop.graph.graph import Graph
+
+        return Graph((self,))._repr_svg_()
+
+    def _repr_html_(self) -> str:
+        from clearprop.graph.graph import Graph
+
+        return Graph((self,))._repr_html_()
 
     def __copy__(self) -> Self:
         return self
