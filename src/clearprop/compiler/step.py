@@ -30,7 +30,8 @@ class Step:
 
     The parameters of the network are moved into one vector, of which the layers hold the pieces, so
     that the update is one operation. They stay the network's: `network.params["W1"]` is what is
-    trained, and an array assigned there is taken over.
+    trained, and an array assigned there is taken over. `release()` puts what was learned into the
+    arrays that the layers held before, and gives those back to them; a further step goes on.
     """
 
     def __init__(self, network: Any, optimizer: Any, *, threads: int | str | None = "auto") -> None:
@@ -43,7 +44,7 @@ class Step:
         self.as_written: dict[str, str] = {}
         self._plans: dict[Any, _Plan] = {}
         self._last: _Plan | None = None
-        self._flat, self._held = _gather(network)
+        self._flat, self._held, self._originals = _gather(network)
 
     @staticmethod
     def why_not(network: Any, optimizer: Any) -> str | None:
@@ -98,11 +99,20 @@ class Step:
             raise _not_finite(loss)
         return float(loss)
 
+    def release(self) -> None:
+        """Give the layers their own arrays back, with what was learned in them."""
+        for (layer, attribute, piece), original in zip(self._held, self._originals, strict=True):
+            if getattr(layer, attribute) is piece and original.flags.writeable:
+                original[...] = piece
+                setattr(layer, attribute, original)
+
     def over(self, x: np.ndarray, t: np.ndarray, scale: float | None = None) -> "StepOver":
         """The step on batches of rows of one data set, which it gathers by itself.
 
-        With `scale`, `x` holds integers that are multiplied by it where that costs least.
+        With `scale`, `x` holds integers that are multiplied by it where that costs least. Until the
+        first step the layers keep their own arrays.
         """
+        self.release()
         return StepOver(self, x, t, scale)
 
     def _plan(self, x: np.ndarray, t: np.ndarray, source: Any = None) -> "_Plan":
@@ -151,6 +161,7 @@ class StepOver:
     """
 
     def __init__(self, step: Step, x: np.ndarray, t: np.ndarray, scale: float | None) -> None:
+        self.release = step.release
         labels = t.astype(np.intp) if t.dtype.kind in "iu" else t
         self.step = step
         self._source = _Data(np.ascontiguousarray(x), np.ascontiguousarray(labels), scale)
@@ -243,8 +254,13 @@ def _not_finite(loss: Any) -> NonFiniteError:
     return NonFiniteError("the update holds NaN or infinity")
 
 
-def _gather(network: Any) -> tuple[np.ndarray, list[tuple[Any, str, np.ndarray]]]:
-    """Move all parameters into one vector; the layers get its pieces."""
+def _gather(
+    network: Any,
+) -> tuple[np.ndarray, list[tuple[Any, str, np.ndarray]], list[np.ndarray]]:
+    """Move all parameters into one vector; the layers get its pieces.
+
+    Gives the vector, the pieces with their holders, and the arrays these held before.
+    """
     arrays = dict(network.params)
     dtypes = {np.asarray(a).dtype for a in arrays.values()}
     if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
@@ -255,7 +271,7 @@ def _gather(network: Any) -> tuple[np.ndarray, list[tuple[Any, str, np.ndarray]]
         )
     dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
     flat = np.empty(sum(np.size(a) for a in arrays.values()), dtype)
-    held, start = [], 0
+    held, originals, start = [], [], 0
     for name, array in arrays.items():
         piece = flat[start : start + array.size].reshape(array.shape)
         piece[...] = array
@@ -263,4 +279,5 @@ def _gather(network: Any) -> tuple[np.ndarray, list[tuple[Any, str, np.ndarray]]
         for layer, attribute in network.params.owners[name]:
             setattr(layer, attribute, piece)
             held.append((layer, attribute, piece))
-    return flat, held
+            originals.append(array)
+    return flat, held, originals

@@ -137,6 +137,7 @@ class Trainer:
             except KeyboardInterrupt:
                 self.interrupted = True
             finally:
+                getattr(self._step, "release", lambda: None)()  # the layers get their arrays back
                 self.history.seconds += time.perf_counter() - started
                 self._report(last, done=True)
         return self.history
