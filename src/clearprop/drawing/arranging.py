@@ -48,6 +48,8 @@ class Arrangement:
         """The vertex of an item, a port (its flow), a way out (its number), a label (its flow or
         end), a fork (its flow and "+")."""
         self.bodies: dict[Item, Body] = {}
+        self.main: dict[Item | None, int] = {}
+        """Of each item the operand on its main line, the first but parameters and constants."""
         self.labels: dict[Any, tuple[Block, Block]] = {}
         """What stands above and below a line, by flow, or by end for the branches of a fork."""
         self.title = name_block(title, NAME - 1, "b") if title else Block()
@@ -58,7 +60,11 @@ class Arrangement:
             for end in flow.ends:
                 coming.setdefault(end.item, []).append((end.operand, aside))
         for item in scope.items:
-            self._add_item(item, sorted(coming.get(item, ())), inputs_left)
+            operands = sorted(coming.get(item, ()))
+            before = next((i for i, (_, aside) in enumerate(operands) if not aside), 0)
+            if operands and item.kind in ("layer", "frame"):
+                self.main[item] = operands[before][0]
+            self._add_item(item, before, len(operands), inputs_left)
         for flow in scope.flows:
             self._add_flow(flow)
         self.layout: Layout = lay_out(self.vertices, self.edges)
@@ -77,14 +83,12 @@ class Arrangement:
         for i in sorted(ways_out):
             self._add(i, Vertex(0, 5, 5, last=True))
 
-    def _add_item(self, item: Item, coming: list[tuple[int, bool]], inputs_left: bool) -> None:
+    def _add_item(self, item: Item, before: int, coming: int, inputs_left: bool) -> None:
         if item in self.inner:
             inner = self.inner[item]
             self._add(item, Vertex(inner.width, inner.height / 2, inner.height / 2))
             return
-        # The main line is that of the first operand that is not a parameter or a constant.
-        before = next((i for i, (_, aside) in enumerate(coming) if not aside), 0)
-        body = self.bodies[item] = body_of(item, before, len(coming))
+        body = self.bodies[item] = body_of(item, before, coming)
         leaf = item.kind in ("input", "parameter", "constant")
         column = 0 if inputs_left and item.kind == "input" else None
         down = body.height - body.axis
@@ -118,7 +122,8 @@ class Arrangement:
                 before, before_at = self._add_label(end, Block(), share, here), 0.0
                 line.edges.append(self._edge(here, before, at, 0.0, weight))
             target, target_at = self._target(end)
-            line.edges.append(self._edge(before, target, before_at, target_at, weight, end.operand))
+            dear = weight + (self.main.get(end.item) == end.operand)
+            line.edges.append(self._edge(before, target, before_at, target_at, dear, end.operand))
             self.lines.append(line)
 
     def _target(self, end: End) -> tuple[int, float]:

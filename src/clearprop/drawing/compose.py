@@ -10,7 +10,7 @@ from clearprop.drawing.faces import SMALL, lines
 from clearprop.drawing.outline import Flow, Item, Scope
 from clearprop.drawing.routes import Arrival, Stretch
 from clearprop.drawing.scene import Arrow, Block, Box, Label, Mark, Scene, Shape
-from clearprop.drawing.shapes import TOUCH, arrivals, tip_of
+from clearprop.drawing.shapes import TOUCH, arrivals, operand_marks, tip_of
 
 MARGIN = 18.0
 _LEAVES = ("input", "parameter", "constant")
@@ -60,15 +60,20 @@ class _Composer:
         self, scene: Scene, arrangement: Arrangement, dx: float, dy: float, parent: str | None
     ) -> None:
         self.scene, self.a, self.dx, self.dy, self.parent = scene, arrangement, dx, dy, parent
+        self.numbers: dict[Item, tuple[Mark, ...]] = {}
 
     def run(self) -> None:
         """Frames first, then what is in them."""
         for item, inner in self.a.inner.items():
             self._frame(item, inner)
+        ways = {id(line): self._way(line) for line in self.a.lines}
+        meets = self._arrivals(ways)
+        self._stagger(ways, meets)
         for item in self.a.bodies:
             self._shape(item)
         self._forks()
-        self._arrows()
+        for line in self.a.lines:
+            self._arrow(line, ways[id(line)], meets[id(line)])
         for key in self.a.labels:
             self._label(key)
         for item, inner in self.a.inner.items():
@@ -111,7 +116,7 @@ class _Composer:
         box, block = self._box(item), self.a.bodies[item].block
         marks = block.at(
             box.x + (box.width - block.width) / 2, box.y + (box.height - block.height) / 2
-        )
+        ) + self.numbers.get(item, ())
         self.scene.shapes.append(
             Shape(
                 item.id, item.kind, box, marks, tip_of(item), self.parent, item.node, item.variable
@@ -140,13 +145,6 @@ class _Composer:
         return self._side(v)[1], self._y(v)
 
     # Arrows.
-
-    def _arrows(self) -> None:
-        ways = {id(line): self._way(line) for line in self.a.lines}
-        meets = self._arrivals(ways)
-        self._stagger(ways, meets)
-        for line in self.a.lines:
-            self._arrow(line, ways[id(line)], meets[id(line)])
 
     def _way(self, line: Line) -> list[Stretch]:
         """The level stretches of a line, from its source to before its target."""
@@ -201,6 +199,8 @@ class _Composer:
                 [box.x - s.right for s in last],
                 box.x - left,
             )
+            operands = [line.end.operand if line.end else 0 for line in several]
+            self.numbers[item] = operand_marks(item, self.a.bodies[item], operands, found)
             for line, arrival in zip(several, found, strict=True):
                 meets[id(line)] = arrival
                 if box.x - left > 1 and not arrival.angle:  # level inside the column
@@ -286,11 +286,11 @@ class _Composer:
         middle = (left + right) / 2
         if value.height:
             lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
-            tip = sentence(flow.value)
+            tip = sentence(flow.value, exact=True)
             self._add_label(name, flow, "value", value, middle, y - lift - value.height, tip)
         if derivative.height:
             share = flow.derivative if key is flow else key.derivative  # type: ignore[attr-defined]
-            tip = f"∂ {sentence(share)}"
+            tip = f"∂ {sentence(share, exact=True)}"
             self._add_label(name, flow, "derivative", derivative, middle, y + ABOVE, tip)
 
     def _add_label(
@@ -311,8 +311,10 @@ class _Composer:
 
 
 def _tip(flow: Flow, derivative: object) -> str:
-    text = f"value {sentence(flow.value)}"
-    return text if derivative is None else f"{text}\nderivative {sentence(derivative)}"
+    text = f"value {sentence(flow.value, exact=True)}"
+    if derivative is None:
+        return text
+    return f"{text}\nderivative {sentence(derivative, exact=True)}"
 
 
 def text_marks(scene: Scene) -> Iterator[Mark]:

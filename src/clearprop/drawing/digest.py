@@ -42,19 +42,21 @@ def shape(array: Any) -> str:
     return str(tuple(int(n) for n in np.shape(array)))
 
 
-def sentence(value: Any) -> str:
-    """Say in one line what an array holds: for tooltips and other tools' pictures.
+def sentence(value: Any, exact: bool = False) -> str:
+    """Say in one line what an array holds: for other programs' pictures, exactly for tooltips.
 
     >>> sentence(np.array([0.0, 0.0, 3.0, 1.0] * 10))
     '(40,) float64: 0 … 3, mean 1, 50% zeros'
-    >>> sentence(1.1), sentence(np.array([1, 2]))
-    ('1.1', '[1, 2]')
+    >>> sentence(220.00000000000003), sentence(220.00000000000003, exact=True)
+    ('220', '220.00000000000003')
+    >>> sentence(np.array([1, 2]))
+    '[1, 2]'
     """
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         return str(value)
     if not array.ndim:
-        return str(array[()]).replace("-", "−")
+        return str(array[()]).replace("-", "−") if exact else number(array[()])
     if array.size <= 9:
         return _nested(array.tolist())
     return f"{shape(array)} {array.dtype}: {', '.join(facts(array))}"

@@ -62,8 +62,18 @@ def _inset(block: Block) -> tuple[Mark, ...]:
     return block.at((max(block.width + 16, 30.0) - block.width) / 2, 4)
 
 
+_SIGNS = {
+    "less": "<",
+    "less_equal": "≤",
+    "greater": ">",
+    "greater_equal": "≥",
+    "equal": "=",
+    "not_equal": "≠",
+}
+
+
 def _operation(symbol: str, ends: int) -> Body:
-    symbol = clean(symbol)
+    symbol = _SIGNS.get(symbol) or clean(symbol)
     size = 20.0 if len(symbol) == 1 else NAME
     block = lines([symbol], size)
     height = 2 * RADIUS if ends <= 3 else ends * PORT + 14
@@ -131,11 +141,40 @@ def _apart(angles: list[float], least: float) -> list[float]:
     return angles
 
 
+_EVEN_HANDED = frozenset(
+    f"np.{name}"
+    for name in (
+        *("add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp"),
+        *("logaddexp2", "equal", "not_equal", "logical_and", "logical_or", "logical_xor"),
+    )
+)
+
+
+def operand_marks(
+    item: Item, body: Body, operands: Sequence[int], meets: Sequence[Arrival]
+) -> tuple[Mark, ...]:
+    """Number the operands where they come in, if they do not come in from top to bottom.
+
+    Not where their order makes no difference.
+    """
+    if item.kind != "operation" or item.node is None or list(operands) == sorted(operands):
+        return ()
+    if item.node.operation.name in _EVEN_HANDED:
+        return ()
+    size = 8.5
+    marks = []
+    for operand, meet in zip(operands, meets, strict=True):
+        angle = meet.angle if body.round else 0.0
+        x, y = meet.x + 8 * math.cos(angle), meet.y - 8 * math.sin(angle)
+        marks.append(Mark("text", x, y + 3, str(operand + 1), "faint", size, "middle"))
+    return tuple(marks)
+
+
 def tip_of(item: Item) -> str:
     """What a tooltip says of an item: its whole name, its formula, its value and derivative."""
     name = clean(item.name)
     if item.kind == "constant":
-        return f"constant {sentence(item.value)}"
+        return f"constant {sentence(item.value, exact=True)}"
     if item.node is not None:
         operation = item.node.operation
         what = getattr(operation, "formula", "")
