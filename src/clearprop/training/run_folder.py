@@ -14,6 +14,7 @@ from clearprop.files import atomic_write
 from clearprop.networks import Network, dense_layers
 from clearprop.training.curves import draw_curves
 from clearprop.training.history import History
+from clearprop.training.signals import SignalMoment, read_signals
 from clearprop.training.weights import load_weights, save_weights
 
 
@@ -105,7 +106,9 @@ class RunFolder:
     - `config.json`: the settings (`RunConfig`);
     - `history.jsonl`: the loss of each iteration, the accuracies of each epoch (`History`);
     - `weights.safetensors`: the parameters;
-    - `curves.png`: a picture of the history.
+    - `curves.png`: a picture of the history;
+    - `signals.jsonl`: activations and derivatives of the layers over time (`SignalRecorder`);
+    - `report.html`: all of it as a page, where one was made.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -125,6 +128,8 @@ class RunFolder:
         self.history_path = self.path / "history.jsonl"
         self.weights_path = self.path / "weights.safetensors"
         self.curves_path = self.path / "curves.png"
+        self.signals_path = self.path / "signals.jsonl"
+        self.report_path = self.path / "report.html"
 
     def create(self, config: RunConfig) -> None:
         """Make the folder and write the settings. An earlier run in it is replaced.
@@ -141,7 +146,8 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             atomic_write(self.config_path, config.to_json().encode())
             # What an earlier run left does not belong to these settings.
-            for stale in (self.weights_path, self.history_path, self.curves_path):
+            stale_files = (self.weights_path, self.history_path, self.curves_path)
+            for stale in (*stale_files, self.signals_path, self.report_path):
                 stale.unlink(missing_ok=True)
         except OutputError:
             raise
@@ -186,6 +192,10 @@ class RunFolder:
     def read_history(self) -> History:
         """Read the history; see `History.read` for its errors."""
         return History.read(self.history_path)
+
+    def read_signals(self) -> list[SignalMoment]:
+        """Read the signals of the layers; none if the training kept none. See `read_signals`."""
+        return read_signals(self.signals_path) if self.signals_path.exists() else []
 
     def load_network(self) -> Network:
         """Build the network from the settings and load its weights.

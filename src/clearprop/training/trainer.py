@@ -19,6 +19,7 @@ from clearprop.training.interrupts import Interrupts
 from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.optimizers import SGD, Optimizer
 from clearprop.training.progress import Moment, Progress
+from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import Step, make_step
 
 
@@ -31,7 +32,8 @@ class Trainer:
 
     **Record.** `history` holds the loss of every iteration and the accuracies on all training and
     test data after every epoch and at the end. With `history_path` it also grows as a JSON-lines
-    file there, which the first call of `train` starts anew.
+    file there, which the first call of `train` starts anew. With `signals_path` the activations and
+    derivatives of each layer are looked at now and then, see `SignalRecorder`.
 
     **Data.** `x_train` (N, …) real numbers, cast once to the parameters' dtype (and not copied
     where it has it); `t_train` class numbers (N,), or one-hot or soft labels (N, C); `x_test` and
@@ -79,6 +81,7 @@ class Trainer:
         rng: int | np.random.Generator | None = None,
         on_progress: Progress | None = None,
         history_path: str | os.PathLike[str] | None = None,
+        signals_path: str | os.PathLike[str] | None = None,
     ) -> None:
         if (x_test is None) != (t_test is None):
             raise ConfigError("x_test and t_test belong together: give both or neither")
@@ -91,6 +94,8 @@ class Trainer:
         self.rng = generator(rng)
         self.on_progress = on_progress
         self.history_path = history_path
+        self.signals_path = signals_path
+        self._signals: SignalRecorder | None = None
         self.history = History()
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
@@ -144,15 +149,18 @@ class Trainer:
 
     def _run(self, last: int, writer: HistoryWriter | None, interrupts: Interrupts) -> None:
         evaluated = False
+        self._look(first=True)
         while len(self.history) < last and not interrupts.requested:
             with interrupts.held():
                 self._iterate(writer)
             evaluated = len(self.history) % self.iterations_per_epoch == 0
             if evaluated:
                 self._evaluate(writer, interrupts)
+                self._look()
             self._report(last)
         if not evaluated:
             self._evaluate(writer, interrupts)
+        self._look(final=True)
 
     def _iterate(self, writer: HistoryWriter | None) -> None:
         rows = next(self._batches)
@@ -179,6 +187,17 @@ class Trainer:
             )
             if writer is not None:
                 writer.evaluation(evaluation)
+
+    def _look(self, *, first: bool = False, final: bool = False) -> None:
+        if self.signals_path is None:
+            return
+        if self._signals is None and first and not len(self.history):
+            samples = len(self._train.x)
+            rows = np.linspace(0, samples - 1, min(SAMPLES, samples)).astype(np.intp)
+            batch = self._train.batch(rows)
+            self._signals = SignalRecorder(self.signals_path, self.network, *batch)
+        if self._signals is not None:
+            self._signals.moment(len(self.history), self._epoch(), self.batch_size, final)
 
     def _report(self, last: int, *, done: bool = False) -> None:
         if self.on_progress is None:

@@ -1,0 +1,225 @@
+"""What goes through the layers during training: activations forward, derivatives backward."""
+
+import copy
+import errno
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.errors import FileFormatError, OutputError
+from clearprop.networks import Network
+
+SAMPLES = 64
+"""So many training samples are looked at, always the same, so that moments can be compared."""
+VALUES = 8192
+"""Of a larger array so many elements are looked at, evenly spaced."""
+SHARE = 50
+"""Looking is at most a fiftieth of the work: it waits for so many times its own samples."""
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+class Spread(NamedTuple):
+    """How the values of one array are distributed."""
+
+    quantiles: tuple[float, ...]
+    """At 5, 25, 50, 75 and 95 %; of derivatives, the magnitudes of those that are not 0."""
+    rms: float
+    """The root of the mean square: the size of a typical value."""
+    zeros: float
+    """The share of values that are exactly 0."""
+    silent: float
+    """The share of neurons that are 0 for every sample: they learn nothing."""
+
+
+class LayerSignals(NamedTuple):
+    """What one layer gave, and which derivative arrived at it."""
+
+    layer: str
+    activation: Spread
+    derivative: Spread
+
+
+class SignalMoment(NamedTuple):
+    """All layers of a network at one point of a training."""
+
+    iteration: int
+    epoch: float
+    layers: tuple[LayerSignals, ...]
+
+
+def look(network: Network, x: Any, t: Any) -> tuple[LayerSignals, ...]:
+    """Run samples forward and backward through copies of the layers, and see what passes.
+
+    The parameters are shared and not changed; the network's own layers keep what they kept.
+
+    >>> from clearprop.networks import TwoLayerNet
+    >>> network = TwoLayerNet(4, 3, 2, rng=np.random.default_rng(0))
+    >>> signals = look(network, np.ones((5, 4)), np.array([0, 1, 0, 1, 1]))
+    >>> [s.layer for s in signals], len(signals[0].activation.quantiles)
+    (['Affine1', 'Relu1', 'Affine2'], 5)
+    """
+    layers = [(name, copy.copy(layer)) for name, layer in network.layers.items()]
+    last = copy.copy(network.lastLayer)
+    activations, derivatives = [], []
+    with np.errstate(all="ignore"):
+        for _, layer in layers:
+            x = layer.forward(x)
+            activations.append(np.asarray(x))
+        last.forward(x, t)
+        dout = last.backward(1)
+        for i in range(len(layers) - 1, -1, -1):
+            derivatives.append(np.asarray(dout))
+            if i:
+                dout = layers[i][1].backward(dout)
+        return tuple(
+            LayerSignals(name, spread_of(a), spread_of(d, magnitudes=True))
+            for (name, _), a, d in zip(layers, activations, reversed(derivatives), strict=True)
+        )
+
+
+def spread_of(values: np.ndarray, magnitudes: bool = False) -> Spread:
+    """Measure the distribution of an array (N, …), neurons being what lies behind the first axis.
+
+    NaN and infinity are left out of the quantiles, and make `rms` not finite.
+
+    >>> spread_of(np.array([[0.0, 3.0], [0.0, -4.0]]))
+    Spread(quantiles=(-4.0, 0.0, 0.0, 0.0, 3.0), rms=2.5, zeros=0.5, silent=0.5)
+    """
+    rows = values.reshape(len(values), -1)
+    zero = rows == 0
+    silent = float(zero.all(axis=0).mean())
+    flat = rows.reshape(-1)
+    flat = flat[:: -(-flat.size // VALUES)].astype(np.float64)
+    rms = math.sqrt(np.dot(flat, flat) / flat.size)
+    kept = flat[np.isfinite(flat)]
+    if magnitudes:
+        kept = np.abs(kept[kept != 0])
+    kept.sort()
+    places = [min(round(q * (kept.size - 1)), kept.size - 1) for q in QUANTILES]
+    quantiles = tuple(float(kept[i]) for i in places) if kept.size else (math.nan,) * 5
+    return Spread(quantiles, rms, float(zero.mean()), silent)
+
+
+class SignalRecorder:
+    """Looks at a network now and then while it learns, and writes down what it saw.
+
+    It looks at the start, and then when `moment` is called and the training has seen `SHARE` times
+    as many samples since the last look as the look takes; so it costs about 2 % at most, and the
+    same seed gives the same file. The file is JSON lines, one moment a line.
+
+    Errors: `OutputError` if the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], network: Network, x: Any, t: Any) -> None:
+        self.path = Path(path)
+        self.network = network
+        self.x, self.t = x, t
+        self._last: int | None = None
+        # A network with a forward pass or a loss of its own need not run its layers in order.
+        self._can_look = (
+            type(network).forward is Network.forward and type(network).loss is Network.loss
+        )
+
+    def moment(self, iteration: int, epoch: float, batch_size: int, final: bool = False) -> None:
+        """Look, if it is time; `final` for the last look, which is due unless just done."""
+        since = None if self._last is None else (iteration - self._last) * batch_size
+        due = since is None or since >= SHARE * len(self.x) or (final and since > 0)
+        if not (due and self._can_look):
+            return
+        line = _line(SignalMoment(iteration, epoch, look(self.network, self.x, self.t)))
+        try:
+            with open(
+                self.path, "w" if iteration == 0 else "a", encoding="utf-8", newline="\n"
+            ) as file:
+                file.write(line)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} cannot be written: {error.strerror or error}; "
+                "choose a folder that exists and that you may write to"
+            ) from error
+        self._last = iteration
+
+
+def read_signals(path: str | os.PathLike[str]) -> list[SignalMoment]:
+    """Read the moments that a `SignalRecorder` wrote; a last line that breaks off is left out.
+
+    Errors: `FileNotFoundError` if there is no such file, `FileFormatError` naming the line that is
+    not as it should be.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            errno.ENOENT, "there is no such signals file", os.fspath(path)
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{os.fspath(path)} cannot be read as signals: {error}") from error
+    lines = text.split("\n")
+    lines.pop()  # empty after a line break, or broken off
+    moments = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            moments.append(_moment(json.loads(line)))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise FileFormatError(
+                f"{os.fspath(path)}, line {number} is not a moment of a training: {error}"
+            ) from None
+    return moments
+
+
+def _line(moment: SignalMoment) -> str:
+    layers = [
+        {
+            "layer": s.layer,
+            "activation": _entry(s.activation),
+            "derivative": _entry(s.derivative),
+        }
+        for s in moment.layers
+    ]
+    entry = {"iteration": moment.iteration, "epoch": moment.epoch, "layers": layers}
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _entry(spread: Spread) -> dict[str, Any]:
+    return {
+        "quantiles": [_text(q) for q in spread.quantiles],
+        "rms": _text(spread.rms),
+        "zeros": spread.zeros,
+        "silent": spread.silent,
+    }
+
+
+def _text(number: float) -> float | str:
+    """Six digits are enough to draw; JSON has no NaN or infinity."""
+    return float(f"{number:.6g}") if math.isfinite(number) else str(number)
+
+
+def _moment(entry: Any) -> SignalMoment:
+    iteration, epoch = entry["iteration"], entry["epoch"]
+    if type(iteration) is not int or iteration < 0:
+        raise ValueError("its iteration is not a whole number")
+    layers = tuple(
+        LayerSignals(str(s["layer"]), _spread(s["activation"]), _spread(s["derivative"]))
+        for s in entry["layers"]
+    )
+    return SignalMoment(iteration, _number(epoch), layers)
+
+
+def _spread(entry: Any) -> Spread:
+    quantiles = tuple(map(_number, entry["quantiles"]))
+    if len(quantiles) != len(QUANTILES):
+        raise ValueError(f"it has {len(quantiles)} quantiles, not {len(QUANTILES)}")
+    return Spread(quantiles, *(_number(entry[key]) for key in ("rms", "zeros", "silent")))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str) and value in ("nan", "inf", "-inf"):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"{value!r} is not a number")
