@@ -1,6 +1,6 @@
 """The first value that is not finite: where NaN or infinity comes from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,8 @@ def first_anomaly(thing: Any, *inputs: Any, dout: Any = None) -> Anomaly | None:
 
 def _given(inputs: Iterable[Any], thing: Any) -> Anomaly | None:
     named = [(f"input {i + 1}", x) for i, x in enumerate(inputs)]
-    params = getattr(thing, "params", ())
-    if hasattr(params, "items"):
+    params: Any = getattr(thing, "params", ())
+    if isinstance(params, Mapping):
         named += [(f"the parameter {name}", value) for name, value in params.items()]
     else:
         named += [(f"the parameter {n}", getattr(thing, n, 0)) for n in params if type(n) is str]
@@ -141,10 +141,10 @@ def _forward(outputs: Sequence[Any], inside: tuple[str, ...]) -> Anomaly | None:
 
 
 def _backward(outputs: Sequence[Any], dout: Any, inside: tuple[str, ...]) -> Anomaly | None:
-    seeds = (dout,) if not isinstance(dout, tuple) else dout
+    given = dout if isinstance(dout, tuple) else (dout,) * len(outputs)
     pairs = [
         (v, np.ones(np.shape(v.data)) if d is None else np.asarray(d, np.float64))
-        for v, d in zip(outputs, seeds if len(seeds) == len(outputs) else [None] * len(outputs))
+        for v, d in zip(outputs, given, strict=True)
     ]
     found = derivatives([(v, d[()]) for v, d in pairs])
     if all(map(finite, found.values())):
@@ -180,10 +180,10 @@ def _one_step(node: Node, arrived: list[Any], inside: tuple[str, ...]) -> Anomal
         if d is None or finite(d):
             continue
         inner = _opened(node)
-        if inner is not None:
-            douts = tuple(d for _, d in arrived) if len(inner[1]) == len(arrived) else None
-            deeper = douts and _backward(inner[1], douts, (*inside, node.operation.name))
-            if deeper:
+        if inner is not None and len(inner[1]) == len(arrived):
+            douts = tuple(d for _, d in arrived)
+            deeper = _backward(inner[1], douts, (*inside, node.operation.name))
+            if deeper is not None:
                 return deeper
         values = map(np.asarray, node.values)
         dout = np.asarray(next(d for _, d in arrived))

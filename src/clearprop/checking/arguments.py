@@ -18,9 +18,9 @@ import numpy as np
 
 from clearprop.layers import Layer
 
-CONSTANT_NAMES = frozenset(
-    "t target targets label labels y_true idx index indices ids mask token tokens".split()
-)
+LABEL_NAMES = ("t", "target", "targets", "label", "labels", "y_true", "mask", "token", "tokens")
+INDEX_NAMES = ("idx", "index", "indices", "ids")
+CONSTANT_NAMES = frozenset((*LABEL_NAMES, *INDEX_NAMES))
 """Names under which inputs without a derivative are usually passed."""
 
 PARAMETER_NAME = re.compile(r"(W\w{0,3}|w\d?|b\d?|bias\w{0,3}|weights?\w{0,3}|gamma|beta|alpha)")
@@ -141,9 +141,7 @@ def input_names(forward: Any, n: int) -> list[str]:
         parameters = inspect.signature(forward).parameters.values()
     except (TypeError, ValueError):
         parameters = ()
-    names = [
-        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [names[i] if i < len(names) else f"x{i + 1}" for i in range(n)]
 
 

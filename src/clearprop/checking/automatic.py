@@ -1,6 +1,6 @@
 """Automatic differentiation of `forward`: the layer's inside on a graph, where it can be opened."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,26 +20,38 @@ class Opened:
         self.variables = variables
         self.outputs = outputs
         self.shapes = shapes
-        self.graph = Graph([v for v in outputs if isinstance(v, Recorded)], variables.values())
+        self.graph = Graph([v for v in outputs if isinstance(v, Variable)], variables.values())
 
     def derivatives(self, dout: np.ndarray) -> dict[str, np.ndarray]:
         """The derivative of Σ dout · output by every argument."""
-        return self._pull(self.outputs, self.variables, dout)
+        return self.pull(*self._seeds(self.outputs, dout))
 
-    def _pull(
-        self, outputs: Sequence[Any], variables: Mapping[str, Any], dout: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        seeds, start = [], 0
+    def all_derivatives(self, dout: np.ndarray) -> dict[Any, Any]:
+        """The derivative of Σ dout · output by every value inside."""
+        return derivatives(zip(*self._seeds(self.outputs, dout), strict=True))
+
+    def pull(self, variables: Sequence[Any], douts: Sequence[Any]) -> dict[str, np.ndarray]:
+        """Send derivatives that arrived at some values back to the arguments."""
+        pairs = list(zip(variables, douts, strict=True))
+        found = derivatives(pairs, targets=list(self.variables.values()))
+        return {
+            name: np.array(found[v]) if v in found else np.zeros(np.shape(v.data))
+            for name, v in self.variables.items()
+        }
+
+    def between(self, u: Any, v: Any, dout: Any) -> Any:
+        """The derivative that arrives at u from v alone."""
+        return derivatives([(v, dout)], targets=[u]).get(u, np.zeros(np.shape(u.data)))
+
+    def _seeds(self, outputs: Sequence[Any], dout: np.ndarray) -> tuple[list[Any], list[Any]]:
+        variables, douts, start = [], [], 0
         for out, shape in zip(outputs, self.shapes, strict=True):
             size = int(np.prod(shape, dtype=int))
             if isinstance(out, Recorded):
-                seeds.append((out, dout[start : start + size].reshape(shape)[()]))
+                variables.append(out)
+                douts.append(dout[start : start + size].reshape(shape)[()])
             start += size
-        found = derivatives(seeds, targets=list(variables.values()))
-        return {
-            name: np.array(found[v]) if v in found else np.zeros(np.shape(v.data))
-            for name, v in variables.items()
-        }
+        return variables, douts
 
     @property
     def edges(self) -> list[tuple[Node, int]]:
@@ -73,13 +85,7 @@ class Opened:
                 made[node] = record(node.operation, inputs, node.params)
             else:
                 made[node] = node.out
-        return self._pull([current(v) for v in self.outputs], self.variables, dout)
-
-    def values(self) -> Iterator[tuple[str, np.ndarray]]:
-        """What the operations inside computed, with a name for people."""
-        for node in self.graph.nodes:
-            if isinstance(node.out, np.ndarray):
-                yield node.operation.name, node.out
+        return self.pull(*self._seeds([current(v) for v in self.outputs], dout))
 
 
 def open_forward(trial: Trial, values: Mapping[str, np.ndarray] | None = None) -> Opened | str:

@@ -142,9 +142,7 @@ def _without_forward(name: str) -> LayerReport:
     )
 
 
-def _function(
-    inspector: Inspector, f: Any, inputs: tuple[Any, ...], gradient: Any
-) -> Report:
+def _function(inspector: Inspector, f: Any, inputs: tuple[Any, ...], gradient: Any) -> Report:
     name = getattr(f, "__name__", type(f).__name__)
     if not inputs:
         raise ConfigError(f"check: a function needs inputs, as in check({name}, x)")

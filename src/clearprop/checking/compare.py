@@ -5,7 +5,7 @@ fault, or to tell it from a kink.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +13,12 @@ from clearprop.checking import differences
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.diagnosis import Case, diagnose
 from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.probing import SWEEP, element, numeric_value, probe, suspects, unit_of
 from clearprop.checking.report import Row
 
 if TYPE_CHECKING:
     from clearprop.checking.differences import Slope
     from clearprop.checking.examine import Examination
-
-SWEEP = 512
-"""How many elements are differentiated one by one, unless all are asked for."""
 
 
 def all_arguments(e: "Examination") -> None:
@@ -31,6 +29,9 @@ def all_arguments(e: "Examination") -> None:
         shape = argument.value.shape
         if name in e.faulty and name in e.rows:
             continue  # found on a few samples
+        if any(f.kind is Kind.STOCHASTIC and f.argument == name for f in e.findings):
+            e.rows[name] = Row(name, shape, None, None, "none", Kind.STOCHASTIC.value)
+            continue
         if name not in e.analytic:
             kind = next((f.kind.value for f in e.findings if f.argument == name), "not compared")
             kind = "not compared" if not e.faulty else kind
@@ -38,7 +39,9 @@ def all_arguments(e: "Examination") -> None:
             continue
         a = e.analytic[name]
         if a.dtype.kind == "f" and a.dtype.itemsize < e.trial.dtype.itemsize:
-            message = f"backward gives a derivative of {a.dtype} where everything is {e.trial.dtype}"
+            message = (
+                f"backward gives a derivative of {a.dtype} where everything is {e.trial.dtype}"
+            )
             e.fault(Kind.DTYPE, message, name)
         if not a.size and not argument.value.size:
             e.rows[name] = Row(name, shape, 0.0, 0.0, "empty")
@@ -46,6 +49,8 @@ def all_arguments(e: "Examination") -> None:
             _wrong_shape(e, name, a)
         elif not _by_automatic(e, name, a):
             _by_differences(e, name, a)
+    if any(finding.kind is Kind.KINK for finding in e.findings):
+        _look_at_ties(e)
 
 
 def stand_in(e: "Examination") -> None:
@@ -61,7 +66,9 @@ def stand_in(e: "Examination") -> None:
         message = f"{reason}. There is nothing to compare; give its derivative as gradient=…"
         e.fault(Kind.NO_BACKWARD, message)
     else:
-        message = f"differences of forward serve in its place, and there is no other to compare; {reason}"
+        message = (
+            f"differences of forward serve in its place, and there is no other to compare; {reason}"
+        )
         e.fault(Kind.NO_BACKWARD, message, fault=False)
 
 
@@ -123,7 +130,7 @@ def _finite(e: "Examination", name: str, t: np.ndarray) -> np.ndarray:
     bad = [tuple(int(i) for i in index) for index in np.argwhere(~np.isfinite(t))]
     t = np.array(t)
     for index in bad[:SWEEP]:
-        t[index] = element(e, name, index).along(e.dout)[0] / _unit(e, name, index)
+        t[index] = element(e, name, index).along(e.dout)[0] / unit_of(e, name, index)
     return t
 
 
@@ -198,7 +205,7 @@ def _is_kink(
     slope = element(e, name, index, h=1e-7)
     if slope.smooth.all() or not np.isfinite(slope.value).all():
         return False
-    low, high = (bound / _unit(e, name, index) for bound in slope.between(dout))
+    low, high = (bound / unit_of(e, name, index) for bound in slope.between(dout))
     margin = 1e-5 * max(abs(low), abs(high), abs(value))
     return low - margin <= value <= high + margin
 
@@ -208,14 +215,13 @@ def _tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -
     if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
         return
     slope = element(e, name, index, h=1e-7)
-    low, high = (bound / _unit(e, name, index) for bound in slope.between(e.dout))
+    low, high = (bound / unit_of(e, name, index) for bound in slope.between(e.dout))
     many = f"{np.count_nonzero(kinks)} elements have" if kinks.sum() > 1 else "one element has"
     message = (
         f"{many} no derivative: forward has a kink there, with slopes from {low:.6g} to "
         f"{high:.6g}; backward may give any of them"
     )
     e.fault(Kind.KINK, message, name, index=index, analytic=float(a[index]), fault=False)
-    _look_at_ties(e)
 
 
 def _look_at_ties(e: "Examination") -> None:
@@ -252,7 +258,7 @@ def _differences_side_with(
         index = tuple(int(k) for k in np.unravel_index(i, a.shape))
         if not wrong[index]:
             continue
-        slope, unit = element(e, name, index), _unit(e, name, index)
+        slope, unit = element(e, name, index), unit_of(e, name, index)
         value, error = slope.along(e.dout)
         value, error = value / unit, error / unit
         far = abs(a[index] - t[index])
@@ -265,7 +271,7 @@ def _differences_side_with(
 def _confirm(e: "Examination", name: str, a: np.ndarray) -> None:
     """Hold the agreement of `backward` and the opened graph against one slope of forward itself."""
     for _ in range(2):
-        gap, slope = _probe(e, name, a)
+        gap, slope = probe(e, name, a)
         if gap <= 1e-4:
             break
     else:
@@ -292,113 +298,38 @@ def _note_kinks(e: "Examination", name: str, a: np.ndarray, slope: "Slope") -> N
         _tell_kinks(e, name, a, kinks)
 
 
-def _probe(e: "Examination", name: str, a: np.ndarray) -> tuple[float, "Slope"]:
-    """How far, in parts of the whole, a derivative is from the slope along a random direction.
-
-    Errors of the difference itself are taken off. Outputs without a slope are left out, on both
-    sides: their `dout` is 0.
-    """
-    x = e.trial.arguments[name].value
-    v = e.sizes[name] * e.rng.uniform(0.5, 1.5, x.shape) * e.rng.choice([-1.0, 1.0], x.shape)
-    slope = _along(e, name, v)
-    if not slope.smooth.all():
-        if not slope.smooth.any():
-            return 0.0, slope
-        a = e.pull(np.where(slope.smooth, e.dout, 0.0))[name]
-    numeric, error = slope.along(e.dout)
-    moved = a * v
-    whole = max(abs(numeric), float(np.linalg.norm(moved)))
-    if whole == 0:
-        return 0.0, slope
-    return max(0.0, abs(numeric - float(moved.sum())) - 10 * error) / whole, slope
-
-
-def _along(e: "Examination", name: str, v: np.ndarray, h: float | None = None) -> "Slope":
-    x = e.trial.arguments[name].value
-
-    def f(step: float) -> np.ndarray:
-        return e.forward(**{name: x + step * v})
-
-    if h is not None:
-        return differences.slope_with(f, e.out, h)
-    return differences.slope(f, e.out, 1 / min(1.0, float(e.sizes[name].min(initial=1.0))))
-
-
-def element(
-    e: "Examination", name: str, index: tuple[int, ...], h: float | None = None
-) -> "Slope":
-    """The slope of all outputs when one element moves by its own size."""
-    v = np.zeros(e.trial.arguments[name].value.shape)
-    v[index] = _unit(e, name, index)
-    return _along(e, name, v, h)
-
-
-def _unit(e: "Examination", name: str, index: tuple[int, ...]) -> float:
-    return float(e.sizes[name][index])
-
-
-def numeric_value(e: "Examination", name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
-    """The numerical derivative of one element, `None` where differences give no number."""
-    value = element(e, name, index).along(dout)[0] / _unit(e, name, index)
-    return value if np.isfinite(value) else None
-
-
 def _by_differences(e: "Examination", name: str, a: np.ndarray) -> None:
     """Compare with differences of forward alone."""
     if e.exhaustive:
         _sweep(e, name, a, list(np.ndindex(a.shape)))
         return
-    gaps, rough = [], False
-    for _ in range(2):
-        gap, slope = _probe(e, name, a)
-        gaps.append(gap)
-        rough = rough or not slope.smooth.all()
-    if max(gaps) > 1e-7:
-        _sweep(e, name, a, _suspects(e, name, a))
+    (gap, slope), (other, second) = probe(e, name, a), probe(e, name, a)
+    gap = max(gap, other)
+    if gap > 1e-7:
+        _sweep(e, name, a, suspects(e, name, a))
         return
     whole = float(np.max(np.abs(a), initial=0.0))
-    e.rows[name] = Row(name, a.shape, max(gaps) * whole, max(gaps), "directions")
-    if rough:  # what has kinks was left out of the directions: look at it element by element
+    e.rows[name] = Row(name, a.shape, gap * whole, gap, "directions")
+    smooth = slope.smooth & second.smooth
+    if not smooth.all():  # kinks were left out of the directions: look at them one by one
         near = list(np.ndindex(a.shape))
-        if a.size == slope.smooth.size:
-            near = [i for i, smooth in zip(near, slope.smooth, strict=True) if not smooth]
+        if a.size == smooth.size:
+            near = [index for index, known in zip(near, smooth, strict=True) if not known]
         picked = e.rng.permutation(len(near))[: SWEEP // 4]
         _sweep(e, name, a, [near[i] for i in sorted(picked)])
 
 
-def _suspects(e: "Examination", name: str, a: np.ndarray) -> list[tuple[int, ...]]:
-    """The elements to be swept: all, or those of the blocks that a direction finds wrong."""
-    everything = np.arange(a.size)
-    if a.size <= SWEEP:
-        return list(np.ndindex(a.shape))
-    block = everything
-    while block.size > SWEEP // 4:
-        parts = np.array_split(block, 8)
-        block = max(parts, key=lambda part: _gap_within(e, name, a, part))
-    some = e.rng.choice(a.size, SWEEP // 2, replace=False)
-    chosen = np.unique(np.concatenate([block, some]))
-    return [tuple(int(k) for k in np.unravel_index(i, a.shape)) for i in chosen]
-
-
-def _gap_within(e: "Examination", name: str, a: np.ndarray, block: np.ndarray) -> float:
-    x = e.trial.arguments[name].value
-    v = np.zeros(x.size)
-    v[block] = e.sizes[name].reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)
-    slope = _along(e, name, v.reshape(x.shape))
-    numeric, error = slope.along(e.dout)
-    return max(0.0, abs(numeric - float(a.reshape(-1) @ v)) - 10 * error)
-
-
-def _sweep(
-    e: "Examination", name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]
-) -> None:
+def _sweep(e: "Examination", name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]) -> None:
     """Differentiate element by element, and tell wrong ones from kinks."""
     t = np.full(a.shape, np.nan)
     margin = np.zeros(a.shape)
     kinks, wrong = np.zeros(a.shape, bool), np.zeros(a.shape, bool)
     between: dict[tuple[int, ...], tuple[float, float]] = {}
+    jacobian = np.full((*a.shape, e.out.size), np.nan) if a.size * e.out.size < 2**21 else None
     for index in indices:
-        slope, unit = element(e, name, index), _unit(e, name, index)
+        slope, unit = element(e, name, index), unit_of(e, name, index)
+        if jacobian is not None:
+            jacobian[index] = slope.value / unit
         value = float(np.sum(np.where(np.isfinite(slope.value), slope.value, 0) * e.dout)) / unit
         t[index], margin[index] = value, 10 * slope.along(e.dout)[1] / unit
         if not slope.smooth.all():
@@ -415,8 +346,10 @@ def _sweep(
             kinks[index] = False
     if kinks.any():
         _tell_kinks(e, name, a, kinks)
+    if jacobian is not None and known.all():
+        e.jacobians[name] = jacobian
     if wrong.any():
-        _report(e, name, a, t, wrong, e.dout, kinks | np.isin(t, np.nan))
+        _report(e, name, a, t, wrong, e.dout, kinks)
     elif name not in e.rows or e.exhaustive:
         e.rows[name] = _row(name, a, t, kinks, "element by element")
 
@@ -428,17 +361,18 @@ def _wrong_shape(e: "Examination", name: str, a: np.ndarray) -> None:
         t = e.truth[name]
     else:
         t = np.full(shape, np.nan)
+        jacobian = np.full((*shape, e.out.size), np.nan)
         for index in list(np.ndindex(shape))[:SWEEP]:
-            value = numeric_value(e, name, index, e.dout)
-            t[index] = np.nan if value is None else value
+            jacobian[index] = element(e, name, index).value / unit_of(e, name, index)
+            t[index] = jacobian[index] @ e.dout
+        if np.isfinite(t).all():
+            e.jacobians[name] = jacobian
     case = Case(e, name, a, t, e.dout, np.zeros(shape, bool))
     found = diagnose(case)
     e.rows[name] = Row(name, shape, None, None, "shape", found.kind.value)
     message = f"its derivative has the shape {a.shape} and not {shape}: {found.message}"
     e.add(
-        Finding(
-            layer=e.name, argument=name, kind=found.kind, message=message, factor=found.factor
-        )
+        Finding(layer=e.name, argument=name, kind=found.kind, message=message, factor=found.factor)
     )
 
 

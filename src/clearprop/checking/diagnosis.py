@@ -57,6 +57,11 @@ class Case:
             return np.inf
         return float(np.max(np.abs(self.a - self.t), initial=0.0, where=self.known))
 
+    @property
+    def tiny(self) -> float:
+        """What part of the whole counts as 0: differences are less exact than the opened graph."""
+        return 1e-10 if self.e.opened else 1e-6
+
     def explains(self, candidate: Any, target: np.ndarray | None = None) -> bool:
         """Whether a candidate is what backward gave: to all digits, and so of the difference."""
         target = self.a if target is None else target
@@ -74,7 +79,7 @@ class Case:
         return far <= max(min(exact * whole, 1e-2 * self.apart), floor)
 
     def scope(self) -> Iterator[tuple[str, np.ndarray]]:
-        """The values a backward could be made of, with their names: inputs, output, what is kept."""
+        """What a backward could be made of, by name: inputs, outputs, parameters, kept values."""
         trial, run = self.e.trial, self.e.run
         seen: list[np.ndarray] = []
 

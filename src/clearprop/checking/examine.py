@@ -17,7 +17,6 @@ from clearprop.checking.passes import first_backward, first_forward, has_backwar
 from clearprop.checking.report import LayerReport, Row
 from clearprop.checking.trial import Run, Trial
 
-
 LARGE = 2**14
 """Numbers in a batch from which only the comparison of values is done on all of it."""
 
@@ -56,6 +55,8 @@ class Examination:
         """By `backward` under `dout`, for the arguments where it can be compared."""
         self.truth: dict[str, np.ndarray] = {}
         """By automatic or numerical differentiation; NaN where not known."""
+        self.jacobians: dict[str, np.ndarray] = {}
+        """By numerical differentiation, where every element was swept: (*argument, outputs)."""
         self.reproducible = True
         """Whether a run on the same values gives the same numbers on the same copy."""
         self.worker: Any = None
@@ -115,10 +116,8 @@ class Examination:
             return None
 
     def _on_few(self, inputs: list[Any]) -> None:
-        """Examine a few samples thoroughly; on the whole batch, the values remain to be compared."""
-        few = Examination(
-            self.name, self.given[0], inputs, self.rng, is_function=self.is_function
-        )
+        """Examine a few samples thoroughly; the values remain to be compared on the whole batch."""
+        few = Examination(self.name, self.given[0], inputs, self.rng, is_function=self.is_function)
         report = few.report()
         self.findings = [f for f in few.findings if f not in few.trial.notes]
         self.rows = {row.argument: row for row in report.rows}
@@ -138,9 +137,7 @@ class Examination:
         self.findings.append(finding)
 
     def fault(self, kind: Kind, message: str, argument: str | None = None, **more: Any) -> None:
-        self.add(
-            Finding(layer=self.name, kind=kind, message=message, argument=argument, **more)
-        )
+        self.add(Finding(layer=self.name, kind=kind, message=message, argument=argument, **more))
 
     @property
     def faulty(self) -> set[str | None]:
@@ -174,5 +171,7 @@ class Examination:
         return self.puller.derivatives(dout)
 
     def true(self, dout: np.ndarray) -> dict[str, np.ndarray]:
-        """The true derivatives under another `dout`, where `forward` could be opened."""
-        return self.opened.derivatives(dout) if self.opened else {}
+        """The true derivatives under another `dout`, as far as they are to be had."""
+        if self.opened:
+            return self.opened.derivatives(dout)
+        return {name: jacobian @ dout for name, jacobian in self.jacobians.items()}

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -42,9 +42,10 @@ def first_forward(e: "Examination") -> Run:
     try:
         run = trial.run()
     except (Exception, SystemExit) as error:
-        run = _again_with_integers(trial)
-        if run is None:
+        again = _again_with_integers(trial)
+        if again is None:
             _stop(e, Kind.RAISES, f"forward raises {told(error)}")
+        run = again
     _check_outputs(e, run)
     written = [
         trial.input_names[i]
@@ -120,23 +121,21 @@ def first_backward(e: "Examination") -> None:
         _stop(e, Kind.RAISES, _raised(error, run), "dout")
     if e.trial.infer_parameters(run.layer):
         set_for = {n: a.slot.derivative(run.layer) for n, a in e.trial.arguments.items() if a.slot}
-        names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)
+        kept_names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)
         if hasattr(type(e.trial.layer), "constants"):  # a layer of ours, which training looks into
             e.fault(
                 Kind.UNDECLARED,
-                f"it keeps {', '.join(names)} like parameters but does not declare them; "
-                f"write params = {names!r} in the class, or training will not change them",
+                f"it keeps {', '.join(kept_names)} like parameters but does not declare them; "
+                f"write params = {kept_names!r} in the class, or training will not change them",
                 fault=False,
             )
     for dout, before in zip(douts, kept, strict=True):
         if fingerprint(dout) != fingerprint(before):
             e.fault(Kind.IN_PLACE, "backward writes into dout, which belongs to its caller", "dout")
             break
-    written = [("the output that forward gave", a, b) for a, b in zip(run.outputs, outputs)]
-    written += [
-        (name, a, b) for name, a, b in zip(e.trial.input_names, run.inputs, inputs, strict=True)
-    ]
-    for name, array, before in written:
+    names = ["the output that forward gave"] * len(outputs) + e.trial.input_names
+    arrays = zip(names, [*run.outputs, *run.inputs], [*outputs, *inputs], strict=True)
+    for name, array, before in arrays:
         if fingerprint(array) != fingerprint(before) and name not in e.faulty:
             argument = name if name in e.trial.input_names else "output"
             e.fault(Kind.IN_PLACE, f"backward writes into {name}", argument)
@@ -153,9 +152,7 @@ def _raised(error: BaseException, run: Run) -> str:
     return f"backward raises {told(error)}, given dout of the output's shape {shapes}"
 
 
-def _sort(
-    e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str, Any]
-) -> None:
+def _sort(e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str, Any]) -> None:
     """Put each derivative with its argument, and say which are missing or no numbers."""
     trial = e.trial
     inputs_fit = len(given) == len(trial.inputs) or trial.resolve(len(given))
@@ -244,5 +241,7 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}{where}"
 
 
-def _stop(e: "Examination", kind: Kind, message: str, argument: str | None = None, **more: Any):
+def _stop(
+    e: "Examination", kind: Kind, message: str, argument: str | None = None, **more: Any
+) -> NoReturn:
     raise Found(Finding(layer=e.name, kind=kind, message=message, argument=argument, **more))

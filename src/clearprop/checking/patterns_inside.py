@@ -34,7 +34,8 @@ def _term(case: Case) -> Diagnosis | None:
         ratio = float(part.ravel() @ gap.ravel()) / float(part.ravel() @ part.ravel())
         if ratio and case.explains(case.t + ratio * part):
             return _about_a_way(case, edge, ratio)
-    for (one, p), (two, _) in itertools.islice(itertools.combinations(ways, 2), MANY):
+    pairs = itertools.combinations([edge for edge, _ in ways], 2)
+    for one, two in itertools.islice(pairs, MANY):
         if case.explains(opened.without([one, two], case.dout)[case.name]):
             message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
             return Diagnosis(Kind.DROPPED_TERM, message)
@@ -68,7 +69,7 @@ def _ordinal(place: int) -> str:
 
 def _overwritten(case: Case) -> Diagnosis | None:
     """Was only one of several contributions kept, where they should be added?"""
-    if case.e.opened is None or len(case.e.run.outputs) != 1:
+    if len(case.e.run.outputs) != 1 or case.true(case.dout) is None:
         return None
     dout = case.douts[0]
     for count in range(1, dout.ndim + 1):
@@ -78,7 +79,7 @@ def _overwritten(case: Case) -> Diagnosis | None:
             parts = np.array(list(_contributions(case, dout, axes)))
             if len(parts) < 2:
                 continue
-            touched = parts != 0
+            touched = np.abs(parts) > case.tiny * np.abs(parts).max()
             last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
             for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
                 if case.explains(np.take_along_axis(parts, which[None], axis=0)[0]):
@@ -93,9 +94,7 @@ def _overwritten(case: Case) -> Diagnosis | None:
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Iterator[np.ndarray]:
     for place in itertools.product(*(range(dout.shape[i]) for i in axes)):
         one = np.zeros(dout.shape)
-        at = tuple(
-            place[axes.index(i)] if i in axes else slice(None) for i in range(dout.ndim)
-        )
+        at = tuple(place[axes.index(i)] if i in axes else slice(None) for i in range(dout.ndim))
         one[at] = dout[at]
         found = case.true(one.ravel())
         if found is not None:
@@ -141,7 +140,9 @@ def _made_of(case: Case) -> Diagnosis | None:
         if dout.shape != case.t.shape:
             continue
         if case.explains(dout):
-            return Diagnosis(Kind.DROPPED_TERM, "it is dout itself: the local derivative is missing")
+            return Diagnosis(
+                Kind.DROPPED_TERM, "it is dout itself: the local derivative is missing"
+            )
         for name, z in _values(case, dout.shape):
             for sign, mark in ((1, ""), (-1, "−")):
                 if case.explains(sign * dout * z):
@@ -162,32 +163,113 @@ def _sum_of(case: Case) -> Diagnosis | None:
     return None
 
 
-def _with_transposed(case: Case) -> Diagnosis | None:
-    """Is it right if a square matrix is transposed, or another arrangement of a product?"""
+def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """A parameter as it is often mistaken: transposed, or a kernel turned around."""
+    if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
+        yield "transposed", x.T
+    if x.ndim >= 3:
+        yield "mirrored along its last two axes", x[..., ::-1, ::-1]
+        if x.shape[0] == x.shape[1] > 1:
+            yield "transposed in its first two axes", x.swapaxes(0, 1)
+        if x.shape[-1] == x.shape[-2] > 1:
+            yield "transposed in its last two axes", x.swapaxes(-1, -2)
+
+
+def _with_turned(case: Case) -> Diagnosis | None:
+    """Would it be right if a matrix were transposed, or a kernel mirrored?"""
     trial = case.e.trial
     for name, argument in trial.arguments.items():
-        x = argument.value
-        if x.ndim == 2 and x.shape[0] == x.shape[1] and x.shape[0] > 1 and case.e.opened:
-            opened = open_forward(trial, {name: x.T.copy()})
-            if isinstance(opened, str):
-                continue
-            found = opened.derivatives(case.dout)[case.name]
-            if found.shape == case.a.shape and case.explains(found):
-                message = f"it would be right if {name} were transposed"
-                return Diagnosis(Kind.TRANSPOSED, message)
+        for words, turned in _turned(argument.value):
+            values = {name: np.ascontiguousarray(turned)}
+            # Either backward makes of the turned one what is due to the right one …
+            found = trial.run(values).derivatives(case.dout).get(case.name)
+            right = (
+                found is not None and found.shape == case.t.shape and case.explains(found, case.t)
+            )
+            # … or what it gave is due to the turned one.
+            opened = None if right or not case.e.opened else open_forward(trial, values)
+            if opened is not None and not isinstance(opened, str):
+                right = case.explains(opened.derivatives(case.dout)[case.name])
+            if right:
+                kind = Kind.WRONG_PLACE if words.startswith("mirrored") else Kind.TRANSPOSED
+                return Diagnosis(kind, f"it would be right if {name} were {words}")
     return None
+
+
+def _step(case: Case) -> Diagnosis | None:
+    """Is one step inside differentiated wrongly, and everything around it rightly?
+
+    Between a value u inside and a later one v of the same shape, the chain rule multiplies by a
+    local derivative. What if that were another one, or missing?
+    """
+    opened = case.e.opened
+    if opened is None or len(opened.graph.nodes) > 24:
+        return None
+    arrived = opened.all_derivatives(case.dout)
+    values = [v for v in opened.graph.variables if v in arrived and np.ndim(v.data)]
+    tried = 0
+    for v in values:
+        if v.node is None:
+            continue
+        for u in values:
+            if u is v or u.data.shape != v.data.shape:
+                continue
+            if u.node is not None and u.node.serial >= v.node.serial:
+                continue
+            through = opened.pull([u], [opened.between(u, v, arrived[v])])
+            if not case.explains(through[case.name], case.t):
+                continue  # the true derivative does not come this way, or not all of it
+            for name, g in _slopes(u.data, v.data):
+                tried += 1
+                if tried > MANY:
+                    return None
+                if case.explains(opened.pull([u], [arrived[v] * g])[case.name]):
+                    return _about_a_step(v, name)
+    return None
+
+
+def _slopes(u: np.ndarray, v: np.ndarray) -> Iterator[tuple[str, Any]]:
+    yield "1", np.ones_like(v)
+    yield "out (1 − out)", v * (1 - v)
+    yield "out", v
+    yield "1 − out", 1 - v
+    yield "1 − out²", 1 - v * v
+    yield "1 + out²", 1 + v * v
+    yield "x", u
+    yield "1 − x²", 1 - u * u
+    yield "x (1 − x)", u * (1 - u)
+    yield "out²", v * v
+    yield "2 x", 2 * u
+
+
+def _about_a_step(v: Any, slope: str) -> Diagnosis:
+    what = v.node.operation.name
+    if slope == "1" and what in ("np.where", "np.maximum", "np.minimum", "np.clip"):
+        message = f"it goes on where {what} chose another value"
+        return Diagnosis(Kind.MASK_MISSING, message)
+    if slope == "1":
+        message = f"the local derivative of the step that ends in {what} is missing"
+        return Diagnosis(Kind.DROPPED_TERM, message)
+    message = f"the step that ends in {what} is differentiated to {slope}, which it is not"
+    if what == "np.divide" and slope == "out (1 − out)":
+        message = (
+            f"the softmax that ends in {what} is differentiated element by element, to "
+            "out (1 − out); the cross terms of its sum are missing"
+        )
+        return Diagnosis(Kind.DROPPED_TERM, message)
+    return Diagnosis(Kind.WRONG_VALUE, message)
 
 
 def _product(case: Case) -> Diagnosis | None:
     if case.a.ndim != 2:
         return None
     matrices = [(n, z) for n, z in case.scope() if z.ndim == 2]
-    for i, dout in enumerate(case.douts):
+    for dout in case.douts:
         if dout.ndim != 2:
             continue
         for name, z in matrices:
             pairs = ((("dout", dout), (name, z)), ((name, z), ("dout", dout)))
-            for ((ln, left), (rn, right)) in pairs:
+            for (ln, left), (rn, right) in pairs:
                 for lt, rt in itertools.product((False, True), repeat=2):
                     x, y = (left.T if lt else left), (right.T if rt else right)
                     if x.shape[1] == y.shape[0] and case.explains(x @ y):
@@ -200,7 +282,7 @@ def _product(case: Case) -> Diagnosis | None:
 
 def _response(case: Case) -> Diagnosis | None:
     """Which elements answer to a single element of dout, and which should?"""
-    if case.e.opened is None or case.t.size < 2:
+    if case.t.size < 2:
         return None
     extra = missing = equal = 0
     picked = case.e.rng.permutation(case.dout.size)[:6]
@@ -211,7 +293,7 @@ def _response(case: Case) -> Diagnosis | None:
         if a is None or t is None or a.shape != t.shape:
             return None
         size = np.abs(t).max(initial=0)
-        a1, t1 = np.abs(a) > 1e-10 * size, np.abs(t) > 1e-10 * size
+        a1, t1 = np.abs(a) > case.tiny * size, np.abs(t) > case.tiny * size
         extra += int(np.sum(a1 & ~t1))
         missing += int(np.sum(~a1 & t1))
         equal += int(np.sum(a1 & t1 & (np.abs(a - t) <= 1e-7 * size)))
@@ -246,7 +328,10 @@ def _mixes(case: Case) -> bool:
     vector = np.zeros(case.dout.size)
     vector[: out.size] = one.ravel()
     a, t = case.pulled(vector), case.true(vector)
-    return a is not None and t is not None and bool(np.any(a[1:])) and not np.any(t[1:])
+    if a is None or t is None:
+        return False
+    bound = case.tiny * float(np.abs(t).max(initial=0))
+    return bool(np.any(np.abs(a[1:]) > bound)) and not np.any(np.abs(t[1:]) > bound)
 
 
 def _by_lines(case: Case) -> Diagnosis | None:
@@ -271,11 +356,12 @@ def _by_lines(case: Case) -> Diagnosis | None:
 PATTERNS = (
     _term,
     _local,
-    _with_transposed,
+    _with_turned,
     _overwritten,
+    _step,
+    _response,
     _made_of,
     _sum_of,
     _product,
     _by_lines,
-    _response,
 )

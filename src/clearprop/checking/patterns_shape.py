@@ -35,7 +35,9 @@ def _summed(case: Case) -> Diagnosis | None:
         total = t.sum(axis=axes)
         for factor, how in ((1.0, "summed"), (total.size / t.size, "averaged")):
             if total.size == a.size and case.explains((factor * total).reshape(a.shape)):
-                message = f"the true derivative is {how} over {in_words(axes, t.ndim)} once too often"
+                message = (
+                    f"the true derivative is {how} over {in_words(axes, t.ndim)} once too often"
+                )
                 return Diagnosis(Kind.SUMMED, message)
     return None
 

@@ -59,19 +59,19 @@ def _sign(case: Case) -> Diagnosis | None:
 
 def _clipped(case: Case) -> Diagnosis | None:
     top = float(np.max(np.abs(case.a), initial=0.0, where=case.known))
-    t = case.t[case.known]
-    if np.count_nonzero(np.abs(t) > top) and case.explains(np.clip(case.t, -top, top)):
-        if np.count_nonzero(np.abs(t) < 0.999 * top) or t.size > 8:
-            return Diagnosis(Kind.CLIPPED, f"it is the true derivative cut off at ±{top:.6g}", top)
+    size = np.abs(case.t[case.known])
+    both = np.any(size > top) and (np.any(size < 0.999 * top) or size.size > 8)
+    if both and case.explains(np.clip(case.t, -top, top)):
+        return Diagnosis(Kind.CLIPPED, f"it is the true derivative cut off at ±{top:.6g}", top)
     return None
 
 
 def _rounded(case: Case) -> Diagnosis | None:
     for cut in (np.trunc, np.round, np.floor):
-        if case.a.dtype.kind in "iub" or np.array_equal(case.a, cut(case.a)):
-            if case.explains(cut(case.t)):
-                message = "its fractions are cut off: it was written into an array of integers"
-                return Diagnosis(Kind.INTEGER, message)
+        whole = case.a.dtype.kind in "iub" or np.array_equal(case.a, cut(case.a))
+        if whole and case.explains(cut(case.t)):
+            message = "its fractions are cut off: it was written into an array of integers"
+            return Diagnosis(Kind.INTEGER, message)
     return None
 
 
@@ -142,7 +142,9 @@ def _ratio(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | No
     ratio = float(x @ y) / square
     if case is not None:
         return ratio if ratio and case.explains(ratio * t) else None
-    return ratio if ratio and np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max()) else None
+    return (
+        ratio if ratio and np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max()) else None
+    )
 
 
 def name_factor(case: Case, ratio: float) -> str:

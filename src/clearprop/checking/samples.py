@@ -72,7 +72,9 @@ def _made(thing: Any, cls: type, rng: np.random.Generator) -> list[Pair] | Findi
         except (Exception, SystemExit) as error:
             tried = tried or told(error)
     why = f"on a matrix (4, 5), forward raises {tried}" if tried else "none gave finite numbers"
-    return _finding(cls.__name__, f"no inputs could be made on which it runs: {why}; {_example(cls)}")
+    return _finding(
+        cls.__name__, f"no inputs could be made on which it runs: {why}; {_example(cls)}"
+    )
 
 
 def _inputs(layer: Any, rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:

@@ -27,9 +27,7 @@ class Inspector:
         """Check one layer at given values."""
         return self.examination(name, layer, inputs, **more).report()
 
-    def examination(
-        self, name: str, layer: Any, inputs: Sequence[Any], **more: Any
-    ) -> Examination:
+    def examination(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> Examination:
         rng = np.random.default_rng(self.rng.integers(2**63))
         return Examination(name, layer, inputs, rng, exhaustive=self.exhaustive, **more)
 
@@ -164,4 +162,3 @@ def own_layers() -> list[type]:
     exported = (getattr(package, name) for name in package.__all__)
     layers = [c for c in exported if isinstance(c, type) and issubclass(c, Layer)]
     return sorted((c for c in layers if c is not Layer), key=lambda cls: cls.__name__)
-

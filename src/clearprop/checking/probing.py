@@ -1,0 +1,86 @@
+"""Slopes of a layer under examination: along random directions, and element by element."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.checking import differences
+from clearprop.checking.differences import Slope
+
+if TYPE_CHECKING:
+    from clearprop.checking.examine import Examination
+
+SWEEP = 512
+"""How many elements are differentiated one by one, unless all are asked for."""
+
+
+def probe(e: "Examination", name: str, a: np.ndarray) -> tuple[float, Slope]:
+    """How far, in parts of the whole, a derivative is from the slope along a random direction.
+
+    Errors of the difference itself are taken off. Outputs without a slope are left out, on both
+    sides: their `dout` is 0.
+    """
+    x = e.trial.arguments[name].value
+    v = e.sizes[name] * e.rng.uniform(0.5, 1.5, x.shape) * e.rng.choice([-1.0, 1.0], x.shape)
+    slope = along(e, name, v)
+    if not slope.smooth.all():
+        if not slope.smooth.any():
+            return 0.0, slope
+        a = e.pull(np.where(slope.smooth, e.dout, 0.0))[name]
+    numeric, error = slope.along(e.dout)
+    moved = a * v
+    whole = max(abs(numeric), float(np.linalg.norm(moved)))
+    if whole == 0:
+        return 0.0, slope
+    return max(0.0, abs(numeric - float(moved.sum())) - 10 * error) / whole, slope
+
+
+def along(e: "Examination", name: str, v: np.ndarray, h: float | None = None) -> Slope:
+    x = e.trial.arguments[name].value
+
+    def f(step: float) -> np.ndarray:
+        return e.forward(**{name: x + step * v})
+
+    if h is not None:
+        return differences.slope_with(f, e.out, h)
+    return differences.slope(f, e.out, 1 / min(1.0, float(e.sizes[name].min(initial=1.0))))
+
+
+def element(e: "Examination", name: str, index: tuple[int, ...], h: float | None = None) -> Slope:
+    """The slope of all outputs when one element moves by its own size."""
+    v = np.zeros(e.trial.arguments[name].value.shape)
+    v[index] = unit_of(e, name, index)
+    return along(e, name, v, h)
+
+
+def unit_of(e: "Examination", name: str, index: tuple[int, ...]) -> float:
+    return float(e.sizes[name][index])
+
+
+def numeric_value(e: "Examination", name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
+    """The numerical derivative of one element, `None` where differences give no number."""
+    value = element(e, name, index).along(dout)[0] / unit_of(e, name, index)
+    return value if np.isfinite(value) else None
+
+
+def suspects(e: "Examination", name: str, a: np.ndarray) -> list[tuple[int, ...]]:
+    """The elements to be swept: all, or those of the blocks that a direction finds wrong."""
+    everything = np.arange(a.size)
+    if a.size <= SWEEP:
+        return list(np.ndindex(a.shape))
+    block = everything
+    while block.size > SWEEP // 4:
+        parts = np.array_split(block, 8)
+        block = max(parts, key=lambda part: _gap_within(e, name, a, part))
+    some = e.rng.choice(a.size, SWEEP // 2, replace=False)
+    chosen = np.unique(np.concatenate([block, some]))
+    return [tuple(int(k) for k in np.unravel_index(i, a.shape)) for i in chosen]
+
+
+def _gap_within(e: "Examination", name: str, a: np.ndarray, block: np.ndarray) -> float:
+    x = e.trial.arguments[name].value
+    v = np.zeros(x.size)
+    v[block] = e.sizes[name].reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)
+    slope = along(e, name, v.reshape(x.shape))
+    numeric, error = slope.along(e.dout)
+    return max(0.0, abs(numeric - float(a.reshape(-1) @ v)) - 10 * error)
