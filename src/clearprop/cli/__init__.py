@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from clearprop import __version__
+from clearprop.cli.draw import draw
 from clearprop.cli.gradcheck import gradcheck
 from clearprop.cli.predict import predict
 from clearprop.cli.source import source
@@ -29,6 +30,7 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop predict runs/1 seven.png  what digit is it?
     clearprop gradcheck                 are the derivatives right?
     clearprop source runs/1             the program that training runs
+    clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
 
 `clearprop COMMAND --help` tells more about each.
 """
@@ -44,6 +46,7 @@ app.command(train)
 app.command(predict)
 app.command(gradcheck)
 app.command(source)
+app.command(draw)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,130 @@
+"""`clearprop draw`: the picture of an expression, or of a trained network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from clearprop.cli.expression import evaluate
+from clearprop.cli.options import whole
+from clearprop.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from clearprop.graph import Variable
+
+
+def draw(
+    expression: Annotated[
+        str | None, Parameter(help='What to compute, in quotes: `"apple * apple_num * tax"`.')
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        Parameter(help="The value of each name: `apple=100`, `x=[[1,2],[3,4]]`.", negative=""),
+    ] = None,
+    /,
+    *,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            help="The file: .svg or .png (pictures), .txt, .json, .dot (Graphviz), .mmd (Mermaid). "
+            "Without it the graph is printed as a tree.",
+            alias="-o",
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        Parameter(help="Draw the network in this folder that `clearprop train` left, on an image."),
+    ] = None,
+    sample: Annotated[
+        int, Parameter(help="Which test image of MNIST the network looks at.", converter=whole)
+    ] = 0,
+    depth: Annotated[
+        str | None,
+        Parameter(
+            help="How deep to look: network, layers, primitives, a number of levels, or names such "
+            "as Affine1,Relu1."
+        ),
+    ] = None,
+    theme: Annotated[
+        str | None,
+        Parameter(help="light or dark. [default: for SVG as the reader has it, for PNG light]"),
+    ] = None,
+    backward: Annotated[
+        bool, Parameter(help="Show the derivatives: the backward pass is run.")
+    ] = True,
+) -> None:
+    """Draw the graph of an expression, or of a trained network, with values and derivatives.
+
+        clearprop draw "price = (apple*apple_num + orange*orange_num)*tax" apple=100 apple_num=2 orange=150 orange_num=3 tax=1.1 -o price.svg
+        clearprop draw "1 / (1 + exp(-x))" x=0.5
+        clearprop draw --run runs/1 --depth layers -o net.svg
+
+    Above each arrow stands the value, below it the derivative of the result. An expression has
+    numbers, names, lists of numbers, + - * / % ** @, comparisons, indices, and NumPy's functions by
+    their names: exp, log, tanh, maximum, sum, mean, where and so on. Where the result is an array,
+    the derivatives are those of its sum.
+
+    PNG pictures need resvg-py: `pip install "clearprop[pictures]"`.
+    """  # noqa: E501  # a command to be copied is one line
+    from clearprop.graph import graph
+
+    if run is not None:
+        if expression is not None:
+            raise ConfigError("--run draws a network; leave the expression out, or --run")
+        result = _network(run, sample)
+    elif expression is None:
+        raise ConfigError(
+            "what shall be drawn? Give an expression with its values, such as "
+            "'clearprop draw \"apple * num\" apple=100 num=2', or --run with the folder of a run"
+        )
+    else:
+        result = evaluate(expression, values or ())
+    if backward:
+        _go_back(result)
+    picture = graph(result)
+    if output is None:
+        print(picture)
+        return
+    options: dict[str, Any] = {} if depth is None else {"open": _depth(depth)}
+    if theme is not None:
+        options["theme"] = theme
+    picture.save(output, **options)
+    print(output)
+
+
+def _network(run: Path, sample: int) -> "Variable":
+    """The loss of a trained network on one test image."""
+    from clearprop.datasets import mnist_dataset
+    from clearprop.graph import Variable
+    from clearprop.training import RunFolder
+
+    folder = RunFolder(run)
+    config = folder.read_config()
+    network = folder.load_network()
+    data = mnist_dataset(config.dtype)
+    if config.sizes[0] != data.x_test.shape[1] or config.sizes[-1] != 10:
+        raise DataError(
+            f"{run}: this network takes {config.sizes[0]} numbers and knows {config.sizes[-1]} "
+            "classes; draw shows it an image of MNIST, which has 784 pixels and is of 10"
+        )
+    count = len(data.x_test)
+    if not 0 <= sample < count:
+        raise ConfigError(f"--sample {sample}: the test images are numbered from 0 to {count - 1}")
+    x = Variable(data.x_test[sample : sample + 1], "x")
+    loss = network.loss(x, data.t_test[sample : sample + 1])
+    loss.name = "loss"
+    return loss
+
+
+def _go_back(result: "Variable") -> None:
+    import numpy as np
+
+    with np.errstate(all="ignore"):  # what is not finite is shown as it is
+        result.backward(None if result.data.size == 1 else np.ones(result.data.shape))
+
+
+def _depth(text: str) -> Any:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    names = [name.strip() for name in text.split(",")]
+    return names[0] if len(names) == 1 else names
