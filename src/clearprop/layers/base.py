@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from clearprop.graph.layer_call import call
+from clearprop.layers.stand_in import remembering, stand_in
 
 
 class Layer:
@@ -18,6 +19,8 @@ class Layer:
       a tuple in the order of `forward`'s arguments); sets `dW` for each parameter `W`;
     - `params`: the names of its parameters;
     - `samples(rng)`: layers with inputs on which the checks try it.
+
+    `backward` may be written last: until then, automatic differentiation of `forward` stands in.
 
     `forward` and `backward` write into no array that they did not make, draw no hidden random
     numbers, and give the same answer for the same inputs. `backward` uses `dout` and leaves it as
@@ -38,6 +41,12 @@ class Layer:
     constants: ClassVar[tuple[str, ...]] = ()
     """Names of the inputs that have no derivative, such as the labels `t` of a loss."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let `forward` keep its inputs where there is no `backward` yet, for the stand-in."""
+        super().__init_subclass__(**kwargs)
+        if "forward" in vars(cls) and getattr(cls.backward, "is_missing", False):
+            cls.forward = remembering(cls.forward)
+
     def __call__(self, *inputs: Any) -> Any:
         """Run the layer: `layer(x)` is `layer.forward(x)`, and one node if `x` is a Variable."""
         return call(self, *inputs)
@@ -47,10 +56,16 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
 
     def backward(self, dout: Any) -> Any:
-        """Compute the derivatives of the inputs from the derivative of the output."""
-        raise NotImplementedError(f"{type(self).__name__} has no backward(); write one")
+        """Compute the derivatives of the inputs from the derivative of the output.
 
-    backward.is_missing = True  # type: ignore[attr-defined]  # on a graph, opening replaces it
+        Until a layer has its own, this serves: automatic differentiation of `forward`, or central
+        differences where that writes into arrays and cannot be recorded.
+        """
+        if type(self).forward is Layer.forward:
+            raise NotImplementedError(f"{type(self).__name__} has no backward(); write one")
+        return stand_in(self, dout)
+
+    backward.is_missing = True  # type: ignore[attr-defined]  # nobody wrote it
 
     @classmethod
     def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:

@@ -1,0 +1,131 @@
+"""A `backward` for layers that have none yet: it works until the author writes one.
+
+Automatic differentiation of `forward`; where that cannot be recorded on a graph, because it writes
+into arrays, central differences.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import GraphError, ShapeError
+from clearprop.graph.backward import derivatives
+from clearprop.graph.layer_call import call
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import bind, paths_of
+from clearprop.graph.twins import twin
+from clearprop.graph.variable import Variable
+from clearprop.primitives.numerical import numerical_gradient
+
+KEPT = "_given"
+"""The attribute under which a layer without `backward` keeps the inputs of its last `forward`."""
+
+
+def remembering(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a `forward` keep its inputs on the layer, for the stand-in to come back to."""
+
+    @wraps(forward)
+    def run(self: Any, *inputs: Any) -> Any:
+        out = forward(self, *inputs)
+        if not any(isinstance(x, Recorded) for x in inputs):
+            setattr(self, KEPT, inputs)
+        return out
+
+    return run
+
+
+def stand_in(layer: Any, dout: Any) -> Any:
+    """Compute what `backward` should: the derivatives of the inputs, and `dW` for each `W`.
+
+    Gives one derivative, or a tuple in the order of `forward`'s arguments without the constants;
+    `None` for an input that is not made of floating-point numbers.
+
+    Errors: `GraphError` before `forward`, `ShapeError` for a `dout` of another shape than the
+    output.
+    """
+    inputs = getattr(layer, KEPT, None)
+    if inputs is None:
+        raise GraphError(f"{type(layer).__name__}: backward was called before forward")
+    names = list(inspect.signature(layer.forward).parameters)
+    places = [i for i in range(len(inputs)) if i >= len(names) or names[i] not in layer.constants]
+    wanted = [i for i in places if _is_differentiable(inputs[i])]
+    try:
+        found = _automatic(layer, inputs, wanted, dout)
+    except Exception:  # forward runs on arrays, but not on Variables: whatever the reason is
+        found = _numerical(layer, inputs, wanted, dout)
+    for path in paths_of(layer):
+        holder = layer
+        for step in path[:-1]:  # a layer inside this one, in a list or mapping perhaps
+            holder = getattr(holder, step) if hasattr(holder, str(step)) else holder[step]
+        setattr(holder, f"d{path[-1]}", found[path])
+    answer = tuple(found.get(i) for i in places)
+    return answer[0] if len(answer) == 1 else answer
+
+
+def _automatic(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[Any, Any]:
+    given = [Variable(x) if i in wanted else x for i, x in enumerate(inputs)]
+    out = call(layer, *given)
+    outs = out if isinstance(out, tuple | list) else (out,)
+    douts = _like([v.data for v in outs], dout, type(layer).__name__)
+    targets: dict[Any, Any] = {i: given[i] for i in wanted}
+    targets.update(zip(paths_of(layer), outs[0].node.inputs[len(inputs) :], strict=True))
+    found = derivatives(zip(outs, douts, strict=True), targets=targets.values())
+    return {key: _or_zero(found.get(v), v.data) for key, v in targets.items()}
+
+
+def _numerical(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[Any, Any]:
+    outs = _run(twin(layer), inputs)
+    douts = _like(outs, dout, type(layer).__name__)
+    paths = paths_of(layer)
+
+    def total(changed: Any, value: Any) -> float:
+        own = twin(layer)
+        bind(own, tuple(paths), tuple({**paths, changed: value}[path] for path in paths))
+        given = [value if i == changed else x for i, x in enumerate(inputs)]
+        parts = zip(_run(own, given), douts, strict=True)
+        return float(sum(np.sum(np.asarray(d) * part) for part, d in parts))
+
+    values = {**{i: inputs[i] for i in wanted}, **paths}
+    return {
+        # A copy, for the array itself is changed step by step.
+        key: _or_zero(numerical_gradient(partial(total, key), np.array(value)), value)
+        for key, value in values.items()
+    }
+
+
+def _run(layer: Any, inputs: Any) -> list[Any]:
+    """Run `forward` on copies, for it may write into what it is given."""
+    out = layer.forward(*(np.array(x)[()] if isinstance(x, np.ndarray) else x for x in inputs))
+    return list(out) if isinstance(out, tuple | list) else [out]
+
+
+def _like(outs: list[Any], dout: Any, name: str) -> tuple[Any, ...]:
+    """The derivatives from upstream, one for each output and of its shape."""
+    douts = dout if isinstance(dout, tuple | list) and len(outs) > 1 else (dout,)
+    shapes = [np.shape(d) for d in douts]
+    if shapes != [np.shape(out) for out in outs]:
+        due = ", ".join(str(np.shape(out)) for out in outs)
+        raise ShapeError(
+            f"{name}: dout has shape {', '.join(map(str, shapes))}, but it must have the shape "
+            f"{due} of the output"
+        )
+    kinds = [np.asarray(out).dtype for out in outs]
+    return tuple(
+        np.asarray(d, dtype if dtype.kind == "f" else np.float64)[()]
+        for d, dtype in zip(douts, kinds, strict=True)
+    )
+
+
+def _is_differentiable(x: Any) -> bool:
+    if isinstance(x, bool):
+        return False
+    return isinstance(x, int | float) or np.asarray(x).dtype.kind == "f"
+
+
+def _or_zero(dx: Any, x: Any) -> Any:
+    dtype = np.asarray(x).dtype
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    return np.zeros(np.shape(x), dtype)[()] if dx is None else np.asarray(dx, dtype)[()]
