@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from clearprop.compiler.function import Compiled, Prediction
+from clearprop.compiler.function import Compiled
+from clearprop.compiler.prediction import Prediction
 from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import SIMPLIFICATIONS, simplified
 from clearprop.compiler.step import Step

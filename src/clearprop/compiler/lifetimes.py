@@ -36,6 +36,7 @@ class Lifetimes:
     def __init__(self, trace: Trace, updates: set[int]) -> None:
         self.trace = trace
         self.columns = column_major(trace)
+        self._trials: dict[Node, np.ndarray] = {}
         self.nodes = self._ordered(updates)
         self.roots = self._find_roots()
         self.last = self._find_last_uses()
@@ -92,19 +93,47 @@ class Lifetimes:
             and np.ndim(root.out)
             and np.size(root.out) == x.size
             and root.out.dtype == x.dtype
+            and self._in_order(x.node, root)
         )
 
+    def _in_order(self, node: Node, root: Node) -> bool:
+        """Whether a view has the elements of its root in the same order, one after the other."""
+        while node is not root:
+            plain = node.params.get("order", "C") == "C"
+            if function_of(node) not in (np.reshape, np.ravel) or not plain:
+                return False
+            node = node.inputs[0].node
+        return True
+
     def _is_view(self, node: Node) -> bool:
+        """Whether the result lies in the storage of the first operand, tried out on empty arrays."""
         if function_of(node) not in _VIEWS or isinstance(node.out, tuple):
             return False
         x, *arrays = node.inputs
-        if arrays or not is_recorded(x) or not np.ndim(node.out):
+        if arrays or not is_recorded(x) or not np.ndim(node.out) or x.index is not None:
             return False
-        order = "F" if x.node in self.columns else "C"
-        trial = np.empty(x.shape, x.dtype, order=order)
-        return not trial.size or np.shares_memory(
-            node.operation.evaluate(trial, **node.params), trial
-        )
+        trial = self._trial(x)
+        found = node.operation.evaluate(trial, **node.params)
+        if trial.size and not np.shares_memory(found, trial):
+            return False
+        self._trials[node] = found
+        return True
+
+    def _trial(self, x: Any) -> np.ndarray:
+        """An empty array that is laid out in memory as a value will be."""
+        if x.node in self._trials:
+            return self._trials[x.node]
+        return np.empty(x.shape, x.dtype, order="F" if x.node in self.columns else "C")
+
+    def shares(self, node: Node) -> bool:
+        """Whether an operation that makes its result by itself gives a view of an operand."""
+        values = tuple(x.data if is_recorded(x) else x for x in node.inputs)
+        arrays = [v for v in values if isinstance(v, np.ndarray)]
+        if isinstance(function_of(node), np.ufunc) or not arrays:
+            return False
+        found = node.operation.evaluate(*values, **node.params)
+        parts = found if isinstance(found, tuple | list) else (found,)
+        return any(np.shares_memory(part, array) for part in parts for array in arrays)
 
     def root(self, v: Any) -> Any:
         """The node or leaf in whose storage a value lies."""

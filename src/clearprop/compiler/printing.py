@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from clearprop.compiler.lifetimes import REDUCE, Lifetimes, function_of
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.sheet import Sheet
 from clearprop.compiler.tracing import Trace
-from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels
@@ -109,7 +109,8 @@ class Printer:
         elif isinstance(function, np.ufunc) and function.nout == 1:
             out = self.sheet.result(time, node, may_replace=True)
             operands = ", ".join(self._ufunc_operands(node))
-            self.sheet.say(node, f"np.{function.__name__}({operands}, out={out.name})")
+            options = self._keywords(node)
+            self.sheet.say(node, f"np.{function.__name__}({operands}{options}, out={out.name})")
         elif function in REDUCE and node.params.keys() <= {"axis", "keepdims"}:
             out = self.sheet.result(time, node)
             call = f"np.{REDUCE[function]}.reduce"
@@ -129,7 +130,7 @@ class Printer:
             self._subtract(time, node)
         elif function is np.concatenate and any(j is node for j, _ in self.lives.pins.values()):
             self._join(time, node)
-        elif function in _WITH_OUT and not isinstance(node.operation, WithKeywords):
+        elif function in _WITH_OUT and not node.params.keys() & {"dtype", "casting"}:
             out = self.sheet.result(time, node)
             self.sheet.say(node, f"{self._call(node)[:-1]}, out={out.name})")
         else:
@@ -174,7 +175,8 @@ class Printer:
         elif function in REDUCE and node.params.keys() <= {"axis", "keepdims"}:
             value = f"np.{REDUCE[function]}.reduce({a[0]}, axis=None)"
         else:
-            value = self._call(node)
+            # [()] turns an array without axes, which might be a view, into a number.
+            value = self._call(node) + ("" if isinstance(function, np.ufunc) else "[()]")
         name = self.sheet.fresh_name(node)
         self.sheet.cells[node] = Cell(name, (), node.out.dtype, None, varies=True)
         self.sheet.say(node, f"{name} = {value}")
@@ -186,12 +188,19 @@ class Printer:
             for i, (name, out) in enumerate(zip(names, node.out, strict=True)):
                 cell = Cell(name, np.shape(out), out.dtype, Buffer(0, pinned=True), varies=True)
                 self.sheet.cells[(node, i)] = cell
-            self.sheet.say(node, f"{', '.join(names)} = {self._call(node)}")
+            call = self._call(node)
+            if self.lives.shares(node):
+                call = f"(np.array(part) for part in {call})"
+            comma = "," if len(names) == 1 else ""
+            self.sheet.say(node, f"{', '.join(names)}{comma} = {call}")
             return
         name = self.sheet.fresh_name(node)
         buffer = Buffer(0, pinned=True)
         self.sheet.cells[node] = Cell(name, node.out.shape, node.out.dtype, buffer, varies=True)
-        self.sheet.say(node, f"{name} = {self._call(node)}")
+        call = self._call(node)
+        if self.lives.shares(node):  # a view of a buffer would change when the buffer is reused
+            call = f"np.array({call})"
+        self.sheet.say(node, f"{name} = {call}")
 
     def _view(self, node: Node) -> None:
         source = self.sheet.cell(node.inputs[0])
@@ -216,9 +225,15 @@ class Printer:
         """A matrix product. `np.dot` is called 0.5 µs sooner where it does the same."""
         out = self.sheet.result(time, node)
         a, b = node.inputs
-        exact = out.order == "C" and all(x.dtype == out.dtype for x in (a, b)) and np.ndim(b) == 2
+        exact = (
+            not node.params
+            and out.order == "C"
+            and all(x.dtype == out.dtype for x in (a, b))
+            and np.ndim(b) == 2
+        )
         call = "np.dot" if exact and np.ndim(a) <= 2 else "np.matmul"
-        self.sheet.say(node, f"{call}({self.sheet.operands(node)}, out={out.name})")
+        options = self._keywords(node)
+        self.sheet.say(node, f"{call}({self.sheet.operands(node)}{options}, out={out.name})")
 
     def _ufunc_operands(self, node: Node) -> Iterator[str]:
         """The operands; the number in a small maximum is spread out.
@@ -352,15 +367,28 @@ class Printer:
         names = [self.sheet.operand(x) for x in node.inputs]
         if function is getitem:
             return f"{names[0]}[{text.index(node.params['form'], tuple(names[1:]))}]"
+        options = self._keywords(node)
         if isinstance(operation, WithKeywords):
             at = len(names) - len(operation.keywords)
-            named = "".join(
-                f", {k}={v}" for k, v in zip(operation.keywords, names[at:], strict=True)
-            )
-            return f"{operation.name}({', '.join(names[:at])}{named}{text.keywords(node.params)})"
+            named = zip(operation.keywords, names[at:], strict=True)
+            options = "".join(f", {k}={v}" for k, v in named) + options
+            names = names[:at]
         if not operation.name.startswith("np."):
-            raise UnsupportedError(f"compile: {operation.name} has no NumPy source")
+            # A function of clearprop's own, such as a part of a derivative: called as it is.
+            name = self.sheet.name(operation.symbol)
+            self.as_written[name] = partial(operation.evaluate, **node.params)
+            return f"{name}({', '.join(names)})"
+        if function is np.einsum:
+            params = {k: v for k, v in node.params.items() if k != "subscripts"}
+            names.insert(0, text.literal(node.params["subscripts"]))
+            options = text.keywords(params)
         joined = ", ".join(names)
-        if operation.variadic and operation.evaluate is not function:
+        if operation.variadic and operation.evaluate is not function and function is not np.einsum:
             joined = f"({joined},)"
-        return f"{operation.name}({joined}{text.keywords(node.params)})"
+        return f"{operation.name}({joined}{options})"
+
+    def _keywords(self, node: Node) -> str:
+        """The parameters as arguments; arrays among them become constants."""
+        arrays = {k: v for k, v in node.params.items() if isinstance(v, np.ndarray) and v.ndim}
+        named = "".join(f", {k}={self.sheet.constant(v, 'constant')}" for k, v in arrays.items())
+        return named + text.keywords({k: v for k, v in node.params.items() if k not in arrays})

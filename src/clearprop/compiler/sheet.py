@@ -202,7 +202,7 @@ class Sheet:
     def _setup_lines(self) -> list[str]:
         nbytes = self.nbytes = place([b for b in self.buffers if not b.pinned])
         lines = []
-        if nbytes:
+        if any(isinstance(x, Cell) for x in self.setup):
             lines.append(f"arena = np.empty({nbytes + 64}, np.uint8)")
             lines.append("arena = arena[-arena.ctypes.data % 64 :]")
         return lines + [self._cut(x) if isinstance(x, Cell) else x for x in self.setup]

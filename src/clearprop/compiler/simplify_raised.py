@@ -20,7 +20,7 @@ def raised_scalars(trace: Trace) -> Trace:
     """
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if getattr(node.operation, "function", None) is not np.matmul:
+        if getattr(node.operation, "function", None) is not np.matmul or node.params:
             return None
         a, b = inputs
         out = np.size(node.out)

@@ -27,7 +27,7 @@ def sunk_scalars(trace: Trace) -> Trace:
     consumers = _consumers(trace)
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if getattr(node.operation, "function", None) is not np.multiply:
+        if getattr(node.operation, "function", None) is not np.multiply or node.params:
             return None
         s, x = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
         if not is_number(s) or is_number(x) or not is_recorded(x):
@@ -84,6 +84,8 @@ class Sinking:
     def _cost_behind(self, node: Node) -> int:
         function = getattr(node.operation, "function", None)
         a, *rest = node.inputs
+        if isinstance(function, np.ufunc) and node.params:
+            return int(np.size(node.out))
         if function is np.multiply and any(map(is_number, node.inputs)):
             return 0  # it merges with the scalar that is there
         if function is np.multiply:

@@ -76,7 +76,8 @@ class Step:
 
     def prepare(self, x: Any, t: Any) -> "Step":
         """Print the program for batches like this one, without taking a step."""
-        self._last = self._plan(np.asarray(x), np.asarray(t))
+        with np.errstate(all="ignore"):
+            self._last = self._plan(np.asarray(x), np.asarray(t))
         return self
 
     def __call__(self, x: Any, t: Any) -> float:
@@ -86,15 +87,19 @@ class Step:
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
         x, t = np.asarray(x), np.asarray(t)
-        plan = self._last
-        if plan is None or not plan.fits(x, t):
-            plan = self._last = self._plan(x, t)
+        self.network.check_places()
         self.adopt_if_exchanged()
-        with plan.threads, np.errstate(all="ignore"):
-            try:
-                loss, done = plan.program(x, t, plan.rate(self.optimizer))
-            except ValueError as error:
-                raise LabelError(str(error)) from None
+        with np.errstate(all="ignore"):
+            plan = self._last
+            if plan is None or not plan.fits(x, t):
+                plan = self._last = self._plan(x, t)
+            with plan.threads:
+                try:
+                    loss, done = plan.program(x, t, plan.rate(self.optimizer))
+                except ValueError as error:
+                    if "label" not in str(error):
+                        raise
+                    raise LabelError(str(error)) from None
         if not done:
             raise _not_finite(loss)
         return float(loss)
@@ -141,13 +146,15 @@ class Step:
 
     def _adopt(self) -> None:
         """Take over arrays that were assigned to layers since."""
+        self.network.params.check_shared()
         for layer, attribute, piece in self._held:
             array = getattr(layer, attribute)
             if array is not piece:
-                if np.shape(array) != piece.shape:
+                if np.shape(array) != piece.shape or np.asarray(array).dtype != piece.dtype:
                     raise ConfigError(
-                        f"{type(layer).__name__}.{attribute} has changed its shape from "
-                        f"{piece.shape} to {np.shape(array)}; compile the network again"
+                        f"{type(layer).__name__}.{attribute} was {piece.dtype} {piece.shape} when "
+                        f"it was compiled and is {np.asarray(array).dtype} {np.shape(array)} now; "
+                        "compile the network again"
                     )
                 piece[...] = array
                 setattr(layer, attribute, piece)

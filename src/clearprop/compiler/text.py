@@ -13,7 +13,7 @@ from clearprop.primitives.indexing import Place
 
 def literal(value: Any) -> str:
     """A plain value as source. NumPy's numbers become Python's, which adapt to the array."""
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
         return {"inf": "np.inf", "-inf": "-np.inf"}.get(str(value), "np.nan")
@@ -24,7 +24,9 @@ def literal(value: Any) -> str:
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, np.dtype | type):
         return f"np.{np.dtype(value).name}"
-    if value is None or value is Ellipsis or isinstance(value, bool | int | float | str | slice):
+    if value is None or value is Ellipsis or isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, slice | range):
         return repr(value)
     raise UnsupportedError(f"compile: an argument {value!r} cannot be written into a program")
 
@@ -55,7 +57,9 @@ def array(value: np.ndarray) -> str:
     flat = value.ravel()
     dtype = f"np.{value.dtype.name}"
     shape = "" if value.ndim == 1 else f".reshape({literal(value.shape)})"
-    if flat.size and (flat == flat[0]).all():
+    if not flat.size:
+        return f"np.empty({literal(value.shape)}, {dtype})"
+    if (flat == flat[0]).all():
         return f"np.full({literal(value.shape)}, {literal(flat[0])}, {dtype})"
     if value.dtype.kind in "iu" and np.array_equal(flat, np.arange(flat.size)):
         return f"np.arange({flat.size}, dtype={dtype}){shape}"

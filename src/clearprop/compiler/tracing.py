@@ -1,62 +1,19 @@
 """Record what is to be compiled: a function, or a whole training step, as one graph."""
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.as_written import AsWrittenBackward, AsWrittenForward
-from clearprop.errors import ClearpropError, UnsupportedError
+from clearprop.compiler.leaf import Traced, traced
+from clearprop.compiler.packing import Packing
+from clearprop.compiler.parts import Part, form, varied
+from clearprop.errors import UnsupportedError
 from clearprop.graph.backward import reach
 from clearprop.graph.graph import Graph
-from clearprop.graph.node import Node, Recorded, variable
-from clearprop.graph.recording import attach, record
+from clearprop.graph.node import Node, Recorded
 from clearprop.graph.variable import Variable
-
-
-class Traced(Variable):
-    """A Variable that stands for every value of its shape and dtype.
-
-    What a program does must not depend on the values that it happened to be recorded with, so a
-    Traced refuses to be branched on or turned into a number.
-    """
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        self._refuse("branches on a value (if, while, and, or)")
-
-    def __float__(self) -> float:
-        self._refuse("turns a value into a number (float)")
-
-    def __int__(self) -> int:
-        self._refuse("turns a value into a number (int)")
-
-    def item(self, *index: int) -> Any:
-        """Refused: a program is recorded for all values."""
-        self._refuse("turns a value into a number (item)")
-
-    def tolist(self) -> Any:
-        """Refused: a program is recorded for all values."""
-        self._refuse("turns values into numbers (tolist)")
-
-    @staticmethod
-    def _refuse(what: str) -> NoReturn:
-        raise UnsupportedError(
-            f"it {what}, so that what it does depends on more than shapes; write it with np.where"
-        )
-
-
-Traced.made_as = Traced
-
-
-def traced(value: Any, name: str) -> Traced:
-    """Make a leaf of a program, sharing its array."""
-    v = variable(Traced, value, None, None)
-    v.name = name
-    return v
 
 
 class Trace(Graph):
@@ -71,9 +28,9 @@ class Trace(Graph):
 
 @dataclass(frozen=True)
 class Recording:
-    """A recorded training step.
+    """A recorded training step or prediction.
 
-    The outputs of `trace` are the loss, then the new parameters as one vector.
+    The outputs of `trace` are the loss and the new parameters as one vector, or the scores.
     """
 
     trace: Trace
@@ -94,40 +51,32 @@ class Labeller:
             self.labels.setdefault(node, text)
 
 
-def record_function(
-    f: Callable[..., Any], leaves: list[Traced]
-) -> tuple[Trace, Callable[[Any], Any]]:
+def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace | None, Packing]:
     """Record a function of arrays; gives the trace, and how its outputs are packed.
 
-    Errors: `UnsupportedError` if what it does depends on values, or if it cannot be recorded.
+    The trace is `None` for a function that gives constants alone.
+
+    Errors: `UnsupportedError` if what it does depends on values, draws random numbers, or cannot
+    be recorded.
     """
-    out = f(*leaves)
-    flat: list[Any] = []
-    form = _unpack(out, flat)
-    if not flat or not all(isinstance(v, Recorded) for v in flat):
+    others = [varied(leaf) for leaf in leaves]
+    packing, again = Packing(f(*leaves)), Packing(f(*others))
+    # What was computed behind the back of the graph would be frozen in the program.
+    if not packing.same_constants(again):
         raise UnsupportedError(
-            "compile: the function returns something that does not depend on its arguments by "
-            "recorded operations; it must return arrays computed with NumPy functions"
+            "compile: the function returns values that were computed off the graph, or at random; "
+            "compute them with NumPy functions on its arguments"
+        )
+    if not packing.recorded:
+        return None, packing
+    if form(packing.recorded, tuple(leaves)) != form(again.recorded, tuple(others)):
+        raise UnsupportedError(
+            "compile: the function does not do the same for every argument of this shape: it draws "
+            "random numbers, or computes with values that are not on the graph"
         )
     labeller = Labeller()
-    labeller.label(flat, getattr(f, "__name__", "f").strip("<>"))
-
-    def pack(results: Any) -> Any:
-        return _pack(form, iter(results if len(flat) > 1 else (results,)))
-
-    return Trace(flat, leaves, labeller.labels), pack
-
-
-def _unpack(out: Any, flat: list[Any]) -> Any:
-    """Lay nested tuples and lists out flat; gives their form."""
-    if isinstance(out, tuple | list):
-        return type(out)(_unpack(part, flat) for part in out)
-    flat.append(out)
-    return None
-
-
-def _pack(form: Any, results: Iterator[Any]) -> Any:
-    return next(results) if form is None else type(form)(_pack(part, results) for part in form)
+    labeller.label(packing.recorded, getattr(f, "__name__", "f").strip("<>"))
+    return Trace(packing.recorded, leaves, labeller.labels), packing
 
 
 def record_step(
@@ -172,6 +121,18 @@ def record_step(
     return Recording(trace, {p.name: p.reason for p in parts if p.reason})
 
 
+def record_prediction(network: Any, x: Traced, params: Mapping[str, Traced]) -> Recording:
+    """Record the scores of a batch, given the parameters as leaves."""
+    labeller = Labeller()
+    parts = [_part(name, layer, network, params) for name, layer in network.layers.items()]
+    values: Any = x
+    for part in parts:
+        values = part.forward(values)
+        labeller.label([values], f"{part.name}.forward")
+    trace = Trace([values], [x, *params.values()], labeller.labels)
+    return Recording(trace, {p.name: p.reason for p in parts if p.reason})
+
+
 def _views(flat: Traced, network: Any, labeller: Labeller) -> dict[str, Any]:
     """Each parameter as a piece of the vector of all."""
     params, start = {}, 0
@@ -184,7 +145,7 @@ def _views(flat: Traced, network: Any, labeller: Labeller) -> dict[str, Any]:
     return params
 
 
-def _gathered(network: Any, parts: list["Part"]) -> Any:
+def _gathered(network: Any, parts: list[Part]) -> Any:
     """The derivatives of all parameters as one vector."""
     of_layer = {id(part.layer): part.gradients for part in parts}
     pieces = []
@@ -194,7 +155,7 @@ def _gathered(network: Any, parts: list["Part"]) -> Any:
     return np.concatenate(pieces)
 
 
-def _part(name: str, layer: Any, network: Any, params: Mapping[str, Any]) -> "Part":
+def _part(name: str, layer: Any, network: Any, params: Mapping[str, Any]) -> Part:
     own = {
         attribute: params[key]
         for key, owners in network.params.owners.items()
@@ -202,65 +163,3 @@ def _part(name: str, layer: Any, network: Any, params: Mapping[str, Any]) -> "Pa
         if owner is layer
     }
     return Part(name, layer, own)
-
-
-class Part:
-    """One layer in a recording: opened if that is possible, as written if not."""
-
-    def __init__(self, name: str, layer: Any, params: Mapping[str, Any]) -> None:
-        self.name = name
-        self.layer = layer
-        self.params = params
-        self.reason = ""
-        self.twin: Any = None
-        self.gradients: dict[str, Any] = {}
-        self._written: Any = None
-
-    def forward(self, *inputs: Any) -> Any:
-        """Record `forward` on a copy of the layer that holds the parameters as Variables."""
-        self.twin = copy.copy(self.layer)
-        for attribute, v in self.params.items():
-            setattr(self.twin, attribute, v)
-        try:
-            out = self.twin.forward(*inputs)
-            if not isinstance(out, Recorded):
-                raise UnsupportedError("its forward does not return what NumPy functions give")
-            self._try_backward(out)
-        except (ClearpropError, TypeError, ValueError) as error:
-            self.reason = str(error)
-            return self._forward_as_written(inputs)
-        return out
-
-    def backward(self, dout: Any) -> Any:
-        """Record `backward`, and keep the derivatives of the parameters."""
-        if self.reason:
-            return self._backward_as_written(dout)
-        dx = self.twin.backward(dout)
-        self.gradients = {a: getattr(self.twin, f"d{a}") for a in self.params}
-        return dx
-
-    def kept(self) -> list[Any]:
-        """What forward kept on the layer for backward."""
-        return [v for v in vars(self.twin).values() if isinstance(v, Recorded)]
-
-    def _try_backward(self, out: Any) -> None:
-        """Find out before anything is built on it whether `backward` can be recorded as well."""
-        trial = copy.copy(self.twin)
-        trial.backward(variable(Traced, np.ones_like(out.data), None, None))
-
-    def _forward_as_written(self, inputs: tuple[Any, ...]) -> Any:
-        operation = AsWrittenForward(self.name, self.layer, tuple(self.params), len(inputs))
-        self._written = record(operation, (*inputs, *self.params.values()), {})
-        self.twin = copy.copy(self.layer)
-        return self._written
-
-    def _backward_as_written(self, dout: Any) -> Any:
-        operation = AsWrittenBackward(self.name, self._written.node.operation, tuple(self.params))
-        # What went into forward, and came out, is an input here so that it is kept until now: the
-        # layer may hold on to it.
-        inputs = (dout, self._written, *self._written.node.inputs)
-        values = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
-        found = attach(operation, inputs, values, {}, operation.evaluate(*values))
-        dx, *gradients = found if isinstance(found, tuple) else (found,)
-        self.gradients = dict(zip(self.params, gradients, strict=True))
-        return dx

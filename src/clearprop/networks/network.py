@@ -59,7 +59,7 @@ class Network:
 
     def forward(self, x: Any) -> Any:
         """Run `x` through the layers one by one, each a node of the graph for a Variable."""
-        self._check_places()
+        self.check_places()
         for name, layer in self.layers.items():
             x = call(layer, x, name=name)
         return x
@@ -182,7 +182,8 @@ class Network:
             gradient[name] = sum(parts[1:], start=parts[0])
         return gradient
 
-    def _check_places(self) -> None:
+    def check_places(self) -> None:
+        """Refuse a network whose layers were exchanged. Errors: `ConfigError`."""
         now = (*self.layers.items(), ("lastLayer", self.lastLayer))
         if now != self._places:
             raise ConfigError(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.function import Prediction
+from clearprop.compiler.prediction import Prediction
 from clearprop.compiler.threads import BlasThreads
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.networks import Network
