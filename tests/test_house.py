@@ -38,7 +38,7 @@ MAY_IMPORT = {
     | {"drawing", "checking", "compiler", "training", "datasets", "book", "__version__"},
     "__main__": {"cli"},
     # What `import clearprop` re-exports: NumPy is all that these need.
-    "__init__": CORE | {"compiler", "drawing", "explaining"},
+    "__init__": CORE | {"checking", "compiler", "drawing", "explaining"},
 }
 
 

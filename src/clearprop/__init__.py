@@ -1,5 +1,8 @@
 """clearprop: error backpropagation that you can see, check and run at speed."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from clearprop import drawing  # which gives Graph its pictures
 from clearprop.compiler import compile
 from clearprop.explaining import Explanation, explain
@@ -17,7 +20,20 @@ from clearprop.layers import (
 from clearprop.networks import Network, TwoLayerNet, dense_layers
 from clearprop.primitives.numerical import numerical_gradient
 
+if TYPE_CHECKING:
+    from clearprop.checking import Report, assert_gradients, check
+
 __version__ = "0.1.0"
+
+_LATER = {name: "clearprop.checking" for name in ("Report", "assert_gradients", "check")}
+"""What is imported when it is first asked for, since most programs do without it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
+
 
 __all__ = [
     "AddLayer",
@@ -28,11 +44,14 @@ __all__ = [
     "MulLayer",
     "Network",
     "Relu",
+    "Report",
     "Sigmoid",
     "Softmax",
     "SoftmaxWithLoss",
     "TwoLayerNet",
     "Variable",
+    "assert_gradients",
+    "check",
     "compile",
     "dense_layers",
     "drawing",
