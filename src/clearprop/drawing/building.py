@@ -16,11 +16,17 @@ LIMIT = 300
 """How many items a picture shows at most; more are folded."""
 
 
-def outline(graph: Graph, open: Open = 0, limit: int = LIMIT) -> Scope:
+def outline(
+    graph: Graph,
+    open: Open = 0,
+    limit: int = LIMIT,
+    derivative: Callable[[Recorded], Any] = derivative_of,
+) -> Scope:
     """Choose what a picture of the graph shows.
 
     `open` says how deep it looks (see `Open`), `limit` how many items it shows at most: of a
-    larger graph the middle is folded into one item that says how many there are.
+    larger graph the middle is folded into one item that says how many there are. `derivative`
+    gives the derivative by a Variable, or `None`; without it, what stands in `grad`.
 
     Errors: `GraphError` for names that the graph does not have, `UnsupportedError` for a layer
     that is opened by name and cannot be, `ConfigError` for an `open` or `limit` that makes no
@@ -29,7 +35,7 @@ def outline(graph: Graph, open: Open = 0, limit: int = LIMIT) -> Scope:
     if not isinstance(limit, int) or limit < 10:
         raise ConfigError(f"limit={limit!r}: a picture shows at most so many nodes, 10 or more")
     opening = Opening(open)
-    scope = _Builder(graph, "", derivative_of, None, limit).scope
+    scope = _Builder(graph, "", derivative, None, limit).scope
     _open(scope, opening, 0, "", [limit - len(scope.items)])
     opening.check()
     _settle_leaves(scope)

@@ -19,10 +19,10 @@ def write_svg(scene: Scene, theme: Theme = None) -> str:
 
 
 def _parts(scene: Scene, theme: Theme) -> Iterator[str]:
-    w, h = _n(scene.width), _n(scene.height)
+    w, h = num(scene.width), num(scene.height)
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="clearprop" viewBox="0 0 {w} {h}" '
-        f'width="{w}" height="{h}" role="img" aria-label="{_text(scene.title)}">'
+        f'width="{w}" height="{h}" role="img" aria-label="{escaped(scene.title)}">'
     )
     yield f"<style>\n{style(theme)}\n</style>"
     yield f'<rect class="paper" width="{w}" height="{h}" rx="8"/>'
@@ -30,50 +30,54 @@ def _parts(scene: Scene, theme: Theme) -> Iterator[str]:
     yield from map(_arrow, scene.arrows)
     yield from map(_shape, scene.shapes)
     yield from map(_label, scene.labels)
-    yield from map(_mark, scene.notes)
+    yield from map(mark_text, scene.notes)
     yield "</svg>"
 
 
 def _shape(shape: Shape) -> str:
-    return _group(shape.kind, shape.id, shape.tip, _body(shape) + "".join(map(_mark, shape.marks)))
+    return _group(
+        shape.kind, shape.id, shape.tip, body(shape) + "".join(map(mark_text, shape.marks))
+    )
 
 
-def _body(shape: Shape) -> str:
+def body(shape: Shape) -> str:
+    """What a shape is drawn as, without what is written in it."""
     box = shape.box
     corner = {"operation": min(21.0, box.height / 2), "parameter": 6, "frame": 10}
     if shape.kind == "fork":
         r = box.width / 2
-        return f'<circle class="dot" cx="{_n(box.x + r)}" cy="{_n(box.y + r)}" r="{_n(r)}"/>'
+        return f'<circle class="dot" cx="{num(box.x + r)}" cy="{num(box.y + r)}" r="{num(r)}"/>'
     if shape.kind == "input" and not shape.marks:
         r = box.width / 2
         return (
-            f'<circle class="operation box" cx="{_n(box.x + r)}" cy="{_n(box.y + r)}" '
-            f'r="{_n(r - 1)}"/>'
+            f'<circle class="operation box" cx="{num(box.x + r)}" cy="{num(box.y + r)}" '
+            f'r="{num(r - 1)}"/>'
         )
     if shape.kind in ("input", "constant", "output"):
         return ""
     return (
-        f'<rect class="{shape.kind} box" x="{_n(box.x)}" y="{_n(box.y)}" '
-        f'width="{_n(box.width)}" height="{_n(box.height)}" rx="{_n(corner.get(shape.kind, 9))}"/>'
+        f'<rect class="{shape.kind} box" x="{num(box.x)}" y="{num(box.y)}" '
+        f'width="{num(box.width)}" height="{num(box.height)}" rx="{num(corner.get(shape.kind, 9))}"/>'
     )
 
 
 def _arrow(arrow: Arrow) -> str:
-    inside = _path(arrow.forward, "fwd")
+    inside = lines(arrow.forward, "fwd")
     if arrow.backward is not None:
-        inside += _path(arrow.backward, "back")
+        inside += lines(arrow.backward, "back")
     return _group("arrow", arrow.id, arrow.tip, inside)
 
 
-def _path(path: Path, kind: str) -> str:
+def lines(path: Path, kind: str) -> str:
+    """A line and its head; `kind` is `fwd` or `back`."""
     x, y = path.start
-    d = [f"M{_n(x)} {_n(y)}"]
+    d = [f"M{num(x)} {num(y)}"]
     for curve in path.curves:
         if len(curve) == 1:
             (nx, ny) = curve[0]
-            d.append(f"H{_n(nx)}" if ny == y else f"L{_n(nx)} {_n(ny)}")
+            d.append(f"H{num(nx)}" if ny == y else f"L{num(nx)} {num(ny)}")
         else:
-            d.append("C" + " ".join(f"{_n(px)} {_n(py)}" for px, py in curve))
+            d.append("C" + " ".join(f"{num(px)} {num(py)}" for px, py in curve))
         x, y = curve[-1]
     line = f'<path class="line {kind}" d="{"".join(d)}"/>'
     if path.head is None:
@@ -86,40 +90,42 @@ def head(x: float, y: float, dx: float, dy: float) -> str:
     bx, by = x - HEAD * dx, y - HEAD * dy
     wx, wy = -dy * HEAD * 0.4, dx * HEAD * 0.4
     points = ((x, y), (bx + wx, by + wy), (bx - wx, by - wy))
-    return "M" + "L".join(f"{_n(px)} {_n(py)}" for px, py in points) + "z"
+    return "M" + "L".join(f"{num(px)} {num(py)}" for px, py in points) + "z"
 
 
 def _label(label: Label) -> str:
-    return _group(f"label {label.kind}", label.id, label.tip, "".join(map(_mark, label.marks)))
+    return _group(f"label {label.kind}", label.id, label.tip, "".join(map(mark_text, label.marks)))
 
 
 def _group(kind: str, id: str, tip: str, inside: str) -> str:
-    title = f"<title>{_text(tip)}</title>" if tip else ""
-    return f'<g class="g-{kind}" data-id="{_text(id)}">{title}{inside}</g>'
+    title = f"<title>{escaped(tip)}</title>" if tip else ""
+    return f'<g class="g-{kind}" data-id="{escaped(id)}">{title}{inside}</g>'
 
 
-def _mark(mark: Mark) -> str:
+def mark_text(mark: Mark) -> str:
+    """A stroke of the pen."""
     kind = f' class="{mark.style}"' if mark.style else ""
-    x, y = _n(mark.x), _n(mark.y)
+    x, y = num(mark.x), num(mark.y)
     if mark.kind == "path":
         return f'<path{kind} transform="translate({x} {y})" d="{mark.content}"/>'
     if mark.kind == "image":
         return (
-            f'<image{kind} x="{x}" y="{y}" width="{_n(mark.width)}" height="{_n(mark.height)}" '
+            f'<image{kind} x="{x}" y="{y}" width="{num(mark.width)}" height="{num(mark.height)}" '
             f'preserveAspectRatio="none" href="{mark.content}"/>'
         )
     anchor = f' text-anchor="{mark.anchor}"' if mark.anchor != "start" else ""
     return (
-        f'<text{kind} x="{x}" y="{y}" font-size="{_n(mark.size)}"{anchor}>'
-        f"{_text(mark.content)}</text>"
+        f'<text{kind} x="{x}" y="{y}" font-size="{num(mark.size)}"{anchor}>'
+        f"{escaped(mark.content)}</text>"
     )
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text that may stand between tags or in an attribute, and means nothing there."""
     return escape(text, quote=True).replace("\n", "&#10;")
 
 
-def _n(x: float) -> str:
+def num(x: float) -> str:
     """A coordinate, without a tail of digits."""
     text = f"{x:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
