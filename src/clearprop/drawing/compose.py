@@ -6,7 +6,8 @@ from dataclasses import replace
 from clearprop.drawing import routes
 from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
 from clearprop.drawing.digest import sentence
-from clearprop.drawing.faces import SMALL, lines
+from clearprop.drawing.faces import SMALL, beside, lines
+from clearprop.drawing.measure import clean, text_width
 from clearprop.drawing.outline import Flow, Item, Scope
 from clearprop.drawing.routes import Arrival, Stretch
 from clearprop.drawing.scene import Arrow, Block, Box, Label, Mark, Scene, Shape
@@ -25,7 +26,9 @@ def compose(scope: Scope, title: str = "") -> Scene:
     low = max((layout.y[v] + x.down for v, x in enumerate(arrangement.vertices)), default=0.0)
     scene.width = layout.width + 2 * MARGIN
     scene.height = low + 2 * MARGIN
-    _add_notes(scene, _notes(scope))
+    _add_legend(scene, scope)
+    for note in _notes(scope):
+        _add_note(scene, lines([clean(note)], SMALL, "faint"))
     scene.width, scene.height = round(scene.width, 1), round(scene.height, 1)
     return scene
 
@@ -45,12 +48,22 @@ def _notes(scope: Scope) -> Iterator[str]:
         yield f"{what}: {reason}" if len(closed) == 1 else f"{what} are left closed: {reason}"
 
 
-def _add_notes(scene: Scene, notes: Iterator[str]) -> None:
-    for note in notes:
-        block = lines([note], SMALL, "faint", "start")
-        scene.notes += block.at(MARGIN, scene.height - MARGIN + 10)
-        scene.height += block.height + 6
-        scene.width = max(scene.width, block.width + 2 * MARGIN)
+def _add_legend(scene: Scene, scope: Scope) -> None:
+    """Say what the two kinds of arrow and number are, once there are two."""
+    if not any(arrow.backward for arrow in scene.arrows):
+        return
+    results = [item.name for item in scope.items if item.kind == "output"]
+    what = clean(results[0]) if len(results) == 1 and results[0] else "the result"
+    if text_width(what, SMALL) > 200:
+        what = "the result"
+    one, two = lines(["→ value"], SMALL), lines([f"← derivative of {what}"], SMALL, "d")
+    _add_note(scene, beside(one, two, 14))
+
+
+def _add_note(scene: Scene, block: Block) -> None:
+    scene.notes += block.at(MARGIN, scene.height - MARGIN + 12)
+    scene.height += block.height + 6
+    scene.width = max(scene.width, block.width + 2 * MARGIN)
 
 
 class _Composer:

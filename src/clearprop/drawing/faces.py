@@ -148,6 +148,9 @@ def _picture(array: np.ndarray, style: str) -> Block | None:
         )
     if max(array.shape) != array.size or array.size < 7:
         return None
-    path = bars(array, THUMB, THUMB * 0.6)
-    mark = f"{style} bar".strip()
-    return (path and Block(THUMB, THUMB * 0.6, (Mark("path", 0, 0, path, mark),))) or None
+    drawn = bars(array, THUMB, THUMB * 0.6)
+    if drawn is None:
+        return None
+    path, zero = drawn
+    line = Mark("path", 0, zero, f"M0 0H{THUMB:g}", "thumb")
+    return Block(THUMB, THUMB * 0.6, (line, Mark("path", 0, 0, path, f"{style} bar".strip())))

@@ -15,8 +15,9 @@ POSITIVE, NEGATIVE = (217, 95, 2), (33, 102, 192)
 def cells_of(array: np.ndarray) -> np.ndarray | None:
     """Choose the cells that a heat map shows: rows by columns, `None` if it would show nothing.
 
-    A single row of 64, 81, 100 … 784 … numbers is taken for an image. Of a larger array every
-    k-th row and column is shown. Axes after the first are laid out in a row.
+    A single row of 64, 81, 100 … 784 … numbers is taken for an image. Where there are more rows or
+    columns than cells, each cell shows the largest number of its block, by amount. Axes after the
+    first are laid out in a row.
     """
     if array.size < 2 or array.dtype.kind not in "fiub":
         return None
@@ -28,11 +29,13 @@ def cells_of(array: np.ndarray) -> np.ndarray | None:
         grid = array.reshape(side, side)
     if 1 in grid.shape:
         return None
-    return grid[np.ix_(*(_spaced(n) for n in grid.shape))].astype(np.float64)
-
-
-def _spaced(n: int) -> np.ndarray:
-    return np.arange(n) if n <= CELLS else np.arange(CELLS) * n // CELLS
+    high = low = grid.astype(np.float64)
+    for axis, n in enumerate(grid.shape):
+        if n > CELLS:
+            starts = np.arange(CELLS) * n // CELLS
+            high = np.maximum.reduceat(high, starts, axis)
+            low = np.minimum.reduceat(low, starts, axis)
+    return np.where(high >= -low, high, low)
 
 
 def heat_map(cells: np.ndarray) -> str:
@@ -74,8 +77,11 @@ def _stored(data: bytes) -> bytes:
     return b"\x78\x01" + head + data + struct.pack(">I", adler32(data))
 
 
-def bars(array: np.ndarray, width: float, height: float) -> str | None:
-    """Draw a vector as the path of upright bars around its zero line; `None` if it cannot be."""
+def bars(array: np.ndarray, width: float, height: float) -> tuple[str, float] | None:
+    """Draw a vector as upright bars: their path, and the height of the line from which they rise.
+
+    `None` if there is nothing to see. Of a long vector every k-th number is shown.
+    """
     values = array.reshape(-1)
     if values.size > 64:
         values = values[np.arange(64) * values.size // 64]
@@ -91,4 +97,4 @@ def bars(array: np.ndarray, width: float, height: float) -> str | None:
         if v:
             x, y = round(i * step, 1), round(zero - height * v / (high - low), 2)
             path.append(f"M{x:g} {zero:.2f}V{y:g}h{max(step * 0.8, 0.6):.2f}V{zero:.2f}z")
-    return "".join(path)
+    return "".join(path), round(zero, 2)
