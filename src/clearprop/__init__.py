@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LATER = {name: "clearprop.checking" for name in ("Report", "assert_gradients", "check")}
+_LATER = dict.fromkeys(("Report", "assert_gradients", "check"), "clearprop.checking")
 """What is imported when it is first asked for, since most programs do without it."""
 
 
