@@ -57,7 +57,8 @@ def body(shape: Shape) -> str:
         return ""
     return (
         f'<rect class="{shape.kind} box" x="{num(box.x)}" y="{num(box.y)}" '
-        f'width="{num(box.width)}" height="{num(box.height)}" rx="{num(corner.get(shape.kind, 9))}"/>'
+        f'width="{num(box.width)}" height="{num(box.height)}" '
+        f'rx="{num(corner.get(shape.kind, 9))}"/>'
     )
 
 
