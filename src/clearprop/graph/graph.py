@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import GraphError, ShapeError
+from clearprop.errors import DTypeError, GraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import reach
-from clearprop.graph.display import Displayed
 from clearprop.graph.constants import check_marks
+from clearprop.graph.display import Displayed
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.recording import record
 from clearprop.graph.variable import Parameter, Variable
@@ -42,6 +42,8 @@ class Graph(Displayed):
         nodes, _ = reach(self.outputs)
         self.nodes: tuple[Node, ...] = tuple(reversed(nodes))
         leaves = dict.fromkeys(inputs)
+        if not all(isinstance(v, Recorded) and v.node is None for v in leaves):
+            raise GraphError("the inputs of a graph are Variables that nothing was computed from")
         for node in self.nodes:
             check_marks(node)
             for x in node.inputs:
@@ -99,9 +101,11 @@ class Graph(Displayed):
         """
 
         def expand(node: Node, inputs: tuple[Any, ...]) -> Any:
-            if node.operation.opens:
-                return node.operation.expand(inputs)
-            return record(node.operation, inputs, node.params)
+            if not node.operation.opens:
+                return record(node.operation, inputs, node.params)
+            out = node.operation.expand(inputs)
+            _check_same(node, out if isinstance(out, tuple | list) else (out,))
+            return out
 
         graph, level = self, 0
         while (depth is None or level < depth) and any(n.operation.opens for n in graph.nodes):
@@ -122,10 +126,17 @@ class Graph(Displayed):
 
     @staticmethod
     def inside_of(node: Node) -> "Graph":
-        """The graph inside a node, its leaves in the order of the node's inputs."""
+        """The graph inside a node, its leaves in the order of the node's inputs.
+
+        Errors: `UnsupportedError` for a layer that cannot be opened, or that does not compute the
+        same again.
+        """
         inputs, out = node.operation.open(node.values)
-        inner = Graph(out if isinstance(out, tuple) else (out,), inputs)
-        inner.leaves = inputs
+        outs = out if isinstance(out, tuple | list) else (out,)
+        _check_same(node, outs)
+        leaves: tuple[Any, ...] = tuple(v for v in inputs if isinstance(v, Recorded))
+        inner = Graph(outs, leaves)
+        inner.leaves = leaves
         return inner
 
     def to_json(self, indent: int | None = None) -> str:
@@ -177,7 +188,8 @@ class Graph(Displayed):
 
     def _substitutes(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
         leaves = (*self.inputs, *self._parameters)
-        known = {}
+        known: dict[Any, Any] = {}
+        value: Any
         for key, value in values.items():
             matches = [v for v in leaves if v is key or (isinstance(key, str) and v.name == key)]
             if len(matches) != 1:
@@ -187,13 +199,26 @@ class Graph(Displayed):
                     f"evaluate: {how} of this graph is called {key!r}; leaves: {names}"
                 )
             leaf = matches[0]
+            value = value if isinstance(value, Recorded) else _like(leaf, value)
+            known[leaf] = value
             if np.ndim(value) != leaf.ndim:
                 raise ShapeError(
                     f"evaluate: {leaf.name or 'the input'} has {leaf.ndim} axes {leaf.shape}, "
                     f"the new value {np.ndim(value)} {np.shape(value)}"
                 )
-            known[leaf] = value if isinstance(value, Recorded) else np.asarray(value)[()]
         return known
+
+
+def _like(leaf: Recorded, value: Any) -> Any:
+    """A value for a leaf as an array; a Python number takes the leaf's dtype."""
+    weak = type(value) in (int, float, bool) and leaf.data.dtype.kind == "f"
+    array = np.asarray(value, leaf.data.dtype if weak else None)
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"evaluate: {leaf.name or 'the input'} cannot be of dtype {array.dtype}; "
+            "give real numbers"
+        )
+    return array[()]
 
 
 def graph(outputs: Any, inputs: Iterable[Variable] = ()) -> Graph:
@@ -206,6 +231,21 @@ def graph(outputs: Any, inputs: Iterable[Variable] = ()) -> Graph:
     <Graph of 1 nodes: 1 inputs, 0 parameters, 1 outputs>
     """
     return Graph(outputs if isinstance(outputs, tuple | list) else (outputs,), inputs)
+
+
+def _check_same(node: Node, outs: Iterable[Any]) -> None:
+    """What a layer computes when it is opened must be what it computed when it was closed."""
+    then = node.out if isinstance(node.out, tuple) else (node.out,)
+    for before, now in zip(then, outs, strict=True):
+        eps = np.finfo(before.dtype).eps ** 0.5 if before.dtype.kind == "f" else 0
+        scale = float(np.max(np.abs(before), initial=0, where=np.isfinite(before)))
+        if before.shape != now.shape or not np.allclose(
+            before, now.data, rtol=eps, atol=eps * scale, equal_nan=True
+        ):
+            raise UnsupportedError(
+                f"{node.operation.name} cannot be opened: run again, its forward gives other "
+                "numbers; it must be repeatable (no random numbers of its own, nothing counted)"
+            )
 
 
 def _evaluate(node: Node, inputs: tuple[Any, ...]) -> Any:

@@ -9,11 +9,11 @@ import numpy as np
 
 from clearprop.errors import ClearpropError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives, reach
-from clearprop.graph.node import Recorded, variable
+from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, bind, is_composed, parameter, paths_of
 from clearprop.graph.recording import alias, attach, constant_operand
 from clearprop.graph.twins import twin
-from clearprop.graph.variable import Variable
+from clearprop.graph.variable import new_leaves
 
 
 def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
@@ -117,24 +117,7 @@ class LayerOperation:
         return fresh, self.expand(fresh)
 
     def _fresh(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """New Variables, by name, that are connected with nothing."""
-        weak = {int, float, bool}
-        if not weak.isdisjoint(map(type, values)):  # a Python number takes the dtype that it meets
-            dtypes = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic)]
-            dtypes = [dtype for dtype in dtypes if dtype.kind == "f"] or dtypes
-            values = tuple(
-                np.asarray(v, np.result_type(*dtypes, v))[()] if type(v) in weak else v
-                for v in values
-            )
-        names = (*self.inputs, *self.parameters)
-        fresh = tuple(
-            variable(Variable, v, None, None) if isinstance(v, np.ndarray | np.generic) else v
-            for v in values
-        )
-        for v, name in zip(fresh, names, strict=True):
-            if isinstance(v, Recorded):
-                v.name = name
-        return fresh
+        return new_leaves(values, (*self.inputs, *self.parameters))
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""

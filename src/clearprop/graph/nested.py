@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clearprop.errors import GraphError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Recorded, variable
-from clearprop.graph.recording import record
+from clearprop.graph.node import Recorded
+from clearprop.graph.recording import alias, record
+from clearprop.graph.variable import new_leaves
 
 if TYPE_CHECKING:
     from clearprop.graph.graph import Graph
@@ -26,7 +29,7 @@ class NestedOperation:
     def evaluate(self, *values: Any, **params: Any) -> Any:
         """Run the inner graph on other values."""
         inner = self._inner()
-        return inner.evaluate(dict(zip(inner.leaves, values, strict=True)))
+        return inner.evaluate(dict(zip(inner.leaves, filter(_is_real, values), strict=True)))
 
     def vjp(
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
@@ -34,7 +37,11 @@ class NestedOperation:
         """Run the backward pass of the inner graph."""
         douts = dout if isinstance(dout, tuple) else (dout,)
         recorded = any(isinstance(x, Recorded) for x in values)
-        inputs, made = (values, self.expand(values)) if recorded else self.open(values)
+        if recorded:
+            inputs = tuple(alias(x) if isinstance(x, Recorded) else x for x in values)
+            made = self.expand(inputs)
+        else:
+            inputs, made = self.open(values)
         outs = made if isinstance(made, tuple) else (made,)
         targets = [inputs[i] for i in wanted]
         pairs = zip(outs, douts, strict=True)
@@ -43,12 +50,10 @@ class NestedOperation:
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run the inner graph on fresh Variables."""
-        fresh = []
-        for leaf, value in zip(self._inner().leaves, values, strict=True):
-            plain = value.data if isinstance(value, Recorded) else value
-            fresh.append(variable(Recorded.made_as, plain, None, None))
-            fresh[-1].name = leaf.name
-        return tuple(fresh), self.expand(tuple(fresh))
+        names = iter([leaf.name for leaf in self._inner().leaves])
+        plain = tuple(v.data if isinstance(v, Recorded) else v for v in values)
+        fresh = new_leaves(plain, (next(names, None) if _is_real(v) else None for v in plain))
+        return fresh, self.expand(fresh)
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Put the operations inside on the graph."""
@@ -65,3 +70,9 @@ class NestedOperation:
                 "its values are here, but it cannot be computed again"
             )
         return self.inner
+
+
+def _is_real(value: Any) -> bool:
+    """Whether a value is a leaf of the inner graph: real numbers, not some other argument."""
+    kind = value.dtype.kind if hasattr(value, "dtype") else np.asarray(value).dtype.kind
+    return kind in "fiub"

@@ -119,25 +119,32 @@ def _instead(method: str, known: str) -> str:
 
 
 def constant_operand(value: Any, name: str) -> Any:
-    """Check a value that is not a Variable and is to stand on the graph as a constant."""
-    kind: Any = type(value)
-    if kind not in PLAIN and kind is not list:
-        if kind is complex or isinstance(value, np.complexfloating):
-            raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")
-        if not (callable(value) or isinstance(value, np.dtype)):
-            raise UnsupportedError(
-                f"{name}: a {kind.__module__}.{kind.__qualname__} cannot be mixed with Variables, "
-                "its own derivative would be lost; convert it to a NumPy array first"
-            )
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{name}: an array of dtype {value.dtype} beside a Variable; "
-            "clearprop differentiates real numbers"
-        )
-    if kind is list or kind is tuple:
+    """Check a value that is not a Variable and is to stand on the graph as a constant.
+
+    Errors: `DTypeError` for what is not real; `UnsupportedError` for arrays of other libraries,
+    and for Variables in a list.
+    """
+    kind = type(value)
+    if kind is list:
         _refuse_nested(value, name)
-        return value if kind is tuple else np.asarray(value)
-    return held(value) if kind is np.ndarray else value
+        value, kind = np.asarray(value), np.ndarray
+    if kind is np.ndarray:
+        if value.dtype.kind not in "fiub":
+            raise DTypeError(
+                f"{name}: an array of dtype {value.dtype} beside a Variable; "
+                "clearprop differentiates real numbers"
+            )
+        return held(value)
+    if kind is tuple:
+        _refuse_nested(value, name)
+    elif isinstance(value, complex | np.complexfloating):
+        raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")
+    elif kind not in PLAIN and not isinstance(value, np.dtype) and not callable(value):
+        raise UnsupportedError(
+            f"{name}: a {kind.__module__}.{kind.__qualname__} cannot be mixed with Variables, "
+            "its own derivative would be lost; convert it to a NumPy array first"
+        )
+    return value
 
 
 def _setting(value: Any, name: str) -> Any:

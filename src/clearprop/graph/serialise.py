@@ -36,16 +36,18 @@ def from_json(text: str) -> Graph:
     """Read what `to_json` wrote. Errors: `FileFormatError` for anything else."""
     try:
         content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise FileFormatError(f"this is not JSON: {error}") from error
     try:
         return _read_graph(content)
     except FileFormatError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise FileFormatError(
             f"this JSON is not a graph of clearprop: {type(error).__name__}: {error}"
         ) from error
+    except (RecursionError, MemoryError) as error:
+        raise FileFormatError("this JSON is nested too deeply, or too large") from error
 
 
 def _graph(graph: Graph) -> dict[str, Any]:
@@ -71,7 +73,6 @@ def _graph(graph: Graph) -> dict[str, Any]:
                     for x, v in zip(node.inputs, node.values, strict=True)
                 ],
                 "params": {k: _encode(v) for k, v in node.params.items()},
-                "several": isinstance(node.out, tuple),
                 "outputs": [made.get((node, i)) for i in outs],
                 "out": _encode(node.out),
             }
@@ -121,7 +122,7 @@ def _read_graph(content: Any) -> Graph:
     for i, entry in enumerate(entries):
         if not entry["made"]:
             kind = Parameter if entry["kind"] == "parameter" else Variable
-            made[i] = variable(kind, _decode(entry["data"]), None, None)
+            made[i] = variable(kind, _real(_decode(entry["data"])), None, None)
     for entry in content["nodes"]:
         inputs = tuple(
             made[x["variable"]] if "variable" in x else _decode(x["constant"])
@@ -133,14 +134,18 @@ def _read_graph(content: Any) -> Graph:
         )
         params = {k: _decode(v) for k, v in entry["params"].items()}
         out = _decode(entry["out"])
+        several = isinstance(out, tuple)
+        for o in out if several else (out,):
+            _real(o)
         node = Node(_read_operation(entry), inputs, values, params, out)
         for i, place in enumerate(entry["outputs"]):
             if place is not None:
-                several = entry["several"]
                 data, index = (out[i], i) if several else (out, None)
                 made[place] = variable(Variable, data, node, index)
     for i, entry in enumerate(entries):
-        made[i].name, made[i].grad = entry["name"], _decode(entry["grad"])
+        made[i].name, made[i].grad = _name(entry["name"]), _decode(entry["grad"])
+        if made[i].grad is not None and _real(made[i].grad).shape != made[i].data.shape:
+            raise FileFormatError(f"the derivative of variable {i} has not the shape of its value")
     return Graph((made[i] for i in content["outputs"]), (made[i] for i in content["inputs"]))
 
 
@@ -161,7 +166,10 @@ def _encode(value: Any) -> Any:
         return value
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
-        numbers = [_encode_number(x) for x in array.ravel().tolist()]
+        if array.dtype.itemsize > 8:  # more digits than a number of JSON has
+            numbers = [{"float": str(x)} for x in array.ravel()]
+        else:
+            numbers = [_encode_number(x) for x in array.ravel().tolist()]
         return {"array": numbers, "shape": array.shape, "dtype": array.dtype.str[1:]}
     if isinstance(value, int | float):
         return _encode_number(value)
@@ -199,13 +207,28 @@ def _decode(value: Any) -> Any:
         return value
     if "array" in value:
         dtype = _dtype(value["dtype"])
-        array = np.array([_decode(x) for x in value["array"]], dtype).reshape(value["shape"])
+        content = value["array"]
+        if dtype.itemsize > 8:
+            content = [dtype.type(x["float"]) for x in content]
+        array = np.array([_decode(x) for x in content], dtype).reshape(value["shape"])
         array.flags.writeable = False
         return array if array.ndim else array[()]
     if "dtype" in value:
         return _dtype(value["dtype"])
     ((kind, content),) = value.items()
     return _DECODERS[kind](content)
+
+
+def _real(value: Any) -> Any:
+    if not isinstance(value, np.ndarray | np.generic):
+        raise FileFormatError(f"a value of a graph is an array of numbers, not {value!r}")
+    return value
+
+
+def _name(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise FileFormatError(f"the name of a variable is text, not {value!r}")
+    return value
 
 
 def _dtype(text: str) -> np.dtype:

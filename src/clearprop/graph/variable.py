@@ -1,5 +1,6 @@
 """Variable: an array on the graph."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -209,6 +210,32 @@ class Parameter(Variable):
 
 
 Recorded.made_as = Variable
+
+
+def new_leaves(values: Iterable[Any], names: Iterable[str | None]) -> tuple[Any, ...]:
+    """New Variables for real values; what is no real array or number stays as it is.
+
+    A Python number takes the dtype of the arrays that it stands beside, as in NumPy's arithmetic.
+    """
+    values = tuple(values)
+    if any(type(v) in _WEAK for v in values):
+        dtypes = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic)]
+        dtypes = [dtype for dtype in dtypes if dtype.kind == "f"] or dtypes
+        values = tuple(
+            np.asarray(v, np.result_type(*dtypes, v))[()] if type(v) in _WEAK else v for v in values
+        )
+    leaves = []
+    for v, name in zip(values, names, strict=True):
+        if isinstance(v, np.ndarray | np.generic) and v.dtype.kind in "fiub":
+            leaf = variable(Variable, v, None, None)
+            leaf.name = name
+            leaves.append(leaf)
+        else:
+            leaves.append(v)
+    return tuple(leaves)
+
+
+_WEAK = frozenset({int, float, bool})
 
 
 def _text(data: Any) -> str:
