@@ -33,9 +33,11 @@ MAY_IMPORT = {
     "compiler": CORE,
     "training": CORE | {"compiler", "__version__"},
     "datasets": {"errors", "files"},
+    "reporting": CORE | {"drawing", "training"},
     "book": CORE | {"drawing", "checking", "compiler", "training", "datasets"},
     "cli": CORE
-    | {"drawing", "checking", "compiler", "training", "datasets", "book", "__version__"},
+    | {"drawing", "explaining", "checking", "compiler", "training", "datasets", "reporting"}
+    | {"book", "__version__"},
     "__main__": {"cli"},
     # What `import clearprop` re-exports: NumPy is all that these need.
     "__init__": CORE | {"checking", "compiler", "drawing", "explaining"},

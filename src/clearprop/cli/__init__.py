@@ -14,6 +14,7 @@ from clearprop import __version__
 from clearprop.cli.draw import draw
 from clearprop.cli.gradcheck import gradcheck
 from clearprop.cli.predict import predict
+from clearprop.cli.report import report
 from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
@@ -30,6 +31,7 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop predict runs/1 seven.png  what digit is it?
     clearprop gradcheck                 are the derivatives right?
     clearprop source runs/1             the program that training runs
+    clearprop report runs/1             how it learned, as a page (train makes it too)
     clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
 
 `clearprop COMMAND --help` tells more about each.
@@ -46,6 +48,7 @@ app.command(train)
 app.command(predict)
 app.command(gradcheck)
 app.command(source)
+app.command(report)
 app.command(draw)
 
 

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.data import SCALE, dataset_in
 from clearprop.cli.options import count_option, seed_option
-from clearprop.errors import ConfigError, DataError, MissingPackageError, OutputError
+from clearprop.errors import (
+    ClearpropError,
+    ConfigError,
+    DataError,
+    MissingPackageError,
+    OutputError,
+)
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -96,14 +103,16 @@ def train(
         clearprop train --seed 1 --folder runs/second-try
 
     The run folder then holds `weights.safetensors` (what was learned), `config.json` (all
-    settings), `history.jsonl` (loss of each step, accuracies of each epoch) and `curves.png` (a
-    picture of these). Ctrl-C stops early and keeps what was learned.
+    settings), `history.jsonl` (loss of each step, accuracies of each epoch), `curves.png` (a
+    picture of these), `signals.jsonl` (activations and derivatives of the layers over time) and
+    `report.html`, a page that shows it all. Ctrl-C stops early and keeps what was learned.
     """
+    from clearprop.reporting import write_report
     from clearprop.training import SGD, RunConfig, RunFolder, Trainer, rich_progress
 
     if epochs is not None and iterations is not None:
         raise ConfigError("--epochs and --iterations both say how long to train; give one of them")
-    dataset = _dataset(data)
+    dataset = dataset_in(data)
     rng = np.random.default_rng(seed)
     config = RunConfig(
         sizes=(dataset.x_train.shape[1], *hidden, _classes(dataset)),
@@ -121,7 +130,7 @@ def train(
         dataset.t_test,
         batch_size=batch,
         optimizer=SGD(lr=rate),
-        scale=1 / 255,
+        scale=SCALE,
         compile=not no_compile,
         rng=rng,
         on_progress=rich_progress(quiet=quiet),
@@ -132,25 +141,21 @@ def train(
     # Nothing is written before everything that was asked for is known to be right.
     run = RunFolder(next_folder(Path("runs")) if folder is None else folder)
     run.create(config)
-    trainer.history_path = run.history_path
+    trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
     history = trainer.train(iterations=config.iterations)
     try:
         run.save(trainer.network, history)
     except MissingPackageError as error:  # the weights are safe, and the history can be drawn later
         print(f"clearprop: no {run.curves_path.name}: {error}", file=sys.stderr)
+    try:
+        write_report(run, dataset.x_test, dataset.t_test, SCALE)
+    except ClearpropError as error:  # the run itself is whole
+        print(f"clearprop: no {run.report_path.name}: {error}", file=sys.stderr)
     if quiet:
         print(run.path)
     else:
         _print_result(run, config, history, trainer.network)
     return 130 if trainer.interrupted else 0
-
-
-def _dataset(folder: Path | None) -> "Dataset":
-    from clearprop.datasets import mnist_dataset
-    from clearprop.datasets.folder import idx_dataset
-
-    # Pixels stay bytes until a batch is made of them: a quarter of the memory, and sooner gathered.
-    return mnist_dataset(np.uint8) if folder is None else idx_dataset(folder, np.uint8)
 
 
 def _classes(dataset: "Dataset") -> int:
@@ -184,6 +189,8 @@ def _print_result(
     if stopped:
         console.print("Stopped early; what was learned until then is kept.")
     console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
+    if run.report_path.exists():
+        console.print(f"Look at it: {escape(str(run.report_path))}", soft_wrap=True)
     command = f"{_command()} predict {run.path} PICTURE.png"
     console.print(f"Try it: {escape(command)}", soft_wrap=True)
 

@@ -1,0 +1,14 @@
+"""A run as one page: what was learned, what was not, and what went on inside.
+
+markup     elements with everything escaped
+png        small images without a package
+scales     ticks, and numbers beside them
+charts     lines and bands as SVG
+evidence   what the network says of the test data
+sections   the parts of the page
+page       the page
+"""
+
+from clearprop.reporting.page import report_page, write_report
+
+__all__ = ["report_page", "write_report"]

@@ -1,0 +1,177 @@
+"""Charts as SVG: lines and bands over time. Colours come from the page's style sheet."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearprop.reporting.markup import Markup, element
+from clearprop.reporting.scales import Scale, label
+
+WIDTH, HEIGHT = 460, 250
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
+COLUMNS = 400
+"""More points than this are drawn as what they span in each column of pixels."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve; `style` names its classes in the style sheet: a colour, `dashed`, `thin`."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    style: str = "a"
+
+
+@dataclass(frozen=True)
+class Band:
+    """What lies between two curves."""
+
+    name: str
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    style: str = "a"
+
+
+def chart(
+    marks: Sequence[Line | Band],
+    *,
+    title: str,
+    x_label: str,
+    log: bool = False,
+    write: Callable[[float], str] = label,
+    include: Sequence[float] = (),
+) -> Markup:
+    """Draw curves as a figure with a title and a legend.
+
+    What is not finite is left out, on a logarithmic axis also what is not positive; a chart without
+    anything to draw says so. `include` lists values that the vertical axis shall reach.
+    """
+    marks = [kept for mark in marks if (kept := _finite(mark, log)) is not None]
+    heading = element("figcaption", element("strong", title), _legend(marks))
+    if not marks:
+        return element("figure", heading, element("p", "Nothing to draw.", class_="faint"))
+    xs = np.concatenate([mark.x for mark in marks])
+    ys = np.concatenate([y for mark in marks for y in _heights(mark)] + [np.array(include)])
+    x_scale = Scale(*_room(xs.min(), xs.max(), 0.0), LEFT, WIDTH - RIGHT)
+    y_scale = Scale(*_room(ys.min(), ys.max(), 0.04, log), HEIGHT - BOTTOM, TOP, log)
+    drawn = [_band(m, x_scale, y_scale) for m in marks if isinstance(m, Band)]
+    drawn += [_line(m, x_scale, y_scale) for m in marks if isinstance(m, Line)]
+    svg = element(
+        "svg",
+        element("title", title),
+        element("desc", _described(marks, write)),
+        *_grid(y_scale, write),
+        *_bottom(x_scale, x_label),
+        *drawn,
+        view_box=f"0 0 {WIDTH} {HEIGHT}",
+        class_="chart",
+        role="img",
+        aria_label=f"{title}. {_described(marks, write)}",
+    )
+    return element("figure", heading, svg)
+
+
+def _legend(marks: Sequence[Line | Band]) -> Markup | None:
+    named = [m for m in marks if m.name]
+    entries = [
+        element("span", element("i", class_=f"key {m.style} {_kind(m)}"), m.name, class_="entry")
+        for m in named
+    ]
+    return element("span", *entries, class_="legend") if entries else None
+
+
+def _kind(mark: Line | Band) -> str:
+    return type(mark).__name__.lower()
+
+
+def _finite(mark: Line | Band, log: bool) -> Line | Band | None:
+    heights = _heights(mark)
+    good = np.isfinite(mark.x)
+    for y in heights:
+        good &= np.isfinite(y) & ((y > 0) if log else True)
+    if not good.any():
+        return None
+    return type(mark)(mark.name, mark.x[good], *(y[good] for y in heights), style=mark.style)
+
+
+def _heights(mark: Line | Band) -> tuple[np.ndarray, ...]:
+    return (mark.y,) if isinstance(mark, Line) else (mark.low, mark.high)
+
+
+def _room(low: float, high: float, share: float, log: bool = False) -> tuple[float, float]:
+    """Widen a range by a share on both sides, and one that has no width to one that has."""
+    low, high = float(low), float(high)
+    if log:
+        factor = (high / low) ** share if high > low else 2.0
+        return low / factor, high * factor
+    width = (high - low) * share if high > low else max(abs(high), 1.0) / 2
+    return low - width, high + width
+
+
+def _grid(scale: Scale, write: Callable[[float], str]) -> list[Markup]:
+    parts = []
+    for value, y in zip(scale.ticks, scale(np.array(scale.ticks)).tolist(), strict=True):
+        parts.append(element("path", d=f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid"))
+        parts.append(element("text", write(value), x=LEFT - 7, y=y + 4, class_="tick end"))
+    return parts
+
+
+def _bottom(scale: Scale, x_label: str) -> list[Markup]:
+    y = HEIGHT - BOTTOM
+    parts = [element("path", d=f"M{LEFT} {y}H{WIDTH - RIGHT}", class_="axis")]
+    for value, x in zip(scale.ticks, scale(np.array(scale.ticks)).tolist(), strict=True):
+        parts.append(element("path", d=f"M{x:.1f} {y}v4", class_="axis"))
+        parts.append(element("text", label(value), x=x, y=y + 18, class_="tick middle"))
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(element("text", x_label, x=middle, y=HEIGHT - 5, class_="tick middle"))
+    return parts
+
+
+def _line(mark: Line, x_scale: Scale, y_scale: Scale) -> Markup:
+    x, y = x_scale(mark.x), y_scale(mark.y)
+    if len(x) > 2 * COLUMNS:
+        x, y = _spanned(x, y)
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+    line = element("polyline", points=points, class_=f"line {mark.style}")
+    if len(x) > 25 or "thin" in mark.style:
+        return line
+    dots = [
+        element("circle", cx=a, cy=b, r=2.6, class_=f"dot {mark.style}")
+        for a, b in zip(x.tolist(), y.tolist(), strict=True)
+    ]
+    return element("g", line, *dots)
+
+
+def _band(mark: Band, x_scale: Scale, y_scale: Scale) -> Markup:
+    x, low, high = x_scale(mark.x), y_scale(mark.low), y_scale(mark.high)
+    if len(x) == 1:  # a moment alone has no width: give it some
+        x, low, high = (np.repeat(v, 2) for v in (x, low, high))
+        x = x + np.array([-4.0, 4.0])
+    there = zip(x.tolist(), high.tolist(), strict=True)
+    back = zip(x[::-1].tolist(), low[::-1].tolist(), strict=True)
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in (*there, *back))
+    return element("polygon", points=points, class_=f"band {mark.style}")
+
+
+def _spanned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the lowest and the highest point of each column: no peak is lost."""
+    edges = np.linspace(0, len(x), COLUMNS + 1).astype(int)[:-1]
+    lows, highs = np.minimum.reduceat(y, edges), np.maximum.reduceat(y, edges)
+    return np.repeat(x[edges], 2), np.stack([highs, lows], axis=1).reshape(-1)
+
+
+def _described(marks: Sequence[Line | Band], write: Callable[[float], str]) -> str:
+    """The chart for those who do not see it: where each curve begins and ends."""
+    told = [
+        f"{m.name}: from {write(_short(m.y[0]))} to {write(_short(m.y[-1]))}"
+        for m in marks
+        if isinstance(m, Line) and m.name
+    ]
+    return "; ".join(told) or "A distribution over time."
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,137 @@
+"""The course of the training: accuracies, loss, and what went through the layers."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from clearprop.reporting.charts import Band, Line, chart
+from clearprop.reporting.markup import Markup, element
+from clearprop.reporting.scales import label, percent
+from clearprop.training.curves import smooth
+from clearprop.training.history import History
+from clearprop.training.signals import SignalMoment, Spread
+
+FADES = 1e-3
+"""A derivative is said to vanish where it is so much smaller at the first layer than at the last,
+and to explode where it is so much larger."""
+SILENT = 0.1
+"""From this share of silent neurons on there is a word about them."""
+LAYERS = 12
+"""So many layers get charts of their own; of a deeper network those at both ends."""
+STYLES = "abcdef"
+
+
+def training_curves(history: History) -> Iterator[Markup]:
+    """The accuracies and the loss."""
+    scale, unit = epochs(history)
+    x = history.evaluated_at * scale
+    lines = [
+        Line("training data", x, history.train_accuracy, "a"),
+        Line("test data", x, history.test_accuracy, "b dashed"),
+    ]
+    yield chart(lines, title="Accuracy", x_label=unit, write=percent)
+    loss = history.loss
+    width = len(loss) // 100 | 1  # odd, so that it has a middle
+    x = np.arange(1, len(loss) + 1) * scale
+    finite = np.isfinite(loss)
+    smoothed = smooth(np.where(finite, loss, 0.0), width) if len(loss) else loss
+    lines = [Line("each mini-batch", x, loss, "a thin")]
+    lines.append(Line(f"mean over {width} batches", x, smoothed, "a"))
+    log = bool(len(loss) and finite.all() and (loss > 0).all() and loss.max() > 50 * loss.min())
+    yield chart(lines[width == 1 :] if width == 1 else lines, title="Loss", x_label=unit, log=log)
+
+
+def epochs(history: History) -> tuple[float, str]:
+    """Epochs an iteration, and the name of that axis; iterations where no epoch is known."""
+    last = history.last_evaluation
+    if last is None or not last.iteration or not last.epoch:
+        return 1.0, "iteration"
+    return last.epoch / last.iteration, "epoch"
+
+
+def signal_charts(moments: Sequence[SignalMoment], unit: str) -> Iterator[Markup]:
+    """All layers together, and then the distributions in each."""
+    x = _times(moments, unit)
+    names = [s.layer for s in moments[0].layers]
+    shown = _both_ends(range(len(names)))
+    for title, field in (
+        ("Size of the activations (root mean square)", "activation"),
+        ("Size of the derivatives (root mean square)", "derivative"),
+    ):
+        lines = [
+            Line(names[i], x, _column(moments, i, field, "rms"), _style(n))
+            for n, i in enumerate(shown)
+        ]
+        yield chart(lines, title=title, x_label=unit, log=True)
+    for i in shown:
+        yield _distribution(moments, x, i, "activation", f"{names[i]}: activations", unit)
+        yield _distribution(moments, x, i, "derivative", f"{names[i]}: size of derivatives", unit)
+
+
+def verdicts(moments: Sequence[SignalMoment]) -> Iterator[str]:
+    """What is to be seen in the signals, in words."""
+    last = moments[-1]
+    first_layer, last_layer = last.layers[0], last.layers[-1]
+    near, far = first_layer.derivative.rms, last_layer.derivative.rms
+    if not all(np.isfinite(s.derivative.rms) for s in last.layers):
+        yield "Some derivatives are not finite numbers: the training has run away."
+    elif near == 0 or far == 0:
+        yield "No derivative arrives at the first layer: it learns nothing any more."
+    elif len(last.layers) > 1:
+        ratio = near / far
+        size = f"{ratio:.2g} times" if 0.01 <= ratio < 100 else f"{label(float(f'{ratio:.1g}'))} ×"
+        told = f"At the end the derivative at {first_layer.layer}, the first layer, is {size} "
+        told += f"that at {last_layer.layer}, the last"
+        if ratio < FADES:
+            yield f"{told}: it vanishes on its way. The first layers hardly learn."
+        elif ratio > 1 / FADES:
+            yield f"{told}: it explodes on its way. Training may run away."
+        else:
+            yield f"{told}: it neither vanishes nor explodes on its way."
+    for s in last.layers:
+        if s.activation.silent >= SILENT:
+            yield (
+                f"{s.layer}: {s.activation.silent:.0%} of the neurons are 0 for every one of the "
+                "samples looked at, and so learn nothing from them."
+            )
+
+
+def _distribution(
+    moments: Sequence[SignalMoment], x: np.ndarray, i: int, field: str, title: str, unit: str
+) -> Markup:
+    quantiles = np.array([_spread(m, i, field).quantiles for m in moments]).T
+    lowest, low, median, high, highest = quantiles
+    marks = [
+        Band("90 % of the values", x, lowest, highest, "a outer"),
+        Band("half of them", x, low, high, "a inner"),
+        Line("median", x, median, "a"),
+    ]
+    spread = _spread(moments[-1], i, field)
+    figure = chart(marks, title=title, x_label=unit, log=field == "derivative")
+    note = f"{spread.zeros:.0%} are exactly 0 at the end."
+    if spread.zeros and field == "derivative":
+        note = f"{note[:-1]}, and not in the chart."
+    return element("div", figure, element("p", note, class_="faint") if spread.zeros else None)
+
+
+def _times(moments: Sequence[SignalMoment], unit: str) -> np.ndarray:
+    return np.array([m.epoch if unit == "epoch" else m.iteration for m in moments], dtype=float)
+
+
+def _column(moments: Sequence[SignalMoment], i: int, field: str, value: str) -> np.ndarray:
+    return np.array([getattr(_spread(m, i, field), value) for m in moments], dtype=float)
+
+
+def _spread(moment: SignalMoment, i: int, field: str) -> Spread:
+    return getattr(moment.layers[i], field)
+
+
+def _both_ends(items: Sequence[int]) -> list[int]:
+    if len(items) <= LAYERS:
+        return list(items)
+    return [*items[: LAYERS // 2], *items[-LAYERS // 2 :]]
+
+
+def _style(n: int) -> str:
+    """Six colours; from the seventh line on they come again, dashed."""
+    return STYLES[n % len(STYLES)] + (" dashed" if n // len(STYLES) % 2 else "")

@@ -1,0 +1,133 @@
+"""What the network is made of: its first weights as images, its layers, its graph, its settings."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from clearprop.drawing import svg_of
+from clearprop.errors import ClearpropError
+from clearprop.graph import Variable, graph
+from clearprop.networks import Network
+from clearprop.reporting.answers import scrollable
+from clearprop.reporting.evidence import Evidence
+from clearprop.reporting.markup import Markup, element
+from clearprop.reporting.png import signed
+from clearprop.training.run_folder import RunConfig
+
+NEURONS = 100
+GAP = 2
+
+
+def first_weights(network: Network, evidence: Evidence) -> Markup:
+    """The weights of each neuron of the first layer, laid out as the pixels they belong to."""
+    W = _first_matrix(network)
+    if evidence.side is None or W is None or W.shape[0] != evidence.side**2:
+        return element(
+            "p", "The samples are no square images, so the weights are no images either."
+        )
+    shown = min(W.shape[1], NEURONS)
+    sheet, columns = _sheet(W[:, :shown].T.reshape(shown, evidence.side, evidence.side))
+    image = element(
+        "img",
+        src=signed(sheet),
+        alt=f"The weights of {shown} neurons of the first layer, {columns} in a row: "
+        "orange for weights above 0, blue for weights below",
+        width=sheet.shape[1] * 2,
+        height=sheet.shape[0] * 2,
+        class_="sheet",
+    )
+    text = (
+        "One image a neuron: it answers to ink where its weights are orange, and is held back by "
+        "ink where they are blue. The paler, the nearer to 0."
+    )
+    if W.shape[1] > NEURONS:
+        text += f" The first {NEURONS} of {W.shape[1]} neurons."
+    return element("div", element("p", text), element("figure", image))
+
+
+def _first_matrix(network: Network) -> np.ndarray | None:
+    first = next(iter(network.layers.values()))
+    W = getattr(first, "W", None)
+    return np.asarray(W, dtype=np.float64) if W is not None and np.ndim(W) == 2 else None
+
+
+def _sheet(images: np.ndarray) -> tuple[np.ndarray, int]:
+    """Lay images (N, H, W) out on one, row by row, with values from −1 to 1."""
+    n, side = len(images), images.shape[1]
+    columns = min(n, max(10, math.isqrt(n)))
+    rows = -(-n // columns)
+    step = side + GAP
+    sheet = np.zeros((rows * step - GAP, columns * step - GAP))
+    # Not the largest: a single outlier would make all else pale.
+    top = float(np.quantile(np.abs(images), 0.995)) or 1.0
+    for i, image in enumerate(images):
+        y, x = divmod(i, columns)
+        sheet[y * step : y * step + side, x * step : x * step + side] = image / top
+    return sheet, columns
+
+
+def layers_table(network: Network, evidence: Evidence) -> Markup:
+    """The layers with shapes and sizes."""
+    summary = network.summary(evidence.samples.batch(slice(0, 1))[0])
+    head = ("layer", "kind", "output shape", "parameters", "multiply-adds")
+    rows = [
+        element(
+            "tr",
+            element("th", row.name, scope="row"),
+            element("td", row.kind),
+            element("td", f"({', '.join(map(str, ('N', *row.shape)))})"),
+            element("td", f"{row.parameters:,}", class_="number"),
+            element("td", f"{row.multiply_adds:,}", class_="number"),
+        )
+        for row in summary.rows
+    ]
+    total = element(
+        "tr",
+        element("th", "total", scope="row"),
+        element("td"),
+        element("td"),
+        element("td", f"{summary.parameters:,}", class_="number"),
+        element("td", f"{summary.multiply_adds:,}", class_="number"),
+    )
+    table = element(
+        "table",
+        element("thead", element("tr", *(element("th", h, scope="col") for h in head))),
+        element("tbody", *rows),
+        element("tfoot", total),
+    )
+    return scrollable(table, "The layers of the network")
+
+
+def network_graph(network: Network, evidence: Evidence) -> Iterator[Markup]:
+    """The graph of the loss of one test sample, forward and backward."""
+    x, t = evidence.samples.batch(slice(0, 1))
+    try:
+        loss = network.loss(Variable(x, "x"), t)
+        loss.name = "loss"
+        loss.backward()
+        picture = svg_of(graph(loss), open=1)
+    except ClearpropError as error:
+        yield element("p", f"The graph cannot be drawn: {error}", class_="faint")
+        return
+    yield element(
+        "p",
+        "The loss of the first test sample: values above the arrows forward, derivatives below "
+        "those backward.",
+    )
+    yield scrollable(Markup(picture), "Graph of the network")
+
+
+def settings(config: RunConfig) -> Markup:
+    """All settings of the run."""
+    rows = [
+        element("tr", element("th", name, scope="row"), element("td", _text(value)))
+        for name, value in asdict(config).items()
+    ]
+    return element("table", element("tbody", *rows), class_="settings")
+
+
+def _text(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

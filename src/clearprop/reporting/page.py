@@ -1,0 +1,113 @@
+"""The page: its parts in order, its style, one file."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.files import atomic_write
+from clearprop.networks import Network
+from clearprop.reporting.answers import confusion_matrix, frequent_mistakes, worst_mistakes
+from clearprop.reporting.curves import epochs, signal_charts, training_curves, verdicts
+from clearprop.reporting.evidence import Evidence, ask, check_same_data
+from clearprop.reporting.inside import first_weights, layers_table, network_graph, settings
+from clearprop.reporting.markup import Markup, element
+from clearprop.reporting.style import STYLE
+from clearprop.training.history import History
+from clearprop.training.run_folder import RunFolder
+from clearprop.training.signals import SignalMoment
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""The browser itself keeps the page from fetching or running anything."""
+
+
+def write_report(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None) -> None:
+    """Write the report of a run to `report.html` in its folder, atomically.
+
+    The test data are those that the run was tested on; with `scale`, integers among them are
+    multiplied by it, as in `Trainer`. The page is one file that needs nothing else, on or off line.
+
+    Errors: those of `report_page`; `OutputError` if the file cannot be written.
+    """
+    atomic_write(run.report_path, report_page(run, x_test, t_test, scale).encode())
+
+
+def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None) -> str:
+    """Make the report of a run as a page of HTML.
+
+    Errors: `FileNotFoundError` and `FileFormatError` for a folder that is not that of a run, or
+    whose files are damaged; `ShapeError`, `LabelError` and `DataError` for test data that do not
+    fit the network, and `DataError` for such as are not those of the run.
+    """
+    config = run.read_config()
+    history = run.read_history()
+    moments = run.read_signals()
+    network = run.load_network()
+    evidence = ask(network, x_test, t_test, scale)
+    check_same_data(evidence, history)
+    name = run.path.resolve().name
+    body = [
+        _header(name, network, history, evidence),
+        _section("Training", *_in_grid(list(training_curves(history)))),
+        *_signals(moments, epochs(history)[1]),
+        _section(
+            "Answers on the test data", confusion_matrix(evidence), frequent_mistakes(evidence)
+        ),
+        _section("The worst mistakes", *worst_mistakes(evidence)),
+        _section("What the first layer looks for", first_weights(network, evidence)),
+        _section("The network", layers_table(network, evidence), *network_graph(network, evidence)),
+        _section("Settings", settings(config)),
+    ]
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"Run {name} · clearprop"),
+        element("style", Markup(STYLE)),
+    )
+    page = element("html", head, element("body", element("main", *body)), lang="en")
+    return f"<!DOCTYPE html>\n{page}\n"
+
+
+def _header(name: str, network: Network, history: History, evidence: Evidence) -> Markup:
+    sizes = sum(int(np.size(p)) for p in network.params.values())
+    last = history.last_evaluation
+    figures = [("test accuracy", f"{evidence.accuracy:.2%}")]
+    if last is not None:
+        figures.append(("training accuracy", f"{last.train_accuracy:.2%}"))
+    figures.append(("mistakes", f"{len(evidence.worst):,} of {len(evidence.right):,}"))
+    figures.append(("iterations", f"{len(history):,}"))
+    figures.append(("parameters", f"{sizes:,}"))
+    cells = [element("div", element("dt", term), element("dd", value)) for term, value in figures]
+    return element("header", element("h1", f"Run {name}"), element("dl", *cells, class_="figures"))
+
+
+def _section(title: str, *parts: Markup | None) -> Markup:
+    return element("section", element("h2", title), *parts)
+
+
+def _in_grid(figures: list[Markup]) -> list[Markup]:
+    return [element("div", *figures, class_="grid-of-charts")]
+
+
+def _signals(moments: list[SignalMoment], unit: str) -> list[Markup]:
+    if not moments or not moments[0].layers:
+        return []
+    told = [element("p", text) for text in verdicts(moments)]
+    about = element(
+        "p",
+        "What the layers give forward, and the derivative of the loss by it that comes back, for "
+        "the same few training samples each time. Derivatives that become smaller and smaller from "
+        "layer to layer vanish; those that grow explode.",
+        class_="faint",
+    )
+    charts = list(signal_charts(moments, unit))
+    together, single = charts[:2], charts[2:]
+    details = element(
+        "details",
+        element("summary", "The distributions in each layer"),
+        *_in_grid(single),
+        open="open" if len(single) <= 8 else None,
+    )
+    return [_section("Inside, over time", about, *told, *_in_grid(together), details)]
