@@ -18,7 +18,7 @@ class Place:
 
 def is_array(entry: Any) -> bool:
     """Whether an entry of an index is an array (or a Variable), and not a slice, number or None."""
-    return hasattr(entry, "__array_function__") or isinstance(entry, list)
+    return hasattr(entry, "__array_function__") or isinstance(entry, list | tuple)
 
 
 def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -34,11 +34,16 @@ def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     def place(entry: Any) -> Any:
         if not is_array(entry):
             return entry
-        arrays.append(np.asarray(entry) if isinstance(entry, list) else entry)
+        arrays.append(_as_indices(entry) if isinstance(entry, list | tuple) else entry)
         return Place(len(arrays) - 1)
 
     form = tuple(map(place, index if isinstance(index, tuple) else (index,)))
     return form, tuple(arrays)
+
+
+def _as_indices(entry: Any) -> np.ndarray:
+    array = np.asarray(entry)
+    return array if array.size else array.astype(np.intp)  # an empty list has no kind of its own
 
 
 def join_index(form: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
