@@ -195,13 +195,16 @@ def _lies(x: Recorded, needed: set[Any] | None) -> bool:
     return needed is None or x in needed or x.node in needed
 
 
+def floating(data: Any) -> np.dtype:
+    """The dtype of the derivative by a value: its own, and float64 for integers."""
+    return data.dtype if data.dtype.kind == "f" else np.dtype(np.float64)
+
+
 def _cast(dx: Any, data: Any) -> Any:
-    """Derivatives keep their variable's dtype; those of integers are float64."""
-    dtype = data.dtype
-    if dtype is dx.dtype:
+    """Give a derivative the dtype that belongs to its value."""
+    if dx.dtype is data.dtype:
         return dx
-    if dtype.kind != "f":
-        dtype = np.dtype(np.float64)
+    dtype = floating(data)
     return dx if dx.dtype == dtype else dx.astype(dtype)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import GraphError, ShapeError
-from clearprop.graph.backward import derivatives, reach
+from clearprop.graph.backward import derivatives, floating, reach
 from clearprop.graph.node import Recorded
 from clearprop.graph.recording import alias
 from clearprop.graph.variable import Variable
@@ -71,7 +71,7 @@ def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> 
                 "sum or average it first"
             )
         outer = any(isinstance(x, Recorded) for x in args) or _uses_others(out, inputs)
-        dout = np.ones_like(out.data, _floating(out.data))[()]
+        dout = np.ones_like(out.data, floating(out.data))[()]
         found = derivatives([(out, dout)], targets=inputs, record=outer)
         result = tuple(_own(found.get(x), x) for x in inputs)
         return (out if outer else out.data), (result if several else result[0])
@@ -103,9 +103,5 @@ def _off_graph(out: Any, inputs: list[Any], several: bool) -> Any:
 def _own(dx: Any, x: Any) -> Any:
     """A derivative as an array that nobody else holds; 0 where nothing arrived."""
     if dx is None:
-        return np.zeros_like(x.data, dtype=_floating(x.data))[()]
+        return np.zeros_like(x.data, dtype=floating(x.data))[()]
     return np.array(dx) if type(dx) is np.ndarray else dx
-
-
-def _floating(data: Any) -> np.dtype:
-    return data.dtype if data.dtype.kind == "f" else np.dtype(np.float64)

@@ -190,10 +190,14 @@ class Graph(Displayed):
         leaves = (*self.inputs, *self._parameters)
         known: dict[Any, Any] = {}
         value: Any
+        named = [*((v.name, v) for v in self.inputs if v.name), *self.parameters.items()]
         for key, value in values.items():
-            matches = [v for v in leaves if v is key or (isinstance(key, str) and v.name == key)]
+            by_name = isinstance(key, str)
+            matches = (
+                [v for n, v in named if n == key] if by_name else [v for v in leaves if v is key]
+            )
             if len(matches) != 1:
-                names = ", ".join(repr(v.name) for v in leaves if v.name) or "none has a name"
+                names = ", ".join(repr(name) for name, _ in named) or "none has a name"
                 how = "no leaf" if not matches else f"{len(matches)} leaves"
                 raise GraphError(
                     f"evaluate: {how} of this graph is called {key!r}; leaves: {names}"

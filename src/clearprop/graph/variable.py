@@ -1,12 +1,12 @@
 """Variable: an array on the graph."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
-from clearprop.graph.backward import derivatives
+from clearprop.graph.backward import derivatives, floating
 from clearprop.graph.leaving import refuse_array, refuse_index, to_number
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import Node, Recorded, variable
@@ -108,35 +108,34 @@ class Variable(ArrayMethods):
             v.grad = v.grad + dx if accumulate and v.grad is not None else dx
 
     def _seed(self, dout: Any, record: bool) -> Any:
-        data = self.data
-        dtype = data.dtype if data.dtype.kind == "f" else np.dtype(np.float64)
+        """The derivative from upstream: of the shape and dtype of this value."""
+        shape, dtype = self.shape, floating(self.data)
+        seed: Any = dout
         if dout is None:
-            if data.size != 1:
+            if self.size != 1:
                 raise ShapeError(
-                    f"backward: {self._called()} has shape {data.shape} and is not one number; "
+                    f"backward: {self._called()} has shape {shape} and is not one number; "
                     "say what its derivative from upstream is, as in "
                     "v.backward(np.ones_like(v.data)), or reduce it first (v.sum())"
                 )
-            dout = np.ones(data.shape, dtype)
-        elif isinstance(dout, Recorded):
-            if not record:
-                raise LeavesGraphError(
-                    "backward: dout is a Variable, whose derivative would be lost; "
-                    "call backward(dout, record=True), or give dout.data"
-                )
-        elif np.shape(dout) != data.shape:
-            raise ShapeError(
-                f"backward: dout has shape {np.shape(dout)}, "
-                f"but the value it is the derivative by has shape {data.shape}"
+            seed = np.ones(shape, dtype)
+        elif not isinstance(dout, Recorded):
+            seed = np.array(dout)
+        elif not record:
+            raise LeavesGraphError(
+                "backward: dout is a Variable, whose derivative would be lost; "
+                "call backward(dout, record=True), or give dout.data"
             )
-        else:
-            dout = np.array(dout)
-            if dout.dtype.kind not in "fiub":
-                raise DTypeError(f"backward: dout has dtype {dout.dtype}; give real numbers")
-            dout = dout.astype(dtype)
-        if isinstance(dout, Recorded):
-            return dout
-        return dout if dout.ndim else dout[()]
+        if seed.shape != shape:
+            raise ShapeError(
+                f"backward: dout has shape {seed.shape}, "
+                f"but the value it is the derivative by has shape {shape}"
+            )
+        if seed.dtype.kind not in "fiub":
+            raise DTypeError(f"backward: dout has dtype {seed.dtype}; give real numbers")
+        if seed.dtype != dtype:
+            seed = seed.astype(dtype)
+        return seed if isinstance(seed, Recorded) else seed[()]
 
     def _called(self) -> str:
         return f"Variable {self.name!r}" if self.name else "this Variable"
@@ -190,6 +189,14 @@ class Variable(ArrayMethods):
         from clearprop.graph.graph import Graph
 
         return Graph((self,))._repr_html_()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Answer for what an array has and a Variable has not."""
+            known = hasattr(np.ndarray, name)
+            hint = f"; v.data.{name} is that of the value, off the graph" if known else ""
+            raise AttributeError(f"a {type(self).__name__} has no {name!r}{hint}")
 
     def __copy__(self) -> Self:
         return self
