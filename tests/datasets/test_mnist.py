@@ -126,9 +126,20 @@ def test_mnist_dataset_defaults() -> None:
     assert data.x_train.shape == (60_000, 784)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, int, bool, complex])
-def test_mnist_dataset_needs_a_floating_type(dtype) -> None:
-    with pytest.raises(DTypeError, match=rf"as {np.dtype(dtype)}; .*float32 or float64"):
+@pytest.mark.parametrize("flatten", [True, False])
+def test_mnist_dataset_as_bytes(pixels: dict[str, np.ndarray], flatten: bool) -> None:
+    data = mnist_dataset(np.uint8, flatten=flatten)
+    for x, name in (data.x_train, "train"), (data.x_test, "test"):
+        assert x.dtype == np.uint8
+        assert np.array_equal(x, pixels[f"x_{name}"].reshape(x.shape))
+        assert x.flags.writeable
+    assert data.x_train.min() == 0
+    assert data.x_train.max() == 255
+
+
+@pytest.mark.parametrize("dtype", [int, np.int8, bool, complex])
+def test_mnist_dataset_needs_a_type_that_holds_pixels(dtype) -> None:
+    with pytest.raises(DTypeError, match=rf"as {np.dtype(dtype)}; .*float32, float64 or uint8"):
         mnist_dataset(dtype)
 
 

@@ -83,24 +83,56 @@ def test_every_line_is_strict_json(tmp_path):
 
 def test_the_writer_writes_what_write_writes(tmp_path):
     history, grown, whole = History(), tmp_path / "grown.jsonl", tmp_path / "whole.jsonl"
-    with HistoryWriter(grown) as writer:
-        for iteration in (1, 2):
-            history.add_loss(0.5)
-            writer.loss(iteration, 0.5)
-        writer.evaluation(history.add_evaluation(epoch=1.0, train_accuracy=0.9))
-        # what is evaluated is in the file at once, also if the program dies now
+    with HistoryWriter(grown, history) as writer:
+        history.add_loss(0.5)
+        history.add_loss(0.5)
+        assert grown.read_bytes() == b""
+        history.add_evaluation(epoch=1.0, train_accuracy=0.9)
+        history.add_loss(0.25)
+        writer.write()
+        # what was written is in the file at once, also if the program dies now
         assert History.read(grown) == history
+        history.add_evaluation(epoch=1.5, train_accuracy=0.8)
+    with HistoryWriter(grown, history) as writer:
+        writer.write()
+        history.add_loss(0.125)
     history.write(whole)
     assert grown.read_bytes() == whole.read_bytes()
-    with HistoryWriter(grown, append=True) as writer:
-        history.add_loss(0.25)
-        writer.loss(3, 0.25)
-    assert History.read(grown) == history
+
+
+def test_a_new_history_begins_a_new_file(tmp_path):
+    path = tmp_path / "h.jsonl"
+    sample().write(path)
+    with HistoryWriter(path, History()):
+        pass
+    assert path.read_bytes() == b""
+
+
+def test_what_happened_before_an_error_is_written(tmp_path):
+    history = History()
+
+    def train():
+        with HistoryWriter(tmp_path / "h", history):
+            history.add_loss(0.5)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train()
+    assert History.read(tmp_path / "h") == history
+
+
+def test_the_recent_loss_is_a_mean():
+    history = History()
+    assert math.isnan(history.recent_loss())
+    for loss in range(60):
+        history.add_loss(float(loss))
+    assert history.recent_loss() == np.mean(range(10, 60))
+    assert history.recent_loss(2) == 58.5
 
 
 def test_the_writer_names_what_it_cannot_write(tmp_path):
     with pytest.raises(OutputError, match=r"missing.h\.jsonl cannot be written: No such file"):
-        HistoryWriter(tmp_path / "missing" / "h.jsonl")
+        HistoryWriter(tmp_path / "missing" / "h.jsonl", History())
 
 
 def test_a_file_cut_anywhere_reads_as_far_as_it_goes(tmp_path):

@@ -47,7 +47,7 @@ def test_no_step_is_cut_in_half(tmp_path):
     assert optimizer.presses == 4
     assert trainer.interrupted
     assert len(history) == 3
-    Trainer(whole, x, t, batch_size=20, rng=0).train(iterations=3)
+    Trainer(whole, x, t, batch_size=20, compile=False, rng=0).train(iterations=3)
     assert weights(network) == weights(whole)
     # what was learned is evaluated, and all of it is in the file
     assert history.evaluated_at.tolist() == [3]
@@ -62,7 +62,7 @@ def test_training_goes_on_after_ctrl_c():
     assert trainer.interrupted
     history = trainer.train(iterations=7)
     assert not trainer.interrupted
-    Trainer(whole, x, t, batch_size=20, rng=0).train(iterations=10)
+    Trainer(whole, x, t, batch_size=20, compile=False, rng=0).train(iterations=10)
     assert len(history) == 10
     assert weights(network) == weights(whole)
 

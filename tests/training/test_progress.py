@@ -10,7 +10,7 @@ from clearprop.training import SGD, Moment, Trainer, rich_progress
 
 
 def moment(iteration, iterations=100, *, done=False, train=math.nan, test=math.nan):
-    return Moment(iteration, iterations, iteration / 10, 0.5, train, test, done)
+    return Moment(iteration, iterations, iteration / 10, 2.5, 0.5, train, test, done)
 
 
 def written(*, terminal=False, moments=()) -> str:

@@ -1,16 +1,22 @@
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from small_problem import make_network, points, weights
 
 from clearprop.errors import ConfigError, OutputError
-from clearprop.layers import Affine
+from clearprop.layers import SoftmaxWithLoss
 from clearprop.networks import Network
 from clearprop.training import SGD, History, Trainer
 from clearprop.training.batches import mini_batches
 from clearprop.training.step import layered_step
+
+
+@pytest.fixture(params=[True, False], ids=["compiled", "as written"])
+def compiled(request) -> bool:
+    return request.param
 
 
 def trainer(network=None, **settings) -> Trainer:
@@ -27,17 +33,38 @@ def test_it_learns():
     assert history.loss[-9:].mean() < 0.2 * history.loss[:9].mean()
 
 
-def test_each_step_is_the_one_written_out_by_hand():
+def trained_by_hand(dtype="float32"):
+    """A network after seven steps with batches of 40, and their losses."""
     x, t = points()
-    network, by_hand = make_network(), make_network()
-    history = Trainer(network, x, t, batch_size=40, optimizer=SGD(0.2), rng=5).train(iterations=7)
-    batches, losses = mini_batches(90, 40, np.random.default_rng(5)), []
-    for rows in itertools.islice(batches, 7):
-        losses.append(by_hand.loss(x[rows], t[rows]))
-        for name, grad in by_hand.gradient(x[rows], t[rows]).items():
-            by_hand.params[name] -= 0.2 * grad
-    assert history.loss.tolist() == [float(loss) for loss in losses]
+    network, losses = make_network(dtype=dtype), []
+    for rows in itertools.islice(mini_batches(90, 40, np.random.default_rng(5)), 7):
+        losses.append(float(network.loss(x[rows].astype(dtype), t[rows])))
+        for name, grad in network.gradient(x[rows].astype(dtype), t[rows]).items():
+            network.params[name] -= 0.2 * grad
+    return network, losses
+
+
+def test_each_step_as_written_is_the_one_written_out_by_hand():
+    x, t = points()
+    network, (by_hand, losses) = make_network(), trained_by_hand()
+    history = Trainer(
+        network, x, t, batch_size=40, optimizer=SGD(0.2), compile=False, rng=5
+    ).train(iterations=7)  # fmt: skip
+    assert history.loss.tolist() == losses
     assert weights(network) == weights(by_hand)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-6), ("float64", 1e-14)])
+def test_a_compiled_step_is_it_but_for_rounding(dtype, rtol):
+    x, t = points()
+    network, (by_hand, losses) = make_network(dtype=dtype), trained_by_hand(dtype)
+    history = Trainer(
+        network, x, t, batch_size=40, optimizer=SGD(0.2), rng=5
+    ).train(iterations=7)  # fmt: skip
+    np.testing.assert_allclose(history.loss, losses, rtol=rtol)
+    for name, array in network.params.items():
+        expected = by_hand.params[name]
+        np.testing.assert_allclose(array, expected, rtol=0, atol=rtol * abs(expected).max())
 
 
 @pytest.mark.parametrize(
@@ -83,12 +110,12 @@ def test_without_test_data_the_test_accuracy_is_nan():
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_same_seed_gives_the_same_bits(tmp_path, seed):
+def test_the_same_seed_gives_the_same_bits(tmp_path, seed, compiled):
     runs = []
     for name in ("a", "b"):
         network, path = make_network(seed), tmp_path / name
-        history = trainer(network, rng=seed, history_path=path).train(epochs=5)
-        runs.append((history, weights(network), path.read_bytes()))
+        made = trainer(network, rng=seed, history_path=path, batch_size=40, compile=compiled)
+        runs.append((made.train(epochs=5), weights(network), path.read_bytes()))
     assert runs[0] == runs[1]
 
 
@@ -107,10 +134,10 @@ def test_the_global_random_state_is_left_alone():
     assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
 
 
-def test_training_goes_on_where_it_ended(tmp_path):
+def test_training_goes_on_where_it_ended(tmp_path, compiled):
     network, in_parts = make_network(), make_network()
-    whole = trainer(network).train(iterations=9)
-    parts = trainer(in_parts, history_path=tmp_path / "h")
+    whole = trainer(network, compile=compiled).train(iterations=9)
+    parts = trainer(in_parts, history_path=tmp_path / "h", compile=compiled)
     for iterations in (4, 1, 4):
         history = parts.train(iterations=iterations)
     assert history is parts.history
@@ -143,23 +170,46 @@ def test_seconds_add_up():
     assert 0 < first < made.train(epochs=1).seconds
 
 
+class Noting:
+    """Passes values on, and notes their dtypes."""
+
+    params = ()
+
+    def __init__(self):
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append(x.dtype)
+        return x
+
+    def backward(self, dout):
+        self.seen.append(dout.dtype)
+        return dout
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_parameters_and_losses_keep_their_dtype(dtype):
+def test_parameters_and_derivatives_keep_their_dtype(dtype, compiled):
     x, t = points()
-    network, seen = make_network(dtype=dtype), []
-    network.layers["Affine1"].forward = lambda x: (
-        seen.append(x.dtype),
-        Affine.forward(network.layers["Affine1"], x),
-    )[1]
-    arrays = dict(network.params)
-    Trainer(network, x.astype(np.float64), t, batch_size=30, rng=0).train(epochs=1)
-    assert set(seen) == {np.dtype(dtype)}
+    noting = Noting()
+    network = Network([*make_network(dtype=dtype).layers.values(), noting])
+    Trainer(network, x.astype(np.float64), t, batch_size=30, compile=compiled, rng=0).train(
+        epochs=2
+    )
+    assert set(noting.seen) == {np.dtype(dtype)}
+    assert noting.seen
+    assert all(array.dtype == dtype for array in network.params.values())
+
+
+def test_the_parameters_are_the_arrays_they_were(compiled):
+    network = make_network()
+    arrays, before = dict(network.params), weights(network)
+    trainer(network, compile=compiled).train(epochs=1)
     assert all(network.params[name] is array for name, array in arrays.items())
-    assert all(array.dtype == dtype for array in arrays.values())
+    assert all(array.tobytes() != before[name] for name, array in arrays.items())
 
 
 @pytest.mark.parametrize("form", ["uint8", "column", "list", "one-hot", "one-hot float"])
-def test_labels_in_every_form_train_the_same(form):
+def test_labels_in_every_form_train_the_same(form, compiled):
     x, t = points()
     labels = {
         "uint8": t.astype(np.uint8),
@@ -169,33 +219,43 @@ def test_labels_in_every_form_train_the_same(form):
         "one-hot float": np.eye(3)[t],
     }[form]
     one, two = make_network(), make_network()
-    expected = Trainer(one, x, t, batch_size=40, rng=0).train(epochs=3)
-    got = Trainer(two, x, labels, batch_size=40, rng=0).train(epochs=3)
+    settings: dict[str, Any] = {"batch_size": 40, "compile": compiled, "rng": 0}
+    expected = Trainer(one, x, t, **settings).train(epochs=3)
+    got = Trainer(two, x, labels, **settings).train(epochs=3)
     np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-5)
     np.testing.assert_array_equal(got.train_accuracy, expected.train_accuracy)
 
 
-def test_images_train_as_they_are():
+def test_images_train_as_they_are(compiled):
     x, t = points()
     one, two = make_network(), make_network()
-    Trainer(one, x, t, batch_size=30, rng=0).train(epochs=1)
-    Trainer(two, x.reshape(90, 1, 2, 2), t, batch_size=30, rng=0).train(epochs=1)
+    settings: dict[str, Any] = {"batch_size": 30, "compile": compiled, "rng": 0}
+    Trainer(one, x, t, **settings).train(epochs=1)
+    Trainer(two, x.reshape(90, 1, 2, 2), t, **settings).train(epochs=1)
     assert weights(one) == weights(two)
 
 
-def test_the_forward_pass_runs_once_a_step():
-    network = make_network()
+def test_the_forward_pass_runs_once_a_step(compiled):
     calls = []
-    forward = network.lastLayer.forward
-    network.lastLayer.forward = lambda x, t: (calls.append(1), forward(x, t))[1]
-    trainer(network).train(iterations=4)
-    assert len(calls) == 4
+
+    class Counted(SoftmaxWithLoss):
+        def forward(self, x, t):
+            if x.max() < np.inf:  # a branch, so that it runs as it is written in a compiled step
+                calls.append(len(x))
+            return super().forward(x, t)
+
+    network = Network(make_network().layers, Counted())
+    made = trainer(network, compile=compiled)
+    made.train(iterations=1)
+    calls.clear()
+    made.train(iterations=4)
+    assert calls == [30] * 4
 
 
-def test_the_data_are_left_alone():
+def test_the_data_are_left_alone(compiled):
     x, t = points()
     before = x.tobytes(), t.tobytes()
-    Trainer(make_network(), x, t, batch_size=30, rng=0).train(epochs=2)
+    Trainer(make_network(), x, t, batch_size=30, compile=compiled, rng=0).train(epochs=2)
     assert (x.tobytes(), t.tobytes()) == before
 
 

@@ -65,6 +65,16 @@ class BlasThreads:
                 library.set_num_threads(before)
 
 
+def threads_as_set() -> int:
+    """How many threads the BLAS library would use now: one a core, unless somebody set another.
+
+    >>> with BlasThreads(1):
+    ...     threads_as_set()
+    1
+    """
+    return max((library.num_threads or 1 for library in _libraries()), default=1)
+
+
 @cache
 def _libraries() -> tuple[Any, ...]:
     """The BLAS libraries that are loaded. Looking takes a millisecond, so it is done once."""

@@ -27,7 +27,10 @@ class Samples(NamedTuple):
     def batch(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
         """The samples of these rows (numbers or a slice) as the network takes them."""
         x, t = self.x[rows], self.t[rows]
-        return (x if self.scale is None else x.astype(self.dtype) * self.dtype(self.scale)), t
+        if self.scale is not None:
+            x = x.astype(self.dtype)
+            x *= self.dtype(self.scale)
+        return x, t
 
     @property
     def dtype(self) -> Any:

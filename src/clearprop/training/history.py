@@ -85,6 +85,11 @@ class History:
         """The latest loss; NaN before the first iteration."""
         return self._loss[-1] if self._loss else math.nan
 
+    def recent_loss(self, iterations: int = 50) -> float:
+        """The mean of the latest losses, without their jitter; NaN before the first iteration."""
+        recent = self._loss[-iterations:]
+        return sum(recent) / len(recent) if recent else math.nan
+
     @property
     def last_evaluation(self) -> Evaluation | None:
         """The latest accuracies; `None` before the first evaluation."""
@@ -102,16 +107,17 @@ class History:
         self._evaluations.append(evaluation)
         return evaluation
 
-    def lines(self) -> Iterator[str]:
-        """Yield the history as JSON lines, in the order of events."""
-        evaluations = iter(self._evaluations)
-        pending = next(evaluations, None)
-        for iteration in range(len(self) + 1):
-            if iteration > 0:
-                yield loss_line(iteration, self._loss[iteration - 1])
-            while pending is not None and pending.iteration == iteration:
-                yield evaluation_line(pending)
-                pending = next(evaluations, None)
+    def lines(self, losses: int = 0, evaluations: int = 0) -> Iterator[str]:
+        """Yield the history as JSON lines, in the order of events.
+
+        So many losses and evaluations at its beginning are left out.
+        """
+        done = losses
+        for evaluation in self._evaluations[evaluations:]:
+            yield from self._loss_lines(done, evaluation.iteration)
+            done = max(done, evaluation.iteration)
+            yield evaluation_line(evaluation)
+        yield from self._loss_lines(done, len(self))
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the history to a JSON-lines file, atomically.
@@ -172,6 +178,9 @@ class History:
             parts.append(f"training {last.train_accuracy:.4f}, test {last.test_accuracy:.4f}")
         return f"History({', '.join(parts)})"
 
+    def _loss_lines(self, start: int, stop: int) -> Iterator[str]:
+        return map(loss_line, range(start + 1, stop + 1), self._loss[start:stop])
+
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(e, name) for e in self._evaluations], dtype=np.float64)
 
@@ -199,26 +208,29 @@ class History:
 class HistoryWriter:
     """A history file that grows while training runs.
 
-    Lines are gathered in a buffer and reach the file when it is full and at each evaluation: a
-    killed training loses the last few iterations at most, and a quick one is not slowed down.
+    `write` appends what has happened since the last time; so does the end of the `with` block. The
+    file is started anew, or goes on, as the history does.
 
     Errors: `OutputError` if the file cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], history: History) -> None:
         self.path = os.fspath(path)
+        self.history = history
+        self._losses, self._evaluations = len(history), len(history._evaluations)
+        mode = "a" if self._losses else "w"
         try:
             # newline="\n": the same file on every system
-            self._file = open(path, "a" if append else "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+            self._file = open(path, mode, encoding="utf-8", newline="\n")  # noqa: SIM115
         except OSError as error:
             raise self._error(error) from error
 
-    def loss(self, iteration: int, loss: float) -> None:
-        self._write(loss_line(iteration, loss))
-
-    def evaluation(self, evaluation: Evaluation) -> None:
-        self._write(evaluation_line(evaluation))
+    def write(self) -> None:
+        """Write what is new, so that it is kept even if the program is killed."""
+        lines = "".join(self.history.lines(self._losses, self._evaluations))
+        self._losses, self._evaluations = len(self.history), len(self.history._evaluations)
         try:
+            self._file.write(lines)
             self._file.flush()
         except OSError as error:
             raise self._error(error) from error
@@ -233,15 +245,12 @@ class HistoryWriter:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._file.close()
-        except OSError as close_error:
-            raise self._error(close_error) from close_error
-
-    def _write(self, line: str) -> None:
-        try:
-            self._file.write(line)
-        except OSError as error:
-            raise self._error(error) from error
+            self.write()
+        finally:
+            try:
+                self._file.close()
+            except OSError as close_error:
+                raise self._error(close_error) from close_error
 
     def _error(self, error: OSError) -> OutputError:
         return OutputError(

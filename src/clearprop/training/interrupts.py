@@ -2,8 +2,6 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -28,7 +26,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.requested = False
-        self._holding = False
+        self._held = _Held()
         self._previous: Any = None
 
     def __enter__(self) -> Self:
@@ -49,16 +47,26 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._previous)
             self._previous = None
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> "_Held":
         """Mark what must not be cut in half, such as a step."""
-        self._holding = True
-        try:
-            yield
-        finally:
-            self._holding = False
+        return self._held
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self.requested and not self._holding:
+        if self.requested and not self._held.now:
             raise KeyboardInterrupt
         self.requested = True
+
+
+class _Held:
+    """A `with` block that notes whether it runs; made once, since it is entered at every step."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = False
+
+    def __enter__(self) -> None:
+        self.now = True
+
+    def __exit__(self, *error: object) -> None:
+        self.now = False

@@ -17,6 +17,8 @@ class Moment(NamedTuple):
     epoch: float
     loss: float
     """The loss of this iteration's mini-batch."""
+    recent_loss: float
+    """The mean over the last 50 of them, without their jitter."""
     train_accuracy: float
     """As last evaluated; NaN before the first time."""
     test_accuracy: float
@@ -28,10 +30,15 @@ class Moment(NamedTuple):
 class Progress(Protocol):
     """Anything that can be called with a `Moment`: after each iteration, and once at the end.
 
-    It is called thousands of times a second, so it should mostly do nothing.
+    Training takes thousands of iterations a second. A progress with an attribute `every`, a number
+    of seconds, is called no more often than that, and after each evaluation.
     """
 
     def __call__(self, moment: Moment, /) -> object: ...
+
+
+EVERY = 0.1
+"""Ten times a second is often enough for people."""
 
 
 def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> Progress:
@@ -40,10 +47,10 @@ def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> P
     Where there is no terminal (a log file, a pipe), it is some ten plain lines a run instead. If
     `quiet`, there is nothing at all. `console` writes elsewhere.
 
-    >>> rich_progress(quiet=True)(Moment(1, 100, 0.01, 2.3, 0.1, 0.1, False))
+    >>> rich_progress(quiet=True)(Moment(1, 100, 0.01, 2.3, 2.3, 0.1, 0.1, False))
     """
     if quiet:
-        return _silence
+        return _Silence()
     from rich.console import Console
 
     console = console or Console(stderr=True)
@@ -52,38 +59,31 @@ def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> P
     return _Lines(console)
 
 
-def _silence(moment: Moment, /) -> None:
-    pass
+class _Silence:
+    every = EVERY
 
-
-class _Smoothed:
-    """The loss without its jitter from batch to batch: a running mean over some 50 of them."""
-
-    def __init__(self) -> None:
-        self.value: float | None = None
-
-    def add(self, loss: float) -> None:
-        self.value = loss if self.value is None else 0.98 * self.value + 0.02 * loss
+    def __call__(self, moment: Moment, /) -> None:
+        pass
 
 
 class _Bar:
     """A bar that is drawn ten times a second, and not more often: drawing costs ten steps."""
 
+    every = EVERY
+
     def __init__(self, console: "Console") -> None:
         self.console = console
-        self.loss = _Smoothed()
         self.next_drawing = 0.0
         self.bar: Any = None
         self.task: Any = None
 
     def __call__(self, moment: Moment, /) -> None:
-        self.loss.add(moment.loss)
         now = time.monotonic()
         if now < self.next_drawing and not moment.done:
             return
-        self.next_drawing = now + 0.1
+        self.next_drawing = now + EVERY
         bar = self.bar = self.bar or self._start(moment)
-        bar.update(self.task, completed=moment.iteration, words=_words(moment, self.loss))
+        bar.update(self.task, completed=moment.iteration, words=_words(moment))
         bar.refresh()
         if moment.done:
             bar.stop()
@@ -109,11 +109,12 @@ class _Bar:
 
 
 class _Lines:
-    """A plain line at each tenth of the run, and one at the end."""
+    """A plain line at each tenth of the run, or soon after it, and one at the end."""
+
+    every = EVERY
 
     def __init__(self, console: "Console") -> None:
         self.console = console
-        self.loss = _Smoothed()
         self.first: int | None = None
         self.started = 0.0
         self.tenths = 0
@@ -121,7 +122,6 @@ class _Lines:
     def __call__(self, moment: Moment, /) -> None:
         if self.first is None:
             self.first, self.started = moment.iteration - 1, time.monotonic()
-        self.loss.add(moment.loss)
         done, total = moment.iteration - self.first, moment.iterations - self.first
         if moment.done:
             self._print(moment, "" if moment.iteration == moment.iterations else "stopped")
@@ -132,13 +132,13 @@ class _Lines:
             self._print(moment, f"{_duration(left)} left")
 
     def _print(self, moment: Moment, end: str) -> None:
-        parts = [f"iteration {moment.iteration} of {moment.iterations}", _words(moment, self.loss)]
+        parts = [f"iteration {moment.iteration} of {moment.iterations}", _words(moment)]
         # Plain writing: a rich console would fold the line at the width it guesses.
         print(" · ".join([*parts, end] if end else parts), file=self.console.file, flush=True)
 
 
-def _words(moment: Moment, loss: _Smoothed) -> str:
-    words = f"epoch {moment.epoch:.1f} · loss {loss.value:.4f}"
+def _words(moment: Moment) -> str:
+    words = f"epoch {moment.epoch:.1f} · loss {moment.recent_loss:.4f}"
     if moment.train_accuracy == moment.train_accuracy:  # not NaN
         words += f" · training {moment.train_accuracy:.1%}"
     if moment.test_accuracy == moment.test_accuracy:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.prediction import Prediction
-from clearprop.compiler.threads import BlasThreads
+from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.networks import Network
 from clearprop.training.batches import generator, mini_batches
@@ -18,7 +17,7 @@ from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.optimizers import SGD, Optimizer
-from clearprop.training.progress import Moment, Progress
+from clearprop.training.progress import EVERY, Moment, Progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import Step, make_step
 
@@ -116,7 +115,6 @@ class Trainer:
         self.iterations_per_epoch = -(-samples // self.batch_size)
         self._batches = mini_batches(samples, self.batch_size, self.rng)
         self._step: Step = make_step(network, self.optimizer, self._train, compiled=compile)
-        self._predict = Prediction(network, threads=None) if compile else network.predict
 
     def train(self, epochs: int | None = None, iterations: int | None = None) -> History:
         """Train for so many epochs or iterations, and return the history.
@@ -133,6 +131,7 @@ class Trainer:
         self.interrupted = False
         started = time.perf_counter()
         largest_product = self.batch_size * self._train.largest_product
+        self._workers = threads_as_set()
         threads = BlasThreads.for_products_of(largest_product)
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
         with self._writer() as writer, threads, quiet, Interrupts() as interrupts:
@@ -149,44 +148,45 @@ class Trainer:
 
     def _run(self, last: int, writer: HistoryWriter | None, interrupts: Interrupts) -> None:
         evaluated = False
+        # At a few thousand iterations a second, the steps are all that should take time.
+        every = EVERY if self.on_progress is None else getattr(self.on_progress, "every", 0.0)
+        next_look = 0.0
         self._look(first=True)
-        while len(self.history) < last and not interrupts.requested:
+        for iteration in range(len(self.history) + 1, last + 1):
+            if interrupts.requested:
+                break
             with interrupts.held():
-                self._iterate(writer)
-            evaluated = len(self.history) % self.iterations_per_epoch == 0
+                rows = next(self._batches)
+                try:
+                    loss = self._step(rows)
+                except NonFiniteError as error:
+                    raise NonFiniteError(self._explain(iteration, error, rows)) from None
+                self.history.add_loss(loss)
+            evaluated = iteration % self.iterations_per_epoch == 0
             if evaluated:
-                self._evaluate(writer, interrupts)
+                self._evaluate(interrupts)
                 self._look()
-            self._report(last)
+            now = time.monotonic()
+            if now >= next_look or evaluated:
+                next_look = now + every
+                if writer is not None:
+                    with interrupts.held():
+                        writer.write()
+                self._report(last)
         if not evaluated:
-            self._evaluate(writer, interrupts)
+            self._evaluate(interrupts)
         self._look(final=True)
 
-    def _iterate(self, writer: HistoryWriter | None) -> None:
-        rows = next(self._batches)
-        iteration = len(self.history) + 1
-        try:
-            loss = self._step(rows)
-        except NonFiniteError as error:
-            x, t = self._train.batch(rows)
-            raise NonFiniteError(self._explain(iteration, error, x, t)) from None
-        self.history.add_loss(loss)
-        if writer is not None:
-            writer.loss(iteration, loss)
-
-    def _evaluate(self, writer: HistoryWriter | None, interrupts: Interrupts) -> None:
-        train = accuracy(self.network, self._train, self._predict)
-        test = (
-            float("nan")
-            if self._test is None
-            else accuracy(self.network, self._test, self._predict)
-        )
+    def _evaluate(self, interrupts: Interrupts) -> None:
+        # Layers that were recorded keep to plain NumPy, and can run in several threads at once.
+        compiled = getattr(self._step, "step", None)
+        workers = 1 if compiled is None or compiled.as_written else self._workers
+        train = accuracy(self.network, self._train, workers)
+        test = float("nan") if self._test is None else accuracy(self.network, self._test, workers)
         with interrupts.held():
-            evaluation = self.history.add_evaluation(
+            self.history.add_evaluation(
                 epoch=self._epoch(), train_accuracy=train, test_accuracy=test
             )
-            if writer is not None:
-                writer.evaluation(evaluation)
 
     def _look(self, *, first: bool = False, final: bool = False) -> None:
         if self.signals_path is None:
@@ -210,14 +210,15 @@ class Trainer:
                 iterations=last,
                 epoch=self._epoch(),
                 loss=self.history.last_loss,
+                recent_loss=self.history.recent_loss(),
                 train_accuracy=evaluation.train_accuracy if evaluation else nan,
                 test_accuracy=evaluation.test_accuracy if evaluation else nan,
                 done=done,
             )
         )
 
-    def _explain(self, iteration: int, error: Exception, x: np.ndarray, t: np.ndarray) -> str:
-        found = first_nonfinite(self.network, x, t)
+    def _explain(self, iteration: int, error: Exception, rows: np.ndarray) -> str:
+        found = first_nonfinite(self.network, *self._train.batch(rows))
         first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
         lr = getattr(self.optimizer, "lr", None)
         rate = "a smaller learning rate" if lr is None else f"a learning rate smaller than {lr:g}"
@@ -232,7 +233,7 @@ class Trainer:
     def _writer(self) -> Any:
         if self.history_path is None:
             return nullcontext()
-        return HistoryWriter(self.history_path, append=len(self.history) > 0)
+        return HistoryWriter(self.history_path, self.history)
 
     def _iterations(self, epochs: int | None, iterations: int | None) -> int:
         if (epochs is None) == (iterations is None):
