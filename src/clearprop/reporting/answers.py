@@ -81,7 +81,9 @@ def worst_mistakes(evidence: Evidence) -> Iterator[Markup]:
     yield element("div", *shown, class_="tiles")
     if len(worst) > WORST:
         yield element(
-            "p", f"These are {WORST} of {len(worst):,} mistakes, the worst first.", class_="faint"
+            "p",
+            f"{WORST} of {len(worst):,} mistakes, those first of which the network was surest.",
+            class_="faint",
         )
 
 
@@ -100,7 +102,7 @@ def _mistake(evidence: Evidence, row: int) -> Markup:
         "figcaption", element("b", right), " taken for ", element("b", said), element("br"),
         element("span", f"{sure:.1%} sure", class_="faint"),
     )  # fmt: skip
-    return element("figure", image, caption, class_="tile")
+    return element("figure", element("div", image), caption, class_="tile")
 
 
 def scrollable(content: Markup, name: str) -> Markup:

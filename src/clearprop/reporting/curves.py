@@ -79,7 +79,7 @@ def verdicts(moments: Sequence[SignalMoment]) -> Iterator[str]:
         yield "No derivative arrives at the first layer: it learns nothing any more."
     elif len(last.layers) > 1:
         ratio = near / far
-        size = f"{ratio:.2g} times" if 0.01 <= ratio < 100 else f"{label(float(f'{ratio:.1g}'))} ×"
+        size = "about as large as" if 0.5 < ratio < 2 else f"{label(float(f'{ratio:.2g}'))} times"
         told = f"At the end the derivative at {first_layer.layer}, the first layer, is {size} "
         told += f"that at {last_layer.layer}, the last"
         if ratio < FADES:
@@ -102,7 +102,7 @@ def _distribution(
     quantiles = np.array([_spread(m, i, field).quantiles for m in moments]).T
     lowest, low, median, high, highest = quantiles
     marks = [
-        Band("90 % of the values", x, lowest, highest, "a outer"),
+        Band("90% of the values", x, lowest, highest, "a outer"),
         Band("half of them", x, low, high, "a inner"),
         Line("median", x, median, "a"),
     ]

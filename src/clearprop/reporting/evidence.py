@@ -45,9 +45,9 @@ class Evidence:
 
     @property
     def worst(self) -> np.ndarray:
-        """The mistakes, those first where the right class was found least probable."""
+        """The mistakes, those first of which the network was surest."""
         wrong = np.flatnonzero(self.said != self.right)
-        return wrong[np.argsort(self.y[wrong, self.right[wrong]], kind="stable")]
+        return wrong[np.argsort(-self.y[wrong].max(axis=1, initial=0), kind="stable")]
 
     @property
     def side(self) -> int | None:

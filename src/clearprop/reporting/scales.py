@@ -47,6 +47,8 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     >>> log_ticks(0.03, 2.5), log_ticks(1e-9, 1)
     ([0.05, 0.1, 0.2, 0.5, 1.0, 2.0], [1e-08, 1e-06, 0.0001, 0.01, 1.0])
     """
+    if high < 8 * low:
+        return ticks(low, high)
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     every = -(-(last - first + 1) // most)
     factors = (1, 2, 5) if high < 200 * low else (1,)
@@ -58,16 +60,13 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
 def label(value: float) -> str:
     """Write a value beside its tick.
 
-    >>> label(15.0), label(20000.0), label(1e-6), label(0.05), label(-0.5)
-    ('15', '20,000', '10⁻⁶', '0.05', '−0.5')
+    >>> label(15.0), label(20000.0), label(1e-6), label(-0.00025), label(0.05), label(-0.5)
+    ('15', '20,000', '10⁻⁶', '−2.5·10⁻⁴', '0.05', '−0.5')
     """
     size = abs(value)
-    if size and (size < 1e-3 or size >= 1e6):
-        mantissa, _, power = (
-            f"{value:.3g}".partition("e") if "e" in f"{value:.3g}" else ("", "", "")
-        )
-        if not power:
-            mantissa, _, power = f"{value:.0e}".partition("e")
+    if size and (size < 1e-2 or size >= 1e6):
+        mantissa, _, power = f"{value:.2e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".")
         raised = str(int(power)).replace("-", "−").translate(_RAISED)
         text = f"10{raised}" if mantissa == "1" else f"{mantissa}·10{raised}"
     else:
@@ -79,9 +78,9 @@ def percent(value: float) -> str:
     """Write a share as a percentage, with as many digits as it has.
 
     >>> percent(0.965), percent(1.0)
-    ('96.5 %', '100 %')
+    ('96.5%', '100%')
     """
-    return f"{100 * value:.6g} %"
+    return f"{100 * value:.6g}%"
 
 
 _RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

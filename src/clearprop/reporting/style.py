@@ -77,13 +77,16 @@ tfoot th, tfoot td { border-bottom: 0; font-weight: 600; }
 .confusion .sum { color: var(--faint); padding-left: 1rem; }
 .settings th { font-weight: 400; color: var(--faint); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: 1rem; }
-.tile img { display: block; background: var(--soft); border-radius: 4px; }
+.tile div { width: 84px; background: var(--soft); border-radius: 4px; }
+.tile img { display: block; }
 .ink, .sheet { image-rendering: pixelated; }
 .sheet { display: block; max-width: 100%; height: auto; }
 .sheet { padding: 6px; background: var(--soft); border-radius: 6px; }
 details { margin-top: 1rem; }
 summary { cursor: pointer; font-weight: 600; }
 @media (max-width: 30rem) {
+  .chart text { font-size: 16px; }
+  .confusion .corner { white-space: normal; max-width: 4.2rem; }
   main { padding: 1rem .9rem 3rem; }
   .confusion th, .confusion td { padding: .2rem .3rem; min-width: 1.9rem; font-size: .8125rem; }
   .tiles { grid-template-columns: repeat(auto-fill, minmax(5.75rem, 1fr)); gap: .75rem; }
@@ -100,5 +103,6 @@ summary { cursor: pointer; font-weight: 600; }
   figure, tr, .tile { break-inside: avoid; }
   h2 { break-after: avoid; }
   .wide { overflow: visible; }
+  .wide svg { width: 100%; height: auto; }
 }
 """
