@@ -106,7 +106,7 @@ class Lifetimes:
         return True
 
     def _is_view(self, node: Node) -> bool:
-        """Whether the result lies in the storage of the first operand, tried out on empty arrays."""
+        """Whether the result lies in the storage of the first operand, by trying it out."""
         if function_of(node) not in _VIEWS or isinstance(node.out, tuple):
             return False
         x, *arrays = node.inputs

@@ -367,17 +367,17 @@ class Printer:
         names = [self.sheet.operand(x) for x in node.inputs]
         if function is getitem:
             return f"{names[0]}[{text.index(node.params['form'], tuple(names[1:]))}]"
+        if not operation.name.startswith("np."):
+            # A function of clearprop's own, such as a part of a derivative: called as it is.
+            name = self.sheet.name(operation.symbol)
+            self.as_written[name] = partial(operation.evaluate, **node.params)
+            return f"{name}({', '.join(names)})"
         options = self._keywords(node)
         if isinstance(operation, WithKeywords):
             at = len(names) - len(operation.keywords)
             named = zip(operation.keywords, names[at:], strict=True)
             options = "".join(f", {k}={v}" for k, v in named) + options
             names = names[:at]
-        if not operation.name.startswith("np."):
-            # A function of clearprop's own, such as a part of a derivative: called as it is.
-            name = self.sheet.name(operation.symbol)
-            self.as_written[name] = partial(operation.evaluate, **node.params)
-            return f"{name}({', '.join(names)})"
         if function is np.einsum:
             params = {k: v for k, v in node.params.items() if k != "subscripts"}
             names.insert(0, text.literal(node.params["subscripts"]))

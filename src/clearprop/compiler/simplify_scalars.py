@@ -1,11 +1,11 @@
 """Simplification: scalars sink to the smallest operand."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
+from clearprop.compiler.naming import names
 from clearprop.compiler.rewriting import is_number, is_recorded, rebuild
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
@@ -70,6 +70,8 @@ class Sinking:
         self.labels = labels
         """The nodes made anew on the way keep the label of those they stand for."""
         self._costs: dict[Node, int] = {}
+        self._made: dict[Any, Any] = {}
+        """What has been scaled already: the derivatives of all layers share the way down."""
 
     def cost(self, x: Any) -> int:
         """How many elements the multiplication touches at the best place at or behind `x`."""
@@ -99,7 +101,8 @@ class Sinking:
         if function is np.sum and "where" not in node.params:
             return self.cost(a)
         if function is np.concatenate:
-            return sum(map(self.cost, node.inputs))
+            # The last layer first: each further one then ends where the one before began.
+            return sum(map(self.cost, reversed(node.inputs)))
         return int(np.size(node.out))
 
     def scaled(self, x: Any, s: Any) -> Any:
@@ -107,10 +110,21 @@ class Sinking:
         node = x.node if is_recorded(x) else None
         if node is None or self.cost(x) >= int(np.size(x)):
             return s * x
-        out = self._pushed(node, s)
+        key = (node, names(s))
+        if key in self._made:
+            return self._made[key]
+        out = self._made[key] = self._pushed(node, s)
         if is_recorded(out) and out.node is not None:
             self.labels.setdefault(out.node, self.labels.get(node, ""))
         return out
+
+    def _product(self, a: Any, b: Any) -> Any:
+        """The product of two scalars, one and the same whenever it is asked for."""
+        key = (names(a), names(b))
+        if key not in self._made:
+            product = a * b if is_recorded(a) or is_recorded(b) else float(a) * float(b)
+            self._made[key] = product
+        return self._made[key]
 
     def _pushed(self, node: Node, s: Any) -> Any:
         """Push the scalar one node further back."""
@@ -120,32 +134,26 @@ class Sinking:
         if function is np.multiply:
             (b,) = rest
             if is_number(a):
-                return scaled(b, _product(s, a))
+                return scaled(b, self._product(s, a))
             if is_number(b):
-                return scaled(a, _product(s, b))
+                return scaled(a, self._product(s, b))
             first = not _is_float(b) or (_is_float(a) and self.cost(a) <= self.cost(b))
             return scaled(a, s) * b if first else a * scaled(b, s)
         if function is np.divide:
             (b,) = rest
             if is_number(a):
-                return _product(s, a) / b
+                return self._product(s, a) / b
             return scaled(a, s) / b if self.cost(a) <= np.size(b) else a * (s / b)
         if function is np.matmul:
             (b,) = rest
             return scaled(a, s) @ b if self.cost(a) <= self.cost(b) else a @ scaled(b, s)
         if function is np.concatenate:
-            return np.concatenate([scaled(part, s) for part in node.inputs], **node.params)
+            parts = [scaled(part, s) for part in reversed(node.inputs)]
+            return np.concatenate(parts[::-1], **node.params)
         if function is subtract_at:
             t, c = rest
-            return record(SUBTRACT_AT, (scaled(a, s), t, _product(s, c)), {})
+            return record(SUBTRACT_AT, (scaled(a, s), t, self._product(s, c)), {})
         return record(node.operation, (scaled(a, s), *rest), node.params)
-
-
-def _product(a: Any, b: Any) -> Any:
-    if is_recorded(a) or is_recorded(b):
-        return a * b
-    product = float(a) * float(b)
-    return product if math.isfinite(product) else a * b
 
 
 def _dtype(s: Any, x: Any) -> np.dtype:
