@@ -1,0 +1,218 @@
+"""What a compiled step refuses, and that nothing is changed then."""
+
+import numpy as np
+import pytest
+from nets import batch, both, copied, dense, largest_difference, tied
+
+from clearprop import Affine, Network, TwoLayerNet
+from clearprop.compiler import compile
+from clearprop.errors import (
+    ClearpropError,
+    ConfigError,
+    DTypeError,
+    LabelError,
+    NonFiniteError,
+    ShapeError,
+    UnsupportedError,
+)
+from clearprop.training import SGD
+
+X, T = batch(6, 7, 3)
+ONE_HOT = np.eye(3)[T]
+
+
+def check_refused(x, t, error, good=None):
+    """As the first batch, and after a good one, when the program is there already."""
+    for first in (None, good):
+        for network, step in both(lambda: dense(7, 5, 3)):
+            if first is not None:
+                step(*first)
+            before = copied(network)
+            with pytest.raises(error):
+                step(x, t)
+            for name, value in before.items():
+                np.testing.assert_array_equal(network.params[name], value)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (T, T + 1),
+        (T, T - 1),
+        (T, np.where(np.arange(6) == 3, 2**40, T)),
+        (T.astype(np.uint8), (T + 1).astype(np.uint8)),
+        (T.astype(np.uint64), np.where(np.arange(6) == 3, 2**64 - 1, T.astype(np.uint64))),
+        (T[:, None], T[:, None] + 1),
+        (ONE_HOT, 0.9 * ONE_HOT),
+        (ONE_HOT, np.where(ONE_HOT == 1, np.nan, ONE_HOT)),
+        (ONE_HOT, np.where(ONE_HOT == 1, np.inf, ONE_HOT)),
+        (ONE_HOT, np.where(ONE_HOT == 1, 2.0, -0.5)),
+        (ONE_HOT.astype(np.float32), (0.999 * ONE_HOT).astype(np.float32)),
+        (ONE_HOT.astype(bool), np.ones((6, 3), bool)),
+    ],
+)
+def test_labels_out_of_range(good, bad):
+    check_refused(X, bad, LabelError, good=(X, good))
+
+
+@pytest.mark.parametrize(
+    "t", [T[:4], np.r_[T, T], T.astype(float), T > 0, T[None], T.astype(str), T + 0j]
+)
+def test_labels_that_do_not_fit(t):
+    check_refused(X, t, LabelError)
+
+
+@pytest.mark.parametrize(
+    ("x", "error"),
+    [
+        (X[:, :5], ShapeError),
+        (X[0], ClearpropError),
+        (X[:0], ClearpropError),
+        (X + 0j, DTypeError),
+        (X.astype(object), DTypeError),
+        (X.astype(str), DTypeError),
+    ],
+)
+def test_data_that_does_not_fit(x, error):
+    check_refused(x, T[: len(x)], error)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_not_finite(value):
+    bad = X.copy()
+    bad[2, 3] = value
+    check_refused(bad, T, NonFiniteError, good=(X, T))
+
+
+@pytest.mark.parametrize("rate", [1e38, 1e39, 1e300])
+def test_an_update_that_is_not_finite(rate):
+    network = dense(7, 5, 3)
+    step = compile(network, SGD(0.1))
+    step(X, T)
+    step.optimizer.lr = rate
+    before = copied(network)
+    with pytest.raises(NonFiniteError, match="update"):
+        step(1e3 * X, T)
+    for name, value in before.items():
+        np.testing.assert_array_equal(network.params[name], value)
+    step.optimizer.lr = 0.1
+    assert np.isfinite(step(X, T))
+
+
+def test_a_large_finite_update_is_made():
+    """The square of its length overflows, it does not."""
+    (written, layered), (compiled, step) = both(lambda: dense(7, 5, 3), lr=1e21)
+    assert step(X, T) == pytest.approx(layered(X, T), rel=1e-6)
+    assert np.abs(compiled.params["W1"]).max() > 1e19
+    assert largest_difference(written, compiled) < 1e-6
+
+
+def test_after_an_error_steps_go_on():
+    (_, layered), (_, step) = both(lambda: dense(7, 5, 3))
+    step(X, T)
+    layered(X, T)
+    with pytest.raises(LabelError):
+        step(X, T + 5)
+    with pytest.raises(NonFiniteError):
+        step(X * np.float32(np.nan), T)
+    assert step(X, T) == pytest.approx(layered(X, T), rel=1e-6)
+
+
+def test_an_array_assigned_to_one_of_the_layers_that_share_it():
+    for network, step in both(tied):
+        x, t = batch(6, 5, 5)
+        step(x, t)
+        network.layers["Affine1"].W = np.ones((5, 5), np.float32)
+        with pytest.raises(ConfigError, match="W1 is shared"):
+            step(x, t)
+
+
+def test_a_layer_that_was_exchanged():
+    for network, step in both(lambda: dense(7, 5, 3)):
+        step(X, T)
+        network.layers["Affine1"] = Affine(np.ones((7, 5), np.float32), np.ones(5, np.float32))
+        with pytest.raises(ConfigError, match="exchanged"):
+            step(X, T)
+
+
+def test_an_array_of_another_shape():
+    for network, step in both(lambda: dense(7, 5, 3)):
+        step(X, T)
+        network.layers["Affine1"].W = np.ones((7, 4), np.float32)
+        with pytest.raises(ClearpropError, match=r"\(7, 4\)"):
+            step(X, T)
+
+
+def test_parameters_of_several_dtypes():
+    W, b = np.ones((7, 3), np.float32), np.zeros(3)
+    with pytest.raises(DTypeError, match="float32, float64"):
+        compile(Network([Affine(W, b)]), SGD(0.1))
+
+
+def test_parameters_that_are_no_floats():
+    with pytest.raises(DTypeError, match="int64"):
+        compile(Network([Affine(np.ones((7, 3), int), np.zeros(3, int))]), SGD(0.1))
+
+
+class Odd:
+    """An optimiser that says nothing of its step as a formula."""
+
+    def update(self, params, grads):
+        for name in params:
+            params[name] -= np.sign(grads[name])
+
+
+class Own(SGD):
+    """An SGD whose update is not what `change` says."""
+
+    def update(self, params, grads):
+        super().update(params, {name: g.clip(-1, 1) for name, g in grads.items()})
+
+
+class OwnLoss(TwoLayerNet):
+    """A network that adds to its loss."""
+
+    def loss(self, x, t):
+        return super().loss(x, t) + 0.1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: compile(dense(7, 5, 3), Odd()), "no change"),
+        (lambda: compile(dense(7, 5, 3), Own(0.1)), "update of its own"),
+        (lambda: compile(OwnLoss(7, 5, 3), SGD(0.1)), "loss of its own"),
+    ],
+)
+def test_what_cannot_be_compiled_as_a_whole(make, message):
+    with pytest.raises(UnsupportedError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("thing", [3, None, "x", np.ones(3), [1]])
+def test_what_is_no_network_and_no_function(thing):
+    with pytest.raises(ConfigError, match="compile takes"):
+        compile(thing)
+
+
+def test_a_function_with_an_optimizer():
+    with pytest.raises(ConfigError, match="and an optimizer"):
+        compile(lambda x: x, SGD(0.1))
+
+
+def test_a_program_is_there_from_the_first_batch_on():
+    step = compile(dense(7, 5, 3), SGD(0.1))
+    for read in (lambda: step.source, lambda: step.graph, lambda: step.recorded):
+        with pytest.raises(ConfigError, match="first batch"):
+            read()
+    before = copied(step.network)
+    assert step.prepare(X, T) is step
+    assert "def step(" in step.source
+    for name, value in before.items():
+        np.testing.assert_array_equal(step.network.params[name], value)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "all", True])
+def test_numbers_of_threads(threads):
+    with pytest.raises(ConfigError, match="threads"):
+        compile(dense(7, 5, 3), SGD(0.1), threads=threads).prepare(X, T)
