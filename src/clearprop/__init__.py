@@ -4,8 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from clearprop import drawing  # which gives Graph its pictures
-from clearprop.compiler import compile
-from clearprop.explaining import Explanation, explain
 from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
 from clearprop.layers import (
     AddLayer,
@@ -22,10 +20,16 @@ from clearprop.primitives.numerical import numerical_gradient
 
 if TYPE_CHECKING:
     from clearprop.checking import Report, assert_gradients, check
+    from clearprop.compiler import compile
+    from clearprop.explaining import Explanation, explain
 
 __version__ = "0.1.0"
 
-_LATER = dict.fromkeys(("Report", "assert_gradients", "check"), "clearprop.checking")
+_LATER = {
+    **dict.fromkeys(("Report", "assert_gradients", "check"), "clearprop.checking"),
+    **dict.fromkeys(("Explanation", "explain"), "clearprop.explaining"),
+    "compile": "clearprop.compiler",
+}
 """What is imported when it is first asked for, since most programs do without it."""
 
 
