@@ -232,6 +232,11 @@ class AffineWide(right.Affine):
     def backward(self, dout):
         return np.zeros(self.x.shape) + super().backward(dout)
 
+    @classmethod
+    def samples(cls, rng):
+        for layer, x in super().samples(rng):
+            yield cls(layer.W.astype(np.float32), layer.b.astype(np.float32)), x.astype(np.float32)
+
 
 @fault(K.COUNT, "")
 class AffineReturnsEverything(right.Affine):

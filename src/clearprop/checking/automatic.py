@@ -1,6 +1,6 @@
 """Automatic differentiation of `forward`: the layer's inside on a graph, where it can be opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,12 @@ class Opened:
             else:
                 made[node] = node.out
         return self.pull(*self._seeds([current(v) for v in self.outputs], dout))
+
+    def values(self) -> Iterator[tuple[str, np.ndarray]]:
+        """What the operations inside computed, with their names."""
+        for node in self.graph.nodes:
+            if isinstance(node.out, np.ndarray) and node.out.dtype.kind == "f":
+                yield node.operation.name, node.out
 
 
 def open_forward(trial: Trial, values: Mapping[str, np.ndarray] | None = None) -> Opened | str:

@@ -63,7 +63,7 @@ def check(
     ...         return dx
     >>> report = check(Forgetful(np.eye(3), np.zeros(3)), np.arange(6.0).reshape(2, 3))
     >>> print(report.ok, report.faults[0].place, report.faults[0].kind, sep=" | ")
-    False | Forgetful, b[0] | factor
+    False | Forgetful, b[1] | factor
     """
     inspector = Inspector(_generator(rng), exhaustive)
     with left_alone():

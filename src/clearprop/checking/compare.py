@@ -391,13 +391,19 @@ def _report(
     index = tuple(int(i) for i in np.unravel_index(worst, a.shape))
     found = diagnose(Case(e, name, a, t, dout, skip))
     kind, message = found.kind, found.message
-    if fallback is not None and kind in (Kind.UNKNOWN, Kind.PRECISION):
+    if fallback is not None and kind is not Kind.CLIPPED:
         kind = fallback
-        message = "right under one dout and wrong under another that is 1000 times as large"
+        message = (
+            "it is right under one dout, but not under another, 1000 times as large and of the "
+            f"opposite sign: {message}"
+        )
     count = int(np.count_nonzero(wrong))
     swept = int(np.count_nonzero(np.isfinite(t)))
     row = _row(name, a, t, skip, "automatic" if e.opened else "element by element")
     e.rows[name] = Row(name, row.shape, row.absolute, row.relative, row.method, kind.value)
+    told = {f.kind for f in e.findings if f.fault}
+    if Kind.IN_PLACE in told or (kind is Kind.PRECISION and Kind.DTYPE in told):
+        return  # what was found before explains it; this may be right once that is
     e.add(
         Finding(
             layer=e.name,

@@ -15,6 +15,7 @@ from clearprop.checking.copies import (
     fingerprint,
     generator_states,
     random_fingerprint,
+    same_draws,
 )
 from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.passes import told
@@ -41,8 +42,9 @@ def forward_repeats(e: "Examination") -> None:
     held = generator_states(layer)
     before = random_fingerprint()
     try:
-        Run(trial, layer, {}, None)
-        trial.draws = random_fingerprint() != before
+        with same_draws():
+            Run(trial, layer, {}, None)
+            trial.draws = random_fingerprint() != before
         drew = generator_states(layer) != held
         again = trial.run(layer=layer).vector
     except (Exception, SystemExit) as error:
@@ -134,7 +136,7 @@ def linear_in_dout(e: "Examination") -> None:
     names = [name for name in e.analytic if name not in e.faulty]
     if not names:
         return
-    other = 1000 * e.random_dout()
+    other = -1000 * np.abs(e.random_dout()) * np.sign(e.dout)
     second = e.pull(other)
     true = e.true(other) if e.opened else {}
     if not true:
@@ -284,8 +286,8 @@ def _fields(finding: Finding) -> Mapping[str, Any]:
 def keeps_float32(e: "Examination") -> None:
     """float32 goes in: float32 must come out, forward and backward.
 
-    A layer that was given float64 and would turn float32 into float64 forward is told so, and not
-    failed: one `np.sqrt(2)` in a formula is enough for that.
+    A layer that was given float64 and would turn float32 into float64 is told so, and not failed:
+    one `np.sqrt(2)` or `mask * 1.0` in a formula is enough for that.
     """
     try:
         trial = Trial(e.name, e.given[0], e.given[1], np.float32)
@@ -314,7 +316,7 @@ def keeps_float32(e: "Examination") -> None:
         place = trial.arguments[name].place
         if dtype.kind == "f" and dtype.itemsize > 4 and name not in e.faulty and place not in weak:
             message = f"with float32 inputs and parameters, its derivative is {dtype}"
-            e.fault(Kind.DTYPE, message, name)
+            e.fault(Kind.DTYPE, message, name, fault=_has_float32(e))
 
 
 def _has_float32(e: "Examination") -> bool:

@@ -33,7 +33,7 @@ def private(value: Any, dtype: DTypeLike = np.float64) -> Any:
         twin = copy.deepcopy(value, memo)
     except Exception:
         twin = value
-    if twin is value and hasattr(value, "__dict__") and not isinstance(value, _LEAVES):
+    if twin is value and callable(getattr(value, "forward", None)):
         twin = _by_attribute(value, memo)
     _own_class_arrays(twin, np.dtype(dtype))
     return twin

@@ -78,6 +78,19 @@ class Case:
         floor = 1e-13 * max(whole, self.size)
         return far <= max(min(exact * whole, 1e-2 * self.apart), floor)
 
+    def explains_wrong(self, candidate: Any) -> bool:
+        """Whether a candidate is what backward gave where it is wrong, be it right elsewhere."""
+        candidate = np.asarray(candidate)
+        return candidate.shape == self.t.shape and self.explains(
+            np.where(self.wrong, candidate, self.a)
+        )
+
+    @cached_property
+    def wrong(self) -> np.ndarray:
+        """The elements that differ; all, where they are too few to show a pattern."""
+        far = self.known & (np.abs(self.a - self.t) > 1e-6 * np.abs(self.t))
+        return far if np.count_nonzero(far) >= 3 else self.known
+
     def scope(self) -> Iterator[tuple[str, np.ndarray]]:
         """What a backward could be made of, by name: inputs, outputs, parameters, kept values."""
         trial, run = self.e.trial, self.e.run
@@ -101,8 +114,10 @@ class Case:
             if argument.slot and new(argument.value):
                 yield name, argument.value
         for name, value in getattr(run.layer, "__dict__", {}).items():
-            if not name.startswith("d") and new(value):
-                yield f"self.{name}", np.asarray(value, np.float64)
+            held = value if isinstance(value, tuple | list) else (value,)
+            for item in () if name.startswith("d") or name in ("params", "grads") else held:
+                if new(item):
+                    yield f"self.{name}", np.asarray(item, np.float64)
 
     @property
     def douts(self) -> list[np.ndarray]:

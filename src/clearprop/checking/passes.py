@@ -10,7 +10,7 @@ import numpy as np
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.trial import Run, Trial, numbers
+from clearprop.checking.trial import Run, Trial, numbers, takes
 from clearprop.errors import ClearpropError
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ def first_backward(e: "Examination") -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     run = e.trial.run()
     douts = run.douts(e.dout)
+    if not takes(run.layer.backward, 1) and not takes(run.layer.backward, len(douts)):
+        _stop(e, Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
     kept = [np.array(d) for d in douts]
     outputs = [out.copy() for out in run.outputs]
     inputs = [np.array(x) for x in run.inputs]

@@ -21,9 +21,13 @@ def _term(case: Case) -> Diagnosis | None:
     if opened is None:
         return None
     gap = case.a - case.t
+    # Ways that cancel out, such as those through the maximum that softmax subtracts, are closed.
+    idle = [e for e in opened.edges[:MANY] if case.explains(_without(case, [e]), case.t)]
+    if not case.explains(_without(case, idle), case.t):
+        idle = []
     ways: list[tuple[Any, np.ndarray]] = []
     for edge in opened.edges[:MANY]:
-        part = case.t - opened.without([edge], case.dout)[case.name]
+        part = case.t - _without(case, [*idle, edge])
         if np.abs(part).max(initial=0) <= 1e-12 * case.size or not np.isfinite(part).all():
             continue
         if np.allclose(part, case.t, rtol=1e-12, atol=1e-14 * case.size):
@@ -36,10 +40,15 @@ def _term(case: Case) -> Diagnosis | None:
             return _about_a_way(case, edge, ratio)
     pairs = itertools.combinations([edge for edge, _ in ways], 2)
     for one, two in itertools.islice(pairs, MANY):
-        if case.explains(opened.without([one, two], case.dout)[case.name]):
+        if case.explains(_without(case, [*idle, one, two])):
             message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
             return Diagnosis(Kind.DROPPED_TERM, message)
     return None
+
+
+def _without(case: Case, edges: list[Any]) -> np.ndarray:
+    opened = case.e.opened
+    return opened.without(edges, case.dout)[case.name] if opened else case.t
 
 
 def _about_a_way(case: Case, edge: Any, ratio: float) -> Diagnosis:
@@ -81,6 +90,10 @@ def _overwritten(case: Case) -> Diagnosis | None:
                 continue
             touched = np.abs(parts) > case.tiny * np.abs(parts).max()
             last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
+            for part in parts:
+                if case.explains(case.t - part):
+                    message = "one of several contributions is missing: a loop ends too early?"
+                    return Diagnosis(Kind.DROPPED_TERM, message)
             for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
                 if case.explains(np.take_along_axis(parts, which[None], axis=0)[0]):
                     message = (
@@ -102,35 +115,48 @@ def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Itera
 
 
 def _values(case: Case, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
-    """Values of the layer that fit a shape, and the usual local derivatives made of them."""
-    for name, z in case.scope():
-        if z.ndim > len(shape):
-            continue
-        try:
-            z = np.broadcast_to(z, shape)
-        except ValueError:
-            continue
-        yield name, z
-        yield f"(1 − {name})", 1 - z
-        yield f"{name}²", z * z
-        yield f"(1 − {name}²)", 1 - z * z
-        yield f"{name} (1 − {name})", z * (1 - z)
-        yield f"√{name}", np.sqrt(np.abs(z))
-        yield f"({name} > 0)", (z > 0) * 1.0
-        yield f"exp({name})", np.exp(np.clip(z, -50, 50))
+    """Values of the layer that fit a shape, with their names."""
+    scope = list(case.scope())
+    if case.e.opened:
+        scope += [(f"(the result of {n})", z) for n, z in case.e.opened.values()]
+    for name, z in scope:
+        if z.ndim <= len(shape):
+            try:
+                yield name, np.broadcast_to(z, shape)
+            except ValueError:
+                continue
+
+
+def _slopes(x: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The local derivatives of the usual functions, made of a value."""
+    s = 1 / (1 + np.exp(-np.clip(x, -500, 500)))
+    yield name, x
+    yield f"1 − {name}", 1 - x
+    yield f"1 + {name}", 1 + x
+    yield f"{name} (1 − {name})", x * (1 - x)
+    yield f"{name} (1 + {name})", x * (1 + x)
+    yield f"1 − {name}²", 1 - x * x
+    yield f"1 + {name}²", 1 + x * x
+    yield f"{name}²", x * x
+    yield f"1/{name}", 1 / np.where(x == 0, 1, x)
+    yield f"({name} > 0)", (x > 0) * 1.0
+    yield f"exp({name})", np.exp(np.clip(x, -50, 50))
+    yield f"σ({name})", s
+    yield f"1 − σ({name})", 1 - s
 
 
 def _local(case: Case) -> Diagnosis | None:
-    """Is a factor missing, once too often there, or made from another value?"""
-    for name, z in _values(case, case.t.shape):
-        known = case.known & (np.abs(z) > 1e-9)
-        if not known.any() or np.ptp(z[known]) <= 1e-9 * np.abs(z[known]).max():
-            continue
-        if case.explains(np.where(known, case.t / np.where(known, z, 1), case.a)):
-            message = f"the factor {name} is missing in it"
-            return Diagnosis(Kind.DROPPED_TERM, message)
-        if case.explains(case.t * z):
-            return Diagnosis(Kind.WRONG_VALUE, f"it has the factor {name} once too often")
+    """Is a factor missing, or once too often there?"""
+    for value, z in _values(case, case.t.shape):
+        for name, factor in itertools.islice(_slopes(z, value), 2):
+            known = case.wrong & (np.abs(factor) > 1e-9)
+            if not known.any() or np.ptp(factor[known]) <= 1e-9 * np.abs(factor[known]).max():
+                continue
+            if case.explains_wrong(np.where(known, case.t / np.where(known, factor, 1), case.a)):
+                return Diagnosis(Kind.DROPPED_TERM, f"the factor ({name}) is missing in it")
+            if case.explains_wrong(case.t * factor):
+                message = f"it has the factor ({name}) too much"
+                return Diagnosis(Kind.WRONG_VALUE, message)
     return None
 
 
@@ -139,14 +165,14 @@ def _made_of(case: Case) -> Diagnosis | None:
     for dout in case.douts:
         if dout.shape != case.t.shape:
             continue
-        if case.explains(dout):
-            return Diagnosis(
-                Kind.DROPPED_TERM, "it is dout itself: the local derivative is missing"
-            )
-        for name, z in _values(case, dout.shape):
-            for sign, mark in ((1, ""), (-1, "−")):
-                if case.explains(sign * dout * z):
-                    return Diagnosis(Kind.WRONG_VALUE, f"it is {mark}dout · {name}")
+        if case.explains_wrong(dout):
+            message = "it is dout itself: the local derivative is missing"
+            return Diagnosis(Kind.DROPPED_TERM, message)
+        for value, z in _values(case, dout.shape):
+            for name, slope in _slopes(z, value):
+                for sign, mark in ((1, ""), (-1, "−")):
+                    if case.explains_wrong(sign * dout * slope):
+                        return Diagnosis(Kind.WRONG_VALUE, f"it is {mark}dout · ({name})")
     return None
 
 
@@ -155,7 +181,8 @@ def _sum_of(case: Case) -> Diagnosis | None:
     for dout in case.douts:
         lost = dout.ndim - case.t.ndim
         for axes in itertools.combinations(range(dout.ndim), max(lost, 0)):
-            for name, z in (("1", np.ones(dout.shape)), *_values(case, dout.shape)):
+            values = (("1", np.ones(dout.shape)), *_values(case, dout.shape))
+            for name, z in values:
                 total = (dout * z).sum(axis=axes)
                 if lost > 0 and total.shape == case.t.shape and case.explains(total):
                     message = f"it is the sum of dout · {name}, which is not what forward did"
@@ -219,27 +246,14 @@ def _step(case: Case) -> Diagnosis | None:
             through = opened.pull([u], [opened.between(u, v, arrived[v])])
             if not case.explains(through[case.name], case.t):
                 continue  # the true derivative does not come this way, or not all of it
-            for name, g in _slopes(u.data, v.data):
+            local = (("1", np.ones_like(v.data)), *_slopes(v.data, "out"), *_slopes(u.data, "x"))
+            for name, g in local:
                 tried += 1
                 if tried > MANY:
                     return None
                 if case.explains(opened.pull([u], [arrived[v] * g])[case.name]):
                     return _about_a_step(v, name)
     return None
-
-
-def _slopes(u: np.ndarray, v: np.ndarray) -> Iterator[tuple[str, Any]]:
-    yield "1", np.ones_like(v)
-    yield "out (1 − out)", v * (1 - v)
-    yield "out", v
-    yield "1 − out", 1 - v
-    yield "1 − out²", 1 - v * v
-    yield "1 + out²", 1 + v * v
-    yield "x", u
-    yield "1 − x²", 1 - u * u
-    yield "x (1 − x)", u * (1 - u)
-    yield "out²", v * v
-    yield "2 x", 2 * u
 
 
 def _about_a_step(v: Any, slope: str) -> Diagnosis:
@@ -261,61 +275,67 @@ def _about_a_step(v: Any, slope: str) -> Diagnosis:
 
 
 def _product(case: Case) -> Diagnosis | None:
-    if case.a.ndim != 2:
-        return None
-    matrices = [(n, z) for n, z in case.scope() if z.ndim == 2]
+    """Is it a product of dout with a matrix, in another arrangement than the right one?"""
     for dout in case.douts:
-        if dout.ndim != 2:
+        if dout.ndim < 2 or dout.ndim != case.a.ndim:
             continue
-        for name, z in matrices:
-            pairs = ((("dout", dout), (name, z)), ((name, z), ("dout", dout)))
-            for (ln, left), (rn, right) in pairs:
+        for name, z in case.scope():
+            if z.ndim != dout.ndim:
+                continue
+            for (ln, left), (rn, right) in itertools.permutations((("dout", dout), (name, z))):
                 for lt, rt in itertools.product((False, True), repeat=2):
-                    x, y = (left.T if lt else left), (right.T if rt else right)
-                    if x.shape[1] == y.shape[0] and case.explains(x @ y):
+                    x = left.swapaxes(-1, -2) if lt else left
+                    y = right.swapaxes(-1, -2) if rt else right
+                    if x.shape[-1] == y.shape[-2] and case.explains(x @ y):
                         text = f"{ln}{'ᵀ' * lt} {rn}{'ᵀ' * rt}"
-                        same = case.explains(y.T @ x.T, case.t)
-                        kind = Kind.TRANSPOSED if not same else Kind.WRONG_VALUE
-                        return Diagnosis(kind, f"it is the product {text}")
+                        return Diagnosis(Kind.TRANSPOSED, f"it is the product {text}")
     return None
 
 
-def _response(case: Case) -> Diagnosis | None:
-    """Which elements answer to a single element of dout, and which should?"""
-    if case.t.size < 2:
+def _cross_terms(case: Case) -> Diagnosis | None:
+    """Do elements answer to fewer elements of dout than they should?"""
+    counted = _answers(case)
+    if counted is None or counted[0] or not counted[1]:
         return None
-    extra = missing = equal = 0
-    picked = case.e.rng.permutation(case.dout.size)[:6]
-    for k in picked:
-        one = np.zeros(case.dout.size)
-        one[k] = 1.0
-        a, t = case.pulled(one), case.true(one)
-        if a is None or t is None or a.shape != t.shape:
-            return None
-        size = np.abs(t).max(initial=0)
-        a1, t1 = np.abs(a) > case.tiny * size, np.abs(t) > case.tiny * size
-        extra += int(np.sum(a1 & ~t1))
-        missing += int(np.sum(~a1 & t1))
-        equal += int(np.sum(a1 & t1 & (np.abs(a - t) <= 1e-7 * size)))
-    if extra and _mixes(case):
+    message = (
+        "elements do not answer to every part of dout that they went into: cross terms, such as "
+        "those of a shared sum or mean, are missing"
+    )
+    return Diagnosis(Kind.DROPPED_TERM, message)
+
+
+def _other_places(case: Case) -> Diagnosis | None:
+    """Do elements answer to elements of dout that they should not answer to?"""
+    counted = _answers(case)
+    if counted is None or not counted[0]:
+        return None
+    if _mixes(case):
         return Diagnosis(
             Kind.WRONG_AXIS,
             "one sample's derivative answers to the dout of other samples, which forward keeps "
             "apart: a sum or mean runs over the batch",
         )
-    if missing and extra:
-        message = "elements answer to parts of dout that they did not go into, and not to their own"
-        return Diagnosis(Kind.WRONG_AXIS, message)
-    if missing and not extra:
-        message = (
-            "elements do not answer to every part of dout that they went into: cross terms, such "
-            "as those of a shared sum or mean, are missing"
-        )
-        return Diagnosis(Kind.DROPPED_TERM, message)
-    if extra:
-        message = "elements answer to parts of dout that they did not go into"
-        return Diagnosis(Kind.WRONG_AXIS, message)
-    return None
+    own = ", and not to their own" if counted[1] else ""
+    message = f"elements answer to parts of dout that they did not go into{own}"
+    return Diagnosis(Kind.WRONG_AXIS, message)
+
+
+def _answers(case: Case) -> tuple[int, int] | None:
+    """How many elements answer to a single element of dout and should not, and the reverse."""
+    if case.t.size < 2:
+        return None
+    extra = missing = 0
+    for k in case.e.rng.permutation(case.dout.size)[:6]:
+        one = np.zeros(case.dout.size)
+        one[k] = 1.0
+        a, t = case.pulled(one), case.true(one)
+        if a is None or t is None or a.shape != t.shape:
+            return None
+        bound = case.tiny * float(np.abs(t).max(initial=0))
+        answers, should = np.abs(a) > bound, np.abs(t) > bound
+        extra += int(np.sum(answers & ~should))
+        missing += int(np.sum(~answers & should))
+    return extra, missing
 
 
 def _mixes(case: Case) -> bool:
@@ -358,10 +378,11 @@ PATTERNS = (
     _local,
     _with_turned,
     _overwritten,
+    _cross_terms,
     _step,
-    _response,
     _made_of,
     _sum_of,
     _product,
     _by_lines,
+    _other_places,
 )

@@ -254,7 +254,7 @@ class Run:
 
     def _call_backward(self, douts: Sequence[Any]) -> Any:
         backward = self.layer.backward
-        if len(douts) > 1 and not _takes(backward, len(douts)):
+        if len(douts) > 1 and not takes(backward, len(douts)):
             return backward(tuple(douts))
         return backward(*douts)
 
@@ -312,7 +312,8 @@ def _signed(layer: Any) -> Any:
     return getattr(layer, "signature", None) or getattr(layer, "forward", None)
 
 
-def _takes(function: Any, n: int) -> bool:
+def takes(function: Any, n: int) -> bool:
+    """Whether a function can be called with so many arguments."""
     try:
         inspect.signature(function).bind(*range(n))
     except (TypeError, ValueError):
