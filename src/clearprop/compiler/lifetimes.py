@@ -75,7 +75,7 @@ class Lifetimes:
         """
         pins: dict[Node, tuple[Node, int]] = {}
         for join in self.nodes:
-            if function_of(join) is not np.concatenate or join.out.ndim != 1:
+            if function_of(join) is not np.concatenate or any(np.ndim(x) != 1 for x in join.inputs):
                 continue
             start = 0
             for x in join.inputs:

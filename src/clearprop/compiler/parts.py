@@ -10,7 +10,7 @@ from clearprop.compiler.as_written import AsWrittenBackward, AsWrittenForward
 from clearprop.compiler.leaf import Traced
 from clearprop.compiler.naming import names
 from clearprop.errors import UnsupportedError
-from clearprop.graph.backward import derivatives, reach
+from clearprop.graph.backward import derivatives
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import attach
 
@@ -118,35 +118,25 @@ class _Run:
         """See whether the same is recorded for other values of the inputs.
 
         What is drawn at random, or taken from a value behind the back of the graph, would be
-        frozen in the program.
+        frozen in the program. The second run is on the copy that made the first, so that what it
+        carries on, such as a count or a running mean, is found as well.
 
         Errors: `UnsupportedError` with what was found.
         """
-        again = _Run(self.layer, self.params, tuple(map(varied, self.inputs)))
+        again = _Run(self.twin, self.params, tuple(map(varied, self.inputs)))
         if self._form() != again._form():
             raise UnsupportedError(
                 "it does not do the same for every input of this shape: it draws random numbers, "
-                "or computes with values that are not on the graph"
+                "carries something on from one call to the next, or computes with values that are "
+                "not on the graph"
             )
-        self._refuse_state()
 
     def _form(self) -> list[Any]:
         """The operations of forward and backward, comparable with those of another run."""
         dout = variable(Traced, np.ones_like(self.out.data), None, None)
         dx, gradients = self.backward(dout, copy.copy(self.twin))
         known = (*self.inputs, *self.params.values(), dout)
-        return form((self.out, dx, *gradients.values()), known)
-
-    def _refuse_state(self) -> None:
-        """A layer that carries a value on from call to call, such as a running mean."""
-        nodes, _ = reach(self.kept())
-        constants = [x for n in nodes for x in n.inputs if isinstance(x, np.ndarray) and x.size]
-        for name, new in vars(self.twin).items():
-            old = vars(self.layer).get(name)
-            if name in self.params or not isinstance(new, Recorded):
-                continue
-            if isinstance(old, np.ndarray) and any(_same(old, c) for c in constants):
-                raise UnsupportedError(f"its forward carries {name} on from one call to the next")
+        return form((self.out, dx, *gradients.values(), *self.kept()), known)
 
 
 def form(outputs: Iterable[Any], inputs: tuple[Any, ...]) -> list[Any]:
@@ -189,7 +179,3 @@ def varied(x: Any) -> Any:
         return x
     data = x.data if x.data.dtype.kind != "f" else x.data * x.data.dtype.type(1 + 2**-7)
     return variable(Traced, data, None, None)
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return a is b or (a.shape == b.shape and a.size > 1 and np.array_equal(a, b))

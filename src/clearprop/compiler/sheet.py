@@ -103,8 +103,9 @@ class Sheet:
     def operand(self, x: Any) -> str:
         if is_recorded(x):
             return self.cell(x).name
-        if isinstance(x, np.ndarray) and x.ndim:
-            return self.constant(x, "constant")
+        if isinstance(x, np.ndarray | np.generic):
+            # A number of NumPy stays one: it takes part in the choice of a dtype, Python's do not.
+            return self.constant(np.asarray(x), "constant" if x.ndim else "number")
         return text.literal(x)
 
     def operands(self, node: Node) -> str:
@@ -113,7 +114,8 @@ class Sheet:
     def constant(self, value: np.ndarray, name: str) -> str:
         key = ("constant", value.dtype.str, value.shape, value.tobytes())
         if key not in self.cells:
-            own = self.name(f"{name}_{'x'.join(map(str, value.shape))}")
+            shape = "x".join(map(str, value.shape))
+            own = self.name(f"{name}_{shape}" if shape else name)
             self.setup.append(f"{own} = {text.array(value)}")
             self.cells[key] = Cell(own, value.shape, value.dtype)
         return self.cells[key].name

@@ -28,7 +28,11 @@ the outputs, and so are gone from the start."""
 
 
 def simplified(trace: Trace) -> Trace:
-    """Carry out all simplifications."""
-    for simplification in SIMPLIFICATIONS:
-        trace = simplification(trace)
+    """Carry out all simplifications, and again while that leaves fewer nodes."""
+    for _ in range(3):
+        before = len(trace)
+        for simplification in SIMPLIFICATIONS:
+            trace = simplification(trace)
+        if len(trace) >= before:
+            break
     return trace

@@ -34,7 +34,7 @@ def sunk_scalars(trace: Trace) -> Trace:
             return None
         if _dtype(s, x) != x.data.dtype:
             return None
-        sinking = Sinking(_region(node, trace, consumers), labels)
+        sinking = Sinking(_region(node, trace, consumers), labels, trace.labels[node])
         return sinking.scaled(x, s) if sinking.cost(x) < x.size else None
 
     return rebuild(trace, rule, labels)
@@ -65,8 +65,10 @@ def _region(root: Node, trace: Trace, consumers: dict[Any, list[Any]]) -> set[No
 class Sinking:
     """One scalar on its way down, through nodes of `region`."""
 
-    def __init__(self, region: set[Node], labels: dict[Node, str]) -> None:
+    def __init__(self, region: set[Node], labels: dict[Node, str], label: str) -> None:
         self.region = region
+        self.label = label
+        """The label of the multiplication that sinks."""
         self.labels = labels
         """The nodes made anew on the way keep the label of those they stand for."""
         self._costs: dict[Node, int] = {}
@@ -115,15 +117,21 @@ class Sinking:
             return self._made[key]
         out = self._made[key] = self._pushed(node, s)
         if is_recorded(out) and out.node is not None:
-            self.labels.setdefault(out.node, self.labels.get(node, ""))
+            label = self.labels.get(node, "")
+            self.labels.setdefault(out.node, label)
+            for x in out.node.inputs:
+                if is_recorded(x) and x.node is not None:
+                    self.labels.setdefault(x.node, label)
         return out
 
     def _product(self, a: Any, b: Any) -> Any:
         """The product of two scalars, one and the same whenever it is asked for."""
         key = (names(a), names(b))
         if key not in self._made:
-            product = a * b if is_recorded(a) or is_recorded(b) else float(a) * float(b)
-            self._made[key] = product
+            plain = isinstance(a, int | float) and isinstance(b, int | float)
+            product = self._made[key] = float(a) * float(b) if plain else a * b
+            if is_recorded(product) and product.node is not None:
+                self.labels.setdefault(product.node, self.label)
         return self._made[key]
 
     def _pushed(self, node: Node, s: Any) -> Any:

@@ -74,6 +74,13 @@ class Step:
         """The graph as it was recorded from the layers."""
         return self._used().recorded
 
+    def save(self, path: Any) -> None:
+        """Write the program last used as a Python file, which needs NumPy and not clearprop.
+
+        Errors: `UnsupportedError` if it calls layers as they are written.
+        """
+        self._used().program.save(path)
+
     def prepare(self, x: Any, t: Any) -> "Step":
         """Print the program for batches like this one, without taking a step."""
         with np.errstate(all="ignore"):

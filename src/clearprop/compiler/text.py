@@ -56,6 +56,8 @@ def array(value: np.ndarray) -> str:
     """A constant array as an expression that makes it."""
     flat = value.ravel()
     dtype = f"np.{value.dtype.name}"
+    if not value.ndim:
+        return f"{dtype}({literal(value)})"
     shape = "" if value.ndim == 1 else f".reshape({literal(value.shape)})"
     if not flat.size:
         return f"np.empty({literal(value.shape)}, {dtype})"
