@@ -11,6 +11,7 @@ from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.broadcasting import sum_to
 
 _NUMBERS = frozenset({np.float64, float, int})
+_FLOAT64 = np.dtype(np.float64)
 
 
 def reach(variables: Iterable[Recorded]) -> tuple[list[Node], dict[Any, list[Recorded]]]:
@@ -197,14 +198,12 @@ def _lies(x: Recorded, needed: set[Any] | None) -> bool:
 
 def floating(data: Any) -> np.dtype:
     """The dtype of the derivative by a value: its own, and float64 for integers."""
-    return data.dtype if data.dtype.kind == "f" else np.dtype(np.float64)
+    return data.dtype if data.dtype.kind == "f" else _FLOAT64
 
 
 def _cast(dx: Any, data: Any) -> Any:
     """Give a derivative the dtype that belongs to its value."""
-    if dx.dtype is data.dtype:
-        return dx
-    dtype = floating(data)
+    dtype = data.dtype if data.dtype.kind == "f" else _FLOAT64
     return dx if dx.dtype == dtype else dx.astype(dtype)
 
 

@@ -18,7 +18,7 @@ from clearprop.primitives.unsupported import UNSUPPORTED
 NUMBERS = frozenset({int, float, bool} | {np.dtype(code).type for code in "?bhilqBHILQefd"})
 """Types of real numbers, which cannot be changed and need no second look."""
 
-PLAIN = NUMBERS | {type(None), str, slice, tuple, np.ndarray, np.dtype, type}
+PLAIN = NUMBERS | {type(None), str, slice, np.ndarray, np.dtype, type}
 """Types that may stand beside Variables as constants."""
 
 
@@ -125,7 +125,7 @@ def constant_operand(value: Any, name: str) -> Any:
     and for Variables in a list.
     """
     kind = type(value)
-    if kind is list:
+    if kind is list or kind is tuple:
         _refuse_nested(value, name)
         value, kind = np.asarray(value), np.ndarray
     if kind is np.ndarray:
@@ -135,11 +135,9 @@ def constant_operand(value: Any, name: str) -> Any:
                 "clearprop differentiates real numbers"
             )
         return held(value)
-    if kind is tuple:
-        _refuse_nested(value, name)
-    elif isinstance(value, complex | np.complexfloating):
+    if isinstance(value, complex | np.complexfloating):
         raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")
-    elif kind not in PLAIN and not isinstance(value, np.dtype) and not callable(value):
+    if kind not in PLAIN and not isinstance(value, np.dtype) and not callable(value):
         raise UnsupportedError(
             f"{name}: a {kind.__module__}.{kind.__qualname__} cannot be mixed with Variables, "
             "its own derivative would be lost; convert it to a NumPy array first"
@@ -148,8 +146,9 @@ def constant_operand(value: Any, name: str) -> Any:
 
 
 def _setting(value: Any, name: str) -> Any:
-    if type(value) is list:
-        return list(value)
+    if type(value) in (list, tuple):
+        _refuse_nested(value, name)
+        return type(value)(value)
     value = constant_operand(value, name)
     return frozen(value) if type(value) is np.ndarray else value
 

@@ -177,7 +177,8 @@ class Variable(ArrayMethods):
         if self.grad is None:
             parts.append("derivative not computed yet")
         else:
-            parts.append(f"derivative {_text(getattr(self.grad, 'data', self.grad))}")
+            grad = self.grad.data if isinstance(self.grad, Recorded) else self.grad
+            parts.append(f"derivative {_text(grad)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _repr_svg_(self) -> str:
