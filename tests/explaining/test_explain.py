@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from examples import CASES, apple, apple_orange, golden, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shops import CASES, apple, apple_orange, golden, told
 
 from clearprop import Graph, Variable, explain, graph
 from clearprop.errors import ConfigError, GraphError, ShapeError

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from clearprop import __version__
+from clearprop.cli.check import check
 from clearprop.cli.draw import draw
+from clearprop.cli.explain import explain
 from clearprop.cli.gradcheck import gradcheck
 from clearprop.cli.predict import predict
 from clearprop.cli.report import report
@@ -29,10 +31,12 @@ them) are in the box; nothing is fetched. A first visit:
 
     clearprop train                     leaves a folder, runs/1
     clearprop predict runs/1 seven.png  what digit is it?
-    clearprop gradcheck                 are the derivatives right?
+    clearprop check my_layers.py        are my layers' derivatives right? what is wrong?
+    clearprop gradcheck                 the same question, asked of a network by the book
     clearprop source runs/1             the program that training runs
     clearprop report runs/1             how it learned, as a page (train makes it too)
     clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
+    clearprop explain "x * y" x=2 y=3   its backward pass in words
 
 `clearprop COMMAND --help` tells more about each.
 """
@@ -47,15 +51,17 @@ app = App(
 app.command(train)
 app.command(predict)
 app.command(gradcheck)
+app.command(check)
 app.command(source)
 app.command(report)
 app.command(draw)
+app.command(explain)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
-    0: done. 1: the gradient check failed. 2: something is wrong with what was asked for, and one
+    0: done. 1: a check of derivatives failed. 2: something is wrong with what was asked for, and one
     message on stderr says what. 130: stopped with Ctrl-C.
     """
     # A terminal that cannot write '×' shows '?' instead.

@@ -1,6 +1,6 @@
 """The chapter's two shops, and the golden files that hold what is said about them.
 
-`python tests/explaining/examples.py` writes the golden files anew; look at the difference.
+`python tests/explaining/shops.py` writes the golden files anew; look at the difference.
 """
 
 import itertools
