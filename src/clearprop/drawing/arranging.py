@@ -104,10 +104,12 @@ class Arrangement:
         trunk: list[int] = []
         value, derivative = flow_texts(flow)
         if value.height or derivative.height:
-            label = self._add_label(flow, value, derivative, here)
+            # Without labels on the branches, the dot stands at the right end of this one.
+            room = 4 * DOT if forks and not branches else 0.0
+            label = self._add_label(flow, value, derivative, here, room)
             trunk.append(self._edge(here, label, at, 0.0, weight))
             here, at = label, 0.0
-        if branches:
+        if branches or (forks and not trunk):
             fork = self._add((flow, "+"), Vertex(2 * DOT, 9, 9, inner=True, tight=here))
             trunk.append(self._edge(here, fork, at, 0.0, weight))
             here, at = fork, 0.0
@@ -132,9 +134,11 @@ class Arrangement:
         inner = self.inner.get(end.item)
         return self.place[end.item], inner.way_in(end.operand) if inner else 0.0
 
-    def _add_label(self, key: Any, value: Block, derivative: Block, after: int) -> int:
+    def _add_label(
+        self, key: Any, value: Block, derivative: Block, after: int, room: float = 0.0
+    ) -> int:
         self.labels[key] = (value, derivative)
-        width = max(value.width, derivative.width) + 10
+        width = max(value.width, derivative.width) + 10 + room
         up, down = value.height + ABOVE, derivative.height + ABOVE
         return self._add(key, Vertex(width, up, down, inner=True, tight=after))
 
@@ -149,7 +153,7 @@ class Arrangement:
     def _frame(self) -> None:
         """Find the size of the frame, and where in it the layout begins."""
         layout = self.layout
-        tall = max((layout.y[v] + x.down for v, x in enumerate(self.vertices)), default=0.0)
+        tall = layout.height
         has_in = any(flow in self.place for flow in self.scope.ports)
         has_out = any(x.last for x in self.vertices)
         left, right = (0.0 if has_in else PAD), (0.0 if has_out else PAD)

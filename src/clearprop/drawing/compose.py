@@ -23,9 +23,8 @@ def compose(scope: Scope, title: str = "") -> Scene:
     scene = Scene(title=title)
     _Composer(scene, arrangement, MARGIN, MARGIN, None).run()
     layout = arrangement.layout
-    low = max((layout.y[v] + x.down for v, x in enumerate(arrangement.vertices)), default=0.0)
     scene.width = layout.width + 2 * MARGIN
-    scene.height = low + 2 * MARGIN
+    scene.height = layout.height + 2 * MARGIN
     _add_legend(scene, scope)
     for note in _notes(scope):
         _add_note(scene, lines([clean(note)], SMALL, "faint"))
@@ -166,7 +165,8 @@ class _Composer:
             for c, y in self.a.layout.bends[e]:
                 left, right = self.a.layout.columns[c]
                 way.append(Stretch(left + self.dx, right + self.dx, y + self.dy, c))
-            if n < len(line.edges) - 1:
+            at_end = n == len(line.edges) - 1
+            if not at_end or (line.end is None and (line.flow, "+") not in self.a.place):
                 v = self.a.edges[e].head
                 way.append(Stretch(*self._side(v), self._y(v), self.a.layout.column[v]))
         return way
@@ -213,7 +213,9 @@ class _Composer:
                 box.x - left,
             )
             operands = [line.end.operand if line.end else 0 for line in several]
-            self.numbers[item] = operand_marks(item, self.a.bodies[item], operands, found)
+            body = self.a.bodies[item]
+            axis = box.y + body.axis
+            self.numbers[item] = operand_marks(item, body, box.x, axis, operands, found)
             for line, arrival in zip(several, found, strict=True):
                 meets[id(line)] = arrival
                 if box.x - left > 1 and not arrival.angle:  # level inside the column

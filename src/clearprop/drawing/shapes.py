@@ -109,15 +109,16 @@ def arrivals(
         first = min(first, top + body.height - 10 - (n - 1) * PORT)
         first = max(first, top + 10)
         return [Arrival(x - TOUCH, first + i * PORT) for i in range(n)]
+    level = slack >= 1
+    steepest = 0.36 if level else 1.0
     wanted = [
-        max(-1.0, min(1.0, math.atan2(fy - y, max(r, 1.0)) * 0.9))
+        max(-steepest, min(steepest, math.atan2(fy - y, max(r, 1.0)) * 0.9))
         for fy, r in zip(from_y, run, strict=True)
     ]
-    angles = _apart(wanted, 0.86)
     cx, radius = x + RADIUS, RADIUS + TOUCH
     return [
-        Arrival(cx - radius * math.cos(a), y + radius * math.sin(a), a if slack < 12 else 0.0)
-        for a in angles
+        Arrival(cx - radius * math.cos(a), y + radius * math.sin(a), 0.0 if level else a)
+        for a in _apart(wanted, 0.72 if level else 0.86)
     ]
 
 
@@ -151,22 +152,30 @@ _EVEN_HANDED = frozenset(
 
 
 def operand_marks(
-    item: Item, body: Body, operands: Sequence[int], meets: Sequence[Arrival]
+    item: Item,
+    body: Body,
+    left: float,
+    axis: float,
+    operands: Sequence[int],
+    meets: Sequence[Arrival],
 ) -> tuple[Mark, ...]:
     """Number the operands where they come in, if they do not come in from top to bottom.
 
-    Not where their order makes no difference.
+    Not where their order makes no difference. The item's left side and the height of its main line
+    are at `left` and `axis`.
     """
     if item.kind != "operation" or item.node is None or list(operands) == sorted(operands):
         return ()
     if item.node.operation.name in _EVEN_HANDED:
         return ()
-    size = 8.5
     marks = []
     for operand, meet in zip(operands, meets, strict=True):
-        angle = meet.angle if body.round else 0.0
-        x, y = meet.x + 8 * math.cos(angle), meet.y - 8 * math.sin(angle)
-        marks.append(Mark("text", x, y + 3, str(operand + 1), "faint", size, "middle"))
+        x, y = meet.x + 10, meet.y
+        if body.round:  # on the way to the middle of the round
+            dx, dy = left + RADIUS - meet.x, axis - meet.y
+            far = math.hypot(dx, dy)
+            x, y = meet.x + 10 * dx / far, meet.y + 10 * dy / far
+        marks.append(Mark("text", x, y + 3, str(operand + 1), "faint", 8.5, "middle"))
     return tuple(marks)
 
 

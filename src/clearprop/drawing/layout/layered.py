@@ -61,6 +61,8 @@ class Layout:
     y: list[float] = field(default_factory=list)
     bends: list[list[tuple[int, float]]] = field(default_factory=list)
     """Of each edge the columns that it passes through, and at which height."""
+    height: float = 0.0
+    """How far down the lowest vertex or line reaches; the highest begins at 0."""
 
     @property
     def width(self) -> float:
@@ -81,10 +83,12 @@ def lay_out(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> Layout:
     column = _columns_of(vertices, edges)
     columns, chains = _proper(vertices, edges, column)
     order_columns(columns)
-    y = place(columns, _sizes(vertices, edges, columns, chains))
-    top = min(y[v] - vertex.up for v, vertex in enumerate(vertices))
+    sizes = _sizes(vertices, edges, columns, chains)
+    y = place(columns, sizes)
+    top = min(value - up for value, up in zip(y, sizes.up, strict=True))
     y = [value - top for value in y]
     layout = Layout(column=column, y=y[: len(vertices)])
+    layout.height = max(value + down for value, down in zip(y, sizes.down, strict=True))
     layout.columns = _spread(vertices, columns, y)
     layout.bends = [[(columns.column[d], y[d]) for d in chain] for chain in chains]
     return layout
@@ -170,9 +174,13 @@ def _spread(
     """The sides of each column: as wide as its widest vertex, steep lines in wide gaps."""
     steepest = [0.0] * len(columns.order)
     steep = [0] * len(columns.order)
+    seen: set[tuple[int, int]] = set()
     for s, u in enumerate(columns.tail):
         v = columns.head[s]
         rise = abs(y[v] + columns.head_at[s] - y[u] - columns.tail_at[s])
+        if (u, v) in seen:  # two lines from one dot to one node need room to part
+            rise += STEEP
+        seen.add((u, v))
         c = columns.column[u]
         steepest[c] = max(steepest[c], rise)
         steep[c] += rise > STEEP
