@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 
 from clearprop import __version__
 from clearprop.cli.check import check
+from clearprop.cli.check import check
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
 from clearprop.cli.gradcheck import gradcheck
@@ -51,6 +52,7 @@ app = App(
 app.command(train)
 app.command(predict)
 app.command(gradcheck)
+app.command(check)
 app.command(check)
 app.command(source)
 app.command(report)
