@@ -12,7 +12,6 @@ from cyclopts import App, CycloptsError
 
 from clearprop import __version__
 from clearprop.cli.check import check
-from clearprop.cli.check import check
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
 from clearprop.cli.gradcheck import gradcheck
@@ -53,7 +52,6 @@ app.command(train)
 app.command(predict)
 app.command(gradcheck)
 app.command(check)
-app.command(check)
 app.command(source)
 app.command(report)
 app.command(draw)
@@ -63,8 +61,8 @@ app.command(explain)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
-    0: done. 1: a check of derivatives failed. 2: something is wrong with what was asked for, and one
-    message on stderr says what. 130: stopped with Ctrl-C.
+    0: done. 1: a check of derivatives failed. 2: something is wrong with what was asked for, and
+    one message on stderr says what. 130: stopped with Ctrl-C.
     """
     # A terminal that cannot write '×' shows '?' instead.
     for stream in (sys.stdout, sys.stderr):
