@@ -228,7 +228,8 @@ class ArrayMethods(Recorded):
 
     def __getitem__(self, index: Any) -> Any:
         form, arrays = split_index(index)
-        return record(_GETITEM, (self, *arrays), {"form": form})
+        operands = (a if isinstance(a, Recorded) else constant_operand(a, "v[…]") for a in arrays)
+        return record(_GETITEM, (self, *operands), {"form": form})
 
     def __setitem__(self, index: Any, value: Any) -> None:
         refuse_write("v[...] = value")
