@@ -66,27 +66,21 @@ class _Teller:
         self.story, self.language, self.words = story, language, language.words
         self.y = story.result.name
         self.said: set[tuple[str, str]] = set()
+        # The places that were asked for, and those on the way to them.
+        on_the_way = (o for step in story.towards(story.asked) for o in step.outputs)
+        self.wanted = {*story.asked, *on_the_way}
 
     def step(self, told: int, step: Step) -> Told:
         lines = [self.heading(step), self.upstream(step)]
         if remark := self.remark(step):
             lines.append(remark)
-        wanted = [c for c in step.contributions if self.is_wanted(c.to)]
+        wanted = [c for c in step.contributions if c.to in self.wanted]
         points = [self.point(c) for c in wanted]
         points += [line for c in wanted if (line := self.stretched(c))]
         # The last part of a sum arrives where its first user stands in the forward pass.
         complete = dict.fromkeys(c.to for c in wanted if c.to.arrivals[-1].step is step)
         points += [self.arrived(place) for place in complete if len(place.arrivals) > 1]
         return Told(told, tuple(lines), tuple(points))
-
-    def is_wanted(self, place: Place) -> bool:
-        return place in self.story.asked or self.leads_on(place)
-
-    def leads_on(self, place: Place) -> bool:
-        if not hasattr(self, "_leading"):
-            steps = self.story.towards(self.story.asked)
-            self._leading = {output for step in steps for output in step.outputs}
-        return place in self._leading
 
     def heading(self, step: Step) -> Line:
         formulas: list[Any] = []
