@@ -147,12 +147,8 @@ def variants(names: list[str]) -> Iterator[tuple[Contestant, str]]:
             continue
         if contestant.needs and importlib.util.find_spec(contestant.needs) is None:
             say(f"Left out: {contestant.name}: {contestant.needs} is not installed")
-        elif contestant is OURS:
-            yield contestant, "own choice"
         else:
-            yield contestant, "default"
-            if contestant.one_thread:
-                yield contestant, "one"
+            yield from ((contestant, threads) for threads in contestant.threads)
 
 
 def row(contestant: Contestant, threads: str, turns: list[Turn], ours: list[Turn]) -> Row:

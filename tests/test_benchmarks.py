@@ -42,7 +42,7 @@ def test_the_costs_beside_the_steps_are_measured(training, monkeypatch, capsys):
 
 
 def test_contestants_that_compute_something_else_are_not_timed(training):
-    ours, other, *_ = training.CONTESTANTS
+    ours, _, other, *_ = training.CONTESTANTS
     losses = {(ours, "own choice"): 2.3, (other, "default"): 2.2999}
     training.check(losses)
     losses[other, "default"] = 2.29

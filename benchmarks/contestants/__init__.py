@@ -16,16 +16,19 @@ class Contestant:
     function: str
     needs: str = ""
     """The package without which it is left out."""
-    one_thread: bool = True
-    """Whether it is measured on one thread as well; the better of both counts."""
+    threads: tuple[str, ...] = ("default", "one")
+    """How many threads it is given; the best of these counts."""
     learns: bool = True
     """Whether there is a loss to compare, or only work of the same amount."""
 
 
-OURS = Contestant("clearprop, compiled", "ours", "compiled", one_thread=False)
+OWN = ("own choice",)
+
+OURS = Contestant("clearprop, compiled", "ours", "compiled", threads=OWN)
 
 CONTESTANTS = (
     OURS,
+    Contestant("clearprop, compiled, pixels as bytes", "ours", "compiled_on_bytes", threads=OWN),
     Contestant("clearprop, layers as written", "ours", "as_written"),
     Contestant("the book's algorithm, float64", "book", "book_float64"),
     Contestant("the book's algorithm, float32", "book", "book_float32"),

@@ -3,31 +3,40 @@
 import numpy as np
 
 from clearprop import Affine, Network, Relu
-from clearprop.compiler import compile
+from clearprop.compiler import BlasThreads, compile
 from clearprop.training import SGD
 from clearprop.training.step import layered_step
 from contestants.problem import RATE, Problem, Run
 
 
 def compiled(problem: Problem) -> Run:
-    """The compiled step."""
-    return _runner(problem, compile(network(problem), SGD(RATE)))
+    """The compiled step, as the Trainer runs it."""
+    return _over(problem, problem.data[0], None)
+
+
+def compiled_on_bytes(problem: Problem) -> Run:
+    """The same on pixels that stay bytes until they are needed, as `clearprop train` has them."""
+    return _over(problem, np.rint(255 * problem.data[0]).astype(np.uint8), 1 / 255)
+
+
+def _over(problem: Problem, x_train: np.ndarray, scale: float | None) -> Run:
+    step = compile(network(problem), SGD(RATE)).over(x_train, problem.data[1], scale)
+    threads = BlasThreads.for_products_of(problem.largest_product)
+    batches = problem.batches()
+
+    def run(steps: int) -> float:
+        loss = 0.0
+        with threads, np.errstate(all="ignore"):
+            for _ in range(steps):
+                loss = step(next(batches))
+        return loss
+
+    return run
 
 
 def as_written(problem: Problem) -> Run:
     """The step that calls the layers."""
-    return _runner(problem, layered_step(network(problem), SGD(RATE)))
-
-
-def network(problem: Problem, dtype: type = np.float32) -> Network:
-    """The network of the problem."""
-    layers = []
-    for W, b in problem.weights(dtype):
-        layers += [Affine(W, b), Relu()]
-    return Network(layers[:-1])
-
-
-def _runner(problem: Problem, step: object) -> Run:
+    step = layered_step(network(problem), SGD(RATE))
     x_train, t_train = problem.data
     batches = problem.batches()
 
@@ -35,7 +44,15 @@ def _runner(problem: Problem, step: object) -> Run:
         loss = 0.0
         for _ in range(steps):
             rows = next(batches)
-            loss = step(x_train.take(rows, axis=0), t_train.take(rows))  # type: ignore[operator]
+            loss = step(x_train.take(rows, axis=0), t_train.take(rows))
         return loss
 
     return run
+
+
+def network(problem: Problem) -> Network:
+    """The network of the problem."""
+    layers = []
+    for W, b in problem.weights():
+        layers += [Affine(W, b), Relu()]
+    return Network(layers[:-1])

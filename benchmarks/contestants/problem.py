@@ -32,11 +32,17 @@ class Problem:
         if self.small:
             rng = np.random.default_rng(SEED)
             x = rng.random((1000, self.sizes[0]), dtype=np.float32)
+            x = np.rint(255 * x) / np.float32(255)
             return x, rng.integers(self.sizes[-1], size=1000)
         from clearprop.datasets import mnist_dataset
 
         dataset = mnist_dataset(np.float32)
         return dataset.x_train, dataset.t_train
+
+    @property
+    def largest_product(self) -> int:
+        """Multiply-adds of the largest matrix product of a step."""
+        return self.batch * max(n * m for n, m in itertools.pairwise(self.sizes))
 
     def weights(self, dtype: type = np.float32) -> list[tuple[np.ndarray, np.ndarray]]:
         """The first (W, b) of every layer, drawn after He."""

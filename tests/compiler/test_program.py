@@ -18,7 +18,7 @@ from clearprop import Relu, TwoLayerNet
 from clearprop.compiler import compile
 from clearprop.training import SGD
 
-GOLDEN = Path(__file__).parent / "two_layer_net.py.txt"
+PAGE = Path(__file__).parents[2] / "docs" / "compiler.md"
 
 
 def two_layer_net():
@@ -30,9 +30,9 @@ def step():
     return compile(two_layer_net(), SGD(0.1)).prepare(*batch(100, 784, 10))
 
 
-def test_the_program_of_the_two_layer_net(step):
-    """Read it: a change here is a change of what people read. `two_layer_net.py.txt` keeps it."""
-    assert step.source == GOLDEN.read_text(encoding="utf-8")
+def test_the_program_of_the_two_layer_net_is_the_one_in_the_documentation(step):
+    """A change here is a change of what people read: `python tools/compiler_page.py`."""
+    assert f"```python\n{step.source.rstrip()}\n```" in PAGE.read_text(encoding="utf-8")
 
 
 def test_the_text_is_the_same_in_every_process(step):
