@@ -12,7 +12,11 @@ from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeErro
 
 def test_the_chapters_shopping():
     apple, apple_num = Variable(100, "apple"), Variable(2, "apple_num")
-    orange, orange_num, tax = Variable(150, "orange"), Variable(3, "orange_num"), Variable(1.1, "tax")
+    orange, orange_num, tax = (
+        Variable(150, "orange"),
+        Variable(3, "orange_num"),
+        Variable(1.1, "tax"),
+    )
     price = (apple * apple_num + orange * orange_num) * tax
     price.backward()
     assert price.item() == pytest.approx(715)

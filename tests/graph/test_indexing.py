@@ -1,4 +1,4 @@
-"""Every form of index: the elements that NumPy gives, and derivatives put back where they belong."""
+"""Every form of index gives the elements that NumPy gives; derivatives go back where they belong."""
 
 import numpy as np
 import pytest

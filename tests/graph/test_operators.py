@@ -1,4 +1,4 @@
-"""Operators, methods and attributes of a Variable: NumPy's values, and derivatives that are right."""
+"""Operators and methods of a Variable: NumPy's values, and derivatives that are right."""
 
 import operator
 
@@ -66,7 +66,9 @@ COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, 
 
 
 @pytest.mark.parametrize("op", COMPARISONS, ids=lambda op: op.__name__)
-@pytest.mark.parametrize("other", [1.5, Y, Y.tolist(), Variable(Y)], ids=["1.5", "array", "list", "v"])
+@pytest.mark.parametrize(
+    "other", [1.5, Y, Y.tolist(), Variable(Y)], ids=["1.5", "array", "list", "v"]
+)
 def test_comparisons_are_nodes_with_derivative_zero(op, other):
     x = Variable(X)
     out = op(x, other)
@@ -252,7 +254,7 @@ def test_values_of_another_kind_are_refused_by_name():
     with pytest.raises(DTypeError, match="dtype <U1"):
         x * np.array(["a", "b"])
     with pytest.raises(UnsupportedError, match=r"a list holds Variables; .*np\.stack"):
-        x + [Variable(1.0), 2.0]
+        x + [Variable(1.0), 2.0]  # noqa: RUF005
     with pytest.raises(TypeError):
         x + "text"
     with pytest.raises(TypeError):

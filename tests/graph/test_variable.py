@@ -90,7 +90,9 @@ def test_repr_shows_value_name_shape_origin_and_derivative():
     y.backward()
     assert repr(x) == "Variable([1., 2.], name='x', shape=(2,), derivative [2., 4.])"
     assert repr(y) == "Variable(5.0, from Σ, derivative 1.0)"
-    assert repr(Variable(np.float32(1))) == "Variable(1.0, dtype=float32, derivative not computed yet)"
+    assert (
+        repr(Variable(np.float32(1))) == "Variable(1.0, dtype=float32, derivative not computed yet)"
+    )
 
 
 def test_repr_of_a_large_array_is_short():
@@ -162,9 +164,11 @@ def test_copies_are_the_variable_itself():
 
 def test_what_an_array_has_and_a_variable_has_not_is_named():
     x = Variable([1.0])
-    with pytest.raises(AttributeError, match=r"no 'tobytes'; v\.data\.tobytes is that of the value"):
+    with pytest.raises(
+        AttributeError, match=r"no 'tobytes'; v\.data\.tobytes is that of the value"
+    ):
         x.tobytes()
-    with pytest.raises(AttributeError, match="no 'colour'$"):
+    with pytest.raises(AttributeError, match=r"no 'colour'$"):
         x.colour  # noqa: B018
 
 

@@ -10,7 +10,7 @@ from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating, reach
 from clearprop.graph.node import Recorded
 from clearprop.graph.recording import alias
-from clearprop.graph.variable import Variable
+from clearprop.graph.variable import Parameter, Variable
 
 
 def grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -56,37 +56,55 @@ def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> 
                 f"so it cannot be differentiated by argument {argument}"
             )
         given = list(args)
-        inputs = []
-        for n in numbers:
+        for n in {n % len(args) for n in numbers}:
             # Connected with an outer graph, if there is one, by a node of its own.
-            x = alias(args[n]) if isinstance(args[n], Recorded) else Variable(args[n])
-            given[n] = x
-            inputs.append(x)
-        out = f(*given, **kwargs)
-        if not isinstance(out, Recorded):
-            return _off_graph(out, inputs, several)
-        if out.data.size != 1:
-            raise ShapeError(
-                f"grad: the function gives an array of shape {out.data.shape}, not one number; "
-                "sum or average it first"
-            )
-        outer = any(isinstance(x, Recorded) for x in args) or _uses_others(out, inputs)
-        dout = np.ones_like(out.data, floating(out.data))[()]
-        found = derivatives([(out, dout)], targets=inputs, record=outer)
+            given[n] = alias(args[n]) if isinstance(args[n], Recorded) else Argument(args[n])
+        inputs = [given[n] for n in numbers]
+        try:
+            out = f(*given, **kwargs)
+            if not isinstance(out, Recorded):
+                return _off_graph(out, inputs, several)
+            if out.data.size != 1:
+                raise ShapeError(
+                    f"grad: the function gives an array of shape {out.data.shape}, not one number; "
+                    "sum or average it first"
+                )
+            outer = any(isinstance(x, Recorded) for x in args) or _uses_others(out, inputs)
+            dout = np.ones_like(out.data, floating(out.data))[()]
+            found = derivatives([(out, dout)], targets=inputs, record=outer)
+        finally:
+            for x in inputs:
+                if isinstance(x, Argument):
+                    x.in_use = False
         result = tuple(_own(found.get(x), x) for x in inputs)
         return (out if outer else out.data), (result if several else result[0])
 
     return value_and_derivative
 
 
+class Argument(Variable):
+    """The argument that a function is being differentiated by."""
+
+    __slots__ = ("in_use",)
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.in_use = True
+
+
 def _uses_others(out: Recorded, inputs: list[Any]) -> bool:
     """Whether a value depends on Variables of somebody who may differentiate it again.
 
-    What layers have learned (a Parameter) does not count: arrays in, arrays out.
+    That is a Variable from outside, or the argument of a `grad` further out. What layers have
+    learned (a Parameter) does not count: arrays in, arrays out.
     """
     own = {id(x) for x in inputs}
     _, made = reach([out])
-    return any(type(leaf) is Variable and id(leaf) not in own for leaf in made)
+    leaves = (leaf for leaf in made if isinstance(leaf, Recorded) and id(leaf) not in own)
+    return any(
+        leaf.in_use if isinstance(leaf, Argument) else not isinstance(leaf, Parameter)
+        for leaf in leaves
+    )
 
 
 def _off_graph(out: Any, inputs: list[Any], several: bool) -> Any:
