@@ -32,6 +32,7 @@ def test_a_run_leaves_weights_history_settings_and_a_picture(clearprop, data, tm
     config = json.loads((folder / "config.json").read_text())
     assert config["sizes"] == [64, 12, 3]
     assert (config["seed"], config["batch"], config["iterations"]) == (0, 10, 120)
+    assert (config["compile"], config["data"]) == (True, str(data))
     history = History.read(folder / "history.jsonl")
     assert len(history.loss) == 120
     assert len(history.evaluated_at) == 20
@@ -225,21 +226,40 @@ def test_runs_may_be_a_file_that_is_in_the_way(clearprop, data, tmp_path):
     assert "no folder can be made in runs" in run.err
 
 
-def test_a_rate_that_explodes_is_named_with_the_layer(clearprop, data):
+def test_a_rate_that_explodes_is_named_with_the_layer_and_the_weights_are_kept(clearprop, data):
     run = clearprop("train", "--data", data, "--batch", 10, "--rate", "1e30", "--iterations", "5e1")
     assert run.code == 2
     assert "learning rate smaller than 1e+30" in run.err
-    assert "Affine" in run.err
+    assert "the output of Affine" in run.err
+    kept = Path("runs/1/weights.safetensors")
+    assert f"The weights of before it are kept in {kept}" in run.err
+    arrays = RunFolder("runs/1").load_network().params.values()
+    assert all(np.isfinite(array).all() for array in arrays)
+    assert len(History.read("runs/1/history.jsonl")) >= 1
+    assert Path("runs/1/curves.png").exists()
 
 
-def test_without_matplotlib_everything_but_the_picture_is_there(clearprop, data, monkeypatch):
-    for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
-        monkeypatch.setitem(sys.modules, name, None)
+def test_without_the_package_that_paints_everything_but_the_picture_is_there(
+    clearprop, data, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
     run = clearprop("train", "--data", data, "--batch", 10, "--iterations", 5, "-q")
     assert run.code == 0
     assert run.out == "runs/1\n"
-    assert "no curves.png: the picture of the curves needs Matplotlib: pip install" in run.err
+    assert "no curves.png: writing PNG pictures needs the package resvg-py: pip" in run.err
     assert RunFolder("runs/1").load_network().params["W1"].shape == (64, 50)
+    assert Path("runs/1/report.html").exists()
+
+
+def test_as_written_it_learns_the_same_but_for_rounding(clearprop, data):
+    common = ("train", "--data", data, "--batch", 10, "--epochs", 3, "-q")
+    clearprop(*common, "--folder", "compiled")
+    clearprop(*common, "--folder", "written", "--no-compile")
+    one, two = RunFolder("compiled"), RunFolder("written")
+    assert (one.read_config().compile, two.read_config().compile) == (True, False)
+    np.testing.assert_allclose(one.read_history().loss, two.read_history().loss, rtol=1e-5)
+    for name, array in one.load_network().params.items():
+        np.testing.assert_allclose(array, two.load_network().params[name], atol=1e-5)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a signal to one process")

@@ -1,19 +1,12 @@
 import json
 import os
-import sys
 
 import numpy as np
 import pytest
 from small_problem import make_network, points, weights
 
 import clearprop
-from clearprop.errors import (
-    ConfigError,
-    FileFormatError,
-    MissingPackageError,
-    OutputError,
-    ShapeError,
-)
+from clearprop.errors import ConfigError, FileFormatError, OutputError, ShapeError
 from clearprop.training import RunConfig, RunFolder, Trainer, save_weights
 
 CONFIG = RunConfig(sizes=(4, 8, 3), batch=30, rate=0.5, iterations=6, seed=3)
@@ -24,20 +17,21 @@ def trained(path) -> RunFolder:
     run, network = RunFolder(path), CONFIG.network()
     trainer = Trainer(network, x, t, batch_size=30, rng=3, history_path=run.history_path)
     run.create(CONFIG)
-    run.save(network, trainer.train(iterations=6))
+    trainer.train(iterations=6)
+    run.save(network)
     return run
 
 
 def test_a_run_leaves_all_it_should(tmp_path):
     run = trained(tmp_path / "runs" / "1")
-    names = ["config.json", "curves.png", "history.jsonl", "weights.safetensors"]
+    names = ["config.json", "history.jsonl", "weights.safetensors"]
     assert sorted(os.listdir(run.path)) == names
     assert run.read_config() == CONFIG
     assert len(run.read_history()) == 6
-    assert run.curves_path.read_bytes().startswith(b"\x89PNG")
     assert json.loads(run.config_path.read_text()) == {
         "sizes": [4, 8, 3], "activation": "relu", "init": "he", "batch": 30, "rate": 0.5,
-        "iterations": 6, "seed": 3, "dtype": "float32", "version": clearprop.__version__,
+        "iterations": 6, "seed": 3, "dtype": "float32", "compile": True, "data": None,
+        "version": clearprop.__version__,
     }  # fmt: skip
 
 
@@ -142,17 +136,3 @@ def test_weights_that_do_not_fit_the_settings(tmp_path):
     save_weights(run.weights_path, make_network(sizes=(4, 9, 3)))
     with pytest.raises(ShapeError, match=r"W1 .*\(4, 8\).*\(4, 9\)"):
         run.load_network()
-
-
-def test_without_matplotlib_the_weights_are_saved_all_the_same(tmp_path, monkeypatch):
-    run, network = RunFolder(tmp_path), CONFIG.network()
-    run.create(CONFIG)
-    x, t = points()
-    history = Trainer(network, x, t, batch_size=30, rng=0).train(epochs=1)
-    for name in [n for n in sys.modules if n.partition(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPackageError, match=r'pip install "clearprop\[pictures\]"'):
-        run.save(network, history)
-    assert weights(run.load_network()) == weights(network)
-    assert not run.curves_path.exists()

@@ -31,7 +31,7 @@ def source(
         clearprop source runs/1
         clearprop source runs/1 --output step.py
     """
-    from clearprop.compiler import compile
+    from clearprop.compiler import Step
     from clearprop.training import SGD, RunFolder
 
     folder = RunFolder(run)
@@ -39,7 +39,7 @@ def source(
     network = folder.load_network()
     size = config.batch if batch is None else batch
     x = np.zeros((size, config.sizes[0]), np.float32)
-    step = compile(network, SGD(config.rate)).prepare(x, np.zeros(size, np.intp))
+    step = Step(network, SGD(config.rate)).prepare(x, np.zeros(size, np.intp))
     if output is None:
         print(step.source, end="")
     else:

@@ -3,7 +3,8 @@
 import itertools
 import shutil
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +14,7 @@ from cyclopts import Parameter
 
 from clearprop.cli.data import SCALE, dataset_in
 from clearprop.cli.options import count_option, seed_option
-from clearprop.errors import (
-    ClearpropError,
-    ConfigError,
-    DataError,
-    MissingPackageError,
-    OutputError,
-)
+from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -107,7 +102,7 @@ def train(
     picture of these), `signals.jsonl` (activations and derivatives of the layers over time) and
     `report.html`, a page that shows it all. Ctrl-C stops early and keeps what was learned.
     """
-    from clearprop.reporting import write_report
+    from clearprop.reporting import draw_curves, write_report
     from clearprop.training import SGD, RunConfig, RunFolder, Trainer, rich_progress
 
     if epochs is not None and iterations is not None:
@@ -121,6 +116,8 @@ def train(
         batch=batch,
         rate=rate,
         seed=seed,
+        compile=not no_compile,
+        data=None if data is None else str(data.resolve()),
     )
     trainer = Trainer(
         config.network(rng),
@@ -142,20 +139,34 @@ def train(
     run = RunFolder(next_folder(Path("runs")) if folder is None else folder)
     run.create(config)
     trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
-    history = trainer.train(iterations=config.iterations)
+    failure = None
     try:
-        run.save(trainer.network, history)
-    except MissingPackageError as error:  # the weights are safe, and the history can be drawn later
-        print(f"clearprop: no {run.curves_path.name}: {error}", file=sys.stderr)
-    try:
+        trainer.train(iterations=config.iterations)
+    except NonFiniteError as error:
+        failure = f"{error}. The weights of before it are kept in {run.weights_path}"
+    run.save(trainer.network)
+    # What was learned is safe; pictures of it can be made later.
+    history = trainer.history
+    with _told(run.curves_path):
+        draw_curves(history, run.curves_path)
+    if failure:
+        raise NonFiniteError(failure)
+    with _told(run.report_path):
         write_report(run, dataset.x_test, dataset.t_test, SCALE)
-    except ClearpropError as error:  # the run itself is whole
-        print(f"clearprop: no {run.report_path.name}: {error}", file=sys.stderr)
     if quiet:
         print(run.path)
     else:
         _print_result(run, config, history, trainer.network)
     return 130 if trainer.interrupted else 0
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say why a file is missing, rather than fail."""
+    try:
+        yield
+    except ClearpropError as error:
+        print(f"clearprop: no {path.name}: {error}", file=sys.stderr)
 
 
 def _classes(dataset: "Dataset") -> int:

@@ -25,13 +25,6 @@ def write_png(scene: Scene, theme: str = "light", scale: float | None = None) ->
     Errors: `MissingPackageError` without resvg-py; `ConfigError` for a scale that is not positive,
     or would give more than 80 million pixels.
     """
-    try:
-        import resvg_py
-    except ImportError as error:
-        raise MissingPackageError(
-            "writing PNG pictures needs the package resvg-py: "
-            'pip install "clearprop[pictures]"; SVG needs nothing'
-        ) from error
     area = scene.width * scene.height
     if scale is None:
         scale = min(2.0, (MOST_PIXELS / area) ** 0.5)
@@ -40,12 +33,23 @@ def write_png(scene: Scene, theme: str = "light", scale: float | None = None) ->
             f"scale={scale}: this picture of {scene.width:.0f} × {scene.height:.0f} can be scaled "
             f"by more than 0 and at most {(MOST_PIXELS / area) ** 0.5:.3g}"
         )
-
-    def paint(svg: str, zoom: float) -> bytes:
-        return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=zoom, font_dirs=_fonts()))
-
     _warn_of_missing(scene, lambda c: paint(_PROBE.format(c), 1.0))
     return paint(write_svg(scene, theme), scale)  # type: ignore[arg-type]
+
+
+def paint(svg: str, zoom: float = 1.0) -> bytes:
+    """Turn SVG into a PNG picture of `zoom` times its size.
+
+    Errors: `MissingPackageError` without resvg-py.
+    """
+    try:
+        import resvg_py
+    except ImportError as error:
+        raise MissingPackageError(
+            "writing PNG pictures needs the package resvg-py: "
+            'pip install "clearprop[pictures]"; SVG needs nothing'
+        ) from error
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=zoom, font_dirs=_fonts()))
 
 
 _PROBE = (

@@ -7,8 +7,10 @@ charts     lines and bands as SVG
 evidence   what the network says of the test data
 sections   the parts of the page
 page       the page
+picture    the curves alone, as PNG
 """
 
 from clearprop.reporting.page import report_page, write_report
+from clearprop.reporting.picture import draw_curves
 
-__all__ = ["report_page", "write_report"]
+__all__ = ["draw_curves", "report_page", "write_report"]

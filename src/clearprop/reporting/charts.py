@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,17 +50,37 @@ def chart(
     What is not finite is left out, on a logarithmic axis also what is not positive; a chart without
     anything to draw says so. `include` lists values that the vertical axis shall reach.
     """
-    marks = [kept for mark in marks if (kept := _finite(mark, log)) is not None]
+    marks = drawable(marks, log)
     heading = element("figcaption", element("strong", title), _legend(marks))
     if not marks:
         return element("figure", heading, element("p", "Nothing to draw.", class_="faint"))
+    drawing = plot(marks, title=title, x_label=x_label, log=log, write=write, include=include)
+    return element("figure", heading, drawing)
+
+
+def drawable(marks: Sequence[Line | Band], log: bool = False) -> list[Line | Band]:
+    """What is left of curves without what is not finite, or not positive on a logarithmic axis."""
+    return [kept for mark in marks if (kept := _finite(mark, log)) is not None]
+
+
+def plot(
+    marks: Sequence[Line | Band],
+    *,
+    title: str,
+    x_label: str,
+    log: bool = False,
+    write: Callable[[float], str] = label,
+    include: Sequence[float] = (),
+    **attributes: Any,
+) -> Markup:
+    """Draw curves that are `drawable`, one at least, as an SVG element of `WIDTH` by `HEIGHT`."""
     xs = np.concatenate([mark.x for mark in marks])
     ys = np.concatenate([y for mark in marks for y in _heights(mark)] + [np.array(include)])
     x_scale = Scale(*_room(xs.min(), xs.max(), 0.0), LEFT, WIDTH - RIGHT)
     y_scale = Scale(*_room(ys.min(), ys.max(), 0.04, log), HEIGHT - BOTTOM, TOP, log)
     drawn = [_band(m, x_scale, y_scale) for m in marks if isinstance(m, Band)]
     drawn += [_line(m, x_scale, y_scale) for m in marks if isinstance(m, Line)]
-    svg = element(
+    return element(
         "svg",
         element("title", title),
         element("desc", _described(marks, write)),
@@ -70,8 +91,8 @@ def chart(
         class_="chart",
         role="img",
         aria_label=f"{title}. {_described(marks, write)}",
+        **attributes,
     )
-    return element("figure", heading, svg)
 
 
 def _legend(marks: Sequence[Line | Band]) -> Markup | None:

@@ -1,13 +1,13 @@
 """The course of the training: accuracies, loss, and what went through the layers."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from clearprop.reporting.charts import Band, Line, chart
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.scales import label, percent
-from clearprop.training.curves import smooth
 from clearprop.training.history import History
 from clearprop.training.signals import SignalMoment, Spread
 
@@ -23,13 +23,19 @@ STYLES = "abcdef"
 
 def training_curves(history: History) -> Iterator[Markup]:
     """The accuracies and the loss."""
+    for panel in training_panels(history):
+        yield chart(**panel)
+
+
+def training_panels(history: History) -> Iterator[dict[str, Any]]:
+    """What is to be drawn of the accuracies, and of the loss: arguments of `chart`."""
     scale, unit = epochs(history)
     x = history.evaluated_at * scale
     lines = [
         Line("training data", x, history.train_accuracy, "a"),
         Line("test data", x, history.test_accuracy, "b dashed"),
     ]
-    yield chart(lines, title="Accuracy", x_label=unit, write=percent)
+    yield {"marks": lines, "title": "Accuracy", "x_label": unit, "write": percent}
     loss = history.loss
     width = len(loss) // 100 | 1  # odd, so that it has a middle
     x = np.arange(1, len(loss) + 1) * scale
@@ -38,7 +44,24 @@ def training_curves(history: History) -> Iterator[Markup]:
     lines = [Line("each mini-batch", x, loss, "a thin")]
     lines.append(Line(f"mean over {width} batches", x, smoothed, "a"))
     log = bool(len(loss) and finite.all() and (loss > 0).all() and loss.max() > 50 * loss.min())
-    yield chart(lines[width == 1 :] if width == 1 else lines, title="Loss", x_label=unit, log=log)
+    shown = lines[1:] if width == 1 else lines
+    yield {"marks": shown, "title": "Loss", "x_label": unit, "log": log}
+
+
+def smooth(values: np.ndarray, width: int) -> np.ndarray:
+    """Compute the mean over the `width` (odd) values around each one.
+
+    The first value stands for itself and the window widens from there, so that a steep beginning
+    is kept; at the end it holds the values there are.
+
+    >>> smooth(np.array([8.0, 4.0, 0.0, 2.0]), 3)
+    array([8., 4., 2., 1.])
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    place = np.arange(len(values))
+    half = np.minimum(place, width // 2)
+    first, last = place - half, np.minimum(place + half + 1, len(values))
+    return (sums[last] - sums[first]) / (last - first)
 
 
 def epochs(history: History) -> tuple[float, str]:

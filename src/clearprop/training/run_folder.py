@@ -12,7 +12,6 @@ import numpy as np
 from clearprop.errors import ConfigError, FileFormatError, OutputError
 from clearprop.files import atomic_write
 from clearprop.networks import Network, dense_layers
-from clearprop.training.curves import draw_curves
 from clearprop.training.history import History
 from clearprop.training.signals import SignalMoment, read_signals
 from clearprop.training.weights import load_weights, save_weights
@@ -40,6 +39,9 @@ class RunConfig:
     iterations: int = 10_000
     seed: int = 0
     dtype: str = "float32"
+    compile: bool = True
+    data: str | None = None
+    """The folder of the images it learned from; `None` for MNIST."""
     version: str = field(default_factory=_version)
 
     def network(self, rng: np.random.Generator | None = None) -> Network:
@@ -96,6 +98,8 @@ _KINDS = {
     "iterations": _whole,
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
+    "compile": lambda v: isinstance(v, bool),
+    "data": lambda v: v is None or isinstance(v, str),
     "version": lambda v: isinstance(v, str),
 }
 
@@ -157,14 +161,12 @@ class RunFolder:
                 "choose a folder that you may write to"
             ) from error
 
-    def save(self, network: Network, history: History) -> None:
-        """Write the weights and the picture of the curves.
+    def save(self, network: Network) -> None:
+        """Write the weights.
 
-        Errors: `OutputError` if they cannot be written, `MissingPackageError` if Matplotlib, which
-        draws the picture, is not installed; the weights are written before.
+        Errors: `OutputError` if they cannot be written.
         """
         save_weights(self.weights_path, network)
-        draw_curves(history, self.curves_path)
 
     def read_config(self) -> RunConfig:
         """Read the settings.

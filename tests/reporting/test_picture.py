@@ -1,15 +1,21 @@
+"""The picture of the curves."""
+
 import io
-import logging
+import re
 import sys
 
 import numpy as np
 import pytest
 
-from clearprop.errors import OutputError
+from clearprop.errors import MissingPackageError, OutputError
+from clearprop.reporting.curves import smooth
+from clearprop.reporting.picture import curves_svg, draw_curves
 from clearprop.training import History
-from clearprop.training.curves import draw_curves, smooth
 
 image = pytest.importorskip("PIL.Image")
+pytest.importorskip("resvg_py")
+
+BLUE, ORANGE = (0x2F, 0x62, 0xAE), (0xC2, 0x41, 0x0C)
 
 
 def history(iterations: int, evaluations: int, *, test: bool = True) -> History:
@@ -48,11 +54,27 @@ def test_every_history_is_drawn(tmp_path, course):
     path = tmp_path / "curves.png"
     draw_curves(course, path)
     with image.open(io.BytesIO(path.read_bytes())) as picture:
-        assert picture.size == (1200, 960)
+        assert picture.width > 1500
+        assert picture.height > 500
         colours = {c for _, c in picture.convert("RGB").getcolors(1 << 20)}
     # the training curve and the test curve are there if there is something to draw
-    assert ((0x2F, 0x6F, 0xB3) in colours) == (len(course) > 0)
-    assert ((0xD1, 0x60, 0x2A) in colours) == bool(np.isfinite(course.test_accuracy).any())
+    assert (BLUE in colours) == (len(course) > 0)
+    assert (ORANGE in colours) == bool(np.isfinite(course.test_accuracy).any())
+
+
+def test_it_says_what_there_is_to_see():
+    svg = curves_svg(history(1000, 10))
+    for words in ("training 99.90% · test 90.00% after 1,000 iterations", "mean over 11 batches"):
+        assert words in svg
+    assert "No evaluation yet" in curves_svg(History())
+    assert curves_svg(History()).count("nothing to draw") == 2
+
+
+def test_all_colours_are_put_in():
+    svg = curves_svg(history(100, 5))
+    assert "var(" not in svg
+    # light ones, on white paper
+    assert re.search(r"\.paper \{ fill: #ffffff; \}", svg)
 
 
 def test_the_same_history_is_the_same_picture(tmp_path):
@@ -61,16 +83,16 @@ def test_the_same_history_is_the_same_picture(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_it_leaves_no_state_behind(tmp_path):
-    level = logging.getLogger("matplotlib").level
-    draw_curves(history(10, 1), tmp_path / "a.png")
-    assert logging.getLogger("matplotlib").level == level
-    assert "matplotlib.pyplot" not in sys.modules
-
-
 def test_a_folder_that_is_missing(tmp_path):
     with pytest.raises(OutputError, match=r"a\.png cannot be written"):
         draw_curves(history(10, 1), tmp_path / "missing" / "a.png")
+
+
+def test_without_the_package_that_paints_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(MissingPackageError, match=r'pip install "clearprop\[pictures\]"'):
+        draw_curves(history(10, 1), tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_smooth_is_the_mean_of_the_neighbours():

@@ -1,0 +1,95 @@
+"""The curves of a training as one picture."""
+
+import os
+import re
+
+import numpy as np
+
+from clearprop.drawing.png import paint
+from clearprop.files import atomic_write
+from clearprop.reporting.charts import HEIGHT, WIDTH, Band, Line, drawable, plot
+from clearprop.reporting.curves import training_panels
+from clearprop.reporting.markup import Markup, element
+from clearprop.reporting.style import STYLE
+from clearprop.training.history import History
+
+MARGIN, HEAD, CAPTION = 20, 46, 36
+ZOOM = 1.75
+
+
+def draw_curves(history: History, path: str | os.PathLike[str]) -> None:
+    """Draw the accuracies and the loss of a training side by side, as a PNG file.
+
+    The loss of each mini-batch is drawn faintly, and its mean over the batches around it strongly.
+
+    Errors: `MissingPackageError` if the package resvg-py is not installed, `OutputError` if the
+    file cannot be written; it is written wholly or not at all.
+    """
+    atomic_write(path, paint(curves_svg(history), ZOOM))
+
+
+def curves_svg(history: History) -> Markup:
+    """Draw the same as SVG that stands for itself, in light colours.
+
+    >>> history = History()
+    >>> history.add_loss(2.3)
+    >>> curves_svg(history).count("<polyline")
+    1
+    """
+    panels = list(training_panels(history))
+    width = MARGIN + len(panels) * (WIDTH + MARGIN)
+    height = HEAD + CAPTION + HEIGHT + MARGIN // 2
+    parts = [
+        element("style", Markup(_style())),
+        element("rect", width=width, height=height, class_="paper"),
+        element("text", _title(history), x=MARGIN, y=32, class_="title"),
+    ]
+    for number, panel in enumerate(panels):
+        x, y = MARGIN + number * (WIDTH + MARGIN), HEAD + CAPTION
+        panel["marks"] = marks = drawable(panel["marks"], panel.get("log", False))
+        legend = _legend(marks) if marks else [element("tspan", "nothing to draw", dx=14)]
+        parts.append(element("text", panel["title"], *legend, x=x, y=HEAD + 26, class_="head"))
+        if marks:
+            parts.append(plot(**panel, x=x, y=y, width=WIDTH, height=HEIGHT))
+    return element(
+        "svg",
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        view_box=f"0 0 {width} {height}",
+        width=width,
+        height=height,
+    )
+
+
+def _title(history: History) -> str:
+    last = history.last_evaluation
+    if last is None:
+        return "No evaluation yet"
+    parts = [f"training {last.train_accuracy:.2%}"]
+    if np.isfinite(last.test_accuracy):
+        parts.append(f"test {last.test_accuracy:.2%}")
+    return f"{' · '.join(parts)} after {last.iteration:,} iterations"
+
+
+def _legend(marks: list[Line | Band]) -> list[Markup]:
+    """The names of the curves, each in its colour."""
+    return [element("tspan", m.name, dx=14, class_=f"dot {m.style}") for m in marks]
+
+
+def _style() -> str:
+    """The report's style sheet with the light colours put in, which not every program looks up."""
+    light = {}
+    for name, colour in re.findall(r"--(\w+): (#\w+)", STYLE):
+        light.setdefault(name, colour)
+    rules = [line for line in STYLE.splitlines() if line.startswith(".chart ")]
+    own = """
+        text { font-family: Helvetica, Arial, "Liberation Sans", "DejaVu Sans", sans-serif; }
+        .paper { fill: var(--paper); }
+        .title { font-size: 19px; fill: var(--ink); }
+        .head { font-size: 13.5px; font-weight: bold; fill: var(--ink); }
+        .head tspan { font-weight: normal; }
+        .head .thin { fill-opacity: .65; }
+        .dot.a { fill: var(--a); }
+        .dot.b { fill: var(--b); }
+    """
+    return re.sub(r"var\(--(\w+)\)", lambda found: light[found[1]], own + "\n".join(rules))
