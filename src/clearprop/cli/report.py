@@ -12,7 +12,7 @@ def report(
     *,
     data: Annotated[
         Path | None,
-        Parameter(help="The folder of images that the run was trained on, if not MNIST."),
+        Parameter(help="The folder of the images, if it has been moved since the training."),
     ] = None,
 ) -> None:
     """Make a page of a run: how it learned, what it gets wrong, and what went on inside.
@@ -29,7 +29,7 @@ def report(
     from clearprop.training import RunFolder
 
     folder = RunFolder(run)
-    folder.read_config()  # what is no run is told before the data are read
-    dataset = dataset_in(data)
+    config = folder.read_config()  # what is no run is told before the data are read
+    dataset = dataset_in(data or (Path(config.data) if config.data else None))
     write_report(folder, dataset.x_test, dataset.t_test, SCALE)
     print(folder.report_path)
