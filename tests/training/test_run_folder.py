@@ -136,3 +136,15 @@ def test_weights_that_do_not_fit_the_settings(tmp_path):
     save_weights(run.weights_path, make_network(sizes=(4, 9, 3)))
     with pytest.raises(ShapeError, match=r"W1 .*\(4, 8\).*\(4, 9\)"):
         run.load_network()
+
+
+def test_settings_of_before_there_were_compile_and_data(tmp_path):
+    run = trained(tmp_path)
+    entries = json.loads(run.config_path.read_text())
+    del entries["compile"], entries["data"]
+    run.config_path.write_text(json.dumps(entries))
+    assert run.read_config() == CONFIG
+    entries["compile"] = "yes"
+    run.config_path.write_text(json.dumps(entries))
+    with pytest.raises(FileFormatError, match='"compile" is missing or wrong: \'yes\''):
+        run.read_config()

@@ -72,6 +72,8 @@ class RunConfig:
         if not isinstance(values, dict):
             raise ConfigError("the settings of a run are a JSON object")
         for name, right in _KINDS.items():
+            if name not in values and name in ("compile", "data"):
+                continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
         known = {entry.name for entry in fields(cls)}
