@@ -1,0 +1,145 @@
+"""What happened at the nodes that a page shows, in the terms in which `explain` tells it.
+
+The formulas of the steps and the chain rule then come from the same place as the words of
+`explain`, and from nowhere else.
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from clearprop.drawing.inside import shares
+from clearprop.drawing.outline import Flow, Item
+from clearprop.drawing.page_names import Names
+from clearprop.drawing.page_order import Timetable
+from clearprop.errors import ClearpropError
+from clearprop.explaining.documents import Formulas
+from clearprop.explaining.expressions import Equation, Name
+from clearprop.explaining.language import language
+from clearprop.explaining.story import Constant, Contribution, Place, Step, Story
+from clearprop.explaining.ways import chain_rule
+
+MOST_CHAINS = 40
+"""For so many inputs the chain rule is written out."""
+
+
+class Facts:
+    """Places, steps and contributions of one view, by the items and flows of its outline."""
+
+    def __init__(
+        self, timetable: Timetable, names: Names, result: Name, start: Flow | None
+    ) -> None:
+        """`result` is what is differentiated, `start` its flow, if that is one number."""
+        self.timetable = timetable
+        self.names = names
+        self.result = result
+        self.whole = Place(SimpleNamespace(data=None))
+        """What is differentiated, as a place."""
+        self.whole.name = result
+        self.start = start
+        self.places: dict[str, Any] = {}
+        for flow in timetable.flows:
+            self._place(flow)
+        if start is not None:
+            self.place(start).paths = 1
+        self.steps = {item: self._step(item) for item in timetable.nodes if item.node is not None}
+        self.sent: dict[Item, list[Contribution]] = {}
+        for item in reversed(timetable.nodes):
+            if item in self.steps:
+                self.sent[item] = self._send(item)
+
+    def place(self, flow: Flow) -> Any:
+        """The `Place` or `Constant` of a value; a number among the constants is itself."""
+        return self.places[self.timetable.origin(flow)]
+
+    def _place(self, flow: Flow) -> None:
+        origin = self.timetable.origin(flow)
+        if flow.id != origin:
+            return
+        if flow.source is not None and flow.source.kind == "constant":
+            made: Any = flow.value
+            if isinstance(made, np.ndarray) and made.ndim and made.dtype.kind in "fiub":
+                made = Constant(made)
+        else:
+            made = Place(SimpleNamespace(data=np.asarray(flow.value)[()]))
+            made.derivative = flow.derivative
+        if isinstance(made, Place | Constant):
+            made.name = Name(self.names.known[origin])
+        self.places[origin] = made
+
+    def _step(self, item: Item) -> Step:
+        assert item.node is not None
+        coming = self.timetable.coming.get(item, {})
+        inputs = [
+            self.place(coming[i][0]) if i in coming else x for i, x in enumerate(item.node.inputs)
+        ]
+        going = self.timetable.going.get(item, {})
+        outs = item.node.out if isinstance(item.node.out, tuple) else (item.node.out,)
+        outputs = [self._output(going.get(i), value) for i, value in enumerate(outs)]
+        step = Step(item.node, inputs, outputs)
+        for place in outputs:
+            place.step = step
+        return step
+
+    def _output(self, flow: Flow | None, value: Any) -> Any:
+        if flow is not None and self.timetable.origin(flow) in self.places:
+            return self.place(flow)
+        unused = Place(SimpleNamespace(data=value))
+        unused.name = Name("_")
+        return unused
+
+    def _send(self, item: Item) -> list[Contribution]:
+        """What a node sends to each of its inputs, and along how many ways."""
+        step = self.steps[item]
+        sent = []
+        paths = sum(place.paths for place in step.outputs)
+        length = sum(place.multiplications for place in step.outputs)
+        scalar = step.scalar and all(place.scalar for place in step.outputs)
+        local = _local(step)
+        for position, (_, end) in sorted(self.timetable.coming.get(item, {}).items()):
+            to = step.inputs[position]
+            if end.derivative is None or not isinstance(to, Place):
+                continue
+            made = Contribution(step, position, to, end.derivative, local[position])
+            sent.append(made)
+            to.arrivals.append(made)
+            to.paths += paths
+            to.multiplications += length + paths
+            to.scalar = to.scalar and scalar
+        step.contributions = sent
+        return sent
+
+    def chains(self, leaves: list[Flow]) -> dict[Flow, tuple[Equation, ...]]:
+        """The chain rule for each leaf, with symbols and then with numbers.
+
+        There is none where arrays are on the way, or nodes that are folded.
+        """
+        if self.start is None or any(item.kind == "fold" for item in self.timetable.nodes):
+            return {}
+        found = {}
+        words = language("en").words  # the equations themselves have no language
+        story = Story(self.place(self.start), [], [], [])
+        for leaf in leaves[:MOST_CHAINS]:
+            place = self.place(leaf)
+            if place.derivative is None or not place.scalar or not place.paths:
+                continue
+            story.asked = [place]
+            blocks = [b for b in chain_rule(story, words) if isinstance(b, Formulas)]
+            if blocks:
+                found[leaf] = blocks[0].equations
+        return found
+
+
+def _local(step: Step) -> list[Any]:
+    """The local derivatives, where they are single numbers."""
+    none = [None] * len(step.inputs)
+    if not step.scalar or step.outputs[0].derivative is None:
+        return none
+    one = np.ones_like(step.outputs[0].derivative)[()]
+    try:
+        with np.errstate(all="ignore"):
+            found = shares(step.node, (one,))
+    except ClearpropError:  # such as a layer from a file that cannot be computed again
+        return none
+    return [0.0 * one if x is None else x for x in found]

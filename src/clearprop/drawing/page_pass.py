@@ -1,0 +1,76 @@
+"""The backward pass that a page steps through: run beside the graph, which stays as it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clearprop.graph.backward import derivatives, reach
+from clearprop.graph.graph import Graph
+from clearprop.graph.node import Recorded
+
+
+@dataclass(frozen=True)
+class BackwardPass:
+    """Derivatives of a graph's outputs by everything they were computed from."""
+
+    seeds: tuple[tuple[Any, Any], ...]
+    """The outputs from which it started, each with the derivative that it started with."""
+    found: dict[Any, Any]
+
+    @property
+    def starts_at_one(self) -> bool:
+        """Whether it is simply the derivative of one number."""
+        return len(self.seeds) == 1 and np.size(self.seeds[0][1]) == 1 and self.seeds[0][1] == 1
+
+    def start_at(self, v: Recorded) -> Any:
+        """What the pass started with at an output, `None` if it did not start there."""
+        return next((seed for start, seed in self.seeds if _key(start) == _key(v)), None)
+
+    def derivative(self, v: Recorded) -> Any:
+        """The derivative by a Variable, `None` where there is none."""
+        return self.found.get(_key(v))
+
+
+def run_backward(graph: Graph) -> BackwardPass:
+    """Run the backward pass with the engine's own rules, without touching any `grad`.
+
+    It starts as the last one did: with the `grad` of the outputs. Where there was none yet, it
+    starts with 1 at every output that is one number. An output that another output was computed
+    from starts nothing. If nothing is left to start from, there is no backward pass.
+
+    >>> from clearprop.graph.graph import graph
+    >>> from clearprop.graph.variable import Variable
+    >>> x = Variable(3.0)
+    >>> run_backward(graph(x * x)).derivative(x), x.grad
+    (6.0, None)
+    """
+    last = [v for v in _last(graph) if v.node is not None]
+    seeds = [(v, _plain(v.grad)) for v in last if v.grad is not None]
+    if not seeds:
+        seeds = [(v, _one(v)) for v in last if v.data.size == 1]
+    with np.errstate(all="ignore"):  # what is not finite is shown as what it is
+        found = derivatives(seeds, zeros=True) if seeds else {}
+    return BackwardPass(tuple(seeds), {_key(v): dx for v, dx in found.items()})
+
+
+def _last(graph: Graph) -> list[Any]:
+    """The outputs that no other output was computed from, each once."""
+    inner = {
+        _key(x) for node in reach(graph.outputs)[0] for x in node.inputs if isinstance(x, Recorded)
+    }
+    once = {_key(v): v for v in graph.outputs}
+    return [v for key, v in once.items() if key not in inner]
+
+
+def _key(v: Recorded) -> Any:
+    return v if v.node is None else (v.node, v.index)
+
+
+def _plain(grad: Any) -> Any:
+    return grad.data if isinstance(grad, Recorded) else grad
+
+
+def _one(v: Any) -> Any:
+    dtype = v.data.dtype if v.data.dtype.kind == "f" else np.dtype(np.float64)
+    return np.ones(v.data.shape, dtype)[()]

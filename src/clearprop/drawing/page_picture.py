@@ -1,0 +1,237 @@
+"""The picture of a view, its parts marked with the step at which they appear.
+
+All places come from the scene. A part that is there from a later step on has that step in
+`data-at`; a part that can be pointed at has in `data-peek` what it shows. Without the script, and
+on paper, everything is visible.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from clearprop.drawing.outline import End, Flow
+from clearprop.drawing.page_order import Timetable
+from clearprop.drawing.scene import Arrow, Label, Scene, Shape
+from clearprop.drawing.svg import body, escaped, lines, mark_text, num
+
+_LEAVES = ("input", "parameter", "constant")
+_SIGN = 8.0
+"""Half the size of the sign at a layer's corner that opens it."""
+
+
+@dataclass(slots=True)
+class Peek:
+    """What is shown of a part that is pointed at."""
+
+    flow: Flow | None
+    end: End | None = None
+    """For the branch of a fork: its own share of the derivative."""
+
+
+@dataclass(slots=True)
+class Picture:
+    """SVG text, and what its parts refer to."""
+
+    svg: str = ""
+    peeks: list[Peek] = field(default_factory=list)
+    lit: list[list[str]] = field(default_factory=list)
+    """For each step the parts that stand out."""
+
+
+class Painter:
+    """Writes one scene."""
+
+    def __init__(self, scene: Scene, timetable: Timetable) -> None:
+        self.scene, self.timetable = scene, timetable
+        self.flows = {flow.id: flow for flow in timetable.flows}
+        self.ends: dict[tuple[str, str, int], End] = {}
+        for flow in timetable.flows:
+            for end in flow.ends:
+                target = end.item.id if end.item is not None else self._way_out(flow, end)
+                self.ends[flow.id, target, end.operand] = end
+        self.picture = Picture()
+        self.known: dict[tuple[int, int], int] = {}
+
+    def paint(
+        self, label: str, titles: dict[str, str], opens: dict[str, int], closes: dict[str, int]
+    ) -> Picture:
+        """Write the picture.
+
+        `titles` say what a node does, by id. `opens` and `closes` are the layers and frames that
+        can be opened and closed, by id.
+        """
+        w, h = num(self.scene.width), num(self.scene.height)
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="clearprop" viewBox="0 0 {w} {h}" '
+            f'width="{w}" height="{h}" role="group" aria-label="{escaped(label)}">'
+        ]
+        parts += [self._frame(frame, closes) for frame in self.scene.frames]
+        for arrow in self.scene.arrows:
+            parts += self._arrow(arrow)
+        parts += [self._shape(shape, titles, opens) for shape in self._in_order()]
+        parts += map(self._label, self.scene.labels)
+        parts += map(mark_text, self.scene.notes)
+        self.picture.svg = "\n".join([*parts, "</svg>"])
+        self.picture.lit = self._lit()
+        return self.picture
+
+    # When things appear.
+
+    def _way_out(self, flow: Flow, end: End) -> str:
+        _, frame = self.timetable.around[self.timetable.home[flow]]
+        return f"{frame.id}/out{end.operand}"
+
+    def _end_of(self, arrow: Arrow) -> End | None:
+        if arrow.operand is None:
+            return None
+        return self.ends[arrow.flow, arrow.target, arrow.operand]
+
+    def _back_at(self, arrow: Arrow) -> int:
+        end = self._end_of(arrow)
+        flow = self.flows[arrow.flow]
+        total = self.timetable.total_at.get(flow, self.timetable.end)
+        return total if end is None else self.timetable.share_at.get(end, total)
+
+    # Parts.
+
+    def _peek(self, flow: Flow | None, end: End | None = None) -> str:
+        if flow is None:
+            return ""
+        key = (id(flow), id(end))
+        if key not in self.known:
+            self.known[key] = len(self.picture.peeks)
+            self.picture.peeks.append(Peek(flow, end))
+        return f' data-peek="{self.known[key]}"'
+
+    def _frame(self, frame: Shape, closes: dict[str, int]) -> str:
+        inside = body(frame) + "".join(map(mark_text, frame.marks))
+        if frame.id in closes:
+            x, y = frame.box.right, frame.box.y
+            inside += _sign(x, y, "close", frame.id, closes[frame.id])
+        return f'<g class="g-frame" data-id="{frame.id}">{inside}</g>'
+
+    def _arrow(self, arrow: Arrow) -> Iterator[str]:
+        flow = self.flows[arrow.flow]
+        at = _at(self.timetable.value_at[flow])
+        yield f'<g class="g-arrow" data-id="{arrow.id}"{at}>{lines(arrow.forward, "fwd")}</g>'
+        if arrow.backward is not None:
+            at = _at(self._back_at(arrow))
+            name = f"{arrow.id}:back"
+            yield f'<g class="g-back" data-id="{name}"{at}>{lines(arrow.backward, "back")}</g>'
+
+    def _in_order(self) -> list[Shape]:
+        """Leaves first, then the nodes in the order of the forward pass, for those who tab."""
+        step = {item.id: n for item, n in self.timetable.step_of.items()}
+        after = len(step) + 1
+        return sorted(
+            self.scene.shapes,
+            key=lambda s: step.get(s.id, after if s.kind == "output" else 0),
+        )
+
+    def _shape(self, shape: Shape, titles: dict[str, str], opens: dict[str, int]) -> str:
+        inside = body(shape) + "".join(map(mark_text, shape.marks))
+        kind = f'class="g-{shape.kind}" data-id="{shape.id}"'
+        if shape.kind == "fork":
+            return f"<g {kind}>{inside}</g>"
+        flow = self._flow_of(shape)
+        reach = self._reach(shape)
+        peek = self._peek(flow)
+        label = escaped(titles.get(shape.id, ""))
+        role = "img" if shape.kind in (*_LEAVES, "output") else "button"
+        opened = ""
+        if shape.id in opens:
+            box = shape.box
+            opened = _sign(box.right, box.y, "open", shape.id, opens[shape.id])
+        return (
+            f'<g {kind}{peek} tabindex="0" role="{role}" aria-label="{label}">'
+            f"{reach}{inside}</g>{opened}"
+        )
+
+    def _flow_of(self, shape: Shape) -> Flow | None:
+        """The value that a shape stands for: what it makes, or for an output what comes in."""
+        if shape.kind == "output":
+            arrow = next((a for a in self.scene.arrows if a.target == shape.id), None)
+            return self.flows[arrow.flow] if arrow is not None else None
+        return self.flows.get(shape.id) or self.flows.get(f"{shape.id}:0")
+
+    def _reach(self, shape: Shape) -> str:
+        """What can be pointed at of a shape that has no outline of its own."""
+        if shape.kind not in (*_LEAVES, "output") or shape.kind == "parameter":
+            return ""
+        return _rect("reach", shape.box.x, shape.box.y, shape.box.width, shape.box.height)
+
+    def _label(self, label: Label) -> str:
+        flow = self.flows[label.flow]
+        end = None
+        at = self.timetable.value_at[flow]
+        if label.kind == "derivative":
+            end = self._branch(label, flow)
+            total = self.timetable.total_at.get(flow, self.timetable.end)
+            at = total if end is None else self.timetable.share_at.get(end, total)
+        box = label.box
+        reach = _rect("reach", box.x, box.y, box.width, box.height)
+        inside = reach + "".join(map(mark_text, label.marks))
+        peek = self._peek(flow, end)
+        return f'<g class="g-label {label.kind}" data-id="{label.id}"{_at(at)}{peek}>{inside}</g>'
+
+    def _branch(self, label: Label, flow: Flow) -> End | None:
+        """The branch that a label belongs to, if it is not that of the whole."""
+        name = label.id.removesuffix(":derivative")
+        if name == flow.id:
+            return None
+        target, _, operand = name.removeprefix(f"{flow.id}+>").rpartition(".")
+        return self.ends.get((flow.id, target, int(operand)))
+
+    # What stands out.
+
+    def _lit(self) -> list[list[str]]:
+        into: dict[str, list[str]] = {}
+        of: dict[str, list[str]] = {}
+        for arrow in self.scene.arrows:
+            into.setdefault(arrow.target, []).append(arrow.id)
+            of.setdefault(arrow.flow, []).append(arrow.id)
+        found = []
+        for moment in self.timetable.moments:
+            lit: list[str] = []
+            item, flow = moment.item, moment.flow
+            if item is not None:
+                made = [f.id for f in self.timetable.going.get(item, {}).values()]
+                came = into.get(item.id, [])
+                lit = [item.id]
+                if moment.phase == "forward":
+                    lit += came + [f"{name}:value" for name in made]
+                else:
+                    upstream = [f"{id}:back" for name in made for id in of.get(name, [])[:1]]
+                    lit += upstream + [f"{id}:back" for id in came]
+                    lit += [f"{id}:derivative" for id in came]
+                    lit += [f"{id.split('>')[0]}:derivative" for id in came if "+>" not in id]
+            elif flow is not None:
+                lit = [f"{flow.id}+", f"{flow.id}:derivative"]
+                lit += [f"{id}:back" for id in of.get(flow.id, [])]
+            elif moment.phase == "seed":
+                outs = [s.id for s in self.scene.shapes if s.kind == "output"]
+                lit = [f"{id}:back" for out in outs for id in into.get(out, [])]
+                lit += [f"{id.split('>')[0]}:derivative" for o in outs for id in into.get(o, [])]
+            found.append(lit)
+        return found
+
+
+def _at(step: int) -> str:
+    return f' data-at="{step}"' if step else ""
+
+
+def _rect(kind: str, x: float, y: float, width: float, height: float) -> str:
+    return (
+        f'<rect class="{kind}" x="{num(x)}" y="{num(y)}" width="{num(width)}" '
+        f'height="{num(height)}"/>'
+    )
+
+
+def _sign(x: float, y: float, kind: str, id: str, view: int) -> str:
+    """A plus or minus in a circle, at the corner of a layer or a frame."""
+    s = _SIGN / 2
+    path = f"M{num(-s)} 0H{num(s)}" + (f"M0 {num(-s)}V{num(s)}" if kind == "open" else "")
+    return (
+        f'<g class="sign" data-view="{view}" data-sign="{kind}" data-of="{id}" tabindex="0" '
+        f'role="button" transform="translate({num(x - 6)} {num(y + 2)})">'
+        f'<circle r="{num(_SIGN)}"/><path d="{path}"/></g>'
+    )

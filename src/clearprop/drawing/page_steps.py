@@ -1,0 +1,378 @@
+"""What a page says at each step: names of sentences, and the formulas and numbers to put in.
+
+The sentences themselves stand in `page_words`, in each language; the script puts both together.
+What has words within a formula (`1 where x > 0`) is written in each language here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.drawing.measure import clean
+from clearprop.drawing.outline import Flow, Item
+from clearprop.drawing.page_facts import Facts
+from clearprop.drawing.page_order import Moment, Timetable
+from clearprop.drawing.page_pass import BackwardPass
+from clearprop.drawing.page_values import Json, Values
+from clearprop.explaining.expressions import (
+    Cases,
+    Expression,
+    Name,
+    Number,
+    Partial,
+    Product,
+    Sum,
+    equation,
+    transform,
+)
+from clearprop.explaining.formulas import (
+    backward_prose,
+    docs_of,
+    downstream,
+    factor,
+    forward,
+    forward_call,
+    forward_numbers,
+    layer_of,
+    local,
+)
+from clearprop.explaining.in_text import in_text
+from clearprop.explaining.language import language
+from clearprop.explaining.numbers import number
+from clearprop.explaining.story import Contribution, Step
+from clearprop.explaining.values import shape
+
+LANGUAGES = ("en", "zh", "ja")
+LISTED = 24
+"""So many inputs are listed at the start and at the end."""
+
+
+def written(expression: Expression) -> Json:
+    """A formula as text; in each language, if there are words in it."""
+    found = False
+
+    def look(e: Expression) -> Expression:
+        nonlocal found
+        found = found or isinstance(e, Cases)
+        return e
+
+    transform(expression, look)
+    if not found:
+        return {"m": in_text(expression)}
+    return {"m": {code: in_text(expression, language(code).words) for code in LANGUAGES}}
+
+
+class Steps:
+    """The steps of one view."""
+
+    def __init__(self, facts: Facts, passed: BackwardPass, values: Values) -> None:
+        self.facts, self.passed, self.values = facts, passed, values
+        self.timetable: Timetable = facts.timetable
+        self.remarked: dict[str, Step] = {}
+        """Operations and layers about which there may be something to remark."""
+
+    def all(self) -> list[Json]:
+        """One entry for each moment of the timetable."""
+        return [getattr(self, f"_{moment.phase}")(moment) for moment in self.timetable.moments]
+
+    # The forward pass.
+
+    def _start(self, moment: Moment) -> Json:
+        results = [self.name(flow) for flow in self._results()]
+        return {
+            "key": "start",
+            "phase": "start",
+            "title": ["title_start", {}],
+            "body": [
+                ["p", "start", {"y": results, "xs": self._names(self.leaves())}],
+                ["p", "start_forward", {}],
+                ["p", "start_backward" if self.passed.seeds else "start_only", {"y": results}],
+                ["given", [self._valued(flow) for flow in self.leaves()[:LISTED]]],
+            ],
+        }
+
+    def _forward(self, moment: Moment) -> Json:
+        item = moment.item
+        assert item is not None
+        step = self.facts.steps.get(item)
+        if step is None:
+            return self._folded(item, "f")
+        formulas = [written(e) for e in _forward(step)]
+        going = self.timetable.going.get(item, {}).values()
+        body: list[Any] = [["p", "forward_layer" if layer_of(step) else "forward", _node(item)]]
+        body += [["f", formula] for formula in formulas]
+        arrays = [flow for flow in going if np.ndim(flow.value)]
+        body += [["value", self.name(flow), self.values.add(flow.value)] for flow in arrays]
+        if item is self.timetable.nodes[0]:
+            body.append(["p", "forward_first", {}])
+        return {
+            "key": f"f:{item.id}",
+            "phase": "forward",
+            "title": ["title_node", {**_node(item), "said": formulas[0]}],
+            "body": body,
+        }
+
+    def _folded(self, item: Item, kind: str) -> Json:
+        said = {"node": clean(item.name)}
+        name = "forward_fold" if kind == "f" else "backward_fold"
+        return {
+            "key": f"{kind}:{item.id}",
+            "phase": "forward" if kind == "f" else "backward",
+            "title": ["title_fold", said],
+            "body": [["p", name, said]],
+        }
+
+    # The backward pass.
+
+    def _seed(self, moment: Moment) -> Json:
+        y = self.facts.result
+        if self.passed.starts_at_one and self.facts.start is not None:
+            d = written(equation(Partial(y, y), Number(1.0)))
+            body = [["p", "seed", {"y": {"m": in_text(y)}, "d": d}], ["p", "seed_next", {}]]
+            title: list[Any] = ["title_seed", {"d": d}]
+        else:
+            starts = [
+                flow
+                for item in self.timetable.scope.items
+                if item.kind == "output" and item in self.timetable.coming
+                for flow, end in [self.timetable.coming[item][0]]
+                if end in self.timetable.share_at
+            ]
+            seeds = [self._derivative(flow, self._seed_of(flow)) for flow in starts]
+            said = {"y": self._names(starts), "l": {"m": in_text(y)}}
+            body = [["p", "seed_given", said], ["given", seeds], ["p", "seed_next", {}]]
+            title = ["title_seed", {"d": seeds[0][0] if seeds else ""}]
+        return {"key": "seed", "phase": "seed", "title": title, "body": body}
+
+    def _seed_of(self, flow: Flow) -> Any:
+        ends = [e for e in flow.ends if e.item is not None and e.item.kind == "output"]
+        return ends[0].derivative
+
+    def _backward(self, moment: Moment) -> Json:
+        item = moment.item
+        assert item is not None
+        step = self.facts.steps.get(item)
+        if step is None:
+            return self._folded(item, "b")
+        sent = self.facts.sent[item]
+        arrived = [
+            self._derivative(flow, flow.derivative)
+            for flow in self.timetable.going.get(item, {}).values()
+            if flow in self.timetable.total_at and flow.derivative is not None
+        ]
+        first = next(m for m in self.timetable.moments if m.phase == "backward") is moment
+        body: list[Any] = [["p", "upstream", _node(item)], ["given", arrived]]
+        numbers = all(c.local is not None for c in sent)
+        if not sent:
+            body.append(["p", "nothing_sent", _node(item)])
+        elif first:
+            body.append(["p", "rule" if numbers else "rule_arrays", {}])
+        name = _remark_name(step)
+        self.remarked.setdefault(name, step)
+        body.append(["remark", name])
+        body += [self._card(c) for c in sent]
+        titles = [self._sent_title(c) for c in sent[:4]]
+        return {
+            "key": f"b:{item.id}",
+            "phase": "backward",
+            "title": ["title_node", {**_node(item), "said": titles or [""]}],
+            "body": body,
+        }
+
+    def _sent_title(self, c: Contribution) -> Json:
+        total = Partial(self.facts.result, c.to.name)
+        if len(c.to.arrivals) > 1 or np.ndim(c.value):
+            return written(total)
+        return written(equation(total, number(c.value)))
+
+    def _card(self, c: Contribution) -> list[Any]:
+        """One input of a node: upstream × local = downstream."""
+        total = Partial(self.facts.result, c.to.name)
+        part = len(c.to.arrivals) > 1
+        said: Json = {"x": written(c.to.name), "total": written(total), "part": part}
+        if c.local is None:
+            return ["send", self._array_card(c, total, part) | said]
+        out = c.step.outputs[0]
+        upstream, slope, value = number(out.derivative), number(c.local), number(c.value)
+        symbolic = local(c)
+        between = Partial(out.name, c.to.name)
+        worked = equation(Product((upstream, slope)), value)
+        row = {
+            "symbols": [written(Partial(self.facts.result, out.name)), written(between)],
+            "numbers": [in_text(upstream), in_text(slope), in_text(value)],
+            "sign": worked.signs[-1] if worked.signs else "=",
+        }
+        if symbolic is not None and not isinstance(symbolic, Number):
+            row["local"] = written(symbolic)
+        # For those who listen: one line instead of a table.
+        first = None if part else total
+        heard = Product((Partial(self.facts.result, out.name), factor(c)))
+        row["heard"] = written(equation(first, heard, Product((upstream, slope)), value))
+        return ["multiply", row | said]
+
+    def _array_card(self, c: Contribution, total: Expression, part: bool) -> Json:
+        made: Json = {"value": self.values.add(c.value)}
+        symbols = downstream(c, self.facts.whole)
+        if symbols is not None:
+            made["rule"] = written(symbols if part else equation(total, symbols))
+        elif prose := backward_prose(c):
+            made["prose"] = {code: language(code).phrase(prose) for code in LANGUAGES}
+        made["down"] = shape(c.value)
+        if len(c.step.outputs) == 1:
+            out = c.step.outputs[0]
+            made["up"] = shape(out.derivative)
+            made["upstream"] = written(Partial(self.facts.result, out.name))
+        elementwise = c.step.node.operation.elementwise
+        if elementwise and np.shape(c.value) != np.shape(c.step.node.out):
+            made["stretched"] = [shape(c.to.data), shape(c.step.node.out)]
+        return made
+
+    def _sum(self, moment: Moment) -> Json:
+        flow = moment.flow
+        assert flow is not None
+        place = self.facts.place(flow)
+        total = Partial(self.facts.result, place.name)
+        ends = self.timetable.shares(flow)
+        shares = [end.derivative for end in ends]
+        known = all(share is not None for share in shares)
+        body: list[Any] = [["p", "sum", {"x": written(place.name), "n": str(len(ends))}]]
+        title: Any = written(total)
+        if known and not any(np.ndim(share) for share in shares):
+            terms = Sum(tuple(number(share) for share in shares))
+            title = written(equation(total, terms, number(flow.derivative)))
+            body.append(["f", title])
+        elif known:
+            body.append(["given", [["", self.values.add(share)] for share in shares]])
+            body.append(["value", written(total), self.values.add(flow.derivative)])
+        else:
+            body.append(["value", written(total), self.values.add(flow.derivative)])
+        body.append(["p", "sum_why", {"x": written(place.name), "y": written(self.facts.result)}])
+        return {
+            "key": f"s:{flow.id}",
+            "phase": "sum",
+            "title": ["title_sum", {"said": title}],
+            "body": body,
+        }
+
+    # The end.
+
+    def _end(self, moment: Moment) -> Json:
+        results = [self.name(flow) for flow in self._results()]
+        body: list[Any]
+        if self.passed.seeds:
+            body = [["p", "end", {"y": {"m": in_text(self.facts.result)}}]]
+            body += self._found()
+        else:
+            shapes = ", ".join(shape(flow.value) for flow in self._results())
+            body = [["p", "no_backward", {"y": results, "shape": shapes}]]
+        return {"key": "end", "phase": "end", "title": ["title_end", {}], "body": body}
+
+    def _found(self) -> list[Any]:
+        leaves = self.leaves()
+        chains = self.facts.chains(leaves)
+        y = written(self.facts.result)
+        body: list[Any] = []
+        for flow in leaves[:LISTED]:
+            if flow.derivative is None:
+                body.append(["p", "nothing", {"x": self.name(flow), "y": y}])
+                continue
+            said: Json = {"x": self.name(flow), "y": y, "value": self.values.add(flow.value)}
+            said["d"], said["derivative"] = self._derivative(flow, flow.derivative)
+            said["chain"] = [written(row) for row in chains.get(flow, ())]
+            if not np.ndim(flow.derivative) and np.isfinite(flow.derivative):
+                slope = float(flow.derivative)
+                means = "means" if slope > 0 else "means_less" if slope < 0 else "means_zero"
+                said["means"] = [means, {"x": said["x"], "y": y, "d": written(_size(flow))}]
+            body.append(["leaf", said])
+        if len(leaves) > LISTED:
+            body.append(["p", "more", {"n": str(len(leaves) - LISTED)}])
+        return body
+
+    # Pieces.
+
+    def leaves(self) -> list[Flow]:
+        """Inputs, then parameters, in the order in which the picture has them."""
+        flows = [
+            flow
+            for flow in self.timetable.flows
+            if flow.source is not None and flow.source.kind in ("input", "parameter")
+        ]
+        return sorted(flows, key=lambda f: f.source is not None and f.source.kind != "input")
+
+    def _results(self) -> list[Flow]:
+        scope = self.timetable.scope
+        outputs = [item for item in scope.items if item.kind == "output"]
+        return [self.timetable.coming[item][0][0] for item in outputs] or self.leaves()[:1]
+
+    def name(self, flow: Flow) -> Json:
+        """The name of a value."""
+        return written(self.facts.place(flow).name)
+
+    def _names(self, flows: Sequence[Flow]) -> list[Json]:
+        names = [self.name(flow) for flow in flows[:8]]
+        return [*names, {"m": "…"}] if len(flows) > 8 else names
+
+    def _valued(self, flow: Flow) -> list[Any]:
+        if np.ndim(flow.value):
+            return [self.name(flow), self.values.add(flow.value)]
+        return [written(equation(self.facts.place(flow).name, number(flow.value))), None]
+
+    def _derivative(self, flow: Flow, value: Any) -> list[Any]:
+        partial = Partial(self.facts.result, self.facts.place(flow).name)
+        if np.ndim(value):
+            return [written(partial), self.values.add(value)]
+        return [written(equation(partial, number(value))), None]
+
+
+def _size(flow: Flow) -> Number:
+    n = number(flow.derivative)
+    return Number(abs(n.value), n.eps)
+
+
+def _node(item: Item) -> Json:
+    return {"node": clean(item.name)}
+
+
+def _forward(step: Step) -> list[Expression]:
+    """What a node computes, as equations: with names, and with numbers where all are numbers."""
+    found: list[Expression] = []
+    formulas = forward(step) if len(step.outputs) == 1 else []
+    for left, right in formulas:
+        if right is None:
+            continue
+        is_out = left in ("out", "loss") or len(formulas) == 1
+        name = step.outputs[0].name if is_out else Name(left)
+        if not (step.scalar and is_out):
+            found.append(equation(name, right))
+        elif isinstance(right, Cases):
+            found += [equation(name, right), equation(name, number(step.outputs[0].data))]
+        else:
+            value = number(step.outputs[0].data)
+            found.append(equation(name, right, forward_numbers(step), value))
+    if not found:
+        name = step.outputs[0].name if len(step.outputs) == 1 else None
+        value = number(step.outputs[0].data) if step.scalar else None
+        found.append(equation(name, forward_call(step), value))
+    return found
+
+
+def _remark_name(step: Step) -> str:
+    layer = layer_of(step)
+    return step.node.operation.name if layer is None else type(layer).__qualname__
+
+
+def remarks(step: Step) -> dict[str, str]:
+    """What a teacher adds about an operation, in each language; of a layer, its docstring."""
+    found = {}
+    for code in LANGUAGES:
+        layer = layer_of(step)
+        if layer is None:
+            text = language(code).remarks.get(step.node.operation.name, "")
+        else:
+            own = type(layer).__module__.startswith("clearprop.layers.")
+            text = language(code).layers.get(type(layer).__qualname__, "") if own else ""
+            text = text or docs_of(step).remark
+        if text:
+            found[code] = text
+    return found

@@ -1,0 +1,88 @@
+"""Whole values for a page: numbers to the last digit, arrays as tables, larger ones as a digest."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.drawing.digest import number
+from clearprop.drawing.measure import clean
+from clearprop.explaining.values import IN_FULL, in_full
+
+CELLS = 1000
+"""An array of so many numbers is shown whole."""
+ALL_CELLS = 60_000
+"""So many numbers a page holds at most; arrays that come later are shown as a digest."""
+
+Json = dict[str, Any]
+
+
+class Values:
+    """The values of a page, each once, however often and at whatever depth it is looked at."""
+
+    def __init__(self) -> None:
+        self.list: list[Json] = []
+        self.cells = 0
+        self.known: dict[Any, int] = {}
+        self.kept: list[Any] = []
+
+    def add(self, value: Any) -> int:
+        """The number under which a value stands in the list."""
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            return self._keep(("other", str(value)), lambda: {"s": clean(str(value))})
+        if not array.ndim:
+            key = (array.dtype, array[()].tobytes())
+            return self._keep(key, lambda: {"s": number(array[()]), "x": str(array[()])})
+        if id(value) in self.known:
+            return self.known[id(value)]
+        self.kept.append(value)  # as long as it lives, nothing else has its id
+        small = array.size <= CELLS
+        key = (array.dtype, array.shape, array.tobytes()) if small else id(value)
+        self.known[id(value)] = found = self._keep(key, lambda: self._array(array))
+        return found
+
+    def _keep(self, key: Any, make: Any) -> int:
+        if key not in self.known:
+            self.known[key] = len(self.list)
+            self.list.append(make())
+        return self.known[key]
+
+    def _array(self, array: np.ndarray) -> Json:
+        shape = str(tuple(map(int, array.shape)))
+        made: Json = {"shape": shape, "dtype": str(array.dtype), "said": _said(array, shape)}
+        if 0 < array.size <= IN_FULL:
+            made["s"] = in_full(array)
+        if 0 < array.size <= CELLS and self.cells + array.size <= ALL_CELLS:
+            self.cells += array.size
+            # A text for each number that reads back as the very same number.
+            rows = array.astype(str).reshape(-1, array.shape[-1]).tolist()
+            made["rows"] = rows
+            if array.ndim > 2:
+                places = np.ndindex(*array.shape[:-1])
+                made["heads"] = [", ".join(map(str, place)) for place in places]
+        return made
+
+
+def _said(array: np.ndarray, shape: str) -> list[Any]:
+    """What an array is like: the name of a sentence, and what to put into it."""
+    if not array.size:
+        return ["empty", {"shape": shape}]
+    array = array.astype(np.float64)
+    finite = np.isfinite(array)
+    bad = int(array.size - finite.sum())
+    if bad:
+        return ["not_finite", {"shape": shape, "n": str(bad)}]
+    low, high, mean = float(array.min()), float(array.max()), float(array.mean())
+    if low == high:
+        return ["all_equal", {"shape": shape, "value": number(low, 4)}]
+    if abs(mean) < 1e-12 * max(-low, high):
+        mean = 0.0  # what is left of rounding
+    facts = {
+        "shape": shape,
+        "low": number(low, 4),
+        "high": number(high, 4),
+        "mean": number(mean, 4),
+    }
+    if zeros := float(np.mean(array == 0)):
+        facts["share"] = number(min(max(100 * zeros, 0.1), 99.9), 3)
+    return ["digest", facts]

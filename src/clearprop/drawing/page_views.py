@@ -1,0 +1,263 @@
+"""The views of a page: the same graph at every depth that can be looked at, each laid out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from clearprop.drawing.building import LIMIT, outline
+from clearprop.drawing.compose import compose
+from clearprop.drawing.measure import clean
+from clearprop.drawing.opening import Open, is_network
+from clearprop.drawing.outline import Flow, Scope
+from clearprop.drawing.page_facts import Facts
+from clearprop.drawing.page_names import Names
+from clearprop.drawing.page_nudge import nudged
+from clearprop.drawing.page_order import Timetable
+from clearprop.drawing.page_pass import BackwardPass, run_backward
+from clearprop.drawing.page_picture import Painter, Peek, Picture
+from clearprop.drawing.page_steps import Steps, remarks, written
+from clearprop.drawing.page_values import Json, Values
+from clearprop.errors import ClearpropError
+from clearprop.explaining.expressions import Name, Partial
+from clearprop.graph.graph import Graph
+
+SINGLE = 600
+"""Layers can be opened one by one if that takes no more items than this, all views together."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """A depth to look at: what it is called, and the outline."""
+
+    label: list[Any]
+    scope: Scope
+    opened: frozenset[str]
+
+
+@dataclass(slots=True)
+class View:
+    """A picture with its steps."""
+
+    picture: Picture
+    data: Json
+
+
+@dataclass(slots=True)
+class Views:
+    """All views of a graph, and what they share."""
+
+    views: list[View] = field(default_factory=list)
+    start: int = 0
+    values: Values = field(default_factory=Values)
+    remarks: dict[str, dict[str, str]] = field(default_factory=dict)
+    results: list[str] = field(default_factory=list)
+    leaves: list[str] = field(default_factory=list)
+
+
+def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> Views:
+    """Lay the graph out at every depth, and tell both passes at each.
+
+    Errors: those of `outline`.
+    """
+    passed = run_backward(graph)
+    choices, start = _choices(graph, passed, open, limit)
+    made = Views(start=start)
+    names = Names()
+    by_opened = {choice.opened: i for i, choice in enumerate(choices)}
+    tables = []
+    for choice in choices:
+        starts = _mark_starts(choice.scope, passed)
+        tables.append(Timetable(choice.scope, starts))
+        names.give(choice.scope, tables[-1])
+    single = _single_start(choices[0].scope, passed)
+    result = Name(names.known[single]) if single else Name(names.fresh("L"))
+    nudges: dict[Any, Any] = {}
+    for choice, timetable in zip(choices, tables, strict=True):
+        first = next((f for f in timetable.flows if f.id == single), None) if single else None
+        facts = Facts(timetable, names, result, first)
+        steps = Steps(facts, passed, made.values)
+        view = _view(choice, steps, by_opened)
+        _add_checks(graph, steps, view.data["steps"][-1], nudges)
+        made.views.append(view)
+        for name, step in steps.remarked.items():
+            made.remarks.setdefault(name, remarks(step))
+        if not made.results:
+            made.results = [s["m"] for s in view.data["steps"][0]["body"][0][2]["y"]]
+            made.leaves = [s["m"] for s in view.data["steps"][0]["body"][0][2]["xs"]]
+    return made
+
+
+# What to look at.
+
+
+def _choices(
+    graph: Graph, passed: BackwardPass, open: Open | None, limit: int
+) -> tuple[list[Choice], int]:
+    """The depths, from the whole to the single operation, and which of them comes first."""
+
+    def look(what: Open, label: list[Any]) -> Choice:
+        scope = outline(graph, what, limit, passed.derivative)
+        return Choice(label, scope, _opened(scope))
+
+    choices: dict[frozenset[str], Choice] = {}
+
+    def add(choice: Choice) -> Choice:
+        return choices.setdefault(choice.opened, choice)
+
+    whole = add(look("network", [_level(graph), {}]))
+    layers = add(look("layers", ["level_layers", {}]))
+    singles = dict(s for base in (whole, layers) for s in _singles(base))
+    room = SINGLE // max(layers.scope.count() + 10, 1)
+    if len(singles) <= room:
+        for opened, name in singles.items():
+            if opened in choices:
+                continue
+            try:
+                add(look(sorted(opened), ["level_opened", {"node": name}]))
+            except ClearpropError:
+                continue  # it cannot be opened; its node says so
+    add(look("primitives", ["level_primitives", {}]))
+    wanted = layers if open is None else add(look(open, ["level_chosen", {}]))
+    return list(choices.values()), list(choices).index(wanted.opened)
+
+
+def _level(graph: Graph) -> str:
+    if any(is_network(node) for node in graph.nodes):
+        return "level_network"
+    layers = any(node.operation.opens for node in graph.nodes)
+    return "level_layers" if layers else "level_primitives"
+
+
+def _opened(scope: Scope) -> frozenset[str]:
+    return frozenset(i.id for s in scope.walk() for i in s.items if i.inside is not None)
+
+
+def _singles(choice: Choice) -> Iterator[tuple[frozenset[str], str]]:
+    """What there would be to look at if one more layer were opened."""
+    for scope in choice.scope.walk():
+        for item in scope.items:
+            if item.kind == "layer" and not item.why_closed:
+                yield choice.opened | {item.id}, clean(item.name)
+
+
+# One view.
+
+
+def _mark_starts(scope: Scope, passed: BackwardPass) -> list[Any]:
+    """The outputs at which the backward pass starts; their arrows say with what."""
+    starts = []
+    for item in scope.items:
+        if item.kind != "output":
+            continue
+        seed = passed.start_at(item.variable)
+        flow, end = next((f, e) for f in scope.flows for e in f.ends if e.item is item)
+        if seed is not None and not any(s is flow for s, _ in starts):
+            end.derivative = seed
+            starts.append((flow, item))
+    return [item for _, item in starts]
+
+
+def _single_start(scope: Scope, passed: BackwardPass) -> str | None:
+    """The flow of the one number that is differentiated."""
+    if not passed.starts_at_one:
+        return None
+    for item in scope.items:
+        if item.kind == "output" and passed.start_at(item.variable) is not None:
+            return next(f.id for f in scope.flows if any(e.item is item for e in f.ends))
+    return None
+
+
+def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) -> View:
+    timetable = steps.timetable
+    here = by_opened[choice.opened]
+    opens, closes = {}, {}
+    for scope in choice.scope.walk():
+        for item in scope.items:
+            more = by_opened.get(choice.opened | {item.id})
+            if item.kind == "layer" and more is not None:
+                opens[item.id] = more
+            inside = {id for id in choice.opened if id.startswith(f"{item.id}/")}
+            less = by_opened.get(choice.opened - inside - {item.id})
+            if item.inside is not None and less is not None and less != here:
+                closes[item.id] = less
+    told = steps.all()
+    labels = _labels(steps, told)
+    painter = Painter(compose(choice.scope), timetable)
+    picture = painter.paint("", labels, opens, closes)
+    for step, lit in zip(told, picture.lit, strict=True):
+        step["lit"] = lit
+    names = {item.id: clean(item.name) for s in choice.scope.walk() for item in s.items}
+    turn = next((i for i, m in enumerate(timetable.moments) if m.phase == "seed"), None)
+    data = {
+        "label": choice.label,
+        "steps": told,
+        "peeks": [_peek(steps, peek) for peek in picture.peeks],
+        "opens": {id: [view, names[id]] for id, view in opens.items()},
+        "closes": {id: [view, names[id]] for id, view in closes.items()},
+        "turn": timetable.end if turn is None else turn,
+    }
+    return View(picture, data)
+
+
+def _labels(steps: Steps, told: list[Json]) -> dict[str, str]:
+    """What a screen reader says of each shape: formulas, which are the same in each language."""
+    labels = {}
+    for moment, step in zip(steps.timetable.moments, told, strict=True):
+        if moment.phase == "forward" and moment.item is not None:
+            said = step["title"][1]
+            text = said.get("said", {}).get("m", "")
+            text = text["en"] if isinstance(text, dict) else text
+            labels[moment.item.id] = f"{said['node']}: {text}" if text else said["node"]
+    for flow in steps.timetable.flows:
+        if flow.source is not None and flow.source.kind in ("input", "parameter", "constant"):
+            labels[flow.source.id] = _plain(steps, flow)
+        for end in flow.ends:
+            if end.item is not None and end.item.kind == "output":
+                labels[end.item.id] = _plain(steps, flow)
+    return labels
+
+
+def _plain(steps: Steps, flow: Flow) -> str:
+    said = steps.values.list[steps.values.add(flow.value)]
+    value = said.get("s") or said.get("shape", "")
+    name = steps.facts.names.known[steps.timetable.origin(flow)]
+    return f"{name} = {value}" if name else str(value)
+
+
+def _peek(steps: Steps, peek: Peek) -> Json:
+    """What is shown of a part that is pointed at: its value and derivative, and from when on."""
+    flow, timetable = peek.flow, steps.timetable
+    assert flow is not None
+    made: Json = {"value": steps.values.add(flow.value), "at": timetable.value_at[flow]}
+    place = steps.facts.place(flow)
+    if isinstance(getattr(place, "name", None), Name):
+        made["x"] = written(place.name)
+        made["d"] = written(Partial(steps.facts.result, place.name))
+    share = peek.end is not None
+    value = peek.end.derivative if peek.end is not None else flow.derivative
+    if value is not None:
+        made["derivative"] = steps.values.add(value)
+        at = timetable.share_at.get(peek.end) if peek.end is not None else None
+        made["back"] = timetable.total_at.get(flow, timetable.end) if at is None else at
+        made["share"] = share
+    return made
+
+
+def _add_checks(graph: Graph, steps: Steps, last: Json, nudges: dict[Any, Any]) -> None:
+    """Where one number depends on others, put each derivative to the test."""
+    if steps.facts.start is None:
+        return
+    by_name = {str(steps.name(flow)): flow for flow in steps.leaves()}
+    for block in last["body"]:
+        if block[0] != "leaf":
+            continue
+        flow = by_name[str(block[1]["x"])]
+        variable = flow.variable
+        if np.ndim(flow.value) or flow.derivative is None or variable not in graph.leaves:
+            continue
+        if variable not in nudges:
+            nudges[variable] = nudged(graph, variable, flow.derivative)
+        if nudges[variable] is not None:
+            block[1]["check"] = nudges[variable]
