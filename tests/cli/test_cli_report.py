@@ -46,8 +46,15 @@ def test_other_data_of_the_same_width_are_refused(clearprop, run, tmp_path):
     assert "--data" in made.err
 
 
-def test_mnist_is_not_taken_for_the_data_of_another_run(clearprop, run):
-    made = clearprop("report", run)
+def test_the_data_of_the_run_are_found(clearprop, run, tmp_path):
+    page = tmp_path / run / "report.html"
+    page.unlink()
+    assert clearprop("report", run).code == 0
+    assert page.exists()
+
+
+def test_data_of_another_size_are_refused(clearprop, run, tmp_path):
+    made = clearprop("report", run, "--data", own_data(tmp_path / "other", side=9))
     assert made.code == 2
     assert "does not fit the network" in made.err
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Evidence:
     y: np.ndarray
     """How probable the network finds each class, for each sample (N, C)."""
 
-    @property
+    @cached_property
     def said(self) -> np.ndarray:
         """The most probable class of each sample."""
         return self.y.argmax(axis=1)
@@ -36,14 +37,14 @@ class Evidence:
     def accuracy(self) -> float:
         return float(np.mean(self.said == self.right))
 
-    @property
+    @cached_property
     def confusion(self) -> np.ndarray:
         """How often a sample of class i was taken for class j (C, C)."""
         classes = self.y.shape[1]
         pairs = self.right * classes + self.said
         return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
-    @property
+    @cached_property
     def worst(self) -> np.ndarray:
         """The mistakes, those first of which the network was surest."""
         wrong = np.flatnonzero(self.said != self.right)
@@ -62,11 +63,11 @@ class Evidence:
         side = self.side or 1
         return (x[row].reshape(side, side).astype(np.float64) - self._low) / self._width
 
-    @property
+    @cached_property
     def _low(self) -> float:
         return min(float(self.samples.x.min()), 0.0)
 
-    @property
+    @cached_property
     def _width(self) -> float:
         top = 255.0 if self.samples.x.dtype == np.uint8 else float(self.samples.x.max())
         return max(top - self._low, 1e-12)
