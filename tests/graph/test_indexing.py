@@ -1,4 +1,4 @@
-"""Every form of index gives the elements that NumPy gives; derivatives go back where they belong."""
+"""Every form of index gives the elements that NumPy gives, and derivatives find their way back."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ClearpropError, ShapeError, UnsupportedError
+from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, bind, is_composed, parameter, paths_of
@@ -186,6 +186,12 @@ class LayerOperation:
         douts = tuple(d if isinstance(d, Recorded) else np.array(d)[()] for d in douts)
         try:
             return layer.backward(*douts)
+        except (LeavesGraphError, UnsupportedError) as error:
+            if recorded:
+                raise UnsupportedError(
+                    f"{self.name}.backward cannot be recorded: {error}"
+                ) from error
+            raise
         except ClearpropError:
             raise
         except Exception as error:
