@@ -78,11 +78,13 @@ def _outside(scene):
         if min(box.x, box.y) < 0 or box.right > scene.width or box.bottom > scene.height:
             yield f"{part.id} leaves the picture"
     for mark in scene.notes:
-        if mark.kind == "text" and not (0 <= mark.x and text_box(mark)[2] <= scene.width):
+        if mark.kind == "text" and not (mark.x >= 0 and text_box(mark)[2] <= scene.width):
             yield f"the note {mark.content!r} leaves the picture"
     for arrow in scene.arrows:
         for path in filter(None, (arrow.forward, arrow.backward)):
-            if any(not (0 <= x <= scene.width and 0 <= y <= scene.height) for x, y in path.points()):
+            if any(
+                not (0 <= x <= scene.width and 0 <= y <= scene.height) for x, y in path.points()
+            ):
                 yield f"{arrow.id} leaves the picture"
 
 
@@ -124,7 +126,12 @@ def _cut_off(scene):
                 continue
             left, top, right, bottom = text_box(mark)
             box = part.box
-            if left < box.x - 1 or right > box.right + 1 or top < box.y - 2 or bottom > box.bottom + 2:
+            if (
+                left < box.x - 1
+                or right > box.right + 1
+                or top < box.y - 2
+                or bottom > box.bottom + 2
+            ):
                 yield f"the text {mark.content!r} of {part.id} leaves its place"
 
 

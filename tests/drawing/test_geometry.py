@@ -1,0 +1,82 @@
+"""Nothing overlaps, nothing is cut off, everything stands where it belongs: over random graphs."""
+
+import numpy as np
+import pytest
+from geometry import faults
+from graphs import apple, chain, graphs, network
+from hypothesis import HealthCheck, given, settings
+
+from clearprop import Variable, graph
+from clearprop.drawing import scene_of
+from clearprop.drawing.scene import Box, Scene, Shape
+
+LEVELS = ["network", "layers", "primitives"]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs())
+def test_random_graphs(g):
+    with np.errstate(all="ignore"):
+        for level in ("network", "primitives"):
+            assert faults(scene_of(g, level)) == []
+
+
+@pytest.mark.parametrize("level", [*LEVELS, "Affine2", ["Relu1", "SoftmaxWithLoss"]])
+def test_a_network(level):
+    assert faults(scene_of(graph(network()), level)) == []
+
+
+def test_a_folded_graph():
+    assert faults(scene_of(graph(chain(400)), limit=40)) == []
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9, 30])
+def test_many_inputs_at_one_node(n):
+    x = [Variable(float(i), f"x{i}") for i in range(n)]
+    total = np.stack(x).sum()
+    total.backward()
+    assert faults(scene_of(graph(total))) == []
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_one_value_used_many_times(n):
+    x = Variable(3.0, "x")
+    total = sum(x * i for i in range(1, n)) * x
+    total.backward()
+    assert faults(scene_of(graph(total))) == []
+
+
+def test_a_graph_without_any_node():
+    picture = scene_of(graph(Variable(1.0, "alone")))
+    assert [shape.id for shape in picture.shapes] == ["x0"]
+    assert faults(picture) == []
+
+
+def test_an_input_that_nothing_uses_is_shown():
+    x, y = Variable(1.0, "x"), Variable(2.0, "y")
+    picture = scene_of(graph(x * 2, inputs=[x, y]))
+    assert {"x", "y"} <= {mark.content for shape in picture.shapes for mark in shape.marks}
+    assert faults(picture) == []
+
+
+def test_faults_are_seen():
+    """The checks above can fail."""
+    good = scene_of(graph(apple()))
+    n0, n1 = (next(s for s in good.shapes if s.id == id) for id in ("n0", "n1"))
+    moved = Shape("n1", "operation", n0.box.moved(5, 5), (), "")
+    for scene in (
+        Scene(good.width, good.height, shapes=[n0, moved]),
+        Scene(60, 60, shapes=[n0]),
+        Scene(
+            good.width,
+            good.height,
+            shapes=[n1],
+            arrows=[a for a in good.arrows if "x2" in a.id]
+            + [next(a for a in good.arrows if a.id == "n0>n1.0")],
+            labels=[],
+        ),
+    ):
+        if scene.arrows:  # a thing in the way of a line
+            x, y = scene.arrows[-1].forward.start
+            scene.shapes.append(Shape("box", "operation", Box(x + 10, y - 20, 20, 40), (), ""))
+        assert faults(scene)
