@@ -1,7 +1,7 @@
 """Mathematics as a small tree: what is said about a graph before it is written down."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -189,8 +189,23 @@ def transform(expression: Expression, change: Callable[[Expression], Expression]
             return transform(value, change)
         return tuple(map(anew, value)) if isinstance(value, tuple) else value
 
-    entries = {f.name: anew(getattr(expression, f.name)) for f in fields(expression)}  # type: ignore[arg-type]
-    return change(replace(expression, **entries))  # type: ignore[type-var]
+    return change(type(expression)(*map(anew, vars(expression).values())))
+
+
+def contains(expression: Expression, kind: type, holds: Callable[[Any], bool] = bool) -> bool:
+    """Whether somewhere in a tree stands a node of some kind for which something holds."""
+    if isinstance(expression, kind) and holds(expression):
+        return True
+    for value in vars(expression).values():
+        if isinstance(value, Expression):
+            if contains(value, kind, holds):
+                return True
+        elif isinstance(value, tuple):
+            for part in value:
+                inner = part if isinstance(part, tuple) else (part,)
+                if any(isinstance(e, Expression) and contains(e, kind, holds) for e in inner):
+                    return True
+    return False
 
 
 def substitute(expression: Expression, known: Mapping[str, Expression]) -> Expression:

@@ -1,11 +1,12 @@
 """Numbers for people: as short as they can be, and no shorter than they are exact."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from clearprop.explaining.expressions import Expression, Number, transform
+from clearprop.explaining.expressions import Expression, Number, contains
 
 EXACT = 8
 """Up to so many digits a number is written out; a longer one is rounded."""
@@ -23,6 +24,7 @@ def number(value: Any) -> Number:
     return Number(float(value), float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52)
 
 
+@lru_cache(maxsize=4096)
 def shorten(n: Number) -> tuple[str, int | None, bool]:
     """Give a number's digits, its power of ten where it needs one, and whether that is all of it.
 
@@ -56,15 +58,7 @@ def shorten(n: Number) -> tuple[str, int | None, bool]:
 
 def is_rounded(expression: Expression) -> bool:
     """Whether a side of an equation holds a number that is not shown in full."""
-    found = False
-
-    def look(e: Expression) -> Expression:
-        nonlocal found
-        found = found or (isinstance(e, Number) and not shorten(e)[2])
-        return e
-
-    transform(expression, look)
-    return found
+    return contains(expression, Number, lambda n: not shorten(n)[2])
 
 
 def _rounded(value: float, digits: int) -> float:
