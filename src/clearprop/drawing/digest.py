@@ -22,7 +22,7 @@ def number(x: Any, digits: int = 6) -> str:
         x = int(x)
         if abs(x) < 10**9:
             return str(x).replace("-", "−")
-        x = float(x) if abs(x) < 1 << 1000 else math.copysign(math.inf, x)
+        x = float(x) if abs(x) < 1 << 1000 else math.inf if x > 0 else -math.inf
     x = float(x)
     if math.isnan(x):
         return "NaN"

@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from clearprop.errors import GraphError
 from clearprop.graph.backward import derivatives
 from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation
@@ -18,8 +15,7 @@ def inside(node: Node) -> Graph:
 
     A network has kept what it computed; a layer is run again on the same values.
 
-    Errors: `UnsupportedError` if it cannot be opened; `GraphError` if what comes out now is not
-    what came out then, because parameters were changed in between.
+    Errors: `UnsupportedError` if it cannot be opened.
     """
     operation = node.operation
     if isinstance(operation, LayerOperation) and operation.inner is not None:
@@ -27,23 +23,7 @@ def inside(node: Node) -> Graph:
         graph = Graph(tuple(out) if isinstance(out, tuple | list) else (out,), inputs)
         graph.leaves = inputs
         return graph
-    graph = Graph.inside_of(node)
-    then = node.out if isinstance(node.out, tuple) else (node.out,)
-    for before, v in zip(then, graph.outputs, strict=True):
-        if not _close(before, v.data):
-            raise GraphError(
-                f"{operation.name} cannot be opened: its parameters have changed since this "
-                "forward pass; run forward and backward again, then draw"
-            )
-    return graph
-
-
-def _close(a: Any, b: Any) -> bool:
-    if np.shape(a) != np.shape(b):
-        return False
-    kind = np.result_type(a)
-    tolerance = 1e-12 if kind.kind != "f" else 100 * float(np.finfo(kind).eps)
-    return bool(np.allclose(a, b, rtol=tolerance**0.75, atol=tolerance, equal_nan=True))
+    return Graph.inside_of(node)
 
 
 def derivatives_inside(graph: Graph, douts: Iterable[Any]) -> dict[Recorded, Any]:
@@ -70,6 +50,7 @@ def shares(node: Node, douts: tuple[Any, ...]) -> list[Any]:
     has no derivative gets `None`. Where a value is used several times, the backward pass sums these
     shares; here each stands alone.
 
+    >>> import numpy as np
     >>> from clearprop.graph.variable import Variable
     >>> x = Variable(3.0)
     >>> print(*shares((x * x).node, (np.float64(1.0),)))

@@ -15,7 +15,7 @@ POSITIVE, NEGATIVE = (217, 95, 2), (33, 102, 192)
 def cells_of(array: np.ndarray) -> np.ndarray | None:
     """Choose the cells that a heat map shows: rows by columns, `None` if it would show nothing.
 
-    A single row of 64, 81, 100 … 784 … numbers is taken for an image. Where there are more rows or
+    A single row of 400 numbers or more, as many as fill a square, is taken for an image. Where there are more rows or
     columns than cells, each cell shows the largest number of its block, by amount. Axes after the
     first are laid out in a row.
     """
@@ -24,7 +24,7 @@ def cells_of(array: np.ndarray) -> np.ndarray | None:
     grid = array.reshape(array.shape[0], -1) if array.ndim > 1 else array.reshape(1, -1)
     if grid.shape[0] == 1:
         side = int(array.size**0.5)
-        if side < 8 or side * side != array.size:
+        if side < 20 or side * side != array.size:
             return None
         grid = array.reshape(side, side)
     if 1 in grid.shape:
