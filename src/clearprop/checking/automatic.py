@@ -30,6 +30,12 @@ class Opened:
         """The derivative of Σ dout · output by every value inside."""
         return derivatives(zip(*self._seeds(self.outputs, dout), strict=True))
 
+    def rounding(self, dout: np.ndarray) -> float:
+        """What the rounding of every value inside can do to Σ dout · output, to first order."""
+        found = self.all_derivatives(dout)
+        eps = float(np.finfo(np.float64).eps)
+        return eps * float(sum(np.sum(np.abs(d * v.data)) for v, d in found.items()))
+
     def pull(self, variables: Sequence[Any], douts: Sequence[Any]) -> dict[str, np.ndarray]:
         """Send derivatives that arrived at some values back to the arguments."""
         pairs = list(zip(variables, douts, strict=True))
