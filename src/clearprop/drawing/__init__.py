@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from clearprop.graph.display import Displayed
 
 if TYPE_CHECKING:
+    from clearprop.drawing.page import Explorer
     from clearprop.drawing.scene import Scene
 
-__all__ = ["html_of", "save", "scene_of", "svg_of"]
+__all__ = ["html_of", "page_of", "save", "scene_of", "svg_of"]
 
 
 def scene_of(graph: Any, open: Any = 0, limit: int = 300) -> "Scene":
@@ -57,6 +58,13 @@ def save(graph: Any, path: str | os.PathLike[str], **options: Any) -> None:
 def html_of(graph: Any) -> str:
     """Draw a graph for a notebook: the picture itself, which can be scrolled if it is wide."""
     return f'<div style="overflow-x: auto">{svg_of(graph)}</div>'
+
+
+def page_of(graph: Any, **options: Any) -> "Explorer":
+    """Make the page that steps through both passes; see `Graph.explore`."""
+    from clearprop.drawing.page import explore
+
+    return explore(graph, **options)
 
 
 def title_of(graph: Any) -> str:

@@ -135,7 +135,8 @@
       const [up, local, down] = card.numbers;
       row("big", [up, "×", local, card.sign, down], orange);
       const heard = make("p", "sr", piece(card.heard));
-      return make("div", "card", heading(card), heard, grid);
+      const means = card.means ? make("p", "remark", sentence("card_means", card.means)) : null;
+      return make("div", "card", heading(card), heard, grid, means);
     },
     send: ([, card]) => {
       const box = make("div", "card", heading(card));
@@ -229,7 +230,7 @@
     for (const group of parts[now.view].lit) group.classList.remove("lit");
     parts[now.view].lit = here.lit.map((id) => byId.get(id)).filter(Boolean);
     for (const group of parts[now.view].lit) group.classList.add("lit");
-    views[now.view].classList.toggle("backward", isBack(here));
+    root.classList.toggle("backward", isBack(here));
     tell(here);
     slider.value = now.step;
     slider.setAttribute("aria-valuetext", `${words()[`phase_${here.phase}`]}: ${plain(...here.title)}`);
@@ -322,7 +323,7 @@
   function zoom(factor) {
     const svg = views[now.view].querySelector("svg");
     const { width, height } = svg.viewBox.baseVal;
-    const fits = Math.min(1.4, Math.max(0.55, (stage.clientWidth - 2) / width));
+    const fits = Math.min(1.4, Math.max(0.65, (stage.clientWidth - 2) / width));
     if (factor) now.zoom = Math.min(4, Math.max(0.1, (now.zoom || fits) * factor));
     const scale = now.zoom || fits;
     svg.style.width = `${width * scale}px`;
@@ -506,7 +507,7 @@
   }
   at("language").value = now.language;
   root.classList.add("js");
-  for (const id of ["controls", "keys", "all"]) at(id).hidden = false;
+  for (const id of ["controls", "tools", "keys", "all"]) at(id).hidden = false;
   at("steps").hidden = true;
   views.forEach((one, i) => (one.hidden = i !== now.view));
   slider.max = data.views[now.view].steps.length - 1;

@@ -152,14 +152,14 @@ _CONTROLS = """<div class="controls" id="controls" hidden>
 <div class="slider"><input type="range" id="slider" min="0" max="1" value="0" step="1"
  data-label="slider"><span class="count" id="count"></span></div>
 </div>
-<div class="row small">
+</div>
+<div class="tools row small" id="tools" hidden>
 <label><span data-word="depth"></span><select id="depth"></select></label>
 <label class="push"><span class="sr" data-word="language"></span><select
  id="language"></select></label>
 <span class="row"><button type="button" id="smaller" data-label="zoom_out">−</button>
 <button type="button" id="fit" data-word="zoom_fit"></button>
 <button type="button" id="larger" data-label="zoom_in">+</button></span>
-</div>
 </div>"""
 
 

@@ -33,8 +33,7 @@ def nudged(graph: Graph, leaf: Any, derivative: Any) -> dict[str, str] | None:
     slope = float(derivative)
     if len(graph.nodes) > MOST or len(graph.outputs) > 1 or not np.isfinite(slope) or not slope:
         return None
-    [result] = graph.outputs
-    before = number(result.data)
+    before = number(next(iter(graph.outputs)).data)
     start = number(leaf.data)
     for power in range(5):
         step = Number(10.0**-power)
@@ -54,7 +53,6 @@ def _sentence(
     start: Number, to: Number, before: Number, after: Number, slope: Number, step: Number
 ) -> dict[str, str]:
     change = Number(float(f"{after.value - before.value:.{DIGITS - 1}e}"))
-    product = Number(float(f"{slope.value * step.value:.{DIGITS - 1}e}"))
     texts = {
         "from": start,
         "to": to,
@@ -63,6 +61,5 @@ def _sentence(
         "dy": change,
         "d": slope,
         "dx": step,
-        "slope": product,
     }
     return {key: in_text(n) for key, n in texts.items()}

@@ -42,7 +42,7 @@ def run_backward(graph: Graph) -> BackwardPass:
     >>> from clearprop.graph.graph import graph
     >>> from clearprop.graph.variable import Variable
     >>> x = Variable(3.0)
-    >>> run_backward(graph(x * x)).derivative(x), x.grad
+    >>> float(run_backward(graph(x * x)).derivative(x)), x.grad
     (6.0, None)
     """
     last = [v for v in _last(graph) if v.node is not None]

@@ -23,8 +23,8 @@ from clearprop.explaining.expressions import (
     Partial,
     Product,
     Sum,
+    contains,
     equation,
-    transform,
 )
 from clearprop.explaining.formulas import (
     backward_prose,
@@ -50,15 +50,7 @@ LISTED = 24
 
 def written(expression: Expression) -> Json:
     """A formula as text; in each language, if there are words in it."""
-    found = False
-
-    def look(e: Expression) -> Expression:
-        nonlocal found
-        found = found or isinstance(e, Cases)
-        return e
-
-    transform(expression, look)
-    if not found:
+    if not contains(expression, Cases):
         return {"m": in_text(expression)}
     return {"m": {code: in_text(expression, language(code).words) for code in LANGUAGES}}
 
@@ -80,17 +72,17 @@ class Steps:
 
     def _start(self, moment: Moment) -> Json:
         results = [self.name(flow) for flow in self._results()]
-        return {
-            "key": "start",
-            "phase": "start",
-            "title": ["title_start", {}],
-            "body": [
-                ["p", "start", {"y": results, "xs": self._names(self.leaves())}],
-                ["p", "start_forward", {}],
-                ["p", "start_backward" if self.passed.seeds else "start_only", {"y": results}],
-                ["given", [self._valued(flow) for flow in self.leaves()[:LISTED]]],
-            ],
-        }
+        body: list[Any] = [
+            ["p", "start", {"y": results, "xs": self._names(self.leaves())}],
+            ["p", "start_forward", {}],
+            ["p", "start_backward" if self.passed.seeds else "start_only", {"y": results}],
+        ]
+        if self.passed.seeds and self.leaves():
+            x, y = self.facts.place(self.leaves()[0]).name, self.facts.result
+            said = {"x": written(x), "y": written(y), "d": written(Partial(y, x))}
+            body.append(["p", "notation", said])
+        body.append(["given", [self._valued(flow) for flow in self.leaves()[:LISTED]]])
+        return {"key": "start", "phase": "start", "title": ["title_start", {}], "body": body}
 
     def _forward(self, moment: Moment) -> Json:
         item = moment.item
@@ -106,6 +98,7 @@ class Steps:
         body += [["value", self.name(flow), self.values.add(flow.value)] for flow in arrays]
         if item is self.timetable.nodes[0]:
             body.append(["p", "forward_first", {}])
+            body += [["p", "called", {"x": self.name(f)}] for f in going if _nameless(f)]
         return {
             "key": f"f:{item.id}",
             "phase": "forward",
@@ -205,6 +198,15 @@ class Steps:
         }
         if symbolic is not None and not isinstance(symbolic, Number):
             row["local"] = written(symbolic)
+        if upstream.value > 0 and slope.value > 0 and c.to is not self.facts.start:
+            row["means"] = {
+                "x": said["x"],
+                "u": written(out.name),
+                "y": written(self.facts.result),
+                "local": written(slope),
+                "up": written(upstream),
+                "down": written(value),
+            }
         # For those who listen: one line instead of a table.
         first = None if part else total
         heard = Product((Partial(self.facts.result, out.name), factor(c)))
@@ -328,6 +330,10 @@ class Steps:
 def _size(flow: Flow) -> Number:
     n = number(flow.derivative)
     return Number(abs(n.value), n.eps)
+
+
+def _nameless(flow: Flow) -> bool:
+    return getattr(flow.variable, "name", None) is None
 
 
 def _node(item: Item) -> Json:

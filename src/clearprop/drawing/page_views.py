@@ -66,11 +66,9 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
     made = Views(start=start)
     names = Names()
     by_opened = {choice.opened: i for i, choice in enumerate(choices)}
-    tables = []
-    for choice in choices:
-        starts = _mark_starts(choice.scope, passed)
-        tables.append(Timetable(choice.scope, starts))
-        names.give(choice.scope, tables[-1])
+    tables = [Timetable(c.scope, _mark_starts(c.scope, passed)) for c in choices]
+    for i in (start, *range(len(choices))):  # what is looked at first is numbered first
+        names.give(choices[i].scope, tables[i])
     single = _single_start(choices[0].scope, passed)
     result = Name(names.known[single]) if single else Name(names.fresh("L"))
     nudges: dict[Any, Any] = {}
@@ -107,6 +105,8 @@ def _choices(
         return choices.setdefault(choice.opened, choice)
 
     whole = add(look("network", [_level(graph), {}]))
+    if open in (None, 0, "network") and not any(node.operation.opens for node in graph.nodes):
+        return [whole], 0
     layers = add(look("layers", ["level_layers", {}]))
     singles = dict(s for base in (whole, layers) for s in _singles(base))
     room = SINGLE // max(layers.scope.count() + 10, 1)

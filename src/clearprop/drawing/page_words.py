@@ -71,9 +71,11 @@ EN = {
     "start_backward": "Then the backward pass goes from right to left and finds the derivatives; "
     "they stand below the arrows. The derivative by a value tells how strongly {y} depends on it: "
     "how many times as much {y} grows when that value alone grows a little.",
+    "notation": "The derivative of {y} by {x} is written {d}.",
     "start_only": "There is no backward pass here; the last step says why.",
     "forward": "The node {node} computes:",
     "forward_layer": "The layer {node} computes:",
+    "called": "This value has no name of its own; here it is called {x}.",
     "forward_first": "Its result stands above the arrow now.",
     "forward_fold": "{node} compute here; there is no room to show them one by one.",
     # the backward pass
@@ -93,6 +95,8 @@ EN = {
     "backward_fold": "{node} pass their derivatives on here, each in the same way.",
     "to": "To {x}",
     "to_part": "To {x}, a part of {total}",
+    "card_means": "If {x} grows a little, {u} grows {local} times as much, and {y} grows {up} "
+    "times as much as {u}: {down} times as much as {x}.",
     "head_upstream": "upstream",
     "head_local": "local",
     "head_downstream": "downstream",
@@ -110,8 +114,8 @@ EN = {
     "no_backward": "A backward pass starts from a single number, and {y} has shape {shape}. Call "
     "backward(dout) on it with the derivative that arrives there, and make this page again.",
     "chain": "Multiplied along the way back:",
-    "check": "Try it: with {x} = {to} instead of {from}, {y} is {after} instead of {before}. The "
-    "change of {y} is {dy}, and {d} · {dx} = {slope}.",
+    "check": "Try it: with {x} = {to} instead of {from}, {y} is {after} instead of "
+    "{before}. {x} has changed by {dx}, and {y} by {dy} = {d} · {dx}.",
     "more": "And {n} more.",
 }
 
@@ -169,9 +173,11 @@ ZH = {
     "写在传出的箭头上方。",
     "start_backward": "然后反向传播从右到左求出导数，写在箭头下方。对某个值的导数说明 {y} "
     "在多大程度上取决于它：只有这个值增加微小的量时，{y} 增加该量的多少倍。",
+    "notation": "{y} 对 {x} 的导数写作 {d}。",
     "start_only": "这里没有反向传播，最后一步说明原因。",
     "forward": "节点 {node} 计算：",
     "forward_layer": "层 {node} 计算：",
+    "called": "这个值自己没有名字，这里叫它 {x}。",
     "forward_first": "结果现在写在箭头上方。",
     "forward_fold": "{node} 在这里计算，图中放不下，不逐个显示。",
     "seed": "现在开始往回走，起点是 {y} 自己：{d}。{y} 增加多少，{y} 就增加多少。",
@@ -187,6 +193,8 @@ ZH = {
     "backward_fold": "{node} 在这里以同样的方式传递导数。",
     "to": "传给 {x}",
     "to_part": "传给 {x}，是 {total} 的一部分",
+    "card_means": "{x} 增加微小的量时，{u} 增加它的 {local} 倍，而 {y} 增加 {u} 的增量的 {up} 倍："
+    "合起来是 {x} 的增量的 {down} 倍。",
     "head_upstream": "上游",
     "head_local": "局部",
     "head_downstream": "下游",
@@ -200,8 +208,8 @@ ZH = {
     "no_backward": "反向传播从一个数开始，而 {y} 的形状是 {shape}。请对它调用 backward(dout)，"
     "给出传到那里的导数，再重新生成这个页面。",
     "chain": "沿着往回的路径相乘：",
-    "check": "试一试：把 {x} 从 {from} 改为 {to}，{y} 就从 {before} 变为 {after}。{y} 的变化是 "
-    "{dy}，而 {d} · {dx} = {slope}。",
+    "check": "试一试：把 {x} 从 {from} 改为 {to}，{y} 就从 {before} 变为 {after}。{x} 变化了 {dx}，"
+    "{y} 变化了 {dy} = {d} · {dx}。",
     "more": "另外还有 {n} 个。",
 }
 
@@ -261,9 +269,11 @@ JA = {
     "start_backward": "続いて逆伝播が右から左へ進み、微分を求めます。微分は矢印の下に書かれます。"
     "ある値による微分は、{y} がその値にどれだけ左右されるかを表します。その値だけがわずかに増えた"
     "とき、{y} がその何倍増えるか、ということです。",
+    "notation": "{x} による {y} の微分は {d} と書きます。",
     "start_only": "ここには逆伝播がありません。理由は最後のステップにあります。",
     "forward": "ノード {node} の計算：",
     "forward_layer": "層 {node} の計算：",
+    "called": "この値には名前がないので、ここでは {x} と呼びます。",
     "forward_first": "結果が矢印の上に書かれました。",
     "forward_fold": "{node} がここで計算します。図に収まらないため、一つずつは示しません。",
     "seed": "ここから戻ります。出発点は {y} 自身です：{d}。"
@@ -281,6 +291,8 @@ JA = {
     "backward_fold": "{node} も、ここで同じように微分を伝えます。",
     "to": "{x} へ",
     "to_part": "{x} へ（{total} の一部）",
+    "card_means": "{x} がわずかに増えると {u} はその {local} 倍だけ増え、{y} は {u} の増分の {up} "
+    "倍だけ増えます。合わせて {x} の増分の {down} 倍です。",
     "head_upstream": "上流",
     "head_local": "局所",
     "head_downstream": "下流",
@@ -297,7 +309,7 @@ JA = {
     "与えて backward(dout) を呼び、このページを作り直してください。",
     "chain": "戻る道に沿って掛け合わせると：",
     "check": "試してみましょう。{x} を {from} から {to} に変えると、{y} は {before} から {after} に"
-    "なります。{y} の変化は {dy} で、{d} · {dx} = {slope} です。",
+    "なります。{x} の変化は {dx}、{y} の変化は {dy} = {d} · {dx} です。",
     "more": "ほか {n} 個。",
 }
 

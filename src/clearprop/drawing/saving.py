@@ -29,6 +29,19 @@ def _png(
     return write_png(scene_of(graph, open, limit), theme or "light", scale)
 
 
+def _html(
+    graph: Graph,
+    *,
+    open: Any = None,
+    theme: Any = None,
+    limit: int = 300,
+    language: str = "en",
+) -> str:
+    from clearprop.drawing.page import write_page
+
+    return write_page(graph, open=open, theme=theme, limit=limit, language=language)
+
+
 def _dot(graph: Graph, *, open: Any = 0, limit: int = 300) -> str:
     from clearprop.drawing.building import outline
     from clearprop.drawing.dot import write_dot
@@ -54,6 +67,7 @@ def _json(graph: Graph) -> str:
 WRITERS: dict[str, Callable[..., str | bytes]] = {
     ".svg": _svg,
     ".png": _png,
+    ".html": _html,
     ".txt": _text,
     ".json": _json,
     ".dot": _dot,

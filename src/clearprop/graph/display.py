@@ -23,6 +23,10 @@ class Drawing(Protocol):
         """Make what a notebook shows."""
         ...
 
+    def page_of(self, graph: Any, **options: Any) -> Any:
+        """Make the page that steps through both passes, for a notebook."""
+        ...
+
 
 class Displayed:
     """What a Graph can show of itself."""
@@ -35,14 +39,16 @@ class Displayed:
         """Write the graph to a file: a picture, or text for other programs.
 
         The suffix says what: `.svg` and `.png` are pictures (PNG needs the package resvg-py),
-        `.txt` is a tree of text, `.json` holds structure and values, `.dot` is for Graphviz and
-        `.mmd` for Mermaid. Options for pictures:
+        `.html` is a page that steps through both passes (see `explore`), `.txt` is a tree of text,
+        `.json` holds structure and values, `.dot` is for Graphviz and `.mmd` for Mermaid. Options
+        for pictures:
 
         - `open`: how deep to look. 0 or `"network"`: nothing is opened; `"layers"`: networks are;
           `"primitives"`: layers too; a number: so many levels; names: these layers;
         - `theme`: `"light"` or `"dark"`; for SVG `None`, as the reader has it;
         - `limit`: how many nodes are shown at most; the middle of a larger graph is folded;
-        - `scale`: of a PNG, how many pixels a unit of the picture gets.
+        - `scale`: of a PNG, how many pixels a unit of the picture gets;
+        - `language`: of a page, `"en"`, `"zh"` or `"ja"`, in which it begins.
 
         Errors: `ConfigError` for a suffix or an option that makes no sense, `GraphError` for an
         `open` that names what is not there, `OutputError` if the file cannot be written,
@@ -64,6 +70,27 @@ class Displayed:
         True
         """
         return self.drawing.svg_of(self, **options)
+
+    def explore(self, **options: Any) -> Any:
+        """Show the page that steps through both passes in a notebook: Jupyter, VS Code, Colab.
+
+        It is the page that `save("graph.html")` writes. Back and forth by keys and buttons, one
+        node at a time: values above the arrows, then derivatives below them, the node's formula,
+        *upstream × local = downstream* with the real numbers; layers can be opened. The backward
+        pass is run beside the graph: no `grad` is set or changed.
+
+        Options: `open`, `theme` and `limit` as for `save`; `language`: `"en"`, `"zh"` or `"ja"`, in
+        which the page begins; `height`: that of the frame in pixels, 640 by default.
+
+        Errors: `ConfigError` for an option that makes no sense, `GraphError` for an `open` that
+        names what is not there.
+
+        >>> from clearprop import Variable, graph
+        >>> page = graph(Variable(100, "apple") * 2).explore()
+        >>> page._repr_html_().startswith("<iframe srcdoc=")
+        True
+        """
+        return self.drawing.page_of(self, **options)
 
     def _repr_svg_(self) -> str:
         return self.drawing.svg_of(self)
