@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import FileFormatError, UnsupportedError
+from clearprop.errors import FileFormatError, GraphError, UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.nested import NestedOperation
 from clearprop.graph.node import Node, Recorded, variable
@@ -42,12 +42,15 @@ def from_json(text: str) -> Graph:
         return _read_graph(content)
     except FileFormatError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except _UNREADABLE as error:
         raise FileFormatError(
             f"this JSON is not a graph of clearprop: {type(error).__name__}: {error}"
         ) from error
     except (RecursionError, MemoryError) as error:
         raise FileFormatError("this JSON is nested too deeply, or too large") from error
+
+
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, GraphError)
 
 
 def _graph(graph: Graph) -> dict[str, Any]:
