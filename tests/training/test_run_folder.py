@@ -146,5 +146,5 @@ def test_settings_of_before_there_were_compile_and_data(tmp_path):
     assert run.read_config() == CONFIG
     entries["compile"] = "yes"
     run.config_path.write_text(json.dumps(entries))
-    with pytest.raises(FileFormatError, match='"compile" is missing or wrong: \'yes\''):
+    with pytest.raises(FileFormatError, match="\"compile\" is missing or wrong: 'yes'"):
         run.read_config()

@@ -1,8 +1,9 @@
 """Accuracy on many samples, a chunk at a time."""
 
-import copy
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -17,12 +18,16 @@ CHUNK = 2**19
 """Input values that go through the network at once: about as many as a core's cache holds."""
 
 
-def accuracy(network: Network, samples: Samples, workers: int = 1) -> float:
+Predict = Callable[[np.ndarray], np.ndarray]
+"""The scores of a batch, as `network.predict` gives them."""
+
+
+def accuracy(network: Network, samples: Samples, predictors: Sequence[Predict] = ()) -> float:
     """Compute the share of samples whose highest score is at the label.
 
-    It is `network.accuracy(x, t)` without the memory that all samples at once would take. Several
-    `workers` share the chunks, each a thread with copies of the layers, which must therefore keep
-    nothing in arrays that they write into. The result is the same.
+    It is `network.accuracy(x, t)` without the memory that all samples at once would take. Instead
+    of `network.predict`, `predictors` may be used, which give the same but for rounding: each runs
+    in a thread of its own, and they share the chunks.
 
     Errors: `NonFiniteError` if a score is NaN or infinite: the highest would mean nothing.
 
@@ -34,26 +39,27 @@ def accuracy(network: Network, samples: Samples, workers: int = 1) -> float:
     """
     size = max(1, CHUNK // samples.x[0].size)
     starts = deque(range(0, len(samples.x), size))
-    workers = min(workers, len(starts))
-    if workers <= 1:
-        right, answers = _count(network, samples, starts, size)
+    count = partial(_count, network, samples, starts, size)
+    if not predictors:
+        right, answers = count(network.predict)
         return right / answers
-    # One BLAS thread for each worker: nobody waits for a core that is busy elsewhere.
-    with BlasThreads(1), ThreadPoolExecutor(workers) as pool:
-        twins = [copy.copy(network) for _ in range(workers)]
-        counting = [pool.submit(_count, twin, samples, starts, size) for twin in twins]
+    # One BLAS thread for each: nobody waits for a core that is busy elsewhere.
+    with BlasThreads(1), ThreadPoolExecutor(len(predictors)) as pool:
+        first, *others = predictors[: len(starts)]
+        counting = [pool.submit(count, predict) for predict in others]
         try:
-            counts = [future.result() for future in counting]
+            counts = [count(first), *(future.result() for future in counting)]
         except NonFiniteError:
-            starts.clear()
-            return accuracy(network, samples)  # the same message whichever thread was first
+            return accuracy(network, samples)  # with the same message whichever thread was first
         finally:
             starts.clear()  # after Ctrl-C nobody begins another chunk
     right, answers = map(sum, zip(*counts, strict=True))
     return right / answers
 
 
-def _count(network: Network, samples: Samples, starts: deque[int], size: int) -> tuple[int, int]:
+def _count(
+    network: Network, samples: Samples, starts: deque[int], size: int, predict: Predict
+) -> tuple[int, int]:
     """Take chunks until there are none left; count the right answers, and all."""
     right = answers = 0
     while True:
@@ -63,7 +69,7 @@ def _count(network: Network, samples: Samples, starts: deque[int], size: int) ->
             return right, answers
         x, t = samples.batch(slice(start, start + size))
         with np.errstate(all="ignore"):
-            y = network.predict(x)
+            y = predict(x)
         if not all_finite(y):
             raise NonFiniteError(
                 f"the scores are not finite: {first_nonfinite(network, x, t)}. "

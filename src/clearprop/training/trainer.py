@@ -2,17 +2,19 @@
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.prediction import Prediction
 from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.networks import Network
 from clearprop.training.batches import generator, mini_batches
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import accuracy
+from clearprop.training.evaluation import Predict, accuracy
 from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.nonfinite import first_nonfinite
@@ -115,6 +117,7 @@ class Trainer:
         self.iterations_per_epoch = -(-samples // self.batch_size)
         self._batches = mini_batches(samples, self.batch_size, self.rng)
         self._step: Step = make_step(network, self.optimizer, self._train, compiled=compile)
+        self._programs: list[Prediction] = []
 
     def train(self, epochs: int | None = None, iterations: int | None = None) -> History:
         """Train for so many epochs or iterations, and return the history.
@@ -131,7 +134,7 @@ class Trainer:
         self.interrupted = False
         started = time.perf_counter()
         largest_product = self.batch_size * self._train.largest_product
-        self._workers = threads_as_set()
+        self._cores = threads_as_set()
         threads = BlasThreads.for_products_of(largest_product)
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
         with self._writer() as writer, threads, quiet, Interrupts() as interrupts:
@@ -178,15 +181,24 @@ class Trainer:
         self._look(final=True)
 
     def _evaluate(self, interrupts: Interrupts) -> None:
-        # Layers that were recorded keep to plain NumPy, and can run in several threads at once.
-        compiled = getattr(self._step, "step", None)
-        workers = 1 if compiled is None or compiled.as_written else self._workers
-        train = accuracy(self.network, self._train, workers)
-        test = float("nan") if self._test is None else accuracy(self.network, self._test, workers)
+        predictors = self._predictors()
+        train = accuracy(self.network, self._train, predictors)
+        test = (
+            float("nan") if self._test is None else accuracy(self.network, self._test, predictors)
+        )
         with interrupts.held():
             self.history.add_evaluation(
                 epoch=self._epoch(), train_accuracy=train, test_accuracy=test
             )
+
+    def _predictors(self) -> Sequence[Predict]:
+        """Programs for the scores, one a core; none where the layers run as they are written."""
+        compiled = getattr(self._step, "step", None)
+        if compiled is None or compiled.as_written:
+            return ()
+        while len(self._programs) < self._cores:
+            self._programs.append(Prediction(self.network, threads=None))
+        return self._programs[: self._cores]
 
     def _look(self, *, first: bool = False, final: bool = False) -> None:
         if self.signals_path is None:

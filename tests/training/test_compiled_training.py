@@ -1,0 +1,277 @@
+"""Training through the compiled step learns what the code says, whoever wrote it."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from small_problem import make_network, points, weights
+
+from clearprop.compiler.threads import BlasThreads, threads_as_set
+from clearprop.errors import NonFiniteError
+from clearprop.layers import Affine, Relu
+from clearprop.networks import Network
+from clearprop.training import SGD, Trainer
+from clearprop.training.data import read_samples
+from clearprop.training.evaluation import accuracy
+
+
+def both_ways(make, change=lambda network: None, epochs=4, **settings):
+    """Train compiled and as written, and compare losses, accuracies and weights."""
+    x, t = points()
+    found = []
+    for compiled in (True, False):
+        network, optimizer = make()
+        change(network)
+        trainer = Trainer(
+            network, x, t, x[:20], t[:20], batch_size=40, optimizer=optimizer, rng=2,
+            compile=compiled, **settings,
+        )  # fmt: skip
+        found.append((network, trainer.train(epochs=epochs)))
+    (network, history), (expected, as_written) = found
+    np.testing.assert_allclose(history.loss, as_written.loss, rtol=1e-5)
+    np.testing.assert_array_equal(history.train_accuracy, as_written.train_accuracy)
+    np.testing.assert_array_equal(history.test_accuracy, as_written.test_accuracy)
+    for name, array in network.params.items():
+        np.testing.assert_allclose(array, expected.params[name], rtol=1e-4, atol=1e-6)
+    return history
+
+
+def usual():
+    return make_network(), SGD(0.2)
+
+
+PLAIN_LOSS = both_ways(usual).loss
+
+
+# An optimizer of one's own
+
+
+class Clipped(SGD):
+    """An update of its own, which its formula does not tell."""
+
+    def update(self, params, grads):
+        super().update(params, {n: np.clip(g, -0.01, 0.01) for n, g in grads.items()})
+
+
+class Signed(SGD):
+    """A formula of its own."""
+
+    @staticmethod
+    def change(g: Any, lr: Any) -> Any:
+        return 0.1 * lr * np.sign(g)
+
+
+class SignedAndHalved(Signed):
+    def update(self, params, grads):
+        super().update(params, {n: 0.5 * g for n, g in grads.items()})
+
+
+@pytest.mark.parametrize("kind", [Clipped, Signed, SignedAndHalved])
+def test_an_optimizer_of_ones_own_does_what_it_says(kind):
+    history = both_ways(lambda: (make_network(), kind(0.2)))
+    assert (history.loss[1:] != PLAIN_LOSS[1:]).all()
+
+
+def test_an_update_that_was_exchanged_on_the_optimizer_itself_is_called():
+    def make():
+        optimizer = SGD(0.2)
+        plain = optimizer.update
+        optimizer.update = lambda params, grads: plain(
+            params, {n: 0.1 * g for n, g in grads.items()}
+        )
+        return make_network(), optimizer
+
+    assert (both_ways(make).loss[1:] != PLAIN_LOSS[1:]).all()
+
+
+def test_the_learning_rate_may_change_between_two_steps():
+    made = []
+
+    def make():
+        made.append(SGD(0.2))
+        return make_network(), made[-1]
+
+    def slower(moment):
+        made[-1].lr = 0.2 / moment.iteration
+
+    assert (both_ways(make, on_progress=slower).loss[3:] != PLAIN_LOSS[3:]).all()
+
+
+# A network of one's own
+
+
+class Decayed(Network):
+    """Adds the squares of the weights to the loss."""
+
+    def loss(self, x, t):
+        return super().loss(x, t) + 0.05 * sum((W * W).sum() for W in self._matrices())
+
+    def loss_and_gradient(self, x, t):
+        loss, gradient = super().loss_and_gradient(x, t)
+        for name in ("W1", "W2"):
+            gradient[name] = gradient[name] + 0.1 * self.params[name]
+        return loss, gradient
+
+    def _matrices(self):
+        return (self.params["W1"], self.params["W2"])
+
+
+class OwnGradient(Network):
+    def loss_and_gradient(self, x, t):
+        loss, gradient = super().loss_and_gradient(x, t)
+        return loss, {n: 2 * g for n, g in gradient.items()}
+
+
+class OwnPredict(Network):
+    def predict(self, x):
+        return 0.5 * super().predict(x)
+
+
+class OwnForward(Network):
+    def forward(self, x):
+        return super().forward(x) * np.float32(0.5)
+
+
+@pytest.mark.parametrize("kind", [Decayed, OwnGradient, OwnPredict, OwnForward])
+def test_a_network_of_ones_own_does_what_it_says(kind):
+    history = both_ways(lambda: (kind(make_network().layers), SGD(0.2)))
+    assert (history.loss[1:] != PLAIN_LOSS[1:]).all()
+
+
+def halved_loss(network):
+    plain = network.loss_and_gradient
+    network.loss_and_gradient = lambda x, t: (plain(x, t)[0] / 2, plain(x, t)[1])
+
+
+def halved_layer(network):
+    layer = network.layers["Affine2"]
+    layer.forward = lambda x: type(layer).forward(layer, x) * np.float32(0.5)
+
+
+def held_back(network):
+    layer = network.layers["Affine1"]
+    layer.backward = lambda dout: type(layer).backward(layer, 0.5 * dout)
+
+
+@pytest.mark.parametrize("change", [halved_loss, halved_layer, held_back])
+def test_a_method_that_was_exchanged_on_the_object_itself_is_called(change):
+    assert (both_ways(usual, change).loss[1:] != PLAIN_LOSS[1:]).all()
+
+
+def test_parameters_may_be_assigned_while_training():
+    made = []
+
+    def make():
+        made.append(make_network())
+        return made[-1], SGD(0.2)
+
+    def restart(moment):
+        if moment.iteration == 5:
+            made[-1].params["W1"] = np.full((4, 8), 0.1, np.float32)
+            made[-1].params["b1"][:] = 0.25
+
+    assert (both_ways(make, on_progress=restart).loss[6:] != PLAIN_LOSS[6:]).all()
+
+
+# Evaluation
+
+
+class InPlace(Relu):
+    """Writes into one buffer at every call: it cannot run in two threads at once."""
+
+    def forward(self, x):
+        if getattr(self, "buffer", None) is None or self.buffer.shape != x.shape:
+            self.buffer = np.empty_like(x)
+        self.mask, self.out_shape = x <= 0, x.shape
+        np.maximum(x, 0, out=self.buffer)
+        return self.buffer
+
+
+@pytest.mark.parametrize("relu", [Relu, InPlace])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_accuracies_are_those_of_the_network_as_it_is(monkeypatch, relu, threads):
+    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 28)  # 7 samples of 4 values
+    monkeypatch.setattr("clearprop.training.trainer.threads_as_set", lambda: threads)
+    x, t = points()
+    first, _, last = make_network().layers.values()
+    network, seen = Network([first, relu(), last]), []
+
+    def watch(moment):
+        if moment.iteration % 3 == 0 and not moment.done:
+            seen.append((moment.train_accuracy, network.accuracy(x, t)))
+            assert moment.test_accuracy == network.accuracy(x[:23], t[:23])
+
+    Trainer(
+        network, x, t, x[:23], t[:23], batch_size=30, optimizer=SGD(0.03), rng=0, on_progress=watch
+    ).train(epochs=8)  # fmt: skip
+    assert len({pair[1] for pair in seen}) > 4
+    assert all(one == other for one, other in seen)
+
+
+def test_several_threads_count_each_sample_once(monkeypatch):
+    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 8)
+    x, t = points()
+    network, seen = make_network(), []
+    samples = read_samples(network, x, t, ("x", "t"))
+
+    def noting(x):
+        seen.extend(row.tobytes() for row in x)
+        return network.predict(x)
+
+    assert accuracy(network, samples, [noting] * 4) == network.accuracy(x, t)
+    assert sorted(seen) == sorted(row.tobytes() for row in x)
+
+
+def test_an_error_in_a_thread_is_told_as_without(monkeypatch):
+    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 8)
+    network = Network([Affine(np.array([[2.0, -2.0]], np.float32), np.zeros(2, np.float32))])
+    x = np.linspace(0, 3e38, 50, dtype=np.float32).reshape(-1, 1)
+    samples = read_samples(network, x, np.zeros(50, int), ("x", "t"))
+    messages = []
+    for predictors in ((), [network.predict] * 3):
+        with pytest.raises(NonFiniteError, match="the output of Affine1") as caught:
+            accuracy(network, samples, predictors)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+def test_what_stops_one_thread_stops_all(monkeypatch):
+    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 4)
+    x, t = points()
+    network, calls = make_network(), []
+    samples = read_samples(network, x, t, ("x", "t"))
+
+    def pressed(x):
+        raise KeyboardInterrupt
+
+    def counted(x):
+        calls.append(1)
+        time.sleep(0.002)
+        return network.predict(x)
+
+    with pytest.raises(KeyboardInterrupt):
+        accuracy(network, samples, [pressed, counted])
+    assert len(calls) < 89
+
+
+def test_a_limit_of_threads_is_kept_to(monkeypatch):
+    x, t = points()
+    trainer = Trainer(make_network(), x, t, batch_size=30, rng=0)
+    before = threads_as_set()
+    with BlasThreads(1):
+        trainer.train(epochs=1)
+        assert threads_as_set() == 1
+    assert len(trainer._programs) == 1
+    assert threads_as_set() == before
+
+
+def test_a_compiled_run_leaves_no_trace_of_itself():
+    """What others hold of the network, arrays and layers, is what was trained."""
+    x, t = points()
+    network = make_network()
+    W1, before = network.layers["Affine1"].W, weights(network)
+    Trainer(network, x, t, batch_size=30, rng=0).train(epochs=1)
+    assert network.layers["Affine1"].W is W1 is network.params["W1"]
+    assert weights(network) != before
+    assert network.layers["Affine1"].x is None
