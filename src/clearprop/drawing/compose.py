@@ -17,15 +17,16 @@ MARGIN = 18.0
 _LEAVES = ("input", "parameter", "constant")
 
 
-def compose(scope: Scope, title: str = "") -> Scene:
-    """Lay out an outline."""
+def compose(scope: Scope, title: str = "", legend: bool = True) -> Scene:
+    """Lay out an outline; the `legend` says which arrow is which."""
     arrangement = Arrangement(scope, inputs_left=_inputs_stand_left(scope))
     scene = Scene(title=title)
     _Composer(scene, arrangement, MARGIN, MARGIN, None).run()
     layout = arrangement.layout
     scene.width = layout.width + 2 * MARGIN
     scene.height = layout.height + 2 * MARGIN
-    _add_legend(scene, scope)
+    if legend:
+        _add_legend(scene, scope)
     for note in _notes(scope):
         _add_note(scene, lines([clean(note)], SMALL, "faint"))
     scene.width, scene.height = round(scene.width, 1), round(scene.height, 1)

@@ -106,7 +106,7 @@
     given: ([, list], back) => {
       const items = list.map(([x, value]) => {
         const item = make("li", back ? "back-text" : "", piece(x));
-        if (value !== null) item.append(x === "" ? "" : ": ", digest(numbered(value)));
+        if (value !== null) item.append({ "": "", "+": " " }[x] ?? ": ", digest(numbered(value)));
         return item;
       });
       return make("ul", "given", ...items);
@@ -145,9 +145,7 @@
         prose: spoken(card.prose), upstream: card.upstream ?? "dout",
       })));
       box.append(make("p", "back-text", `${words().downstream}: `, digest(numbered(card.value))));
-      if (card.up && card.up !== card.down && card.up !== "()") {
-        box.append(make("p", "remark", sentence("shapes", card)));
-      }
+      if (card.shapes) box.append(make("p", "remark", sentence("shapes", card.shapes)));
       if (card.stretched) {
         const [small, big] = card.stretched;
         box.append(make("p", "remark", sentence("stretched", { x: card.x, small, big })));
@@ -473,6 +471,12 @@
       element.setAttribute("aria-label", words()[element.dataset.label]);
       if (element.matches("button")) element.title = words()[element.dataset.label];
     }
+    const legend = [make("span", "", words().legend_value)];
+    if (data.result.m) {
+      const back = make("span", "back-text");
+      legend.push(sentence("legend_derivative", { y: data.result }, back));
+    }
+    at("legend").replaceChildren(...legend);
     at("title").replaceChildren(sentence("title", { y: data.results, xs: data.leaves }));
     data.views.forEach((view, i) => {
       at("depth").options[i].textContent = plain(...view.label);

@@ -121,8 +121,11 @@ def _html(views: Views, language: str, css: str) -> str:
 <header><h1 id="title">{escape(title)}</h1></header>
 {_CONTROLS}
 <main id="main">
+<div class="sight">
 <div class="stage" id="stage" role="region" tabindex="0" data-label="picture">
 {shown}
+</div>
+<p class="legend" id="legend"></p>
 </div>
 <section class="said" id="said" aria-live="polite" aria-atomic="true" data-label="said"></section>
 </main>
@@ -154,7 +157,7 @@ _CONTROLS = """<div class="controls" id="controls" hidden>
 </div>
 </div>
 <div class="tools row small" id="tools" hidden>
-<label><span data-word="depth"></span><select id="depth"></select></label>
+<label><span class="word" data-word="depth"></span><select id="depth"></select></label>
 <label class="push"><span class="sr" data-word="language"></span><select
  id="language"></select></label>
 <span class="row"><button type="button" id="smaller" data-label="zoom_out">−</button>
@@ -172,6 +175,7 @@ def _data(views: Views, language: str) -> str:
         "remarks": views.remarks,
         "values": views.values.list,
         "start": views.start,
+        "result": views.result,
         "results": [{"m": name} for name in views.results],
         "leaves": [{"m": name} for name in views.leaves],
         "views": [view.data for view in views.views],

@@ -31,6 +31,7 @@ from clearprop.explaining.formulas import (
     docs_of,
     downstream,
     factor,
+    factor_shapes,
     forward,
     forward_call,
     forward_numbers,
@@ -220,11 +221,10 @@ class Steps:
             made["rule"] = written(symbols if part else equation(total, symbols))
         elif prose := backward_prose(c):
             made["prose"] = {code: language(code).phrase(prose) for code in LANGUAGES}
-        made["down"] = shape(c.value)
+        if factors := factor_shapes(c):
+            made["shapes"] = {"factors": " ".join(factors), "shape": shape(c.value)}
         if len(c.step.outputs) == 1:
-            out = c.step.outputs[0]
-            made["up"] = shape(out.derivative)
-            made["upstream"] = written(Partial(self.facts.result, out.name))
+            made["upstream"] = written(Partial(self.facts.result, c.step.outputs[0].name))
         elementwise = c.step.node.operation.elementwise
         if elementwise and np.shape(c.value) != np.shape(c.step.node.out):
             made["stretched"] = [shape(c.to.data), shape(c.step.node.out)]
@@ -245,7 +245,8 @@ class Steps:
             title = written(equation(total, terms, number(flow.derivative)))
             body.append(["f", title])
         elif known:
-            body.append(["given", [["", self.values.add(share)] for share in shares]])
+            parts = [("+" if i else "", share) for i, share in enumerate(shares)]
+            body.append(["given", [[piece, self.values.add(share)] for piece, share in parts]])
             body.append(["value", written(total), self.values.add(flow.derivative)])
         else:
             body.append(["value", written(total), self.values.add(flow.derivative)])

@@ -52,6 +52,8 @@ class Views:
     start: int = 0
     values: Values = field(default_factory=Values)
     remarks: dict[str, dict[str, str]] = field(default_factory=dict)
+    result: Json = field(default_factory=dict)
+    """What is differentiated; empty if nothing is."""
     results: list[str] = field(default_factory=list)
     leaves: list[str] = field(default_factory=list)
 
@@ -71,6 +73,7 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
         names.give(choices[i].scope, tables[i])
     single = _single_start(choices[0].scope, passed)
     result = Name(names.known[single]) if single else Name(names.fresh("L"))
+    made.result = written(result) if passed.seeds else {}
     nudges: dict[Any, Any] = {}
     for choice, timetable in zip(choices, tables, strict=True):
         first = next((f for f in timetable.flows if f.id == single), None) if single else None
@@ -184,7 +187,7 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
                 closes[item.id] = less
     told = steps.all()
     labels = _labels(steps, told)
-    painter = Painter(compose(choice.scope), timetable)
+    painter = Painter(compose(choice.scope, legend=False), timetable)
     picture = painter.paint("", labels, opens, closes)
     for step, lit in zip(told, picture.lit, strict=True):
         step["lit"] = lit

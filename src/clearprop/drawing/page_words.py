@@ -32,6 +32,8 @@ EN = {
     "close": "Close {node}",
     "picture": "The graph",
     "said": "What happens in this step",
+    "legend_value": "→ value",
+    "legend_derivative": "← derivative of {y}",
     "all_steps": "All steps",
     "keys": "Keys: ← and → go one step, Home and End to the start and the end, space plays, "
     "Tab goes from node to node, Enter to the step of a node, o opens a layer, c closes it. "
@@ -102,7 +104,7 @@ EN = {
     "head_downstream": "downstream",
     "downstream": "Downstream goes",
     "in_words": "in words: {prose}; dout is {upstream}",
-    "shapes": "shape {up} came, shape {down} goes on",
+    "shapes": "Shapes: {factors} → {shape}",
     "stretched": "{x} with shape {small} was copied to {big}, so the derivatives of its copies are "
     "summed.",
     "sum": "{x} is used in {n} places. From each of them a derivative has come back; they are "
@@ -140,6 +142,8 @@ ZH = {
     "close": "收起 {node}",
     "picture": "计算图",
     "said": "这一步发生了什么",
+    "legend_value": "→ 值",
+    "legend_derivative": "← {y} 的导数",
     "all_steps": "全部步骤",
     "keys": "按键：← 和 → 走一步，Home 和 End 到开头和结尾，空格键播放，Tab 依次到各个节点，"
     "Enter 跳到该节点的步骤，o 打开一层，c 收起。指向任何地方可以看到完整的数值。",
@@ -200,7 +204,7 @@ ZH = {
     "head_downstream": "下游",
     "downstream": "传给下游的是",
     "in_words": "用文字说：{prose}；其中 dout 是 {upstream}",
-    "shapes": "传来的形状是 {up}，传出的形状是 {down}",
+    "shapes": "形状：{factors} → {shape}",
     "stretched": "{x} 的形状是 {small}，正向传播时被复制成 {big}，所以要把各份副本的导数加起来。",
     "sum": "{x} 用在了 {n} 个地方，每个地方都传回了一个导数，把它们相加：",
     "sum_why": "{x} 的变化沿每条路径影响 {y}，这些影响加在一起。",
@@ -234,6 +238,8 @@ JA = {
     "close": "{node} を閉じる",
     "picture": "計算グラフ",
     "said": "このステップで起こること",
+    "legend_value": "→ 値",
+    "legend_derivative": "← {y} の微分",
     "all_steps": "全ステップ",
     "keys": "キー：← と → で 1 ステップ、Home と End で最初と最後、スペースで再生、"
     "Tab でノードを順に、Enter でそのノードのステップへ、o で層を開き、c で閉じます。"
@@ -298,7 +304,7 @@ JA = {
     "head_downstream": "下流",
     "downstream": "下流へ伝えるのは",
     "in_words": "言葉で言えば：{prose}。dout は {upstream} です",
-    "shapes": "形状 {up} が来て、形状 {down} が出ていきます",
+    "shapes": "形状：{factors} → {shape}",
     "stretched": "形状 {small} の {x} は、順伝播で {big} に複製されています。そのため、"
     "複製それぞれの微分を足し合わせます。",
     "sum": "{x} は {n} か所で使われています。それぞれから微分が戻ってきたので、足し合わせます：",

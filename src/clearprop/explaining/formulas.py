@@ -9,11 +9,13 @@ from clearprop.explaining.expressions import (
     Call,
     Cases,
     Expression,
+    MatrixProduct,
     Name,
     Negative,
     Number,
     Partial,
     Product,
+    Transposed,
     simplify,
     substitute,
 )
@@ -21,6 +23,7 @@ from clearprop.explaining.layer_docs import Formula, LayerDocs, layer_docs
 from clearprop.explaining.numbers import number
 from clearprop.explaining.reading import read
 from clearprop.explaining.story import Constant, Contribution, Place, Step
+from clearprop.explaining.values import shape
 
 Known = Mapping[str, Expression]
 
@@ -100,6 +103,24 @@ def factor(contribution: Contribution) -> Expression:
     if made is None or isinstance(made, Cases):
         return Partial(contribution.step.outputs[0].name, contribution.to.name)
     return made
+
+
+def factor_shapes(contribution: Contribution) -> list[str]:
+    """The shapes in a product of matrices, which only fit in one arrangement; else empty."""
+    step = contribution.step
+    formula = read(backward_prose(contribution))
+    if not isinstance(formula, MatrixProduct):
+        return []
+    values = dict(zip(operands(step), step.node.values, strict=False))
+    values["dout"] = step.outputs[0].derivative
+    shapes = []
+    for f in formula.factors:
+        name = f.inner if isinstance(f, Transposed) else f
+        value = values.get(name.text) if isinstance(name, Name) else None
+        if value is None or np.ndim(value) != 2:
+            return []
+        shapes.append(shape(value.T if isinstance(f, Transposed) else value))
+    return shapes
 
 
 def backward_prose(contribution: Contribution) -> str:

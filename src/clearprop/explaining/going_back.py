@@ -10,28 +10,25 @@ from clearprop.explaining.documents import Step as Told
 from clearprop.explaining.expressions import (
     Cases,
     Expression,
-    MatrixProduct,
     Name,
     Number,
     Partial,
     Product,
     Sum,
-    Transposed,
     equation,
 )
 from clearprop.explaining.formulas import (
     backward_prose,
     docs_of,
     downstream,
+    factor_shapes,
     forward,
     forward_call,
     layer_of,
     local,
-    operands,
 )
 from clearprop.explaining.language import Language
 from clearprop.explaining.numbers import number
-from clearprop.explaining.reading import read
 from clearprop.explaining.story import Contribution, Place, Step, Story
 from clearprop.explaining.values import described, shape
 
@@ -165,18 +162,9 @@ class _Teller:
 
     def shapes(self, c: Contribution) -> Line:
         """The shapes in a product of matrices, which only fit in one arrangement."""
-        formula = read(backward_prose(c))
-        if not isinstance(formula, MatrixProduct):
+        factors = factor_shapes(c)
+        if not factors:
             return ()
-        values = dict(zip(operands(c.step), c.step.node.values, strict=False))
-        values["dout"] = c.step.outputs[0].derivative
-        factors = []
-        for f in formula.factors:
-            name = f.inner if isinstance(f, Transposed) else f
-            value = values.get(name.text) if isinstance(name, Name) else None
-            if value is None or np.ndim(value) != 2:
-                return ()
-            factors.append(shape(value.T if isinstance(f, Transposed) else value))
         return fill(self.words["shapes"], shapes=" ".join(factors), shape=shape(c.value))
 
     def stretched(self, c: Contribution) -> Line:
