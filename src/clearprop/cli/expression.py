@@ -305,7 +305,9 @@ class _Reader:
         """Carry out one step, after a look at how large its result will be."""
         shapes = [np.shape(a.data if isinstance(a, Recorded) else a) for a in args]
         if function in (operator.matmul, np.matmul, np.dot):
-            size = math.prod(math.prod(s) / max(s[-1:] + s[-2:-1], default=1) for s in shapes)
+            # The axis that is summed over, the last of one and the last but one of the other, goes.
+            one, other = shapes if len(shapes) == 2 else ((), ())
+            size = math.prod(one[:-1]) * math.prod(other[:-2] + other[-1:] * (len(other) > 1))
         else:
             size = math.prod(np.broadcast_shapes(*shapes))
         if size > LARGEST:

@@ -1,0 +1,39 @@
+"""The gallery: its pictures are those that its Python makes now, and it shows them all."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GALLERY = ROOT / "docs" / "gallery.md"
+PICTURES = GALLERY.parent / "pictures"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The pictures, made anew."""
+    out = tmp_path_factory.mktemp("gallery")
+    subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "tools" / "pictures.py", "--out", out], check=True
+    )
+    return out / "pictures"
+
+
+def test_the_pictures_are_current(made):
+    """`python tools/pictures.py` makes them again."""
+    names = sorted(path.name for path in made.iterdir())
+    assert names == sorted(path.name for path in PICTURES.iterdir())
+    changed = [
+        name for name in names if (made / name).read_bytes() != (PICTURES / name).read_bytes()
+    ]
+    assert changed == []
+
+
+def test_every_picture_is_shown(made):
+    text = GALLERY.read_text("utf-8")
+    assert sorted(re.findall(r"!\[[^\]]+\]\(pictures/([^)]+)\)", text)) == sorted(
+        path.name for path in made.iterdir()
+    )
