@@ -21,6 +21,7 @@ from clearprop.compiler.tracing import Trace, record_function, traced
 from clearprop.files import atomic_write
 from clearprop.graph.node import Node, Recorded
 from clearprop.primitives.indexing import getitem
+from clearprop.primitives.labels import read_labels
 from clearprop.training import SGD
 
 PAGE = Path(__file__).parents[1] / "docs" / "compiler.md"
@@ -56,6 +57,7 @@ def softmax(x: Any) -> Any:
 
 
 def one_hot(y: Any, t: Any) -> Any:
+    t = read_labels(t, (100, 10), np.float32)
     return np.take_along_axis(y, t[..., None], axis=-1), y - (t[..., None] == np.arange(10))
 
 

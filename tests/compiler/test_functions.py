@@ -318,3 +318,23 @@ def test_values_captured_from_outside_are_constants_of_the_program():
     kept = factor.copy()
     factor[...] = 0
     np.testing.assert_array_equal(f(X), X * kept)
+
+
+@pytest.mark.parametrize("t", [[0, -1, 2, 0], [0, 3, 2, 0], [2, 1, 0, 1]])
+def test_indices_out_of_range_are_what_they_are_for_numpy(t):
+    def chosen(x, t):
+        return np.take_along_axis(x, t[..., None], axis=-1) * 2
+
+    def without(x, t):
+        return x - (t[..., None] == np.arange(3))
+
+    for f in (chosen, without):
+        compiled = compile(f)
+        compiled(X, np.array([0, 1, 2, 0]))
+        try:
+            expected = f(X, np.array(t))
+        except IndexError:
+            with pytest.raises(IndexError):
+                compiled(X, np.array(t))
+        else:
+            np.testing.assert_array_equal(compiled(X, np.array(t)), expected)

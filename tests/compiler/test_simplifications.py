@@ -14,6 +14,7 @@ from clearprop.compiler.simplify_sharing import common_subexpressions
 from clearprop.compiler.simplify_softmax import labels_as_places, shared_softmax
 from clearprop.compiler.simplify_sums import sums_as_products
 from clearprop.layers import SoftmaxWithLoss
+from clearprop.primitives.labels import read_labels
 from clearprop.training import SGD
 
 X = np.linspace(-1, 1, 12).reshape(4, 3)
@@ -166,16 +167,16 @@ def test_what_is_no_softmax_stays(f):
 
 def test_labels_say_where_to_look():
     def f(a, b, t):
-        column = t[..., None]
+        column = read_labels(t, (4, 3))[..., None]
         return np.take_along_axis(a - b, column, axis=-1), a - (column == np.arange(3))
 
     before = trace_of(f, X, X[:, :1], T)
     after = labels_as_places(before)
-    assert listing(after) == [
-        "clearprop.pick_at a t",
-        "expand_dims @0 axis=1",
-        "subtract @1 b",
-        "clearprop.subtract_at a t 1",
+    assert [line.replace("clearprop.", "") for line in listing(after)[1:]] == [
+        "pick_at a @0",
+        "expand_dims @1 axis=1",
+        "subtract @2 b",
+        "subtract_at a @0 1",
     ]
     check_same(before, after)
 
@@ -183,10 +184,13 @@ def test_labels_say_where_to_look():
 @pytest.mark.parametrize(
     "f",
     [
-        lambda a, t: a - (t[..., None] == np.array([0, 2, 1])),
-        lambda a, t: a - (t[..., None] != np.arange(3)),
-        lambda a, t: (t[..., None] == np.arange(3)) - a,
-        lambda a, t: np.take_along_axis(a, t[None, :3], axis=0),
+        lambda a, t: a - (read_labels(t, (4, 3))[..., None] == np.array([0, 2, 1])),
+        lambda a, t: a - (read_labels(t, (4, 3))[..., None] != np.arange(3)),
+        lambda a, t: (read_labels(t, (4, 3))[..., None] == np.arange(3)) - a,
+        lambda a, t: np.take_along_axis(a, read_labels(t, (4, 3))[None, :3], axis=0),
+        # labels that nobody has checked: one out of range is none, or counts from the end
+        lambda a, t: a - (t[..., None] == np.arange(3)),
+        lambda a, t: np.take_along_axis(a, t[..., None], axis=-1),
     ],
 )
 def test_other_comparisons_and_places_stay(f):

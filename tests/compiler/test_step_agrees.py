@@ -242,6 +242,15 @@ def test_the_step_of_a_data_set_is_the_step_of_its_batches():
     np.testing.assert_array_equal(ours.params["W1"], other.params["W1"])
 
 
+def test_one_data_set_after_the_other():
+    """Each is its own, also where the last one is gone and its place in memory taken."""
+    over, step = compile(dense(7, 5, 3), SGD(0.1)), compile(dense(7, 5, 3), SGD(0.1))
+    rows = np.arange(6)
+    for seed in range(10):
+        x, t = batch(50, 7, 3, seed=seed)
+        assert over.over(x, t)(rows) == step(x[:6], t[:6])
+
+
 def test_pixels_may_stay_bytes():
     pixels = np.random.default_rng(0).integers(256, size=(50, 7)).astype(np.uint8)
     t = batch(50, 7, 3)[1]

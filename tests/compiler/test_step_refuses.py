@@ -107,6 +107,27 @@ def test_a_large_finite_update_is_made():
     assert largest_difference(written, compiled) < 1e-6
 
 
+@pytest.mark.parametrize("rows", [[0, 1, 50], [0, -1, 2], [0, 1, 2**40]])
+def test_rows_that_a_data_set_does_not_have(rows):
+    """They would be read as others."""
+    x, t = batch(50, 7, 3)
+    network = dense(7, 5, 3)
+    step = compile(network, SGD(0.1)).over(x, t)
+    step(np.arange(3))
+    before = copied(network)
+    with pytest.raises((ClearpropError, IndexError)):
+        step(np.array(rows))
+    for name, value in before.items():
+        np.testing.assert_array_equal(network.params[name], value)
+
+
+@pytest.mark.parametrize("t", [np.zeros(40, int), np.r_[np.zeros(49, int), 3], -np.ones(50, int)])
+def test_labels_that_do_not_fit_a_data_set(t):
+    x, _ = batch(50, 7, 3)
+    with pytest.raises(ClearpropError):
+        compile(dense(7, 5, 3), SGD(0.1)).over(x, t)(np.arange(3))
+
+
 def test_after_an_error_steps_go_on():
     (_, layered), (_, step) = both(lambda: dense(7, 5, 3))
     step(X, T)

@@ -4,8 +4,8 @@ import pytest
 from small_problem import make_network, points
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from clearprop.training import Trainer
 from clearprop.compiler.threads import LARGE_PRODUCT, BlasThreads
+from clearprop.training import Trainer
 
 blas_threads = BlasThreads.for_products_of
 

@@ -76,7 +76,8 @@ class _Plan:
 
     def __init__(self, function: Callable[..., Any], arrays: Any, threads: Any) -> None:
         leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]
-        recorded, self.packing = record_function(function, leaves)
+        with BlasThreads(1):
+            recorded, self.packing = record_function(function, leaves)
         self.trace: Trace | None = None
         self.program: Program | None = None
         self.threads = BlasThreads(None)

@@ -73,7 +73,7 @@ class _Plan:
     def __init__(self, prediction: Prediction, x: np.ndarray, arrays: tuple[Any, ...]) -> None:
         network = prediction.network
         params = {name: traced(a, name) for name, a in zip(network.params, arrays, strict=True)}
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), BlasThreads(1):
             recording = record_prediction(network, traced(x, "x"), params)
             self.trace = simplified(recording.trace)
         self.as_written = recording.as_written

@@ -10,6 +10,7 @@ from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
+from clearprop.primitives.labels import read_labels
 
 
 def shared_softmax(trace: Trace) -> Trace:
@@ -37,6 +38,8 @@ def shared_softmax(trace: Trace) -> Trace:
 
 def labels_as_places(trace: Trace) -> Trace:
     """Let a label say where to look, and build no one-hot array.
+
+    Only labels that `read_labels` has checked: another would be looked up elsewhere.
 
     Before: `take_along_axis(a − b, t[:, None])`; after: `pick_at(a, t) − b`.
     Before: `y − (t[:, None] == [0, 1, …, C−1])`; after: `subtract_at(y, t, 1)`.
@@ -67,10 +70,10 @@ def _picked(x: Any, t: Any) -> Any:
 
 
 def _column(v: Any) -> Any:
-    """The labels (N,) behind the column `t[..., None]`."""
+    """The labels (N,) behind the column `t[..., None]`, if they are known to be in range."""
     node = maker(v, getitem)
     if node and node.params["form"] == (Ellipsis, None) and node.inputs[0].ndim == 1:
-        return node.inputs[0]
+        return node.inputs[0] if maker(node.inputs[0], read_labels) else None
     return None
 
 

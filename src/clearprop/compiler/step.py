@@ -10,8 +10,17 @@ from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace, record_step
-from clearprop.errors import ConfigError, DTypeError, LabelError, NonFiniteError, UnsupportedError
+from clearprop.errors import (
+    ConfigError,
+    DataError,
+    DTypeError,
+    LabelError,
+    NonFiniteError,
+    ShapeError,
+    UnsupportedError,
+)
 from clearprop.networks import Network
+from clearprop.primitives.labels import read_labels
 
 
 class Step:
@@ -57,6 +66,11 @@ class Step:
         for method in ("forward", "predict", "loss", "gradient", "loss_and_gradient"):
             if getattr(type(network), method) is not getattr(Network, method):
                 return f"{type(network).__name__} has a {method} of its own"
+        places = {"the optimizer": optimizer, "the network": network, **network.layers}
+        for name, thing in {**places, "lastLayer": network.lastLayer}.items():
+            for method in _METHODS:
+                if callable(getattr(thing, "__dict__", {}).get(method)):
+                    return f"{name} has had a {method} assigned to it, which may do anything"
         return None
 
     @property
@@ -123,18 +137,24 @@ class Step:
 
         With `scale`, `x` holds integers that are multiplied by it where that costs least. Until the
         first step the layers keep their own arrays.
+
+        Errors: `ShapeError` unless there is one label for each sample.
         """
         self.release()
         return StepOver(self, x, t, scale)
 
-    def _plan(self, x: np.ndarray, t: np.ndarray, source: Any = None) -> "_Plan":
-        key = (x.shape, x.dtype, t.shape, t.dtype, None if source is None else id(source))
-        plan = self._plans.get(key)
-        if plan is None:
-            self._adopt()
-            plan = self._plans[key] = _Plan(self, x, t, source)
-            self.as_written = dict(plan.as_written)
+    def plan(self, x: np.ndarray, t: np.ndarray, source: "_Data | None" = None) -> "_Plan":
+        """Make a program for batches like this one, which it may gather from a data set."""
+        self._adopt()
+        plan = _Plan(self, x, t, source)
+        self.as_written = dict(plan.as_written)
         return plan
+
+    def _plan(self, x: np.ndarray, t: np.ndarray) -> "_Plan":
+        key = (x.shape, x.dtype, t.shape, t.dtype)
+        if key not in self._plans:
+            self._plans[key] = self.plan(x, t)
+        return self._plans[key]
 
     def _used(self) -> "_Plan":
         if self._last is None:
@@ -168,31 +188,57 @@ class Step:
 
 
 class StepOver:
-    """A compiled step on a data set that was checked beforehand: `step(rows)`.
+    """A compiled step on the samples of one data set: `step(rows)`.
 
     The rows of a batch are gathered into a buffer of the program. Call it within `np.errstate` and
     a limit of BLAS threads, as the Trainer does: it changes neither.
     """
 
-    def __init__(self, step: Step, x: np.ndarray, t: np.ndarray, scale: float | None) -> None:
-        self.release = step.release
+    def __init__(self, step: Step, x: Any, t: Any, scale: float | None) -> None:
+        x, t = np.asarray(x), np.asarray(t)
+        if not x.ndim or not t.ndim or len(x) != len(t):
+            raise ShapeError(f"x {x.shape} and t {t.shape} do not belong together: one label each")
         labels = t.astype(np.intp) if t.dtype.kind in "iu" else t
+        self.release = step.release
         self.step = step
         self._source = _Data(np.ascontiguousarray(x), np.ascontiguousarray(labels), scale)
         self._plans: dict[int, _Plan] = {}
 
     def __call__(self, rows: np.ndarray) -> float:
-        """Take one step. Errors: `NonFiniteError` as for `Step`; nothing is changed then."""
+        """Take one step on the samples with these numbers.
+
+        Errors: `NonFiniteError` as for `Step`; `DataError` for a number that no sample has, and
+        `LabelError` for labels of the data set that do not fit. Nothing is changed then.
+        """
+        rows = self._checked(rows)
         plan = self._plans.get(len(rows))
         if plan is None:
             x, t = self._source.x[rows], self._source.t[rows]
-            plan = self._plans[len(rows)] = self.step._plan(x, t, self._source)
+            plan = self._plans[len(rows)] = self.step.plan(x, t, self._source)
         self.step._last = plan
         self.step.adopt_if_exchanged()
         loss, done = plan.program(rows, plan.rate(self.step.optimizer))
         if not done:
             raise _not_finite(loss)
         return float(loss)
+
+    def _checked(self, rows: Any) -> np.ndarray:
+        """Row numbers as an index; one out of range would be read as another."""
+        if type(rows) is not np.ndarray or rows.dtype != np.intp or rows.ndim != 1:
+            rows = np.asarray(rows)
+            if rows.dtype.kind not in "iu" or rows.ndim != 1:
+                raise DataError(
+                    f"the rows of a batch are whole numbers (N,), got {rows.dtype} {rows.shape}"
+                )
+            rows = rows.astype(np.intp)
+        # Taken without their sign, negative numbers are the largest: one look finds both.
+        if rows.size and np.maximum.reduce(rows.view(np.uintp)) >= len(self._source.x):
+            wrong = rows[(rows < 0) | (rows >= len(self._source.x))][0]
+            raise DataError(
+                f"there is no row {wrong} in {len(self._source.x)} samples; "
+                f"rows go from 0 to {len(self._source.x) - 1}"
+            )
+        return rows
 
 
 class _Data(NamedTuple):
@@ -225,9 +271,10 @@ class _Plan:
             return p - optimizer.change(g, **{rate: value})
 
         scale = None if source is None else source.scale
-        recording = record_step(
-            step.network, update, x, t, step._flat, self._dtype(getattr(optimizer, rate)), scale
-        )
+        with BlasThreads(1):  # threads would cost more than they gain, as in a step
+            recording = record_step(
+                step.network, update, x, t, step._flat, self._dtype(getattr(optimizer, rate)), scale
+            )
         self.recorded = recording.trace
         self.as_written = recording.as_written
         self.trace = simplified(recording.trace)
@@ -236,6 +283,7 @@ class _Plan:
         title = f"Training step of {name} for batches {x.shape}, written by clearprop."
         printer = Printer(self.trace, "step", {leaves["P"]: "P"}, {1: "P"}, title)
         if source is not None:
+            _check_labels(source.t, recording.trace)
             printer.gathered = {leaves["x"]: "X", leaves["t"]: "T"}
             printer.label_checks = False
         stored = (step._flat,) if source is None else (step._flat, source.x, source.t)
@@ -255,6 +303,20 @@ class _Plan:
     def rate(self, optimizer: Any) -> Any:
         """The learning rate as it is now; it may be assigned between two steps."""
         return self._dtype(getattr(optimizer, self._rates[0]))
+
+
+def _check_labels(t: np.ndarray, trace: Trace) -> None:
+    """Check all labels of a data set as the recorded step checks those of a batch."""
+    for node in trace.nodes:
+        if getattr(node.operation, "function", None) is read_labels:
+            read_labels(t, (len(t), *node.params["shape"][1:]), node.params["dtype"])
+
+
+_METHODS = (
+    *("update", "change", "__call__", "forward", "backward"),
+    *("predict", "loss", "gradient", "loss_and_gradient"),
+)
+"""What may be assigned to an object in place of the method of its class."""
 
 
 def _definer(kind: type, attribute: str) -> type:
