@@ -135,7 +135,7 @@
       const [up, local, down] = card.numbers;
       row("big", [up, "×", local, card.sign, down], orange);
       const heard = make("p", "sr", piece(card.heard));
-      const means = card.means ? make("p", "remark", sentence("card_means", card.means)) : null;
+      const means = card.means ? make("p", "remark", sentence(...card.means)) : null;
       return make("div", "card", heading(card), heard, grid, means);
     },
     send: ([, card]) => {
@@ -331,6 +331,8 @@
 
   // Whole values.
 
+  let peeked = null;
+
   function showPeek(group, x, y) {
     const entry = data.views[now.view].peeks[group.dataset.peek];
     const list = make("dl");
@@ -353,6 +355,11 @@
     }
     peek.replaceChildren(...told);
     peek.hidden = false;
+    peeked = group;
+    place(x, y);
+  }
+
+  function place(x, y) {
     const box = peek.getBoundingClientRect();
     const left = Math.max(4, Math.min(x + 14, innerWidth - box.width - 8));
     const below = y + 18 + box.height < innerHeight;
@@ -364,13 +371,18 @@
     peek.hidden = true;
   }
 
-  const peeked = (event) => {
+  function placeBeside(group) {
+    const box = group.getBoundingClientRect();
+    place(box.left, box.bottom - 12);
+  }
+
+  const pointed = (event) => {
     const group = event.target.closest?.("g[data-peek]");
     return group && !group.matches(".later") ? group : null;
   };
 
   stage.addEventListener("pointerover", (event) => {
-    const group = peeked(event);
+    const group = pointed(event);
     if (group) showPeek(group, event.clientX, event.clientY);
   });
   stage.addEventListener("pointerout", (event) => {
@@ -378,13 +390,16 @@
   });
   peek.addEventListener("pointerleave", hidePeek);
   stage.addEventListener("focusin", (event) => {
-    const group = peeked(event);
+    const group = pointed(event);
     if (!group || !group.matches(":focus-visible")) return;
-    const box = group.getBoundingClientRect();
-    showPeek(group, box.left, box.bottom - 12);
+    showPeek(group, 0, 0);
+    placeBeside(group);
   });
   stage.addEventListener("focusout", hidePeek);
-  stage.addEventListener("scroll", hidePeek);
+  // The focus brings what it is on into sight.
+  for (const scrolled of [stage, window]) {
+    scrolled.addEventListener("scroll", () => peek.hidden || placeBeside(peeked));
+  }
 
   // Hands.
 
@@ -491,10 +506,12 @@
   }
 
   // On paper stands what was found, and every step.
+  let before = 0;
   addEventListener("beforeprint", () => {
-    tell(data.views[now.view].steps.at(-1));
+    before = now.step;
+    go(data.views[now.view].steps.length - 1);
   });
-  addEventListener("afterprint", () => go(now.step));
+  addEventListener("afterprint", () => go(before));
   let width = 0;
   new ResizeObserver(() => {
     if (stage.clientWidth !== width && !now.zoom) zoom();

@@ -41,8 +41,10 @@ class Facts:
         self.places: dict[str, Any] = {}
         for flow in timetable.flows:
             self._place(flow)
-        if start is not None:
-            self.place(start).paths = 1
+        self.first = self.place(start) if start is not None else None
+        """The place of what is differentiated, if that is one number."""
+        if self.first is not None:
+            self.first.paths = 1
         self.steps = {item: self._step(item) for item in timetable.nodes if item.node is not None}
         self.sent: dict[Item, list[Contribution]] = {}
         for item in reversed(timetable.nodes):
@@ -115,11 +117,11 @@ class Facts:
 
         There is none where arrays are on the way, or nodes that are folded.
         """
-        if self.start is None or any(item.kind == "fold" for item in self.timetable.nodes):
+        if self.first is None or any(item.kind == "fold" for item in self.timetable.nodes):
             return {}
         found = {}
         words = language("en").words  # the equations themselves have no language
-        story = Story(self.place(self.start), [], [], [])
+        story = Story(self.first, [], [], [])
         for leaf in leaves[:MOST_CHAINS]:
             place = self.place(leaf)
             if place.derivative is None or not place.scalar or not place.paths:

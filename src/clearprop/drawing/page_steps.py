@@ -103,7 +103,7 @@ class Steps:
         return {
             "key": f"f:{item.id}",
             "phase": "forward",
-            "title": ["title_node", {**_node(item), "said": formulas[0]}],
+            "title": ["title_node", {**_node(item), "said": formulas[-1]}],
             "body": body,
         }
 
@@ -199,15 +199,12 @@ class Steps:
         }
         if symbolic is not None and not isinstance(symbolic, Number):
             row["local"] = written(symbolic)
-        if upstream.value > 0 and slope.value > 0 and c.to is not self.facts.start:
-            row["means"] = {
-                "x": said["x"],
-                "u": written(out.name),
-                "y": written(self.facts.result),
-                "local": written(slope),
-                "up": written(upstream),
-                "down": written(value),
-            }
+        if upstream.value > 0 and slope.value > 0:
+            sizes = {"local": written(slope), "up": written(upstream), "down": written(value)}
+            whole = {"x": said["x"], "y": written(self.facts.result), "d": written(slope)}
+            among = {"u": written(out.name), **whole, **sizes}
+            last = out is self.facts.first
+            row["means"] = ["means", whole] if last else ["card_means", among]
         # For those who listen: one line instead of a table.
         first = None if part else total
         heard = Product((Partial(self.facts.result, out.name), factor(c)))
