@@ -173,11 +173,12 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
                 raise
             item.why_closed = str(error)
             continue
-        if len(graph.nodes) > left[0]:
+        more = len(graph.nodes) + len(graph.constants)
+        if more > left[0]:
             item.why_closed = "it is left closed: the picture would show too many nodes"
             continue
         opened.append((item, graph))
-        left[0] -= len(graph.nodes)
+        left[0] -= more
     for item, graph in opened:
         found = derivatives_inside(graph, _arriving(scope, item))
         outer = [_flow_into(scope, item, i).origin for i in range(len(_node(item).inputs))]

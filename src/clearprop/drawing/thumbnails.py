@@ -9,6 +9,9 @@ import numpy as np
 CELLS = 28
 """The most cells along each side of a heat map: an image of MNIST just fits."""
 
+BARS = 42
+"""The most bars that stand for a vector."""
+
 POSITIVE, NEGATIVE = (217, 95, 2), (33, 102, 192)
 
 
@@ -83,18 +86,21 @@ def bars(array: np.ndarray, width: float, height: float) -> tuple[str, float] | 
     `None` if there is nothing to see. Of a long vector every k-th number is shown.
     """
     values = array.reshape(-1)
-    if values.size > 64:
-        values = values[np.arange(64) * values.size // 64]
+    if values.size > BARS:
+        values = values[np.arange(BARS) * values.size // BARS]
     values = values.astype(np.float64)
     values = np.where(np.isfinite(values), values, 0)
     high, low = max(values.max(), 0.0), min(values.min(), 0.0)
     if high == low:
         return None
+    scale = height / (high - low)
+    zero = round(float(scale * high), 2)
     step = width / values.size
-    zero = height * high / (high - low)
-    path = []
-    for i, v in enumerate(values.tolist()):
-        if v:
-            x, y = round(i * step, 1), round(zero - height * v / (high - low), 2)
-            path.append(f"M{x:g} {zero:.2f}V{y:g}h{max(step * 0.8, 0.6):.2f}V{zero:.2f}z")
-    return "".join(path), round(zero, 2)
+    wide = round(step * 0.8, 2)
+    tops = np.round(scale * (high - values), 2).tolist()
+    path = "".join(
+        f"M{i * step:.1f} {zero:g}V{top:g}h{wide:g}V{zero:g}z"
+        for i, top in enumerate(tops)
+        if top != zero
+    )
+    return path, zero
