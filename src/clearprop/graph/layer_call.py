@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -268,10 +268,16 @@ def _argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
     return _names(forward) if function is None else _names(function)[1:]
 
 
-@lru_cache(maxsize=128)
 def _names(function: Callable[..., Any]) -> tuple[str, ...]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)
+    names = _names_of.get(function)
+    if names is None:
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        signature = inspect.signature(function).parameters
+        names = _names_of[function] = tuple(n for n, p in signature.items() if p.kind in kinds)
+    return names
+
+
+_names_of: WeakKeyDictionary[Any, tuple[str, ...]] = WeakKeyDictionary()
 
 
 def _constant(x: Any, name: str) -> Any:
