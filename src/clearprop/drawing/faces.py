@@ -100,12 +100,13 @@ def _matrix(cells: list[list[str]], style: str) -> Block:
     marks = []
     x = edge
     for column, w in zip(columns, widths, strict=True):
-        x += w
+        # Numbers one below the other stand flush right, a single row in the middle of its places.
+        at, anchor = (x + w, "end") if len(cells) > 1 else (x + w / 2, "middle")
         marks += [
-            Mark("text", x, i * step + size + 1, text, style, size, "end")
+            Mark("text", at, i * step + size + 1, text, style, size, anchor)  # type: ignore[arg-type]
             for i, text in enumerate(column)
         ]
-        x += gap
+        x += w + gap
     h = height - 2
     bracket = f"{style} bracket".strip()
     marks += [
