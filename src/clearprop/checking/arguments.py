@@ -10,7 +10,7 @@ keep them in other ways, all of which are understood:
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,8 @@ class Slot:
                 attributes[name] = [value if item is old else item for item in attribute]
         if not self.holder:
             setattr(layer, self.name, value)
-        elif isinstance(getattr(layer, self.holder), Mapping):
-            setattr(layer, self.holder, {**getattr(layer, self.holder), self.key: value})
+        elif isinstance(getattr(layer, self.holder), MutableMapping):
+            getattr(layer, self.holder)[self.key] = value
         elif isinstance(getattr(layer, self.holder), tuple):
             items = tuple(value if i is old else i for i in getattr(layer, self.holder))
             setattr(layer, self.holder, items)

@@ -104,15 +104,16 @@ def open_forward(trial: Trial, values: Mapping[str, np.ndarray] | None = None) -
     """Run `forward` on Variables; where that does not work, say why in a few words."""
     layer = trial.copy()
     inputs: list[Any] = [x.copy() if isinstance(x, np.ndarray) else x for x in trial.inputs]
-    variables: dict[str, Any] = {}
-    for name, argument in trial.arguments.items():
-        value = argument.value if values is None else values.get(name, argument.value)
-        v = variables[name] = Variable(value, name)
-        if argument.slot:
-            argument.slot.replace(layer, v)
-        elif argument.place is not None:
-            inputs[argument.place] = v
+    variables = {
+        name: Variable(argument.value if values is None else values.get(name, argument.value), name)
+        for name, argument in trial.arguments.items()
+    }
     try:
+        for name, argument in trial.arguments.items():
+            if argument.slot:
+                argument.slot.replace(layer, variables[name])
+            elif argument.place is not None:
+                inputs[argument.place] = variables[name]
         with same_draws():
             outputs = parts(layer.forward(*inputs))
     except Exception as error:

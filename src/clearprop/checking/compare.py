@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from clearprop.checking.examine import Examination
 
 
-VANISHING = 1e-290
-"""Derivatives smaller than this are 0: the numbers of float64 end soon after."""
+VANISHING = 1e-150
+"""Derivatives smaller than this count as 0: their squares are below the numbers of float64."""
 
 
 def all_arguments(e: "Examination") -> None:

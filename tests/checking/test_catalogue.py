@@ -1,0 +1,68 @@
+"""The checker is checked: planted mistakes must be found, placed and named, right layers passed."""
+
+import catalogue
+import numpy as np
+import pytest
+from random_cases import case
+from right_layers import RIGHT
+
+from clearprop import check
+
+REPORTS = {}
+
+
+def report_of(cls):
+    if cls not in REPORTS:
+        REPORTS[cls] = check(cls)
+    return REPORTS[cls]
+
+
+def verdicts(fault):
+    """Whether a fault was detected, located to layer and argument, and diagnosed."""
+    faults = report_of(fault.layer).faults
+    located = {f.argument for f in faults if f.argument} == fault.arguments
+    named = {f.layer for f in faults} == {fault.layer.__name__}
+    diagnosed = all(f.kind in fault.kinds for f in faults)
+    return bool(faults), bool(faults) and located and named, bool(faults) and diagnosed
+
+
+@pytest.mark.parametrize("fault", catalogue.FAULTS, ids=lambda fault: fault.layer.__name__)
+def test_planted_mistake(fault):
+    detected, located, diagnosed = verdicts(fault)
+    assert (detected, located, diagnosed) == (True, True, True), str(report_of(fault.layer))
+
+
+def test_rates(capsys):
+    counts = np.array([verdicts(fault) for fault in catalogue.FAULTS]).mean(axis=0)
+    with capsys.disabled():
+        rates = ", ".join(
+            f"{what} {share:.0%}"
+            for what, share in zip(("detected", "located", "diagnosed"), counts, strict=True)
+        )
+        print(f"\n{len(catalogue.FAULTS)} planted mistakes: {rates}")
+    assert len(catalogue.FAULTS) >= 40
+    assert counts[0] == counts[1] == 1
+    assert counts[2] >= 0.9
+
+
+def test_every_story_is_told_once():
+    stories = [fault.story for fault in catalogue.FAULTS]
+    assert all(stories)
+    assert len(set(stories)) == len(stories)
+
+
+@pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
+def test_right_layers_pass(cls):
+    for seed in range(3):
+        report = check(cls, rng=seed)
+        assert report.ok, str(report)
+        assert any(row.absolute is not None for layer in report.layers for row in layer.rows)
+
+
+@pytest.mark.parametrize("start", range(0, 1000, 100))
+def test_no_false_alarm(start):
+    """1,000 random shapes, magnitudes, dtypes and seeds; kinks, ties and saturation included."""
+    for seed in range(start, start + 100):
+        layer, inputs = case(seed)
+        report = check(layer, *inputs, rng=seed)
+        assert report.ok, f"seed {seed}\n{report}"
