@@ -1,0 +1,419 @@
+"""No trace is lost: everything works on the graph, or fails and says what to write instead."""
+
+import array
+import cmath
+import ctypes
+import decimal
+import json
+import math
+import operator
+import statistics
+import struct
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from clearprop import Variable, graph
+from clearprop.errors import ClearpropError, LeavesGraphError, UnsupportedError
+
+v = Variable([1.0, 2.0], "v")
+w = Variable([3.0, 4.0], "w")
+s = Variable(2.0, "s")
+n = Variable(1, "n")
+
+
+def fresh():
+    return np.zeros(2)
+
+
+def assign_all():
+    buf = fresh()
+    buf[:] = v
+
+
+def assign_some():
+    buf = fresh()
+    buf[0:1] = v[:1]
+
+
+def add_in_place():
+    buf = fresh()
+    buf += v
+
+
+def multiply_in_place():
+    buf = fresh()
+    buf[:] *= v
+
+
+STACK = r"np\.stack\(\[\.\.\.\]\).*np\.where"
+
+REFUSED = {
+    # NumPy makes a plain array of its argument
+    "np.asarray": (lambda: np.asarray(v), r"`np\.asarray\(v\)`.*v\.data"),
+    "np.array of one": (lambda: np.array(v), r"`np\.array\(v\)`.*v\.data"),
+    "np.array of several": (lambda: np.array([v, w]), rf"`np\.array\(\[v, w\]\)`.*{STACK}"),
+    "np.array of numbers": (lambda: np.array([s, s]), rf"`np\.array\(\[s, s\]\)`.*{STACK}"),
+    "np.array of rows": (lambda: np.array([[s, 1.0], [2.0, 3.0]]), rf"np\.array.*{STACK}"),
+    "np.asanyarray": (lambda: np.asanyarray(v), r"np\.asanyarray"),
+    "np.ascontiguousarray": (lambda: np.ascontiguousarray(v), r"np\.ascontiguousarray"),
+    "np.full": (lambda: np.full(3, s), r"`np\.full\(3, s\)`"),
+    "np.arange": (lambda: np.arange(s), r"np\.arange"),
+    "np.float64": (lambda: np.float64(s), r"np\.float64"),
+    "np.vectorize": (lambda: np.vectorize(lambda x: x)(v), r"np\.vectorize"),
+    "np.broadcast": (lambda: np.broadcast(v, w), r"np\.broadcast"),
+    "np.ndenumerate": (lambda: np.ndenumerate(v), r"np\.ndenumerate"),
+    "np.lib.stride_tricks.as_strided": (
+        lambda: np.lib.stride_tricks.as_strided(v, (2,), (8,)),
+        r"as_strided\(v",
+    ),
+    "np.c_": (lambda: np.c_[v, w], rf"np\.c_\[v, w\].*{STACK}"),
+    "np.r_": (lambda: np.r_[v, w], r"np\.r_"),
+    "a method of an array": (lambda: fresh().dot(v), r"`fresh\(\)\.dot\(v\)`"),
+    "an index of an array": (lambda: fresh()[n], r"`fresh\(\)\[n\]`"),
+    "np.ma": (lambda: np.ma.array(v), r"np\.ma\.array"),
+    "np.ma plus": (lambda: np.ma.array([1.0, 2.0]) + v, r"np\.ma\.array\(\[1\.0, 2\.0\]\) \+ v"),
+    "np.random": (lambda: np.random.default_rng(0).normal(v), r"normal\(v\)"),
+    "np.random with a number": (lambda: np.random.default_rng(0).normal(s), r"normal\(s\)"),
+    "np.random.choice": (lambda: np.random.default_rng(0).choice(v), r"choice\(v\)"),
+    "np.random.permutation": (lambda: np.random.default_rng(0).permutation(v), r"permutation"),
+    "array.array": (lambda: array.array("d", v), r"array\.array\('d', v\)|array\.array"),
+    # writing
+    "buf[:] = v": (assign_all, rf"`buf\[:\] = …`.*{STACK}"),
+    "buf[a:b] = v": (assign_some, rf"`buf\[0:1\] = …`.*{STACK}"),
+    "buf += v": (add_in_place, r"np\.add: writing into an existing array.*y = x \+ v"),
+    "buf[:] *= v": (multiply_in_place, r"np\.multiply: writing into an existing array"),
+    "out=v": (lambda: np.exp(fresh(), out=v), r"np\.exp: writing into an existing array"),
+    "out=array": (lambda: np.exp(v, out=fresh()), r"np\.exp: writing into an existing array"),
+    "out=v in a function": (lambda: np.sum(fresh(), out=s), r"np\.\w+: writing into"),
+    "out=array in a function": (lambda: np.sum(v, out=fresh()), r"np\.sum: writing into"),
+    "out= in a product": (lambda: np.dot(v, w, out=fresh()), r"np\.dot: "),
+    "ufunc.reduce with out=": (lambda: np.add.reduce(v, out=fresh()), r"np\.add\.reduce: writing"),
+    "ufunc.at": (lambda: np.add.at(fresh(), [0, 1], v), r"np\.add\.at .*np\.bincount"),
+    "ufunc.at on v": (lambda: np.add.at(v, [0, 1], 1.0), r"np\.add\.at .*np\.where"),
+    "np.copyto": (lambda: np.copyto(fresh(), v), r"np\.copyto .*np\.where"),
+    "np.put": (lambda: np.put(v, 0, 1.0), r"np\.put .*np\.where"),
+    "np.place": (lambda: np.place(v, v > 1, 0.0), r"np\.place .*np\.where"),
+    "np.fill_diagonal": (lambda: np.fill_diagonal(v, 0), r"np\.fill_diagonal .*np\.where"),
+    "array.put": (lambda: fresh().put([0], s), r"put\(\[0\], s\)"),
+    "v[0] = ...": (lambda: operator.setitem(v, 0, 1.0), r"np\.where"),
+    # Python takes a number
+    "math.sin": (lambda: math.sin(s), r"`math\.sin\(s\)`.*use np\.sin"),
+    "math.exp of an expression": (lambda: math.exp(s * 2), r"`math\.exp\(s \* 2\)`.*np\.exp"),
+    "math.floor": (lambda: math.floor(s), r"math\.floor.*np\.floor"),
+    "math.pow": (lambda: math.pow(2, s), r"math\.pow.*np\.pow"),
+    "math.hypot": (lambda: math.hypot(s, s), r"math\.hypot.*np\.hypot"),
+    "math.fsum": (lambda: math.fsum(v), r"math\.fsum.*the NumPy function"),
+    "cmath.sin": (lambda: cmath.sin(s), r"cmath\.sin.*np\.sin"),
+    "complex": (lambda: complex(s), r"`complex\(s\)`"),
+    "float, by map": (lambda: list(map(float, [s])), r"map\(float, \[s\]\)"),
+    "float of many": (lambda: float(v), r"float\(v\): v has shape \(2,\).*v\.data.*v\.sum"),
+    "int of many": (lambda: int(v), r"int\(v\): v has shape \(2,\)"),
+    "%f": (lambda: "%f" % s, r"\"%f\" % s"),  # noqa: UP031
+    "range": (lambda: range(n), r"`range\(n\)`.*v\.item\(\)"),
+    "an index of a list": (lambda: [1, 2][n], r"\[1, 2\]\[n\].*v\.item\(\)"),
+    "ctypes": (lambda: ctypes.c_double(s), r"ctypes\.c_double"),
+    # functions without a rule
+    "np.unique": (lambda: np.unique(v), r"np\.unique cannot be recorded"),
+    "np.apply_along_axis": (lambda: np.apply_along_axis(sum, 0, v), r"np\.apply_along_axis"),
+    "np.histogram": (lambda: np.histogram(v), r"np\.histogram.*v\.data"),
+    "np.fft.fft": (lambda: np.fft.fft(v), r"np\.fft\.fft"),
+    "np.save": (lambda: np.save("nowhere.npy", v), r"np\.save.*v\.data"),
+    "ufunc.reduceat": (lambda: np.add.reduceat(v, [0]), r"np\.add\.reduceat"),
+    "where= of a ufunc": (lambda: np.exp(v, where=v > 1), r"np\.exp.*where"),
+    "dtype= of a ufunc": (lambda: np.exp(v, dtype=np.float32), r"np\.exp.*dtype"),
+    "a list of Variables": (lambda: v + [s, s], r"a list holds.*np\.stack"),  # noqa: RUF005
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_refused_with_the_function_and_what_to_write_instead(kind):
+    action, message = REFUSED[kind]
+    with pytest.raises(ClearpropError, match=message) as caught:
+        action()
+    assert isinstance(caught.value, LeavesGraphError | UnsupportedError)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda: operator.setitem(fresh(), 0, s),
+        lambda: fresh().fill(s),
+        lambda: np.fromiter([s, s], float),
+    ],
+    ids=["buf[0] = s", "buf.fill(s)", "np.fromiter"],
+)
+def test_where_numpy_puts_its_own_error_in_front_ours_stands_behind_it(action):
+    with pytest.raises(ValueError, match="setting an array element") as caught:
+        action()
+    assert isinstance(caught.value.__cause__, LeavesGraphError)
+    assert "takes a Variable off the graph" in str(caught.value.__cause__)
+
+
+def test_assigning_one_element_names_the_line_and_the_remedy():
+    buf = fresh()
+    with pytest.raises(ValueError, match="setting an array element") as caught:
+        buf[1] = s * 2
+    assert "`buf[1] = …`" in str(caught.value.__cause__)
+    assert "np.stack" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda: memoryview(v),
+        lambda: np.frombuffer(v),
+        lambda: "%d" % s,  # noqa: UP031
+        lambda: np.zeros(n),
+        lambda: decimal.Decimal(s),
+        lambda: json.dumps(s),
+        lambda: struct.pack("d", s),
+        lambda: statistics.mean([s, s]),
+    ],
+)
+def test_other_ways_out_fail_too(action):
+    with pytest.raises((TypeError, struct.error)):
+        action()
+
+
+@pytest.mark.filterwarnings("ignore:you are shuffling")
+def test_shuffling_writes_into_v():
+    with pytest.raises(LeavesGraphError, match=r"np\.where"):
+        np.random.default_rng(0).shuffle(v)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_matrices_are_refused():
+    matrix = np.matrix([[1.0, 2.0]])
+    for action in (lambda: matrix * v, lambda: v * matrix, lambda: v + matrix, lambda: matrix + v):
+        with pytest.raises(UnsupportedError, match=r"numpy\.matrix cannot be mixed with Variables"):
+            action()
+    with pytest.raises(LeavesGraphError, match=r"np\.matrix\(v\)"):
+        np.matrix(v)
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.array([1.0, 2.0], mask=[True, False])
+    for action in (
+        lambda: v * masked,
+        lambda: np.add(v, masked),
+        lambda: np.concatenate([v, masked]),
+    ):
+        with pytest.raises(ClearpropError, match=r"MaskedArray cannot be mixed"):
+            action()
+    with pytest.raises(ClearpropError):
+        masked * v
+
+
+class Tensor:
+    """Stands in for an array of another library, with a graph of its own."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __add__(self, other):
+        return NotImplemented
+
+    __radd__ = __mul__ = __rmul__ = __add__
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data)
+
+
+class Duck:
+    """Stands in for an array type that obeys NumPy's protocols."""
+
+    __array_priority__ = 1000
+
+    def __array_ufunc__(self, *args, **kwargs):
+        return NotImplemented
+
+    def __array_function__(self, *args, **kwargs):
+        return NotImplemented
+
+
+class Series:
+    """Stands in for a table column, which converts whatever it meets."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __add__(self, other):
+        return Series(self.values + np.asarray(other))
+
+    __radd__ = __add__
+
+
+@pytest.mark.parametrize(
+    "other", [Tensor([1.0, 2.0]), Duck(), object()], ids=["tensor", "duck", "object"]
+)
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda v, x: v + x,
+        lambda v, x: x + v,
+        lambda v, x: x * v,
+        lambda v, x: v @ x,
+        lambda v, x: v < x,
+        lambda v, x: np.add(v, x),
+        lambda v, x: np.add(x, v),
+        lambda v, x: np.where(v > 1, v, x),
+        lambda v, x: np.concatenate([v, x]),
+        lambda v, x: np.stack([v, x]),
+        lambda v, x: np.einsum("i,i", v, x),
+        lambda v, x: np.sum(v, where=x),
+    ],
+)
+def test_arrays_of_other_libraries_are_not_mixed_in(mix, other):
+    with pytest.raises(
+        TypeError, match=r"cannot be mixed with Variables|no implementation|not support"
+    ):
+        mix(v, other)
+
+
+def test_a_library_that_converts_is_told_where_it_happens():
+    with pytest.raises(LeavesGraphError, match=r"np\.asarray\(other\)"):
+        Series([1.0, 2.0]) + v
+    with pytest.raises(LeavesGraphError, match=r"np\.asarray\(values\)"):
+        Series(v)
+    with pytest.raises(UnsupportedError, match=r"Series cannot be mixed with Variables"):
+        v + Series([1.0, 2.0])
+
+
+def test_pytorch():
+    torch = pytest.importorskip("torch")
+    tensor = torch.ones(2, requires_grad=True)
+    for mix in (lambda: tensor + v, lambda: v * tensor, lambda: np.add(v, tensor.detach())):
+        with pytest.raises(UnsupportedError, match=r"a torch\.Tensor cannot be mixed"):
+            mix()
+    for convert in (torch.tensor, torch.as_tensor, torch.from_numpy, torch.sin):
+        with pytest.raises(TypeError):
+            convert(v)
+
+
+WORKS = {
+    "v += 1": lambda x: operator.iadd(x, 1),
+    "sum of a list": lambda x: sum([x, x * 2]),
+    "largest by Python": lambda x: max(x[0], x[1], key=lambda e: e.item()) + 0 * x,
+    "sorted": lambda x: np.stack(sorted(x)),
+    "a loop": lambda x: np.stack([e * i for i, e in enumerate(x)]),
+    "np.stack": lambda x: np.stack([x, x]),
+    "np.full_like": lambda x: x[0] * np.ones_like(x),
+    "an array's operators": lambda x: np.ones(2) + x,
+    "an array's product": lambda x: np.ones((3, 2)) @ x,
+    "ufunc.reduce": lambda x: np.add.reduce(x),
+    "ufunc.outer": lambda x: np.multiply.outer(x, x),
+    "ufunc.accumulate": lambda x: np.add.accumulate(x),
+    "a NumPy number first": lambda x: np.float64(2) * x,
+    "a whole number of NumPy first": lambda x: np.int8(2) * x,
+    "reduce": lambda x: __import__("functools").reduce(operator.mul, [x, x, x]),
+    "math.prod": lambda x: math.prod([x, x]),
+    "sumprod": lambda x: sum(map(operator.mul, x, x)) * np.ones(1),
+}
+
+
+@pytest.mark.parametrize("kind", WORKS)
+def test_what_works_stays_on_the_graph(kind):
+    x = Variable([1.0, 2.0])
+    out = WORKS[kind](x)
+    assert isinstance(out, Variable)
+    assert x in set(graph(out).inputs)
+    np.testing.assert_allclose(out.data, _plain(WORKS[kind](np.array([1.0, 2.0]))))
+    np.sum(out).backward()
+    assert np.any(x.grad)
+
+
+def _plain(value):
+    return value.data if isinstance(value, Variable) else value
+
+
+class TestNumbersByRequest:
+    def test_float_and_int_written_out(self):
+        assert float(s) == 2.0
+        assert int(Variable(2.9)) == 2
+        assert float(Variable([[3.5]])) == 3.5
+        assert [float(e) for e in v] == [1.0, 2.0]
+        assert math.sin(float(s)) == math.sin(2.0)
+        assert round(float(s), 3) == 2.0
+        assert f"{float(s):.1f}" == "2.0"
+        assert max(float(s), 1.0) == 2.0
+        assert (lambda: float(s))() == 2.0
+        assert float(  # over several lines
+            s
+        ) == float(*(s,))
+
+    def test_not_through_another_name(self):
+        convert = float
+        with pytest.raises(LeavesGraphError, match=r"convert\(s\)"):
+            convert(s)
+
+    def test_nor_through_something_else_of_that_name(self):
+        def shadowed(float):
+            return float(s)
+
+        with pytest.raises(LeavesGraphError):
+            shadowed(math.sin)
+        namespace = {"s": s, "float": math.sin}
+        with pytest.raises(LeavesGraphError):
+            exec("float(s)", namespace)
+        exec("from math import sin as int\ndef f():\n    return int(s)", namespace)
+        with pytest.raises(LeavesGraphError):
+            namespace["f"]()
+
+    def test_not_where_float_stands_beside_it(self):
+        with pytest.raises(LeavesGraphError):
+            float(math.sin(s))
+        with pytest.raises(LeavesGraphError):
+            [float, math.sin][1](s)
+        assert (float("1.0"), s.item()) == (1.0, 2.0)
+
+    def test_hot_code_that_python_has_specialised(self):
+        for _ in range(200):
+            assert float(s) == 2.0
+            with pytest.raises(LeavesGraphError):
+                math.sin(s)
+
+
+def python(program, *flags):
+    """Run a program that has no source file, as at a prompt."""
+    command = [sys.executable, *flags, "-W", "error", "-c", textwrap.dedent(program)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+PROGRAM = """
+    import math
+    import numpy as np
+    from clearprop import Variable
+    s = Variable(2.0)
+    def tried(f):
+        try:
+            print(f())
+        except TypeError as error:
+            print(error)
+    tried(lambda: float(s))
+    tried(lambda: math.sin(s))
+    tried(lambda: np.asarray(s))
+    buf = np.zeros(1)
+    def assign():
+        buf[:] = s
+    tried(assign)
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["-O"], ["-OO"]])
+def test_without_source_the_name_is_still_told(flags):
+    number, sin, asarray, assignment = python(PROGRAM, *flags)
+    assert number == "2.0"
+    assert sin.startswith(("math.sin(…) takes a Variable off", "`math.sin(s)` takes"))
+    assert asarray.startswith(("np.asarray(…) would turn", "`np.asarray(s)` would turn"))
+    assert assignment.startswith(("assigning to an element would turn", "`buf[:] = …` would turn"))
+
+
+def test_where_python_keeps_no_columns_numbers_are_asked_for_by_item():
+    number, sin, *_ = python(PROGRAM, "-X", "no_debug_ranges")
+    for line in (number, sin):
+        assert "takes a Variable off the graph" in line
+        assert "v.item()" in line
