@@ -95,7 +95,7 @@ def explore(graph: Graph, *, height: int = 640, **options: Any) -> Explorer:
 
 def _html(views: Views, language: str, css: str) -> str:
     words = WORDS[language]
-    script = _asset("page.js")
+    script = _script()
     results, leaves = _listed(views.results, words), _listed(views.leaves, words)
     title = words["title"].format(y=results, xs=leaves)
     policy = (
@@ -208,6 +208,12 @@ def _colours(dark: bool) -> str:
     pairs = {**COLOURS, "lit": _LIT}
     roles = " ".join(f"--{role}: {pair[dark]};" for role, pair in pairs.items())
     return f"--font: {FONT}; {roles}"
+
+
+def _script() -> str:
+    """The script, its parts in a block of their own that leaves no name behind."""
+    parts = map(_asset, ("page_text.js", "page_peek.js", "page.js"))
+    return "\n".join(('"use strict";', "{", *parts, "}"))
 
 
 @cache

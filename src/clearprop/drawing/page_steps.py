@@ -18,6 +18,7 @@ from clearprop.drawing.page_values import Json, Values
 from clearprop.explaining.expressions import (
     Cases,
     Expression,
+    Folded,
     Name,
     Number,
     Partial,
@@ -47,6 +48,8 @@ from clearprop.explaining.values import shape
 LANGUAGES = ("en", "zh", "ja")
 LISTED = 24
 """So many inputs are listed at the start and at the end."""
+TERMS = 10
+"""So many terms of a sum are written out."""
 
 
 def written(expression: Expression) -> Json:
@@ -235,14 +238,15 @@ class Steps:
         ends = self.timetable.shares(flow)
         shares = [end.derivative for end in ends]
         known = all(share is not None for share in shares)
-        body: list[Any] = [["p", "sum", {"x": written(place.name), "n": str(len(ends))}]]
+        said = {"x": written(place.name), "n": str(len(ends))}
+        body: list[Any] = [["p", "sum" if known else "sum_folded", said]]
         title: Any = written(total)
         if known and not any(np.ndim(share) for share in shares):
-            terms = Sum(tuple(number(share) for share in shares))
+            terms = Sum(tuple(_folded([number(share) for share in shares])))
             title = written(equation(total, terms, number(flow.derivative)))
             body.append(["f", title])
         elif known:
-            parts = [("+" if i else "", share) for i, share in enumerate(shares)]
+            parts = [("+" if i else "", share) for i, share in enumerate(shares[:LISTED])]
             body.append(["given", [[piece, self.values.add(share)] for piece, share in parts]])
             body.append(["value", written(total), self.values.add(flow.derivative)])
         else:
@@ -263,10 +267,12 @@ class Steps:
         if self.passed.seeds:
             body = [["p", "end", {"y": {"m": in_text(self.facts.result)}}]]
             body += self._found()
+            title = "title_end"
         else:
+            title = "title_no_backward"
             shapes = ", ".join(shape(flow.value) for flow in self._results())
             body = [["p", "no_backward", {"y": results, "shape": shapes}]]
-        return {"key": "end", "phase": "end", "title": ["title_end", {}], "body": body}
+        return {"key": "end", "phase": "end", "title": [title, {}], "body": body}
 
     def _found(self) -> list[Any]:
         leaves = self.leaves()
@@ -328,6 +334,12 @@ class Steps:
 def _size(flow: Flow) -> Number:
     n = number(flow.derivative)
     return Number(abs(n.value), n.eps)
+
+
+def _folded(terms: list[Expression]) -> list[Expression]:
+    """Of many terms, those at the start and at the end."""
+    half = TERMS // 2
+    return terms if len(terms) <= TERMS else [*terms[:half], Folded(), *terms[-half:]]
 
 
 def _nameless(flow: Flow) -> bool:

@@ -57,6 +57,7 @@ EN = {
     "title_seed": "{d}",
     "title_sum": "sum   {said}",
     "title_end": "all derivatives",
+    "title_no_backward": "no backward pass",
     # values
     "value": "value",
     "derivative": "derivative",
@@ -109,6 +110,8 @@ EN = {
     "summed.",
     "sum": "{x} is used in {n} places. From each of them a derivative has come back; they are "
     "added:",
+    "sum_folded": "{x} is used in many places, some of them folded away. The derivatives that come "
+    "back from all of them are added:",
     "sum_why": "A change of {x} reaches {y} on each of these ways, and the effects add up.",
     # the end
     "end": "Both passes are done. One backward pass has found the derivatives of {y} by all inputs "
@@ -164,6 +167,7 @@ ZH = {
     "title_seed": "{d}",
     "title_sum": "求和   {said}",
     "title_end": "全部导数",
+    "title_no_backward": "没有反向传播",
     "value": "值",
     "derivative": "导数",
     "share": "这条路径上的一份",
@@ -207,6 +211,7 @@ ZH = {
     "shapes": "形状：{factors} → {shape}",
     "stretched": "{x} 的形状是 {small}，正向传播时被复制成 {big}，所以要把各份副本的导数加起来。",
     "sum": "{x} 用在了 {n} 个地方，每个地方都传回了一个导数，把它们相加：",
+    "sum_folded": "{x} 用在了许多地方，有些被折叠起来。从各处传回的导数相加：",
     "sum_why": "{x} 的变化沿每条路径影响 {y}，这些影响加在一起。",
     "end": "两次传播都完成了。一次反向传播就同时求出了 {y} 对所有输入的导数：",
     "no_backward": "反向传播从一个数开始，而 {y} 的形状是 {shape}。请对它调用 backward(dout)，"
@@ -261,6 +266,7 @@ JA = {
     "title_seed": "{d}",
     "title_sum": "和   {said}",
     "title_end": "すべての微分",
+    "title_no_backward": "逆伝播はありません",
     "value": "値",
     "derivative": "微分",
     "share": "この経路の分",
@@ -308,6 +314,8 @@ JA = {
     "stretched": "形状 {small} の {x} は、順伝播で {big} に複製されています。そのため、"
     "複製それぞれの微分を足し合わせます。",
     "sum": "{x} は {n} か所で使われています。それぞれから微分が戻ってきたので、足し合わせます：",
+    "sum_folded": "{x} は多くの場所で使われ、一部は畳まれています。すべてから戻ってきた微分を"
+    "足し合わせます：",
     "sum_why": "{x} の変化はそれぞれの経路で {y} に届き、その影響は足し合わされます。",
     "end": "二つの伝播が終わりました。一度の逆伝播で、すべての入力による {y} の微分が"
     "求まりました：",
