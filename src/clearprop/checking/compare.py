@@ -15,6 +15,7 @@ from clearprop.checking.diagnosis import Case, diagnose
 from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.probing import SWEEP, element, numeric_value, probe, suspects, unit_of
 from clearprop.checking.report import Row
+from clearprop.checking.trial import LayerRaised
 
 if TYPE_CHECKING:
     from clearprop.checking.differences import Slope
@@ -87,8 +88,8 @@ def second_opinion(
     if not wrong.any():
         return
     if e.opened:
-        wrong = _beyond_rounding(e, name, a, t, wrong, dout)
         wrong, _ = _without_kinks(e, name, a, t, wrong, dout)
+        wrong = _beyond_rounding(e, name, a, t, wrong, dout)
     if wrong.any():
         _report(e, name, a, t, wrong, dout, np.zeros(a.shape, bool), fallback=Kind.NOT_LINEAR)
 
@@ -113,8 +114,8 @@ def _by_automatic(e: "Examination", name: str, a: np.ndarray) -> bool:
     narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
     wrong = wrong_elements(a, t, 1e-5 if narrow else 1e-9)
     if wrong.any():
-        wrong = _beyond_rounding(e, name, a, t, wrong, e.dout)
         wrong, kinks = _without_kinks(e, name, a, t, wrong, e.dout)
+        wrong = _beyond_rounding(e, name, a, t, wrong, e.dout)
         wrong, left = _refuted(e, name, a, t, wrong)
         if left:
             e.closed = "it does not follow the slope of forward; a value leaves the graph there"
@@ -162,7 +163,7 @@ def _beyond_rounding(
     `forward` kept is jittered as well: of an output that was rounded to 1, `1 - out` knows nothing.
     """
     noise = np.zeros(a.shape)
-    for _ in range(3):
+    for _ in range(3 if wrong.any() else 0):
         jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}
         opened = open_forward(e.trial, jitter)
         if isinstance(opened, str):
@@ -173,7 +174,7 @@ def _beyond_rounding(
             kept = e.trial.run()
             _jitter_what_is_kept(e, kept.layer)
             moved.append(kept.derivatives(dout)[name])
-        except Exception:
+        except LayerRaised:
             return wrong
         noise += np.abs(opened.derivatives(dout)[name] - t)
         noise += sum(np.abs(m - a) for m in moved if m.shape == a.shape)

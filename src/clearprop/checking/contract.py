@@ -19,7 +19,7 @@ from clearprop.checking.copies import (
 )
 from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.passes import told
-from clearprop.checking.trial import Run, Trial
+from clearprop.checking.trial import LayerRaised, Run, Trial
 
 if TYPE_CHECKING:
     from clearprop.checking.examine import Examination
@@ -47,8 +47,8 @@ def forward_repeats(e: "Examination") -> None:
             trial.draws = random_fingerprint() != before
         drew = generator_states(layer) != held
         again = trial.run(layer=layer).vector
-    except (Exception, SystemExit) as error:
-        message = f"forward works once and raises the second time: {told(error)}"
+    except LayerRaised as raised:
+        message = f"forward works once and raises the second time: {told(raised.error)}"
         raise Found(Finding(layer=e.name, kind=Kind.STATEFUL, message=message)) from None
     if not same(trial.run().vector, e.out):
         message = (
@@ -85,9 +85,10 @@ def backward_repeats(e: "Examination") -> None:
     )
     try:
         second, third = run.derivatives(e.dout), run.derivatives(e.dout)
-    except (Exception, SystemExit) as error:
+    except LayerRaised as raised:
         e.reproducible = False
-        message = f"backward works once after each forward; a second time it raises {told(error)}"
+        problem = told(raised.error)
+        message = f"backward works once after each forward; a second time it raises {problem}"
         e.fault(Kind.STATEFUL, message, fault=False)
         return
     for name in e.analytic:
@@ -162,15 +163,16 @@ def _after_another_call(e: "Examination", inputs: list[Any]) -> None:
     try:
         first = trial.run(inputs=inputs)
         earlier = first.derivatives(e.rng.uniform(0.5, 1.5, first.vector.size))
-    except Exception:
+    except LayerRaised:
         return
     shape = first.outputs[0].shape
     try:
         run = trial.run(layer=first.layer)
         out = run.vector
         found = run.derivatives(e.dout) if same(out, e.out) else None
-    except (Exception, SystemExit) as error:
-        message = f"after a call with an output of shape {shape}, this one raises {told(error)}"
+    except LayerRaised as raised:
+        problem = told(raised.error)
+        message = f"after a call with an output of shape {shape}, this one raises {problem}"
         e.fault(Kind.STALE, message)
         return
     if found is None:
@@ -206,7 +208,7 @@ def _after_an_update(e: "Examination") -> None:
     try:
         run = trial.run(values)
         found = run.derivatives(e.dout)
-    except Exception:
+    except LayerRaised:
         return
     true = opened.derivatives(e.dout)
     for name in e.analytic:
@@ -269,7 +271,7 @@ def other_batches(e: "Examination") -> None:
         return
     try:
         out = e.trial.run(inputs=inputs).vector
-    except Exception:
+    except LayerRaised:
         return
     if not np.isfinite(out).all():
         return
@@ -308,7 +310,7 @@ def keeps_float32(e: "Examination") -> None:
             return
         given, set_for = run.backward(run.douts(e.dout))
         found = run.by_name(given, set_for)
-    except Exception:
+    except LayerRaised:
         return
     weak = {i for i, d in enumerate(given) if isinstance(d, float | int)}
     for name in e.analytic:

@@ -114,14 +114,15 @@ def _convert(array: Any, dtype: np.dtype, memo: dict[int, Any], keep: list[Any])
     if id(owner) not in memo:
         memo[id(owner)] = _cast(owner, dtype)
         keep.append(owner)
-    size = array.itemsize
-    start = (array.ctypes.data - owner.ctypes.data) // size
-    flat = memo[id(owner)].reshape(-1)
-    strides = tuple(step // size * flat.itemsize for step in array.strides)
-    if array.size == 0 or not 0 <= start < flat.size:
+    made = memo[id(owner)]
+    scale = made.itemsize // array.itemsize if made.itemsize >= array.itemsize else 0
+    if not array.size or made.itemsize != scale * array.itemsize:
         memo[id(array)] = _cast(array, dtype)
-    else:
-        memo[id(array)] = np.lib.stride_tricks.as_strided(flat[start:], array.shape, strides)
+        return
+    # The same window onto the copy: offsets and strides in bytes grow with the size of a number.
+    offset = scale * (array.ctypes.data - owner.ctypes.data)
+    strides = tuple(scale * step for step in array.strides)
+    memo[id(array)] = np.ndarray(array.shape, made.dtype, made, offset, strides)
 
 
 def fingerprint(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.checking.findings import Kind
+from clearprop.checking.trial import LayerRaised
 
 if TYPE_CHECKING:
     from clearprop.checking.examine import Examination
@@ -118,6 +119,15 @@ class Case:
             for item in () if name.startswith("d") or name in ("params", "grads") else held:
                 if new(item):
                     yield f"self.{name}", np.asarray(item, np.float64)
+        for name, z in self.e.opened.values() if self.e.opened else ():
+            if new(z):
+                yield f"(the result of {name})", z
+
+    def fitting(self, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
+        """The values of the scope that broadcast to a shape, in that shape."""
+        for name, z in self.scope():
+            if broadcasts(z.shape, shape):
+                yield name, np.broadcast_to(z, shape)
 
     @property
     def douts(self) -> list[np.ndarray]:
@@ -132,8 +142,14 @@ class Case:
         """What backward gives under another `dout`."""
         try:
             return self.e.pull(dout).get(self.name)
-        except Exception:
+        except LayerRaised:
             return None
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of one shape broadcasts to another."""
+    backward = zip(reversed(shape), reversed(to), strict=False)
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in backward)
 
 
 def axes_of(n: int) -> Iterator[tuple[int, ...]]:
@@ -165,7 +181,7 @@ def diagnose(case: Case) -> Diagnosis:
     for pattern in patterns:
         try:
             found = pattern(case)
-        except (ValueError, IndexError, ArithmeticError, TypeError):
+        except LayerRaised:
             continue  # this pattern cannot be asked of these values
         if found is not None:
             return found

@@ -13,9 +13,9 @@ import numpy as np
 from clearprop.checking import compare, contract, differences
 from clearprop.checking.automatic import Opened, agrees, open_forward
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.passes import first_backward, first_forward, has_backward
+from clearprop.checking.passes import first_backward, first_forward, has_backward, told
 from clearprop.checking.report import LayerReport, Row
-from clearprop.checking.trial import Run, Trial
+from clearprop.checking.trial import LayerRaised, Run, Trial
 
 LARGE = 2**14
 """Numbers in a batch from which only the comparison of values is done on all of it."""
@@ -71,6 +71,9 @@ class Examination:
             self._stages()
         except Found as found:
             self.add(found.finding)
+        except LayerRaised as raised:
+            problem = f"{raised.method} raises {told(raised.error)}, when it is called again"
+            self.fault(Kind.RAISES, problem)
         notes = self.trial.notes if hasattr(self, "trial") else []
         return LayerReport(
             name=self.name,
@@ -112,7 +115,7 @@ class Examination:
             return None
         try:  # only where forward keeps the samples apart, or takes any number at least
             return inputs if np.isfinite(self.trial.run(inputs=inputs).vector).all() else None
-        except Exception:
+        except LayerRaised:
             return None
 
     def _on_few(self, inputs: list[Any]) -> None:
@@ -155,7 +158,10 @@ class Examination:
             self.worker, self.moved = self.trial.copy(), set()
         restored = {name: self.trial.arguments[name].value for name in self.moved}
         self.moved = {name for name in values if self.trial.arguments[name].slot}
-        return self.trial.run({**restored, **values}, self.worker).vector
+        try:
+            return self.trial.run({**restored, **values}, self.worker).vector
+        except LayerRaised:  # beyond the edge of what forward takes
+            return np.full(self.out.shape, np.nan)
 
     @cached_property
     def sizes(self) -> dict[str, np.ndarray]:

@@ -10,8 +10,7 @@ import numpy as np
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.trial import Run, Trial, numbers, takes
-from clearprop.errors import ClearpropError
+from clearprop.checking.trial import LayerRaised, Run, Trial, numbers, takes
 
 if TYPE_CHECKING:
     from clearprop.checking.examine import Examination
@@ -41,10 +40,10 @@ def first_forward(e: "Examination") -> Run:
             _stop(e, Kind.NOT_FINITE, message, name, index=bad)
     try:
         run = trial.run()
-    except (Exception, SystemExit) as error:
+    except LayerRaised as raised:
         again = _again_with_integers(trial)
         if again is None:
-            _stop(e, Kind.RAISES, f"forward raises {told(error)}")
+            _stop(e, Kind.RAISES, f"forward raises {told(raised.error)}")
         run = again
     _check_outputs(e, run)
     written = [
@@ -64,7 +63,7 @@ def _again_with_integers(trial: Trial) -> Run | None:
         return None
     try:
         return trial.run()
-    except Exception:
+    except LayerRaised:
         return None
 
 
@@ -103,7 +102,7 @@ def find_anomaly(e: "Examination") -> Anomaly | None:
     """Where a value that is not finite came from, as far as the layer can be opened."""
     try:
         return first_anomaly(e.trial.layer, *e.trial.inputs)
-    except (ClearpropError, Exception):
+    except Exception:  # whatever the layer raises on Variables
         return None
 
 
@@ -119,8 +118,8 @@ def first_backward(e: "Examination") -> None:
     parameters = {n: np.array(a.value) for n, a in e.trial.arguments.items() if a.slot}
     try:
         given, set_for = run.backward(douts)
-    except (Exception, SystemExit) as error:
-        _stop(e, Kind.RAISES, _raised(error, run), "dout")
+    except LayerRaised as raised:
+        _stop(e, Kind.RAISES, _raised(raised.error, run), "dout")
     if e.trial.infer_parameters(run.layer):
         set_for = {n: a.slot.derivative(run.layer) for n, a in e.trial.arguments.items() if a.slot}
         kept_names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)

@@ -114,19 +114,6 @@ def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Itera
             yield found
 
 
-def _values(case: Case, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
-    """Values of the layer that fit a shape, with their names."""
-    scope = list(case.scope())
-    if case.e.opened:
-        scope += [(f"(the result of {n})", z) for n, z in case.e.opened.values()]
-    for name, z in scope:
-        if z.ndim <= len(shape):
-            try:
-                yield name, np.broadcast_to(z, shape)
-            except ValueError:
-                continue
-
-
 def _slopes(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The local derivatives of the usual functions, made of a value."""
     s = 1 / (1 + np.exp(-np.clip(x, -500, 500)))
@@ -147,7 +134,7 @@ def _slopes(x: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def _local(case: Case) -> Diagnosis | None:
     """Is a factor missing, or once too often there?"""
-    for value, z in _values(case, case.t.shape):
+    for value, z in case.fitting(case.t.shape):
         for name, factor in itertools.islice(_slopes(z, value), 2):
             known = case.wrong & (np.abs(factor) > 1e-9)
             if not known.any() or np.ptp(factor[known]) <= 1e-9 * np.abs(factor[known]).max():
@@ -168,7 +155,7 @@ def _made_of(case: Case) -> Diagnosis | None:
         if case.explains_wrong(dout):
             message = "it is dout itself: the local derivative is missing"
             return Diagnosis(Kind.DROPPED_TERM, message)
-        for value, z in _values(case, dout.shape):
+        for value, z in case.fitting(dout.shape):
             for name, slope in _slopes(z, value):
                 for sign, mark in ((1, ""), (-1, "−")):
                     if case.explains_wrong(sign * dout * slope):
@@ -181,7 +168,7 @@ def _sum_of(case: Case) -> Diagnosis | None:
     for dout in case.douts:
         lost = dout.ndim - case.t.ndim
         for axes in itertools.combinations(range(dout.ndim), max(lost, 0)):
-            values = (("1", np.ones(dout.shape)), *_values(case, dout.shape))
+            values = (("1", np.ones(dout.shape)), *case.fitting(dout.shape))
             for name, z in values:
                 total = (dout * z).sum(axis=axes)
                 if lost > 0 and total.shape == case.t.shape and case.explains(total):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from clearprop.checking.diagnosis import Case, Diagnosis, axes_of, in_words
+from clearprop.checking.diagnosis import Case, Diagnosis, axes_of, broadcasts, in_words
 from clearprop.checking.findings import Kind
 
 
@@ -97,7 +97,7 @@ def _for_another(case: Case) -> Diagnosis | None:
 
 
 def _same_for_all(case: Case) -> Diagnosis | None:
-    if case.a.size < case.t.size:
+    if broadcasts(case.a.shape, case.t.shape):
         wide = np.broadcast_to(case.a, case.t.shape)
         if case.explains(wide, case.t):
             return Diagnosis(Kind.SHAPE, "it is right once it is broadcast to the right shape")

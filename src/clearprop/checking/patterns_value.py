@@ -43,8 +43,8 @@ def _extra(case: Case) -> Diagnosis | None:
     if before is not None and np.shape(before) == rest.shape and np.allclose(rest, before):
         message = f"it contains what d{case.name} was before: backward adds to it"
         return Diagnosis(Kind.ACCUMULATES, message)
-    for name, z in case.scope():
-        ratio = _ratio(np.broadcast_to(z, rest.shape) if z.ndim <= rest.ndim else z, rest)
+    for name, z in case.fitting(rest.shape):
+        ratio = _ratio(z, rest)
         if ratio is not None:
             message = f"with dout = 0 it is {ratio:.4g} · {name}: a term that forward does not have"
             return Diagnosis(Kind.EXTRA_TERM, message, ratio)
@@ -103,19 +103,9 @@ def _factor(case: Case) -> Diagnosis | None:
     ratio = _ratio(case.t, case.a, case)
     if ratio is None:
         return None
-    if case.t.size == 1 and (found := _from_dout(case)):
-        return found
     return Diagnosis(
         Kind.FACTOR, f"it is the true derivative times {name_factor(case, ratio)}", ratio
     )
-
-
-def _from_dout(case: Case) -> Diagnosis | None:
-    """For a single number every mistake is a factor: does it change with dout?"""
-    twice = case.pulled(2 * case.dout)
-    if twice is not None and not np.allclose(twice, 2 * case.a, rtol=1e-6):
-        return _nonlinear(case)
-    return None
 
 
 def _nonlinear(case: Case) -> Diagnosis | None:
@@ -336,12 +326,12 @@ PATTERNS = (
     _zero,
     _without_dout,
     _extra,
-    _sign,
     _rounded,
     _clipped,
     _precision,
-    _factor,
     _nonlinear,
+    _sign,
+    _factor,
     _transposed,
     _swapped,
     _masked,

@@ -23,6 +23,14 @@ from clearprop.checking.findings import Finding, Found, Kind
 Values = Mapping[str, np.ndarray]
 
 
+class LayerRaised(Exception):  # noqa: N818 - it carries the layer's own exception
+    """A layer's `forward` or `backward` raised something."""
+
+    def __init__(self, method: str, error: BaseException) -> None:
+        super().__init__(method, error)
+        self.method, self.error = method, error
+
+
 @dataclass(frozen=True)
 class Argument:
     """What a derivative is taken by: an input, at a place, or a parameter, in a slot."""
@@ -218,7 +226,10 @@ class Run:
                 argument.slot.put(layer, _number(value.copy()))
             elif argument.place is not None:
                 self.inputs[argument.place] = value.copy()
-        self.raw = layer.forward(*map(_number, self.inputs))
+        try:
+            self.raw = layer.forward(*map(_number, self.inputs))
+        except (Exception, SystemExit) as error:
+            raise LayerRaised("forward", error) from error
         self.outputs = [np.asarray(part) for part in parts(self.raw)]
         """The arrays that forward handed out, not copies of them."""
         self.state = random_state() if trial.draws else None
@@ -254,9 +265,11 @@ class Run:
 
     def _call_backward(self, douts: Sequence[Any]) -> Any:
         backward = self.layer.backward
-        if len(douts) > 1 and not takes(backward, len(douts)):
-            return backward(tuple(douts))
-        return backward(*douts)
+        several = len(douts) == 1 or takes(backward, len(douts))
+        try:
+            return backward(*douts) if several else backward(tuple(douts))
+        except (Exception, SystemExit) as error:
+            raise LayerRaised("backward", error) from error
 
     def derivatives(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """Run `backward` and give the derivative of every argument, copied, by name.
