@@ -9,7 +9,7 @@ from clearprop.errors import ConfigError, DataError, DTypeError, LabelError, Sha
 from clearprop.networks import Network
 from clearprop.networks.summary import multiply_adds
 from clearprop.primitives.labels import read_labels
-from clearprop.training.optimizers import all_finite
+from clearprop.training.optimizers import all_finite, positive_number
 
 
 class Samples(NamedTuple):
@@ -58,6 +58,7 @@ def read_samples(
     """
     x_name, t_name = names
     dtype = parameter_dtype(network)
+    scale = None if scale is None else positive_number("scale", scale)
     x = _read_x(x, x_name, dtype) if scale is None else _read_integers(x, x_name, scale, dtype)
     t = _array(t, t_name)
     if t.ndim == 0 or len(t) != len(x):
@@ -119,8 +120,6 @@ def _read_x(x: Any, name: str, dtype: np.dtype) -> np.ndarray:
 
 def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarray:
     x = _array(x, name)
-    if not (isinstance(scale, int | float) and np.isfinite(scale) and scale > 0):
-        raise ConfigError(f"scale must be a positive finite number such as 1/255, got {scale!r}")
     if x.dtype.kind not in "iu":
         raise DTypeError(
             f"{name} has dtype {x.dtype}, but scale is for integers such as the bytes of pixels; "
@@ -133,6 +132,13 @@ def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarr
         )
     if x.ndim < 2 or x.size == 0:
         raise DataError(f"{name} {x.shape} must be a batch (N, features) of one sample at least")
+    with np.errstate(over="ignore"):
+        unit, largest = dtype.type(scale), dtype.type(scale * max(x.max(), -float(x.min())))
+    if unit == 0 or not np.isfinite(largest):
+        raise ConfigError(
+            f"scale={scale} takes {name}, from {x.min()} to {x.max()}, out of the range of {dtype}; "
+            "use one that brings the data to the order of 1, such as 1/255"
+        )
     return np.ascontiguousarray(x)
 
 
