@@ -136,8 +136,8 @@ def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarr
         unit, largest = dtype.type(scale), dtype.type(scale * max(x.max(), -float(x.min())))
     if unit == 0 or not np.isfinite(largest):
         raise ConfigError(
-            f"scale={scale} takes {name}, from {x.min()} to {x.max()}, out of the range of {dtype}; "
-            "use one that brings the data to the order of 1, such as 1/255"
+            f"scale={scale} takes {name}, from {x.min()} to {x.max()}, out of the range of {dtype};"
+            " use one that brings the data to the order of 1, such as 1/255"
         )
     return np.ascontiguousarray(x)
 
