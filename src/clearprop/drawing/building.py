@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from clearprop.drawing.folding import choose_fold
 from clearprop.drawing.inside import derivatives_inside, inside, shares
 from clearprop.drawing.opening import Open, Opening
@@ -36,7 +38,8 @@ def outline(
         raise ConfigError(f"limit={limit!r}: a picture shows at most so many nodes, 10 or more")
     opening = Opening(open)
     scope = _Builder(graph, "", derivative, None, limit).scope
-    _open(scope, opening, 0, "", [limit - len(scope.items)])
+    with np.errstate(all="ignore"):  # what is not finite is drawn as what it is
+        _open(scope, opening, 0, "", [limit - len(scope.items)])
     opening.check()
     _settle_leaves(scope)
     return scope
