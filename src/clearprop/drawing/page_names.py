@@ -30,13 +30,13 @@ class Names:
         often = self.taken + Counter(name for name in own.values() if name)
         self.taken.update(filter(None, own.values()))
         results = {timetable.coming[i][0][0] for i in scope.items if i.kind == "output"}
-        count = {kind: sum(f.source.kind == kind for f in fresh if f.source) for kind in _LEAVES}
+        unnamed = [f for f in fresh if f.source and f.source.kind in _LEAVES and not own[f]]
         for flow in fresh:
             kind = flow.source.kind if flow.source is not None else ""
             if own[flow]:
                 name = own[flow] if often[own[flow]] == 1 else self._numbered(own[flow], True)
             elif kind in _LEAVES:
-                name = self._numbered("x", count[kind] > 1)
+                name = self._numbered("x", len(unnamed) > 1)
             elif kind == "constant":  # a number is called what it is
                 name = self._numbered(_argument(flow) or "c", False) if np.ndim(flow.value) else ""
             elif flow in results:

@@ -1,11 +1,11 @@
 """A derivative put to the test: what becomes of the result when one input is changed a little."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ClearpropError
-from clearprop.explaining.expressions import Number
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.numbers import number
 from clearprop.graph.graph import Graph
@@ -13,8 +13,8 @@ from clearprop.graph.graph import Graph
 MOST = 60
 """A graph of more nodes is not computed once more for each of its inputs."""
 
-DIGITS = 4
-"""How many digits of a change are shown."""
+DIGITS = 3
+"""So many digits of a change are shown, and hold."""
 
 
 def nudged(graph: Graph, leaf: Any, derivative: Any) -> dict[str, str] | None:
@@ -33,33 +33,37 @@ def nudged(graph: Graph, leaf: Any, derivative: Any) -> dict[str, str] | None:
     slope = float(derivative)
     if len(graph.nodes) > MOST or len(graph.outputs) > 1 or not np.isfinite(slope) or not slope:
         return None
-    before = number(next(iter(graph.outputs)).data)
-    start = number(leaf.data)
-    for power in range(5):
-        step = Number(10.0**-power)
-        to = number(np.float64(start.value + step.value))
+    start, before = float(leaf.data), float(next(iter(graph.outputs)).data)
+    for power in range(6):
+        step = 10.0**-power
         try:
             with np.errstate(all="ignore"):
-                after = number(graph.evaluate({leaf: to.value}))
+                after = float(graph.evaluate({leaf: start + step}))
         except ClearpropError:
             return None
-        change, wanted = after.value - before.value, slope * step.value
-        if abs(change - wanted) <= 0.5 * 10.0**-DIGITS * abs(wanted):
-            return _sentence(start, to, before, after, number(derivative), step)
+        change, wanted = after - before, slope * step
+        off = abs(change - wanted) / abs(wanted)
+        if off <= 0.5 * 10.0**-DIGITS:
+            places = max(DIGITS - 1 - math.floor(math.log10(abs(change))), 0)
+            return {
+                "from": _number(start),
+                "to": _number(start + step),
+                "before": _fixed(before, places),
+                "after": _fixed(after, places),
+                "dy": _number(float(f"{change:.{DIGITS - 1}e}")),
+                "sign": "=" if off < 1e-12 else "≈",
+                "d": in_text(number(derivative)),
+                "dx": _number(step),
+            }
     return None
 
 
-def _sentence(
-    start: Number, to: Number, before: Number, after: Number, slope: Number, step: Number
-) -> dict[str, str]:
-    change = Number(float(f"{after.value - before.value:.{DIGITS - 1}e}"))
-    texts = {
-        "from": start,
-        "to": to,
-        "before": before,
-        "after": after,
-        "dy": change,
-        "d": slope,
-        "dx": step,
-    }
-    return {key: in_text(n) for key, n in texts.items()}
+def _number(x: float) -> str:
+    return in_text(number(np.float64(x)))
+
+
+def _fixed(x: float, places: int) -> str:
+    """With so many places that the change of a result can be seen."""
+    text = f"{x:.{places}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")

@@ -48,10 +48,16 @@ def run_backward(graph: Graph) -> BackwardPass:
     last = [v for v in _last(graph) if v.node is not None]
     seeds = [(v, _plain(v.grad)) for v in last if v.grad is not None]
     if not seeds:
-        seeds = [(v, _one(v)) for v in last if v.data.size == 1]
-    with np.errstate(all="ignore"):  # what is not finite is shown as what it is
-        found = derivatives(seeds, zeros=True) if seeds else {}
-    return BackwardPass(tuple(seeds), {_key(v): dx for v, dx in found.items()})
+        seeds = [(v, _filled(np.ones, v)) for v in last if v.data.size == 1]
+    with np.errstate(all="ignore"):
+        found = derivatives(seeds) if seeds else {}
+    by_key = {_key(v): dx for v, dx in found.items()}
+    # What is computed from an input without a derivative, as in x > 0, is not walked back to. The
+    # input itself has one: 0.
+    for v in reach(v for v, _ in seeds)[1]:
+        if isinstance(v, Recorded):
+            by_key.setdefault(v, _filled(np.zeros, v))
+    return BackwardPass(tuple(seeds), by_key)
 
 
 def _last(graph: Graph) -> list[Any]:
@@ -71,6 +77,6 @@ def _plain(grad: Any) -> Any:
     return grad.data if isinstance(grad, Recorded) else grad
 
 
-def _one(v: Any) -> Any:
+def _filled(make: Any, v: Any) -> Any:
     dtype = v.data.dtype if v.data.dtype.kind == "f" else np.dtype(np.float64)
-    return np.ones(v.data.shape, dtype)[()]
+    return make(v.data.shape, dtype)[()]

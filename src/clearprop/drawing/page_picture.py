@@ -189,6 +189,8 @@ class Painter:
         for arrow in self.scene.arrows:
             into.setdefault(arrow.target, []).append(arrow.id)
             of.setdefault(arrow.flow, []).append(arrow.id)
+        known = {p.id for p in (*self.scene.shapes, *self.scene.arrows, *self.scene.labels)}
+        known |= {f"{a.id}:back" for a in self.scene.arrows if a.backward is not None}
         found = []
         for moment in self.timetable.moments:
             lit: list[str] = []
@@ -211,7 +213,7 @@ class Painter:
                 outs = [s.id for s in self.scene.shapes if s.kind == "output"]
                 lit = [f"{id}:back" for out in outs for id in into.get(out, [])]
                 lit += [f"{id.split('>')[0]}:derivative" for o in outs for id in into.get(o, [])]
-            found.append(lit)
+            found.append([id for id in lit if id in known])
         return found
 
 

@@ -63,6 +63,11 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
 
     Errors: those of `outline`.
     """
+    with np.errstate(all="ignore"):  # what is not finite is shown as what it is
+        return _views(graph, open, limit)
+
+
+def _views(graph: Graph, open: Open | None, limit: int) -> Views:
     passed = run_backward(graph)
     choices, start = _choices(graph, passed, open, limit)
     made = Views(start=start)
@@ -252,13 +257,14 @@ def _add_checks(graph: Graph, steps: Steps, last: Json, nudges: dict[Any, Any]) 
     """Where one number depends on others, put each derivative to the test."""
     if steps.facts.start is None:
         return
+    leaves = set(graph.leaves)
     by_name = {str(steps.name(flow)): flow for flow in steps.leaves()}
     for block in last["body"]:
         if block[0] != "leaf":
             continue
         flow = by_name[str(block[1]["x"])]
         variable = flow.variable
-        if np.ndim(flow.value) or flow.derivative is None or variable not in graph.leaves:
+        if np.ndim(flow.value) or flow.derivative is None or variable not in leaves:
             continue
         if variable not in nudges:
             nudges[variable] = nudged(graph, variable, flow.derivative)

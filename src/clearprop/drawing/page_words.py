@@ -120,7 +120,7 @@ EN = {
     "backward(dout) on it with the derivative that arrives there, and make this page again.",
     "chain": "Multiplied along the way back:",
     "check": "Try it: with {x} = {to} instead of {from}, {y} is {after} instead of "
-    "{before}. {x} has changed by {dx}, and {y} by {dy} = {d} · {dx}.",
+    "{before}. {x} has changed by {dx}, and {y} by {dy} {sign} {d} · {dx}.",
     "more": "And {n} more.",
 }
 
@@ -218,7 +218,7 @@ ZH = {
     "给出传到那里的导数，再重新生成这个页面。",
     "chain": "沿着往回的路径相乘：",
     "check": "试一试：把 {x} 从 {from} 改为 {to}，{y} 就从 {before} 变为 {after}。{x} 变化了 {dx}，"
-    "{y} 变化了 {dy} = {d} · {dx}。",
+    "{y} 变化了 {dy} {sign} {d} · {dx}。",
     "more": "另外还有 {n} 个。",
 }
 
@@ -323,7 +323,7 @@ JA = {
     "与えて backward(dout) を呼び、このページを作り直してください。",
     "chain": "戻る道に沿って掛け合わせると：",
     "check": "試してみましょう。{x} を {from} から {to} に変えると、{y} は {before} から {after} に"
-    "なります。{x} の変化は {dx}、{y} の変化は {dy} = {d} · {dx} です。",
+    "なります。{x} の変化は {dx}、{y} の変化は {dy} {sign} {d} · {dx} です。",
     "more": "ほか {n} 個。",
 }
 
