@@ -52,6 +52,7 @@ def derivatives(
     targets: Iterable[Recorded] | None = None,
     record: bool = False,
     zeros: bool = False,
+    afresh: bool = False,
 ) -> dict[Recorded, Any]:
     """Run the backward pass and give the derivative of every Variable at which one arrived.
 
@@ -59,13 +60,18 @@ def derivatives(
     `targets`, only what lies between them and the outputs is computed. With `record`, the pass
     itself is carried out on Variables, so that it stands on a graph and can be differentiated.
     With `zeros`, a Variable that was reached, but only through steps such as `floor`, has its
-    derivative too: 0.
+    derivative too: 0. With `afresh`, the `grad` that Variables have is dropped first, so that its
+    memory is used again while it is still in the processor's cache.
 
     **Formula**: `dx = Σ dout · ∂out/∂x`, over the nodes that x went into.
     """
     outputs = list(outputs)
     nodes, made = reach(v for v, _ in outputs)
     needed = None if targets is None else _between(targets, nodes)
+    if afresh:
+        for variables in made.values():
+            for v in variables:
+                v.grad = None
     # What has arrived so far, by the key of a Variable: see _key.
     arrived: dict[Any, Any] = {}
     for v, dout in outputs:

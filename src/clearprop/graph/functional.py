@@ -45,7 +45,7 @@ def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> 
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    several = not isinstance(argument, int)
+    several = isinstance(argument, Sequence)
     numbers: tuple[int, ...] = tuple(argument) if several else (argument,)  # type: ignore[arg-type]
 
     @wraps(f)

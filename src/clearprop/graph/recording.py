@@ -84,12 +84,12 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
         return _call(row, args, kwargs)
     composition = COMPOSITIONS.get(function)
     if composition is not None:
-        _refuse_out(name_of(function), kwargs)
+        if "out" in kwargs:
+            _refuse_out(name_of(function), kwargs)
         return composition(*args, **kwargs)
     if function in CONSTANT:
         return _call(_constant_row(function), args, kwargs)
     if function in STATIC:
-        _refuse_out(name_of(function), kwargs)
         return function(*_unwrapped(args), **{k: _unwrapped(v) for k, v in kwargs.items()})
     raise _refusal(function)
 
@@ -154,7 +154,7 @@ def _setting(value: Any, name: str) -> Any:
 
 
 def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
-    if kwargs:
+    if "out" in kwargs:
         _refuse_out(row.name, kwargs)
     operands, params = row.bind(args, kwargs)
     operation: Any = row

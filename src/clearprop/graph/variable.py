@@ -99,7 +99,8 @@ class Variable(ArrayMethods):
                 f"backward: {self._called()} was not computed from anything, so there is "
                 "nothing to go back to; call backward on a result"
             )
-        found = derivatives([(self, self._seed(dout, record))], record=record, zeros=True)
+        outputs = [(self, self._seed(dout, record))]
+        found = derivatives(outputs, record=record, zeros=True, afresh=not accumulate)
         for v, dx in found.items():
             if type(dx) is np.ndarray:
                 dx.flags.writeable = False  # a derivative may be shared between Variables
