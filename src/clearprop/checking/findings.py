@@ -151,7 +151,7 @@ class Finding:
 
     def __str__(self) -> str:
         values = [
-            f"{label} {value:.10g}"
+            f"{label} {value:.8g}"
             for label, value in (
                 ("backward", self.analytic),
                 ("numerical", self.numeric),
