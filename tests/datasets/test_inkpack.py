@@ -1,5 +1,7 @@
 """Taking pictures apart into ink, rim and middle loses nothing."""
 
+from unittest.mock import patch
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,13 @@ def test_round_trip(images: np.ndarray) -> None:
     assert len(parts["rim"]) + len(parts["middle"]) == np.count_nonzero(images)
     result = unpack_images(parts, images.shape)
     assert result.shape == images.shape
+    assert np.array_equal(result, images)
+
+
+@given(IMAGES, st.sampled_from([8, 16, 64]))
+def test_put_together_block_by_block(images: np.ndarray, block: int) -> None:
+    with patch("clearprop.datasets.inkpack.BLOCK", block):
+        result = unpack_images(pack_images(images), images.shape)
     assert np.array_equal(result, images)
 
 

@@ -13,7 +13,7 @@ arrays go into a compressed `.npz` file.
 
 Why: gzip leaves the 70,000 pictures at 11.3 MB, xz at 9.1 MB and takes 0.58 s of one core to
 unpack them. Taken apart, plain deflate (`zlib`, which every Python has, unlike `lzma`) gives
-9.4 MB, and both parts of the data are read, verified and put together in 0.25 s of one core.
+9.4 MB, and both parts of the data are read, verified and put together in 0.2 s of one core.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["pack_images", "unpack_images"]
+
+BLOCK = 2**18
+"""Pixels that are put together at once; a multiple of 8. They fit into a core's cache, which is
+twice as fast as all pixels at once."""
 
 
 def pack_images(images: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
@@ -55,12 +59,28 @@ def unpack_images(
 ) -> NDArray[np.uint8]:
     """Put pictures of the given shape (N, H, W) together again: the inverse of `pack_images`."""
     pixels = np.zeros(np.prod(shape), np.uint8)
-    ink = np.unpackbits(parts["ink"], count=pixels.size).view(np.bool_)
-    middle = _middle(ink, width=shape[2])
-    pixels[middle] = parts["middle"]
-    ink ^= middle  # the middle lies within the ink: what is left is the rim
-    pixels[ink] = parts["rim"]
+    ink, rim, middle = (parts[name] for name in ("ink", "rim", "middle"))
+    for start in range(0, pixels.size, BLOCK):
+        block = pixels[start : start + BLOCK]
+        is_ink, is_middle = _ink_and_middle(ink, start, block.size, pixels.size, shape[2])
+        count = np.count_nonzero(is_middle)
+        block[is_middle], middle = middle[:count], middle[count:]
+        is_ink ^= is_middle  # the middle lies within the ink: what is left is the rim
+        count = np.count_nonzero(is_ink)
+        block[is_ink], rim = rim[:count], rim[count:]
     return pixels.reshape(shape)
+
+
+def _ink_and_middle(
+    packed: NDArray[np.uint8], start: int, count: int, size: int, width: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pixels of a block are ink, and which of these lie in the middle."""
+    margin = -(-(width + 1) // 8) * 8  # the neighbours beyond the block, in whole bytes
+    first, last = max(start - margin, 0), min(start + count + margin, size)
+    bits = packed[first // 8 : -(-last // 8)]
+    ink = np.unpackbits(bits, count=last - first).view(np.bool_)
+    here = slice(start - first, start - first + count)
+    return ink[here], _middle(ink, width)[here]
 
 
 def _middle(ink: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
