@@ -3,7 +3,7 @@
 from unittest.mock import patch
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -17,6 +17,7 @@ IMAGES = hnp.arrays(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(IMAGES)
 def test_round_trip(images: np.ndarray) -> None:
     parts = pack_images(images)
@@ -26,6 +27,7 @@ def test_round_trip(images: np.ndarray) -> None:
     assert np.array_equal(result, images)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(IMAGES, st.sampled_from([8, 16, 64]))
 def test_put_together_block_by_block(images: np.ndarray, block: int) -> None:
     with patch("clearprop.datasets.inkpack.BLOCK", block):
