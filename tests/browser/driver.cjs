@@ -1,0 +1,83 @@
+// Opens pages in a headless Chromium for the tests, one request a line, one answer a line.
+//
+// A request is {file | html, width, height, scheme, motion, mobile, offline, actions: [[name, ...]]};
+// its answer {results, console, errors, requests}: what the `eval` actions gave, what the page wrote
+// to the console, what it threw, and every address that it asked for besides itself.
+
+const { chromium } = require("playwright-core");
+const { createInterface } = require("node:readline");
+
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+const act = {
+  press: (page, key) => page.keyboard.press(key),
+  click: (page, selector) => page.click(selector),
+  tap: (page, selector) => page.tap(selector),
+  hover: (page, selector) => page.hover(selector),
+  select: (page, selector, value) => page.selectOption(selector, value),
+  fill: (page, selector, value) => page.fill(selector, value),
+  media: (page, media) => page.emulateMedia(media),
+  wait: (page, time) => page.waitForTimeout(time),
+  waitFor: async (page, expression) => {
+    for (let i = 0; i < 100 && !(await page.evaluate(expression)); i++) {
+      await page.waitForTimeout(100);
+    }
+  },
+  pdf: async (page) => (await page.pdf({ printBackground: true })).length,
+  eval: (page, expression) => page.evaluate(expression),
+  // In the first frame of the page.
+  inside: (page, expression) => page.frames()[1].evaluate(expression),
+  shot: (page, path) => page.screenshot({ path, fullPage: true }).then(() => null),
+};
+
+async function visit(browser, request) {
+  const context = await browser.newContext({
+    viewport: { width: request.width ?? 1280, height: request.height ?? 800 },
+    colorScheme: request.scheme ?? "light",
+    reducedMotion: request.motion ?? "reduce",
+    isMobile: Boolean(request.mobile),
+    hasTouch: Boolean(request.mobile),
+    javaScriptEnabled: request.script ?? true,
+  });
+  const answer = { results: [], console: [], errors: [], requests: [] };
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(15000);
+    page.on("console", (message) => answer.console.push(`${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => answer.errors.push(error.message));
+    page.on("dialog", (dialog) => {
+      answer.errors.push(`dialog: ${dialog.message()}`);
+      return dialog.dismiss();
+    });
+    const own = new URL(`file://${request.file}`).href;
+    context.on("request", (asked) => {
+      if (asked.url() !== own && !asked.url().startsWith("data:")) answer.requests.push(asked.url());
+    });
+    await page.goto(own);
+    for (const [name, ...rest] of request.actions) {
+      const result = await act[name](page, ...rest);
+      if (["eval", "inside", "pdf"].includes(name)) answer.results.push(result ?? null);
+    }
+  } finally {
+    await context.close();
+  }
+  return answer;
+}
+
+(async () => {
+  const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
+  process.stdout.write('{"ready":true}\n');
+  for await (const line of createInterface({ input: process.stdin })) {
+    let answer;
+    try {
+      answer = await visit(browser, JSON.parse(line));
+    } catch (error) {
+      answer = { failed: String(error.stack ?? error) };
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+  await browser.close();
+})();
