@@ -5,20 +5,18 @@ fault, or to tell it from a kink.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clearprop.checking import differences
-from clearprop.checking.automatic import open_forward
 from clearprop.checking.diagnosis import Case, diagnose
 from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.kinks import is_kink, look_at_ties, note_kinks, tell_kinks, without_kinks
 from clearprop.checking.probing import SWEEP, element, numeric_value, probe, suspects, unit_of
 from clearprop.checking.report import Row
-from clearprop.checking.trial import LayerRaised
+from clearprop.checking.rounding import beyond_rounding
 
 if TYPE_CHECKING:
-    from clearprop.checking.differences import Slope
     from clearprop.checking.examine import Examination
 
 
@@ -55,7 +53,7 @@ def all_arguments(e: "Examination") -> None:
         elif not _by_automatic(e, name, a):
             _by_differences(e, name, a)
     if any(finding.kind is Kind.KINK for finding in e.findings):
-        _look_at_ties(e)
+        look_at_ties(e)
 
 
 def stand_in(e: "Examination") -> None:
@@ -88,8 +86,8 @@ def second_opinion(
     if not wrong.any():
         return
     if e.opened:
-        wrong, _ = _without_kinks(e, name, a, t, wrong, dout)
-        wrong = _beyond_rounding(e, name, a, t, wrong, dout)
+        wrong, _ = without_kinks(e, name, a, t, wrong, dout)
+        wrong = beyond_rounding(e, name, a, t, wrong, dout)
     if wrong.any():
         _report(e, name, a, t, wrong, dout, np.zeros(a.shape, bool), fallback=Kind.NOT_LINEAR)
 
@@ -114,8 +112,8 @@ def _by_automatic(e: "Examination", name: str, a: np.ndarray) -> bool:
     narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
     wrong = wrong_elements(a, t, 1e-5 if narrow else 1e-9)
     if wrong.any():
-        wrong, kinks = _without_kinks(e, name, a, t, wrong, e.dout)
-        wrong = _beyond_rounding(e, name, a, t, wrong, e.dout)
+        wrong, kinks = without_kinks(e, name, a, t, wrong, e.dout)
+        wrong = beyond_rounding(e, name, a, t, wrong, e.dout)
         wrong, left = _refuted(e, name, a, t, wrong)
         if left:
             e.closed = "it does not follow the slope of forward; a value leaves the graph there"
@@ -147,125 +145,6 @@ def _row(name: str, a: np.ndarray, t: np.ndarray, kinks: np.ndarray, method: str
     size = float(np.max(np.abs(t), initial=0.0, where=known))
     size = size or float(np.max(np.abs(a), initial=0.0)) or 1.0
     return Row(name, a.shape, distance, distance / size, method)
-
-
-def _beyond_rounding(
-    e: "Examination",
-    name: str,
-    a: np.ndarray,
-    t: np.ndarray,
-    wrong: np.ndarray,
-    dout: np.ndarray,
-) -> np.ndarray:
-    """Leave out what rounding can explain: how much do both move with the last bits of the values?
-
-    Where large numbers cancel, two right formulas differ by far more than their last digits. What
-    `forward` kept is jittered as well: of an output that was rounded to 1, `1 - out` knows nothing.
-    """
-    noise = np.zeros(a.shape)
-    for _ in range(3 if wrong.any() else 0):
-        jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}
-        opened = open_forward(e.trial, jitter)
-        if isinstance(opened, str):
-            return wrong
-        try:
-            run = e.trial.run(jitter)
-            moved = [run.derivatives(dout)[name]]
-            kept = e.trial.run()
-            _jitter_what_is_kept(e, kept.layer)
-            moved.append(kept.derivatives(dout)[name])
-        except LayerRaised:
-            return wrong
-        noise += np.abs(opened.derivatives(dout)[name] - t)
-        noise += sum(np.abs(m - a) for m in moved if m.shape == a.shape)
-    return wrong & ~(np.abs(a - t) <= 8 * noise)
-
-
-def _jittered(e: "Examination", array: Any) -> Any:
-    return array * (1 + 64 * differences.EPS * e.rng.uniform(-1, 1, np.shape(array)))
-
-
-def _jitter_what_is_kept(e: "Examination", layer: Any) -> None:
-    own = {a.slot.name for a in e.trial.arguments.values() if a.slot}
-    for key, value in list(getattr(layer, "__dict__", {}).items()):
-        is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
-        if is_array and key not in own:
-            setattr(layer, key, _jittered(e, value))
-
-
-def _without_kinks(
-    e: "Examination",
-    name: str,
-    a: np.ndarray,
-    t: np.ndarray,
-    wrong: np.ndarray,
-    dout: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out the elements without a derivative, where any slope between the sides is right."""
-    wrong, kinks = np.array(wrong), np.zeros(a.shape, bool)
-    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
-    places = [np.unravel_index(i, a.shape) for i in order[: np.count_nonzero(wrong)]]
-    for tried, place in enumerate(places):
-        index = tuple(int(i) for i in place)
-        if tried >= 32 and not kinks.any():
-            break  # so many without a kink: it is not kinks that are wrong here
-        if tried >= 8 * SWEEP:
-            break
-        if _is_kink(e, name, index, float(a[index]), dout):
-            wrong[index], kinks[index] = False, True
-    if kinks.any():
-        _tell_kinks(e, name, a, kinks)
-    return wrong, kinks
-
-
-def _is_kink(
-    e: "Examination", name: str, index: tuple[int, ...], value: float, dout: np.ndarray
-) -> bool:
-    """Whether forward has a kink at this element, and `value` is one of the slopes around it."""
-    slope = element(e, name, index, h=1e-7)
-    if slope.smooth.all() or not np.isfinite(slope.value).all():
-        return False
-    low, high = (bound / unit_of(e, name, index) for bound in slope.between(dout))
-    margin = 1e-5 * max(abs(low), abs(high), abs(value))
-    return low - margin <= value <= high + margin
-
-
-def _tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -> None:
-    index = tuple(int(i) for i in np.argwhere(kinks)[0])
-    if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
-        return
-    slope = element(e, name, index, h=1e-7)
-    low, high = (bound / unit_of(e, name, index) for bound in slope.between(e.dout))
-    many = f"{np.count_nonzero(kinks)} elements have" if kinks.sum() > 1 else "one element has"
-    message = (
-        f"{many} no derivative: forward has a kink there, with slopes from {low:.6g} to "
-        f"{high:.6g}; backward may give any of them"
-    )
-    e.fault(Kind.KINK, message, name, index=index, analytic=float(a[index]), fault=False)
-
-
-def _look_at_ties(e: "Examination") -> None:
-    """Where values are tied (a maximum), move them together: then there is a derivative again."""
-    inputs = {n: a.value for n, a in e.trial.arguments.items() if a.slot is None}
-    if not inputs or e.faulty & set(inputs) or any(f.kind is Kind.TIES for f in e.findings):
-        return
-    unit = max(differences.typical(x) for x in inputs.values())
-    together = differences.slope(
-        lambda h: e.forward(**{n: x + h * unit for n, x in inputs.items()}), e.out
-    )
-    if not together.smooth.any():
-        return
-    found = e.pull(np.where(together.smooth, e.dout, 0))
-    numeric, error = together.along(e.dout)
-    analytic = unit * sum(float(np.sum(found[n])) for n in inputs if n in e.analytic)
-    size = unit * sum(float(np.sum(np.abs(found[n]))) for n in inputs if n in e.analytic)
-    if abs(numeric - analytic) > 1e-5 * max(size, abs(numeric)) + 10 * error:
-        message = (
-            "where values are equal, moving them together changes forward by "
-            f"{numeric / unit:.6g}, but the derivatives of backward sum to {analytic / unit:.6g}: "
-            "each of the equal values was given the whole derivative, or none"
-        )
-        e.fault(Kind.TIES, message, next(iter(inputs)))
 
 
 def _refuted(
@@ -304,21 +183,7 @@ def _confirm(e: "Examination", name: str, a: np.ndarray) -> None:
         )
         e.fault(Kind.UNKNOWN, message, name)
         return
-    _note_kinks(e, name, a, slope)
-
-
-def _note_kinks(e: "Examination", name: str, a: np.ndarray, slope: "Slope") -> None:
-    """Tell the kinks that a random direction came across, where they can be named."""
-    rough = np.flatnonzero(~slope.smooth)
-    if not rough.size or a.size != slope.smooth.size:
-        return
-    kinks = np.zeros(a.shape, bool)
-    for i in rough[:32]:
-        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
-        if _is_kink(e, name, index, float(a[index]), e.dout):
-            kinks[index] = True
-    if kinks.any():
-        _tell_kinks(e, name, a, kinks)
+    note_kinks(e, name, a, slope)
 
 
 def _by_differences(e: "Examination", name: str, a: np.ndarray) -> None:
@@ -365,10 +230,10 @@ def _sweep(e: "Examination", name: str, a: np.ndarray, indices: Iterable[tuple[i
     for index, (low, high) in between.items():
         inside = low - margin[index] <= a[index] <= high + margin[index]
         kinks[index], wrong[index] = inside, not inside
-        if inside and not _is_kink(e, name, index, float(a[index]), e.dout):
+        if inside and not is_kink(e, name, index, float(a[index]), e.dout):
             kinks[index] = False
     if kinks.any():
-        _tell_kinks(e, name, a, kinks)
+        tell_kinks(e, name, a, kinks)
     if jacobian is not None and known.all():
         e.jacobians[name] = jacobian
     if wrong.any():

@@ -36,6 +36,7 @@ def probe(e: "Examination", name: str, a: np.ndarray) -> tuple[float, Slope]:
 
 
 def along(e: "Examination", name: str, v: np.ndarray, h: float | None = None) -> Slope:
+    """The slope of all outputs when an argument moves along a direction."""
     x = e.trial.arguments[name].value
 
     def f(step: float) -> np.ndarray:
@@ -54,6 +55,7 @@ def element(e: "Examination", name: str, index: tuple[int, ...], h: float | None
 
 
 def unit_of(e: "Examination", name: str, index: tuple[int, ...]) -> float:
+    """How large a step one element of an argument deserves."""
     return float(e.sizes[name][index])
 
 

@@ -1,0 +1,103 @@
+"""Kinks: points without a derivative, where any slope between the two sides is right."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clearprop.checking import differences
+from clearprop.checking.differences import Slope
+from clearprop.checking.findings import Kind
+from clearprop.checking.probing import SWEEP, element, unit_of
+
+if TYPE_CHECKING:
+    from clearprop.checking.examine import Examination
+
+
+def without_kinks(
+    e: "Examination",
+    name: str,
+    a: np.ndarray,
+    t: np.ndarray,
+    wrong: np.ndarray,
+    dout: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the elements without a derivative, where any slope between the sides is right."""
+    wrong, kinks = np.array(wrong), np.zeros(a.shape, bool)
+    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
+    places = [np.unravel_index(i, a.shape) for i in order[: np.count_nonzero(wrong)]]
+    for tried, place in enumerate(places):
+        index = tuple(int(i) for i in place)
+        if tried >= 32 and not kinks.any():
+            break  # so many without a kink: it is not kinks that are wrong here
+        if tried >= 8 * SWEEP:
+            break
+        if is_kink(e, name, index, float(a[index]), dout):
+            wrong[index], kinks[index] = False, True
+    if kinks.any():
+        tell_kinks(e, name, a, kinks)
+    return wrong, kinks
+
+
+def is_kink(
+    e: "Examination", name: str, index: tuple[int, ...], value: float, dout: np.ndarray
+) -> bool:
+    """Whether forward has a kink at this element, and `value` is one of the slopes around it."""
+    slope = element(e, name, index, h=1e-7)
+    if slope.smooth.all() or not np.isfinite(slope.value).all():
+        return False
+    low, high = (bound / unit_of(e, name, index) for bound in slope.between(dout))
+    margin = 1e-5 * max(abs(low), abs(high), abs(value))
+    return low - margin <= value <= high + margin
+
+
+def tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -> None:
+    """Add the finding, which is no fault, that some elements have no derivative."""
+    index = tuple(int(i) for i in np.argwhere(kinks)[0])
+    if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
+        return
+    slope = element(e, name, index, h=1e-7)
+    low, high = (bound / unit_of(e, name, index) for bound in slope.between(e.dout))
+    many = f"{np.count_nonzero(kinks)} elements have" if kinks.sum() > 1 else "one element has"
+    message = (
+        f"{many} no derivative: forward has a kink there, with slopes from {low:.6g} to "
+        f"{high:.6g}; backward may give any of them"
+    )
+    e.fault(Kind.KINK, message, name, index=index, analytic=float(a[index]), fault=False)
+
+
+def look_at_ties(e: "Examination") -> None:
+    """Where values are tied (a maximum), move them together: then there is a derivative again."""
+    inputs = {n: a.value for n, a in e.trial.arguments.items() if a.slot is None}
+    if not inputs or e.faulty & set(inputs) or any(f.kind is Kind.TIES for f in e.findings):
+        return
+    unit = max(differences.typical(x) for x in inputs.values())
+    together = differences.slope(
+        lambda h: e.forward(**{n: x + h * unit for n, x in inputs.items()}), e.out
+    )
+    if not together.smooth.any():
+        return
+    found = e.pull(np.where(together.smooth, e.dout, 0))
+    numeric, error = together.along(e.dout)
+    analytic = unit * sum(float(np.sum(found[n])) for n in inputs if n in e.analytic)
+    size = unit * sum(float(np.sum(np.abs(found[n]))) for n in inputs if n in e.analytic)
+    if abs(numeric - analytic) > 1e-5 * max(size, abs(numeric)) + 10 * error:
+        message = (
+            "where values are equal, moving them together changes forward by "
+            f"{numeric / unit:.6g}, but the derivatives of backward sum to {analytic / unit:.6g}: "
+            "each of the equal values was given the whole derivative, or none"
+        )
+        e.fault(Kind.TIES, message, next(iter(inputs)))
+
+
+def note_kinks(e: "Examination", name: str, a: np.ndarray, slope: Slope) -> None:
+    """Tell the kinks that a random direction came across, where they can be named."""
+    rough = np.flatnonzero(~slope.smooth)
+    if not rough.size or a.size != slope.smooth.size:
+        return
+    kinks = np.zeros(a.shape, bool)
+    for i in rough[:32]:
+        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
+        if is_kink(e, name, index, float(a[index]), e.dout):
+            kinks[index] = True
+    if kinks.any():
+        tell_kinks(e, name, a, kinks)
