@@ -7,6 +7,7 @@ round, and reports the median ratio with the span of its middle half.
 """
 
 import gc
+import math
 import platform
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -18,10 +19,14 @@ from time import perf_counter, process_time
 
 @dataclass(frozen=True)
 class Turn:
-    """Seconds a call: by the clock, and of the processor in all threads of the process."""
+    """Seconds a call."""
 
     wall: float
+    """By the clock."""
     cpu: float
+    """Of the processor, in all threads of the process."""
+    undisturbed: float = math.nan
+    """By the clock, where nothing else on the machine came between; see `stretches`."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,22 @@ def timed(candidate: Callable[[], object], calls: int) -> Turn:
     for _ in range(calls):
         candidate()
     return Turn((perf_counter() - wall) / calls, (process_time() - cpu) / calls)
+
+
+def stretches(candidate: Callable[[], object], count: int) -> Turn:
+    """Time so many calls one by one: their median, and their first decile as the undisturbed time.
+
+    While other work runs on the machine, most calls of a few milliseconds are still not disturbed,
+    so the first decile hardly moves when the mean doubles.
+    """
+    gc.collect()
+    walls, cpu = [], process_time()
+    for _ in range(count):
+        start = perf_counter()
+        candidate()
+        walls.append(perf_counter() - start)
+    cpu = (process_time() - cpu) / count
+    return Turn(statistics.median(walls), cpu, sorted(walls)[count // 10])
 
 
 def spread(values: Iterable[float]) -> Spread:

@@ -28,10 +28,13 @@ from worker import Worker
 GOALS = {
     "PyTorch eager": 1.8,
     "JAX, scan over an epoch": 1.25,
-    "the book's algorithm, float64": 7.0,
+    "the book's algorithm, float64, default thread": 7.0,
     "floor: products and gather, one thread": 1 / 1.15,
 }
-"""How many times as long as our compiled step each may take at least, for the book's net."""
+"""How many times as long as our compiled step each must take at least, for the book's net.
+
+Of the numbers of threads the better counts. Only the book's is taken as its readers run it.
+"""
 
 SWEEP_GOALS = {"PyTorch eager": 1.0}
 """The same, for every other net of the sweep."""
@@ -46,11 +49,11 @@ class Row:
     name: str
     threads: str
     wall: float
-    """Seconds a step, by the clock; median."""
+    """Seconds a step, by the clock and undisturbed; median of the rounds."""
     cpu: float
-    """Seconds a step, of the processor; median."""
+    """Seconds a step, of the processor; median of the rounds."""
     ratio: Spread
-    """Its time by the clock over ours, of the same round."""
+    """Its undisturbed time over ours, of the same round."""
     cpu_ratio: Spread
 
 
@@ -113,6 +116,7 @@ def workers(
                 problem,
                 seconds,
                 one_thread=threads == "one",
+                at_least=contestant.at_least,
             )
             stack.callback(worker.stop)
         losses = {}
@@ -157,9 +161,9 @@ def row(contestant: Contestant, threads: str, turns: list[Turn], ours: list[Turn
     return Row(
         contestant.name,
         threads,
-        statistics.median(turn.wall for turn in turns),
+        statistics.median(turn.undisturbed for turn in turns),
         statistics.median(turn.cpu for turn in turns),
-        spread(theirs.wall / mine.wall for theirs, mine in pairs),
+        spread(theirs.undisturbed / mine.undisturbed for theirs, mine in pairs),
         spread(theirs.cpu / mine.cpu for theirs, mine in pairs),
     )
 

@@ -10,14 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from timing import Turn, timed
+from timing import Turn, stretches, timed
 
 CHECKED_STEPS = 5
 """After so many steps all contestants must have the same loss."""
+
+STRETCH = 0.003
+"""Seconds of steps that are timed together."""
 
 PAUSE = 0.04
 """Seconds before each turn. Threads that wait for more work may keep a core busy that long."""
@@ -37,7 +41,7 @@ class Worker:
     """A process that takes training steps when asked.
 
     `ready()` waits until it can, and gives the loss after `CHECKED_STEPS`; `turn()` takes steps for
-    about `seconds` and gives the time of one.
+    about `seconds`, `at_least` so many in each call, and gives the time of one.
 
     Errors: `RuntimeError` with what the process said, if it ended.
     """
@@ -50,8 +54,15 @@ class Worker:
         seconds: float,
         *,
         one_thread: bool,
+        at_least: int = 1,
     ) -> None:
-        task = {"module": module, "function": function, "problem": problem, "seconds": seconds}
+        task = {
+            "module": module,
+            "function": function,
+            "problem": problem,
+            "seconds": seconds,
+            "at_least": at_least,
+        }
         self._process = subprocess.Popen(
             [sys.executable, __file__, json.dumps(task)],
             cwd=Path(__file__).parent,
@@ -105,12 +116,13 @@ def main(task: dict[str, Any]) -> None:
     run(CHECKED_STEPS)
     # A scan compiled for one number of steps cannot take another: the number is settled here.
     first = timed(lambda: run(CHECKED_STEPS), 1).wall / CHECKED_STEPS
-    steps = max(CHECKED_STEPS, min(round(task["seconds"] / first), 60_000 // batch))
-    run(steps)
+    steps = max(task["at_least"], round(STRETCH / first))
+    count = max(1, round(task["seconds"] / (steps * first)))
+    stretches(lambda: run(steps), count)
     answer(loss=loss)
     for _ in sys.stdin:
-        turn = timed(lambda: run(steps), 1)
-        answer(wall=turn.wall / steps, cpu=turn.cpu / steps)
+        turn = stretches(lambda: run(steps), count)
+        answer(**{name: value / steps for name, value in asdict(turn).items()})
 
 
 if __name__ == "__main__":

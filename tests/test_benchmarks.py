@@ -51,10 +51,10 @@ def test_contestants_that_compute_something_else_are_not_timed(training):
 
 
 def test_the_better_of_both_numbers_of_threads_counts(training):
-    turn, ours = training.Turn, [training.Turn(1.0, 1.0)] * 3
+    ours = [training.Turn(5.0, 1.0, 1.0)] * 3
     torch = next(c for c in training.CONTESTANTS if c.name == "PyTorch eager")
     rows = [
-        training.row(torch, threads, [turn(wall, 1.0)] * 3, ours)
+        training.row(torch, threads, [training.Turn(9.0, 1.0, wall)] * 3, ours)
         for threads, wall in (("default", 3.0), ("one", 2.0))
     ]
     assert training.best(rows, "PyTorch eager").ratio.median == 2.0
