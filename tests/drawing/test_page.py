@@ -1,10 +1,13 @@
 """The page as a file: what it holds, that it is closed to the outside, and what it refuses."""
 
+import doctest
 import hashlib
+import html as entities
 import json
 import re
 import time
 from base64 import b64encode
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,8 +134,6 @@ def test_explore_is_an_iframe_that_can_do_nothing_else():
     assert rest == "</iframe>"
     assert 'height="400"' in attributes
     assert 'sandbox="allow-scripts"' in attributes
-    import html as entities
-
     assert entities.unescape(re.search('srcdoc="([^"]*)"', attributes)[1]) == shown.html
     assert 'graph.save("graph.html")' in repr(shown)
 
@@ -208,6 +209,15 @@ def test_every_sentence_exists_and_is_filled():
     assert {key for key, _ in asked} > {"seed", "rule", "sum", "end", "no_backward", "card_means"}
     for key, filled in asked:
         assert places(WORDS["en"][key]) <= set(filled), key
+
+
+def test_the_examples_of_the_documentation_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = Path(__file__).parents[2] / "docs" / "page.md"
+    found = doctest.testfile(str(text), module_relative=False)
+    assert found.attempted >= 6
+    assert found.failed == 0
+    assert (tmp_path / "price.html").exists()
 
 
 # Speed.

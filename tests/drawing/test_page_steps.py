@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from graphs import graphs, network
+from graphs import apple, graphs, network
 from hypothesis import given, settings
-from test_page import shop
 
 from clearprop import Affine, Relu, Sigmoid, Variable, graph
 from clearprop.drawing.digest import number
@@ -27,7 +26,7 @@ def by_key(found):
 
 
 def test_the_shop_step_by_step():
-    found = by_key(steps(shop()))
+    found = by_key(steps(apple()))
     assert blocks(found["f:n0"], "f") == [{"m": "u1 = apple · apple_num = 100 · 2 = 200"}]
     assert blocks(found["f:n1"], "f") == [{"m": "price = u1 · tax = 200 · 1.1 = 220"}]
     assert found["seed"]["title"][1]["d"] == {"m": "∂price/∂price = 1"}
@@ -43,7 +42,7 @@ def test_the_shop_step_by_step():
 
 
 def test_the_end_says_why_the_derivative_by_apple_is_what_it_is():
-    leaf = blocks(steps(shop())[-1], "leaf")[0]
+    leaf = blocks(steps(apple())[-1], "leaf")[0]
     assert leaf["d"] == {"m": "∂price/∂apple = 2.2"}
     assert leaf["chain"] == [
         {"m": "∂price/∂apple = ∂price/∂u1 · ∂u1/∂apple"},

@@ -142,12 +142,14 @@ function listSteps() {
 function zoom(factor) {
   const svg = views[now.view].querySelector("svg");
   const { width, height } = svg.viewBox.baseVal;
+  // Side by side where there is room for both, the words below where the picture is wide.
+  const room = at("main").clientWidth;
+  at("main").classList.toggle("wide", room >= 820 && width * 0.8 <= room * 0.55);
   const fits = Math.min(1.4, Math.max(0.65, (stage.clientWidth - 2) / width));
   if (factor) now.zoom = Math.min(4, Math.max(0.1, (now.zoom || fits) * factor));
   const scale = now.zoom || fits;
   svg.style.width = `${width * scale}px`;
   svg.style.height = `${height * scale}px`;
-  at("main").classList.toggle("wide", width / height < 3.2);
 }
 
 // Hands.

@@ -203,11 +203,11 @@ class Steps:
         if symbolic is not None and not isinstance(symbolic, Number):
             row["local"] = written(symbolic)
         if upstream.value > 0 and slope.value > 0:
-            sizes = {"local": written(slope), "up": written(upstream), "down": written(value)}
-            whole = {"x": said["x"], "y": written(self.facts.result), "d": written(slope)}
-            among = {"u": written(out.name), **whole, **sizes}
-            last = out is self.facts.first
-            row["means"] = ["means", whole] if last else ["card_means", among]
+            row["means"] = self._means(c.to.name, value)
+            if out is not self.facts.first and upstream.value != 1 and slope.value != 1:
+                sizes = {"local": written(slope), "up": written(upstream), "down": written(value)}
+                both = {"x": said["x"], "u": written(out.name), "y": written(self.facts.result)}
+                row["means"] = ["card_means", both | sizes]
         # For those who listen: one line instead of a table.
         first = None if part else total
         heard = Product((Partial(self.facts.result, out.name), factor(c)))
@@ -287,9 +287,8 @@ class Steps:
             said["d"], said["derivative"] = self._derivative(flow, flow.derivative)
             said["chain"] = [written(row) for row in chains.get(flow, ())]
             if not np.ndim(flow.derivative) and np.isfinite(flow.derivative):
-                slope = float(flow.derivative)
-                means = "means" if slope > 0 else "means_less" if slope < 0 else "means_zero"
-                said["means"] = [means, {"x": said["x"], "y": y, "d": written(_size(flow))}]
+                name = self.facts.place(flow).name
+                said["means"] = self._means(name, number(flow.derivative))
             body.append(["leaf", said])
         if len(leaves) > LISTED:
             body.append(["p", "more", {"n": str(len(leaves) - LISTED)}])
@@ -319,6 +318,15 @@ class Steps:
         names = [self.name(flow) for flow in flows[:8]]
         return [*names, {"m": "…"}] if len(flows) > 8 else names
 
+    def _means(self, x: Name, slope: Number) -> list[Any]:
+        """What a derivative says."""
+        size = Number(abs(slope.value), slope.eps)
+        said = {"x": written(x), "y": written(self.facts.result), "d": written(size)}
+        if slope.value == 1:
+            return ["means_same", said]
+        means = "means" if slope.value > 0 else "means_less" if slope.value < 0 else "means_zero"
+        return [means, said]
+
     def _valued(self, flow: Flow) -> list[Any]:
         if np.ndim(flow.value):
             return [self.name(flow), self.values.add(flow.value)]
@@ -329,11 +337,6 @@ class Steps:
         if np.ndim(value):
             return [written(partial), self.values.add(value)]
         return [written(equation(partial, number(value))), None]
-
-
-def _size(flow: Flow) -> Number:
-    n = number(flow.derivative)
-    return Number(abs(n.value), n.eps)
 
 
 def _folded(terms: list[Expression]) -> list[Expression]:

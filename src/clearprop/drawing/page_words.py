@@ -100,6 +100,7 @@ EN = {
     "to_part": "To {x}, a part of {total}",
     "card_means": "If {x} grows a little, {u} grows {local} times as much, and {y} grows {up} "
     "times as much as {u}: {down} times as much as {x}.",
+    "means_same": "If {x} grows a little, {y} grows by just as much.",
     "head_upstream": "upstream",
     "head_local": "local",
     "head_downstream": "downstream",
@@ -203,6 +204,7 @@ ZH = {
     "to_part": "传给 {x}，是 {total} 的一部分",
     "card_means": "{x} 增加微小的量时，{u} 增加它的 {local} 倍，而 {y} 增加 {u} 的增量的 {up} 倍："
     "合起来是 {x} 的增量的 {down} 倍。",
+    "means_same": "{x} 增加多少，{y} 就增加多少。",
     "head_upstream": "上游",
     "head_local": "局部",
     "head_downstream": "下游",
@@ -305,6 +307,7 @@ JA = {
     "to_part": "{x} へ（{total} の一部）",
     "card_means": "{x} がわずかに増えると {u} はその {local} 倍だけ増え、{y} は {u} の増分の {up} "
     "倍だけ増えます。合わせて {x} の増分の {down} 倍です。",
+    "means_same": "{x} がわずかに増えると、{y} も同じだけ増えます。",
     "head_upstream": "上流",
     "head_local": "局所",
     "head_downstream": "下流",
