@@ -26,7 +26,8 @@ def draw(
     output: Annotated[
         Path | None,
         Parameter(
-            help="The file: .svg or .png (pictures), .txt, .json, .dot (Graphviz), .mmd (Mermaid). "
+            help="The file: .svg or .png (pictures), .html (a page that steps through both passes), "
+            ".txt, .json, .dot (Graphviz), .mmd (Mermaid). "
             "Without it the graph is printed as a tree.",
             alias="-o",
         ),
@@ -57,7 +58,7 @@ def draw(
 
         clearprop draw "price = (apple*apple_num + orange*orange_num)*tax" apple=100 apple_num=2 orange=150 orange_num=3 tax=1.1 -o price.svg
         clearprop draw "1 / (1 + exp(-x))" x=0.5
-        clearprop draw --run runs/1 --depth layers -o net.svg
+        clearprop draw --run runs/1 --depth layers -o net.html
 
     Above each arrow stands the value, below it the derivative of the result. An expression has
     numbers, names, lists of numbers, + - * / % ** @, comparisons, indices, and NumPy's functions by
