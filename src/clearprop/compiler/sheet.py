@@ -189,9 +189,11 @@ class Sheet:
     def assemble(self, title: str, stored: list[str], arguments: list[str], result: str) -> str:
         """Write out the whole program: `make` with the set-up, in it the function of each call."""
         setup = self._without_unused(self._setup_lines(), result)
-        lines = [f'"""{title}"""', "", "from math import isfinite", "", "import numpy as np"]
+        lines = [f'"""{title}"""', "", "import numpy as np"]
+        if any("isfinite(" in statement for statement, _ in self.body):
+            lines[2:2] = ["from math import isfinite", ""]
         if any("b64decode(" in line for line in setup):
-            lines.insert(2, "from base64 import b64decode")
+            lines[2:2] = ["from base64 import b64decode", *([""] if len(lines) == 3 else [])]
         lines += ["", "", f"def make({', '.join(stored)}):", *(f"    {line}" for line in setup)]
         lines += ["", f"    def {self.function}({', '.join(arguments)}):"]
         width = max((len(s) for s, c in self.body if c and len(s) < 88), default=0)
