@@ -245,6 +245,16 @@ def test_axes_beyond_the_second_have_their_place_beside_them():
     assert value["heads"] == ["0, 0", "0, 1", "0, 2", "1, 0", "1, 1", "1, 2"]
 
 
+@pytest.mark.parametrize(("size", "width"), [(10, 10), (25, 10), (784, 28)])
+def test_a_long_row_is_broken(size, width):
+    values = Values()
+    value = values.list[values.add(np.arange(float(size)).reshape(1, size))]
+    assert read(value) == list(range(size))
+    assert {len(row) for row in value["rows"][:-1] or value["rows"]} == {width}
+    if size > width:
+        assert value["heads"] == [str(i) for i in range(0, size, width)]
+
+
 @pytest.mark.parametrize(
     ("function", "at", "step"),
     [

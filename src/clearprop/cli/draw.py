@@ -26,8 +26,8 @@ def draw(
     output: Annotated[
         Path | None,
         Parameter(
-            help="The file: .svg or .png (pictures), .html (a page that steps through both passes), "
-            ".txt, .json, .dot (Graphviz), .mmd (Mermaid). "
+            help="The file: .svg or .png (pictures), .html (a page that steps through both "
+            "passes), .txt, .json, .dot (Graphviz), .mmd (Mermaid). "
             "Without it the graph is printed as a tree.",
             alias="-o",
         ),

@@ -15,6 +15,7 @@ from clearprop.drawing.page_facts import Facts
 from clearprop.drawing.page_order import Moment, Timetable
 from clearprop.drawing.page_pass import BackwardPass
 from clearprop.drawing.page_values import Json, Values
+from clearprop.drawing.shapes import sign
 from clearprop.explaining.expressions import (
     Cases,
     Expression,
@@ -350,7 +351,7 @@ def _nameless(flow: Flow) -> bool:
 
 
 def _node(item: Item) -> Json:
-    return {"node": clean(item.name)}
+    return {"node": sign(item.name) if item.kind == "operation" else clean(item.name)}
 
 
 def _forward(step: Step) -> list[Expression]:

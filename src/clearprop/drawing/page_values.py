@@ -1,5 +1,6 @@
 """Whole values for a page: numbers to the last digit, arrays as tables, larger ones as a digest."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from clearprop.explaining.values import IN_FULL, in_full
 
 CELLS = 1000
 """An array of so many numbers is shown whole."""
+ROW = 10
+"""A longer row is broken; one of a square number of elements as if it were an image."""
 ALL_CELLS = 60_000
 """So many numbers a page holds at most; arrays that come later are shown as a digest."""
 
@@ -55,9 +58,16 @@ class Values:
         if 0 < array.size <= CELLS and self.cells + array.size <= ALL_CELLS:
             self.cells += array.size
             # A text for each number that reads back as the very same number.
-            rows = array.astype(str).reshape(-1, array.shape[-1]).tolist()
-            made["rows"] = rows
-            if array.ndim > 2:
+            texts = array.astype(str)
+            made["rows"] = texts.reshape(-1, array.shape[-1]).tolist()
+            if array.size == array.shape[-1] > ROW:  # one row, broken into several
+                width = math.isqrt(array.size)
+                width = width if width * width == array.size >= 64 else ROW
+                starts = range(0, array.size, width)
+                flat = texts.ravel().tolist()
+                made["rows"] = [flat[i : i + width] for i in starts]
+                made["heads"] = [str(i) for i in starts]
+            elif array.ndim > 2:
                 places = np.ndindex(*array.shape[:-1])
                 made["heads"] = [", ".join(map(str, place)) for place in places]
         return made

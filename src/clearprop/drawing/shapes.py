@@ -72,8 +72,13 @@ _SIGNS = {
 }
 
 
+def sign(symbol: str) -> str:
+    """What is written into the node of an operation."""
+    return _SIGNS.get(symbol) or clean(symbol)
+
+
 def _operation(symbol: str, ends: int) -> Body:
-    symbol = _SIGNS.get(symbol) or clean(symbol)
+    symbol = sign(symbol)
     size = 20.0 if len(symbol) == 1 else NAME
     block = lines([symbol], size)
     height = 2 * RADIUS if ends <= 3 else ends * PORT + 14
