@@ -289,7 +289,7 @@ def test_an_impatient_second_ctrl_c_keeps_it_too(clearprop, data, monkeypatch):
     def impatient(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("clearprop.training.trainer.accuracy", impatient)
+    monkeypatch.setattr("clearprop.training.evaluation.Evaluator.start", impatient)
     run = clearprop("train", "--data", data, "--batch", 10)
     assert run.code == 130
     assert "stopped at 6" in run.out

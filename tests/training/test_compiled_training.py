@@ -1,5 +1,6 @@
 """Training through the compiled step learns what the code says, whoever wrote it."""
 
+import threading
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ from clearprop.layers import Affine, Relu
 from clearprop.networks import Network
 from clearprop.training import SGD, Trainer
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import accuracy
+from clearprop.training.evaluation import Evaluator, accuracy
 
 
 def both_ways(make, change=lambda network: None, epochs=4, **settings):
@@ -209,50 +210,147 @@ def test_accuracies_are_those_of_the_network_as_it_is(monkeypatch, relu, threads
     assert all(one == other for one, other in seen)
 
 
-def test_several_threads_count_each_sample_once(monkeypatch):
-    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 8)
+@pytest.fixture
+def many_chunks(monkeypatch):
+    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 8)  # 2 samples of 4 values
+
+
+def evaluator_of(network, cores=3, predict=None):
+    x, t = points()
+    samples = read_samples(network, x, t, ("x", "t"))
+    evaluator = Evaluator(network, [samples, samples], cores)
+    if predict is not None:
+        evaluator._programs = [predict] * cores
+    return evaluator
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_threads_take_each_chunk_once(many_chunks, cores):
     x, t = points()
     network, seen = make_network(), []
-    samples = read_samples(network, x, t, ("x", "t"))
 
     def noting(x):
         seen.extend(row.tobytes() for row in x)
         return network.predict(x)
 
-    assert accuracy(network, samples, [noting] * 4) == network.accuracy(x, t)
-    assert sorted(seen) == sorted(row.tobytes() for row in x)
+    evaluator = evaluator_of(network, cores, noting)
+    for _ in range(2):
+        seen.clear()
+        evaluator.start()
+        assert evaluator.finish() == [network.accuracy(x, t)] * 2
+        assert sorted(seen) == sorted([row.tobytes() for row in x] * 2)
 
 
-def test_an_error_in_a_thread_is_told_as_without(monkeypatch):
-    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 8)
+def test_what_is_evaluated_is_the_network_as_it_was_at_the_start(many_chunks):
+    x, t = points()
+    network = make_network()
+    evaluator, expected = evaluator_of(network, 2), []
+    for scale in (1.0, -1.0, 0.1):
+        network.params["b2"] += np.array([scale, 0, -scale], np.float32)
+        expected.append(network.accuracy(x, t))
+        evaluator.start()
+        network.params["W2"][:] *= -1
+        assert evaluator.finish() == expected[-1:] * 2
+    assert len(set(expected)) > 1
+
+
+def test_it_is_ready_when_the_thread_beside_has_done_it_all(many_chunks):
+    x, t = points()
+    network = make_network()
+    evaluator = evaluator_of(network, 2)
+    evaluator.start()
+    deadline = time.monotonic() + 30
+    while not evaluator.is_ready and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert evaluator.is_ready
+    assert evaluator.finish() == [network.accuracy(x, t)] * 2
+
+
+def test_an_error_in_a_thread_is_told_as_without_and_not_before_finish(many_chunks):
     network = Network([Affine(np.array([[2.0, -2.0]], np.float32), np.zeros(2, np.float32))])
     x = np.linspace(0, 3e38, 50, dtype=np.float32).reshape(-1, 1)
     samples = read_samples(network, x, np.zeros(50, int), ("x", "t"))
-    messages = []
-    for predictors in ((), [network.predict] * 3):
-        with pytest.raises(NonFiniteError, match="the output of Affine1") as caught:
-            accuracy(network, samples, predictors)
-        messages.append(str(caught.value))
-    assert messages[0] == messages[1]
+    with pytest.raises(NonFiniteError, match="the output of Affine1") as expected:
+        accuracy(network, samples)
+    for cores in (1, 3):
+        evaluator = Evaluator(network, [samples], cores)
+        evaluator.start()
+        time.sleep(0.02)
+        assert not evaluator.is_ready
+        with pytest.raises(NonFiniteError) as caught:
+            evaluator.finish()
+        assert str(caught.value) == str(expected.value)
 
 
-def test_what_stops_one_thread_stops_all(monkeypatch):
-    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 4)
-    x, t = points()
+def test_what_stops_one_thread_stops_all(many_chunks):
     network, calls = make_network(), []
-    samples = read_samples(network, x, t, ("x", "t"))
 
     def pressed(x):
-        raise KeyboardInterrupt
-
-    def counted(x):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
         calls.append(1)
         time.sleep(0.002)
         return network.predict(x)
 
+    evaluator = evaluator_of(network, 2, pressed)
+    evaluator.start()
     with pytest.raises(KeyboardInterrupt):
-        accuracy(network, samples, [pressed, counted])
-    assert len(calls) < 89
+        evaluator.finish()
+    assert len(calls) < 45
+    # and it may begin anew
+    evaluator._programs = [network.predict] * 2
+    evaluator.start()
+    assert evaluator.finish() == [network.accuracy(*points())] * 2
+
+
+class Seldom:
+    """A progress that is satisfied with a word ten times a second."""
+
+    every = 0.1
+
+    def __init__(self):
+        self.moments = []
+
+    def __call__(self, moment):
+        self.moments.append(moment)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4])
+def test_evaluation_beside_the_training_leaves_the_same_history(monkeypatch, tmp_path, cores):
+    """To the last bit, in the file too, whoever looks on and however many cores there are."""
+    monkeypatch.setattr("clearprop.training.evaluation.CHUNK", 28)
+    x, t = points()
+    left = []
+    for count, progress in ((1, None), (cores, Seldom()), (cores, lambda moment: None)):
+        monkeypatch.setattr("clearprop.training.trainer.threads_as_set", lambda n=count: n)
+        network, path = make_network(), tmp_path / "h"
+        trainer = Trainer(
+            network, x, t, x[:40], t[:40], batch_size=40, optimizer=SGD(0.03), rng=0,
+            on_progress=progress, history_path=path,
+        )  # fmt: skip
+        trainer.train(iterations=100)
+        trainer.train(iterations=11)
+        left.append((weights(network), list(trainer.history.lines()), path.read_bytes()))
+        assert path.read_text() == "".join(trainer.history.lines())
+    assert left[0] == left[1] == left[2]
+
+
+def test_what_was_begun_is_told_also_when_the_next_step_fails(monkeypatch):
+    monkeypatch.setattr("clearprop.training.trainer.threads_as_set", lambda: 2)
+    x, t = points()
+    optimizer = SGD(0.1)
+
+    class Breaking(Seldom):
+        def __call__(self, moment):
+            if moment.iteration == 3:
+                optimizer.lr = 3e38
+
+    trainer = Trainer(
+        make_network(), x, t, batch_size=30, optimizer=optimizer, rng=0, on_progress=Breaking()
+    )
+    with pytest.raises(NonFiniteError, match=r"iteration [45]"):
+        trainer.train(epochs=9)
+    assert trainer.history.evaluated_at.tolist() == [3]
 
 
 def test_a_limit_of_threads_is_kept_to(monkeypatch):
@@ -262,7 +360,8 @@ def test_a_limit_of_threads_is_kept_to(monkeypatch):
     with BlasThreads(1):
         trainer.train(epochs=1)
         assert threads_as_set() == 1
-    assert len(trainer._programs) == 1
+    assert trainer._evaluator is not None
+    assert trainer._evaluator.cores == 1
     assert threads_as_set() == before
 
 

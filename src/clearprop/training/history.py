@@ -100,10 +100,16 @@ class History:
         self._loss.append(loss)
 
     def add_evaluation(
-        self, *, epoch: float, train_accuracy: float, test_accuracy: float = math.nan
+        self,
+        *,
+        epoch: float,
+        train_accuracy: float,
+        test_accuracy: float = math.nan,
+        iteration: int | None = None,
     ) -> Evaluation:
-        """Note the accuracies after the iterations so far."""
-        evaluation = Evaluation(len(self), epoch, train_accuracy, test_accuracy)
+        """Note the accuracies after `iteration`, or after the iterations so far."""
+        iteration = len(self) if iteration is None else iteration
+        evaluation = Evaluation(iteration, epoch, train_accuracy, test_accuracy)
         self._evaluations.append(evaluation)
         return evaluation
 

@@ -1,20 +1,19 @@
 """The trainer: mini-batches, steps, evaluations."""
 
+import math
 import os
 import time
-from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.prediction import Prediction
 from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.networks import Network
 from clearprop.training.batches import generator, mini_batches
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import Predict, accuracy
+from clearprop.training.evaluation import Evaluator, accuracy
 from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.nonfinite import first_nonfinite
@@ -117,7 +116,10 @@ class Trainer:
         self.iterations_per_epoch = -(-samples // self.batch_size)
         self._batches = mini_batches(samples, self.batch_size, self.rng)
         self._step: Step = make_step(network, self.optimizer, self._train, compiled=compile)
-        self._programs: list[Prediction] = []
+        self._sets = [self._train] if self._test is None else [self._train, self._test]
+        self._evaluator: Evaluator | None = None
+        self._evaluating: int | None = None
+        """The iteration after which an evaluation has begun that is not finished."""
 
     def train(self, epochs: int | None = None, iterations: int | None = None) -> History:
         """Train for so many epochs or iterations, and return the history.
@@ -136,6 +138,8 @@ class Trainer:
         largest_product = self.batch_size * self._train.largest_product
         self._cores = threads_as_set()
         threads = BlasThreads.for_products_of(largest_product)
+        if threads.threads is None:  # large products use all cores by themselves
+            self._cores = 1
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
         with self._writer() as writer, threads, quiet, Interrupts() as interrupts:
             try:
@@ -144,6 +148,7 @@ class Trainer:
             except KeyboardInterrupt:
                 self.interrupted = True
             finally:
+                self._drop_evaluation()
                 getattr(self._step, "release", lambda: None)()  # the layers get their arrays back
                 self.history.seconds += time.perf_counter() - started
                 self._report(last, done=True)
@@ -163,42 +168,64 @@ class Trainer:
                 try:
                     loss = self._step(rows)
                 except NonFiniteError as error:
+                    self._settle(interrupts)
                     raise NonFiniteError(self._explain(iteration, error, rows)) from None
                 self.history.add_loss(loss)
             evaluated = iteration % self.iterations_per_epoch == 0
             if evaluated:
-                self._evaluate(interrupts)
+                # Who asks after each iteration is told the accuracies of now.
+                self._evaluate(interrupts, beside=every > 0)
                 self._look()
             now = time.monotonic()
             if now >= next_look or evaluated:
                 next_look = now + every
-                if writer is not None:
+                if self._evaluator is not None and self._evaluator.is_ready:
+                    self._settle(interrupts)
+                # The file tells things in the order in which they happened.
+                if writer is not None and self._evaluating is None:
                     with interrupts.held():
                         writer.write()
                 self._report(last)
+        self._settle(interrupts)
         if not evaluated:
             self._evaluate(interrupts)
         self._look(final=True)
 
-    def _evaluate(self, interrupts: Interrupts) -> None:
-        predictors = self._predictors()
-        train = accuracy(self.network, self._train, predictors)
-        test = (
-            float("nan") if self._test is None else accuracy(self.network, self._test, predictors)
-        )
-        with interrupts.held():
-            self.history.add_evaluation(
-                epoch=self._epoch(), train_accuracy=train, test_accuracy=test
-            )
-
-    def _predictors(self) -> Sequence[Predict]:
-        """Programs for the scores, one a core; none where the layers run as they are written."""
+    def _evaluate(self, interrupts: Interrupts, *, beside: bool = False) -> None:
+        """Begin an evaluation beside the training if that can be, or else do it at once."""
+        self._settle(interrupts)
         compiled = getattr(self._step, "step", None)
         if compiled is None or compiled.as_written:
-            return ()
-        while len(self._programs) < self._cores:
-            self._programs.append(Prediction(self.network, threads=None))
-        return self._programs[: self._cores]
+            accuracies = [accuracy(self.network, samples) for samples in self._sets]
+            self._note(len(self.history), accuracies, interrupts)
+            return
+        if self._evaluator is None or self._evaluator.cores != self._cores:
+            self._evaluator = Evaluator(self.network, self._sets, self._cores)
+        self._evaluator.start()
+        self._evaluating = len(self.history)
+        if not beside or self._cores == 1:
+            self._settle(interrupts)
+
+    def _settle(self, interrupts: Interrupts) -> None:
+        """Finish the evaluation that was begun, if any."""
+        if self._evaluator is not None and self._evaluating is not None:
+            self._note(self._evaluating, self._evaluator.finish(), interrupts)
+
+    def _drop_evaluation(self) -> None:
+        self._evaluating = None
+        if self._evaluator is not None:
+            self._evaluator.cancel()
+
+    def _note(self, iteration: int, accuracies: list[float], interrupts: Interrupts) -> None:
+        train, *test = accuracies
+        with interrupts.held():
+            self._evaluating = None
+            self.history.add_evaluation(
+                iteration=iteration,
+                epoch=iteration / self.iterations_per_epoch,
+                train_accuracy=train,
+                test_accuracy=test[0] if test else math.nan,
+            )
 
     def _look(self, *, first: bool = False, final: bool = False) -> None:
         if self.signals_path is None:
@@ -215,7 +242,6 @@ class Trainer:
         if self.on_progress is None:
             return
         evaluation = self.history.last_evaluation
-        nan = float("nan")
         self.on_progress(
             Moment(
                 iteration=len(self.history),
@@ -223,8 +249,8 @@ class Trainer:
                 epoch=self._epoch(),
                 loss=self.history.last_loss,
                 recent_loss=self.history.recent_loss(),
-                train_accuracy=evaluation.train_accuracy if evaluation else nan,
-                test_accuracy=evaluation.test_accuracy if evaluation else nan,
+                train_accuracy=evaluation.train_accuracy if evaluation else math.nan,
+                test_accuracy=evaluation.test_accuracy if evaluation else math.nan,
                 done=done,
             )
         )
