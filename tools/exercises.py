@@ -25,7 +25,7 @@ what `backward` must be, and say which derivative is wrong, and why. Then open t
 the story of the mistake, and what `clearprop check` finds.
 
 Where a method calls `super()`, that does what is right: the complete layers stand in
-`tests/checking/right_layers.py`, the faulty ones in `tests/checking/catalogue.py`. To try one of
+`tests/checking/right_layers.py`, the faulty ones in `tests/checking/catalogue_*.py`. To try one of
 your own, put it into a file and run `clearprop check FILE.py`; [Checking](checking.md) tells more.
 
 This page is made by `tools/exercises.py`.

@@ -528,6 +528,31 @@ class BookAffine:
         yield cls(rng.standard_normal((5, 3)), rng.standard_normal(3)), rng.standard_normal((4, 5))
 
 
+class EmbeddingDot:
+    """A layer inside a layer, whose lists of parameters and derivatives both share."""
+
+    def __init__(self, W):
+        self.embedding = Embedding(W)
+        self.params, self.grads = [W], [None]
+
+    def forward(self, h, idx):
+        self.cache = h, self.embedding.forward(idx)
+        return (self.cache[0] * self.cache[1]).sum(axis=1)
+
+    def backward(self, dout):
+        h, rows = self.cache
+        self.embedding.backward(dout[:, None] * h)
+        self.grads[0] = self.embedding.dW
+        return dout[:, None] * rows
+
+    @classmethod
+    def samples(cls, rng):
+        yield (
+            cls(rng.standard_normal((6, 3))),
+            (rng.standard_normal((4, 3)), np.array([1, 1, 3, 0])),
+        )
+
+
 RIGHT = [
     value
     for value in dict(globals()).values()

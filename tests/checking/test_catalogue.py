@@ -3,8 +3,11 @@
 import catalogue
 import numpy as np
 import pytest
+import right_layers
+import stranger
+import strangers_elementwise
+import strangers_others
 from random_cases import case
-from right_layers import RIGHT
 
 from clearprop import check
 
@@ -51,9 +54,22 @@ def test_every_story_is_told_once():
     assert len(set(stories)) == len(stories)
 
 
+@pytest.mark.parametrize(
+    ("cls", "kinds", "arguments"), stranger.FAULTS, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_stranger(cls, kinds, arguments):
+    faults = check(cls).faults
+    assert {finding.argument for finding in faults} - {None} == arguments
+    assert {finding.kind for finding in faults} <= set(kinds)
+    assert faults
+
+
+RIGHT = [*right_layers.RIGHT, *strangers_elementwise.RIGHT, *strangers_others.RIGHT]
+
+
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
 def test_right_layers_pass(cls):
-    for seed in range(3):
+    for seed in range(2):
         report = check(cls, rng=seed)
         assert report.ok, str(report)
         assert any(row.absolute is not None for layer in report.layers for row in layer.rows)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.copies import held_by
 from clearprop.layers import Layer
 
 LABEL_NAMES = ("t", "target", "targets", "label", "labels", "y_true", "mask", "token", "tokens")
@@ -58,12 +59,13 @@ class Slot:
     def replace(self, layer: Any, value: Any) -> None:
         """Put another object in its place, a Variable for example, under each of its names."""
         old = self.get(layer)
-        attributes = getattr(layer, "__dict__", {})
-        for name, attribute in list(attributes.items()):
-            if attribute is old and old is not None:
-                attributes[name] = value
-            elif isinstance(attribute, list):
-                attributes[name] = [value if item is old else item for item in attribute]
+        for holder in list(held_by(layer)) if isinstance(old, np.ndarray) else ():
+            places = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+            for key in [key for key, item in places.items() if item is old]:
+                places[key] = value
+            for i, item in enumerate(holder if isinstance(holder, list) else ()):
+                if item is old:
+                    holder[i] = value  # the list may be shared with a layer inside
         if not self.holder:
             setattr(layer, self.name, value)
         elif isinstance(getattr(layer, self.holder), MutableMapping):

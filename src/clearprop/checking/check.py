@@ -2,6 +2,7 @@
 
 import copy
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,20 @@ def check(
     False | Forgetful, b[1] | factor
     """
     inspector = Inspector(_generator(rng), exhaustive)
-    with left_alone():
+    with left_alone(), _threads(inputs):
         return _check(inspector, thing, inputs, gradient)
+
+
+def _threads(inputs: tuple[Any, ...]) -> AbstractContextManager[Any]:
+    """One BLAS thread for products of middle size, which crawl when others keep a core busy.
+
+    Small ones are not shared out anyway, and large ones gain by it.
+    """
+    if not 2**14 < sum(np.size(x) for x in inputs) < 2**24:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def assert_gradients(thing: Any, *inputs: Any, **options: Any) -> Report:

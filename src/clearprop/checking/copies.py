@@ -61,14 +61,14 @@ def _own_class_arrays(twin: Any, dtype: np.dtype) -> None:
 
 def _arrays(root: Any, keep: list[Any]) -> Iterator[Any]:
     """Find the arrays and NumPy numbers that an object holds."""
-    for value in _objects(root):
+    for value in held_by(root):
         if isinstance(value, np.ndarray | np.floating):
             yield value
         else:
             keep.append(value)
 
 
-def _objects(root: Any) -> Iterator[Any]:
+def held_by(root: Any) -> Iterator[Any]:
     """Everything that an object holds, however deep: in attributes, lists, tuples, mappings."""
     stack, seen = [root], set()
     while stack:
@@ -182,7 +182,7 @@ def same_draws(state: Any = None) -> Iterator[None]:
 def generator_states(value: Any) -> list[Any]:
     """The states of the random generators that an object holds, to be compared."""
     states = []
-    for g in _objects(value):
+    for g in held_by(value):
         if isinstance(g, np.random.Generator):
             states.append(_comparable(g.bit_generator.state))
         elif isinstance(g, np.random.RandomState):
