@@ -202,8 +202,8 @@ ZH = {
     "backward_fold": "{node} 在这里以同样的方式传递导数。",
     "to": "传给 {x}",
     "to_part": "传给 {x}，是 {total} 的一部分",
-    "card_means": "{x} 增加微小的量时，{u} 增加它的 {local} 倍，而 {y} 增加 {u} 的增量的 {up} 倍："
-    "合起来是 {x} 的增量的 {down} 倍。",
+    "card_means": "{x} 增加微小的量时，{u} 增加该量的 {local} 倍，而 {y} 增加 {u} 增量的 {up} 倍："
+    "合起来是 {x} 增量的 {down} 倍。",
     "means_same": "{x} 增加多少，{y} 就增加多少。",
     "head_upstream": "上游",
     "head_local": "局部",

@@ -18,9 +18,9 @@ POSITIVE, NEGATIVE = (217, 95, 2), (33, 102, 192)
 def cells_of(array: np.ndarray) -> np.ndarray | None:
     """Choose the cells that a heat map shows: rows by columns, `None` if it would show nothing.
 
-    A single row of 400 numbers or more, as many as fill a square, is taken for an image. Where there are more rows or
-    columns than cells, each cell shows the largest number of its block, by amount. Axes after the
-    first are laid out in a row.
+    A single row of 400 numbers or more, as many as fill a square, is taken for an image. Where
+    there are more rows or columns than cells, each cell shows the largest number of its block, by
+    amount. Axes after the first are laid out in a row.
     """
     if array.size < 2 or array.dtype.kind not in "fiub":
         return None
