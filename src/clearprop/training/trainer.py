@@ -42,13 +42,16 @@ class Trainer:
     With `scale`, integers in `x_train` and `x_test` are kept and multiplied by it as they are used:
     the bytes of pixels with `scale=1/255`, in a quarter of the memory.
 
-    **Compiling.** The step runs as a compiled program (see `clearprop.compile`), the parameters in
-    one vector; `compile=False` runs the layers as they are written.
+    **Compiling.** The step runs as a compiled program (see `clearprop.compile`), and the layers get
+    their own arrays back, with what was learned, when `train` returns. `compile=False` runs the
+    layers as they are written; so do an optimizer with an `update` of its own and a network with a
+    `loss` of its own, for example. Evaluations run beside the next steps, on a copy of the
+    parameters, where a second core is free and nobody asks for each moment.
 
     `optimizer` is `SGD(0.1)` where none is given. `rng` is a seed, a `Generator`, or `None` for
     another order each time; the same seed gives the same history and the same weights, bit for
-    bit. `on_progress` is called with a `Moment` after each iteration and once at the end;
-    `rich_progress()` makes a bar.
+    bit. `on_progress` is called with a `Moment` after each iteration and once at the end, or less
+    often, see `Progress`; `rich_progress()` makes a bar.
 
     Errors: `ConfigError` for a setting out of range, `DataError` for data that is empty or not
     finite, `DTypeError` for data that is not numbers, `ShapeError` for shapes that do not fit the
