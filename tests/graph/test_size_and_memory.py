@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import sys
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -62,11 +63,12 @@ def steps(work):
         nonlocal count
         count += event == "call"
 
-    sys.setprofile(profiler)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
+    with without_gc():  # whose callbacks would count too
+        sys.setprofile(profiler)
+        try:
+            work()
+        finally:
+            sys.setprofile(None)
     return count
 
 
@@ -136,6 +138,21 @@ class TestFreed:
             assert inside() is None
             assert nodes_alive() == before
             assert x.grad is not None
+
+    def test_a_second_pass_gives_the_derivatives_of_the_first_back_before_it_starts(self):
+        x = Variable(np.ones(100_000))
+        y = np.sum(np.exp(x))
+        y.backward()
+        tracemalloc.start()
+        try:
+            y.backward()
+            tracemalloc.reset_peak()
+            held, _ = tracemalloc.get_traced_memory()
+            y.backward()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak - held < 0.5 * x.data.nbytes
 
     def test_a_layer_and_a_network_leave_nothing(self):
         with without_gc():

@@ -61,7 +61,7 @@ def derivatives(
     itself is carried out on Variables, so that it stands on a graph and can be differentiated.
     With `zeros`, a Variable that was reached, but only through steps such as `floor`, has its
     derivative too: 0. With `afresh`, the `grad` that Variables have is dropped first, so that its
-    memory is used again while it is still in the processor's cache.
+    memory can be used again.
 
     **Formula**: `dx = Σ dout · ∂out/∂x`, over the nodes that x went into.
     """
