@@ -283,3 +283,30 @@ def test_a_fault_beside_kinks_is_found(closed):
     x[::2] = np.random.default_rng(0).standard_normal((2, 5))
     (fault,) = check(MyRelu(), x).faults
     assert (fault.argument, fault.index) == ("x", (2, 1))
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_mask_that_is_drawn_again_in_backward(own):
+    class Drawn(Double):
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def draw(self, x):
+            return (self.rng.random if own else np.random.random_sample)(x.shape) > 0.5
+
+        def forward(self, x):
+            return x * self.draw(x)
+
+        def backward(self, dout):
+            return dout * self.draw(dout)
+
+    found = [(f.argument, f.kind, f.fault) for f in check(Drawn(), np.ones((5, 6)))]
+    assert found == [(None, Kind.STOCHASTIC, False), ("x", Kind.STOCHASTIC, True)]
+
+
+@pytest.mark.parametrize(
+    "x", [np.ma.masked_array([1.0, 2.0], [0, 1]), np.ones((1, 1)).view(np.matrix)]
+)
+def test_masked_arrays_and_matrices_are_not_read_as_something_else(x):
+    ((argument, kind, _),) = faults(Double(), x)
+    assert (argument, kind) == ("x", Kind.DTYPE)

@@ -76,15 +76,15 @@ def backward_repeats(e: "Examination") -> None:
     if not e.analytic or any(f.fault and f.kind is Kind.IN_PLACE for f in e.findings):
         return
     run = e.trial.run()
-    before = random_fingerprint()
     held = generator_states(run.layer)
-    first = run.derivatives(e.dout)
-    kept = _kept(run)
-    drew = generator_states(run.layer) != held or (
-        not e.trial.draws and random_fingerprint() != before
-    )
     try:
-        second, third = run.derivatives(e.dout), run.derivatives(e.dout)
+        with same_draws(run.state):
+            run.state = None  # each time it goes on drawing, if it draws
+            before = random_fingerprint()
+            first = run.derivatives(e.dout)
+            drew = random_fingerprint() != before or generator_states(run.layer) != held
+            kept = _kept(run)
+            second, third = run.derivatives(e.dout), run.derivatives(e.dout)
     except LayerRaised as raised:
         e.reproducible = False
         problem = told(raised.error)

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
+from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.trial import LayerRaised, Run, Trial, numbers, takes
+from clearprop.layers import Layer
 
 if TYPE_CHECKING:
     from clearprop.checking.examine import Examination
+
+HERE = Path(__file__).parent
 
 
 def has_backward(layer: Any) -> bool:
@@ -123,7 +127,7 @@ def first_backward(e: "Examination") -> None:
     if e.trial.infer_parameters(run.layer):
         set_for = {n: a.slot.derivative(run.layer) for n, a in e.trial.arguments.items() if a.slot}
         kept_names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)
-        if hasattr(type(e.trial.layer), "constants"):  # a layer of ours, which training looks into
+        if isinstance(e.trial.layer, Layer):
             e.fault(
                 Kind.UNDECLARED,
                 f"it keeps {', '.join(kept_names)} like parameters but does not declare them; "
@@ -159,7 +163,8 @@ def _sort(e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str
     inputs_fit = len(given) == len(trial.inputs) or trial.resolve(len(given))
     if len(given) == len(trial.inputs):
         _leave_out_constants(trial, given)
-    if not inputs_fit and not (trial.float_places == [] and given in ([], [None])):
+    nothing_due = not trial.float_places and given in ([], [None])
+    if not inputs_fit and not nothing_due:
         inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
         extra = ""
         if len(given) > len(trial.float_places) and trial.slots:
@@ -171,26 +176,15 @@ def _sort(e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str
         e.fault(Kind.COUNT, message)
         trial.float_places = []
         trial._list_arguments()
-    by_name = run.by_name(given, set_for)
-    places = dict(enumerate(given)) if len(given) == len(trial.inputs) else {}
-    fewer = dict(zip(trial.float_places, given, strict=False))
-    for name, argument in trial.arguments.items():
-        raw = (
-            set_for.get(name)
-            if argument.slot
-            else (places or fewer).get(-1 if argument.place is None else argument.place)
-        )
-        e.rows.pop(name, None)
-        if _is_number_array(e, name, raw, argument.slot is not None):
-            e.analytic[name] = by_name[name]
+    for name, raw in run.sorted(given, set_for).items():
+        if _is_number_array(e, name, raw, trial.arguments[name].slot is not None):
+            e.analytic[name] = numbers(raw)
 
 
 def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
     """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
     if trial.declared_constants is not None:
         return
-    from clearprop.checking.arguments import CONSTANT_NAMES
-
     trial.float_places = [
         i
         for i in trial.float_places
@@ -231,8 +225,7 @@ def told(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if f"clearprop{'/'}checking" not in frame.filename.replace("\\", "/")
-        and "numpy" not in Path(frame.filename).parts
+        if Path(frame.filename).parent != HERE and "numpy" not in Path(frame.filename).parts
     ]
     where = ""
     if frames:

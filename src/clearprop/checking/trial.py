@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,10 @@ class Trial:
         name = self.input_names[place]
         if isinstance(x, bool | str | bytes | type(None)):
             return x
+        if isinstance(x, np.ma.MaskedArray | np.matrix):
+            kind = type(x).__name__
+            message = f"{name} is a {kind}; give a plain array, np.asarray(x) or x.filled(0)"
+            raise Found(Finding(layer=self.name, argument=name, kind=Kind.DTYPE, message=message))
         try:
             array = np.array(x)
         except (ValueError, TypeError):
@@ -251,10 +256,8 @@ class Run:
 
     def backward(self, douts: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         """Run `backward`: what it returned, and what it set for the parameters, as it is."""
-        if self.state is not None:
-            with same_draws(self.state):  # backward goes on where forward stopped drawing
-                found = self._call_backward(douts)
-        else:
+        goes_on = nullcontext() if self.state is None else same_draws(self.state)
+        with goes_on:  # backward goes on where forward stopped drawing
             found = self._call_backward(douts)
         given = list(found) if isinstance(found, tuple | list) else [found]
         return given, {
@@ -282,17 +285,20 @@ class Run:
 
     def by_name(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Sort derivatives by the argument that they belong to, as arrays that are not shared."""
+        return {name: numbers(d) for name, d in self.sorted(given, set_for).items()}
+
+    def sorted(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, Any]:
+        """Sort what `backward` returned and set by the argument that it belongs to, as it is."""
         trial = self.trial
         if len(given) == len(trial.inputs):
             places: Iterable[int] = range(len(given))
         else:
             places = trial.float_places
-        by_place = dict(zip(places, given, strict=False))
-        raw = {
-            name: set_for.get(name) if a.slot else by_place.get(a.place or 0)
+        returned = dict(zip(places, given, strict=False))
+        return {
+            name: set_for.get(name) if a.place is None else returned.get(a.place)
             for name, a in trial.arguments.items()
         }
-        return {name: numbers(d) for name, d in raw.items()}
 
 
 def numbers(value: Any) -> np.ndarray:
