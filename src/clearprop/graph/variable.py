@@ -55,7 +55,7 @@ class Variable(ArrayMethods):
                 "Variable(v): v is a Variable already; use v itself, or Variable(v.data) for a "
                 "new start that is not connected with it"
             )
-        if isinstance(value, np.ma.MaskedArray):
+        if isinstance(value, np.ndarray) and hasattr(value, "filled"):  # np.ma is not loaded here
             raise DTypeError(
                 "Variable: a masked array; its masked elements would count like the others; "
                 "give masked.filled(value)"
