@@ -135,11 +135,14 @@ def _slopes(x: Any, name: str) -> Iterator[tuple[str, Any]]:
 def _local(case: Case) -> Diagnosis | None:
     """Is a factor missing, or once too often there?"""
     for value, z in case.fitting(case.t.shape):
-        for name, factor in itertools.islice(_slopes(z, value), 2):
+        for i, (name, factor) in enumerate(_slopes(z, value)):
             known = case.wrong & (np.abs(factor) > 1e-9)
             if not known.any() or np.ptp(factor[known]) <= 1e-9 * np.abs(factor[known]).max():
                 continue
-            if case.explains_wrong(np.where(known, case.t / np.where(known, factor, 1), case.a)):
+            # Only a value itself, or 1 minus it, is believed to be missing: of the others,
+            # too many could be by chance.
+            missing = np.where(known, case.t / np.where(known, factor, 1), case.a)
+            if i < 2 and case.explains_wrong(missing):
                 return Diagnosis(Kind.DROPPED_TERM, f"the factor ({name}) is missing in it")
             if case.explains_wrong(case.t * factor):
                 message = f"it has the factor ({name}) too much"
