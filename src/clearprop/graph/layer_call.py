@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -268,16 +267,12 @@ def _argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
     return _names(forward) if function is None else _names(function)[1:]
 
 
-def _names(function: Callable[..., Any]) -> tuple[str, ...]:
-    names = _names_of.get(function)
-    if names is None:
-        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        signature = inspect.signature(function).parameters
-        names = _names_of[function] = tuple(n for n, p in signature.items() if p.kind in kinds)
-    return names
-
-
-_names_of: WeakKeyDictionary[Any, tuple[str, ...]] = WeakKeyDictionary()
+def _names(function: Any) -> tuple[str, ...]:
+    code = getattr(function, "__code__", None)
+    if code is not None and not hasattr(function, "__wrapped__"):
+        return code.co_varnames[: code.co_argcount]  # quicker than a signature
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)
 
 
 def _constant(x: Any, name: str) -> Any:

@@ -46,6 +46,8 @@ def _copied(thing: Any, known: dict[int, Any]) -> Any:
         made = known[id(thing)] = []
         made.extend(_copied(value, known) for value in thing)
     elif kind is tuple:
+        if all(map(_is_fixed, thing)):
+            return thing
         made = tuple(_copied(value, known) for value in thing)
     elif kind is set or kind is bytearray:
         made = copy.copy(thing)
@@ -54,12 +56,18 @@ def _copied(thing: Any, known: dict[int, Any]) -> Any:
         if not hasattr(kind, "__copy__") and hasattr(thing, "__dict__"):
             attributes = made.__dict__
             for key, value in attributes.items():
-                if type(value) not in _UNCHANGING:
+                if not _is_fixed(value):
                     attributes[key] = _copied(value, known)
     else:
         return thing
     known[id(thing)] = made
     return made
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether a value can be shared at a glance."""
+    kind = type(value)
+    return kind in _UNCHANGING or (kind is np.ndarray and not value.flags.writeable)
 
 
 def _shallow(thing: Any, kind: Any) -> Any:

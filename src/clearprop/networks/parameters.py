@@ -37,10 +37,10 @@ class Parameters(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         owners = self._find(name)
         value = parameter(value, "params", name)
-        expected = np.shape(self[name])
-        if np.shape(value) != expected:
+        expected = self[name].shape
+        if value.shape != expected:
             raise ShapeError(
-                f"parameter {name} has shape {expected}; an array of shape {np.shape(value)} "
+                f"parameter {name} has shape {expected}; an array of shape {value.shape} "
                 "cannot take its place"
             )
         for layer, attribute in owners:
