@@ -14,7 +14,7 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,24 +92,31 @@ CROSSED = tuple(
 """Everything with everything."""
 
 
-def measure_steps(net: Net, names: list[str], options: Any) -> list[Row]:
-    """Let all contestants take steps in turn, each in a process of its own."""
-    small = options.quick
-    problem = {"sizes": net.sizes, "batch": net.batch, "small": small}
-    with workers(problem, names, options.seconds) as found:
-        times = alternate({key: w.turn for key, w in found.items()}, options.rounds)
-    ours = times[OURS, "own choice"]
-    return [row(*key, turns, ours) for key, turns in times.items()]
+def measure_steps(net: Net, options: Any) -> list[Row]:
+    """Let our step and each of the others take turns, two contestants at a time.
+
+    More processes at once would fill the caches of the machine, and slow all of them down.
+    """
+    problem = {"sizes": net.sizes, "batch": net.batch, "small": options.quick}
+    ours_of_all: list[Turn] = []
+    rows = []
+    for contestant in chosen(options.contestants):
+        with workers(problem, [contestant], options.seconds) as found:
+            times = alternate({key: w.turn for key, w in found.items()}, options.rounds)
+        ours = times.pop((OURS, "own choice"))
+        ours_of_all += ours
+        rows += [row(*key, turns, ours) for key, turns in times.items()]
+    return [row(OURS, "own choice", ours_of_all, ours_of_all), *rows]
 
 
 @contextmanager
 def workers(
-    problem: dict[str, Any], names: list[str], seconds: float
+    problem: dict[str, Any], contestants: Iterable[Contestant], seconds: float
 ) -> Iterator[dict[tuple[Contestant, str], Worker]]:
-    """Start a process for each contestant, and see that all of them learn the same."""
+    """Start our step and others, each in a process, and see that all of them learn the same."""
     with ExitStack() as stack:
         found: dict[tuple[Contestant, str], Worker] = {}
-        for contestant, threads in variants(names):
+        for contestant, threads in variants([OURS, *contestants]):
             found[contestant, threads] = worker = Worker(
                 contestant.module,
                 contestant.function,
@@ -143,16 +150,21 @@ def check(losses: dict[tuple[Contestant, str], float]) -> None:
             )
 
 
-def variants(names: list[str]) -> Iterator[tuple[Contestant, str]]:
-    """The contestants asked for and installed, with the numbers of threads they are given."""
+def chosen(names: list[str]) -> Iterator[Contestant]:
+    """The others that are asked for and installed."""
     for contestant in CONTESTANTS:
-        chosen = not names or any(name.lower() in contestant.name.lower() for name in names)
-        if not chosen and contestant is not OURS:
+        asked = not names or any(name.lower() in contestant.name.lower() for name in names)
+        if contestant is OURS or not asked:
             continue
         if contestant.needs and importlib.util.find_spec(contestant.needs) is None:
             say(f"Left out: {contestant.name}: {contestant.needs} is not installed")
         else:
-            yield from ((contestant, threads) for threads in contestant.threads)
+            yield contestant
+
+
+def variants(contestants: Iterable[Contestant]) -> Iterator[tuple[Contestant, str]]:
+    """Each with the numbers of threads it is given."""
+    return ((contestant, n) for contestant in contestants for n in contestant.threads)
 
 
 def row(contestant: Contestant, threads: str, turns: list[Turn], ours: list[Turn]) -> Row:
@@ -213,7 +225,7 @@ def steps(options: Any, goals: Goals) -> Any:
     nets = CROSSED if options.crossed else SWEEP[: 1 if options.quick or options.book else None]
     found, against_torch = {}, []
     for net in nets:
-        rows = measure_steps(net, options.contestants, options)
+        rows = measure_steps(net, options)
         found[str(net)] = [asdict(r) for r in rows]
         say("", steps_table(net, rows))
         for name, goal in (GOALS if net == BOOKS else SWEEP_GOALS).items():
@@ -232,8 +244,7 @@ def steps(options: Any, goals: Goals) -> Any:
 def busy(options: Any, goals: Goals) -> Any:
     """The step with the other cores kept busy by other processes."""
     problem = {"sizes": BOOKS.sizes, "batch": BOOKS.batch, "small": options.quick}
-    names = ["floor", "PyTorch eager"]
-    with workers(problem, names, options.seconds) as found:
+    with workers(problem, chosen(["floor", "PyTorch eager"]), options.seconds) as found:
         rows = costs.with_busy_cores({k: w.turn for k, w in found.items()}, options.rounds)
     say("", "### Step with the other cores busy", "")
     say(
