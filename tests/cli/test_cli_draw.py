@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import own_data
+from stripes import own_data
 
 from clearprop.cli import main
 

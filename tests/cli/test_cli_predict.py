@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import own_data
 from PIL import Image
+from stripes import own_data
 
 from clearprop.cli import main
 from clearprop.datasets import load_mnist

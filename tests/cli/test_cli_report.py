@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import own_data
+from stripes import own_data
 
 from clearprop import reporting
 from clearprop.errors import DataError

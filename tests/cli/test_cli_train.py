@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import own_data
 from PIL import Image
+from stripes import own_data
 
 from clearprop.training import History, RunFolder
 
