@@ -1,6 +1,8 @@
 """One layer in a recording: opened where that is possible, as written where not."""
 
 import copy
+import random
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,10 +35,14 @@ class Part:
 
     def forward(self, *inputs: Any) -> Any:
         """Record `forward` on a copy of the layer that holds the parameters as Variables."""
-        random = np.random.get_state()  # noqa: NPY002
+        kept = np.random.get_state()  # noqa: NPY002
         try:
             # A deep copy, so that nothing of the user's is used up, such as random numbers.
-            self._run = _Run(copy.deepcopy(self.layer), self.params, inputs)
+            layer = copy.deepcopy(self.layer)
+            before = _random_states(layer)
+            self._run = _Run(layer, self.params, inputs)
+            if _random_states(layer) != before:
+                raise UnsupportedError("it draws random numbers")
             self._run.check()
         # Whatever a layer raises when it is given Variables, it may still run on arrays; and where
         # it does not, the same error comes again from there.
@@ -44,7 +50,7 @@ class Part:
             self.reason = str(error) or type(error).__name__
             return self._forward_as_written(inputs)
         finally:
-            np.random.set_state(random)  # noqa: NPY002
+            np.random.set_state(kept)  # noqa: NPY002
         return self._run.out
 
     def backward(self, dout: Any) -> Any:
@@ -137,6 +143,20 @@ class _Run:
         dx, gradients = self.backward(dout, copy.copy(self.twin))
         known = (*self.inputs, *self.params.values(), dout)
         return form((self.out, dx, *gradients.values(), *self.kept()), known)
+
+
+def _random_states(layer: Any) -> str:
+    """The state of every source of random numbers that a layer can be seen to draw from."""
+    states: list[Any] = [np.random.get_state(), random.getstate()]  # noqa: NPY002
+    for value in vars(layer).values() if hasattr(layer, "__dict__") else ():
+        if isinstance(value, np.random.Generator):
+            states.append(value.bit_generator.state)
+        elif isinstance(value, np.random.RandomState):
+            states.append(value.get_state())
+        elif isinstance(value, random.Random):
+            states.append(value.getstate())
+    with np.printoptions(threshold=sys.maxsize):
+        return repr(states)
 
 
 def form(outputs: Iterable[Any], inputs: tuple[Any, ...]) -> list[Any]:
