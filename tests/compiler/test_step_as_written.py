@@ -30,7 +30,7 @@ from clearprop.training import SGD
         (Branching, "branches on a value"),
         (BranchingBackward, "branches on a value"),
         (Looping, "np.stack"),
-        (Drawing, "same"),
+        (Drawing, "random numbers"),
         (Iterating, "flat"),
         (Counting, "same"),
     ],

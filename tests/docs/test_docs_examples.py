@@ -39,7 +39,8 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_examples_of_a_page(page):
+def test_the_examples_of_a_page(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     said = []
     runner = doctest.DocTestRunner(optionflags=FLAGS)
     result = runner.run(examples(page), out=said.append)
