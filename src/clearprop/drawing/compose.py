@@ -196,8 +196,15 @@ class _Composer:
             if line.end is None:
                 x, y = self._fork(line.flow)
                 x -= DOT - 0.5
+            elif item is None:
+                x = self._side(edge.head)[1]
             else:
-                x = self._box(item).x if item is not None else self._side(edge.head)[1]
+                # A frame may stand in the column of a wider one: the line must not still be
+                # climbing or falling where it passes that.
+                x = self._box(item).x
+                left, c = self._side(edge.head)[0], self.a.layout.column[edge.head]
+                if x - left > 1:
+                    ways[id(line)].append(Stretch(left, left, y, c))
             meets[id(line)] = Arrival(x, y)
         for item, several in together.items():
             box = self._box(item)
