@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 
 from clearprop import Relu, Softmax, Variable, graph
 from clearprop.drawing import scene_of
-from clearprop.drawing.scene import Box, Scene, Shape
+from clearprop.drawing.scene import Block, Box, Scene, Shape
+from clearprop.drawing.shapes import RADIUS, Body, arrivals
 
 LEVELS = ["network", "layers", "primitives"]
 
@@ -64,6 +65,18 @@ def test_a_narrow_frame_in_the_column_of_a_wide_one(steps):
     assert len({y for _, y in points}) > 1
     assert len({y for x, y in points if x >= wide.box.x}) == 1
     assert faults(picture) == []
+
+
+@pytest.mark.parametrize(
+    "heights",
+    [[-300, -200], [200, 300], [-300, 300], [-300, -200, -100], [0, 200, 300], [-300, -200, 0]],
+)
+def test_lines_from_far_above_or_below_keep_off_the_next_node(heights):
+    """They meet a round node apart from each other and not so steeply as to cross a neighbour."""
+    body = Body(2 * RADIUS, 2 * RADIUS, Block(), RADIUS, round=True)
+    angles = [a.angle for a in arrivals(body, 0.0, 0.0, heights, [40.0] * len(heights), 0.0)]
+    assert np.diff(angles).min() > 0.85
+    assert max(map(abs, angles)) < 1.0 + 1e-9
 
 
 def test_a_graph_without_any_node():

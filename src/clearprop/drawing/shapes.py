@@ -17,6 +17,12 @@ PORT = 19.0
 """The distance between two lines that meet the same side."""
 TOUCH = 2.5
 """The space between an arrow and what it points at."""
+STEEPEST = 1.0
+"""The greatest angle, in radians, at which a line meets a round node.
+
+A steeper one would run over the node above or below, which is 20 pixels away: at the side of that,
+RADIUS before the middle, a line is `RADIUS tan(a) + 4 / cos(a)` above or below the main line.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ def arrivals(
         first = max(first, top + 10)
         return [Arrival(x - TOUCH, first + i * PORT) for i in range(n)]
     level = slack >= 1
-    steepest = 0.36 if level else 1.0
+    steepest = 0.36 if level else STEEPEST
     wanted = [
         max(-steepest, min(steepest, math.atan2(fy - y, max(r, 1.0)) * 0.9))
         for fy, r in zip(from_y, run, strict=True)
@@ -136,15 +142,17 @@ def _apart(angles: list[float], least: float) -> list[float]:
             angles[i] = max(angles[i], angles[i - 1] + least)
         for i in range(level - 1, -1, -1):
             angles[i] = min(angles[i], angles[i + 1] - least)
-        return [max(-1.25, min(1.25, a)) for a in angles]
-    if len(angles) == 2 and angles[1] - angles[0] < least:
+    elif len(angles) == 2 and angles[1] - angles[0] < least:
         middle = sum(angles) / 2
-        return [middle - least / 2, middle + least / 2]
-    if len(angles) == 3:
+        angles = [middle - least / 2, middle + least / 2]
+    elif len(angles) == 3:
         middle = angles[1]
         middle = max(-0.3, min(0.3, middle))
-        return [min(angles[0], middle - least), middle, max(angles[2], middle + least)]
-    return angles
+        angles = [min(angles[0], middle - least), middle, max(angles[2], middle + least)]
+    # Up to three lines have room between the steepest two.
+    last = len(angles) - 1
+    angles = [min(a, STEEPEST - (last - i) * least) for i, a in enumerate(angles)]
+    return [max(a, i * least - STEEPEST) for i, a in enumerate(angles)]
 
 
 _EVEN_HANDED = frozenset(
