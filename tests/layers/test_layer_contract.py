@@ -21,7 +21,7 @@ def layers_of_the_package():
     while waiting:
         for cls in waiting.pop().__subclasses__():
             waiting.append(cls)
-            if cls.__module__.startswith("clearprop.") and "<locals>" not in cls.__qualname__:
+            if cls.__module__.startswith("clearprop.layers.") and "<locals>" not in cls.__qualname__:
                 found.add(cls)
     return sorted(found, key=lambda cls: cls.__qualname__)
 

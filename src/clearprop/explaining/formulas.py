@@ -141,7 +141,7 @@ def operands(step: Step) -> tuple[str, ...]:
     operation: Any = step.node.operation
     if layer_of(step) is not None:
         inputs: tuple[str, ...] = operation.inputs
-        return (*inputs, *operation.parameters)
+        return (*inputs, *operation.parameters, *operation.noise)
     names: tuple[str, ...] = getattr(operation, "operands", ())
     if (
         not names and step.node.operation.elementwise

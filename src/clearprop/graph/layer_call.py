@@ -1,5 +1,6 @@
 """A layer on the graph: one node, which can be opened."""
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,7 +10,18 @@ import numpy as np
 from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import Path, bind, is_composed, parameter, paths_of
+from clearprop.graph.parameters import (
+    Places,
+    bind,
+    dotted,
+    has_backward,
+    holder_at,
+    names_of,
+    parameter,
+    parameter_name,
+    places_of,
+)
+from clearprop.graph.passing import Drawn, Pass, current, noise_does_not_fit, run, running
 from clearprop.graph.recording import alias, attach, constant_operand
 from clearprop.graph.twins import twin
 from clearprop.graph.variable import new_leaves
@@ -19,77 +31,137 @@ def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     """Run a layer: on arrays its `forward`, on Variables as one node of the graph.
 
     A layer is anything with `forward(*inputs)`, `backward(dout)` and `params`: the names of the
-    attributes that are learned, or a mapping of them. They become inputs of the node, so that a
-    layer used twice, or two layers that share an array, sum their derivatives. Where there is no
-    `backward`, the operations inside are differentiated.
+    attributes that are learned, or a mapping of them. They become inputs of the node, with those of
+    the layers inside, so that a layer used twice, or two layers that share an array, sum their
+    derivatives. Where there is no `backward`, the operations inside are differentiated.
+
+    Where a pass means prediction (see `clearprop.graph.passing`), `infer` runs in place of
+    `forward`.
 
     Errors: `UnsupportedError` for a layer that writes into its inputs or holds Variables of its
     own; `ShapeError` and `UnsupportedError` in the backward pass for derivatives that are missing
     or have not the shape of their variable.
     """
-    own = paths_of(layer)
+    passing = current()
+    if passing.record is not None:
+        return passing.record(layer, inputs, name)
+    own = places_of(layer)
     if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
-        return layer.forward(*inputs)
+        return on_arrays(layer, inputs, passing)
+    return on_graph(layer, inputs, passing, own, name)
+
+
+def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
+    """Run the layer itself on arrays, with the noise of the pass."""
+    if passing.ran is not None:
+        passing.ran.append(layer)
+    if passing.formula == "forward" and names_of(layer, "noise"):
+        for attribute, u in zip(layer.noise, passing.draw(layer, inputs), strict=True):
+            setattr(layer, attribute, u)
+    return run(layer, passing.formula, inputs)
+
+
+def on_graph(
+    layer: Any, inputs: tuple[Any, ...], passing: Pass, own: dict[Places, Any], name: str | None
+) -> Any:
+    """Put a layer on the graph as one node."""
     name = name or type(layer).__name__
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
-    for path, value in own.items():
-        values.append(parameter(value, ".".join(map(str, path)), layer))
-    return LayerOperation(twin(layer), len(inputs), tuple(own), name).start(tuple(values))
+    for paths, value in own.items():
+        values.append(parameter(value, parameter_name(layer, paths[0]), layer))
+    own_copy = twin(layer, own.values())
+    noise: tuple[str, ...] = ()
+    if passing.formula == "forward" and (noise := names_of(layer, "noise")):
+        values += passing.draw(layer, inputs)
+    operation = LayerOperation(own_copy, len(inputs), tuple(own), name, passing.formula, noise)
+    return operation.start(tuple(values), passing)
 
 
 class LayerOperation:
     """What the node of a layer does; `layer` is a copy that belongs to this one call.
 
     What `forward` keeps on `self` for `backward` is then still there, however often the layer
-    itself is used.
+    itself is used. The inputs of the node are those of `forward`, then the parameters, then the
+    noise of the layer; a layer that holds layers keeps the noise that those drew, in order.
     """
 
     elementwise = False
     opens = True
 
-    def __init__(self, layer: Any, n_inputs: int, paths: tuple[Path, ...], name: str) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        n_inputs: int,
+        places: tuple[Places, ...],
+        name: str,
+        mode: str = "forward",
+        noise: tuple[str, ...] = (),
+    ) -> None:
         self.layer = layer
         self.n_inputs = n_inputs
-        self.paths = paths
-        self.parameters = tuple(".".join(map(str, path)) for path in paths)
+        self.places = places + tuple(((u,),) for u in noise)
+        self.parameters = tuple(parameter_name(layer, paths[0]) for paths in places)
+        self.noise = noise
         self.name = self.symbol = name
-        self.is_composed = is_composed(layer)
+        self.mode = mode
+        """Which of the layer's formulas runs: `"forward"` or `"infer"`."""
+        self.is_composed = mode == "infer" or not has_backward(layer)
         """Whether the backward pass is that of the operations inside."""
         self.inner: tuple[tuple[Any, ...], Any] | None = None
         """For a composed layer: the inputs and outputs inside, as they were computed."""
+        self.drawn: list[Drawn] = []
+        """The noise of the layers inside."""
+        self.drew_for: tuple[Any, ...] = ()
 
     @property
     def formula(self) -> str:
-        return f"{type(self.layer).__name__}.forward"
+        return f"{type(self.layer).__name__}.{self.mode}"
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names of `forward`'s arguments."""
-        names = _argument_names(self.layer.forward)
+        names = argument_names(self.layer.forward)
         return tuple(names[i] if i < len(names) else f"x{i}" for i in range(self.n_inputs))
 
-    def start(self, inputs: tuple[Any, ...]) -> Any:
+    def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
         values = tuple(map(_plain, inputs))
+        inside = Pass(self.mode, outer=passing)
+        self.drawn, self.drew_for = inside.drawn, self._shapes(values)
         if self.is_composed:
             fresh = self._fresh(values)
-            bind(self.layer, self.paths, fresh[self.n_inputs :])
-            self.inner = fresh, out = fresh, self._recorded(self._forward(self.layer, fresh))
+            bind(self.layer, self.places, fresh[self.n_inputs :])
+            out = self._recorded(self._forward(self.layer, fresh, inside))
+            self.inner = fresh, out
             self._refuse_outside(fresh, out)
             out = _each(_plain, out)
         else:
-            bind(self.layer, self.paths, values[self.n_inputs :])
-            out = _each(self._result, self._forward(self.layer, values))
+            bind(self.layer, self.places, values[self.n_inputs :])
+            out = _each(self._result, self._forward(self.layer, values, inside))
         return attach(self, inputs, values, {}, out)
 
     def again(self, inputs: tuple[Any, ...]) -> Any:
         """Run the layer on other inputs and parameters, as a node of its own."""
-        operation = LayerOperation(twin(self.layer), self.n_inputs, self.paths, self.name)
-        return operation.start(inputs)
+        self._check_noise(tuple(map(_plain, inputs)))
+        operation = copy.copy(self)
+        operation.layer = twin(self.layer)
+        return operation.start(inputs, self._repeated())
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
-        """Run `forward` on arrays."""
-        return self._forward(self._bound(values), values)
+        """Run the layer on arrays."""
+        self._check_noise(values)
+        return self._forward(self._bound(values), values, self._repeated())
+
+    def _repeated(self) -> Pass:
+        """A pass that takes the noise that was drawn once more."""
+        return Pass(self.mode, again=self.drawn)
+
+    def _shapes(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(map(np.shape, values[: self.n_inputs]))
+
+    def _check_noise(self, values: tuple[Any, ...]) -> None:
+        if self.noise and self._shapes(values) != self.drew_for:
+            raise noise_does_not_fit(self.name, self.drew_for, self._shapes(values))
 
     def vjp(
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
@@ -100,13 +172,16 @@ class LayerOperation:
             return self._automatic(tuple(wanted), dout, values, recorded)
         if recorded:
             layer = self._bound(values)
-            self._forward(layer, values)
+            self._forward(layer, values, self._repeated())
         else:
             layer = twin(self.layer)  # `backward` may write into what is its own, again and again
         found = self._backward(layer, dout if isinstance(dout, tuple) else (dout,), recorded)
         by_input = self._by_input(found, values)
+        last = self.n_inputs + len(self.parameters)
         return [
-            by_input.get(i) if i < self.n_inputs else self._by_parameter(layer, i, values)
+            by_input.get(i)
+            if i < self.n_inputs
+            else (self._by_parameter(layer, i, values) if i < last else None)
             for i in wanted
         ]
 
@@ -116,15 +191,16 @@ class LayerOperation:
         return fresh, self.expand(fresh)
 
     def _fresh(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return new_leaves(values, (*self.inputs, *self.parameters))
+        return new_leaves(values, (*self.inputs, *self.parameters, *self.noise))
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
+        self._check_noise(tuple(map(_plain, inputs)))
         layer = self._bound(inputs)
         if self.is_composed:
-            return self._recorded(self._forward(layer, inputs))
+            return self._recorded(self._forward(layer, inputs, self._repeated()))
         try:
-            return self._recorded(self._forward(layer, inputs))
+            return self._recorded(self._forward(layer, inputs, self._repeated()))
         except ClearpropError as error:
             raise UnsupportedError(f"{self.name} cannot be opened: {error}") from error
         except Exception as error:
@@ -145,12 +221,13 @@ class LayerOperation:
     def _bound(self, values: tuple[Any, ...]) -> Any:
         """A copy of the layer that has the given parameters."""
         layer = twin(self.layer)
-        bind(layer, self.paths, values[self.n_inputs :])
+        bind(layer, self.places, values[self.n_inputs :])
         return layer
 
-    def _forward(self, layer: Any, values: tuple[Any, ...]) -> Any:
+    def _forward(self, layer: Any, values: tuple[Any, ...], passing: Pass) -> Any:
         try:
-            return layer.forward(*values[: self.n_inputs])
+            with running(passing):
+                return run(layer, self.mode, values[: self.n_inputs])
         except ValueError as error:
             if "read-only" not in str(error):
                 raise
@@ -227,6 +304,8 @@ class LayerOperation:
         fixed = getattr(self.layer, "constants", ())
         places = [i for i, name in enumerate(names) if name not in fixed]
         given = found if isinstance(found, tuple | list) else (found,)
+        if not places and all(d is None for d in given):
+            return {}
         if len(given) != len(places):
             raise ShapeError(
                 f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "
@@ -237,14 +316,20 @@ class LayerOperation:
         }
 
     def _by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
-        name = self.parameters[i - self.n_inputs]
-        return self._checked(getattr(layer, f"d{name}", None), values[i], name)
+        """The derivative that `backward` set, summed over the layers that share the parameter."""
+        parts = []
+        for path in self.places[i - self.n_inputs]:
+            holder = holder_at(layer, path)
+            name = dotted((*path[:-1], f"d{path[-1]}"))
+            d = getattr(holder, f"d{path[-1]}", None)
+            parts.append(self._checked(d, values[i], dotted(path), name))
+        return sum(parts[1:], start=parts[0])
 
-    def _checked(self, d: Any, value: Any, name: str) -> Any:
+    def _checked(self, d: Any, value: Any, name: str, attribute: str = "") -> Any:
         if d is None:
             raise UnsupportedError(
                 f"{self.name}.backward gives no derivative by {name}; return it, "
-                f"or set self.d{name} if {name} is a parameter"
+                f"or set self.{attribute or f'd{name}'} if {name} is a parameter"
             )
         if np.shape(d) != np.shape(value):
             raise ShapeError(
@@ -262,7 +347,8 @@ class LayerOperation:
         return d
 
 
-def _argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
+def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the arguments that a `forward` takes by position."""
     function = getattr(forward, "__func__", None)
     return _names(forward) if function is None else _names(function)[1:]
 

@@ -1,6 +1,6 @@
-"""What a layer learns, as inputs of its node."""
+"""What a layer is made of: the arrays that it names, and the layers that it holds, to any depth."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
@@ -13,45 +13,140 @@ from clearprop.graph.variable import Parameter
 Path = tuple[Any, ...]
 """The attribute names, and keys of containers, that lead from a layer to an array."""
 
+Places = tuple[Path, ...]
+"""All the paths that lead to one array: a shared array has several."""
 
-def parameters_of(layer: Any) -> dict[str, Any]:
-    """The parameters of a layer or network by name."""
-    return {".".join(map(str, path)): value for path, value in paths_of(layer).items()}
-
-
-def paths_of(layer: Any) -> dict[Path, Any]:
-    """The parameters of a layer by path.
-
-    `params` names attributes, or is a mapping itself. A layer without a `backward` of its own is
-    differentiated inside, so the parameters of the layers that it holds are its own too.
-    """
-    names = getattr(layer, "params", ())
-    if isinstance(names, Mapping):
-        return {(name,): value for name, value in names.items()}
-    found: dict[Path, Any] = {(name,): getattr(layer, name) for name in names}
-    if is_composed(layer):
-        for path, inner in _layers_in(getattr(layer, "__dict__", {}), ()):
-            found.update({(*path, *rest): value for rest, value in paths_of(inner).items()})
-    return found
+KINDS = ("params", "state", "carried", "noise", "fixed")
+"""The tuples by which a layer names its arrays: learned, carried on (`carried` with a row for each
+sample), drawn, and deliberately not learned."""
 
 
-def bind(layer: Any, paths: tuple[Path, ...], values: tuple[Any, ...]) -> None:
-    """Give a layer other values for its parameters."""
-    for path, value in zip(paths, values, strict=True):
-        holder = layer
-        for step in path[:-1]:
-            holder = _follow(holder, step)
-        params = getattr(holder, "params", None)
-        if isinstance(params, Mapping):
-            params[path[-1]] = value  # type: ignore[index]
-        else:
-            setattr(holder, path[-1], value)
+def is_layer(thing: Any) -> bool:
+    """Whether something is a layer: an object with a `forward`."""
+    return callable(getattr(thing, "forward", None)) and not isinstance(thing, type)
 
 
-def is_composed(layer: Any) -> bool:
-    """Whether the backward pass is that of the operations inside: no `backward` is written."""
+def has_backward(layer: Any) -> bool:
+    """Whether a layer has a `backward` of its own, and not the stand-in, or none at all."""
     backward = getattr(layer, "backward", None)
-    return backward is None or getattr(backward, "is_missing", False)
+    return backward is not None and not getattr(backward, "is_missing", False)
+
+
+def inner_layers(layer: Any) -> Iterator[tuple[Path, Any]]:
+    """The layers right inside a layer: among its attributes, and in lists and mappings of them."""
+    return _among(getattr(layer, "__dict__", {}), ())
+
+
+def _among(held: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    entries = held.items() if isinstance(held, Mapping) else enumerate(held)
+    for key, value in entries:
+        kind = type(value)
+        if kind in _NO_LAYERS:
+            continue
+        if isinstance(value, Mapping | list | tuple):
+            yield from _among(value, (*path, key))
+        elif is_layer(value):
+            yield (*path, key), value
+
+
+_NO_LAYERS = frozenset({int, float, bool, str, type(None), np.ndarray, np.float64, np.float32})
+
+
+def layers_of(layer: Any) -> Iterator[tuple[Path, Any]]:
+    """A layer and those inside it to any depth, each once, by the first path that leads to it."""
+    stack: list[tuple[Path, Any]] = [((), layer)]
+    seen: set[int] = set()
+    while stack:
+        path, held = stack.pop()
+        if id(held) in seen:
+            continue
+        seen.add(id(held))
+        yield path, held
+        stack += [((*path, *rest), found) for rest, found in reversed([*inner_layers(held)])]
+
+
+def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
+    """The names of a layer's own arrays of one kind; those of a network are its layers'."""
+    if kind == "params":
+        own = getattr(layer, "own_params", None)
+        return tuple(getattr(layer, "params", ()) or ()) if own is None else own
+    return tuple(getattr(layer, kind, ()))
+
+
+def array_at(layer: Any, name: str) -> Any:
+    """The array of a layer by its name: an attribute, or an entry where `params` is a mapping."""
+    params = getattr(layer, "params", None)
+    if isinstance(params, Mapping) and name in params and not hasattr(layer, "own_params"):
+        return params[name]
+    return getattr(layer, name)
+
+
+def set_array(layer: Any, name: str, value: Any) -> None:
+    """Give a layer another array under a name."""
+    params = getattr(layer, "params", None)
+    if isinstance(params, dict) and name in params:
+        params[name] = value
+    else:
+        setattr(layer, name, value)
+
+
+def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
+    """The arrays of one kind that a layer and those inside it have: all paths to each → the array.
+
+    An array that is shared counts once, or its derivative would double.
+    """
+    found: dict[Any, tuple[list[Path], Any]] = {}
+    for path, held in layers_of(layer):
+        for name in names_of(held, kind):
+            value = array_at(held, name)
+            # A plain number is an object that others may hold by chance: it is no shared array.
+            shared = isinstance(value, np.ndarray | Recorded)
+            key = id(value) if shared else (id(held), name)
+            found.setdefault(key, ([], value))[0].append((*path, name))
+    return {tuple(paths): value for paths, value in found.values()}
+
+
+def at_path(layer: Any, path: Path) -> Any:
+    """What a path leads to."""
+    for step in path:
+        layer = layer[step] if isinstance(layer, Mapping | list | tuple) else getattr(layer, step)
+    return layer
+
+
+def holder_at(layer: Any, path: Path) -> Any:
+    """The layer that holds the array at a path."""
+    return at_path(layer, path[:-1])
+
+
+def bind(layer: Any, places: Iterable[Places], values: Iterable[Any]) -> None:
+    """Give a layer other values for its arrays."""
+    for paths, value in zip(places, values, strict=True):
+        for path in paths:
+            set_array(holder_at(layer, path), path[-1], value)
+
+
+def dotted(path: Path) -> str:
+    """A path as text, such as `block.fc.W`."""
+    return ".".join(map(str, path))
+
+
+def parameter_name(layer: Any, path: Path) -> str:
+    """What a parameter of a layer is called: by its path, or as a network on the way names it."""
+    for i, step in enumerate(path):
+        named = getattr(layer, "name_at", None)
+        if named is not None:
+            return dotted((*path[:i], named(path[i:])))
+        layer = layer[step] if isinstance(layer, Mapping | list | tuple) else getattr(layer, step)
+    return dotted(path)
+
+
+def reset(layer: Any) -> None:
+    """Let the `carried` state of a layer, and of those inside it, start at zero again."""
+    for _, held in layers_of(layer):
+        for name in names_of(held, "carried"):
+            value = getattr(held, name)
+            if value is not None:
+                setattr(held, name, np.zeros_like(value))
 
 
 def parameter(value: Any, name: str, layer: Any) -> Any:
@@ -88,17 +183,3 @@ def _same(kept: Any, value: Any) -> bool:
         bits = f"u{kept.itemsize}" if kept.itemsize <= 8 else "u1"
         return np.array_equal(kept.view(bits), value.view(bits))
     return kept.tobytes() == value.tobytes()
-
-
-def _layers_in(held: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """The layers among attributes, and in lists, tuples and dictionaries of them."""
-    entries = held.items() if isinstance(held, dict) else enumerate(held)
-    for key, value in entries:
-        if isinstance(value, dict | list | tuple):
-            yield from _layers_in(value, (*path, key))
-        elif callable(getattr(value, "forward", None)):
-            yield (*path, key), value
-
-
-def _follow(holder: Any, step: Any) -> Any:
-    return holder[step] if isinstance(holder, dict | list | tuple) else getattr(holder, step)

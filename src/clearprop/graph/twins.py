@@ -2,14 +2,18 @@
 
 import copy
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 
-def twin(layer: Any) -> Any:
+def twin(layer: Any, shared: Iterable[Any] = ()) -> Any:
     """Copy a layer together with whatever running it may change; everything else is shared.
+
+    This is the one way in which layers are copied. Arrays in `shared`, such as parameters that are
+    bound anew, are not copied.
 
     Copied are arrays that can be written into, the usual containers, and layers inside the layer
     (through their own `__copy__` if they have one). Shared are read-only arrays, numbers, random
@@ -27,7 +31,13 @@ def twin(layer: Any) -> Any:
     >>> layer.cache
     {'mask': array([1., 1.])}
     """
-    return _copied(layer, {})
+    return twins(layer, shared)[0]
+
+
+def twins(layer: Any, shared: Iterable[Any] = ()) -> tuple[Any, dict[int, Any]]:
+    """Copy a layer, and tell which object has become which: id of the original → copy."""
+    known: dict[int, Any] = {id(array): array for array in shared}
+    return _copied(layer, known), known
 
 
 def _copied(thing: Any, known: dict[int, Any]) -> Any:

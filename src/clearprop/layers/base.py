@@ -1,11 +1,14 @@
-"""What a layer is: `forward`, `backward`, parameters by name, and samples for the checks."""
+"""What a layer is: `forward`, `backward`, its arrays by name, and samples for the checks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from clearprop.graph.layer_call import call
+from clearprop.graph.parameters import has_backward, reset
+from clearprop.graph.passing import enter, prediction_flags
 from clearprop.layers.stand_in import remembering, stand_in
 
 
@@ -21,6 +24,17 @@ class Layer:
     - `samples(rng)`: layers with inputs on which the checks try it.
 
     `backward` may be written last: until then, automatic differentiation of `forward` stands in.
+    A layer that holds layers calls them, `self.fc(x)`; their parameters are its own too.
+
+    Where they are needed, each in plain NumPy:
+
+    - `infer(*inputs)`: the formula at prediction, where it is not `forward`;
+    - `noise = ("u",)` and `draw(rng, *inputs)`, which gives the arrays of these names: what is
+      random in one pass. `forward` finds it as `self.u`;
+    - `state = ("running_mean",)` and `next_state()`, which gives the new values, in order, from
+      what `forward` kept. Within a step of training state is constant. `carried = ("h",)` is state
+      with a row for each sample, which starts at zero in `infer` and after `reset()`;
+    - `fixed = ("positions",)`: arrays that are deliberately not learned.
 
     `forward` and `backward` write into no array that they did not make, draw no hidden random
     numbers, and give the same answer for the same inputs. `backward` uses `dout` and leaves it as
@@ -41,11 +55,27 @@ class Layer:
     constants: ClassVar[tuple[str, ...]] = ()
     """Names of the inputs that have no derivative, such as the labels `t` of a loss."""
 
+    state: ClassVar[tuple[str, ...]] = ()
+    """Names of the arrays that are carried on from step to step; see `next_state`."""
+
+    carried: ClassVar[tuple[str, ...]] = ()
+    """Names of the state that has a row for each sample."""
+
+    noise: ClassVar[tuple[str, ...]] = ()
+    """Names of the arrays that `draw` gives for one pass."""
+
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Names of the arrays that are deliberately not learned."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let `forward` keep its inputs where there is no `backward` yet, for the stand-in."""
         super().__init_subclass__(**kwargs)
-        if "forward" in vars(cls) and getattr(cls.backward, "is_missing", False):
+        if "forward" not in vars(cls):
+            return
+        if not has_backward(cls):
             cls.forward = remembering(cls.forward)
+        if cls.noise or cls.state or cls.carried or cls.infer is not Layer.infer:
+            cls.forward = _entered(cls.forward)
 
     def __call__(self, *inputs: Any) -> Any:
         """Run the layer: `layer(x)` is `layer.forward(x)`, and one node if `x` is a Variable."""
@@ -67,6 +97,27 @@ class Layer:
 
     backward.is_missing = True  # type: ignore[attr-defined]  # nobody wrote it
 
+    def infer(self, *inputs: Any) -> Any:
+        """Compute the output at prediction: by default `forward`.
+
+        A `forward` that takes `train_flg` or `training` is told `False`.
+        """
+        return self.forward(*inputs, **prediction_flags(type(self).forward))
+
+    infer.is_missing = True  # type: ignore[attr-defined]
+
+    def draw(self, rng: np.random.Generator, *inputs: Any) -> Any:
+        """Draw the arrays of `noise` for one pass: one array, or a tuple in the order of names."""
+        raise NotImplementedError(f"{type(self).__name__} has noise but no draw(rng, …); write one")
+
+    def next_state(self) -> Any:
+        """Compute the new values of `state` and `carried`, in order, from what `forward` kept."""
+        raise NotImplementedError(f"{type(self).__name__} has state but no next_state(); write one")
+
+    def reset(self) -> None:
+        """Let what is `carried`, here and in the layers inside, start at zero again."""
+        reset(self)
+
     @classmethod
     def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
         """Yield pairs `(layer, inputs)` for the checks: ordinary ones and awkward ones."""
@@ -77,3 +128,14 @@ class Layer:
     def __repr__(self) -> str:
         parts = (f"{name}: {np.shape(getattr(self, name))}" for name in self.params)
         return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _entered(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a `forward` that depends on more than its inputs refuse to be passed by."""
+
+    @wraps(forward)
+    def checked(self: Any, *inputs: Any, **flags: Any) -> Any:
+        enter(self, inputs)
+        return forward(self, *inputs, **flags)
+
+    return checked

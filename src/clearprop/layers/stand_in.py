@@ -15,7 +15,8 @@ from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import bind, paths_of
+from clearprop.graph.parameters import bind, holder_at, places_of
+from clearprop.graph.passing import Pass, current, run, running
 from clearprop.graph.twins import twin
 from clearprop.graph.variable import Variable
 from clearprop.primitives.numerical import numerical_gradient
@@ -28,13 +29,13 @@ def remembering(forward: Callable[..., Any]) -> Callable[..., Any]:
     """Let a `forward` keep its inputs on the layer, for the stand-in to come back to."""
 
     @wraps(forward)
-    def run(self: Any, *inputs: Any) -> Any:
-        out = forward(self, *inputs)
+    def kept(self: Any, *inputs: Any, **flags: Any) -> Any:
+        out = forward(self, *inputs, **flags)
         if not any(isinstance(x, Recorded) for x in inputs):
             setattr(self, KEPT, inputs)
         return out
 
-    return run
+    return kept
 
 
 def stand_in(layer: Any, dout: Any) -> Any:
@@ -56,22 +57,22 @@ def stand_in(layer: Any, dout: Any) -> Any:
         found = _automatic(layer, inputs, wanted, dout)
     except Exception:  # forward runs on arrays, but not on Variables: whatever the reason is
         found = _numerical(layer, inputs, wanted, dout)
-    for path in paths_of(layer):
-        holder = layer
-        for step in path[:-1]:  # a layer inside this one, in a list or mapping perhaps
-            holder = getattr(holder, step) if hasattr(holder, str(step)) else holder[step]
-        setattr(holder, f"d{path[-1]}", found[path])
+    for places in places_of(layer):
+        for path in places:
+            setattr(holder_at(layer, path), f"d{path[-1]}", found[places])
     answer = tuple(found.get(i) for i in places)
     return answer[0] if len(answer) == 1 else answer
 
 
 def _automatic(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[Any, Any]:
     given = [Variable(x) if i in wanted else x for i, x in enumerate(inputs)]
-    out = call(layer, *given)
+    with running(Pass(current().formula, bound=True)):  # the noise of that forward
+        out = call(layer, *given)
     outs = out if isinstance(out, tuple | list) else (out,)
     douts = _like([v.data for v in outs], dout, type(layer).__name__)
     targets: dict[Any, Any] = {i: given[i] for i in wanted}
-    targets.update(zip(paths_of(layer), outs[0].node.inputs[len(inputs) :], strict=True))
+    own = places_of(layer)
+    targets.update(zip(own, outs[0].node.inputs[len(inputs) : len(inputs) + len(own)], strict=True))
     found = derivatives(zip(outs, douts, strict=True), targets=targets.values())
     return {key: _or_zero(found.get(v), v.data) for key, v in targets.items()}
 
@@ -79,16 +80,16 @@ def _automatic(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[An
 def _numerical(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[Any, Any]:
     outs = _run(twin(layer), inputs)
     douts = _like(outs, dout, type(layer).__name__)
-    paths = paths_of(layer)
+    own = places_of(layer)
 
     def total(changed: Any, value: Any) -> float:
-        own = twin(layer)
-        bind(own, tuple(paths), tuple({**paths, changed: value}[path] for path in paths))
+        copy = twin(layer)
+        bind(copy, own, ({**own, changed: value}[places] for places in own))
         given = [value if i == changed else x for i, x in enumerate(inputs)]
-        parts = zip(_run(own, given), douts, strict=True)
+        parts = zip(_run(copy, given), douts, strict=True)
         return float(sum(np.sum(np.asarray(d) * part) for part, d in parts))
 
-    values = {**{i: inputs[i] for i in wanted}, **paths}
+    values = {**{i: inputs[i] for i in wanted}, **own}
     return {
         # A copy, for the array itself is changed step by step.
         key: _or_zero(numerical_gradient(partial(total, key), np.array(value)), value)
@@ -98,7 +99,9 @@ def _numerical(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[An
 
 def _run(layer: Any, inputs: Any) -> list[Any]:
     """Run `forward` on copies, for it may write into what it is given."""
-    out = layer.forward(*(np.array(x)[()] if isinstance(x, np.ndarray) else x for x in inputs))
+    copies = tuple(np.array(x)[()] if isinstance(x, np.ndarray) else x for x in inputs)
+    with running(Pass(bound=True)):
+        out = run(layer, "forward", copies)
     return list(out) if isinstance(out, tuple | list) else [out]
 
 

@@ -2,36 +2,57 @@
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from functools import wraps
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ConfigError, DataError, NonFiniteError
 from clearprop.graph.layer_call import call
-from clearprop.layers import SoftmaxWithLoss
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import Path, has_backward, inner_layers, is_layer
+from clearprop.graph.passing import Pass, current, is_bare, running
+from clearprop.graph.randomness import generators_in, undrawn
+from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.arguments import real
-from clearprop.networks.assembly import check_layer, find_owners, named_layers, one_object_a_place
+from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
+from clearprop.networks.learning import Learning, rows_of
+from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
-from clearprop.networks.summary import LayerSummary, NetworkSummary, multiply_adds
+from clearprop.networks.summary import NetworkSummary, summarised
+from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.labels import read_labels
 from clearprop.primitives.numerical import numerical_gradient
 
 
-class Network:
-    """Layers in order, by name, with a loss layer at the end.
+class Network(Layer):
+    """Layers assembled, with a loss at the end: in order, or as a `forward` of one's own says.
 
     `layers` is a mapping from names to layers, or a sequence of layers, which are then named after
     their class and counted: `Affine1`, `Relu1`, `Affine2`. A layer is anything with `forward(x)`
-    and `backward(dout)`.
+    and `backward(dout)`. Without a `forward` of its own, a network runs them one after the other.
 
-    Parameters are named after their attribute and counted in the order of the layers: `W1`, `b1`,
-    `W2`, `b2`. Layers that share an array share a parameter, and its derivative is the sum of
-    theirs; one and the same layer may stand at several places. The layers are fixed from then on:
-    for other layers, make another network.
+    A network is a layer: it may hold networks, and be held. One with a `forward` of its own may
+    hold layers as attributes, lists and mappings too, call them in any way (`self.fc(x)`: skips,
+    several inputs, layers used twice) and return several outputs; `x` and `t` may then be tuples,
+    and `loss` a sequence of losses, one for each output, which are added. A `loss(x, t)` of its own
+    is differentiated as it is written.
 
-    Errors: `ConfigError` for something that is not a layer, or layers that were exchanged later.
+    Parameters of layers given as a list are named after their attribute and counted: `W1`, `b1`,
+    `W2`, `b2`; others by their path, `block.fc.W`. Layers that share an array share a parameter,
+    and its derivative is the sum of theirs. The layers are fixed from the first use on: for other
+    layers, make another network.
+
+    `loss` and `gradient` mean the layers' `forward`, `predict`, `accuracy` and `evaluate` their
+    `infer`. Only `gradient` (and what trains) is a step of learning, with noise from `rng` that no
+    step has used and with state for the next step; all else looks, and changes nothing.
+
+    Errors: `ConfigError` for something that is not a layer, layers that were exchanged later, or a
+    float array that the output depends on and that no layer declares.
 
     >>> from clearprop.layers import Affine, Relu
     >>> rng = np.random.default_rng(0)
@@ -45,32 +66,108 @@ class Network:
     {'W1': (4, 3), 'b1': (3,), 'W2': (3, 2), 'b2': (2,)}
     """
 
-    def __init__(self, layers: Mapping[str, Any] | Iterable[Any], loss: Any = None) -> None:
-        named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
-        self.layers: OrderedDict[str, Any] = OrderedDict(one_object_a_place(named))
-        self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
-        check_layer("lastLayer", self.lastLayer, inputs=("x", "t"))
-        self._places = (*self.layers.items(), ("lastLayer", self.lastLayer))
-        self.params = Parameters(find_owners(self._places))
+    own_params: ClassVar[tuple[str, ...]] = ()
+    """The arrays of a network itself, beside its layers': what a subclass names in `params`."""
 
-    def __call__(self, x: Any) -> Any:
+    rng: np.random.Generator
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(vars(cls).get("params"), tuple):
+            cls.own_params = cls.params  # type: ignore[assignment]
+            del cls.params
+        for name, wrapped in _OUTERMOST.items():
+            if name in vars(cls):
+                setattr(cls, name, wrapped(vars(cls)[name]))
+
+    def __init__(
+        self,
+        layers: Mapping[str, Any] | Iterable[Any] | None = None,
+        loss: Any = None,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        if layers is None and type(self).forward is Network.forward:
+            layers = ()
+        self.layers: OrderedDict[str, Any] = OrderedDict()
+        if layers is not None:
+            named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
+            self.layers.update(one_object_a_place(named, chain=self._is_chain()))
+        self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
+        for layer in self.losses:
+            check_layer("lastLayer", layer, inputs=("x", "t"))
+        self.rng = np.random.default_rng(0) if rng is None else rng
+        self.frozen: set[str] = set()
+        if layers is not None:
+            self._members = Members(self)  # what is wrong with them is said now
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; layers that come anew are found, those in use are not exchanged."""
+        holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
+        if holds and name not in self.__dict__:
+            self.__dict__.pop("_members", None)
+        object.__setattr__(self, name, value)
+
+    @property
+    def members(self) -> Members:
+        """What the network keeps about its layers, found at the first use."""
+        found = self.__dict__.get("_members")
+        if found is None or found.network is not self:
+            found = self.__dict__["_members"] = Members(self)
+        return found
+
+    @property
+    def params(self) -> Parameters:  # type: ignore[override]
+        """All parameters by name, live: what the mapping holds is what the layers hold."""
+        return self.members.params
+
+    @property
+    def states(self) -> Parameters:
+        """The state of the layers by name, such as `BatchNormalization1.running_mean`."""
+        return self.members.states
+
+    @property
+    def losses(self) -> tuple[Any, ...]:
+        """The loss layers: one, or one for each output."""
+        last = self.lastLayer
+        return tuple(last) if isinstance(last, list | tuple) else (last,)
+
+    def name_at(self, path: Path) -> str:
+        """The name of the parameter that a path of attributes and keys leads to."""
+        return (self.__dict__.get("_members") or self.members).name_at(path)  # also a copy's
+
+    def __call__(self, *inputs: Any) -> Any:
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
-        return call(self, x)
+        if is_bare():
+            with self._look("forward", inputs) as twin:
+                return call(twin, *inputs)
+        return call(self, *inputs)
 
     def forward(self, x: Any) -> Any:
         """Run `x` through the layers one by one, each a node of the graph for a Variable."""
-        self.check_places()
+        members = self.__dict__.get("_members")
+        if members is None or members.network is self:  # and not a copy
+            self.members.check()
         for name, layer in self.layers.items():
             x = call(layer, x, name=name)
         return x
 
     def predict(self, x: Any) -> Any:
         """Compute the scores of a batch: `x` through all layers, without the loss layer."""
-        return self(x)
+        return self(*x) if isinstance(x, tuple) else self(x)
 
     def loss(self, x: Any, t: Any) -> Any:
         """Compute the loss of a batch `x` with its labels `t`."""
-        return call(self.lastLayer, self.predict(x), t)
+        scores = self.predict(x)
+        if not isinstance(self.lastLayer, list | tuple):
+            return call(self.lastLayer, scores, t)
+        if not isinstance(scores, tuple | list) or not len(scores) == len(t) == len(self.losses):
+            raise ConfigError(
+                f"{type(self).__name__} has {len(self.losses)} losses; forward must return as many "
+                "outputs, and t be a tuple of as many targets"
+            )
+        parts = [call(last, y, s) for last, y, s in zip(self.losses, scores, t, strict=True)]
+        return sum(parts[1:], start=parts[0])
 
     def accuracy(self, x: Any, t: Any) -> float:
         """Compute the share of samples whose highest score is at the label.
@@ -92,28 +189,79 @@ class Network:
         return float(np.mean(y.argmax(axis=-1) == right))
 
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
-        """Compute the derivative of the loss by every parameter, by backpropagation."""
+        """Compute the derivative of the loss by every parameter, by backpropagation.
+
+        This is a step of learning: see the class.
+        """
         return self.loss_and_gradient(x, t)[1]
 
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
-        loss = self.loss(x, t)
-        dout = self.lastLayer.backward(1)
-        for layer in reversed(self.layers.values()):
-            dout = layer.backward(dout)
-        return loss, self._derivatives()
+        self.members.check()
+        self._audit(x, t)
+        if self._goes_straight(x, t):
+            return self._straight(x, t)
+        twin, copies = copied(self)
+        walk = Walk(self, twin, copies, Pass("forward", current().rng))
+        loss = walk.loss(x, t)
+        self._check_predict(walk.passing)
+        names = self.trained
+        found = walk.derivatives(loss, names)
+        gradients = {}
+        for name in names:
+            v = walk.params[name]
+            dx = found.get(v)
+            gradients[name] = np.zeros_like(v.data) if dx is None else dx
+        walk.keep(gradients)
+        self._ran.extend(walk.ran())
+        return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
         """Compute the same derivatives by central differences: slow, and independent of `backward`.
 
         The work is done on a float64 copy of the network; the network stays as it is.
         """
-        twin = self.astype(np.float64)
-        x = np.asarray(real(x, type(self).__name__), dtype=np.float64)
-        return {
-            name: numerical_gradient(lambda _: twin.loss(x, t), array)
-            for name, array in twin.params.items()
-        }
+        network, drawn = self.astype(np.float64), None
+        if self.members.noisy:  # the very noise, for another dtype might draw another
+            twin, _ = self._looking_copy("forward", x)
+            with running(Pass("forward", outer=self._looking_pass("forward"))) as passing:
+                twin.loss(x, t)
+            drawn = passing.drawn
+        cast = _as_float64(x, type(self).__name__)
+        twin, _ = network._looking_copy("forward", cast)
+
+        def loss(_: Any) -> Any:
+            with running(Pass("forward", again=drawn)):
+                return twin.loss(cast, t)
+
+        return {name: numerical_gradient(loss, network.params[name]) for name in self.trained}
+
+    @property
+    def trained(self) -> list[str]:
+        """The names of the parameters that are not frozen."""
+        return [name for name in self.params if name not in self.frozen]
+
+    def freeze(self, *patterns: str) -> None:
+        """Leave parameters out of gradients and training, by name or pattern: `W1`, `block.*`.
+
+        Errors: `ConfigError` for a pattern that fits no parameter.
+        """
+        self.frozen |= self._matching(patterns)
+
+    def unfreeze(self, *patterns: str) -> None:
+        """Train parameters again that were frozen; all of them without a pattern."""
+        self.frozen -= self._matching(patterns or ("*",))
+
+    def _matching(self, patterns: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        for pattern in patterns:
+            names = {name for name in self.params if fnmatchcase(name, pattern)}
+            if not names:
+                raise ConfigError(
+                    f"no parameter is called {pattern!r}; there are: {', '.join(self.params)}"
+                )
+            found |= names
+        return found
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Copy the network with parameters of another dtype; nothing is shared with the copy.
@@ -127,6 +275,7 @@ class Network:
         twin = copy.deepcopy(self)
         for name, array in twin.params.items():
             twin.params[name] = np.array(array, dtype=dtype)
+        twin.learning.astype(twin.members, dtype)
         return twin
 
     def summary(self, x: Any) -> NetworkSummary:
@@ -142,52 +291,169 @@ class Network:
         ───────  ──────  ────────────  ──────────  ─────────────
         total                              39,760         39,700
         """
-        if isinstance(x, tuple):
+        if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
             x = np.zeros((1, *x), dtype=np.float32)
-        elif np.ndim(x) == 1:
+        elif np.ndim(x) == 1 and not isinstance(x, tuple):
             x = np.reshape(x, (1, -1))
-        rows, seen = [], set()
-        for name, layer in copy.deepcopy(self.layers).items():
-            x = layer.forward(x)
-            shape = np.shape(x)[1:]
-            arrays = [getattr(layer, p) for p in getattr(layer, "params", ())]
-            count = sum(int(np.size(a)) for a in arrays if id(a) not in seen)
-            seen.update(map(id, arrays))
-            macs = multiply_adds(layer, shape)
-            rows.append(LayerSummary(name, type(layer).__name__, shape, count, macs))
-        return NetworkSummary(tuple(rows))
+        walk = self.walk("infer", x)
+        walk.predict(x)
+        return summarised(walk)
 
-    def __copy__(self) -> Self:
-        """Copy the layers but not their arrays: a second network on the same parameters."""
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        copies = {id(layer): copy.copy(layer) for _, layer in self._places}
-        twin.layers = OrderedDict((n, copies[id(layer)]) for n, layer in self.layers.items())
-        twin.lastLayer = copies[id(self.lastLayer)]
-        twin._places = tuple((n, copies[id(layer)]) for n, layer in self._places)
-        owners = self.params.owners.items()
-        twin.params = Parameters(
-            {n: tuple((copies[id(layer)], a) for layer, a in held) for n, held in owners}
-        )
-        return twin
+    def walk(self, formula: str, x: Any) -> Walk:
+        """A walk through copies of the layers that looks, and changes nothing; see `Walk`."""
+        self.members.check()
+        twin, copies = self._looking_copy(formula, x)
+        return Walk(self, twin, copies, self._looking_pass(formula))
 
     def __repr__(self) -> str:
-        lines = [f"  {name}: {layer!r}" for name, layer in self.layers.items()]
-        return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {self.lastLayer!r}", ")"])
+        found = [*inner_layers(self)]
+        lines = [
+            f"  {'.'.join(map(str, path[path[0] == 'layers' :]))}: {layer!r}"
+            for path, layer in found
+            if path[0] != "lastLayer"
+        ]
+        losses = ", ".join(map(repr, self.losses))
+        return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {losses}", ")"])
 
-    def _derivatives(self) -> dict[str, Any]:
+    def _is_chain(self) -> bool:
+        return type(self).forward is Network.forward
+
+    def _goes_straight(self, x: Any, t: Any) -> bool:
+        """Whether a chain on plain arrays may go straight through its layers: see `Walk` for all
+        others. Recording costs 2.6 times as much on a network of two layers."""
+        own = (getattr(type(self), name) is getattr(Network, name) for name in _FORMULAS)
+        return (
+            all(own)
+            and len(self.losses) == 1
+            and not isinstance(self.lastLayer, list | tuple)
+            and not self.frozen
+            and not isinstance(x, tuple | Recorded)
+            and all(map(has_backward, (*self.layers.values(), self.lastLayer)))
+        )
+
+    def _straight(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
+        loss = self.loss(x, t)
+        dout = self.lastLayer.backward(1)
+        for layer in reversed(self.layers.values()):
+            dout = layer.backward(dout)
         gradient = {}
         for name, owners in self.params.owners.items():
             parts = [derivative_of(layer, attribute) for layer, attribute in owners]
             gradient[name] = sum(parts[1:], start=parts[0])
-        return gradient
+        return loss, gradient
 
-    def check_places(self) -> None:
-        """Refuse a network whose layers were exchanged. Errors: `ConfigError`."""
-        now = (*self.layers.items(), ("lastLayer", self.lastLayer))
-        if now != self._places:
+    @property
+    def learning(self) -> Learning:
+        """What the network remembers of its last step."""
+        found = self.__dict__.get("_learning")
+        if found is None:
+            found = self.__dict__["_learning"] = Learning()
+        return found
+
+    def _audit(self, x: Any, t: Any) -> None:
+        """Before the first step: refuse float arrays that nobody declared and the loss depends on.
+
+        Errors: `ConfigError` names the layer and the array.
+        """
+        if self.__dict__.get("_audited") is not self.members:
+            layers = self.members.layers.values()
+            if any(True for layer in layers for _ in undeclared(layer)):
+                twin, copies = copied(self)
+                with undrawn(generators_in(layers)):
+                    Walk(self, twin, copies, self._looking_pass("forward"), audited=True).loss(x, t)
+            self.__dict__["_audited"] = self.members
+
+    def _check_predict(self, passing: Pass) -> None:
+        """Refuse a `predict` that says something else than what is learned."""
+        if type(self).predict is not Network.predict and not passing.predicted:
             raise ConfigError(
-                "the layers of this network were exchanged after it was made, and its params would "
-                "fall behind; make another one: Network(network.layers, network.lastLayer)"
+                f"{type(self).__name__} has a predict of its own that its loss does not use, so "
+                "that it would learn one thing and predict another; call self.predict(x) in loss"
             )
-        self.params.check_shared()
+
+    @contextmanager
+    def _learn(self, x: Any) -> Iterator[None]:
+        """A step of learning; if it fails, state and generator are as they were."""
+        members, rng = self.members, self.rng
+        self.learning.begin(members, rng, rows_of(x))
+        ran: list[tuple[str, Any]] = []
+        self.__dict__["_ran"] = ran
+        passing = Pass("forward", rng, ran=[])
+        try:
+            with running(passing):
+                yield
+            names = members.names
+            ran += ((names[id(layer)], layer) for layer in passing.ran or () if id(layer) in names)
+            self.learning.leave(members, ran)
+        except BaseException:
+            self.learning.undo(members, rng)
+            raise
+        finally:
+            del self.__dict__["_ran"]
+
+    @contextmanager
+    def _look(self, formula: str, x: Any) -> Iterator[Self]:
+        """A look at the network, on copies of its layers."""
+        self.members.check()
+        twin, _ = self._looking_copy(formula, x)
+        with running(self._looking_pass(formula)):
+            yield twin
+
+    def _looking_copy(self, formula: str, x: Any) -> tuple[Any, dict[int, Any]]:
+        twin, copies = copied(self)
+        self.learning.show(self.members, copies, formula, rows_of(x))
+        return twin, copies
+
+    def _looking_pass(self, formula: str) -> Pass:
+        noisy = formula == "forward" and self.members.noisy
+        return Pass(formula, self.learning.generator(self.rng) if noisy else None)
+
+
+def _looks(formula: str) -> Callable[[Any], Any]:
+    """Let a method decide, if it is the outermost, which formula all inside means."""
+
+    def wrapped(method: Any) -> Any:
+        @wraps(method)
+        def outermost(self: Network, x: Any, *args: Any, **more: Any) -> Any:
+            passing = current()
+            if not is_bare():
+                passing.predicted |= formula == "infer"
+                return method(self, x, *args, **more)
+            with self._look(formula, x) as twin:
+                return method(twin, x, *args, **more)
+
+        return outermost
+
+    return wrapped
+
+
+def _learns(method: Any) -> Any:
+    """Let a method be a step of learning, if it is the outermost."""
+
+    @wraps(method)
+    def outermost(self: Network, x: Any, *args: Any, **more: Any) -> Any:
+        if not is_bare():
+            return method(self, x, *args, **more)
+        with self._learn(x):
+            return method(self, x, *args, **more)
+
+    return outermost
+
+
+_FORMULAS = ("forward", "predict", "loss", "gradient", "loss_and_gradient")
+_OUTERMOST: dict[str, Callable[[Any], Any]] = {
+    "loss": _looks("forward"),
+    "predict": _looks("infer"),
+    "accuracy": _looks("infer"),
+    "gradient": _learns,
+    "loss_and_gradient": _learns,
+}
+for _name, _wrapped in _OUTERMOST.items():
+    setattr(Network, _name, _wrapped(vars(Network)[_name]))
+
+
+def _as_float64(x: Any, name: str) -> Any:
+    if isinstance(x, tuple):
+        return tuple(_as_float64(part, name) for part in x)
+    x = real(x, name)
+    return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind == "f" else x

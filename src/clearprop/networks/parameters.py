@@ -1,12 +1,16 @@
 """One dictionary for all parameters of a network, live: what it holds is what the layers hold."""
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping, Set
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ConfigError, ShapeError
+from clearprop.graph.parameters import array_at, set_array
 from clearprop.layers.arguments import parameter
+
+Owners = dict[str, list[tuple[Any, str]]]
+"""Parameter name → the (layer, attribute) pairs that hold it."""
 
 
 class Parameters(MutableMapping[str, Any]):
@@ -25,14 +29,15 @@ class Parameters(MutableMapping[str, Any]):
     True
     """
 
-    def __init__(self, owners: Mapping[str, tuple[tuple[Any, str], ...]]) -> None:
-        self.owners = dict(owners)
+    def __init__(self, owners: Owners, frozen: Set[str] = frozenset()) -> None:
+        self.owners = owners
         """Who holds each parameter: (layer, attribute), several where layers share an array."""
+        self.frozen = frozen
+        """The names of those that are not trained for now; see `Network.freeze`."""
         self._shared = {name: held for name, held in owners.items() if len(held) > 1}
 
     def __getitem__(self, name: str) -> Any:
-        layer, attribute = self._find(name)[0]
-        return getattr(layer, attribute)
+        return array_at(*self._find(name)[0])
 
     def __setitem__(self, name: str, value: Any) -> None:
         owners = self._find(name)
@@ -44,7 +49,7 @@ class Parameters(MutableMapping[str, Any]):
                 "cannot take its place"
             )
         for layer, attribute in owners:
-            setattr(layer, attribute, value)
+            set_array(layer, attribute, value)
 
     def check_shared(self) -> None:
         """Refuse a parameter that was exchanged in only one of the layers that share it.
@@ -52,7 +57,7 @@ class Parameters(MutableMapping[str, Any]):
         Errors: `ConfigError` names the parameter.
         """
         for name, owners in self._shared.items():
-            if len({id(getattr(layer, attribute)) for layer, attribute in owners}) > 1:
+            if len({id(array_at(*owner)) for owner in owners}) > 1:
                 raise ConfigError(
                     f"parameter {name} is shared by {len(owners)} layers, but they hold different "
                     f"arrays now; assign to params[{name!r}], which reaches them all"
@@ -71,7 +76,7 @@ class Parameters(MutableMapping[str, Any]):
         parts = (f"{n}: {np.shape(v)} {np.asarray(v).dtype}" for n, v in self.items())
         return f"Parameters({', '.join(parts)})"
 
-    def _find(self, name: str) -> tuple[tuple[Any, str], ...]:
+    def _find(self, name: str) -> list[tuple[Any, str]]:
         try:
             return self.owners[name]
         except KeyError:
@@ -86,7 +91,7 @@ def derivative_of(layer: Any, attribute: str) -> Any:
     over the batch was forgotten.
     """
     derivative = getattr(layer, f"d{attribute}", None)
-    expected = np.shape(getattr(layer, attribute))
+    expected = np.shape(array_at(layer, attribute))
     if derivative is None or np.shape(derivative) != expected:
         found = "nothing" if derivative is None else f"one of shape {np.shape(derivative)}"
         raise ShapeError(

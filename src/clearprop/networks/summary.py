@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.graph.parameters import array_at, names_of
+
 
 @dataclass(frozen=True)
 class LayerSummary:
@@ -47,6 +49,23 @@ class NetworkSummary:
     __repr__ = __str__
 
 
+def summarised(walk: Any) -> NetworkSummary:
+    """The rows of a walk: each layer that ran, and each array of parameters once."""
+    rows, seen = [], set()
+    for use in walk.uses:
+        names = names_of(use.layer)
+        if use.opened and not names:
+            continue
+        shape = np.shape(use.outputs[0])[1:]
+        arrays = [array_at(use.layer, name) for name in names]
+        count = sum(int(np.size(a)) for a in arrays if id(a) not in seen)
+        seen.update(map(id, arrays))
+        name, kind = use.name or type(use.layer).__name__, type(use.layer).__name__
+        macs = 0 if use.opened else multiply_adds(use.layer, shape)
+        rows.append(LayerSummary(name, kind, shape, count, macs))
+    return NetworkSummary(tuple(rows))
+
+
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
     """Words to the left, numbers to the right."""
     words = [c.ljust(w) for c, w in zip(cells[:3], widths[:3], strict=True)]
@@ -65,7 +84,7 @@ def multiply_adds(layer: Any, out_shape: tuple[int, ...]) -> int:
     place of the output (F, …). Only products with parameters of two axes or more are counted;
     element-wise work is not.
     """
-    weights = [np.shape(getattr(layer, name)) for name in getattr(layer, "params", ())]
+    weights = [np.shape(array_at(layer, name)) for name in names_of(layer)]
     rows, places = math.prod(out_shape[:-1]), math.prod(out_shape[1:])
     return sum(
         math.prod(shape) * (rows if len(shape) == 2 else places)

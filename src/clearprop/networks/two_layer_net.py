@@ -32,4 +32,5 @@ class TwoLayerNet(Network):
         dtype: DTypeLike = np.float64,
     ) -> None:
         sizes = [input_size, hidden_size, output_size]
-        super().__init__(dense_layers(sizes, init=weight_init_std, rng=rng, dtype=dtype))
+        layers = dense_layers(sizes, init=weight_init_std, rng=rng, dtype=dtype)
+        super().__init__(layers, rng=rng)

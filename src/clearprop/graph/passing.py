@@ -1,0 +1,197 @@
+"""One pass through layers: which of their two formulas is meant, and where their noise comes from.
+
+`loss`, `gradient` and `fit` mean `forward`; `predict`, `accuracy` and `evaluate` mean `infer`. The
+outermost of them decides for everything inside, in its own thread; it is asked in one place, where
+layers are called. There is no flag on a layer that could be forgotten.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import local
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import GraphError, ShapeError, UnsupportedError
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import names_of
+
+Drawn = tuple[tuple[tuple[int, ...], ...], tuple[Any, ...]]
+"""What one layer drew: the shapes of the inputs it drew for, and the arrays."""
+
+
+class Pass:
+    """One run through layers.
+
+    - `formula`: `"forward"`, or `"infer"`, the formula at prediction;
+    - `rng`: the generator that noise is drawn from; `None` for each layer's own;
+    - `outer`: the pass inside which this one runs, which draws for it;
+    - `drawn`: what was drawn, in order; a pass with `again` takes its noise from there;
+    - `bound`: whether layers keep the noise that they have;
+    - `record`: called for each layer in place of the usual, where a whole network is recorded;
+    - `ran`: the layers that ran on arrays, in order; `None` where nobody asks.
+    """
+
+    def __init__(
+        self,
+        formula: str = "forward",
+        rng: np.random.Generator | None = None,
+        *,
+        outer: "Pass | None" = None,
+        again: "list[Drawn] | None" = None,
+        bound: bool = False,
+        record: Callable[..., Any] | None = None,
+        ran: list[Any] | None = None,
+    ) -> None:
+        self.formula = formula
+        self.rng = rng
+        self.outer = outer
+        self.drawn: list[Drawn] = []
+        """Kept where a node will want it again, that is, inside another pass."""
+        self.bound = bound
+        self.record = record
+        self.ran = ran if outer is None else outer.ran
+        self.predicted = False
+        """Whether a network's `predict` has been called in it."""
+        self._again = None if again is None else iter(again)
+
+    def draw(self, layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The noise of one layer for these inputs, in the order of its `noise`.
+
+        Errors: `GraphError` if noise that was drawn for inputs of other shapes is to be used
+        again; `ShapeError` if `draw` does not give an array for each name.
+        """
+        names, shapes = names_of(layer, "noise"), tuple(map(np.shape, inputs))
+        kind = type(layer).__name__
+        if self.bound:
+            found: Any = tuple(getattr(layer, name) for name in names)
+        elif self._again is not None:
+            before, found = next(self._again, ((), ()))
+            if before != shapes:
+                raise noise_does_not_fit(kind, before, shapes)
+        elif self.outer is not None:
+            found = self.outer.draw(layer, inputs)
+        else:
+            found = layer.draw(generator_of(layer) if self.rng is None else self.rng, *inputs)
+            found = found if isinstance(found, tuple | list) else (found,)
+            if len(found) != len(names) or any(isinstance(u, Recorded) for u in found):
+                raise ShapeError(
+                    f"{kind}.draw gave {len(found)} arrays for noise = {names!r}; it must return "
+                    "one plain array for each name, drawn from rng"
+                )
+        if self.outer is not None:
+            self.drawn.append((shapes, tuple(found)))
+        return tuple(found)
+
+
+def noise_does_not_fit(layer: str, before: Any, shapes: Any) -> GraphError:
+    """The error for a node that keeps its noise and is given inputs of another shape."""
+    return GraphError(
+        f"{layer} keeps the noise that was drawn for inputs {_told(before)}, and is given "
+        f"{_told(shapes)}; call the layer or network anew for another batch size"
+    )
+
+
+def _told(shapes: Any) -> str:
+    return ", ".join(map(str, shapes)) or "of another layer"
+
+
+def generator_of(layer: Any) -> np.random.Generator:
+    """The generator of a layer that runs alone: its `rng`, made from the seed 0 where it has none.
+
+    >>> class Noisy:
+    ...     pass
+    >>> layer = Noisy()
+    >>> generator_of(layer) is layer.rng
+    True
+    """
+    rng = getattr(layer, "rng", None)
+    if not isinstance(rng, np.random.Generator):
+        rng = layer.rng = np.random.default_rng(0)
+    return rng
+
+
+_BARE = Pass()
+"""A call outside of any network: `forward`, each layer with its own generator."""
+
+
+class _Now(local):
+    running: Pass = _BARE
+    entered: Any = None
+
+
+_now = _Now()
+
+
+def current() -> Pass:
+    """The pass that runs in this thread; a bare one outside of any."""
+    return _now.running
+
+
+def is_bare() -> bool:
+    """Whether no pass runs in this thread."""
+    return _now.running is _BARE
+
+
+@contextmanager
+def running(passing: Pass) -> Iterator[Pass]:
+    """Let a pass run in this thread within a `with` block."""
+    before, _now.running = _now.running, passing
+    try:
+        yield passing
+    finally:
+        _now.running = before
+
+
+def run(layer: Any, formula: str, inputs: tuple[Any, ...]) -> Any:
+    """Run one of a layer's formulas, on whatever it is given; its arrays are bound already."""
+    before, _now.entered = _now.entered, layer
+    try:
+        if formula == "forward":
+            return layer.forward(*inputs)
+        infer = getattr(layer, "infer", None)
+        if infer is not None:
+            return infer(*inputs)
+        return layer.forward(*inputs, **prediction_flags(type(layer).forward))
+    finally:
+        _now.entered = before
+
+
+@cache
+def prediction_flags(forward: Any) -> dict[str, bool]:
+    """The arguments by which a `forward` is told that it predicts, where it takes one."""
+    try:
+        names = inspect.signature(forward).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {name: False for name in ("train_flg", "training") if name in names}
+
+
+def has_infer(layer: Any) -> bool:
+    """Whether a layer has a second formula of its own."""
+    infer = getattr(layer, "infer", None)
+    if infer is not None and not getattr(infer, "is_missing", False):
+        return True
+    return bool(prediction_flags(getattr(type(layer), "forward", None)))
+
+
+def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
+    """What `forward` of a layer with noise, state or an `infer` begins with: was it called rightly?
+
+    Written out, `layer.forward(x)`, it draws the layer's noise. Inside another layer, or on
+    Variables, it would pass by the noise, state and mode of the pass, and is refused.
+
+    Errors: `UnsupportedError` with what to write instead.
+    """
+    if _now.entered is layer:
+        return
+    if _now.entered is not None or any(isinstance(x, Recorded) for x in inputs):
+        kind = type(layer).__name__
+        raise UnsupportedError(
+            f"{kind}.forward is written out inside another layer or on a graph, where its noise, "
+            f"state or infer would be passed by; call the layer, as in self.{kind.lower()}(x)"
+        )
+    for name, u in zip(names_of(layer, "noise"), _BARE.draw(layer, inputs), strict=True):
+        setattr(layer, name, u)

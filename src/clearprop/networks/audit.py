@@ -1,0 +1,77 @@
+"""No float array that an output depends on is left out of training without a word."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import ConfigError
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import dotted
+from clearprop.graph.passing import Pass, run, running
+from clearprop.graph.twins import twin
+
+
+def audit(
+    name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple[Any, ...]
+) -> None:
+    """Refuse a layer whose output depends on a float array that none of its tuples names.
+
+    `hanging` are the paths and arrays in question. Each is changed, and the layer run again on the
+    same inputs and noise.
+
+    Errors: `ConfigError` names the layer, the array and what to write.
+    """
+    plain = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
+    with np.errstate(all="ignore"):
+        base = _outputs(layer, formula, plain)
+        if base is None or not _same(base, _outputs(layer, formula, plain)):
+            return  # it draws random numbers of its own: nothing can be told
+        for path, array in hanging:
+            changed = array + 0.5 * (1 + np.abs(array)).astype(array.dtype)
+            if not _same(base, _outputs(layer, formula, plain, path, changed)):
+                _refuse(name, layer, path, array)
+
+
+def _outputs(
+    layer: Any, formula: str, inputs: tuple[Any, ...], path: Any = None, changed: Any = None
+) -> list[Any] | None:
+    copy = twin(layer)
+    if path is not None:
+        holder: Any = copy
+        for step in path[:-1]:
+            holder = holder[step] if isinstance(holder, dict | list) else getattr(holder, step)
+        try:
+            if isinstance(holder, dict | list):
+                holder[path[-1]] = changed
+            else:
+                setattr(holder, path[-1], changed)
+        except (TypeError, AttributeError):
+            return None
+    try:
+        with running(Pass(formula, np.random.default_rng(0))):
+            out = run(copy, formula, inputs)
+    except Exception:
+        return None
+    return [
+        np.asarray(getattr(part, "data", part) if isinstance(part, Recorded) else part)
+        for part in (out if isinstance(out, tuple | list) else (out,))
+    ]
+
+
+def _same(a: list[Any] | None, b: list[Any] | None) -> bool:
+    return (
+        a is not None
+        and b is not None
+        and len(a) == len(b)
+        and all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a, b, strict=True))
+    )
+
+
+def _refuse(name: str, layer: Any, path: tuple[Any, ...], array: np.ndarray) -> None:
+    first = path[0]
+    learned = f'params = ("{first}",)' if len(path) == 1 else "an attribute of its own, in params"
+    raise ConfigError(
+        f"{name}: the output of {type(layer).__name__} depends on self.{dotted(path)}, a float "
+        f"array {array.shape} that its params, state, noise and fixed do not name, so that it "
+        f'would be left out of training; write {learned} to have it learned, or fixed = ("{first}",)'
+    )

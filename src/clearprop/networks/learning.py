@@ -1,0 +1,156 @@
+"""Learning and looking: which state and which noise a pass of a network sees.
+
+A step of learning takes over the state that the step before left, uses noise that no step has
+used, and leaves its own state to the next. Everything else looks: it sees the state that the last
+step saw, draws again from a copy of the generator as it stood when that step began, and changes
+nothing. So a gradient and its differences agree in either order.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DataError, ShapeError
+from clearprop.graph.parameters import names_of
+
+Key = tuple[str, str]
+"""The name of a layer, and the name of its state."""
+
+
+class Learning:
+    """What a network remembers of its last step: `seen` state, `left` state, the generator."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Key, Any] = {}
+        self._left: dict[Key, Any] = {}
+        self._before: Any = None
+
+    def begin(self, members: Any, rng: np.random.Generator, rows: int | None) -> None:
+        """Begin a step: take over the state that the last one left."""
+        if members.noisy:
+            self._before = rng.bit_generator.state
+        for name, layer in members.stateful:
+            for attribute in _names(layer):
+                value = getattr(layer, attribute)
+                if attribute in names_of(layer, "carried"):
+                    value = _with_rows(value, rows, f"{name}.{attribute}")
+                    setattr(layer, attribute, value)
+                self._seen[name, attribute] = self._left[name, attribute] = value
+
+    def leave(self, members: Any, ran: Iterable[tuple[str, Any]]) -> None:
+        """End a step: each layer's own `next_state`, of its last use, is left to the next step."""
+        new = {}
+        for name, run in ran:
+            layer = members.layers.get(name)
+            if layer is not None and _names(layer):
+                new.update(next_state(name, layer, run))
+        for (name, attribute), value in new.items():
+            self._left[name, attribute] = value
+            setattr(members.layers[name], attribute, value)
+
+    def undo(self, members: Any, rng: np.random.Generator) -> None:
+        """Take a step back that failed: state and generator are as they were before it."""
+        if members.noisy and self._before is not None:
+            rng.bit_generator.state = self._before
+        for (name, attribute), value in self._seen.items():
+            self._left[name, attribute] = value
+            setattr(members.layers[name], attribute, value)
+
+    def generator(self, rng: np.random.Generator) -> np.random.Generator:
+        """A copy of the generator, as it stood when the last step began."""
+        twin = copy.deepcopy(rng)
+        if self._before is not None:
+            twin.bit_generator.state = self._before
+        return twin
+
+    def show(
+        self, members: Any, copies: Mapping[int, Any], formula: str, rows: int | None
+    ) -> None:
+        """Give copies of the layers the state that looking sees."""
+        for name, layer in members.stateful:
+            for attribute in _names(layer):
+                value = getattr(layer, attribute)
+                if attribute in names_of(layer, "carried"):
+                    if formula == "infer" and value is not None:
+                        value = np.zeros_like(value)
+                    elif formula == "forward":
+                        value = self._last_seen(name, attribute, value)
+                    value = _with_rows(value, rows, f"{name}.{attribute}")
+                elif formula == "forward":
+                    value = self._last_seen(name, attribute, value)
+                setattr(copies[id(layer)], attribute, value)
+
+    def astype(self, members: Any, dtype: Any) -> None:
+        """Cast the state of the layers, and what the last step saw."""
+        for name, layer in members.stateful:
+            for attribute in _names(layer):
+                value = getattr(layer, attribute)
+                if getattr(getattr(value, "dtype", None), "kind", "") == "f":
+                    seen = self._last_seen(name, attribute, value)
+                    value = value.astype(dtype)
+                    self._seen[name, attribute] = seen.astype(dtype)
+                    self._left[name, attribute] = value
+                    setattr(layer, attribute, value)
+
+    def _last_seen(self, name: str, attribute: str, value: Any) -> Any:
+        """What the last step saw, unless somebody has assigned another array since."""
+        if self._left.get((name, attribute), self) is not value:
+            return value
+        return self._seen[name, attribute]
+
+
+def next_state(name: str, layer: Any, run: Any) -> dict[Key, Any]:
+    """The new state of a layer, by what `forward` kept on the copy that ran.
+
+    Errors: `ShapeError` for another number of arrays than names, or another shape.
+    """
+    names, found = _names(layer), run.next_state()
+    found = found if isinstance(found, tuple | list) else (found,)
+    if len(found) != len(names):
+        raise ShapeError(
+            f"{name}.next_state gave {len(found)} arrays for the state {', '.join(names)}; "
+            "return one new value for each name, in order"
+        )
+    new = {}
+    for attribute, value in zip(names, found, strict=True):
+        old, value = getattr(layer, attribute), np.asarray(getattr(value, "data", value))
+        if isinstance(old, np.ndarray) and attribute in names_of(layer, "state"):
+            if old.shape != value.shape:
+                raise ShapeError(
+                    f"{name}.next_state gave {attribute} the shape {value.shape}, "
+                    f"but it has shape {old.shape}; they must be the same"
+                )
+            value = value.astype(old.dtype, copy=False)
+        new[name, attribute] = value
+    return new
+
+
+def _names(layer: Any) -> tuple[str, ...]:
+    return names_of(layer, "state") + names_of(layer, "carried")
+
+
+def _with_rows(value: Any, rows: int | None, name: str) -> Any:
+    """State with a row for each sample: zeros take the number of rows of the batch.
+
+    Errors: `DataError` for a batch of another size than the state was left by.
+    """
+    if rows is None or np.ndim(value) < 1 or len(value) == rows:
+        return value
+    if not np.any(value):
+        return value if value.ndim == 1 else np.zeros((rows, *value.shape[1:]), value.dtype)
+    raise DataError(
+        f"{name} {np.shape(value)} is carried on from a batch of {len(value)} samples, and this "
+        f"batch has {rows}; give batches of one size, in order, or call network.reset() first"
+    )
+
+
+def rows_of(x: Any) -> int | None:
+    """How many samples a batch has; of several inputs, the first says so."""
+    if isinstance(x, tuple):
+        x = x[0] if x else None
+    shape = getattr(x, "shape", None)
+    if shape is None:
+        shape = np.shape(x)
+    return shape[0] if shape else None

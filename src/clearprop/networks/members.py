@@ -1,0 +1,207 @@
+"""What a network keeps about its layers: their names, and who holds which array."""
+
+import dis
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import ConfigError
+from clearprop.graph.parameters import (
+    Path,
+    array_at,
+    at_path,
+    dotted,
+    inner_layers,
+    is_layer,
+    layers_of,
+    names_of,
+)
+from clearprop.layers import Layer
+from clearprop.networks.parameters import Owners, Parameters
+
+
+class Members:
+    """The layers of a network to any depth, by name, and their arrays.
+
+    Layers given as a list have their own names, `Affine1`; what is held by attributes, or further
+    inside, has a dotted path, `block.fc`. Parameters of the former are counted, `W1`, `b1`, and
+    those of the latter are called `block.fc.W`.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.layers: dict[str, Any] = {}
+        """Name → layer; the network itself is the empty name."""
+        self.names: dict[int, str] = {}
+        self.paths: dict[str, Path] = {}
+        counted = {id(layer) for layer in network.layers.values()}
+        counted |= {id(layer) for layer in network.losses}
+        for path, layer in layers_of(network):
+            name = _name(network, path)
+            check_params(name, layer)
+            self.layers[name] = layer
+            self.names[id(layer)] = name
+            self.paths[name] = path
+        self._direct = self._now()
+        self.params = Parameters(self._owners("params", counted), network.frozen)
+        self.states = Parameters(self._owners("state", set()))
+        self.noisy = [n for n, layer in self.layers.items() if names_of(layer, "noise")]
+        self.stateful = [
+            (n, layer)
+            for n, layer in self.layers.items()
+            if names_of(layer, "state") or names_of(layer, "carried")
+        ]
+
+    def check(self) -> None:
+        """Refuse a network whose layers were exchanged. Errors: `ConfigError`."""
+        if self._now() != self._direct:
+            raise ConfigError(
+                "the layers of this network were exchanged after it was made, and its params would "
+                "fall behind; make another one: Network(network.layers, network.lastLayer)"
+            )
+        self.params.check_shared()
+
+    def name_at(self, path: Path) -> str:
+        """The name of the parameter at a path."""
+        holder, attribute = at_path(self.network, path[:-1]), path[-1]
+        for name, owners in self.params.owners.items():
+            if any(held is holder and attribute == own for held, own in owners):
+                return name
+        return dotted(path)
+
+    def __deepcopy__(self, memo: Any) -> None:
+        """A copy of a network finds its own."""
+
+    def _now(self) -> list[int]:
+        return [id(layer) for _, layer in inner_layers(self.network)]
+
+    def _owners(self, kind: str, counted: set[int]) -> Owners:
+        """Who holds each array of one kind; layers that hold the same array share one name."""
+        count: Counter[str] = Counter()
+        name_of: dict[int, str] = {}
+        owners: Owners = {}
+        for holder, layer in self.layers.items():
+            for attribute in names_of(layer, kind):
+                array = array_at(layer, attribute)
+                if not hasattr(array, "dtype"):
+                    if kind != "params":
+                        continue  # not made yet
+                    raise ConfigError(
+                        f"parameter {attribute} of {type(layer).__name__} is {array!r}; only an "
+                        "array can be learned in place, use np.asarray"
+                    )
+                if id(array) not in name_of:
+                    if id(layer) in counted:
+                        count[attribute] += 1
+                        name = f"{attribute}{count[attribute]}"
+                    else:
+                        name = self._called((*self.paths[holder], attribute))
+                    name_of[id(array)] = name
+                owners.setdefault(name_of[id(array)], []).append((layer, attribute))
+        return owners
+
+
+    def _called(self, path: Path) -> str:
+        """The name of an array by its path; a network on the way names its own."""
+        for i in range(1, len(path)):
+            held = at_path(self.network, path[:i])
+            if hasattr(held, "name_at"):
+                return dotted((_name(self.network, path[:i]), held.name_at(path[i:])))
+        return dotted((*filter(None, [_name(self.network, path[:-1])]), path[-1]))
+
+
+def _name(network: Any, path: Path) -> str:
+    """A path as the name of a layer: the mapping `layers` of a network goes without saying."""
+    steps, held = [], network
+    for step in path:
+        if not (step == "layers" and hasattr(held, "own_params")):
+            steps.append(step)
+        held = held[step] if isinstance(held, Mapping | list | tuple) else getattr(held, step)
+    return dotted(tuple(steps))
+
+
+def check_params(name: str, layer: Any) -> None:
+    """Refuse a layer whose parameters are not where `params` says, or that is silent about them.
+
+    Errors: `ConfigError` names the layer and what to write.
+    """
+    kind = type(layer).__name__
+    params = layer.own_params if hasattr(layer, "own_params") else getattr(layer, "params", None)
+    if params is None:
+        silent = tuple(_float_arrays(layer))
+        if silent:
+            beside = f"d{silent[0]}"
+            found = f"{silent[0]} and {beside}" if beside in vars(layer) else " and ".join(silent)
+            raise ConfigError(
+                f"layer {name!r} is a {kind} with {found} but without params; write params = "
+                f"{silent} in its class, or params = () if it learns nothing"
+            )
+        return
+    for attribute in (params,) if isinstance(params, str) else names_of(layer):
+        missing = not hasattr(layer, attribute) and not isinstance(params, Mapping)
+        if missing or isinstance(params, str):
+            raise ConfigError(
+                f"layer {name!r} is a {kind} whose params is {params!r}; it must be a tuple of "
+                "names of attributes that hold arrays, such as ('W', 'b')"
+            )
+
+
+def _float_arrays(layer: Any) -> Iterator[str]:
+    """The attributes of an object that hold float arrays and are not written by its `forward`.
+
+    An attribute beside its derivative, `W` and `dW`, counts whatever it holds.
+    """
+    held = getattr(layer, "__dict__", {})
+    kept = _written(getattr(type(layer), "forward", None))
+    for name, value in held.items():
+        if name in kept or (name[:1] == "d" and name[1:] in held):
+            continue
+        if f"d{name}" in held or any(_is_float(array) for _, array in hanging(value)):
+            yield name
+
+
+def _written(forward: Any) -> set[str]:
+    """The attributes that a `forward` assigns: what it keeps for `backward`."""
+    if not hasattr(forward, "__code__"):
+        return set()
+    return {i.argval for i in dis.get_instructions(forward) if i.opname == "STORE_ATTR"}
+
+
+def hanging(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The arrays that hang on a value: itself, or in lists, mappings and plain objects of it.
+
+    Layers and generators are left out; what layers hold is theirs.
+    """
+    stack, seen = [(path, value)], set()
+    while stack:
+        path, found = stack.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        if isinstance(found, np.ndarray):
+            yield path, found
+        elif isinstance(found, Mapping):
+            stack += [((*path, key), entry) for key, entry in found.items()]
+        elif isinstance(found, list | tuple):
+            stack += [((*path, i), entry) for i, entry in enumerate(found)]
+        elif hasattr(found, "__dict__") and not (is_layer(found) or callable(found)):
+            stack += [((*path, key), entry) for key, entry in vars(found).items()]
+
+
+def _is_float(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and array.size > 0
+
+
+def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
+    """The float arrays that hang on a layer and that none of its tuples names."""
+    declared = {name for kind in _TUPLES for name in names_of(layer, kind)}
+    declared |= {f"d{name}" for name in declared} | {"_given", "_members", "params"}
+    for name, value in getattr(layer, "__dict__", {}).items():
+        if name not in declared and not (isinstance(layer, Layer) and name in _BOOK):
+            yield from ((p, a) for p, a in hanging(value, (name,)) if _is_float(a))
+
+
+_TUPLES = ("params", "state", "carried", "noise", "fixed")
+_BOOK = ("layers", "lastLayer", "rng")

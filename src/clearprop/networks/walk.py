@@ -1,0 +1,221 @@
+"""The one walk through a network: every layer that runs, in order, at the values that it sees.
+
+Gradients, summaries, signals, the first NaN, checks and compiled programs all come from it.
+"""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.errors import ConfigError, ShapeError, UnsupportedError
+from clearprop.graph.backward import derivatives
+from clearprop.graph.layer_call import on_arrays, on_graph
+from clearprop.graph.node import Recorded, variable
+from clearprop.graph.parameters import (
+    at_path,
+    has_backward,
+    inner_layers,
+    layers_of,
+    names_of,
+    places_of,
+    set_array,
+)
+from clearprop.graph.passing import Pass, run, running
+from clearprop.graph.twins import twin, twins
+from clearprop.graph.variable import Parameter, new_leaves
+from clearprop.networks.audit import audit
+from clearprop.networks.members import undeclared
+
+
+class Use(NamedTuple):
+    """One layer that ran."""
+
+    name: str
+    """Its name in the network, such as `Affine1` or `block.fc`."""
+    layer: Any
+    """The network's own layer."""
+    run: Any
+    """The copy that ran, with what `forward` kept."""
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+    """Variables, or arrays where nothing that can be differentiated went in."""
+    opened: bool
+    """Whether the layers inside follow one by one, since it has no `backward` of its own."""
+
+
+class Walk:
+    """A network that is run on copies of its layers, with its parameters as Variables.
+
+    - `copy`: the copy of the network, to call `loss` or `predict` of;
+    - `uses`: the layers that ran, in order (layers that hold layers after those);
+    - `params`: the parameters by name, as Variables.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        copy: Any,
+        copies: dict[int, Any],
+        passing: Pass,
+        params: dict[str, Any] | None = None,
+        audited: bool = False,
+    ) -> None:
+        self.network = network
+        self.members = network.members
+        self.copy = copy
+        self.uses: list[Use] = []
+        self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
+        self.params: dict[str, Any] = {}
+        self._audited: set[int] | None = set() if audited else None
+        self._known = {
+            id(copies[id(layer)]): (name, layer)
+            for name, layer in self.members.layers.items()
+            if id(layer) in copies
+        }
+        for name, owners in self.members.params.owners.items():
+            v = self._leaf(network.params[name], name) if params is None else params[name]
+            self.params[name] = v
+            for layer, attribute in owners:
+                set_array(copies[id(layer)], attribute, v)
+
+    @staticmethod
+    def _leaf(value: Any, name: str) -> Any:
+        v = variable(Parameter, value if np.ndim(value) else np.asarray(value)[()], None, None)
+        v.name = name
+        return v
+
+    def loss(self, x: Any, t: Any) -> Any:
+        """Run the loss of a batch."""
+        return self._run(self.copy.loss, leaves(x), t)
+
+    def predict(self, x: Any) -> Any:
+        """Run the prediction of a batch, by the formula of the pass."""
+        return self._run(self.copy.predict, leaves(x))
+
+    def _run(self, method: Any, *inputs: Any) -> Any:
+        with running(self.passing):
+            return method(*inputs)
+
+    def derivatives(self, loss: Any, names: Iterable[str] | None = None) -> dict[Any, Any]:
+        """The derivative of the loss by each Variable: by all, or by these parameters."""
+        if not isinstance(loss, Recorded):
+            raise UnsupportedError(
+                f"{type(self.network).__name__}.loss does not depend on a parameter by recorded "
+                "operations; compute it from the layers, with NumPy functions"
+            )
+        if loss.data.size != 1:
+            raise ShapeError(
+                f"{type(self.network).__name__}.loss gives an array of shape {loss.data.shape}, "
+                "not one number; take the mean or the sum"
+            )
+        seed = np.ones_like(loss.data)[()]
+        targets = None if names is None else [self.params[name] for name in names]
+        return derivatives([(loss, seed)], targets=targets)
+
+    def ran(self) -> list[tuple[str, Any]]:
+        """The layers that ran, as pairs of name and copy, those inside closed layers too."""
+        inside = {id(layer) for layer in self.passing.ran or ()}
+        found: list[tuple[str, Any]] = []
+        for use in self.uses:
+            found.append((use.name, use.run))
+            if not use.opened:
+                for path, layer in layers_of(use.run):
+                    if path and id(layer) in inside:
+                        found.append((self.members.names[id(at_path(use.layer, path))], layer))
+        return found
+
+    def keep(self, gradients: dict[str, Any]) -> None:
+        """Let each layer of the network keep what its last use kept, and its derivatives."""
+        for use in self.uses:
+            if use.layer is use.run or use.layer is self.network:
+                continue
+            arrays = _array_names(use.layer)
+            for name, value in vars(use.run).items():
+                if name not in arrays and not any(inner_layers(SimpleNamespace(v=value))):
+                    use.layer.__dict__[name] = _plain(value)
+        for name, d in gradients.items():
+            for layer, attribute in self.members.params.owners[name]:
+                setattr(layer, f"d{attribute}", d)
+
+    def _record(self, layer: Any, inputs: tuple[Any, ...], name: str | None) -> Any:
+        """What happens in place of a call: a node for a closed layer; others are run through."""
+        known = self._known.get(id(layer))
+        if known is None:
+            known = name or type(layer).__name__, layer
+            self._refuse_stranger(layer)
+        own_name, live = known
+        holds = any(True for _ in inner_layers(layer))
+        opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
+        ran = layer
+        hanging = self._hanging(live, layer)
+        if opened or layer is self.copy:
+            out = run(layer, self.passing.formula, inputs)
+        else:
+            own = places_of(layer)
+            closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
+            if any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
+                out = on_graph(layer, inputs, closed, own, own_name)
+                first = out[0] if isinstance(out, tuple | list) else out
+                ran = first.node.operation.layer
+            else:
+                ran = twin(layer, own.values())
+                with running(closed):
+                    out = on_arrays(ran, inputs, closed)
+        outs = tuple(out) if isinstance(out, tuple | list) else (out,)
+        self.uses.append(Use(own_name, live, ran, inputs, outs, opened))
+        if hanging:
+            audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
+        return out
+
+    def _hanging(self, live: Any, layer: Any) -> list[Any]:
+        """The arrays to look after when a layer runs for the first time in a step."""
+        if self._audited is None or id(live) in self._audited:
+            return []
+        self._audited.add(id(live))
+        return list(undeclared(layer))
+
+    def _refuse_stranger(self, layer: Any) -> None:
+        """A layer that is made on the way may not learn: nobody would find its parameters."""
+        if any(names_of(held, k) for _, held in layers_of(layer) for k in ("params", "state")):
+            raise ConfigError(
+                f"a {type(layer).__name__} that {type(self.network).__name__} uses is no part of "
+                "the network, so that what it learns would be left out; make it in __init__ and "
+                "hold it as an attribute"
+            )
+
+
+def leaves(x: Any) -> Any:
+    """Inputs as Variables that share their arrays; class numbers stay plain arrays."""
+    if isinstance(x, tuple):
+        return tuple(map(leaves, x))
+    if isinstance(x, Recorded):
+        return x
+    x = np.asarray(x) if isinstance(x, list | int | float) else x
+    if getattr(getattr(x, "dtype", None), "kind", "") != "f":
+        return x
+    return new_leaves((x,), ("x",))[0]
+
+
+def copied(network: Any) -> tuple[Any, dict[int, Any]]:
+    """A copy of a network that shares its arrays, and which layer has become which."""
+    members = network.members
+    arrays = [*members.params.values(), *members.states.values()]
+    copy, known = twins(network, arrays)
+    return copy, known
+
+
+def _array_names(layer: Any) -> set[str]:
+    return {n for k in ("params", "state", "carried") for n in names_of(layer, k)}
+
+
+def _plain(value: Any) -> Any:
+    """What `forward` kept, off the graph."""
+    if isinstance(value, Recorded):
+        return value.data
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    if type(value) is dict:
+        return {key: _plain(entry) for key, entry in value.items()}
+    return value
