@@ -51,6 +51,11 @@ def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     return on_graph(layer, inputs, passing, own, name)
 
 
+def inline(layer: Any, inputs: tuple[Any, ...], name: str | None) -> Any:
+    """Run a layer as part of the one that calls it, whatever it is given: `Pass.record`."""
+    return on_arrays(layer, inputs, current())
+
+
 def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
     """Run the layer itself on arrays, with the noise of the pass."""
     if passing.ran is not None:
@@ -170,11 +175,7 @@ class LayerOperation:
         recorded = any(isinstance(x, Recorded) for x in values)
         if self.is_composed:
             return self._automatic(tuple(wanted), dout, values, recorded)
-        if recorded:
-            layer = self._bound(values)
-            self._forward(layer, values, self._repeated())
-        else:
-            layer = twin(self.layer)  # `backward` may write into what is its own, again and again
+        layer = self._ran(values, recorded)
         found = self._backward(layer, dout if isinstance(dout, tuple) else (dout,), recorded)
         by_input = self._by_input(found, values)
         last = self.n_inputs + len(self.parameters)
@@ -184,6 +185,14 @@ class LayerOperation:
             else (self._by_parameter(layer, i, values) if i < last else None)
             for i in wanted
         ]
+
+    def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
+        """A copy of the layer after its forward, for `backward` to begin from."""
+        if not recorded:
+            return twin(self.layer)  # `backward` may write into what is its own, again and again
+        layer = self._bound(values)
+        self._forward(layer, values, Pass(self.mode, again=self.drawn, record=inline))
+        return layer
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""

@@ -153,21 +153,24 @@ class Walk:
         if opened or layer is self.copy:
             out = run(layer, self.passing.formula, inputs)
         else:
-            own = places_of(layer)
-            closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
-            if any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
-                out = on_graph(layer, inputs, closed, own, own_name)
-                first = out[0] if isinstance(out, tuple | list) else out
-                ran = first.node.operation.layer
-            else:
-                ran = twin(layer, own.values())
-                with running(closed):
-                    out = on_arrays(ran, inputs, closed)
+            out, ran = self._closed(layer, live, inputs, own_name)
         outs = tuple(out) if isinstance(out, tuple | list) else (out,)
         self.uses.append(Use(own_name, live, ran, inputs, outs, opened))
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
         return out
+
+    def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
+        """Run a layer that is not run through; gives what came out, and the copy that ran."""
+        own = places_of(layer)
+        closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
+        if any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
+            out = on_graph(layer, inputs, closed, own, name)
+            first = out[0] if isinstance(out, tuple | list) else out
+            return out, first.node.operation.layer
+        ran = twin(layer, own.values())
+        with running(closed):
+            return on_arrays(ran, inputs, closed), ran
 
     def _hanging(self, live: Any, layer: Any) -> list[Any]:
         """The arrays to look after when a layer runs for the first time in a step."""

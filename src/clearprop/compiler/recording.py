@@ -1,0 +1,265 @@
+"""Record a network's step of training, or its prediction, as one graph.
+
+The network runs once, on a copy whose parameters are leaves. While the loss is differentiated, each
+layer is one closed node, so that its own `backward` is taken, on the copy that ran `forward`; then
+the output of the node is pointed to the operations that were recorded inside it.
+"""
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.as_written import AsWrittenForward
+from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.sameness import form, varied
+from clearprop.compiler.tracing import Labeller
+from clearprop.errors import UnsupportedError
+from clearprop.graph.layer_call import LayerOperation, argument_names, inline
+from clearprop.graph.node import Recorded, variable
+from clearprop.graph.parameters import bind, has_backward, layers_of, names_of, places_of
+from clearprop.graph.passing import Pass, run, running
+from clearprop.graph.randomness import generators_in, undrawn
+from clearprop.graph.recording import alias, attach
+from clearprop.graph.twins import twin
+from clearprop.networks.learning import next_state
+from clearprop.networks.walk import Walk, copied
+
+
+class Draw:
+    """The noise of one layer in a program: leaves, and how to draw for them in every call."""
+
+    def __init__(self, layer: Any, inputs: tuple[Any, ...], leaves: tuple[Traced, ...]) -> None:
+        self.layer = layer
+        self.leaves = leaves
+        self._like = tuple(
+            np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, Recorded) else x
+            for x in inputs
+        )
+
+    def __call__(self, rng: np.random.Generator) -> tuple[Any, ...]:
+        """Draw for one call; the arrays must have the shapes that they were recorded with."""
+        found = self.layer.draw(rng, *self._like)
+        return tuple(found) if isinstance(found, tuple | list) else (found,)
+
+
+class _Closed(LayerOperation):
+    """A layer that has run on the leaves already: `backward` begins from there."""
+
+    label: Callable[..., None]
+
+    def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
+        return self.layer
+
+    def vjp(self, wanted: Any, dout: Any, out: Any, values: Any, params: Any) -> list[Any]:
+        found = super().vjp(wanted, dout, out, values, params)
+        self.label([*found, *kept_by(self.layer)], f"{self.name}.backward")
+        return found
+
+
+class Recorder(Walk):
+    """A walk whose layers are recorded operation by operation.
+
+    - `as_written`: the layers that run as they are written, and why;
+    - `draws`: the noise, in the order in which it is drawn;
+    - `settings`: the plain numbers of layers that are arguments of the program: leaf → holder;
+    - `labels`: where each node comes from.
+    """
+
+    def __init__(self, network: Any, formula: str, params: dict[str, Any]) -> None:
+        twin_network, copies = copied(network)
+        rng = copy.deepcopy(network.rng)
+        super().__init__(network, twin_network, copies, Pass(formula, rng), params)
+        self.copies = copies
+        self.as_written: dict[str, str] = {}
+        self.draws: list[Draw] = []
+        self.settings: dict[Setting, tuple[Any, str]] = {}
+        self.labeller = Labeller()
+        self._opened: list[tuple[Any, Any]] = []
+
+    def open(self) -> None:
+        """Point what closed layers gave to the operations inside: nothing is differentiated any
+        more."""
+        for outside, inside in self._opened:
+            outside.node, outside.index = inside.node, inside.index
+        self._opened.clear()
+
+    def next_states(self) -> dict[tuple[str, str], Any]:
+        """The new state of every layer that ran recorded, by what its last use kept."""
+        new: dict[tuple[str, str], Any] = {}
+        for name, ran in self.ran():
+            live = self.members.layers[name]
+            stateful = names_of(live, "state") or names_of(live, "carried")
+            if stateful and name not in self.as_written:
+                found = ran.next_state()
+                found = found if isinstance(found, tuple | list) else (found,)
+                next_state(name, live, ran)  # refuses by name what does not fit
+                keys = [(name, a) for a in (*names_of(live, "state"), *names_of(live, "carried"))]
+                new.update(zip(keys, found, strict=True))
+                self.labeller.label(found, f"{name}.next_state")
+        return new
+
+    def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
+        own = places_of(layer)
+        if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
+            return super()._closed(layer, live, inputs, name)
+        self.labeller.label(inputs, "forward")
+        kept = [name in self.as_written, *self._noise(live, layer, inputs)]
+        if not kept[0]:
+            with undrawn(generators_in(held for _, held in layers_of(layer))):
+                reason = self._why_not(live, layer, inputs, own, name)
+            if reason:
+                self.as_written[name] = reason
+            else:
+                return self._recorded(layer, inputs, own, name)
+        return self._written(layer, live, inputs, own, name)
+
+    def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> list[Any]:
+        """Draw the noise of a layer, and of those inside, as leaves."""
+        if self.passing.formula != "forward":
+            return []
+        pairs = zip(layers_of(live), layers_of(layer), strict=True)
+        found = []
+        for (_, original), (_, held) in pairs:
+            names = names_of(held, "noise")
+            if not names:
+                continue
+            if held is not layer:
+                raise UnsupportedError(
+                    f"{type(layer).__name__} has a backward of its own and holds "
+                    f"{type(held).__name__}, which draws noise; leave its backward out"
+                )
+            arrays = held.draw(self.passing.rng, *inputs)
+            arrays = arrays if isinstance(arrays, tuple | list) else (arrays,)
+            drawn = tuple(traced(a, n) for a, n in zip(arrays, names, strict=True))
+            self.draws.append(Draw(original, inputs, drawn))
+            for attribute, u in zip(names, drawn, strict=True):
+                setattr(held, attribute, u)
+            found += drawn
+        return found
+
+    def _recorded(self, layer: Any, inputs: Any, own: Any, name: str) -> Any:
+        """Run a layer on the leaves, and close it into one node."""
+        ran = twin(layer)
+        out = self._through(ran, inputs)
+        outs = out if isinstance(out, tuple | list) else (out,)
+        self.labeller.label([*outs, *kept_by(ran)], f"{name}.{self.passing.formula}")
+        if self.passing.formula == "infer" or not has_backward(layer):
+            return out, ran
+        operation = _Closed(ran, len(inputs), tuple(own), name)
+        operation.label = self.labeller.label
+        given = (*inputs, *own.values())
+        values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
+        data = tuple(o.data for o in outs) if isinstance(out, tuple | list) else out.data
+        made = attach(operation, given, values, {}, data)
+        for outside, inside in zip(made if isinstance(made, tuple) else (made,), outs, strict=True):
+            # What only hands its input on has no operation of its own to point to.
+            bare = inside.node is None or any(inside is x for x in given)
+            self._opened.append((outside, alias(inside) if bare else inside))
+        return made, ran
+
+    def _through(self, layer: Any, inputs: tuple[Any, ...]) -> Any:
+        with running(Pass(self.passing.formula, record=inline, bound=True, ran=self.passing.ran)):
+            out = run(layer, self.passing.formula, inputs)
+        for part in out if isinstance(out, tuple | list) else (out,):
+            if not isinstance(part, Recorded):
+                raise UnsupportedError("its forward does not return what NumPy functions give")
+        return out
+
+    def _why_not(self, live: Any, layer: Any, inputs: Any, own: Any, name: str) -> str:
+        """Why a layer cannot be recorded, or nothing.
+
+        It is run twice, the second time with other values and on the copy that ran first. What
+        then differs was drawn at random, carried on from one call to the next, or taken from a
+        value behind the back of the graph: it would be frozen in the program.
+        """
+        before = [g.bit_generator.state for g in generators_in([live])]
+        fixed = getattr(layer, "constants", ())
+        names = argument_names(layer.forward)
+        others = tuple(
+            x if i < len(names) and names[i] in fixed else varied(x) for i, x in enumerate(inputs)
+        )
+        try:
+            trial = twin(layer)
+            first = self._form(trial, inputs, own)
+            counts = counted(trial)
+            again = self._form(trial, others, own)
+            if [g.bit_generator.state for g in generators_in([live])] != before:
+                return "it draws random numbers"
+        # Whatever a layer raises when it is given Variables, it may still run on arrays; and where
+        # it does not, the same error comes again from there.
+        except Exception as error:
+            return str(error) or type(error).__name__
+        if first != again:
+            return (
+                "it does not do the same for every input of this shape: it draws random numbers, "
+                "carries something on from one call to the next, or computes with values that are "
+                "not on the graph"
+            )
+        if counts != counted(trial):
+            return "it keeps something on the side, a count or a list, which a program would lose"
+        return ""
+
+    def _form(self, layer: Any, inputs: tuple[Any, ...], own: Any) -> list[Any]:
+        """The operations of forward and backward, comparable with those of another run."""
+        out = self._through(layer, inputs)
+        outs = out if isinstance(out, tuple | list) else (out,)
+        outputs, douts = [*outs], []
+        if self.passing.formula == "forward" and has_backward(layer):
+            douts = [variable(Traced, np.ones_like(o.data), None, None) for o in outs]
+            operation = _Closed(layer, len(inputs), tuple(own), type(layer).__name__)
+            operation.label = lambda *_: None
+            given = (*inputs, *own.values())
+            wanted = [i for i, x in enumerate(given) if isinstance(x, Recorded)]
+            fixed = getattr(layer, "constants", ())
+            wanted = [i for i in wanted if i >= len(inputs) or operation.inputs[i] not in fixed]
+            values = tuple(given)
+            outputs += operation.vjp(wanted, tuple(douts), out, values, {})
+        known = (*inputs, *own.values(), *douts)
+        return form((*outputs, *kept_by(layer)), tuple(x for x in known if isinstance(x, Recorded)))
+
+    def _written(self, layer: Any, live: Any, inputs: Any, own: Any, name: str) -> Any:
+        """Call the layer itself within the program."""
+        operation = AsWrittenForward(name, live, len(inputs), tuple(own), names_of(live, "noise"))
+        noise = tuple(getattr(layer, n) for n in operation.noise if hasattr(layer, n))
+        given = (*inputs, *own.values(), *noise)
+        values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
+        # The recording runs on a copy, and leaves the layer's state and random numbers alone.
+        trial = copy.deepcopy(live)
+        with undrawn():
+            out = operation.trial(trial, values)
+        made = attach(operation, given, values, {}, out)
+        outs = made if isinstance(made, tuple) else (made,)
+        self.labeller.label(outs, f"{name}.forward")
+        return made, trial
+
+
+def kept_by(layer: Any) -> list[Any]:
+    """What `forward` kept on a layer for `backward`, as far as it stands on the graph."""
+    return [v for v in vars(layer).values() if isinstance(v, Recorded)]
+
+
+def counted(layer: Any) -> list[Any]:
+    """What a layer may have done on the side: its plain values, and the lengths of containers."""
+    found: list[Any] = []
+    for path, held in layers_of(layer):
+        for name, value in sorted(getattr(held, "__dict__", {}).items()):
+            if isinstance(value, bool | int | float | str):
+                found.append((path, name, value))
+            elif isinstance(value, list | dict | set):
+                found.append((path, name, len(value)))
+    return found
+
+
+def new_settings(holders: Iterable[Any]) -> list[tuple[Any, str]]:
+    """The plain floats that hang on layers: arguments of a program."""
+    return [
+        (layer, name)
+        for layer in holders
+        for name, value in getattr(layer, "__dict__", {}).items()
+        if type(value) is float
+    ]
+
+
+__all__ = ["Draw", "Recorder", "counted", "kept_by", "new_settings", "setting"]
