@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating
+from clearprop.graph.display import Displayed
 from clearprop.graph.leaving import refuse_array, refuse_index, to_number
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import Node, Recorded, variable
@@ -183,14 +184,10 @@ class Variable(ArrayMethods):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _repr_svg_(self) -> str:
-        from clearprop.graph.graph import Graph
-
-        return Graph((self,))._repr_svg_()
+        return Displayed.drawing.svg_of(self)
 
     def _repr_html_(self) -> str:
-        from clearprop.graph.graph import Graph
-
-        return Graph((self,))._repr_html_()
+        return Displayed.drawing.html_of(self)
 
     if not TYPE_CHECKING:
 
