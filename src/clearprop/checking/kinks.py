@@ -1,20 +1,16 @@
 """Kinks: points without a derivative, where any slope between the two sides is right."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.differences import Slope
+from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.probing import SWEEP, element, unit_of
 
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
-
 
 def without_kinks(
-    e: "Examination",
+    e: Evidence,
     name: str,
     a: np.ndarray,
     t: np.ndarray,
@@ -38,9 +34,7 @@ def without_kinks(
     return wrong, kinks
 
 
-def is_kink(
-    e: "Examination", name: str, index: tuple[int, ...], value: float, dout: np.ndarray
-) -> bool:
+def is_kink(e: Evidence, name: str, index: tuple[int, ...], value: float, dout: np.ndarray) -> bool:
     """Whether forward has a kink at this element, and `value` is one of the slopes around it."""
     slope = element(e, name, index, h=1e-7)
     if slope.smooth.all() or not np.isfinite(slope.value).all():
@@ -50,7 +44,7 @@ def is_kink(
     return low - margin <= value <= high + margin
 
 
-def tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -> None:
+def tell_kinks(e: Evidence, name: str, a: np.ndarray, kinks: np.ndarray) -> None:
     """Add the finding, which is no fault, that some elements have no derivative."""
     index = tuple(int(i) for i in np.argwhere(kinks)[0])
     if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
@@ -65,7 +59,7 @@ def tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) ->
     e.fault(Kind.KINK, message, name, index=index, analytic=float(a[index]), fault=False)
 
 
-def look_at_ties(e: "Examination") -> None:
+def look_at_ties(e: Evidence) -> None:
     """Where values are tied (a maximum), move them together: then there is a derivative again."""
     inputs = {n: a.value for n, a in e.trial.arguments.items() if a.slot is None}
     if not inputs or e.faulty & set(inputs) or any(f.kind is Kind.TIES for f in e.findings):
@@ -89,7 +83,7 @@ def look_at_ties(e: "Examination") -> None:
         e.fault(Kind.TIES, message, next(iter(inputs)))
 
 
-def note_kinks(e: "Examination", name: str, a: np.ndarray, slope: Slope) -> None:
+def note_kinks(e: Evidence, name: str, a: np.ndarray, slope: Slope) -> None:
     """Tell the kinks that a random direction came across, where they can be named."""
     rough = np.flatnonzero(~slope.smooth)
     if not rough.size or a.size != slope.smooth.size:

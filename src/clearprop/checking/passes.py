@@ -3,30 +3,22 @@
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
 from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.copies import fingerprint
+from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.trial import LayerRaised, Run, Trial, numbers, takes
 from clearprop.layers import Layer
 
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
-
 HERE = Path(__file__).parent
 
 
-def has_backward(layer: Any) -> bool:
-    """Whether somebody wrote a `backward` for this layer."""
-    backward = getattr(layer, "backward", None)
-    return backward is not None and not getattr(backward, "is_missing", False)
-
-
-def first_forward(e: "Examination") -> Run:
+def first_forward(e: Evidence) -> Run:
     """Run `forward`, and refuse what nothing could be compared with."""
     trial = e.trial
     if not callable(getattr(trial.layer, "forward", None)):
@@ -79,7 +71,7 @@ def _changed_parameters(trial: Trial, layer: Any) -> list[str]:
     ]
 
 
-def _check_outputs(e: "Examination", run: Run) -> None:
+def _check_outputs(e: Evidence, run: Run) -> None:
     if run.raw is None:
         _stop(e, Kind.MISSING, "forward returns nothing (None); it lacks a return", "output")
     for out in run.outputs:
@@ -102,7 +94,7 @@ def _check_outputs(e: "Examination", run: Run) -> None:
             e.fault(Kind.DTYPE, message, "output")
 
 
-def find_anomaly(e: "Examination") -> Anomaly | None:
+def find_anomaly(e: Evidence) -> Anomaly | None:
     """Where a value that is not finite came from, as far as the layer can be opened."""
     try:
         return first_anomaly(e.trial.layer, *e.trial.inputs)
@@ -110,7 +102,7 @@ def find_anomaly(e: "Examination") -> Anomaly | None:
         return None
 
 
-def first_backward(e: "Examination") -> None:
+def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     run = e.trial.run()
     douts = run.douts(e.dout)
@@ -157,7 +149,7 @@ def _raised(error: BaseException, run: Run) -> str:
     return f"backward raises {told(error)}, given dout of the output's shape {shapes}"
 
 
-def _sort(e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str, Any]) -> None:
+def _sort(e: Evidence, run: Run, given: Sequence[Any], set_for: Mapping[str, Any]) -> None:
     """Put each derivative with its argument, and say which are missing or no numbers."""
     trial = e.trial
     inputs_fit = len(given) == len(trial.inputs) or trial.resolve(len(given))
@@ -196,7 +188,7 @@ def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
     trial._list_arguments()
 
 
-def _is_number_array(e: "Examination", name: str, raw: Any, is_parameter: bool) -> bool:
+def _is_number_array(e: Evidence, name: str, raw: Any, is_parameter: bool) -> bool:
     if raw is None:
         how = f"backward never sets d{name}" if is_parameter else "backward returns None for it"
         e.fault(Kind.MISSING, how, name)
@@ -236,6 +228,6 @@ def told(error: BaseException) -> str:
 
 
 def _stop(
-    e: "Examination", kind: Kind, message: str, argument: str | None = None, **more: Any
+    e: Evidence, kind: Kind, message: str, argument: str | None = None, **more: Any
 ) -> NoReturn:
     raise Found(Finding(layer=e.name, kind=kind, message=message, argument=argument, **more))

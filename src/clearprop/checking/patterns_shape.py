@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from clearprop.checking.diagnosis import Case, Diagnosis, axes_of, broadcasts, in_words
+from clearprop.checking.case import Case, Diagnosis, axes_of, broadcasts, in_words
 from clearprop.checking.findings import Kind
 
 

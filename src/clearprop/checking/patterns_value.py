@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from clearprop.checking.diagnosis import Case, Diagnosis, axes_of, in_words
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.case import Case, Diagnosis, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.patterns_shape import wrong_axis
 
@@ -201,11 +202,8 @@ def _batch(case: Case) -> int | None:
 
 def _other_ratio(case: Case) -> float | None:
     """The factor for a batch of another size, which tells N from other numbers of its value."""
-    from clearprop.checking.automatic import open_forward
-    from clearprop.checking.contract import batch
-
     trial = case.e.trial
-    inputs = batch(trial, 0, -1)
+    inputs = trial.batch(0, -1)
     if inputs is None or not case.e.opened:
         return None
     variant = trial.variant(inputs)

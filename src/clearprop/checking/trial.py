@@ -198,6 +198,16 @@ class Trial:
         with same_draws():
             return Run(self, layer, values or {}, inputs)
 
+    def batch(self, start: int, stop: int | None) -> list[Any] | None:
+        """Some samples of the batch; `None` if the inputs do not share a first axis to cut."""
+        arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
+        if not arrays or arrays[0].ndim < 2 or arrays[0].shape[0] < 2:
+            return None
+        n = arrays[0].shape[0]
+        if any(x.ndim and x.shape[0] != n for x in arrays):
+            return None
+        return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in self.inputs]
+
     def variant(self, inputs: Sequence[Any], values: Values | None = None) -> "Trial":
         """The same layer on other inputs."""
         twin = object.__new__(Trial)

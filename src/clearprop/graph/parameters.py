@@ -54,6 +54,11 @@ def is_composed(layer: Any) -> bool:
     return backward is None or getattr(backward, "is_missing", False)
 
 
+def has_backward(layer: Any) -> bool:
+    """Whether somebody wrote a `backward` for this layer."""
+    return not is_composed(layer)
+
+
 def parameter(value: Any, name: str, layer: Any) -> Any:
     """The Variable of a parameter, one and the same as long as a graph holds it.
 
