@@ -5,15 +5,24 @@ fault, or to tell it from a kink.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 
 from clearprop.checking.case import Case
 from clearprop.checking.diagnosis import diagnose
-from clearprop.checking.evidence import Evidence
-from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.evidence import Evidence, index_at
+from clearprop.checking.findings import Kind
 from clearprop.checking.kinks import is_kink, look_at_ties, note_kinks, tell_kinks, without_kinks
-from clearprop.checking.probing import SWEEP, element, numeric_value, probe, suspects, unit_of
+from clearprop.checking.probing import (
+    SWEEP,
+    element,
+    numeric_value,
+    probe,
+    suspects,
+    unit_of,
+    worst_first,
+)
 from clearprop.checking.rounding import beyond_rounding
 from clearprop.checking.rows import Row
 
@@ -151,9 +160,7 @@ def _refuted(
     second result tells that every element that was looked at is of this kind, and more are left.
     """
     wrong = np.array(wrong)
-    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
-    for i in order[: min(8, np.count_nonzero(wrong))]:
-        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
+    for index in islice(worst_first(wrong, a, t), 8):
         slope, unit = element(e, name, index), unit_of(e, name, index)
         value, error = (part / unit for part in slope.along(e.dout))
         far = abs(a[index] - t[index])
@@ -254,9 +261,7 @@ def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> None:
     found = diagnose(case)
     e.rows[name] = Row(name, shape, None, None, "shape", found.kind.value)
     message = f"its derivative has the shape {a.shape} and not {shape}: {found.message}"
-    e.add(
-        Finding(layer=e.name, argument=name, kind=found.kind, message=message, factor=found.factor)
-    )
+    e.fault(found.kind, message, name, factor=found.factor)
 
 
 def _report(
@@ -271,7 +276,7 @@ def _report(
 ) -> None:
     """Add the finding of a wrong derivative: its worst element, both values, and the diagnosis."""
     worst = np.argmax(np.where(wrong, np.abs(a - np.nan_to_num(t)), -1.0))
-    index = tuple(int(i) for i in np.unravel_index(worst, a.shape))
+    index = index_at(worst, a.shape)
     found = diagnose(Case(e, name, a, t, dout, skip))
     kind, message = found.kind, found.message
     if fallback is not None and kind is not Kind.CLIPPED:
@@ -287,16 +292,13 @@ def _report(
     told = {f.kind for f in e.findings if f.fault}
     if Kind.IN_PLACE in told or (kind is Kind.PRECISION and Kind.DTYPE in told):
         return  # what was found before explains it; this may be right once that is
-    e.add(
-        Finding(
-            layer=e.name,
-            argument=name,
-            index=index,
-            analytic=float(a[index]),
-            numeric=numeric_value(e, name, index, dout),
-            automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
-            kind=kind,
-            factor=found.factor,
-            message=f"{message} ({count} of {swept} elements are wrong)" if swept > 1 else message,
-        )
+    e.fault(
+        kind,
+        f"{message} ({count} of {swept} elements are wrong)" if swept > 1 else message,
+        name,
+        index=index,
+        analytic=float(a[index]),
+        numeric=numeric_value(e, name, index, dout),
+        automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
+        factor=found.factor,
     )

@@ -16,8 +16,8 @@ from clearprop.checking.copies import (
     random_fingerprint,
     same_draws,
 )
-from clearprop.checking.evidence import Evidence
-from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.checking.evidence import Evidence, first_true, index_at
+from clearprop.checking.findings import Kind
 from clearprop.checking.passes import told
 from clearprop.checking.trial import LayerRaised, Run, Trial
 
@@ -45,14 +45,14 @@ def forward_repeats(e: Evidence) -> None:
         drew = generator_states(layer) != held
         again = trial.run(layer=layer).vector
     except LayerRaised as raised:
-        message = f"forward works once and raises the second time: {told(raised.error)}"
-        raise Found(Finding(layer=e.name, kind=Kind.STATEFUL, message=message)) from None
+        problem = told(raised.error)
+        e.stop(Kind.STATEFUL, f"forward works once and raises the second time: {problem}")
     if not same(trial.run().vector, e.out):
-        message = (
+        e.stop(
+            Kind.STOCHASTIC,
             "forward draws random numbers that cannot be repeated: twice the same inputs give "
-            "different outputs, so no derivative can be checked"
+            "different outputs, so no derivative can be checked",
         )
-        raise Found(Finding(layer=e.name, kind=Kind.STOCHASTIC, message=message))
     e.reproducible = same(again, e.out)
     if trial.draws or drew:
         source = "the global random state" if trial.draws else "its own generator"
@@ -70,7 +70,8 @@ def backward_repeats(e: Evidence) -> None:
     """Run `backward` three times after one `forward`."""
     if any(f.fault and f.kind is Kind.IN_PLACE for f in e.findings):
         e.reproducible = False  # what is written into explains every difference
-    if not e.analytic or any(f.fault and f.kind is Kind.IN_PLACE for f in e.findings):
+        return
+    if not e.analytic:
         return
     run = e.trial.run()
     held = generator_states(run.layer)
@@ -126,7 +127,7 @@ def _kept(run: Run) -> dict[str, Any]:
 
 
 def _worst(one: np.ndarray, other: np.ndarray) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(one - other)), one.shape))
+    return index_at(np.argmax(np.abs(one - other)), one.shape)
 
 
 def linear_in_dout(e: Evidence) -> None:
@@ -213,7 +214,7 @@ def _after_an_update(e: Evidence) -> None:
             continue
         wrong = compare.wrong_elements(found[name], true[name], rtol=1e-6)
         if wrong.any():
-            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            index = first_true(wrong)
             message = (
                 "after the parameters were changed in place, as an optimiser does, it is no longer "
                 "right: backward uses a copy that was made of them earlier"
@@ -258,7 +259,7 @@ def keeps_float32(e: Evidence) -> None:
         ]
         trial.slots, trial.float_places = e.trial.slots, e.trial.float_places
         trial.draws = e.trial.draws
-        trial._list_arguments()
+        trial.list_arguments()
         run = trial.run()
         if not all(out.dtype.kind == "f" for out in run.outputs):
             return

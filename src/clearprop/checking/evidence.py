@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.automatic import Opened, agrees, open_forward
-from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.rows import Row
 from clearprop.checking.trial import LayerRaised, Run, Trial
 from clearprop.graph.parameters import has_backward
@@ -65,6 +65,10 @@ class Evidence:
     def fault(self, kind: Kind, message: str, argument: str | None = None, **more: Any) -> None:
         self.add(Finding(layer=self.name, kind=kind, message=message, argument=argument, **more))
 
+    def stop(self, kind: Kind, message: str, argument: str | None = None, **more: Any) -> NoReturn:
+        """End the examination with a finding that makes the rest meaningless."""
+        raise Found(Finding(layer=self.name, kind=kind, message=message, argument=argument, **more))
+
     @property
     def faulty(self) -> set[str | None]:
         """The arguments at which a fault has been found already."""
@@ -104,3 +108,13 @@ class Evidence:
         if self.opened:
             return self.opened.derivatives(dout)
         return {name: jacobian @ dout for name, jacobian in self.jacobians.items()}
+
+
+def index_at(number: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index of an element, in plain numbers, from its number in the array."""
+    return tuple(int(i) for i in np.unravel_index(number, shape))
+
+
+def first_true(mask: np.ndarray) -> tuple[int, ...]:
+    """The index of the first element that is true."""
+    return index_at(np.argmax(mask), mask.shape)

@@ -4,9 +4,9 @@ import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.differences import Slope
-from clearprop.checking.evidence import Evidence
+from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind
-from clearprop.checking.probing import SWEEP, element, unit_of
+from clearprop.checking.probing import SWEEP, element, unit_of, worst_first
 
 
 def without_kinks(
@@ -19,10 +19,7 @@ def without_kinks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leave out the elements without a derivative, where any slope between the sides is right."""
     wrong, kinks = np.array(wrong), np.zeros(a.shape, bool)
-    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
-    places = [np.unravel_index(i, a.shape) for i in order[: np.count_nonzero(wrong)]]
-    for tried, place in enumerate(places):
-        index = tuple(int(i) for i in place)
+    for tried, index in enumerate(worst_first(wrong, a, t)):
         if tried >= 32 and not kinks.any():
             break  # so many without a kink: it is not kinks that are wrong here
         if tried >= 8 * SWEEP:
@@ -46,7 +43,7 @@ def is_kink(e: Evidence, name: str, index: tuple[int, ...], value: float, dout: 
 
 def tell_kinks(e: Evidence, name: str, a: np.ndarray, kinks: np.ndarray) -> None:
     """Add the finding, which is no fault, that some elements have no derivative."""
-    index = tuple(int(i) for i in np.argwhere(kinks)[0])
+    index = first_true(kinks)
     if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
         return
     slope = element(e, name, index, h=1e-7)
@@ -90,7 +87,7 @@ def note_kinks(e: Evidence, name: str, a: np.ndarray, slope: Slope) -> None:
         return
     kinks = np.zeros(a.shape, bool)
     for i in rough[:32]:
-        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
+        index = index_at(i, a.shape)
         if is_kink(e, name, index, float(a[index]), e.dout):
             kinks[index] = True
     if kinks.any():

@@ -1,6 +1,5 @@
 """Patterns that the two arrays show by themselves, whatever the layer is."""
 
-import itertools
 import math
 from collections.abc import Iterator
 
@@ -9,7 +8,7 @@ import numpy as np
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Diagnosis, axes_of, in_words
 from clearprop.checking.findings import Kind
-from clearprop.checking.patterns_shape import wrong_axis
+from clearprop.checking.patterns_shape import transposed, wrong_axis
 
 
 def _zero(case: Case) -> Diagnosis | None:
@@ -234,15 +233,6 @@ def _settings(case: Case) -> Iterator[tuple[str, float]]:
             yield f"self.{name}", float(value)
 
 
-def _transposed(case: Case) -> Diagnosis | None:
-    if case.t.ndim < 2:
-        return None
-    for order in itertools.permutations(range(case.t.ndim)):
-        if order != tuple(range(case.t.ndim)) and case.explains(case.t.transpose(order)):
-            return Diagnosis(Kind.TRANSPOSED, "it is the true derivative transposed")
-    return None
-
-
 def _swapped(case: Case) -> Diagnosis | None:
     for name, other in case.e.truth.items():
         found = case.e.analytic.get(name)
@@ -330,7 +320,7 @@ PATTERNS = (
     _nonlinear,
     _sign,
     _factor,
-    _transposed,
+    transposed,
     _swapped,
     _masked,
     _displaced,

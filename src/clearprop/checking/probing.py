@@ -1,12 +1,13 @@
 """Slopes of a layer under examination: along random directions, and element by element."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.differences import Slope
-from clearprop.checking.evidence import Evidence
+from clearprop.checking.evidence import Evidence, index_at
 
 SWEEP = 512
 """How many elements are differentiated one by one, unless all are asked for."""
@@ -74,7 +75,13 @@ def suspects(e: Evidence, name: str, a: np.ndarray) -> list[tuple[int, ...]]:
         block = max(parts, key=lambda part: _gap_within(e, name, a, part))
     some = e.rng.choice(a.size, SWEEP // 2, replace=False)
     chosen = np.unique(np.concatenate([block, some]))
-    return [tuple(int(k) for k in np.unravel_index(i, a.shape)) for i in chosen]
+    return [index_at(i, a.shape) for i in chosen]
+
+
+def worst_first(wrong: np.ndarray, a: np.ndarray, t: np.ndarray) -> Iterator[tuple[int, ...]]:
+    """The wrong elements, those first that are furthest from the true ones."""
+    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
+    return (index_at(i, a.shape) for i in order[: np.count_nonzero(wrong)])
 
 
 def _gap_within(e: Evidence, name: str, a: np.ndarray, block: np.ndarray) -> float:

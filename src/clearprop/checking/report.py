@@ -77,17 +77,7 @@ class Report:
                     "ok": layer.ok,
                     "cases": layer.cases,
                     "closed": layer.closed,
-                    "rows": [
-                        {
-                            "argument": row.argument,
-                            "shape": list(row.shape),
-                            "absolute": row.absolute,
-                            "relative": row.relative,
-                            "method": row.method,
-                            "verdict": row.verdict,
-                        }
-                        for row in layer.rows
-                    ],
+                    "rows": [{**vars(row), "shape": list(row.shape)} for row in layer.rows],
                     "findings": [finding.to_dict() for finding in layer.findings],
                 }
                 for layer in self.layers
