@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -53,20 +54,17 @@ def name_of(path):
     return path.relative_to(SOURCE).as_posix()
 
 
-def imports(path):
-    """Every module that a file imports, anywhere in it, by its full name, with the line."""
+def imports(path, walk=ast.walk):
+    """Every module, or name in one, that a file imports, anywhere in it, in full, with the line."""
     package = ("clearprop", *path.relative_to(SOURCE).parent.parts)
-    for node in ast.walk(TREES[path]):
+    for node in walk(TREES[path]):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
-            if module == "clearprop":  # `from clearprop import layers` may name a module
-                yield from ((f"clearprop.{alias.name}", node.lineno) for alias in node.names)
-            else:
-                yield module, node.lineno
+            yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
 
 
 def floors(path):
@@ -113,6 +111,66 @@ def f():
     assert [floor for floor, _ in floors(path)] == [
         *("cli", "layers", "__init__", "__version__", "networks", "layers", "training")
     ]
+
+
+def walk_at_run_time(tree):
+    """Every node of a tree, but what stands there for type checkers alone."""
+    yield tree
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.If) or not re.fullmatch(
+            r"(typing\.)?TYPE_CHECKING", ast.unparse(node.test)
+        ):
+            yield from walk_at_run_time(node)
+
+
+def files_imported(path, files):
+    """The files of our own that a file imports when it is loaded, or later in a function."""
+    for name, _ in imports(path, walk_at_run_time):
+        found = files.get(name) or files.get(name.rpartition(".")[0])
+        if found not in (None, path):
+            yield found
+
+
+# goes with the pages branch
+ALLOWED = {
+    ("explaining/expressions.py", "explaining/numbers.py"),
+    ("drawing/saving.py", "drawing/__init__.py"),
+}
+
+
+def circle():
+    """The names of files that import each other in a circle, [] if there are none."""
+    files = {
+        ".".join(("clearprop", *path.relative_to(SOURCE).with_suffix("").parts)): path
+        for path in TREES
+    }
+    files = {name.removesuffix(".__init__"): path for name, path in files.items()}
+    edges = {name_of(path): set(map(name_of, files_imported(path, files))) for path in TREES}
+    for one, other in ALLOWED:
+        edges[one].discard(other)
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circle() == []
+
+
+def test_a_circle_of_files_is_seen(monkeypatch):
+    texts = {
+        "a": "from clearprop.layers.sketch_b import g",
+        "b": "def g():\n    from clearprop.layers import sketch_c",
+        "c": "import typing\nif typing.TYPE_CHECKING:\n    from .sketch_a import f",
+    }
+    for name, text in texts.items():
+        monkeypatch.setitem(TREES, SOURCE / "layers" / f"sketch_{name}.py", ast.parse(text))
+    assert circle() == []
+    closed = ast.parse("def h():\n    if True:\n        from .sketch_a import f")
+    monkeypatch.setitem(TREES, SOURCE / "layers" / "sketch_c.py", closed)
+    assert set(circle()) == {f"layers/sketch_{name}.py" for name in texts}
 
 
 def run_python(program):

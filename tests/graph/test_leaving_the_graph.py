@@ -9,9 +9,6 @@ import math
 import operator
 import statistics
 import struct
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
@@ -53,14 +50,14 @@ STACK = r"np\.stack\(\[\.\.\.\]\).*np\.where"
 
 REFUSED = {
     # NumPy makes a plain array of its argument
-    "np.asarray": (lambda: np.asarray(v), r"`np\.asarray\(v\)`.*v\.data"),
-    "np.array of one": (lambda: np.array(v), r"`np\.array\(v\)`.*v\.data"),
-    "np.array of several": (lambda: np.array([v, w]), rf"`np\.array\(\[v, w\]\)`.*{STACK}"),
-    "np.array of numbers": (lambda: np.array([s, s]), rf"`np\.array\(\[s, s\]\)`.*{STACK}"),
+    "np.asarray": (lambda: np.asarray(v), r"np\.asarray\(v\).*v\.data"),
+    "np.array of one": (lambda: np.array(v), r"np\.array\(v\).*v\.data"),
+    "np.array of several": (lambda: np.array([v, w]), rf"np\.array\(\[v, w\]\).*{STACK}"),
+    "np.array of numbers": (lambda: np.array([s, s]), rf"np\.array\(\[s, s\]\).*{STACK}"),
     "np.array of rows": (lambda: np.array([[s, 1.0], [2.0, 3.0]]), rf"np\.array.*{STACK}"),
     "np.asanyarray": (lambda: np.asanyarray(v), r"np\.asanyarray"),
     "np.ascontiguousarray": (lambda: np.ascontiguousarray(v), r"np\.ascontiguousarray"),
-    "np.full": (lambda: np.full(3, s), r"`np\.full\(3, s\)`"),
+    "np.full": (lambda: np.full(3, s), r"np\.full\(3, s\)"),
     "np.arange": (lambda: np.arange(s), r"np\.arange"),
     "np.float64": (lambda: np.float64(s), r"np\.float64"),
     "np.vectorize": (lambda: np.vectorize(lambda x: x)(v), r"np\.vectorize"),
@@ -72,8 +69,8 @@ REFUSED = {
     ),
     "np.c_": (lambda: np.c_[v, w], rf"np\.c_\[v, w\].*{STACK}"),
     "np.r_": (lambda: np.r_[v, w], r"np\.r_"),
-    "a method of an array": (lambda: fresh().dot(v), r"`fresh\(\)\.dot\(v\)`"),
-    "an index of an array": (lambda: fresh()[n], r"`fresh\(\)\[n\]`"),
+    "a method of an array": (lambda: fresh().dot(v), r"fresh\(\)\.dot\(v\)"),
+    "an index of an array": (lambda: fresh()[n], r"fresh\(\)\[n\]"),
     "np.ma": (lambda: np.ma.array(v), r"np\.ma\.array"),
     "np.ma plus": (lambda: np.ma.array([1.0, 2.0]) + v, r"np\.ma\.array\(\[1\.0, 2\.0\]\) \+ v"),
     "np.random": (lambda: np.random.default_rng(0).normal(v), r"normal\(v\)"),
@@ -82,8 +79,8 @@ REFUSED = {
     "np.random.permutation": (lambda: np.random.default_rng(0).permutation(v), r"permutation"),
     "array.array": (lambda: array.array("d", v), r"array\.array\('d', v\)|array\.array"),
     # writing
-    "buf[:] = v": (assign_all, rf"`buf\[:\] = …`.*{STACK}"),
-    "buf[a:b] = v": (assign_some, rf"`buf\[0:1\] = …`.*{STACK}"),
+    "buf[:] = v": (assign_all, rf"`buf\[:\] = v`.*{STACK}"),
+    "buf[a:b] = v": (assign_some, rf"`buf\[0:1\] = v\[:1\]`.*{STACK}"),
     "buf += v": (add_in_place, r"np\.add: writing into an existing array.*y = x \+ v"),
     "buf[:] *= v": (multiply_in_place, r"np\.multiply: writing into an existing array"),
     "out=v": (lambda: np.exp(fresh(), out=v), r"np\.exp: writing into an existing array"),
@@ -101,19 +98,24 @@ REFUSED = {
     "array.put": (lambda: fresh().put([0], s), r"put\(\[0\], s\)"),
     "v[0] = ...": (lambda: operator.setitem(v, 0, 1.0), r"np\.where"),
     # Python takes a number
-    "math.sin": (lambda: math.sin(s), r"`math\.sin\(s\)`.*use np\.sin"),
-    "math.exp of an expression": (lambda: math.exp(s * 2), r"`math\.exp\(s \* 2\)`.*np\.exp"),
-    "math.floor": (lambda: math.floor(s), r"math\.floor.*np\.floor"),
-    "math.pow": (lambda: math.pow(2, s), r"math\.pow.*np\.pow"),
-    "math.hypot": (lambda: math.hypot(s, s), r"math\.hypot.*np\.hypot"),
-    "math.fsum": (lambda: math.fsum(v), r"math\.fsum.*the NumPy function"),
-    "cmath.sin": (lambda: cmath.sin(s), r"cmath\.sin.*np\.sin"),
-    "complex": (lambda: complex(s), r"`complex\(s\)`"),
+    "math.sin": (lambda: math.sin(s), r"math\.sin\(s\).*np\.sin, not math\.sin"),
+    "math.exp of an expression": (
+        lambda: math.exp(s * 2),
+        r"math\.exp\(s \* 2\).*a NumPy",
+    ),
+    "math.floor": (lambda: math.floor(s), r"math\.floor.*a NumPy function"),
+    "math.pow": (lambda: math.pow(2, s), r"math\.pow.*a NumPy function"),
+    "math.hypot": (lambda: math.hypot(s, s), r"math\.hypot.*a NumPy function"),
+    "math.fsum": (lambda: math.fsum(v), r"math\.fsum.*a NumPy function"),
+    "cmath.sin": (lambda: cmath.sin(s), r"cmath\.sin\(s\).*np\.sin"),
+    "complex": (lambda: complex(s), r"complex\(s\)"),
+    "float": (lambda: float(s), r"float\(s\).*v\.item\(\)"),
+    "int": (lambda: int(n), r"int\(n\).*v\.item\(\)"),
     "float, by map": (lambda: list(map(float, [s])), r"map\(float, \[s\]\)"),
-    "float of many": (lambda: float(v), r"float\(v\): v has shape \(2,\).*v\.data.*v\.sum"),
-    "int of many": (lambda: int(v), r"int\(v\): v has shape \(2,\)"),
+    "float of many": (lambda: float(v), r"float\(v\).*v\.data"),
+    "int of many": (lambda: int(v), r"int\(v\).*v\.data"),
     "%f": (lambda: "%f" % s, r"\"%f\" % s"),  # noqa: UP031
-    "range": (lambda: range(n), r"`range\(n\)`.*v\.item\(\)"),
+    "range": (lambda: range(n), r"range\(n\).*v\.item\(\)"),
     "an index of a list": (lambda: [1, 2][n], r"\[1, 2\]\[n\].*v\.item\(\)"),
     "ctypes": (lambda: ctypes.c_double(s), r"ctypes\.c_double"),
     # functions without a rule
@@ -157,7 +159,7 @@ def test_assigning_one_element_names_the_line_and_the_remedy():
     buf = fresh()
     with pytest.raises(ValueError, match="setting an array element") as caught:
         buf[1] = s * 2
-    assert "`buf[1] = …`" in str(caught.value.__cause__)
+    assert "`buf[1] = s * 2`" in str(caught.value.__cause__)
     assert "np.stack" in str(caught.value.__cause__)
 
 
@@ -330,90 +332,15 @@ def _plain(value):
     return value.data if isinstance(value, Variable) else value
 
 
-class TestNumbersByRequest:
-    def test_float_and_int_written_out(self):
-        assert float(s) == 2.0
-        assert int(Variable(2.9)) == 2
-        assert float(Variable([[3.5]])) == 3.5
-        assert [float(e) for e in v] == [1.0, 2.0]
-        assert math.sin(float(s)) == math.sin(2.0)
-        assert round(float(s), 3) == 2.0
-        assert f"{float(s):.1f}" == "2.0"
-        assert max(float(s), 1.0) == 2.0
-        assert (lambda: float(s))() == 2.0
-        assert float(  # over several lines
-            s
-        ) == float(*(s,))
-
-    def test_not_through_another_name(self):
-        convert = float
-        with pytest.raises(LeavesGraphError, match=r"convert\(s\)"):
-            convert(s)
-
-    def test_nor_through_something_else_of_that_name(self):
-        def shadowed(float):
-            return float(s)
-
-        with pytest.raises(LeavesGraphError):
-            shadowed(math.sin)
-        namespace = {"s": s, "float": math.sin}
-        with pytest.raises(LeavesGraphError):
-            exec("float(s)", namespace)
-        exec("from math import sin as int\ndef f():\n    return int(s)", namespace)
-        with pytest.raises(LeavesGraphError):
-            namespace["f"]()
-
-    def test_not_where_float_stands_beside_it(self):
-        with pytest.raises(LeavesGraphError):
-            float(math.sin(s))
-        with pytest.raises(LeavesGraphError):
-            [float, math.sin][1](s)
-        assert (float("1.0"), s.item()) == (1.0, 2.0)
-
-    def test_hot_code_that_python_has_specialised(self):
-        for _ in range(200):
-            assert float(s) == 2.0
-            with pytest.raises(LeavesGraphError):
-                math.sin(s)
+def test_numbers_by_request():
+    assert s.item() == 2.0
+    assert int(Variable(2.9).item()) == 2
+    assert math.sin(s.item()) == math.sin(2.0)
+    assert f"{s:.1f}" == "2.0"
+    assert v.tolist() == [1.0, 2.0]
 
 
-def python(program, *flags):
-    """Run a program that has no source file, as at a prompt."""
-    command = [sys.executable, *flags, "-W", "error", "-c", textwrap.dedent(program)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-
-
-PROGRAM = """
-    import math
-    import numpy as np
-    from clearprop import Variable
-    s = Variable(2.0)
-    def tried(f):
-        try:
-            print(f())
-        except TypeError as error:
-            print(error)
-    tried(lambda: float(s))
-    tried(lambda: math.sin(s))
-    tried(lambda: np.asarray(s))
-    buf = np.zeros(1)
-    def assign():
-        buf[:] = s
-    tried(assign)
-"""
-
-
-@pytest.mark.parametrize("flags", [[], ["-O"], ["-OO"]])
-def test_without_source_the_name_is_still_told(flags):
-    number, sin, asarray, assignment = python(PROGRAM, *flags)
-    assert number == "2.0"
-    assert sin.startswith(("math.sin(…) takes a Variable off", "`math.sin(s)` takes"))
-    assert asarray.startswith(("np.asarray(…) would turn", "`np.asarray(s)` would turn"))
-    assert assignment.startswith(("assigning to an element would turn", "`buf[:] = …` would turn"))
-
-
-def test_where_python_keeps_no_columns_numbers_are_asked_for_by_item():
-    number, sin, *_ = python(PROGRAM, "-X", "no_debug_ranges")
-    for line in (number, sin):
-        assert "takes a Variable off the graph" in line
-        assert "v.item()" in line
+def test_without_source_the_remedies_are_still_told():
+    """As at a prompt of some consoles."""
+    with pytest.raises(LeavesGraphError, match=rf"^this line takes .*{STACK}.*v\.item\(\)"):
+        exec("math.sin(s)", {"math": math, "s": s})

@@ -82,7 +82,7 @@ class Assigning(Layer):
 def test_a_layer_that_fills_an_array_says_so_with_its_own_line():
     g = graph(Assigning()(Variable([1.0, 2.0])))
     with pytest.raises(
-        UnsupportedError, match=r"Assigning cannot be opened: `out\[:\] = …`.*np\.where"
+        UnsupportedError, match=r"Assigning cannot be opened: `out\[:\] = x`.*np\.where"
     ):
         g.opened()
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from clearprop.checking.copies import left_alone
 from clearprop.checking.findings import Finding, Kind
-from clearprop.checking.report import LayerReport, Report
+from clearprop.checking.report import Report
+from clearprop.checking.rows import LayerReport
 from clearprop.checking.subjects import (
     Function,
     Inspector,

@@ -5,26 +5,32 @@ fault, or to tell it from a kink.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from itertools import islice
 
 import numpy as np
 
-from clearprop.checking.diagnosis import Case, diagnose
-from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.case import Case
+from clearprop.checking.diagnosis import diagnose
+from clearprop.checking.evidence import Evidence, index_at
+from clearprop.checking.findings import Kind
 from clearprop.checking.kinks import is_kink, look_at_ties, note_kinks, tell_kinks, without_kinks
-from clearprop.checking.probing import SWEEP, element, numeric_value, probe, suspects, unit_of
-from clearprop.checking.report import Row
+from clearprop.checking.probing import (
+    SWEEP,
+    element,
+    numeric_value,
+    probe,
+    suspects,
+    unit_of,
+    worst_first,
+)
 from clearprop.checking.rounding import beyond_rounding
-
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
-
+from clearprop.checking.rows import Row
 
 VANISHING = 1e-150
 """Derivatives smaller than this count as 0: their squares are below the numbers of float64."""
 
 
-def all_arguments(e: "Examination") -> None:
+def all_arguments(e: Evidence) -> None:
     """Compare the derivatives of all arguments; the faults go to `e`, and a row for each."""
     if e.opened:
         e.truth = e.true(e.dout)
@@ -56,7 +62,7 @@ def all_arguments(e: "Examination") -> None:
         look_at_ties(e)
 
 
-def stand_in(e: "Examination") -> None:
+def stand_in(e: Evidence) -> None:
     """Where nobody wrote a `backward`, compare automatic differentiation with differences."""
     if e.opened:
         e.analytic = e.true(e.dout)
@@ -75,9 +81,7 @@ def stand_in(e: "Examination") -> None:
         e.fault(Kind.NO_BACKWARD, message, fault=False)
 
 
-def second_opinion(
-    e: "Examination", name: str, a: np.ndarray, t: np.ndarray, dout: np.ndarray
-) -> None:
+def second_opinion(e: Evidence, name: str, a: np.ndarray, t: np.ndarray, dout: np.ndarray) -> None:
     """Compare under another `dout` what was right under the first."""
     if a.shape != t.shape or not np.isfinite(a).all():
         e.fault(Kind.NOT_LINEAR, f"under another dout its shape is {a.shape}, or it is NaN", name)
@@ -103,7 +107,7 @@ def wrong_elements(a: np.ndarray, t: np.ndarray, rtol: float = 1e-9) -> np.ndarr
     return known & ~(np.abs(a - t) <= bound)
 
 
-def _by_automatic(e: "Examination", name: str, a: np.ndarray) -> bool:
+def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
     """Compare with automatic differentiation; False where it is not there or not to be believed."""
     if not e.opened:
         return False
@@ -130,7 +134,7 @@ def _by_automatic(e: "Examination", name: str, a: np.ndarray) -> bool:
     return True
 
 
-def _finite(e: "Examination", name: str, t: np.ndarray) -> np.ndarray:
+def _finite(e: Evidence, name: str, t: np.ndarray) -> np.ndarray:
     """Replace what overflowed in automatic differentiation by differences, as far as it goes."""
     bad = [tuple(int(i) for i in index) for index in np.argwhere(~np.isfinite(t))]
     t = np.array(t)
@@ -148,7 +152,7 @@ def _row(name: str, a: np.ndarray, t: np.ndarray, kinks: np.ndarray, method: str
 
 
 def _refuted(
-    e: "Examination", name: str, a: np.ndarray, t: np.ndarray, wrong: np.ndarray
+    e: Evidence, name: str, a: np.ndarray, t: np.ndarray, wrong: np.ndarray
 ) -> tuple[np.ndarray, bool]:
     """Leave out the elements at which differences of forward agree with `backward`.
 
@@ -156,9 +160,7 @@ def _refuted(
     second result tells that every element that was looked at is of this kind, and more are left.
     """
     wrong = np.array(wrong)
-    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
-    for i in order[: min(8, np.count_nonzero(wrong))]:
-        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
+    for index in islice(worst_first(wrong, a, t), 8):
         slope, unit = element(e, name, index), unit_of(e, name, index)
         value, error = (part / unit for part in slope.along(e.dout))
         far = abs(a[index] - t[index])
@@ -168,7 +170,7 @@ def _refuted(
     return wrong, bool(wrong.any())
 
 
-def _confirm(e: "Examination", name: str, a: np.ndarray) -> None:
+def _confirm(e: Evidence, name: str, a: np.ndarray) -> None:
     """Hold the agreement of `backward` and the opened graph against one slope of forward itself."""
     for _ in range(2):
         gap, slope = probe(e, name, a)
@@ -186,7 +188,7 @@ def _confirm(e: "Examination", name: str, a: np.ndarray) -> None:
     note_kinks(e, name, a, slope)
 
 
-def _by_differences(e: "Examination", name: str, a: np.ndarray) -> None:
+def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
     """Compare with differences of forward alone."""
     if e.exhaustive:
         _sweep(e, name, a, list(np.ndindex(a.shape)))
@@ -207,7 +209,7 @@ def _by_differences(e: "Examination", name: str, a: np.ndarray) -> None:
         _sweep(e, name, a, [near[i] for i in sorted(picked)])
 
 
-def _sweep(e: "Examination", name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]) -> None:
+def _sweep(e: Evidence, name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]) -> None:
     """Differentiate element by element, and tell wrong ones from kinks."""
     t = np.full(a.shape, np.nan)
     margin = np.zeros(a.shape)
@@ -242,7 +244,7 @@ def _sweep(e: "Examination", name: str, a: np.ndarray, indices: Iterable[tuple[i
         e.rows[name] = _row(name, a, t, kinks, "element by element")
 
 
-def _wrong_shape(e: "Examination", name: str, a: np.ndarray) -> None:
+def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> None:
     """A derivative of another shape: what it would be compared with tells how it came about."""
     shape = e.trial.arguments[name].value.shape
     if e.opened:
@@ -259,13 +261,11 @@ def _wrong_shape(e: "Examination", name: str, a: np.ndarray) -> None:
     found = diagnose(case)
     e.rows[name] = Row(name, shape, None, None, "shape", found.kind.value)
     message = f"its derivative has the shape {a.shape} and not {shape}: {found.message}"
-    e.add(
-        Finding(layer=e.name, argument=name, kind=found.kind, message=message, factor=found.factor)
-    )
+    e.fault(found.kind, message, name, factor=found.factor)
 
 
 def _report(
-    e: "Examination",
+    e: Evidence,
     name: str,
     a: np.ndarray,
     t: np.ndarray,
@@ -276,7 +276,7 @@ def _report(
 ) -> None:
     """Add the finding of a wrong derivative: its worst element, both values, and the diagnosis."""
     worst = np.argmax(np.where(wrong, np.abs(a - np.nan_to_num(t)), -1.0))
-    index = tuple(int(i) for i in np.unravel_index(worst, a.shape))
+    index = index_at(worst, a.shape)
     found = diagnose(Case(e, name, a, t, dout, skip))
     kind, message = found.kind, found.message
     if fallback is not None and kind is not Kind.CLIPPED:
@@ -292,16 +292,13 @@ def _report(
     told = {f.kind for f in e.findings if f.fault}
     if Kind.IN_PLACE in told or (kind is Kind.PRECISION and Kind.DTYPE in told):
         return  # what was found before explains it; this may be right once that is
-    e.add(
-        Finding(
-            layer=e.name,
-            argument=name,
-            index=index,
-            analytic=float(a[index]),
-            numeric=numeric_value(e, name, index, dout),
-            automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
-            kind=kind,
-            factor=found.factor,
-            message=f"{message} ({count} of {swept} elements are wrong)" if swept > 1 else message,
-        )
+    e.fault(
+        kind,
+        f"{message} ({count} of {swept} elements are wrong)" if swept > 1 else message,
+        name,
+        index=index,
+        analytic=float(a[index]),
+        numeric=numeric_value(e, name, index, dout),
+        automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
+        factor=found.factor,
     )

@@ -1,11 +1,10 @@
 """What every layer promises beside right derivatives, and the checks of it.
 
-`forward` repeats; `backward` repeats, is linear in `dout`, belongs to the last `forward`, works for
-other batches, and keeps float32.
+`forward` repeats; `backward` repeats, is linear in `dout`, belongs to the last `forward`, and keeps
+float32.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +16,10 @@ from clearprop.checking.copies import (
     random_fingerprint,
     same_draws,
 )
-from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.checking.evidence import Evidence, first_true, index_at
+from clearprop.checking.findings import Kind
 from clearprop.checking.passes import told
 from clearprop.checking.trial import LayerRaised, Run, Trial
-
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
 
 
 def same(one: np.ndarray, other: np.ndarray, rtol: float = 1e-11) -> bool:
@@ -35,7 +32,7 @@ def same(one: np.ndarray, other: np.ndarray, rtol: float = 1e-11) -> bool:
     return bool(np.all(np.abs(one - other) <= rtol * size))
 
 
-def forward_repeats(e: "Examination") -> None:
+def forward_repeats(e: Evidence) -> None:
     """Run `forward` a second time on the same copy of the layer."""
     trial = e.trial
     layer = trial.copy()
@@ -48,14 +45,14 @@ def forward_repeats(e: "Examination") -> None:
         drew = generator_states(layer) != held
         again = trial.run(layer=layer).vector
     except LayerRaised as raised:
-        message = f"forward works once and raises the second time: {told(raised.error)}"
-        raise Found(Finding(layer=e.name, kind=Kind.STATEFUL, message=message)) from None
+        problem = told(raised.error)
+        e.stop(Kind.STATEFUL, f"forward works once and raises the second time: {problem}")
     if not same(trial.run().vector, e.out):
-        message = (
+        e.stop(
+            Kind.STOCHASTIC,
             "forward draws random numbers that cannot be repeated: twice the same inputs give "
-            "different outputs, so no derivative can be checked"
+            "different outputs, so no derivative can be checked",
         )
-        raise Found(Finding(layer=e.name, kind=Kind.STOCHASTIC, message=message))
     e.reproducible = same(again, e.out)
     if trial.draws or drew:
         source = "the global random state" if trial.draws else "its own generator"
@@ -69,11 +66,12 @@ def forward_repeats(e: "Examination") -> None:
         )
 
 
-def backward_repeats(e: "Examination") -> None:
+def backward_repeats(e: Evidence) -> None:
     """Run `backward` three times after one `forward`."""
     if any(f.fault and f.kind is Kind.IN_PLACE for f in e.findings):
         e.reproducible = False  # what is written into explains every difference
-    if not e.analytic or any(f.fault and f.kind is Kind.IN_PLACE for f in e.findings):
+        return
+    if not e.analytic:
         return
     run = e.trial.run()
     held = generator_states(run.layer)
@@ -129,10 +127,10 @@ def _kept(run: Run) -> dict[str, Any]:
 
 
 def _worst(one: np.ndarray, other: np.ndarray) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(one - other)), one.shape))
+    return index_at(np.argmax(np.abs(one - other)), one.shape)
 
 
-def linear_in_dout(e: "Examination") -> None:
+def linear_in_dout(e: Evidence) -> None:
     """Run `backward` under another, much larger `dout`: the derivatives must follow it."""
     names = [name for name in e.analytic if name not in e.faulty]
     if not names:
@@ -148,17 +146,17 @@ def linear_in_dout(e: "Examination") -> None:
         compare.second_opinion(e, name, second[name], true[name], other)
 
 
-def nothing_stale(e: "Examination") -> None:
+def nothing_stale(e: Evidence) -> None:
     """Run on other values first: `backward` must belong to the last `forward`."""
     if not e.reproducible or not e.analytic:
         return
-    for inputs in (_shuffled(e), _shorter(e)):
+    for inputs in (_shuffled(e), e.trial.batch(1, None)):
         if inputs is not None:
             _after_another_call(e, inputs)
     _after_an_update(e)
 
 
-def _after_another_call(e: "Examination", inputs: list[Any]) -> None:
+def _after_another_call(e: Evidence, inputs: list[Any]) -> None:
     trial = e.trial
     try:
         first = trial.run(inputs=inputs)
@@ -192,7 +190,7 @@ def _after_another_call(e: "Examination", inputs: list[Any]) -> None:
         e.fault(Kind.STALE, message, name, index=index, analytic=value)
 
 
-def _after_an_update(e: "Examination") -> None:
+def _after_an_update(e: Evidence) -> None:
     """Change the parameters, as training does: nothing made from the old ones may be used."""
     trial = e.trial
     values = {
@@ -216,7 +214,7 @@ def _after_an_update(e: "Examination") -> None:
             continue
         wrong = compare.wrong_elements(found[name], true[name], rtol=1e-6)
         if wrong.any():
-            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            index = first_true(wrong)
             message = (
                 "after the parameters were changed in place, as an optimiser does, it is no longer "
                 "right: backward uses a copy that was made of them earlier"
@@ -231,7 +229,7 @@ def _after_an_update(e: "Examination") -> None:
             )
 
 
-def _shuffled(e: "Examination") -> list[Any] | None:
+def _shuffled(e: Evidence) -> list[Any]:
     """Other inputs of the same kind: the same values at other places."""
     trial, found = e.trial, []
     for i, x in enumerate(trial.inputs):
@@ -247,59 +245,21 @@ def _shuffled(e: "Examination") -> list[Any] | None:
     return found
 
 
-def _shorter(e: "Examination") -> list[Any] | None:
-    return batch(e.trial, 1, None)
-
-
-def batch(trial: Trial, start: int, stop: int | None) -> list[Any] | None:
-    """Some samples of the batch; `None` if the inputs do not share a first axis to cut."""
-    arrays = [x for x in trial.inputs if isinstance(x, np.ndarray)]
-    if not arrays or arrays[0].ndim < 2 or arrays[0].shape[0] < 2:
-        return None
-    n = arrays[0].shape[0]
-    if any(x.ndim and x.shape[0] != n for x in arrays):
-        return None
-    return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in trial.inputs]
-
-
-def other_batches(e: "Examination") -> None:
-    """Check a batch of one sample as well, where there is one and it was not that already."""
-    from clearprop.checking.examine import Examination
-
-    inputs = batch(e.trial, 0, 1)
-    if inputs is None or any(f.fault for f in e.findings):
-        return
-    try:
-        out = e.trial.run(inputs=inputs).vector
-    except LayerRaised:
-        return
-    if not np.isfinite(out).all():
-        return
-    single = Examination(e.name, e.given[0], inputs, e.rng, stages="values")
-    for finding in single.report().faults:
-        message = f"with a batch of one: {finding.message}"
-        e.add(Finding(**{**_fields(finding), "message": message}))
-
-
-def _fields(finding: Finding) -> Mapping[str, Any]:
-    return {name: getattr(finding, name) for name in finding.__dataclass_fields__}
-
-
-def keeps_float32(e: "Examination") -> None:
+def keeps_float32(e: Evidence) -> None:
     """float32 goes in: float32 must come out, forward and backward.
 
     A layer that was given float64 and would turn float32 into float64 is told so, and not failed:
     one `np.sqrt(2)` or `mask * 1.0` in a formula is enough for that.
     """
     try:
-        trial = Trial(e.name, e.given[0], e.given[1], np.float32)
+        trial = Trial(e.name, e.layer, e.inputs, np.float32)
         trial.inputs = [
             x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
             for x in e.trial.inputs
         ]
         trial.slots, trial.float_places = e.trial.slots, e.trial.float_places
         trial.draws = e.trial.draws
-        trial._list_arguments()
+        trial.list_arguments()
         run = trial.run()
         if not all(out.dtype.kind == "f" for out in run.outputs):
             return
@@ -321,8 +281,7 @@ def keeps_float32(e: "Examination") -> None:
             e.fault(Kind.DTYPE, message, name, fault=_has_float32(e))
 
 
-def _has_float32(e: "Examination") -> bool:
+def _has_float32(e: Evidence) -> bool:
     """Whether the layer was given in float32, at least in part."""
-    layer, inputs = e.given
-    values = [*inputs, *(slot.get(layer) for slot in e.trial.slots)]
+    values = [*e.inputs, *(slot.get(e.layer) for slot in e.trial.slots)]
     return any(getattr(value, "dtype", None) == np.float32 for value in values)

@@ -146,8 +146,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain values, for JSON."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**values, "kind": self.kind.value, "index": self.index and list(self.index)}
+        return {**vars(self), "kind": self.kind.value, "index": self.index and list(self.index)}
 
     def __str__(self) -> str:
         values = [

@@ -1,20 +1,16 @@
 """Kinks: points without a derivative, where any slope between the two sides is right."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.differences import Slope
+from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind
-from clearprop.checking.probing import SWEEP, element, unit_of
-
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
+from clearprop.checking.probing import SWEEP, element, unit_of, worst_first
 
 
 def without_kinks(
-    e: "Examination",
+    e: Evidence,
     name: str,
     a: np.ndarray,
     t: np.ndarray,
@@ -23,10 +19,7 @@ def without_kinks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leave out the elements without a derivative, where any slope between the sides is right."""
     wrong, kinks = np.array(wrong), np.zeros(a.shape, bool)
-    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
-    places = [np.unravel_index(i, a.shape) for i in order[: np.count_nonzero(wrong)]]
-    for tried, place in enumerate(places):
-        index = tuple(int(i) for i in place)
+    for tried, index in enumerate(worst_first(wrong, a, t)):
         if tried >= 32 and not kinks.any():
             break  # so many without a kink: it is not kinks that are wrong here
         if tried >= 8 * SWEEP:
@@ -38,9 +31,7 @@ def without_kinks(
     return wrong, kinks
 
 
-def is_kink(
-    e: "Examination", name: str, index: tuple[int, ...], value: float, dout: np.ndarray
-) -> bool:
+def is_kink(e: Evidence, name: str, index: tuple[int, ...], value: float, dout: np.ndarray) -> bool:
     """Whether forward has a kink at this element, and `value` is one of the slopes around it."""
     slope = element(e, name, index, h=1e-7)
     if slope.smooth.all() or not np.isfinite(slope.value).all():
@@ -50,9 +41,9 @@ def is_kink(
     return low - margin <= value <= high + margin
 
 
-def tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) -> None:
+def tell_kinks(e: Evidence, name: str, a: np.ndarray, kinks: np.ndarray) -> None:
     """Add the finding, which is no fault, that some elements have no derivative."""
-    index = tuple(int(i) for i in np.argwhere(kinks)[0])
+    index = first_true(kinks)
     if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
         return
     slope = element(e, name, index, h=1e-7)
@@ -65,7 +56,7 @@ def tell_kinks(e: "Examination", name: str, a: np.ndarray, kinks: np.ndarray) ->
     e.fault(Kind.KINK, message, name, index=index, analytic=float(a[index]), fault=False)
 
 
-def look_at_ties(e: "Examination") -> None:
+def look_at_ties(e: Evidence) -> None:
     """Where values are tied (a maximum), move them together: then there is a derivative again."""
     inputs = {n: a.value for n, a in e.trial.arguments.items() if a.slot is None}
     if not inputs or e.faulty & set(inputs) or any(f.kind is Kind.TIES for f in e.findings):
@@ -89,14 +80,14 @@ def look_at_ties(e: "Examination") -> None:
         e.fault(Kind.TIES, message, next(iter(inputs)))
 
 
-def note_kinks(e: "Examination", name: str, a: np.ndarray, slope: Slope) -> None:
+def note_kinks(e: Evidence, name: str, a: np.ndarray, slope: Slope) -> None:
     """Tell the kinks that a random direction came across, where they can be named."""
     rough = np.flatnonzero(~slope.smooth)
     if not rough.size or a.size != slope.smooth.size:
         return
     kinks = np.zeros(a.shape, bool)
     for i in rough[:32]:
-        index = tuple(int(k) for k in np.unravel_index(i, a.shape))
+        index = index_at(i, a.shape)
         if is_kink(e, name, index, float(a[index]), e.dout):
             kinks[index] = True
     if kinks.any():

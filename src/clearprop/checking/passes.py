@@ -3,34 +3,26 @@
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
 from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.copies import fingerprint
-from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.checking.evidence import Evidence, first_true
+from clearprop.checking.findings import Kind
 from clearprop.checking.trial import LayerRaised, Run, Trial, numbers, takes
 from clearprop.layers import Layer
-
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
 
 HERE = Path(__file__).parent
 
 
-def has_backward(layer: Any) -> bool:
-    """Whether somebody wrote a `backward` for this layer."""
-    backward = getattr(layer, "backward", None)
-    return backward is not None and not getattr(backward, "is_missing", False)
-
-
-def first_forward(e: "Examination") -> Run:
+def first_forward(e: Evidence) -> Run:
     """Run `forward`, and refuse what nothing could be compared with."""
     trial = e.trial
     if not callable(getattr(trial.layer, "forward", None)):
-        _stop(e, Kind.MISSING, f"{trial.kind} has no forward(); there is nothing to check")
+        e.stop(Kind.MISSING, f"{trial.kind} has no forward(); there is nothing to check")
     if isinstance(getattr(trial.layer, "params", ()), str):
         params = trial.layer.params
         e.fault(
@@ -39,15 +31,15 @@ def first_forward(e: "Examination") -> Run:
         )
     for name, argument in trial.arguments.items():
         if not finite(argument.value):
-            bad = tuple(int(i) for i in np.argwhere(~np.isfinite(argument.value))[0])
+            bad = first_true(~np.isfinite(argument.value))
             message = f"{name} holds {argument.value[bad]}; it must be finite to be checked"
-            _stop(e, Kind.NOT_FINITE, message, name, index=bad)
+            e.stop(Kind.NOT_FINITE, message, name, index=bad)
     try:
         run = trial.run()
     except LayerRaised as raised:
         again = _again_with_integers(trial)
         if again is None:
-            _stop(e, Kind.RAISES, f"forward raises {told(raised.error)}")
+            e.stop(Kind.RAISES, f"forward raises {told(raised.error)}")
         run = again
     _check_outputs(e, run)
     written = [
@@ -79,30 +71,30 @@ def _changed_parameters(trial: Trial, layer: Any) -> list[str]:
     ]
 
 
-def _check_outputs(e: "Examination", run: Run) -> None:
+def _check_outputs(e: Evidence, run: Run) -> None:
     if run.raw is None:
-        _stop(e, Kind.MISSING, "forward returns nothing (None); it lacks a return", "output")
+        e.stop(Kind.MISSING, "forward returns nothing (None); it lacks a return", "output")
     for out in run.outputs:
         kind = out.dtype.kind
         if kind == "c":
-            _stop(e, Kind.COMPLEX, "forward returns complex numbers", "output")
+            e.stop(Kind.COMPLEX, "forward returns complex numbers", "output")
         if kind in "iub":
             message = f"forward returns integers ({out.dtype}), which have no derivative"
-            _stop(e, Kind.INTEGER, message, "output")
+            e.stop(Kind.INTEGER, message, "output")
         if kind != "f":
             message = f"forward returns something that is not an array of numbers ({out.dtype})"
-            _stop(e, Kind.DTYPE, message, "output")
+            e.stop(Kind.DTYPE, message, "output")
         if not np.isfinite(out).all():
-            bad = tuple(int(i) for i in np.argwhere(~np.isfinite(out))[0])
+            bad = first_true(~np.isfinite(out))
             anomaly = find_anomaly(e)
             message = f"forward gives {out[bad]}" + (f": {anomaly}" if anomaly else "")
-            _stop(e, Kind.NOT_FINITE, message, "output", index=bad)
+            e.stop(Kind.NOT_FINITE, message, "output", index=bad)
         if out.dtype.itemsize < e.trial.dtype.itemsize:
             message = f"forward turns {e.trial.dtype} into {out.dtype}"
             e.fault(Kind.DTYPE, message, "output")
 
 
-def find_anomaly(e: "Examination") -> Anomaly | None:
+def find_anomaly(e: Evidence) -> Anomaly | None:
     """Where a value that is not finite came from, as far as the layer can be opened."""
     try:
         return first_anomaly(e.trial.layer, *e.trial.inputs)
@@ -110,12 +102,12 @@ def find_anomaly(e: "Examination") -> Anomaly | None:
         return None
 
 
-def first_backward(e: "Examination") -> None:
+def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     run = e.trial.run()
     douts = run.douts(e.dout)
     if not takes(run.layer.backward, 1) and not takes(run.layer.backward, len(douts)):
-        _stop(e, Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
+        e.stop(Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
     kept = [np.array(d) for d in douts]
     outputs = [out.copy() for out in run.outputs]
     inputs = [np.array(x) for x in run.inputs]
@@ -123,7 +115,7 @@ def first_backward(e: "Examination") -> None:
     try:
         given, set_for = run.backward(douts)
     except LayerRaised as raised:
-        _stop(e, Kind.RAISES, _raised(raised.error, run), "dout")
+        e.stop(Kind.RAISES, _raised(raised.error, run), "dout")
     if e.trial.infer_parameters(run.layer):
         set_for = {n: a.slot.derivative(run.layer) for n, a in e.trial.arguments.items() if a.slot}
         kept_names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)
@@ -157,7 +149,7 @@ def _raised(error: BaseException, run: Run) -> str:
     return f"backward raises {told(error)}, given dout of the output's shape {shapes}"
 
 
-def _sort(e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str, Any]) -> None:
+def _sort(e: Evidence, run: Run, given: Sequence[Any], set_for: Mapping[str, Any]) -> None:
     """Put each derivative with its argument, and say which are missing or no numbers."""
     trial = e.trial
     inputs_fit = len(given) == len(trial.inputs) or trial.resolve(len(given))
@@ -175,7 +167,7 @@ def _sort(e: "Examination", run: Run, given: Sequence[Any], set_for: Mapping[str
         )
         e.fault(Kind.COUNT, message)
         trial.float_places = []
-        trial._list_arguments()
+        trial.list_arguments()
     for name, raw in run.sorted(given, set_for).items():
         if _is_number_array(e, name, raw, trial.arguments[name].slot is not None):
             e.analytic[name] = numbers(raw)
@@ -193,10 +185,10 @@ def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
             and (trial.input_names[i] in CONSTANT_NAMES or i in trial.were_integers)
         )
     ]
-    trial._list_arguments()
+    trial.list_arguments()
 
 
-def _is_number_array(e: "Examination", name: str, raw: Any, is_parameter: bool) -> bool:
+def _is_number_array(e: Evidence, name: str, raw: Any, is_parameter: bool) -> bool:
     if raw is None:
         how = f"backward never sets d{name}" if is_parameter else "backward returns None for it"
         e.fault(Kind.MISSING, how, name)
@@ -212,7 +204,7 @@ def _is_number_array(e: "Examination", name: str, raw: Any, is_parameter: bool) 
         e.fault(Kind.DTYPE, f"its derivative is a {what}, not an array of numbers", name)
     elif not np.isfinite(numbers(raw)).all():
         array = numbers(raw)
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        index = first_true(~np.isfinite(array))
         e.fault(Kind.NOT_FINITE, f"backward gives {array[index]}", name, index=index)
     else:
         return True
@@ -233,9 +225,3 @@ def told(error: BaseException) -> str:
         code = f": {last.line}" if last.line else ""
         where = f" (line {last.lineno} of {Path(last.filename).name}{code})"
     return f"{type(error).__name__}: {text}{where}"
-
-
-def _stop(
-    e: "Examination", kind: Kind, message: str, argument: str | None = None, **more: Any
-) -> NoReturn:
-    raise Found(Finding(layer=e.name, kind=kind, message=message, argument=argument, **more))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.diagnosis import Case, Diagnosis, in_words
+from clearprop.checking.case import Case, Diagnosis, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.patterns_value import name_factor
 

@@ -1,14 +1,14 @@
 """Patterns that the two arrays show by themselves, whatever the layer is."""
 
-import itertools
 import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from clearprop.checking.diagnosis import Case, Diagnosis, axes_of, in_words
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.case import Case, Diagnosis, axes_of, in_words
 from clearprop.checking.findings import Kind
-from clearprop.checking.patterns_shape import wrong_axis
+from clearprop.checking.patterns_shape import transposed, wrong_axis
 
 
 def _zero(case: Case) -> Diagnosis | None:
@@ -201,11 +201,8 @@ def _batch(case: Case) -> int | None:
 
 def _other_ratio(case: Case) -> float | None:
     """The factor for a batch of another size, which tells N from other numbers of its value."""
-    from clearprop.checking.automatic import open_forward
-    from clearprop.checking.contract import batch
-
     trial = case.e.trial
-    inputs = batch(trial, 0, -1)
+    inputs = trial.batch(0, -1)
     if inputs is None or not case.e.opened:
         return None
     variant = trial.variant(inputs)
@@ -234,15 +231,6 @@ def _settings(case: Case) -> Iterator[tuple[str, float]]:
     for name, value in getattr(case.e.trial.layer, "__dict__", {}).items():
         if isinstance(value, int | float | np.floating) and not isinstance(value, bool):
             yield f"self.{name}", float(value)
-
-
-def _transposed(case: Case) -> Diagnosis | None:
-    if case.t.ndim < 2:
-        return None
-    for order in itertools.permutations(range(case.t.ndim)):
-        if order != tuple(range(case.t.ndim)) and case.explains(case.t.transpose(order)):
-            return Diagnosis(Kind.TRANSPOSED, "it is the true derivative transposed")
-    return None
 
 
 def _swapped(case: Case) -> Diagnosis | None:
@@ -332,7 +320,7 @@ PATTERNS = (
     _nonlinear,
     _sign,
     _factor,
-    _transposed,
+    transposed,
     _swapped,
     _masked,
     _displaced,

@@ -1,20 +1,19 @@
 """Slopes of a layer under examination: along random directions, and element by element."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.differences import Slope
-
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
+from clearprop.checking.evidence import Evidence, index_at
 
 SWEEP = 512
 """How many elements are differentiated one by one, unless all are asked for."""
 
 
-def probe(e: "Examination", name: str, a: np.ndarray) -> tuple[float, Slope]:
+def probe(e: Evidence, name: str, a: np.ndarray) -> tuple[float, Slope]:
     """How far, in parts of the whole, a derivative is from the slope along a random direction.
 
     Errors of the difference itself are taken off. Outputs without a slope are left out, on both
@@ -35,7 +34,7 @@ def probe(e: "Examination", name: str, a: np.ndarray) -> tuple[float, Slope]:
     return max(0.0, abs(numeric - float(moved.sum())) - 10 * error) / whole, slope
 
 
-def along(e: "Examination", name: str, v: np.ndarray, h: float | None = None) -> Slope:
+def along(e: Evidence, name: str, v: np.ndarray, h: float | None = None) -> Slope:
     """The slope of all outputs when an argument moves along a direction."""
     x = e.trial.arguments[name].value
 
@@ -47,25 +46,25 @@ def along(e: "Examination", name: str, v: np.ndarray, h: float | None = None) ->
     return differences.slope(f, e.out, 1 / min(1.0, float(e.sizes[name].min(initial=1.0))))
 
 
-def element(e: "Examination", name: str, index: tuple[int, ...], h: float | None = None) -> Slope:
+def element(e: Evidence, name: str, index: tuple[int, ...], h: float | None = None) -> Slope:
     """The slope of all outputs when one element moves by its own size."""
     v = np.zeros(e.trial.arguments[name].value.shape)
     v[index] = unit_of(e, name, index)
     return along(e, name, v, h)
 
 
-def unit_of(e: "Examination", name: str, index: tuple[int, ...]) -> float:
+def unit_of(e: Evidence, name: str, index: tuple[int, ...]) -> float:
     """How large a step one element of an argument deserves."""
     return float(e.sizes[name][index])
 
 
-def numeric_value(e: "Examination", name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
+def numeric_value(e: Evidence, name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
     """The numerical derivative of one element, `None` where differences give no number."""
     value = element(e, name, index).along(dout)[0] / unit_of(e, name, index)
     return value if np.isfinite(value) else None
 
 
-def suspects(e: "Examination", name: str, a: np.ndarray) -> list[tuple[int, ...]]:
+def suspects(e: Evidence, name: str, a: np.ndarray) -> list[tuple[int, ...]]:
     """The elements to be swept: all, or those of the blocks that a direction finds wrong."""
     everything = np.arange(a.size)
     if a.size <= SWEEP:
@@ -76,10 +75,16 @@ def suspects(e: "Examination", name: str, a: np.ndarray) -> list[tuple[int, ...]
         block = max(parts, key=lambda part: _gap_within(e, name, a, part))
     some = e.rng.choice(a.size, SWEEP // 2, replace=False)
     chosen = np.unique(np.concatenate([block, some]))
-    return [tuple(int(k) for k in np.unravel_index(i, a.shape)) for i in chosen]
+    return [index_at(i, a.shape) for i in chosen]
 
 
-def _gap_within(e: "Examination", name: str, a: np.ndarray, block: np.ndarray) -> float:
+def worst_first(wrong: np.ndarray, a: np.ndarray, t: np.ndarray) -> Iterator[tuple[int, ...]]:
+    """The wrong elements, those first that are furthest from the true ones."""
+    order = np.argsort(-np.abs(np.where(wrong, a - t, 0)), axis=None, kind="stable")
+    return (index_at(i, a.shape) for i in order[: np.count_nonzero(wrong)])
+
+
+def _gap_within(e: Evidence, name: str, a: np.ndarray, block: np.ndarray) -> float:
     x = e.trial.arguments[name].value
     v = np.zeros(x.size)
     v[block] = e.sizes[name].reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)

@@ -1,56 +1,16 @@
-"""The result of a check: layers, their rows, and what was found."""
+"""The result of a check, and how it shows itself: a table of text, one of HTML, JSON."""
 
 import json
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.findings import Finding
+from clearprop.checking.rows import LayerReport, Row
 
-
-@dataclass(frozen=True)
-class Row:
-    """One argument of a layer: how far its derivative is from the true one, at worst.
-
-    `absolute` and `relative` are `None` where nothing could be compared. `relative` is measured
-    against the largest true derivative of the argument. `method` says what it was compared with.
-    """
-
-    argument: str
-    shape: tuple[int, ...]
-    absolute: float | None
-    relative: float | None
-    method: str
-    verdict: str = "right"
-
-    @property
-    def ok(self) -> bool:
-        return self.verdict == "right"
-
-
-@dataclass(frozen=True)
-class LayerReport:
-    """What was found at one layer.
-
-    `closed` says why `forward` could not be opened for automatic differentiation, if so.
-    """
-
-    name: str
-    kind: str
-    rows: tuple[Row, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    closed: str | None = None
-    cases: int = 1
-    """On how many samples the layer was tried."""
-
-    @property
-    def faults(self) -> tuple[Finding, ...]:
-        return tuple(f for f in self.findings if f.fault)
-
-    @property
-    def ok(self) -> bool:
-        return not self.faults
+HEAD = ("layer", "argument", "shape", "absolute", "relative", "compared with", "verdict")
 
 
 @dataclass(frozen=True)
@@ -100,14 +60,10 @@ class Report:
         raise KeyError(f"no layer {layer!r} was checked; checked: {known}")
 
     def __str__(self) -> str:
-        from clearprop.checking.rendering import text
-
-        return text(self)
+        return _text(self)
 
     def _repr_html_(self) -> str:
-        from clearprop.checking.rendering import html
-
-        return html(self)
+        return _html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values."""
@@ -121,17 +77,7 @@ class Report:
                     "ok": layer.ok,
                     "cases": layer.cases,
                     "closed": layer.closed,
-                    "rows": [
-                        {
-                            "argument": row.argument,
-                            "shape": list(row.shape),
-                            "absolute": row.absolute,
-                            "relative": row.relative,
-                            "method": row.method,
-                            "verdict": row.verdict,
-                        }
-                        for row in layer.rows
-                    ],
+                    "rows": [{**vars(row), "shape": list(row.shape)} for row in layer.rows],
                     "findings": [finding.to_dict() for finding in layer.findings],
                 }
                 for layer in self.layers
@@ -151,71 +97,71 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def merge(name: str, reports: Iterable[LayerReport]) -> LayerReport:
-    """Join the reports of one layer on several samples: its worst rows, each finding once.
+def _text(report: Report) -> str:
+    """The table, one row a layer and argument, and the findings under it."""
+    cells = _cells(report)
+    widths = [max(len(row[i]) for row in (HEAD, *cells)) for i in range(len(HEAD))]
+    lines = [_line(HEAD, widths), "  ".join("─" * w for w in widths)]
+    lines += [_line(row, widths) for row in cells]
+    lines += ["", _summary(report)]
+    for finding in _ordered(report):
+        lines += ["", str(finding)]
+    return "\n".join(lines)
 
-    Where samples lead to different diagnoses of one argument, the sample on which the argument has
-    most elements is believed: a single number shows no pattern.
-    """
-    reports = [replace(r, findings=tuple(f.at(name) for f in r.findings)) for r in reports]
-    if len(reports) == 1:
-        return replace(reports[0], name=name)
-    rows: dict[str, Row] = {}
-    for row in (row for report in reports for row in report.rows):
-        known = rows.get(row.argument)
-        rows[row.argument] = row if known is None else _worse(known, row)
-    best: dict[Any, tuple[float, Finding]] = {}
-    for report in reports:
-        sizes = {row.argument: math.prod(row.shape) for row in report.rows}
-        for finding in report.findings:
-            rank = sizes.get(finding.argument or "", 0) - (finding.kind is Kind.UNKNOWN) * 0.5
-            key = _key(finding)
-            if key not in best or rank > best[key][0]:
-                best[key] = rank, finding
-    findings = tuple(finding for _, finding in best.values())
-    verdicts = {f.argument: f.kind.value for f in reversed(findings) if f.fault and f.argument}
-    return LayerReport(
-        name=name,
-        kind=reports[0].kind if reports else "",
-        rows=tuple(
-            row if row.ok else replace(row, verdict=verdicts.get(row.argument, row.verdict))
-            for row in rows.values()
-        ),
-        findings=findings,
-        closed=next((r.closed for r in reports if r.closed), None),
-        cases=len(reports),
+
+def _summary(report: Report) -> str:
+    """One sentence: how much was compared, and whether all of it is right."""
+    arguments = sum(row.absolute is not None for layer in report.layers for row in layer.rows)
+    layers = len(report.layers)
+    what = f"{layers} layer{'s' * (layers != 1)}, {arguments} derivative{'s' * (arguments != 1)}"
+    faults = len(report.faults)
+    if report.ok:
+        verdict = "all right"
+    else:
+        bad = [layer.name for layer in report.layers if not layer.ok]
+        verdict = f"{faults} fault{'s' * (faults != 1)}, in {', '.join(bad)}"
+    return f"{report.name}: {what} compared in float64: {verdict}."
+
+
+def _ordered(report: Report) -> list[Finding]:
+    """Faults first; the other findings after them."""
+    return sorted(report.findings, key=lambda finding: not finding.fault)
+
+
+def _cells(report: Report) -> list[tuple[str, ...]]:
+    cells = []
+    for layer in report.layers:
+        rows = [_row(layer.name, row) for row in layer.rows]
+        other = [f for f in layer.faults if f.argument not in {r.argument for r in layer.rows}]
+        rows += [(layer.name, f.argument or "", "", "", "", "", f.kind.value) for f in other]
+        cells += rows or [(layer.name, "", "", "", "", "", "nothing to compare")]
+    return cells
+
+
+def _row(layer: str, row: Row) -> tuple[str, ...]:
+    numbers = ("" if d is None else f"{d:.1e}" for d in (row.absolute, row.relative))
+    shape = f"({', '.join(map(str, row.shape))}{',' * (len(row.shape) == 1)})"
+    return (layer, row.argument, shape, *numbers, row.method, row.verdict)
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    padded = [
+        cell.rjust(width) if i in (3, 4) else cell.ljust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(padded).rstrip()
+
+
+def _html(report: Report) -> str:
+    """The same as a table of HTML, with everything escaped."""
+    head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in HEAD)
+    rows = []
+    for cells in _cells(report):
+        wrong = cells[-1] not in ("right", "nothing to compare")
+        style = " style='background:#fbe3e4;color:#1b1b1b'" if wrong else ""
+        rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+    found = "".join(f"<pre>{escape(str(finding))}</pre>" for finding in _ordered(report))
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"<p>{escape(_summary(report))}</p>{found}"
     )
-
-
-_OF_THE_CALL = {
-    Kind.STALE,
-    Kind.ACCUMULATES,
-    Kind.IN_PLACE,
-    Kind.STATEFUL,
-    Kind.STOCHASTIC,
-    Kind.DTYPE,
-    Kind.INTEGER,
-    Kind.KINK,
-    Kind.NO_BACKWARD,
-    Kind.UNDECLARED,
-    Kind.RAISES,
-    Kind.SAMPLES,
-}
-
-
-def _key(finding: Finding) -> Any:
-    """Findings with equal keys are one; of the patterns, an argument has only one."""
-    if finding.kind in _OF_THE_CALL:
-        return finding.kind, finding.argument
-    return finding.argument
-
-
-def _worse(one: Row, other: Row) -> Row:
-    def badness(row: Row) -> tuple[bool, float]:
-        return not row.ok, math.inf if row.relative is None else row.relative
-
-    # The larger shape says more, as long as both are right.
-    if one.ok and other.ok:
-        worst = max((one, other), key=lambda r: r.relative or 0.0)
-        return replace(worst, shape=max(one.shape, other.shape, key=lambda s: (math.prod(s), s)))
-    return max((one, other), key=badness)

@@ -1,19 +1,17 @@
 """Rounding: how far two right formulas may differ."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.automatic import open_forward
+from clearprop.checking.evidence import Evidence
 from clearprop.checking.trial import LayerRaised
-
-if TYPE_CHECKING:
-    from clearprop.checking.examine import Examination
 
 
 def beyond_rounding(
-    e: "Examination",
+    e: Evidence,
     name: str,
     a: np.ndarray,
     t: np.ndarray,
@@ -44,11 +42,11 @@ def beyond_rounding(
     return wrong & ~(np.abs(a - t) <= 8 * noise)
 
 
-def _jittered(e: "Examination", array: Any) -> Any:
+def _jittered(e: Evidence, array: Any) -> Any:
     return array * (1 + 64 * differences.EPS * e.rng.uniform(-1, 1, np.shape(array)))
 
 
-def _jitter_what_is_kept(e: "Examination", layer: Any) -> None:
+def _jitter_what_is_kept(e: Evidence, layer: Any) -> None:
     own = {a.slot.name for a in e.trial.arguments.values() if a.slot}
     for key, value in list(getattr(layer, "__dict__", {}).items()):
         is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"

@@ -79,15 +79,7 @@ def _made(thing: Any, cls: type, rng: np.random.Generator) -> list[Pair] | Findi
 
 def _inputs(layer: Any, rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:
     """Guesses at inputs: matrices and vectors as wide as the parameters, images, sequences."""
-    try:
-        signature = inspect.signature(layer.forward).parameters.values()
-    except (TypeError, ValueError):
-        return
-    names = [
-        p.name
-        for p in signature
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
-    ]
+    names = _required(layer.forward)
     if not names:
         return
     for shape in _shapes(layer):
@@ -124,16 +116,21 @@ def _parameters(layer: Any) -> list[np.ndarray]:
     return [w for w in values if isinstance(w, np.ndarray) and w.dtype.kind == "f"]
 
 
-def _example(cls: type) -> str:
+def _required(function: Any) -> list[str]:
+    """The names of the arguments that must be given."""
     try:
-        names = [
-            p.name
-            for p in inspect.signature(cls).parameters.values()
-            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        names = []
-    made = ", ".join(f"{name}=…" for name in names)
+        return []
+    return [
+        p.name
+        for p in parameters
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
+
+
+def _example(cls: type) -> str:
+    made = ", ".join(f"{name}=…" for name in _required(cls))
     return (
         "write, in the class: @classmethod def samples(cls, rng): "
         f"yield cls({made}), (rng.standard_normal((4, 5)),)"

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.examine import Examination
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding
 from clearprop.checking.modulefile import imported, layers_in
-from clearprop.checking.report import LayerReport, Report, merge
+from clearprop.checking.report import Report
+from clearprop.checking.rows import LayerReport, merge
 from clearprop.checking.samples import samples_of
 from clearprop.checking.trial import parts
 from clearprop.checking.whole import whole_network
@@ -25,11 +27,11 @@ class Inspector:
 
     def layer(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> LayerReport:
         """Check one layer at given values."""
-        return self.examination(name, layer, inputs, **more).report()
+        return examine(self.evidence(name, layer, inputs, **more))
 
-    def examination(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> Examination:
+    def evidence(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> Evidence:
         rng = np.random.default_rng(self.rng.integers(2**63))
-        return Examination(name, layer, inputs, rng, exhaustive=self.exhaustive, **more)
+        return Evidence(name, layer, inputs, rng, exhaustive=self.exhaustive, **more)
 
     def by_samples(self, thing: Any, name: str | None = None) -> LayerReport:
         """Check a class, or a layer without inputs, on its samples."""
@@ -62,12 +64,12 @@ class Inspector:
                 continue
             if layer is loss and t is not None:
                 inputs = (*inputs, t)
-            examination = self.examination(name, layer, inputs)
-            reports.append(examination.report())
-            if not hasattr(examination, "out"):
+            evidence = self.evidence(name, layer, inputs)
+            reports.append(examine(evidence))
+            if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
             else:
-                inputs = tuple(parts(examination.run.raw))
+                inputs = tuple(parts(evidence.run.raw))
         return tuple(reports)
 
     def layers(self, layers: Sequence[Any], inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
@@ -98,7 +100,7 @@ class Inspector:
         loss = loss_layer(network) if len(inputs) == 2 else None
         reports = self.chain(places, inputs[0], loss, inputs[1] if loss is not None else None)
         if len(inputs) == 2 and all(report.ok for report in reports):
-            whole = whole_network(self, network, inputs[0], inputs[1])
+            whole = whole_network(network, inputs[0], inputs[1], self.rng, self.layer)
             reports = (*reports, whole) if whole else reports
         return Report(name, reports)
 

@@ -72,7 +72,7 @@ class Trial:
             and self.input_names[i] not in (self.declared_constants or ())
         ]
         self.arguments: dict[str, Argument] = {}
-        self._list_arguments()
+        self.list_arguments()
 
     def _input(self, place: int, x: Any) -> Any:
         """Copy an input: floats in the trial's dtype, and integers too, unless they are labels."""
@@ -120,10 +120,11 @@ class Trial:
         names = {self.input_names[place] for place in self.were_integers}
         self.notes = [n for n in self.notes if n.argument not in names]
         self.float_places = [i for i in self.float_places if i not in self.were_integers]
-        self._list_arguments()
+        self.list_arguments()
         return bool(names)
 
-    def _list_arguments(self) -> None:
+    def list_arguments(self) -> None:
+        """Find what derivatives are taken by, as it is known now."""
         self.arguments = {
             self.input_names[i]: Argument(self.input_names[i], self.inputs[i], place=i)
             for i in self.float_places
@@ -154,7 +155,7 @@ class Trial:
         if self.slots or declares_parameters(self.layer):
             return False
         self.slots = inferred_slots(self.layer, after)
-        self._list_arguments()
+        self.list_arguments()
         return bool(self.slots)
 
     def resolve(self, n_found: int) -> bool:
@@ -172,7 +173,7 @@ class Trial:
             fewer = [i for i in self.float_places if i not in left_out]
             if n_found == len(fewer):
                 self.float_places = fewer
-                self._list_arguments()
+                self.list_arguments()
                 return True
         return False
 
@@ -198,6 +199,16 @@ class Trial:
         with same_draws():
             return Run(self, layer, values or {}, inputs)
 
+    def batch(self, start: int, stop: int | None) -> list[Any] | None:
+        """Some samples of the batch; `None` if the inputs do not share a first axis to cut."""
+        arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
+        if not arrays or arrays[0].ndim < 2 or arrays[0].shape[0] < 2:
+            return None
+        n = arrays[0].shape[0]
+        if any(x.ndim and x.shape[0] != n for x in arrays):
+            return None
+        return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in self.inputs]
+
     def variant(self, inputs: Sequence[Any], values: Values | None = None) -> "Trial":
         """The same layer on other inputs."""
         twin = object.__new__(Trial)
@@ -210,7 +221,7 @@ class Trial:
                 argument = self.arguments[name]
                 if argument.slot:
                     argument.slot.put(twin.layer, value)
-        twin._list_arguments()
+        twin.list_arguments()
         return twin
 
 

@@ -1,7 +1,7 @@
 """The gradient of a whole network: that it puts the derivatives of its layers together rightly."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -9,10 +9,7 @@ from clearprop.checking import differences
 from clearprop.checking.copies import private
 from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.passes import told
-from clearprop.checking.report import LayerReport, Row
-
-if TYPE_CHECKING:
-    from clearprop.checking.subjects import Inspector
+from clearprop.checking.rows import LayerReport, Row
 
 
 class WholeNetwork:
@@ -38,12 +35,14 @@ class WholeNetwork:
         return ()
 
 
-def whole_network(inspector: "Inspector", network: Any, x: Any, t: Any) -> LayerReport | None:
+def whole_network(
+    network: Any, x: Any, t: Any, rng: np.random.Generator, examine: Callable[..., LayerReport]
+) -> LayerReport | None:
     """Compare `network.gradient` with the slope of `network.loss` along one random direction.
 
     All layers have been found right; what can still be wrong is their order, a derivative that is
     stored under another name, or one that is left out. Only then is the whole network examined
-    like a layer. `None` if it has no parameters, loss or gradient.
+    like a layer, `examine(name, layer, inputs)`. `None` if it has no parameters, loss or gradient.
     """
     has = all(callable(getattr(network, name, None)) for name in ("loss", "gradient"))
     if not has or not isinstance(getattr(network, "params", None), Mapping):
@@ -51,7 +50,7 @@ def whole_network(inspector: "Inspector", network: Any, x: Any, t: Any) -> Layer
     name = f"{type(network).__name__}.gradient"
     x = np.asarray(x, np.float64) if np.asarray(x).dtype.kind in "fiu" else x
     try:
-        gap = _gap(private(network), x, private(t), inspector.rng)
+        gap = _gap(private(network), x, private(t), rng)
     except (Exception, SystemExit) as error:
         finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
         return LayerReport(name, type(network).__name__, findings=(finding,))
@@ -59,7 +58,7 @@ def whole_network(inspector: "Inspector", network: Any, x: Any, t: Any) -> Layer
         size = sum(int(np.size(array)) for array in network.params.values())
         row = Row("all parameters", (size,), gap, gap, "a direction")
         return LayerReport(name, type(network).__name__, rows=(row,))
-    return inspector.layer(name, WholeNetwork(network), (x, t))
+    return examine(name, WholeNetwork(network), (x, t))
 
 
 def _gap(network: Any, x: Any, t: Any, rng: np.random.Generator) -> float | None:

@@ -18,6 +18,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from clearprop.graph import Graph
 from clearprop.graph.display import Displayed
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["html_of", "page_of", "save", "scene_of", "svg_of"]
 
 
 def scene_of(graph: Any, open: Any = 0, limit: int = 300) -> "Scene":
-    """Lay a graph out; `open` and `limit` as for `Graph.save`.
+    """Lay a graph out, or that of a Variable; `open` and `limit` as for `Graph.save`.
 
     >>> from clearprop import Variable, graph
     >>> picture = scene_of(graph(Variable(100, "apple") * 2))
@@ -38,6 +39,8 @@ def scene_of(graph: Any, open: Any = 0, limit: int = 300) -> "Scene":
     from clearprop.drawing.building import outline
     from clearprop.drawing.compose import compose
 
+    if not isinstance(graph, Graph):
+        graph = Graph((graph,))
     return compose(outline(graph, open, limit), title_of(graph))
 
 

@@ -16,11 +16,11 @@ class Drawing(Protocol):
         ...
 
     def svg_of(self, graph: Any, **options: Any) -> str:
-        """Make the picture as SVG text."""
+        """Make the picture as SVG text; of a Variable, that of its graph."""
         ...
 
     def html_of(self, graph: Any) -> str:
-        """Make what a notebook shows."""
+        """Make what a notebook shows; of a Variable, that of its graph."""
         ...
 
     def page_of(self, graph: Any, **options: Any) -> Any:

@@ -11,6 +11,7 @@ from clearprop.graph.constants import check_marks
 from clearprop.graph.display import Displayed
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.recording import record
+from clearprop.graph.text import tree
 from clearprop.graph.variable import Parameter, Variable
 
 
@@ -153,11 +154,9 @@ class Graph(Displayed):
         """
         from clearprop.graph.serialise import from_json
 
-        return from_json(text)
+        return from_json(text, Graph)
 
     def __str__(self) -> str:
-        from clearprop.graph.text import tree
-
         return tree(self)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """An operation that is a graph itself: what a layer read from a file has become."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +11,17 @@ from clearprop.graph.node import Recorded
 from clearprop.graph.recording import alias, record
 from clearprop.graph.variable import new_leaves
 
-if TYPE_CHECKING:
-    from clearprop.graph.graph import Graph
-
 
 class NestedOperation:
-    """A named part of a graph, shown as one node; `inner` is `None` if it could not be opened."""
+    """A named part of a graph, shown as one node.
+
+    `inner` is the Graph of it, or `None` if it could not be opened.
+    """
 
     elementwise = False
     opens = True
 
-    def __init__(self, name: str, formula: str, inner: "Graph | None") -> None:
+    def __init__(self, name: str, formula: str, inner: Any) -> None:
         self.name = self.symbol = name
         self.formula = formula
         self.inner = inner
@@ -63,7 +63,7 @@ class NestedOperation:
         """Run on other inputs, as a node of its own."""
         return record(self, inputs, {})
 
-    def _inner(self) -> "Graph":
+    def _inner(self) -> Any:
         if self.inner is None:
             raise GraphError(
                 f"{self.name} was written to the file closed, since it could not be opened; "

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import FileFormatError, GraphError, UnsupportedError
-from clearprop.graph.graph import Graph
 from clearprop.graph.nested import NestedOperation
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import rows_by_name
@@ -20,26 +19,26 @@ FORMAT = "clearprop graph"
 VERSION = 1
 
 
-def to_json(graph: Graph, indent: int | None = None) -> str:
-    """Write a graph as JSON.
+def to_json(graph: Any, indent: int | None = None) -> str:
+    """Write a Graph as JSON.
 
-    >>> from clearprop.graph.graph import graph
+    >>> from clearprop.graph.graph import Graph, graph
     >>> x = Variable([1.0, float("inf")], "x")
-    >>> copy = from_json(to_json(graph(x * 2)))
+    >>> copy = from_json(to_json(graph(x * 2)), Graph)
     >>> copy.outputs[0].data, copy.inputs[0].name
     (array([ 2., inf]), 'x')
     """
     return json.dumps(_graph(graph), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def from_json(text: str) -> Graph:
-    """Read what `to_json` wrote. Errors: `FileFormatError` for anything else."""
+def from_json(text: str, make: Callable[..., Any]) -> Any:
+    """Read what `to_json` wrote; `make` is Graph. Errors: `FileFormatError` for anything else."""
     try:
         content = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise FileFormatError(f"this is not JSON: {error}") from error
     try:
-        return _read_graph(content)
+        return _read_graph(content, make)
     except FileFormatError:
         raise
     except _UNREADABLE as error:
@@ -53,7 +52,7 @@ def from_json(text: str) -> Graph:
 _UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, GraphError)
 
 
-def _graph(graph: Graph) -> dict[str, Any]:
+def _graph(graph: Any) -> dict[str, Any]:
     number: dict[Any, int] = {v: i for i, v in enumerate(graph.variables)}
 
     def operand(x: Any) -> Any:
@@ -69,7 +68,7 @@ def _graph(graph: Graph) -> dict[str, Any]:
             outs = list(range(len(node.out)))
         nodes.append(
             {
-                **_operation(node),
+                **_operation(graph, node),
                 "inputs": [operand(x) for x in node.inputs],
                 "values": [
                     None if isinstance(x, Recorded) and x.data is v else _encode(v)
@@ -99,20 +98,20 @@ def _graph(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _operation(node: Node) -> dict[str, Any]:
+def _operation(graph: Any, node: Node) -> dict[str, Any]:
     operation = node.operation
     if isinstance(operation, WithKeywords):
         return {"operation": operation.name, "keywords": list(operation.keywords)}
     if not operation.opens:
         return {"operation": operation.name}
     try:
-        inner = _graph(Graph.inside_of(node))
+        inner = _graph(graph.inside(node))
     except UnsupportedError:
         inner = None
     return {"layer": operation.name, "formula": operation.formula, "inside": inner}
 
 
-def _read_graph(content: Any) -> Graph:
+def _read_graph(content: Any, make: Callable[..., Any]) -> Any:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise FileFormatError(f'this JSON is not a graph of clearprop: no "format": "{FORMAT}"')
     if content.get("version") != VERSION:
@@ -140,7 +139,7 @@ def _read_graph(content: Any) -> Graph:
         several = isinstance(out, tuple)
         for o in out if several else (out,):
             _real(o)
-        node = Node(_read_operation(entry), inputs, values, params, out)
+        node = Node(_read_operation(entry, make), inputs, values, params, out)
         for i, place in enumerate(entry["outputs"]):
             if place is not None:
                 data, index = (out[i], i) if several else (out, None)
@@ -149,12 +148,12 @@ def _read_graph(content: Any) -> Graph:
         made[i].name, made[i].grad = _name(entry["name"]), _decode(entry["grad"])
         if made[i].grad is not None and _real(made[i].grad).shape != made[i].data.shape:
             raise FileFormatError(f"the derivative of variable {i} has not the shape of its value")
-    return Graph((made[i] for i in content["outputs"]), (made[i] for i in content["inputs"]))
+    return make((made[i] for i in content["outputs"]), (made[i] for i in content["inputs"]))
 
 
-def _read_operation(entry: dict[str, Any]) -> Any:
+def _read_operation(entry: dict[str, Any], make: Callable[..., Any]) -> Any:
     if "layer" in entry:
-        inner = None if entry["inside"] is None else _read_graph(entry["inside"])
+        inner = None if entry["inside"] is None else _read_graph(entry["inside"], make)
         return NestedOperation(entry["layer"], entry["formula"], inner)
     name = entry["operation"]
     row = rows_by_name().get(name)

@@ -1,17 +1,14 @@
 """A graph as a text tree: results at the top, what they were made from below."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from clearprop.graph.node import Recorded
 
-if TYPE_CHECKING:
-    from clearprop.graph.graph import Graph
 
-
-def tree(graph: "Graph", limit: int = 400) -> str:
-    """Draw the graph with lines of text, at most `limit` of them.
+def tree(graph: Any, limit: int = 400) -> str:
+    """Draw a Graph with lines of text, at most `limit` of them.
 
     A value that went into several nodes is drawn once and referred to after that.
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating
-from clearprop.graph.leaving import refuse_array, refuse_index, to_number
+from clearprop.graph.display import Displayed
+from clearprop.graph.leaving import refuse_leaving
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import array_function, array_ufunc
@@ -142,7 +143,7 @@ class Variable(ArrayMethods):
         return f"Variable {self.name!r}" if self.name else "this Variable"
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        refuse_array()
+        refuse_leaving()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         return array_ufunc(ufunc, method, args, kwargs)
@@ -151,13 +152,13 @@ class Variable(ArrayMethods):
         return array_function(function, args, kwargs)
 
     def __float__(self) -> float:
-        return to_number(self, float)
+        refuse_leaving()
 
     def __int__(self) -> int:
-        return to_number(self, int)
+        refuse_leaving()
 
     def __index__(self) -> int:
-        refuse_index()
+        refuse_leaving()
 
     def __bool__(self) -> bool:
         return bool(self.data)
@@ -183,14 +184,10 @@ class Variable(ArrayMethods):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _repr_svg_(self) -> str:
-        from clearprop.graph.graph import Graph
-
-        return Graph((self,))._repr_svg_()
+        return Displayed.drawing.svg_of(self)
 
     def _repr_html_(self) -> str:
-        from clearprop.graph.graph import Graph
-
-        return Graph((self,))._repr_html_()
+        return Displayed.drawing.html_of(self)
 
     if not TYPE_CHECKING:
 

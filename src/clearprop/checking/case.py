@@ -1,0 +1,161 @@
+"""A wrong derivative, as the patterns see it, and what they say of it."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.findings import Kind
+from clearprop.checking.trial import LayerRaised
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What kind of mistake it is, and the evidence in words."""
+
+    kind: Kind
+    message: str
+    factor: float | None = None
+
+
+@dataclass
+class Case:
+    """A wrong derivative: `a` by backward, `t` the true one (NaN where unknown), under `dout`.
+
+    `skip` marks elements without a derivative.
+    """
+
+    e: Evidence
+    name: str
+    a: np.ndarray
+    t: np.ndarray
+    dout: np.ndarray
+    skip: np.ndarray
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        return np.isfinite(self.t) & ~self.skip
+
+    @cached_property
+    def size(self) -> float:
+        """The largest true element."""
+        return float(np.max(np.abs(self.t), initial=0.0, where=self.known))
+
+    @cached_property
+    def apart(self) -> float:
+        """How far the two are apart at worst."""
+        if self.a.shape != self.t.shape:
+            return np.inf
+        return float(np.max(np.abs(self.a - self.t), initial=0.0, where=self.known))
+
+    @property
+    def tiny(self) -> float:
+        """What part of the whole counts as 0: differences are less exact than the opened graph."""
+        return 1e-10 if self.e.opened else 1e-6
+
+    def explains(self, candidate: Any, target: np.ndarray | None = None) -> bool:
+        """Whether a candidate is what backward gave: to all digits, and so of the difference."""
+        target = self.a if target is None else target
+        candidate = np.asarray(candidate)
+        if candidate.shape != target.shape:
+            return False
+        known = self.known if target.shape == self.known.shape else np.isfinite(candidate)
+        known = known & np.isfinite(candidate)
+        if not known.any():
+            return False
+        exact = 1e-8 if self.e.opened else 1e-4
+        whole = float(np.max(np.abs(target), initial=0.0, where=known))
+        far = float(np.max(np.abs(candidate - target), initial=0.0, where=known))
+        floor = 1e-13 * max(whole, self.size)
+        return far <= max(min(exact * whole, 1e-2 * self.apart), floor)
+
+    def explains_wrong(self, candidate: Any) -> bool:
+        """Whether a candidate is what backward gave where it is wrong, be it right elsewhere."""
+        candidate = np.asarray(candidate)
+        return candidate.shape == self.t.shape and self.explains(
+            np.where(self.wrong, candidate, self.a)
+        )
+
+    @cached_property
+    def wrong(self) -> np.ndarray:
+        """The elements that differ; all, where they are too few to show a pattern."""
+        far = self.known & (np.abs(self.a - self.t) > 1e-6 * np.abs(self.t))
+        return far if np.count_nonzero(far) >= 3 else self.known
+
+    def scope(self) -> Iterator[tuple[str, np.ndarray]]:
+        """What a backward could be made of, by name: inputs, outputs, parameters, kept values."""
+        trial, run = self.e.trial, self.e.run
+        seen: list[np.ndarray] = []
+
+        def new(array: Any) -> bool:
+            if not isinstance(array, np.ndarray | np.generic) or array.dtype.kind not in "fiub":
+                return False
+            if any(o is array for o in seen):
+                return False
+            seen.append(array)  # type: ignore[arg-type]
+            return True
+
+        for name, x in zip(trial.input_names, trial.inputs, strict=True):
+            if new(x):
+                yield name, np.asarray(x, np.float64)
+        for i, out in enumerate(run.outputs):
+            if new(out):
+                yield "out" if len(run.outputs) == 1 else f"out{i + 1}", out.astype(np.float64)
+        for name, argument in trial.arguments.items():
+            if argument.slot and new(argument.value):
+                yield name, argument.value
+        for name, value in getattr(run.layer, "__dict__", {}).items():
+            held = value if isinstance(value, tuple | list) else (value,)
+            for item in () if name.startswith("d") or name in ("params", "grads") else held:
+                if new(item):
+                    yield f"self.{name}", np.asarray(item, np.float64)
+        for name, z in self.e.opened.values() if self.e.opened else ():
+            if new(z):
+                yield f"(the result of {name})", z
+
+    def fitting(self, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
+        """The values of the scope that broadcast to a shape, in that shape."""
+        for name, z in self.scope():
+            if broadcasts(z.shape, shape):
+                yield name, np.broadcast_to(z, shape)
+
+    @property
+    def douts(self) -> list[np.ndarray]:
+        return [np.asarray(d) for d in self.e.run.douts(self.dout)]
+
+    def true(self, dout: np.ndarray) -> np.ndarray | None:
+        """The true derivative under another `dout`, where it is to be had."""
+        found = self.e.true(dout).get(self.name)
+        return found if found is not None and np.isfinite(found).all() else None
+
+    def pulled(self, dout: np.ndarray) -> np.ndarray | None:
+        """What backward gives under another `dout`."""
+        try:
+            return self.e.pull(dout).get(self.name)
+        except LayerRaised:
+            return None
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of one shape broadcasts to another."""
+    backward = zip(reversed(shape), reversed(to), strict=False)
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in backward)
+
+
+def axes_of(n: int) -> Iterator[tuple[int, ...]]:
+    """Every choice of some of n axes, the small ones first."""
+    for count in range(1, n + 1):
+        yield from itertools.combinations(range(n), count)
+
+
+def in_words(axes: tuple[int, ...], ndim: int) -> str:
+    """Axes for people."""
+    if len(axes) == ndim:
+        return "all axes"
+    if axes == (0,):
+        return "the batch (axis 0)"
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

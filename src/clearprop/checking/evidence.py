@@ -1,0 +1,120 @@
+"""The evidence: what is known of one layer at given values. Every stage of a check adds to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NoReturn
+
+import numpy as np
+
+from clearprop.checking import differences
+from clearprop.checking.automatic import Opened, agrees, open_forward
+from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.checking.rows import Row
+from clearprop.checking.trial import LayerRaised, Run, Trial
+from clearprop.graph.parameters import has_backward
+
+
+@dataclass(eq=False)
+class Evidence:
+    """What is known of a layer, and the ways to learn more: its values, slopes and derivatives."""
+
+    name: str
+    layer: Any
+    inputs: Sequence[Any]
+    rng: np.random.Generator
+    exhaustive: bool = False
+    is_function: bool = False
+    stages: str = "all"
+    """"all", "values" (no contract) or "arrays" (automatic differentiation alone)."""
+    findings: list[Finding] = field(default_factory=list)
+    rows: dict[str, Row] = field(default_factory=dict)
+    trial: Trial = field(init=False)
+    run: Run = field(init=False)
+    """A forward pass, on which `backward` has not been run yet."""
+    out: np.ndarray = field(init=False)
+    dout: np.ndarray = field(init=False)
+    opened: Opened | None = None
+    closed: str | None = None
+    analytic: dict[str, np.ndarray] = field(default_factory=dict)
+    """By `backward` under `dout`, for the arguments where it can be compared."""
+    truth: dict[str, np.ndarray] = field(default_factory=dict)
+    """By automatic or numerical differentiation; NaN where not known."""
+    jacobians: dict[str, np.ndarray] = field(default_factory=dict)
+    """By numerical differentiation, where every element was swept: (*argument, outputs)."""
+    reproducible: bool = True
+    """Whether a run on the same values gives the same numbers on the same copy."""
+    _worker: Any = None
+    _moved: set[str] = field(default_factory=set)
+    """The parameters that the worker does not hold as they were."""
+    _puller: Run | None = None
+
+    def open(self) -> None:
+        """Open `forward` for automatic differentiation, if it can be, and is to be believed."""
+        opened = open_forward(self.trial)
+        if isinstance(opened, str):
+            self.closed = opened
+        elif not agrees(opened, self.run):
+            self.closed = "it gives other numbers on Variables than on arrays"
+        else:
+            self.opened = opened
+
+    def add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    def fault(self, kind: Kind, message: str, argument: str | None = None, **more: Any) -> None:
+        self.add(Finding(layer=self.name, kind=kind, message=message, argument=argument, **more))
+
+    def stop(self, kind: Kind, message: str, argument: str | None = None, **more: Any) -> NoReturn:
+        """End the examination with a finding that makes the rest meaningless."""
+        raise Found(Finding(layer=self.name, kind=kind, message=message, argument=argument, **more))
+
+    @property
+    def faulty(self) -> set[str | None]:
+        """The arguments at which a fault has been found already."""
+        return {finding.argument for finding in self.findings if finding.fault}
+
+    def random_dout(self) -> np.ndarray:
+        """A random derivative from upstream, no element of it near 0."""
+        size = self.out.size
+        return self.rng.uniform(0.5, 1.5, size) * self.rng.choice([-1.0, 1.0], size)
+
+    def forward(self, **values: np.ndarray) -> np.ndarray:
+        """All outputs for other values of some arguments, as one vector."""
+        if self._worker is None or not self.reproducible:
+            self._worker, self._moved = self.trial.copy(), set()
+        restored = {name: self.trial.arguments[name].value for name in self._moved}
+        self._moved = {name for name in values if self.trial.arguments[name].slot}
+        try:
+            return self.trial.run({**restored, **values}, self._worker).vector
+        except LayerRaised:  # beyond the edge of what forward takes
+            return np.full(self.out.shape, np.nan)
+
+    @cached_property
+    def sizes(self) -> dict[str, np.ndarray]:
+        """How large a step each element of each argument deserves."""
+        return {n: differences.sizes(a.value) for n, a in self.trial.arguments.items()}
+
+    def pull(self, dout: np.ndarray) -> dict[str, np.ndarray]:
+        """The derivatives of all arguments by `backward`, under another `dout`."""
+        if not has_backward(self.trial.layer):
+            return self.true(dout)
+        if self._puller is None or not self.reproducible:
+            self._puller = self.trial.run()
+        return self._puller.derivatives(dout)
+
+    def true(self, dout: np.ndarray) -> dict[str, np.ndarray]:
+        """The true derivatives under another `dout`, as far as they are to be had."""
+        if self.opened:
+            return self.opened.derivatives(dout)
+        return {name: jacobian @ dout for name, jacobian in self.jacobians.items()}
+
+
+def index_at(number: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index of an element, in plain numbers, from its number in the array."""
+    return tuple(int(i) for i in np.unravel_index(number, shape))
+
+
+def first_true(mask: np.ndarray) -> tuple[int, ...]:
+    """The index of the first element that is true."""
+    return index_at(np.argmax(mask), mask.shape)
