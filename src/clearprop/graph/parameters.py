@@ -149,11 +149,6 @@ def reset(layer: Any) -> None:
                 setattr(held, name, np.zeros_like(value))
 
 
-def has_backward(layer: Any) -> bool:
-    """Whether somebody wrote a `backward` for this layer."""
-    return not is_composed(layer)
-
-
 def parameter(value: Any, name: str, layer: Any) -> Any:
     """The Variable of a parameter, one and the same as long as a graph holds it.
 
