@@ -239,7 +239,9 @@ class Optimizer:
 
     def structure(self) -> Hashable:
         """What decides the operations of an update, without the numbers in it."""
-        decays = [(p, s.get("weight_decay", 1) == 0) for p, s in self.groups.items()]
+        decays = [
+            (p, "weight_decay" in s, s.get("weight_decay") == 0) for p, s in self.groups.items()
+        ]
         return (*self.limits(), self.decay, self.weight_decay == 0, *decays)
 
     # The state
@@ -285,8 +287,10 @@ class Optimizer:
 
     def _setting(self, name: str, patterns: Sequence[str]) -> Setting:
         """A hyperparameter of the parameters that fit these patterns of `groups`."""
-        own = [self.groups[p][name] for p in patterns if name in self.groups[p]]
-        return own[-1] if own else getattr(self, name)
+        for pattern in reversed(patterns):
+            if name in self.groups[pattern]:
+                return self.groups[pattern][name]
+        return getattr(self, name)
 
     def _decays(self, name: str, param: Any, patterns: Sequence[str]) -> bool:
         if self._setting("weight_decay", patterns) == 0:

@@ -26,9 +26,9 @@ def value_at(name: str, value: Any, step: int) -> float:
 
     Errors: `ConfigError` names the step in which a schedule gave a number out of range.
     """
-    if not callable(value):
-        return in_range(name, _words(name), value)
-    return in_range(name, f"{_words(name)} at step {step}", value(step))
+    if callable(value):
+        return in_range(name, f"{_words(name)} at step {step}", value(step))
+    return in_range(name, _words(name), value)
 
 
 def in_range(name: str, what: str, value: Any) -> float:
