@@ -59,8 +59,8 @@ class Signed(SGD):
     """A formula of its own."""
 
     @staticmethod
-    def change(g: Any, lr: Any) -> Any:
-        return 0.1 * lr * np.sign(g)
+    def change(p: Any, g: Any, *, step: Any, lr: Any) -> Any:
+        return p - 0.1 * lr * np.sign(g)
 
 
 class SignedAndHalved(Signed):

@@ -60,9 +60,12 @@ class Step:
         """Why a step cannot be compiled as a whole, or `None` if it can."""
         kind = type(optimizer)
         if not callable(getattr(optimizer, "change", None)):
-            return f"the optimizer {optimizer!r} has no change(g, …), its step as a formula"
+            return f"the optimizer {optimizer!r} has no change(p, g, …), its step as a formula"
         if not issubclass(_definer(kind, "change"), _definer(kind, "update")):
             return f"{kind.__name__} has an update of its own, which change does not describe"
+        groups = optimizer.partition(network.params)
+        if len(groups) != 1 or groups[0].decays or optimizer.limits() or optimizer.state:
+            return f"{kind.__name__} is more than one formula without state for all parameters"
         for method in ("forward", "predict", "loss", "gradient", "loss_and_gradient"):
             if getattr(type(network), method) is not getattr(Network, method):
                 return f"{type(network).__name__} has a {method} of its own"
@@ -123,6 +126,7 @@ class Step:
                     raise LabelError(str(error)) from None
         if not done:
             raise _not_finite(loss)
+        self.optimizer.step_count += 1
         return float(loss)
 
     def release(self) -> None:
@@ -220,6 +224,7 @@ class StepOver:
         loss, done = plan.program(rows, plan.rate(self.step.optimizer))
         if not done:
             raise _not_finite(loss)
+        self.step.optimizer.step_count += 1
         return float(loss)
 
     def _checked(self, rows: Any) -> np.ndarray:
@@ -267,13 +272,16 @@ class _Plan:
             raise UnsupportedError("compile: an optimizer with one hyperparameter is expected")
         (rate,) = self._rates
 
+        (self._group,) = optimizer.partition(step.network.params)
+        formula = optimizer.formula(self._group)
+
         def update(p: Any, g: Any, value: Any) -> Any:
-            return p - optimizer.change(g, **{rate: value})
+            return formula(p, g, step=None, **{rate: value})[0]
 
         scale = None if source is None else source.scale
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             recording = record_step(
-                step.network, update, x, t, step._flat, self._dtype(getattr(optimizer, rate)), scale
+                step.network, update, x, t, step._flat, self.rate(optimizer), scale
             )
         self.recorded = recording.trace
         self.as_written = recording.as_written
@@ -302,7 +310,8 @@ class _Plan:
 
     def rate(self, optimizer: Any) -> Any:
         """The learning rate as it is now; it may be assigned between two steps."""
-        return self._dtype(getattr(optimizer, self._rates[0]))
+        settings = optimizer.settings(self._group, optimizer.step_count + 1)
+        return self._dtype(settings[self._rates[0]])
 
 
 def _check_labels(t: np.ndarray, trace: Trace) -> None:

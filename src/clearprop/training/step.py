@@ -9,7 +9,7 @@ from clearprop.compiler.step import Step as CompiledStep
 from clearprop.errors import NonFiniteError
 from clearprop.networks import Network
 from clearprop.training.data import Samples
-from clearprop.training.optimizers import Optimizer
+from clearprop.training.optimizers import Updates
 
 Step = Callable[[np.ndarray], float]
 """Takes the row numbers of a batch, updates the parameters in place, returns the loss before.
@@ -19,7 +19,7 @@ If the loss or the update is not finite, it raises `NonFiniteError` and changes 
 
 
 def make_step(
-    network: Network, optimizer: Optimizer, samples: Samples, *, compiled: bool = True
+    network: Network, optimizer: Updates, samples: Samples, *, compiled: bool = True
 ) -> Step:
     """Make the step of a training: compiled, or running the layers as they are written.
 
@@ -32,9 +32,7 @@ def make_step(
     return lambda rows: on_batch(*samples.batch(rows))
 
 
-def layered_step(
-    network: Network, optimizer: Optimizer
-) -> Callable[[np.ndarray, np.ndarray], float]:
+def layered_step(network: Network, optimizer: Updates) -> Callable[[np.ndarray, np.ndarray], float]:
     """Make the step on a batch `x`, `t` that runs the layers as they are written.
 
     The forward pass runs once: it gives the loss, and `backward` uses what it kept.

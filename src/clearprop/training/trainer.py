@@ -17,7 +17,7 @@ from clearprop.training.evaluation import Evaluator, accuracy
 from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.nonfinite import first_nonfinite
-from clearprop.training.optimizers import SGD, Optimizer
+from clearprop.training.optimizers import SGD, Updates
 from clearprop.training.progress import EVERY, Moment, Progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import Step, make_step
@@ -78,7 +78,7 @@ class Trainer:
         t_test: Any = None,
         *,
         batch_size: int = 100,
-        optimizer: Optimizer | None = None,
+        optimizer: Updates | None = None,
         scale: float | None = None,
         compile: bool = True,
         rng: int | np.random.Generator | None = None,
@@ -89,7 +89,7 @@ class Trainer:
         if (x_test is None) != (t_test is None):
             raise ConfigError("x_test and t_test belong together: give both or neither")
         self.network = network
-        self.optimizer: Optimizer = SGD(0.1) if optimizer is None else optimizer
+        self.optimizer: Updates = SGD(0.1) if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
             raise ConfigError(
                 f"the optimizer {optimizer!r} has no update(params, grads); use SGD(lr=0.1)"

@@ -1,0 +1,80 @@
+"""What must hold of parameters and derivatives before anything is changed."""
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import ConfigError, DTypeError, ShapeError
+
+
+def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
+    """Check that there is one derivative for each parameter, of its shape, and that it can move.
+
+    Errors: `ShapeError`, `DTypeError`, and `ConfigError` for one array under two names.
+    """
+    if params.keys() != grads.keys():
+        missing = ", ".join(name for name in params if name not in grads)
+        extra = ", ".join(name for name in grads if name not in params)
+        raise ShapeError(
+            "parameters and derivatives must have the same names: "
+            + "; ".join(
+                text
+                for names, text in (
+                    (missing, f"no derivative for {missing}"),
+                    (extra, f"no parameter for the derivative of {extra}"),
+                )
+                if names
+            )
+        )
+    names_of: dict[int, str] = {}
+    for name, param in params.items():
+        if np.shape(param) != np.shape(grads[name]):
+            raise ShapeError(
+                f"parameter {name} has shape {np.shape(param)} and its derivative "
+                f"{np.shape(grads[name])}; they must be the same"
+            )
+        if np.asarray(grads[name]).dtype.kind not in "fiub":
+            raise DTypeError(
+                f"the derivative of {name} is {np.asarray(grads[name]).dtype}; it must be real"
+            )
+        if isinstance(param, np.ndarray):
+            if param.dtype.kind != "f":
+                raise DTypeError(
+                    f"parameter {name} has dtype {param.dtype}, which cannot be changed by small "
+                    "steps; make it a float array"
+                )
+            if not param.flags.writeable:
+                raise DTypeError(f"parameter {name} is read-only; make it a copy of its own")
+            if names_of.setdefault(id(param), name) != name:
+                raise ConfigError(
+                    f"parameters {names_of[id(param)]} and {name} are the same array; give it one "
+                    "name, with the sum of its derivatives"
+                )
+        elif not isinstance(param, Real):
+            raise DTypeError(
+                f"parameter {name} is a {type(param).__name__}; make it a float array or a number"
+            )
+
+
+def float_dtype(param: Any) -> np.dtype:
+    """The dtype in which a parameter is changed: its own, and float64 for Python's numbers."""
+    dtype = np.asarray(param).dtype
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def all_finite(array: Any) -> bool:
+    """Say whether an array holds neither NaN nor infinity.
+
+    The scalar product of an array with itself is finite only if every element is, and it is the
+    quickest pass over the array that NumPy has. Large finite values may overflow it: only then is
+    each element looked at.
+
+    >>> all_finite(np.array([1.0, 1e200])), all_finite(np.array([1.0, np.nan]))
+    (True, False)
+    """
+    flat = np.asarray(array).reshape(-1)
+    with np.errstate(all="ignore"):
+        square = np.dot(flat, flat)
+    return bool(np.isfinite(square)) or bool(np.isfinite(flat).all())

@@ -1,0 +1,74 @@
+"""Hyperparameters: numbers in their ranges, or functions of the step that give such numbers."""
+
+import math
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from clearprop.errors import ConfigError
+
+Setting: TypeAlias = float | Callable[[int], float]
+"""A number, or a schedule: a function of the step, which counts from 1."""
+
+
+def setting(name: str, value: Any) -> Any:
+    """Read what is assigned to a hyperparameter; a schedule is looked at when it is used.
+
+    Errors: `ConfigError` for a number out of the range of its name.
+    """
+    return value if callable(value) else in_range(name, _words(name), value)
+
+
+def value_at(name: str, value: Any, step: int) -> float:
+    """The hyperparameter in a step.
+
+    Errors: `ConfigError` names the step in which a schedule gave a number out of range.
+    """
+    if callable(value):
+        return in_range(name, f"{_words(name)} at step {step}", value(step))
+    return in_range(name, _words(name), value)
+
+
+def in_range(name: str, what: str, value: Any) -> float:
+    """Read a number that is in the range of a hyperparameter's name.
+
+    Errors: `ConfigError`.
+    """
+    words, is_right = _RANGES.get(name, _ANY)
+    if type(value) is float and is_right(value):
+        return value
+    # A bool is a number to Python, and never meant as one here.
+    if isinstance(value, Real) and not isinstance(value, bool | np.bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if is_right(number):
+            return number
+    raise ConfigError(f"{what} must be {words}, got {value!r}")
+
+
+def positive_number(what: str, value: Any) -> float:
+    """Read a setting that must be a positive finite number."""
+    return in_range("lr", what, value)
+
+
+_POSITIVE = ("a positive finite number such as 0.1", lambda x: 0 < x < math.inf)
+_FRACTION = ("a number from 0 to less than 1 such as 0.9", lambda x: 0 <= x < 1)
+_RANGES = {
+    "lr": _POSITIVE,
+    "eps": _POSITIVE,
+    "momentum": _FRACTION,
+    "decay_rate": _FRACTION,
+    "beta1": _FRACTION,
+    "beta2": _FRACTION,
+    "weight_decay": ("a finite number of 0 or more such as 0.01", lambda x: 0 <= x < math.inf),
+}
+"""What a name may be, for whichever optimiser; other names may be any finite number."""
+_ANY = ("a finite number", math.isfinite)
+
+
+def _words(name: str) -> str:
+    return "the learning rate lr" if name == "lr" else name
