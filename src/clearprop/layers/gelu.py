@@ -13,15 +13,15 @@ from clearprop.layers.base import Layer
 class Gelu(Layer):
     """Let a value pass by as much as it is larger than others: a ReLU without a kink.
 
-    **Forward**: `h = tanh(√(2 / π) · (x + 0.044715 x³))`, `out = ½ x (1 + h)`. This is within
-    0.0005 of `x` times the probability that a normal number is below `x`, which would need `erf`.
+    **Forward**: `out = ½ x (1 + tanh(√(2 / π) (x + 0.044715 x³)))`. This is within 0.0005 of `x`
+    times the probability that a normal number is below `x`, which would need `erf`.
 
-    **Backward**: `dx = dout · (½ (1 + h) + ½ x (1 − h²) √(2 / π) (1 + 0.134145 x²))`: the product
-    rule, for `x` stands in both factors of `out`.
+    **Backward**: `dx = dout · (½ (1 + h) + ½ x (1 − h²) √(2 / π) (1 + 0.134145 x²))`, with `h` for
+    the hyperbolic tangent: the product rule, since `x` stands in both factors.
 
     **Shapes**: any; `out` and `dx` have the shape of `x`.
 
-    From ±10 on `h` is ±1 in every dtype; there `x` is held within `h`, so that no `x³` overflows.
+    From ±10 on the tangent is ±1 in every dtype; there its `x` is held, so that no `x³` overflows.
 
     Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real.
 
@@ -35,6 +35,7 @@ class Gelu(Layer):
     """
 
     h: Any = None
+    bent: Any = None
 
     def forward(self, x: Any) -> Any:
         x = real(x, "Gelu")

@@ -17,7 +17,7 @@ class Loss(Layer):
 
     A loss of one's own gives `forward(x, t, w=None)` and `backward(dout=1)`:
 
-    - `x = self.begin(x, t, w)` reads the three, and leaves `self.t` and `self.w`;
+    - `x = self.begin(x, t, w)` reads the three, and leaves `self.t` and `self.sample_weights`;
     - `self.mean(l)` is the mean of what each answer costs: `Σ l / N` over the `N` answers, or with
       weights `Σ w l / Σ w`, so that a sample of weight 2 counts as if it were there twice;
     - `self.share(dout)` is what of `dout` goes back to each: `dout / N`, or `dout · w / Σ w`.
@@ -41,7 +41,7 @@ class Loss(Layer):
 
     loss: Any = None
     t: Any = None
-    w: Any = None
+    sample_weights: Any = None
     total: Any = None
     """How many answers the last mean was over, or the sum of their weights."""
 
@@ -84,13 +84,13 @@ class Loss(Layer):
         dtype = np.result_type(x, np.float16)
         self.t = self.read(t, shape, dtype)
         answers = self.answers(shape)
-        self.w, self.total = None, math.prod(answers)
+        self.sample_weights, self.total = None, math.prod(answers)
         if w is not None:
             w = self._read_weights(w, shape, dtype)
             if isinstance(w, np.ndarray) and not w.any():
                 raise DataError(f"{name}: all weights w are 0, so that no sample is left")
             self.total = w.sum() * math.prod(answers[w.ndim :])
-            self.w = w.reshape((*w.shape, *[1] * (len(shape) - w.ndim)))
+            self.sample_weights = w.reshape((*w.shape, *[1] * (len(shape) - w.ndim)))
         return x
 
     def mean(self, terms: Any) -> Any:
@@ -138,7 +138,7 @@ class Loss(Layer):
             )
 
     def _weighted(self, terms: Any) -> Any:
-        return terms if self.w is None else terms * self.w
+        return terms if self.sample_weights is None else terms * self.sample_weights
 
     def _read_weights(self, w: Any, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         name, answers = type(self).__name__, self.answers(shape)

@@ -1,5 +1,6 @@
 """Losses of regression: their score is R², the share of the variance that is explained."""
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,8 +29,8 @@ class RegressionLoss(Loss):
         """
         y, t, weights = self.read_scored(y, t, w)
         self.check_finite(y)
-        rows = y.shape[0] if y.ndim else 1
-        y, t, weights = (np.reshape(a, (rows, -1)).astype(np.float64) for a in (y, t, weights))
+        rows = (y.shape[0] if y.ndim else 1, math.prod(y.shape[1:]))
+        y, t, weights = (np.reshape(a, rows).astype(np.float64) for a in (y, t, weights))
         sums = [(weights * (t - y) ** 2).sum(), (weights * t**2).sum()]
         return np.concatenate([sums, weights.sum(axis=0), (weights * t).sum(axis=0)])
 
