@@ -22,7 +22,8 @@ def layers_of_the_package():
     while waiting:
         for cls in waiting.pop().__subclasses__():
             waiting.append(cls)
-            if cls.__module__.startswith("clearprop.layers.") and "<locals>" not in cls.__qualname__:
+            ours = cls.__module__.startswith("clearprop.layers.") and "<locals>" not in cls.__qualname__
+            if ours and cls.forward is not Layer.forward:  # not a base such as Loss
                 found.append(cls)
     return sorted(set(found), key=lambda cls: cls.__qualname__)
 
@@ -114,7 +115,7 @@ class TestEveryLayer:
         layer, inputs, variables = sample(cls, i)
         g = graph(layer(*variables))
         np.testing.assert_array_equal(g.evaluate(), g.outputs[0].data)
-        x = inputs[0] * 0.5
+        x = inputs[0] * 0.5 if np.result_type(inputs[0]).kind == "f" else inputs[0] // 2
         expected = copy.deepcopy(layer).forward(x, *inputs[1:])
         np.testing.assert_array_equal(g.evaluate({variables[0]: x}), expected)
 

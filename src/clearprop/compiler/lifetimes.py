@@ -9,7 +9,7 @@ from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.primitives.indexing import getitem
-from clearprop.primitives.labels import read_labels
+from clearprop.primitives.labels import read_labels, read_numbers
 
 REDUCE = {np.sum: "add", np.max: "maximum", np.min: "minimum", np.prod: "multiply"}
 """Reductions, and the ufunc whose `reduce` they are."""
@@ -21,6 +21,10 @@ _VIEWS += (np.broadcast_to, np.matrix_transpose, np.diagonal, np.flip, getitem)
 def function_of(node: Node) -> Any:
     """The NumPy function that a node carries out, or `None`."""
     return getattr(node.operation, "function", None)
+
+
+_CHECKS = (read_labels, read_numbers)
+"""What looks at targets and hands them on."""
 
 
 class Lifetimes:
@@ -53,7 +57,7 @@ class Lifetimes:
         for node in self.nodes:
             roots[node] = node
             x = node.inputs[0] if node.inputs else None
-            if is_recorded(x) and (self._is_view(node) or function_of(node) is read_labels):
+            if is_recorded(x) and (self._is_view(node) or function_of(node) in _CHECKS):
                 roots[node] = roots[x.node] if x.node is not None else x
         return roots
 

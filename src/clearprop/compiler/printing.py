@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from clearprop.compiler.sheet import Sheet
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.primitives.indexing import getitem
-from clearprop.primitives.labels import read_labels
+from clearprop.primitives.labels import read_labels, read_numbers
 from clearprop.primitives.table import WithKeywords
 
 SMALL = 2**15
@@ -96,6 +97,8 @@ class Printer:
             self._call_layer(node)
         elif function is read_labels:
             self._labels(node)
+        elif function is read_numbers:
+            self._numbers(node)
         elif self.lives.roots[node] is not node:
             self._view(node)
         elif isinstance(node.out, tuple):
@@ -269,7 +272,8 @@ class Printer:
             dtype = text.literal(node.out.dtype)
             self.sheet.say(node, f"{own} = {name}.astype({dtype}, copy=False)")
             off = f"abs({own}.sum(axis=-1) - 1).max() > 1e-6 * {shape[-1]}"
-            self._guard(f"not {own}.min() >= 0 or not isfinite({own}.max()) or {off}", "one-hot")
+            condition = f"not {own}.min() >= 0 or not isfinite({own}.max()) or {off}"
+            self._guard(condition, "one-hot or soft labels must be 0 or more and sum to 1")
             return
         if source.shape != node.out.shape:
             own = self.sheet.name("labels")
@@ -280,18 +284,25 @@ class Printer:
         )
         signed = node.out.dtype.kind == "i"
         low = f"np.minimum.reduce({name}, axis=None) < 0 or " if signed else ""
-        self._guard(f"{low}np.maximum.reduce({name}, axis=None) >= {shape[-1]}", str(shape[-1]))
+        condition = f"{low}np.maximum.reduce({name}, axis=None) >= {shape[-1]}"
+        what = f"a label is out of range: class numbers go from 0 to {shape[-1] - 1}"
+        self._guard(condition, what)
 
-    def _guard(self, condition: str, kind: str) -> None:
-        if not self.label_checks:
-            return
-        what = (
-            "one-hot or soft labels must be 0 or more and sum to 1"
-            if kind == "one-hot"
-            else f"a label is out of range: class numbers go from 0 to {int(kind) - 1}"
-        )
-        self.sheet.body.append((f"if {condition}:", ""))
-        self.sheet.body.append((f'    raise ValueError("{what}")', ""))
+    def _numbers(self, node: Node) -> None:
+        """Numbers are checked in every call too, and read where they lie."""
+        source = self.sheet.cell(node.inputs[0])
+        self.sheet.cells[node] = source
+        low, high = node.params["low"], node.params["high"]
+        least, most = (f"np.{f}.reduce({source.name}, axis=None)" for f in ("minimum", "maximum"))
+        parts = (f"{low!r} <= {least}" if isfinite(low) else f"isfinite({least})",)
+        parts += (f"{most} <= {high!r}" if isfinite(high) else f"isfinite({most})",)
+        what = f"a label is out of range: {node.params['name']} must be from {low} to {high}"
+        self._guard(f"not ({' and '.join(parts)})", what)
+
+    def _guard(self, condition: str, what: str) -> None:
+        if self.label_checks:
+            self.sheet.body.append((f"if {condition}:", ""))
+            self.sheet.body.append((f'    raise ValueError("{what}")', ""))
 
     def _pick(self, time: int, node: Node) -> None:
         x, t = map(self.sheet.cell, node.inputs)

@@ -20,7 +20,7 @@ from clearprop.errors import (
     UnsupportedError,
 )
 from clearprop.networks import Network
-from clearprop.primitives.labels import read_labels
+from clearprop.primitives.labels import read_labels, read_numbers
 
 
 class Step:
@@ -319,6 +319,8 @@ def _check_labels(t: np.ndarray, trace: Trace) -> None:
     for node in trace.nodes:
         if getattr(node.operation, "function", None) is read_labels:
             read_labels(t, (len(t), *node.params["shape"][1:]), node.params["dtype"])
+        if getattr(node.operation, "function", None) is read_numbers:
+            read_numbers(t, **node.params)
 
 
 _METHODS = (

@@ -3,19 +3,38 @@
 from clearprop.layers.add import AddLayer
 from clearprop.layers.affine import Affine
 from clearprop.layers.base import Layer
+from clearprop.layers.classifier_loss import ClassifierLoss
+from clearprop.layers.embedding import Embedding
+from clearprop.layers.gelu import Gelu
+from clearprop.layers.huber import Huber
+from clearprop.layers.loss import Loss, score_of
+from clearprop.layers.mean_squared_error import MeanSquaredError
 from clearprop.layers.mul import MulLayer
+from clearprop.layers.regression_loss import RegressionLoss
 from clearprop.layers.relu import Relu
 from clearprop.layers.sigmoid import Sigmoid
+from clearprop.layers.sigmoid_with_loss import SigmoidWithLoss
 from clearprop.layers.softmax import Softmax
 from clearprop.layers.softmax_with_loss import SoftmaxWithLoss
+from clearprop.layers.tanh import Tanh
 
 __all__ = [
     "AddLayer",
     "Affine",
+    "ClassifierLoss",
+    "Embedding",
+    "Gelu",
+    "Huber",
     "Layer",
+    "Loss",
+    "MeanSquaredError",
     "MulLayer",
+    "RegressionLoss",
     "Relu",
     "Sigmoid",
+    "SigmoidWithLoss",
     "Softmax",
     "SoftmaxWithLoss",
+    "Tanh",
+    "score_of",
 ]

@@ -1,18 +1,18 @@
 """Softmax and cross entropy in one layer."""
 
-import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from clearprop.errors import DataError, ShapeError
-from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.errors import ShapeError
+from clearprop.layers.arguments import real
+from clearprop.layers.classifier_loss import ClassifierLoss
 from clearprop.primitives.labels import read_labels
 
 
-class SoftmaxWithLoss(Layer):
+class SoftmaxWithLoss(ClassifierLoss):
     """Measure how surprised the network is by the right answers.
 
     **Forward**: `y = softmax(x)`, `loss = −(1/N) Σ_n Σ_k t_nk log y_nk`, computed as
@@ -22,7 +22,10 @@ class SoftmaxWithLoss(Layer):
     between what was said and what was right. The division by N comes from the mean.
 
     **Shapes**: `x` (N, C) or one sample (C,), also (…, C); `t` class numbers (N,), or one-hot or
-    soft labels of the shape of `x`; `loss` is a scalar. The labels have no derivative.
+    soft labels of the shape of `x`; weights `w` (N,) if any; `loss` is a scalar. Labels and weights
+    have no derivative.
+
+    **Score**: the accuracy: the highest score is at the label; the first of several that are equal.
 
     After `forward`, `y` are the probabilities, `t` the labels, `loss` the loss.
 
@@ -42,22 +45,14 @@ class SoftmaxWithLoss(Layer):
     True
     """
 
-    constants: ClassVar[tuple[str, ...]] = ("t",)
+    y: Any = None
 
-    def __init__(self) -> None:
-        self.loss: Any = None
-        self.y: Any = None
-        self.t: Any = None
-
-    def forward(self, x: Any, t: Any) -> Any:
-        x = real(x, "SoftmaxWithLoss")
-        shape = np.shape(x)
+    def forward(self, x: Any, t: Any, w: Any = None) -> Any:
+        shape = np.shape(real(x, "SoftmaxWithLoss"))
         if not shape or shape[-1] == 0:
             raise ShapeError(f"SoftmaxWithLoss: x {shape} holds no scores; it must be (N, C)")
-        if 0 in shape:
-            raise DataError(f"SoftmaxWithLoss: the batch is empty, x {shape}; give one sample")
         # 1. class numbers (N,), or one-hot and soft labels (N, C)
-        self.t = read_labels(t, shape, np.result_type(x, np.float16))
+        x = self.begin(x, t, w)
         # 2. (N, C): the largest score becomes 0
         shifted = x - x.max(axis=-1, keepdims=True)
         # 3. (N, C) − (N, 1): log-softmax
@@ -65,14 +60,27 @@ class SoftmaxWithLoss(Layer):
         self.y = np.exp(log_y)
         # 4. the mean over the batch of −log of the probability given to the right answer
         #    (0 − …, not −…: a sure right answer costs 0, not −0)
-        self.loss = 0 - self._right_answers(log_y).sum() / self._batch_size()
+        self.loss = 0 - self.mean(self._right_answers(log_y))
         return self.loss
 
     def backward(self, dout: Any = 1) -> Any:
-        # 4. the loss is one number, and so is dout
-        dout = upstream(dout, None if self.y is None else (), "SoftmaxWithLoss")
-        # 4. to 2. together: each sample has the share dout / N in the mean
-        return (self.y - self._one_hot()) * (dout / self._batch_size())
+        # 4. each sample has the share dout / N in the mean
+        share = self.share(dout)
+        # 4. to 2. together
+        return (self.y - self._one_hot()) * share
+
+    def read(self, t: Any, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
+        """Read class numbers (…), or one-hot or soft labels (…, C). Errors: `LabelError`."""
+        return read_labels(t, shape, dtype)
+
+    def answers(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """One answer for each row of scores."""
+        return shape[:-1]
+
+    def right(self, y: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """Whether the highest score is at the label; −∞ rules a class out."""
+        self.check_finite(y.max(axis=-1))
+        return y.argmax(axis=-1) == (t.argmax(axis=-1) if t.shape == y.shape else t)
 
     def _right_answers(self, log_y: Any) -> Any:
         if self.t.ndim == log_y.ndim:
@@ -85,9 +93,6 @@ class SoftmaxWithLoss(Layer):
             return self.t
         return self.t[..., np.newaxis] == np.arange(self.y.shape[-1])
 
-    def _batch_size(self) -> int:
-        return math.prod(self.y.shape[:-1])
-
     @classmethod
     def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
         yield cls(), (rng.standard_normal((4, 5)), rng.integers(5, size=4))
@@ -96,3 +101,6 @@ class SoftmaxWithLoss(Layer):
         yield cls(), (rng.standard_normal((3, 4)), np.eye(4)[rng.integers(4, size=3)])
         yield cls(), (10 * rng.standard_normal((5, 3)), rng.dirichlet(np.ones(3), size=5))
         yield cls(), (rng.standard_normal((2, 3, 4)), rng.integers(4, size=(2, 3)))
+        yield cls(), (rng.standard_normal((3, 4)), rng.integers(4, size=3), rng.uniform(0, 2, 3))
+        t = rng.dirichlet(np.ones(4), size=(2, 3))
+        yield cls(), (rng.standard_normal((2, 3, 4)), t, rng.uniform(0, 2, 2))

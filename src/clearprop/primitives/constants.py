@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.cumulative import running_argmax
-from clearprop.primitives.labels import read_labels
+from clearprop.primitives.labels import read_labels, read_numbers
 
 COMPARISONS = {
     np.equal: "1 where x = y",
@@ -91,6 +91,7 @@ INDICES = {
     np.ravel_multi_index: "flat indices",
     np.unravel_index: "indices by axis",
     read_labels: "labels as a share for each class, one-hot for class numbers",
+    read_numbers: "the numbers, once they are seen to be finite and in range",
 }
 
 CONSTANT: dict[Callable[..., Any], str] = {

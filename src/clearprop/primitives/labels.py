@@ -1,4 +1,4 @@
-"""Labels of a classification: class numbers, one-hot or soft, read once and refused by name."""
+"""Targets: class numbers, one-hot or soft labels, or numbers; what is none is refused by name."""
 
 from typing import Any
 
@@ -46,6 +46,25 @@ def read_labels(t: Any, shape: tuple[int, ...], dtype: DTypeLike = np.float64) -
     )
 
 
+@dispatched
+def read_numbers(t: Any, name: str, low: float, high: float) -> np.ndarray:
+    """Let numbers pass that are finite and from `low` to `high`; `name` is how errors call them.
+
+    Errors: `LabelError` names the first that is not, and its place.
+
+    >>> read_numbers(np.array([0.0, 0.5]), "t", 0, 1)
+    array([0. , 0.5])
+    """
+    array = np.asarray(t)
+    fits = np.isfinite(array) & (array >= low) & (array <= high)
+    if not fits.all():
+        place = tuple(int(i) for i in np.argwhere(~fits)[0])
+        where = f"[{', '.join(map(str, place))}]" if place else ""
+        bounds = "" if np.isinf([low, high]).all() else f" from {low:g} to {high:g}"
+        raise LabelError(f"{name}{where} is {array[place]}; it must be a finite number{bounds}")
+    return array[...]  # a view, for a graph protects what it is given
+
+
 def _class_numbers(t: np.ndarray, classes: int) -> np.ndarray:
     if t.dtype.kind not in "ui":
         raise LabelError(
@@ -55,7 +74,7 @@ def _class_numbers(t: np.ndarray, classes: int) -> np.ndarray:
     if t.size and (t.min() < 0 or t.max() >= classes):
         wrong = t.min() if t.min() < 0 else t.max()
         raise LabelError(
-            f"label {wrong} is out of range: the scores have {classes} classes, "
+            f"label {wrong} is out of range: there are {classes} classes, "
             f"so class numbers go from 0 to {classes - 1}"
         )
     return t

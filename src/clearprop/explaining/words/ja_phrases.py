@@ -186,4 +186,5 @@ PHRASES = {
     "labels as a share for each class, one-hot for class numbers": (
         "クラスごとの割合にしたラベル（クラス番号は one-hot）"
     ),
+    "the numbers, once they are seen to be finite and in range": "有限で範囲内にあると確かめた数",
 }

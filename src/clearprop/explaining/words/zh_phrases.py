@@ -177,4 +177,5 @@ PHRASES = {
     "labels as a share for each class, one-hot for class numbers": (
         "标签化为每类所占的份额，类别编号化为 one-hot"
     ),
+    "the numbers, once they are seen to be finite and in range": "核对为有限且在范围之内的数",
 }
