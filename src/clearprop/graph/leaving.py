@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from clearprop.errors import LeavesGraphError
+from clearprop.primitives.unsupported import ELSEWHERE
 
 _NAMES = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
@@ -53,7 +54,13 @@ def refuse_index() -> NoReturn:
 def refuse_array() -> NoReturn:
     """Answer `np.asarray(v)` and whatever turns its arguments into plain arrays."""
     frame: FrameType | None = sys._getframe(2)
-    while frame and _module(frame) in ("numpy", "clearprop"):
+    while frame and _module(frame) in ("numpy", "clearprop", "scipy"):
+        name = frame.f_code.co_name
+        if _module(frame) == "scipy" and name in ELSEWHERE:
+            raise LeavesGraphError(
+                f"scipy.special.{name} makes a plain array of a Variable, which loses its "
+                f"derivative; {ELSEWHERE[name]}"
+            )
         frame = frame.f_back
     remedy = _JOIN if frame and _stores(frame) else f"{_JOIN}, or v.data for the array alone"
     raise LeavesGraphError(

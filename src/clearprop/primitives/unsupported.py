@@ -107,6 +107,13 @@ UNSUPPORTED_MODULES: dict[str, str] = {
 }
 """The same for all functions of a module, which need not be imported for it."""
 
+ELSEWHERE: dict[str, str] = {
+    "logsumexp": "use np.logaddexp.reduce(x, axis=None)",
+    "log_softmax": "use x - np.logaddexp.reduce(x, axis=-1, keepdims=True)",
+    "softmax": "use np.exp(x - np.logaddexp.reduce(x, axis=-1, keepdims=True))",
+}
+"""Functions of scipy.special that make plain arrays of their arguments, and ask no Variable."""
+
 
 def remedy(function: Callable[..., Any]) -> str | None:
     """What to do instead of a function that cannot be recorded; None where nothing is known.
