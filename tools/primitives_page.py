@@ -56,7 +56,7 @@ def page() -> str:
     parts += ["## Differentiable\n", *_differentiable()]
     parts += ["## Composed\n", _table("function | written with", _composed())]
     parts += [METHODS.format(methods=_methods())]
-    constant = ((name(f), escape(text)) for f, text in CONSTANT.items())
+    constant = ((name(f), escape(row.formula)) for f, row in CONSTANT.items())
     parts += ["## Constant\n", _table("function | value", constant)]
     parts += ["## Static\n", ", ".join(sorted(map(name, STATIC))) + ".\n"]
     refused = [(name(f), escape(text)) for f, text in UNSUPPORTED.items()]

@@ -62,15 +62,27 @@ _SIGN = ("1 where x > 0, −1 where x < 0, 0 at 0", lambda out, x: np.sign(x))
 
 ARITHMETIC = (
     elementwise(
-        np.add, "x + y", ("1", lambda out, x, y: 1), ("1", lambda out, x, y: 1), symbol="+",
+        np.add,
+        "x + y",
+        ("1", lambda out, x, y: 1),
+        ("1", lambda out, x, y: 1),
+        symbol="+",
         operator="+",
     ),
     elementwise(
-        np.subtract, "x − y", ("1", lambda out, x, y: 1), ("−1", lambda out, x, y: -1), symbol="−",
+        np.subtract,
+        "x − y",
+        ("1", lambda out, x, y: 1),
+        ("−1", lambda out, x, y: -1),
+        symbol="−",
         operator="-",
     ),
     elementwise(
-        np.multiply, "x · y", ("y", lambda out, x, y: y), ("x", lambda out, x, y: x), symbol="×",
+        np.multiply,
+        "x · y",
+        ("y", lambda out, x, y: y),
+        ("x", lambda out, x, y: x),
+        symbol="×",
         operator="*",
     ),
     elementwise(

@@ -46,7 +46,7 @@ PRIMITIVES = collect(
 """Every differentiable function and its row."""
 
 OPTIONAL = {"scipy.special": "clearprop.primitives.scipy_special"}
-"""Packages that may be there, and the tables of their functions, read once the user imports them."""
+"""Packages and the tables of their functions, read once the user has imported the package."""
 
 _by_name = {row.name: row for row in (*CONSTANT.values(), *PRIMITIVES.values())}
 
