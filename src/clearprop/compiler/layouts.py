@@ -1,6 +1,5 @@
 """Which matrices are stored column by column."""
 
-
 import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at

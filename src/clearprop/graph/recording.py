@@ -12,7 +12,7 @@ from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
 from clearprop.primitives.constants import CONSTANT, STATIC
 from clearprop.primitives.registry import PRIMITIVES, row_of
 from clearprop.primitives.table import Primitive, WithKeywords, name_of
-from clearprop.primitives.unsupported import UNSUPPORTED
+from clearprop.primitives.unsupported import remedy
 
 NUMBERS = frozenset({int, float, bool} | {np.dtype(code).type for code in "?bhilqBHILQefd"})
 """Types of real numbers, which cannot be changed and need no second look."""
@@ -219,9 +219,8 @@ def _unwrapped(value: Any) -> Any:
 
 def _refusal(function: Callable[..., Any]) -> UnsupportedError:
     name = name_of(function)
-    remedy = UNSUPPORTED.get(
-        function,
-        "it has no derivative rule here; write it with functions that have one, "
-        "or use v.data for a value off the graph",
+    instead = remedy(function) or (
+        "it has no derivative rule here; write it with functions that have one, give it a row "
+        "(see clearprop.primitives), or use v.data for a value off the graph"
     )
-    return UnsupportedError(f"{name} cannot be recorded on a graph: {remedy}")
+    return UnsupportedError(f"{name} cannot be recorded on a graph: {instead}")

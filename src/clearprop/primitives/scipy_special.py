@@ -34,37 +34,45 @@ def _zeta_samples(rng):
 _zeta = special._ufuncs._zeta  # what special.zeta calls when it is given two arguments
 
 ROWS = (
-    _row(special.erf, "erf(x)", ("2 / √π · exp(−x²)", lambda out, x: BELL * np.exp(-x * x))),
-    _row(special.erfc, "1 − erf(x)", ("−2 / √π · exp(−x²)", lambda out, x: -BELL * np.exp(-x * x))),
+    _row(
+        special.erf,
+        "2 / √π · ∫₀ˣ exp(−t²) dt",
+        ("2 / √π · exp(−x²)", lambda out, x: BELL * np.exp(-x * x)),
+    ),
+    _row(
+        special.erfc,
+        "2 / √π · ∫ₓ^∞ exp(−t²) dt",
+        ("−2 / √π · exp(−x²)", lambda out, x: -BELL * np.exp(-x * x)),
+    ),
     _row(
         special.expit,
         "1 / (1 + exp(−x))",
         # Not out · (1 − out), which is 0 where out is merely close to 1.
-        ("out · expit(−x)", lambda out, x: out * special.expit(-x)),
+        ("out / (1 + exp(x))", lambda out, x: out * special.expit(-x)),
     ),
     _row(
         special.log_expit,
         "−log(1 + exp(−x))",
-        ("expit(−x)", lambda out, x: special.expit(-x)),
+        ("1 / (1 + exp(x))", lambda out, x: special.expit(-x)),
     ),
     _row(
         special.gamma,
-        "gamma(x)",
-        ("out · psi(x)", lambda out, x: out * special.psi(x)),
+        "∫₀^∞ tˣ⁻¹ exp(−t) dt",
+        ("out · ψ(x)", lambda out, x: out * special.psi(x)),
         symbol="Γ",
         domain=("positive",),
     ),
     _row(
         special.gammaln,
-        "log|gamma(x)|",
-        ("psi(x)", lambda out, x: special.psi(x)),
+        "log |Γ(x)|",
+        ("ψ(x)", lambda out, x: special.psi(x)),
         symbol="log Γ",
         domain=("positive",),
     ),
     _row(
         special.psi,
-        "psi(x)",
-        ("zeta(2, x)", lambda out, x: special.zeta(2, x)),
+        "Γ′(x) / Γ(x)",
+        ("ζ(2, x)", lambda out, x: special.zeta(2, x)),
         symbol="ψ",
         domain=("positive",),
     ),
@@ -72,8 +80,8 @@ ROWS = (
         _row(
             _zeta,
             "Σ_n 1 / (n + y)ˣ",
-            ("unknown", _zeta_x),
-            ("−x · zeta(x + 1, y)", quiet(lambda out, x, y: -x * special.zeta(x + 1, y))),
+            ("−Σ_n log(n + y) / (n + y)ˣ", _zeta_x),
+            ("−x · ζ(x + 1, y)", quiet(lambda out, x, y: -x * special.zeta(x + 1, y))),
             name="zeta",
             symbol="ζ",
         ),

@@ -66,7 +66,7 @@ class Primitive:
     """Calls on which the tests try the row; for elementwise rows made from `domain`."""
     view: str = ""
     """What to call the result where it may lie in the storage of the first operand, such as `T`:
-    elements are placed and none is computed. Empty where the result is an array of its own."""
+    elements are placed and none is computed."""
     keeps: bool = False
     """Whether the elements stay as they are, in their order: with the operand's shape and dtype
     the result is the operand."""

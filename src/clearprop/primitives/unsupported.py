@@ -103,6 +103,8 @@ UNSUPPORTED: dict[Callable[..., Any], str] = {
 UNSUPPORTED_MODULES: dict[str, str] = {
     "numpy.fft": COMPLEX + "; fftshift is np.roll",
     "numpy.strings": TEXT,
+    "numpy.char": TEXT,
+    "numpy.polynomial.polynomial": "it takes tables of coefficients; sum c[i, j] * x**i * y**j",
     "numpy.lib.recfunctions": RECORDS,
 }
 """The same for all functions of a module, which need not be imported for it."""

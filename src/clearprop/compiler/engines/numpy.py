@@ -22,6 +22,6 @@ def program(
     """Print a recording and make it a function; see `Engine.program`."""
     stored, gathered = stored or {}, gathered or {}
     printer = Printer(
-        trace, function, title, list(stored), list(gathered), replaces or {}, checks, label_checks
+        trace, function, title, stored, gathered, replaces or {}, checks, label_checks
     )
     return Program(printer.source(), function, (*stored.values(), *gathered.values()))

@@ -1,6 +1,6 @@
 """Print a graph as straight-line NumPy source: one statement a line, into planned buffers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,8 +28,8 @@ class Printer:
     trace: Trace
     function: str
     title: str
-    stored: Sequence[Any]
-    gathered: Sequence[Any]
+    stored: Mapping[Any, Any]
+    gathered: Mapping[Any, Any]
     replaces: Mapping[int, Any]
     checks: bool
     label_checks: bool
