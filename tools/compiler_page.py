@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from clearprop import Affine, Network, TwoLayerNet
-from clearprop.compiler import SIMPLIFICATIONS, compile, text
+from clearprop.compiler import SIMPLIFICATIONS, compile
+from clearprop.compiler.engines import text
 from clearprop.compiler.tracing import Trace, record_function, traced
 from clearprop.files import atomic_write
 from clearprop.graph.node import Node, Recorded

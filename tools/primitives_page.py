@@ -43,6 +43,9 @@ In the formulas `out` is the result and `dout` the derivative that arrives at it
 an elementwise function the local derivative is shown; the backward pass multiplies it by `dout`
 and sums over what was broadcast. Of any other function the derivative by the operand is shown
 whole. An array that is not a Variable is a constant, wherever it stands.
+
+Functions of `scipy.special` are differentiable too (`erf`, `erfc`, `expit`, `log_expit`, `gamma`,
+`gammaln`, `psi`); `clearprop.primitives` says how others become so, by one row each.
 """
 METHODS = """\
 Of the methods of ufuncs these are composed too: {methods}, and `outer` of every elementwise
@@ -56,7 +59,7 @@ def page() -> str:
     parts += ["## Differentiable\n", *_differentiable()]
     parts += ["## Composed\n", _table("function | written with", _composed())]
     parts += [METHODS.format(methods=_methods())]
-    constant = ((name(f), escape(text)) for f, text in CONSTANT.items())
+    constant = ((name(f), escape(row.formula)) for f, row in CONSTANT.items())
     parts += ["## Constant\n", _table("function | value", constant)]
     parts += ["## Static\n", ", ".join(sorted(map(name, STATIC))) + ".\n"]
     refused = [(name(f), escape(text)) for f, text in UNSUPPORTED.items()]
@@ -93,6 +96,8 @@ def _differentiable() -> list[str]:
     """One table for each module of the package, under the first line of its docstring."""
     by_module: dict[str, list[Primitive]] = {}
     for row in PRIMITIVES.values():
+        if not row.name.startswith(("np.", "clearprop.")):
+            continue
         rule = next(rule for rule in row.rules if rule is not None)
         by_module.setdefault(_undecorated(rule).__module__, []).append(row)
     parts = []

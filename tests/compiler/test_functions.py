@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from harness import Case, cases, differentiable, random_dout
+from harness import ROWS, Case, cases, differentiable, random_dout
 
 from clearprop import grad, value_and_grad
 from clearprop.compiler import compile
 from clearprop.errors import ClearpropError, ConfigError, UnsupportedError
 from clearprop.graph.recording import record
-from clearprop.primitives.registry import PRIMITIVES
 
-CASES = list(cases(PRIMITIVES.values()))
+CASES = list(cases(ROWS))
 
 WITHOUT_SOURCE = "has no NumPy source"
 """What the refusal says where a function of ours stands in the graph that NumPy does not have."""

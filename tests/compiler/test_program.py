@@ -197,4 +197,4 @@ def test_every_program_has_a_file_name_of_its_own():
     steps = [compile(around(Relu()), SGD(0.1)).prepare(*batch(6, 7, 3)) for _ in range(2)]
     names = {step._last.program.filename for step in steps}
     assert len(names) == 2
-    assert all(name.startswith("<clearprop: step of Network") for name in names)
+    assert all(name.startswith("<clearprop: step, ") for name in names)

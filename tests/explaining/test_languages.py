@@ -59,7 +59,7 @@ def prose():
             for text in (row.formula, *row.derivatives)
             if read(text, (*names, "out", "dout", "n")) is None
         )
-    yield from (text for text in CONSTANT.values() if read(text, ("x", "y")) is None)
+    yield from (row.formula for row in CONSTANT.values() if read(row.formula, ("x", "y")) is None)
 
 
 NOTATION = re.compile(r"dout|out|exp|log|diag|ddof|symmetric|offset|index|atol|rtol|arctan")

@@ -110,7 +110,8 @@ def test_the_formulas_of_the_table_are_those_of_its_rules(row):
 
 
 def test_nearly_all_of_them_are_read():
-    texts = [text for row in ROWS for text in (row.formula, *row.derivatives)]
+    rows = [row for row in ROWS if row.name.startswith("np.")]
+    texts = [text for row in rows for text in (row.formula, *row.derivatives)]
     names = ("x", "y", "out")
     assert sum(read(text, names) is None for text in texts) <= 10
 

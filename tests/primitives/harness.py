@@ -1,14 +1,24 @@
 """Hold a row of the table against numerical differentiation, without the engine."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.decompositions import SYMMETRIC
+from clearprop.primitives.registry import OPTIONAL, PRIMITIVES, read_optional
 from clearprop.primitives.table import Call, Primitive
+
+for package in OPTIONAL:
+    with suppress(ImportError):
+        import_module(package)
+read_optional()
+ROWS = tuple(PRIMITIVES.values())
+"""Every row that is differentiable, those for optional packages among them if these are there."""
 
 RANGES = {
     "real": lambda rng, shape: rng.standard_normal(shape),

@@ -6,10 +6,10 @@ from agreement import agree, agree_twice, keeps_float32
 from harness import RANGES
 
 from clearprop.graph import Variable
-from clearprop.primitives import elementwise, transcendental
+from clearprop.primitives import arithmetic, transcendental
 
 RNG = np.random.default_rng(17)
-ROWS = {row.function: row for row in (*elementwise.ROWS, *transcendental.ROWS)}
+ROWS = {row.function: row for row in (*arithmetic.ROWS, *transcendental.ROWS)}
 WHOLE = (np.ldexp, np.heaviside)  # an operand is a whole number, or counts at one place only
 UFUNCS = [f for f in ROWS if f not in WHOLE]
 NAMES = {

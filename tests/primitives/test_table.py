@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness import Case, cases, check, derivative, differentiable, random_dout
+from harness import ROWS, Case, cases, check, derivative, differentiable, random_dout
 
 from clearprop.errors import UnsupportedError
 from clearprop.graph import Variable
 from clearprop.graph.recording import record as record_node
 from clearprop.primitives.decompositions import SYMMETRIC
-from clearprop.primitives.registry import PRIMITIVES
+from clearprop.primitives.registry import OPTIONAL, PRIMITIVES
 from clearprop.primitives.table import collect, elementwise
 
 REFUSED = ("clearprop.cofactors-5",)
 """The identity: its singular vectors, of equal values, have no derivative, and this is said."""
-CASES = list(cases(PRIMITIVES.values()))
+CASES = list(cases(ROWS))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -86,7 +86,7 @@ def test_rules_are_recorded_and_differentiated_again(case: Case):
     np.testing.assert_allclose(found, (above - below) / (2 * h), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("row", PRIMITIVES.values(), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_row_says_for_people_what_it_computes(row):
     assert row.formula
     assert row.symbol
@@ -109,6 +109,51 @@ def test_a_planted_mistake_is_caught(function, mistake):
     wrong = list(cases([replace(row, rules=rules)]))
     with pytest.raises(AssertionError):
         list(map(check, wrong))
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.chooses], ids=lambda row: row.name)
+def test_what_is_not_chosen_has_derivative_0_whatever_comes_from_upstream(row):
+    """Where the derivative by an operand is 0, it stays 0 for an infinite dout."""
+    for case in cases([row]):
+        places = differentiable(case)
+        operands = list(case.operands)
+        variables = {i: Variable(np.asarray(operands[i], np.float64)) for i in places}
+        for i, v in variables.items():
+            operands[i] = v
+        out = record_node(case.row, tuple(operands), case.params)
+        found = []
+        for size in (1.0, np.inf):
+            out.backward(np.full(out.shape, size)[()])
+            found.append({i: v.grad for i, v in variables.items()})
+        for i in places:
+            if variables[i].shape == out.shape:
+                np.testing.assert_array_equal(found[0][i] == 0, found[1][i] == 0)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda r: r.name)
+def test_facts_are_true(row):
+    """Tried on the samples of the row."""
+    for case in cases([row]):
+        x = np.array(case.operands[0])
+        out = row.evaluate(x, *case.operands[1:], **case.params)
+        if not isinstance(out, np.ndarray) or not out.size:
+            continue
+        if row.keeps:
+            order = case.params.get("order", "C")
+            same = np.broadcast_to(x, out.shape) if out.size != x.size else x.ravel(order)
+            np.testing.assert_array_equal(out.ravel(order), same.ravel())
+        if row.reduces and case.params.keys() <= {"axis", "keepdims"}:
+            np.testing.assert_array_equal(
+                row.reduces.reduce(x, **{"axis": None, **case.params}), out
+            )
+        if row.view and len(case.operands) == 1:
+            np.testing.assert_array_equal(np.isin(out, x), True)
+
+
+@pytest.mark.parametrize("package", OPTIONAL)
+def test_rows_for_an_optional_package_are_tried(package):
+    pytest.importorskip(package, reason=f"{package} is not installed")
+    assert any(row.name.startswith(package) for row in ROWS)
 
 
 def test_a_function_with_two_rows_is_an_error():

@@ -18,7 +18,7 @@ import numpy as np
 from clearprop.errors import ConfigError
 from clearprop.graph import Variable
 from clearprop.graph.node import Recorded
-from clearprop.primitives import elementwise, transcendental
+from clearprop.primitives import arithmetic, transcendental
 from clearprop.primitives.registry import PRIMITIVES
 
 LONGEST, DEEPEST, LARGEST = 10_000, 200, 1_000_000
@@ -81,7 +81,7 @@ _REFUSED = {
 @cache
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions that an expression may call, by NumPy's name for them."""
-    rows = (*elementwise.ROWS, *transcendental.ROWS)
+    rows = (*arithmetic.ROWS, *transcendental.ROWS)
     known = [row.function for row in rows] + [f for f in _OTHER_FUNCTIONS if callable(f)]
     assert all(row.function in PRIMITIVES for row in rows)
     return {f.__name__: f for f in known} | {"abs": np.absolute, "max": np.max, "min": np.min}

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from clearprop.compiler.engines import engine as find_engine
+from clearprop.compiler.engines import engines
 from clearprop.compiler.function import Compiled
 from clearprop.compiler.prediction import Prediction
 from clearprop.compiler.program import Program
@@ -19,11 +21,18 @@ __all__ = [
     "Program",
     "Step",
     "compile",
+    "engines",
     "simplified",
 ]
 
 
-def compile(thing: Any, optimizer: Any = None, *, threads: int | str | None = "auto") -> Any:
+def compile(
+    thing: Any,
+    optimizer: Any = None,
+    *,
+    threads: int | str | None = "auto",
+    engine: str = "numpy",
+) -> Any:
     """Compile a network's training step, its prediction, or a function of arrays.
 
     - `compile(network, optimizer)` gives a `Step`: `step(x, t)` is one step of training;
@@ -33,9 +42,10 @@ def compile(thing: Any, optimizer: Any = None, *, threads: int | str | None = "a
 
     What comes out is a program in plain NumPy, which can be read (`.source`) and saved. `threads`
     is the number of BLAS threads: `"auto"` chooses by the size of the products, `None` leaves the
-    setting alone.
+    setting alone. `engine` is what prints the program, one of `engines()`.
 
-    Errors: `ConfigError` for something else; `UnsupportedError` for what cannot be recorded.
+    Errors: `ConfigError` for something else, or for an engine that is not there;
+    `UnsupportedError` for what cannot be recorded.
 
     >>> import numpy as np
     >>> from clearprop.graph import grad
@@ -43,13 +53,14 @@ def compile(thing: Any, optimizer: Any = None, *, threads: int | str | None = "a
     >>> slope(np.array([1.0, 2.0, 3.0]))
     array([2., 4., 6.])
     """
+    find_engine(engine)
     if isinstance(thing, Network):
         if optimizer is None:
-            return Prediction(thing, threads=threads)
-        return Step(thing, optimizer, threads=threads)
+            return Prediction(thing, threads=threads, engine=engine)
+        return Step(thing, optimizer, threads=threads, engine=engine)
     if not callable(thing) or optimizer is not None:
         raise ConfigError(
             f"compile takes a network and an optimizer, a network, or a function; "
             f"got a {type(thing).__name__}" + (" and an optimizer" if optimizer is not None else "")
         )
-    return Compiled(thing, threads=threads)
+    return Compiled(thing, threads=threads, engine=engine)

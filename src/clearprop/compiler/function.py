@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.engines import engine
+from clearprop.compiler.engines.text import identifier
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.printing import Printer
 from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
-from clearprop.compiler.text import identifier
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace, record_function
 from clearprop.errors import ConfigError
@@ -24,8 +24,15 @@ class Compiled:
     used. The results are new arrays in every call.
     """
 
-    def __init__(self, function: Callable[..., Any], *, threads: int | str | None = "auto") -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        threads: int | str | None = "auto",
+        engine: str = "numpy",
+    ) -> None:
         self.function = function
+        self.engine = engine
         self.threads = threads
         self._plans: dict[Any, _Plan] = {}
         self._last: _Plan | None = None
@@ -58,7 +65,7 @@ class Compiled:
         key = tuple((a.shape, a.dtype) for a in arrays)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = _Plan(self.function, arrays, self.threads)
+            plan = self._plans[key] = _Plan(self.function, arrays, self.threads, self.engine)
         self._last = plan
         if plan.program is None:
             return plan.packing.pack(())
@@ -74,7 +81,9 @@ class Compiled:
 class _Plan:
     """The program for one combination of shapes and dtypes."""
 
-    def __init__(self, function: Callable[..., Any], arrays: Any, threads: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], arrays: Any, threads: Any, name_of_engine: str
+    ) -> None:
         leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]
         with BlasThreads(1):
             recorded, self.packing = record_function(function, leaves)
@@ -88,6 +97,5 @@ class _Plan:
         title = (
             f"{name} for arrays {', '.join(str(a.shape) for a in arrays)}, written by clearprop."
         )
-        source = Printer(self.trace, identifier(name), {}, {}, title, checks=False).source()
-        self.program = Program(source, name, ())
+        self.program = engine(name_of_engine).program(self.trace, identifier(name), title)
         self.threads = BlasThreads.chosen(threads, largest_product(self.trace))

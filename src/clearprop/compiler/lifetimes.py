@@ -1,27 +1,16 @@
 """What is known of a graph before it is printed: order, storage, and how long values are needed."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.layouts import column_major
-from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
-from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels, read_numbers
-
-REDUCE = {np.sum: "add", np.max: "maximum", np.min: "minimum", np.prod: "multiply"}
-"""Reductions, and the ufunc whose `reduce` they are."""
-
-_VIEWS = (np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze)
-_VIEWS += (np.broadcast_to, np.matrix_transpose, np.diagonal, np.flip, getitem)
-
-
-def function_of(node: Node) -> Any:
-    """The NumPy function that a node carries out, or `None`."""
-    return getattr(node.operation, "function", None)
-
 
 _CHECKS = (read_labels, read_numbers)
 """What looks at targets and hands them on."""
@@ -34,22 +23,44 @@ class Lifetimes:
     - `columns`: those whose matrix is stored by columns;
     - `roots`: for each node the node or leaf in whose storage its result lies (for views);
     - `last`: for each root the time at which it is read last;
-    - `pins`: results that are computed right where they are joined to others.
+    - `pins`: results that are computed right where they are joined to others;
+    - `in_place`: those that are computed right into the leaf they replace, at the very end.
     """
 
-    def __init__(self, trace: Trace, updates: set[int]) -> None:
+    def __init__(self, trace: Trace, replaces: Mapping[int, Any]) -> None:
         self.trace = trace
         self.columns = column_major(trace)
         self._trials: dict[Node, np.ndarray] = {}
-        self.nodes = self._ordered(updates)
+        self.nodes = list(trace.nodes)
         self.roots = self._find_roots()
+        self.in_place = self._find_in_place(replaces)
+        self.nodes = [n for n in self.nodes if n not in self.in_place] + list(self.in_place)
         self.last = self._find_last_uses()
         self.pins = self._find_pins()
+        self.joins = {join for join, _ in self.pins.values()}
 
-    def _ordered(self, updates: set[int]) -> list[Node]:
-        """The nodes in order; what overwrites a stored array comes last, when nobody reads it."""
-        last = [self.trace.outputs[i].node for i in updates]
-        return [n for n in self.trace.nodes if n not in last] + [n for n in last if n is not None]
+    def _find_in_place(self, replaces: Mapping[int, Any]) -> dict[Node, Any]:
+        """The elementwise results that nobody else reads, nor the leaf after them: node → leaf."""
+        read = {x.node for node in self.nodes for x in node.inputs if is_recorded(x)}
+        made = Counter(v.node for v in self.trace.outputs)
+        found: dict[Node, Any] = {}
+        for i, leaf in replaces.items():
+            v = self.trace.outputs[i]
+            if (
+                v.node is not None
+                and v.node.operation.elementwise
+                and v.node not in read
+                and made[v.node] == 1
+                and v.ndim
+                and v.shape == leaf.shape
+            ):
+                found[v.node] = leaf
+        leaves = {node: {self.root(x) for x in node.inputs if is_recorded(x)} for node in found}
+        return {
+            node: leaf
+            for node, leaf in found.items()
+            if not any(leaf in roots for other, roots in leaves.items() if other is not node)
+        }
 
     def _find_roots(self) -> dict[Node, Any]:
         """The node or leaf in whose buffer the result of each node lies."""
@@ -84,19 +95,24 @@ class Lifetimes:
             start = 0
             for x in join.inputs:
                 root = self.root(x) if is_recorded(x) else None
-                if isinstance(root, Node) and root not in pins and self._can_be_pinned(root, x):
+                if (
+                    isinstance(root, Node)
+                    and root not in pins
+                    and self._can_be_pinned(root, x, join)
+                ):
                     pins[root] = (join, start)
                 start += int(np.size(x))
         return pins
 
-    def _can_be_pinned(self, root: Node, x: Any) -> bool:
-        computed = isinstance(function_of(root), np.ufunc) or function_of(root) in REDUCE
+    def _can_be_pinned(self, root: Node, x: Any, join: Node) -> bool:
+        function = function_of(root)
+        computed = isinstance(function, np.ufunc) or fact(root, "reduces") is not None
         return bool(
             computed
             and root not in self.columns
             and np.ndim(root.out)
             and np.size(root.out) == x.size
-            and root.out.dtype == x.dtype
+            and root.out.dtype == join.out.dtype
             and self._in_order(x.node, root)
         )
 
@@ -104,14 +120,14 @@ class Lifetimes:
         """Whether a view has the elements of its root in the same order, one after the other."""
         while node is not root:
             plain = node.params.get("order", "C") == "C"
-            if function_of(node) not in (np.reshape, np.ravel) or not plain:
+            if not fact(node, "keeps") or not plain:
                 return False
             node = node.inputs[0].node
         return True
 
     def _is_view(self, node: Node) -> bool:
         """Whether the result lies in the storage of the first operand, by trying it out."""
-        if function_of(node) not in _VIEWS or isinstance(node.out, tuple):
+        if not fact(node, "view") or isinstance(node.out, tuple):
             return False
         x, *arrays = node.inputs
         if arrays or not is_recorded(x) or not np.ndim(node.out) or x.index is not None:

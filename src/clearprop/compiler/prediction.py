@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.engines import engine
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.printing import Printer
-from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace, record_prediction
@@ -20,8 +19,11 @@ class Prediction:
     `as_written` names the layers that could not be compiled, with the reason.
     """
 
-    def __init__(self, network: Any, *, threads: int | str | None = "auto") -> None:
+    def __init__(
+        self, network: Any, *, threads: int | str | None = "auto", engine: str = "numpy"
+    ) -> None:
         self.network = network
+        self.engine = engine
         self.threads = threads
         self.as_written: dict[str, str] = {}
         self._plans: dict[Any, _Plan] = {}
@@ -79,8 +81,7 @@ class _Plan:
         self.as_written = recording.as_written
         kind = type(network).__name__
         title = f"Scores of {kind} for batches {x.shape}, written by clearprop."
-        held = {v: name for name, v in params.items() if v in set(self.trace.leaves)}
-        source = Printer(self.trace, "predict", held, {}, title, checks=False).source()
-        stored = tuple(v.data for v in held)
-        self.program = Program(source, f"predict of {kind}", stored)
+        held = {v: v.data for v in params.values() if v in set(self.trace.leaves)}
+        make = engine(prediction.engine).program
+        self.program = make(self.trace, "predict", title, stored=held)
         self.threads = BlasThreads.chosen(prediction.threads, largest_product(self.trace))

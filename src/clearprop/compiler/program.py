@@ -5,13 +5,24 @@ import itertools
 import linecache
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from clearprop.compiler.printing import Source
 from clearprop.errors import UnsupportedError
 from clearprop.files import atomic_write
 
 _number = itertools.count(1)
+
+
+@dataclass
+class Source:
+    """A printed program and what it needs from outside."""
+
+    text: str
+    as_written: dict[str, Any]
+    """What the program calls and cannot import, by the name it has in it."""
+    nbytes: int
+    """The size of its arena."""
 
 
 class Program:

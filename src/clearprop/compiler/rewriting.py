@@ -52,10 +52,20 @@ def maker(v: Any, *functions: Any) -> Node | None:
     """The node that made a value, if it carries out one of these functions."""
     node = v.node if is_recorded(v) else None
     if node is not None and v.index is None:
-        function = getattr(node.operation, "function", None)
+        function = function_of(node)
         if function is not None and function in functions:
             return node
     return None
+
+
+def function_of(node: Node) -> Any:
+    """The function that a node carries out, or `None`."""
+    return getattr(node.operation, "function", None)
+
+
+def fact(node: Node, name: str) -> Any:
+    """A fact about what a node carries out, see `Facts`; `None` where it has no row."""
+    return getattr(node.operation, name, None)
 
 
 def is_recorded(x: Any) -> TypeGuard[Any]:

@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import is_constant, is_recorded, maker, rebuild
+from clearprop.compiler.rewriting import (
+    fact,
+    function_of,
+    is_constant,
+    is_recorded,
+    maker,
+    rebuild,
+)
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 
@@ -21,8 +28,8 @@ def without_identities(trace: Trace) -> Trace:
         if not is_recorded(x) or isinstance(node.out, tuple):
             return _other_way_round(node, inputs)
         same = x.data.shape == node.out.shape and x.data.dtype == node.out.dtype
-        function = getattr(node.operation, "function", None)
-        if same and function in _SHAPERS:
+        function = function_of(node)
+        if same and fact(node, "keeps"):
             return x
         if function in (np.multiply, np.divide) and same and is_constant(inputs[1], 1):
             return x
@@ -38,13 +45,10 @@ def without_identities(trace: Trace) -> Trace:
 
 def _other_way_round(node: Node, inputs: tuple[Any, ...]) -> Any:
     """`1 · x` and `0 + x`, where the number stands first."""
-    function = getattr(node.operation, "function", None)
+    function = function_of(node)
     neutral = {np.multiply: 1, np.add: 0}.get(function)  # type: ignore[call-overload]
     if neutral is None or not is_constant(inputs[0], neutral):
         return None
     x = inputs[1]
     same = x.data.shape == node.out.shape and x.data.dtype == node.out.dtype
     return x if same else None
-
-
-_SHAPERS = (np.reshape, np.ravel, np.squeeze, np.broadcast_to, np.astype, np.positive, np.copy)

@@ -4,12 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import is_number, is_recorded, maker, rebuild
+from clearprop.compiler.rewriting import fact, function_of, is_number, is_recorded, maker, rebuild
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
-
-_VIEWS = (np.transpose, np.reshape, np.ravel)
 
 
 def raised_scalars(trace: Trace) -> Trace:
@@ -20,7 +18,7 @@ def raised_scalars(trace: Trace) -> Trace:
     """
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if getattr(node.operation, "function", None) is not np.matmul or node.params:
+        if function_of(node) is not np.matmul or node.params:
             return None
         a, b = inputs
         out = np.size(node.out)
@@ -44,9 +42,9 @@ def _without_scalar(x: Any) -> tuple[Any, Any] | None:
         s, a = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
         if is_number(s) and is_recorded(a) and a.data.dtype == x.data.dtype:
             return s, a
-    view = maker(x, *_VIEWS)
-    if view:
+    view = x.node if is_recorded(x) and x.index is None else None
+    if view is not None and fact(view, "view"):
         found = _without_scalar(view.inputs[0])
         if found is not None:
-            return found[0], record(view.operation, (found[1],), view.params)
+            return found[0], record(view.operation, (found[1], *view.inputs[1:]), view.params)
     return None

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import is_constant, is_recorded, maker, rebuild
+from clearprop.compiler.rewriting import function_of, is_constant, is_recorded, maker, rebuild
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 
@@ -22,7 +22,7 @@ def rectified(trace: Trace) -> Trace:
     rectifiers: dict[Any, Any] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if getattr(node.operation, "function", None) is not np.where or len(inputs) != 3:
+        if function_of(node) is not np.where or len(inputs) != 3:
             return None
         condition, zero, x = inputs
         mask = maker(condition, np.less_equal)

@@ -6,13 +6,10 @@ import numpy as np
 
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
 from clearprop.compiler.naming import names
-from clearprop.compiler.rewriting import is_number, is_recorded, rebuild
+from clearprop.compiler.rewriting import fact, function_of, is_number, is_recorded, rebuild
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
-from clearprop.primitives.indexing import getitem
-
-_VIEWS = (np.reshape, np.ravel, np.transpose, np.swapaxes, np.expand_dims, np.squeeze, getitem)
 
 
 def sunk_scalars(trace: Trace) -> Trace:
@@ -27,7 +24,7 @@ def sunk_scalars(trace: Trace) -> Trace:
     consumers = _consumers(trace)
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if getattr(node.operation, "function", None) is not np.multiply or node.params:
+        if function_of(node) is not np.multiply or node.params:
             return None
         s, x = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
         if not is_number(s) or is_number(x) or not is_recorded(x):
@@ -86,7 +83,7 @@ class Sinking:
         return self._costs[node]
 
     def _cost_behind(self, node: Node) -> int:
-        function = getattr(node.operation, "function", None)
+        function = function_of(node)
         a, *rest = node.inputs
         if isinstance(function, np.ufunc) and node.params:
             return int(np.size(node.out))
@@ -98,7 +95,7 @@ class Sinking:
             return 0 if is_number(a) else min(self.cost(a), int(np.size(rest[0])))
         if function is np.matmul:
             return min(map(self.cost, node.inputs))
-        if function in _VIEWS or function in (np.negative, subtract_at):
+        if fact(node, "view") or function in (np.negative, subtract_at):
             return self.cost(a)
         if function is np.sum and "where" not in node.params:
             return self.cost(a)
@@ -136,7 +133,7 @@ class Sinking:
 
     def _pushed(self, node: Node, s: Any) -> Any:
         """Push the scalar one node further back."""
-        function = getattr(node.operation, "function", None)
+        function = function_of(node)
         scaled = self.scaled
         a, *rest = node.inputs
         if function is np.multiply:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import PICK_AT, SUBTRACT_AT
-from clearprop.compiler.rewriting import is_recorded, maker, rebuild
+from clearprop.compiler.rewriting import function_of, is_recorded, maker, rebuild
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
@@ -20,7 +20,7 @@ def shared_softmax(trace: Trace) -> Trace:
     """
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if getattr(node.operation, "function", None) is not np.exp:
+        if function_of(node) is not np.exp:
             return None
         difference = maker(inputs[0], np.subtract)
         if not difference:
@@ -46,7 +46,7 @@ def labels_as_places(trace: Trace) -> Trace:
     """
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        function = getattr(node.operation, "function", None)
+        function = function_of(node)
         if function is np.take_along_axis and node.params.get("axis") in (-1, 1):
             return _picked(inputs[0], _column(inputs[1]))
         if function is np.subtract:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import is_recorded, rebuild
+from clearprop.compiler.rewriting import function_of, is_recorded, rebuild
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 
@@ -16,7 +16,7 @@ def sums_as_products(trace: Trace) -> Trace:
     """
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if getattr(node.operation, "function", None) is not np.sum:
+        if function_of(node) is not np.sum:
             return None
         x = inputs[0]
         if not is_recorded(x) or len(inputs) > 1:

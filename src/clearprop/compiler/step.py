@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.compiler.printing import Printer
-from clearprop.compiler.program import Program
+from clearprop.compiler.engines import engine
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace, record_step
@@ -43,13 +42,21 @@ class Step:
     arrays that the layers held before, and gives those back to them; a further step goes on.
     """
 
-    def __init__(self, network: Any, optimizer: Any, *, threads: int | str | None = "auto") -> None:
+    def __init__(
+        self,
+        network: Any,
+        optimizer: Any,
+        *,
+        threads: int | str | None = "auto",
+        engine: str = "numpy",
+    ) -> None:
         reason = self.why_not(network, optimizer)
         if reason is not None:
             raise UnsupportedError(f"compile: {reason}; train without compiling")
         self.network = network
         self.optimizer = optimizer
         self.threads = threads
+        self.engine = engine
         self.as_written: dict[str, str] = {}
         self._plans: dict[Any, _Plan] = {}
         self._last: _Plan | None = None
@@ -289,13 +296,20 @@ class _Plan:
         leaves = {v.name: v for v in self.trace.leaves}
         name = type(step.network).__name__
         title = f"Training step of {name} for batches {x.shape}, written by clearprop."
-        printer = Printer(self.trace, "step", {leaves["P"]: "P"}, {1: "P"}, title)
+        gathered = {}
         if source is not None:
             _check_labels(source.t, recording.trace)
-            printer.gathered = {leaves["x"]: "X", leaves["t"]: "T"}
-            printer.label_checks = False
-        stored = (step._flat,) if source is None else (step._flat, source.x, source.t)
-        self.program = Program(printer.source(), f"step of {name}", stored)
+            gathered = {leaves["x"]: source.x, leaves["t"]: source.t}
+        self.program = engine(step.engine).program(
+            self.trace,
+            "step",
+            title,
+            stored={leaves["P"]: step._flat},
+            gathered=gathered,
+            replaces={1: leaves["P"]},
+            checks=True,
+            label_checks=source is None,
+        )
         self.threads = BlasThreads.chosen(step.threads, largest_product(self.trace))
 
     def fits(self, x: np.ndarray, t: np.ndarray) -> bool:

@@ -93,6 +93,8 @@ def derivatives(
             values, out = node.inputs, _recorded_output(node, made[node])
         if not node.operation.elementwise:
             _products(node, dout, out, values, arrived, needed)
+        elif node.operation.chooses:
+            _elementwise(node, dout, out, values, arrived, needed)
         elif out.__class__ is np.float64 and _NUMBERS.issuperset(map(type, values)):
             _numbers(node, dout, out, values, arrived, needed)
         else:
@@ -129,6 +131,8 @@ def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, nee
         local = rule(out, *values)
         if local.__class__ is int and local in (1, -1):  # no multiplication
             dx = dout if local == 1 else -dout
+        elif node.operation.chooses:  # what was not chosen has nothing to do with dout, be it ∞
+            dx = np.where(local != 0, dout, 0) * local
         else:
             dx = dout * local
         data = x.data

@@ -6,8 +6,9 @@ from types import FrameType
 from typing import NoReturn
 
 from clearprop.errors import LeavesGraphError
+from clearprop.primitives.unsupported import ELSEWHERE
 
-_MACHINERY = ("numpy.", "clearprop.graph.", "clearprop.primitives.")
+_MACHINERY = ("numpy.", "scipy.", "clearprop.graph.", "clearprop.primitives.")
 
 
 def refuse_leaving() -> NoReturn:
@@ -16,11 +17,16 @@ def refuse_leaving() -> NoReturn:
     Python and NumPy ask a Variable the same for all of them: to be a plain number or array. They
     would go on with that and lose the derivative, so the answer is no, whoever wrote the line.
     """
+    line, remedy = _line(sys._getframe(2))
     raise LeavesGraphError(
-        f"{_line(sys._getframe(2))} takes a Variable off the graph and loses its derivative; use a "
-        "NumPy function on the Variable itself (np.sin, not math.sin), np.stack([...]) or "
-        "np.concatenate([...]) for an array of several, np.where to choose between two; v.item() "
-        "is the plain number, v.data the plain array"
+        f"{line} takes a Variable off the graph and loses its derivative; "
+        + (
+            remedy
+            or "use a NumPy function on the Variable itself (np.sin, not math.sin), "
+            "np.stack([...]) or np.concatenate([...]) for an array of several, np.where to choose "
+            "between two"
+        )
+        + "; v.item() is the plain number, v.data the plain array"
     )
 
 
@@ -32,9 +38,15 @@ def refuse_write(what: str) -> NoReturn:
     )
 
 
-def _line(frame: FrameType) -> str:
-    """The line at fault, as it is written; NumPy and the graph itself only carry it out."""
+def _line(frame: FrameType) -> tuple[str, str]:
+    """The line at fault, as it is written; NumPy and the graph itself only carry it out.
+
+    With it, what to use in place of the function of scipy.special that it calls, if that is known.
+    """
+    remedy = ""
     while frame.f_back and f"{frame.f_globals.get('__name__')}.".startswith(_MACHINERY):
+        if f"{frame.f_globals.get('__name__')}.".startswith("scipy."):
+            remedy = ELSEWHERE.get(frame.f_code.co_name, remedy)
         frame = frame.f_back
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals).strip()
-    return f"`{line}`" if line else "this line"
+    return (f"`{line}`" if line else "this line"), remedy

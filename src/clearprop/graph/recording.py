@@ -1,7 +1,6 @@
 """The one dispatcher: NumPy calls on Variables become nodes, or are refused by name."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ from clearprop.graph.constants import LARGE, frozen, held, marks_of
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
 from clearprop.primitives.constants import CONSTANT, STATIC
-from clearprop.primitives.registry import PRIMITIVES
-from clearprop.primitives.table import Primitive, WithKeywords, constant, name_of
-from clearprop.primitives.unsupported import UNSUPPORTED
+from clearprop.primitives.registry import PRIMITIVES, row_of
+from clearprop.primitives.table import Primitive, WithKeywords, name_of
+from clearprop.primitives.unsupported import remedy
 
 NUMBERS = frozenset({int, float, bool} | {np.dtype(code).type for code in "?bhilqBHILQefd"})
 """Types of real numbers, which cannot be changed and need no second look."""
@@ -79,7 +78,7 @@ def _kept(out: Any, operation: Any) -> Any:
 
 def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """Answer NumPy's `__array_function__`: look the function up in the tables, in this order."""
-    row = PRIMITIVES.get(function)
+    row = PRIMITIVES.get(function) or CONSTANT.get(function)
     if row is not None:
         return _call(row, args, kwargs)
     composition = COMPOSITIONS.get(function)
@@ -87,11 +86,12 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
         if "out" in kwargs:
             _refuse_out(name_of(function), kwargs)
         return composition(*args, **kwargs)
-    if function in CONSTANT:
-        return _call(_constant_row(function), args, kwargs)
     if function in STATIC:
         return function(*_unwrapped(args), **{k: _unwrapped(v) for k, v in kwargs.items()})
-    raise _refusal(function)
+    row = row_of(function)  # of a package that was imported since
+    if row is None:
+        raise _refusal(function)
+    return _call(row, args, kwargs)
 
 
 def array_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -189,18 +189,6 @@ def _with_keywords(row: Primitive, keywords: tuple[str, ...], params: dict[str, 
     return WithKeywords(row, keywords)
 
 
-@cache
-def rows_by_name() -> dict[str, Primitive]:
-    """Every function that can stand on a graph, by the name under which it is written down."""
-    constants = (_constant_row(function) for function in CONSTANT)
-    return {row.name: row for row in (*constants, *PRIMITIVES.values())}
-
-
-@cache
-def _constant_row(function: Callable[..., Any]) -> Primitive:
-    return constant(function, CONSTANT[function])
-
-
 def _refuse_out(name: str, kwargs: dict[str, Any]) -> None:
     out = kwargs.get("out")
     if out is None or (isinstance(out, tuple) and all(o is None for o in out)):
@@ -231,9 +219,8 @@ def _unwrapped(value: Any) -> Any:
 
 def _refusal(function: Callable[..., Any]) -> UnsupportedError:
     name = name_of(function)
-    remedy = UNSUPPORTED.get(
-        function,
-        "it has no derivative rule here; write it with functions that have one, "
-        "or use v.data for a value off the graph",
+    instead = remedy(function) or (
+        "it has no derivative rule here; write it with functions that have one, give it a row "
+        "(see clearprop.primitives), or use v.data for a value off the graph"
     )
-    return UnsupportedError(f"{name} cannot be recorded on a graph: {remedy}")
+    return UnsupportedError(f"{name} cannot be recorded on a graph: {instead}")

@@ -10,9 +10,9 @@ import numpy as np
 from clearprop.errors import FileFormatError, GraphError, UnsupportedError
 from clearprop.graph.nested import NestedOperation
 from clearprop.graph.node import Node, Recorded, variable
-from clearprop.graph.recording import rows_by_name
 from clearprop.graph.variable import Parameter, Variable
 from clearprop.primitives.indexing import Place
+from clearprop.primitives.registry import row_named
 from clearprop.primitives.table import WithKeywords
 
 FORMAT = "clearprop graph"
@@ -156,7 +156,7 @@ def _read_operation(entry: dict[str, Any], make: Callable[..., Any]) -> Any:
         inner = None if entry["inside"] is None else _read_graph(entry["inside"], make)
         return NestedOperation(entry["layer"], entry["formula"], inner)
     name = entry["operation"]
-    row = rows_by_name().get(name)
+    row = row_named(name)
     if row is None:
         raise FileFormatError(f"the graph holds the operation {name!r}, which is not known here")
     return WithKeywords(row, tuple(entry["keywords"])) if "keywords" in entry else row

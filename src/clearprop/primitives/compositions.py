@@ -8,10 +8,10 @@ import numpy as np
 
 from clearprop.errors import LeavesGraphError
 from clearprop.primitives import (
+    arithmetic,
     chains,
     choosing,
     cumulative,
-    elementwise,
     joining,
     norms,
     rearranging,
@@ -120,7 +120,7 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     **{
         (ufunc, "outer"): _outer(ufunc)
         for ufunc in (
-            *(row.function for row in (*elementwise.ROWS, *transcendental.ROWS)),
+            *(row.function for row in (*arithmetic.ROWS, *transcendental.ROWS)),
             *CONSTANT,
         )
         if isinstance(ufunc, np.ufunc) and ufunc.nin == 2

@@ -11,6 +11,7 @@ import numpy as np
 
 from clearprop.primitives.cumulative import running_argmax
 from clearprop.primitives.labels import read_labels, read_numbers
+from clearprop.primitives.table import Primitive, constant
 
 COMPARISONS = {
     np.equal: "1 where x = y",
@@ -94,14 +95,17 @@ INDICES = {
     read_numbers: "the numbers, once they are seen to be finite and in range",
 }
 
-CONSTANT: dict[Callable[..., Any], str] = {
-    **COMPARISONS,
-    **LOGIC,
-    **STEPS,
-    **WHOLE_NUMBERS,
-    **INDICES,
+WITH_OUT = (np.argmax, np.argmin, np.round, np.around, np.all, np.any)
+REDUCES = {np.all: np.logical_and, np.any: np.logical_or}
+
+CONSTANT: dict[Callable[..., Any], Primitive] = {
+    function: constant(function, formula, takes_out=True)
+    if function in WITH_OUT
+    else constant(function, formula)
+    for table in (COMPARISONS, LOGIC, STEPS, WHOLE_NUMBERS, INDICES)
+    for function, formula in table.items()
 }
-"""Recorded as a node with derivative zero; the text is the formula."""
+"""Recorded as a node with derivative zero."""
 
 STATIC: frozenset[Callable[..., Any]] = frozenset(
     {

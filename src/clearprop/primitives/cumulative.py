@@ -117,11 +117,18 @@ def _cumprod_samples(rng):
 
 
 ROWS = (
-    primitive(np.cumsum, "the sum so far", ("Σ dout from here on", _cumsum), samples=_samples),
+    primitive(
+        np.cumsum,
+        "the sum so far",
+        ("Σ dout from here on", _cumsum),
+        takes_out=True,
+        samples=_samples,
+    ),
     primitive(
         np.cumprod,
         "the product so far",
         ("Σ, from here on, of dout · the product of the others", _cumprod),
+        takes_out=True,
         samples=_cumprod_samples,
     ),
 )

@@ -94,6 +94,7 @@ ROWS = (
         symbol="[ ]",
         bind=_bind,
         variadic=True,
+        view="part",
         samples=lambda rng: [
             ((rng.standard_normal((3, 4)),), {"form": (slice(1, None), 2)}),
             ((rng.standard_normal((3, 4)), np.array([0, 2, 0])), {"form": (Place(0),)}),

@@ -70,6 +70,7 @@ ROWS = (
         bind=_bind("np.concatenate"),
         evaluate=lambda *arrays, **kwargs: np.concatenate(arrays, **kwargs),
         variadic=True,
+        takes_out=True,
         samples=_samples,
     ),
     primitive(
@@ -79,6 +80,7 @@ ROWS = (
         bind=_bind("np.stack"),
         evaluate=lambda *arrays, **kwargs: np.stack(arrays, **kwargs),
         variadic=True,
+        takes_out=True,
         samples=_stack_samples,
     ),
 )

@@ -236,6 +236,7 @@ ROWS = (
         ("aᵀ dout", _dot_b),
         symbol="@",
         bind=_bind_two("np.dot"),
+        takes_out=True,
         samples=_samples(
             ((3, 4), (4, 2)),
             ((4,), (4,)),

@@ -152,28 +152,41 @@ def _prod_samples(rng):
 
 ROWS = (
     primitive(
-        np.sum, "Σ x", ("dout, copied to every summand", _sum), symbol="Σ", samples=_masked_samples
+        np.sum,
+        "Σ x",
+        ("dout, copied to every summand", _sum),
+        symbol="Σ",
+        reduces=np.add,
+        samples=_masked_samples,
     ),
     primitive(
         np.prod,
         "Π x",
         ("dout · the product of the others", _prod),
         symbol="Π",
+        reduces=np.multiply,
         samples=_prod_samples,
     ),
     primitive(
-        np.mean, "Σ x / n", ("dout / n, copied", _mean), symbol="mean", samples=_masked_samples
+        np.mean,
+        "Σ x / n",
+        ("dout / n, copied", _mean),
+        symbol="mean",
+        takes_out=True,
+        samples=_masked_samples,
     ),
     primitive(
         np.var,
         "Σ (x − x̄)² / (n − ddof)",
         ("dout · 2 (x − x̄) / (n − ddof)", _var),
+        takes_out=True,
         samples=_spread_samples,
     ),
     primitive(
         np.std,
         "√(Σ (x − x̄)² / (n − ddof))",
         ("dout · (x − x̄) / ((n − ddof) · out)", _std),
+        takes_out=True,
         samples=_spread_samples,
     ),
     *(
@@ -182,13 +195,14 @@ ROWS = (
             f"the {word} x",
             (f"dout to the {word}, in equal shares at a tie", _extreme),
             symbol=symbol,
+            reduces=ufunc,
             samples=_initial_samples,
         )
-        for function, word, symbol in (
-            (np.max, "largest", "max"),
-            (np.amax, "largest", "max"),
-            (np.min, "smallest", "min"),
-            (np.amin, "smallest", "min"),
+        for function, word, symbol, ufunc in (
+            (np.max, "largest", "max", np.maximum),
+            (np.amax, "largest", "max", np.maximum),
+            (np.min, "smallest", "min", np.minimum),
+            (np.amin, "smallest", "min", np.minimum),
         )
     ),
 )

@@ -185,6 +185,7 @@ ROWS = (
         ("dout where the condition holds, else 0", _where_x),
         ("0 where the condition holds, else dout", _where_y),
         bind=_bind_where,
+        chooses=True,
         samples=_where_samples,
     ),
     primitive(
@@ -195,6 +196,8 @@ ROWS = (
         ("dout where x > high, else 0", _clip_high),
         bind=_bind_clip,
         evaluate=_clip_evaluate,
+        chooses=True,
+        takes_out=True,
         samples=_clip_samples,
     ),
     primitive(
@@ -222,6 +225,7 @@ ROWS = (
         "x[i, i + offset]",
         ("dout on the diagonal, else 0", _diagonal),
         symbol="diag",
+        view="view",
         samples=_diagonal_samples,
     ),
     primitive(

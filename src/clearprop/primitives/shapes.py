@@ -184,6 +184,8 @@ ROWS = (
         "x in another shape",
         ("dout in the shape of x", _reshape),
         bind=_bind_with_order(np.reshape, "np.reshape"),
+        view="view",
+        keeps=True,
         samples=_reshape_samples,
     ),
     primitive(
@@ -191,12 +193,16 @@ ROWS = (
         "x in a row",
         ("dout in the shape of x", _ravel),
         bind=_bind_with_order(np.ravel, "np.ravel"),
+        view="view",
+        keeps=True,
         samples=_ravel_samples,
     ),
     primitive(
         np.expand_dims,
         "x with new axes of length 1",
         ("dout in the shape of x", _into_shape),
+        view="column",
+        keeps=True,
         samples=lambda rng: [
             ((rng.standard_normal((3, 4)), (0, 2)), {}),
             ((rng.standard_normal(3), -1), {}),
@@ -206,6 +212,8 @@ ROWS = (
         np.squeeze,
         "x without axes of length 1",
         ("dout in the shape of x", _into_shape),
+        view="view",
+        keeps=True,
         samples=lambda rng: [
             ((rng.standard_normal((1, 3, 1)),), {}),
             ((rng.standard_normal((1, 3, 1)), -1), {}),
@@ -216,6 +224,8 @@ ROWS = (
         np.broadcast_to,
         "copies of x",
         ("Σ dout over the copies", _broadcast_to),
+        view="view",
+        keeps=True,
         samples=lambda rng: [
             ((rng.standard_normal((1, 4)), (2, 3, 4)), {}),
             ((rng.standard_normal(()), 3), {}),
@@ -227,6 +237,7 @@ ROWS = (
         "xᵀ",
         ("doutᵀ, the axes in their old order", _transpose),
         symbol="T",
+        view="T",
         samples=_transpose_samples,
     ),
     primitive(
@@ -234,18 +245,21 @@ ROWS = (
         "xᵀ of each matrix",
         ("doutᵀ of each matrix", _matrix_transpose),
         symbol="T",
+        view="view",
         samples=lambda rng: [((rng.standard_normal((2, 3, 4)),), {})],
     ),
     primitive(
         np.swapaxes,
         "x with two axes exchanged",
         ("dout with the axes exchanged back", _swapaxes),
+        view="view",
         samples=lambda rng: [((rng.standard_normal((3, 4, 2)), 0, -1), {})],
     ),
     primitive(
         np.moveaxis,
         "x with axes in other places",
         ("dout with the axes moved back", _moveaxis),
+        view="view",
         samples=lambda rng: [
             ((rng.standard_normal((3, 4, 2)), 0, -1), {}),
             ((rng.standard_normal((3, 4, 2)), (0, -1), (1, 0)), {}),
@@ -255,6 +269,7 @@ ROWS = (
         np.flip,
         "x backwards",
         ("dout backwards", _flip),
+        view="view",
         samples=lambda rng: [
             ((rng.standard_normal((3, 4)),), {}),
             ((rng.standard_normal((3, 4)), -1), {}),
@@ -271,6 +286,7 @@ ROWS = (
         np.rot90,
         "x turned by k right angles",
         ("dout turned back", _rot90),
+        view="view",
         samples=lambda rng: [
             ((rng.standard_normal((3, 4)),), {}),
             ((rng.standard_normal((3, 4, 2)), 3, (1, -1)), {}),
@@ -292,6 +308,7 @@ ROWS = (
         np.copy,
         "x",
         ("dout", _copy),
+        keeps=True,
         samples=lambda rng: [((rng.standard_normal((3, 4)),), {"order": "F"})],
     ),
     primitive(
@@ -300,6 +317,7 @@ ROWS = (
         ("dout in the dtype of x; 0 where rounded to integers", _astype),
         evaluate=_compute_astype,
         bind=_bind_astype,
+        keeps=True,
         samples=lambda rng: [((rng.standard_normal((3, 4)), np.float64), {"copy": False})],
     ),
 )

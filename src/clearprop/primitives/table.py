@@ -1,9 +1,10 @@
 """A row of the calculus table: a NumPy function, its formula and its derivatives."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -14,6 +15,17 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Arguments as a user gives them: positional and by keyword."""
 
 Domain = Literal["real", "positive", "nonzero", "unit", "above one"]
+
+
+class Facts(TypedDict, total=False):
+    """What those who walk a graph need to know of a function; `Primitive` says what each means."""
+
+    view: str
+    keeps: bool
+    takes_out: bool
+    reduces: np.ufunc
+    chooses: bool
+    operator: str
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -52,6 +64,21 @@ class Primitive:
     domain: tuple[Domain, ...] = ()
     samples: Callable[[np.random.Generator], Iterable[Call]] | None = None
     """Calls on which the tests try the row; for elementwise rows made from `domain`."""
+    view: str = ""
+    """What to call the result where it may lie in the storage of the first operand, such as `T`:
+    elements are placed and none is computed."""
+    keeps: bool = False
+    """Whether the elements stay as they are, in their order: with the operand's shape and dtype
+    the result is the operand."""
+    takes_out: bool = False
+    """Whether it can write its result into an array given as `out=`."""
+    reduces: np.ufunc | None = None
+    """The ufunc whose `reduce` it is, such as `np.add` for `np.sum`."""
+    chooses: bool = False
+    """Whether each element of the result is one of the operands': what was not chosen has the
+    derivative 0 then, whatever comes from upstream; elsewhere 0 · ∞ is a fault that must show."""
+    operator: str = ""
+    """Python's operator for it."""
 
     def vjp(
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
@@ -99,22 +126,26 @@ class WithKeywords:
         return values[:at], {**params, **dict(zip(self.keywords, values[at:], strict=True))}
 
 
-def constant(function: Callable[..., Any], formula: str) -> Primitive:
+def constant(
+    function: Callable[..., Any], formula: str, name: str | None = None, **facts: Unpack[Facts]
+) -> Primitive:
     """Make the row of a function whose derivative is zero: it is recorded and differentiated to 0.
 
     >>> constant(np.floor, "the integer below").rules
     ()
     """
+    ufunc = isinstance(function, np.ufunc)
     return Primitive(
-        name=name_of(function),
+        name=name or name_of(function),
         function=function,
         formula=formula,
         rules=(),
         derivatives=(),
         evaluate=function,
-        bind=_bind_anything if isinstance(function, np.ufunc) else LeadingArrays(function),
-        symbol=name_of(function).rpartition(".")[2],
-        elementwise=isinstance(function, np.ufunc),
+        bind=_bind_anything if ufunc else LeadingArrays(function),
+        symbol=function.__name__,
+        elementwise=ufunc,
+        **{"takes_out": ufunc, **facts},
     )
 
 
@@ -151,38 +182,43 @@ def elementwise(
     *derivatives: tuple[str, Rule | None],
     symbol: str | None = None,
     domain: Sequence[Domain] = (),
+    name: str | None = None,
+    **facts: Unpack[Facts],
 ) -> Primitive:
     """Make the row of an elementwise function from its local derivatives.
 
-    Each derivative is a pair: what it is, for people, and the rule `rule(out, *operands)`.
+    Each derivative is a pair: what it is, for people, and the rule `rule(out, *operands)`. `name`
+    is where the function is found, such as `scipy.special.erf`, if that cannot be seen.
 
     >>> row = elementwise(np.exp, "exp(x)", ("out", lambda out, x: out))
     >>> row.name, row.derivatives
     ('np.exp', ('out',))
     """
-    name = name_of(function)
+    known = name or name_of(function)
 
     def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         if kwargs:
             given = ", ".join(kwargs)
             raise UnsupportedError(
-                f"{name}: the argument {given} cannot be recorded on a graph; "
+                f"{known}: the argument {given} cannot be recorded on a graph; "
                 "leave it out (convert with .astype(), choose elements with np.where)"
             )
         return args, {}
 
     return Primitive(
-        name=name,
+        name=known,
         function=function,
         formula=formula,
         rules=tuple(rule for _, rule in derivatives),
         derivatives=tuple(text for text, _ in derivatives),
         evaluate=function,
         bind=bind,
-        symbol=symbol or name.rpartition(".")[2],
+        symbol=symbol or function.__name__,
         elementwise=True,
         operands=("x", "y")[: function.nin],
         domain=tuple(domain) or ("real",) * function.nin,
+        takes_out=True,
+        **facts,
     )
 
 
@@ -195,6 +231,8 @@ def primitive(
     bind: Callable[[tuple[Any, ...], dict[str, Any]], Call] | None = None,
     evaluate: Callable[..., Any] | None = None,
     variadic: bool = False,
+    name: str | None = None,
+    **facts: Unpack[Facts],
 ) -> Primitive:
     """Make the row of any other function from its vector-Jacobian products.
 
@@ -208,7 +246,7 @@ def primitive(
     if rule is not None and not variadic:
         kinds = inspect.signature(rule).parameters.values()
         operands = tuple(p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD)[2:]
-    name = name_of(function)
+    name = name or name_of(function)
     return Primitive(
         name=name,
         function=function,
@@ -217,10 +255,11 @@ def primitive(
         derivatives=tuple(text for text, _ in derivatives),
         evaluate=evaluate or function,
         bind=bind or Binder(function, name, operands),
-        symbol=symbol or name.rpartition(".")[2],
+        symbol=symbol or function.__name__,
         variadic=variadic,
         operands=operands,
         samples=samples,
+        **{"takes_out": isinstance(function, np.ufunc), **facts},
     )
 
 
@@ -251,14 +290,30 @@ class Binder:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """The name a user writes: `np.exp`, `np.linalg.norm`, `clearprop.getitem`."""
-    module = getattr(function, "__module__", None) or "numpy"
-    name = function.__name__
-    if module.startswith("numpy"):
-        inner = module.removeprefix("numpy").removeprefix(".")
-        public = inner if inner in ("linalg", "fft", "lib.stride_tricks") else ""
-        return ".".join(part for part in ("np", public, name) if part)
-    return f"clearprop.{name}"
+    """The name a user writes: `np.exp`, `np.linalg.norm`, `scipy.special.erf`, `clearprop.getitem`.
+
+    A function that is in no module under its name, such as one made inside another, has no dot.
+    """
+    name, module = function.__name__, getattr(function, "__module__", None) or ""
+    if module.startswith("clearprop"):
+        return f"clearprop.{name}"
+    if not module.startswith("numpy") and vars(np).get(name) is not function:
+        if not _shows(module, function):
+            shown = [where for where in list(sys.modules) if _shows(where, function)]
+            # A module that merely imported it does not count it as its own.
+            own = [w for w in shown if name in getattr(sys.modules[w], "__all__", ())] or shown
+            module = min(own, key=len, default="")
+        if not module.startswith("numpy"):
+            return f"{module}.{name}" if module else name
+    inner = module.removeprefix("numpy").removeprefix(".")
+    public = inner if inner in ("linalg", "fft", "lib.stride_tricks") else ""
+    return ".".join(part for part in ("np", public, name) if part)
+
+
+def _shows(module: str, function: Callable[..., Any]) -> bool:
+    """Whether a function is found in a public module."""
+    found = getattr(sys.modules.get(module), "__dict__", {}).get(function.__name__)
+    return found is function and not any(part.startswith("_") for part in module.split("."))
 
 
 def collect(*tables: Iterable[Primitive]) -> dict[Callable[..., Any], Primitive]:

@@ -103,9 +103,18 @@ UNSUPPORTED: dict[Callable[..., Any], str] = {
 UNSUPPORTED_MODULES: dict[str, str] = {
     "numpy.fft": COMPLEX + "; fftshift is np.roll",
     "numpy.strings": TEXT,
+    "numpy.char": TEXT,
+    "numpy.polynomial.polynomial": "it takes tables of coefficients; sum c[i, j] * x**i * y**j",
     "numpy.lib.recfunctions": RECORDS,
 }
 """The same for all functions of a module, which need not be imported for it."""
+
+ELSEWHERE: dict[str, str] = {
+    "logsumexp": "use np.logaddexp.reduce(x, axis=None)",
+    "log_softmax": "use x - np.logaddexp.reduce(x, axis=-1, keepdims=True)",
+    "softmax": "use np.exp(x - np.logaddexp.reduce(x, axis=-1, keepdims=True))",
+}
+"""Functions of scipy.special that make plain arrays of their arguments, and ask no Variable."""
 
 
 def remedy(function: Callable[..., Any]) -> str | None:

@@ -60,6 +60,7 @@ ROWS = (
         "all windows of x",
         ("Σ dout over the windows an element is in", _sliding_window_view),
         symbol="windows",
+        view="windows",
         samples=_samples,
     ),
     primitive(

@@ -62,13 +62,28 @@ _SIGN = ("1 where x > 0, −1 where x < 0, 0 at 0", lambda out, x: np.sign(x))
 
 ARITHMETIC = (
     elementwise(
-        np.add, "x + y", ("1", lambda out, x, y: 1), ("1", lambda out, x, y: 1), symbol="+"
+        np.add,
+        "x + y",
+        ("1", lambda out, x, y: 1),
+        ("1", lambda out, x, y: 1),
+        symbol="+",
+        operator="+",
     ),
     elementwise(
-        np.subtract, "x − y", ("1", lambda out, x, y: 1), ("−1", lambda out, x, y: -1), symbol="−"
+        np.subtract,
+        "x − y",
+        ("1", lambda out, x, y: 1),
+        ("−1", lambda out, x, y: -1),
+        symbol="−",
+        operator="-",
     ),
     elementwise(
-        np.multiply, "x · y", ("y", lambda out, x, y: y), ("x", lambda out, x, y: x), symbol="×"
+        np.multiply,
+        "x · y",
+        ("y", lambda out, x, y: y),
+        ("x", lambda out, x, y: x),
+        symbol="×",
+        operator="*",
     ),
     elementwise(
         np.divide,
@@ -77,10 +92,11 @@ ARITHMETIC = (
         ("−x / y²", lambda out, x, y: -out / y),
         symbol="/",
         domain=("real", "nonzero"),
+        operator="/",
     ),
     elementwise(np.negative, "−x", ("−1", lambda out, x: -1), symbol="−"),
-    elementwise(np.positive, "x", ("1", lambda out, x: 1), symbol="+"),
-    elementwise(np.conjugate, "x (real)", ("1", lambda out, x: 1), symbol="x̄"),
+    elementwise(np.positive, "x", ("1", lambda out, x: 1), symbol="+", keeps=True),
+    elementwise(np.conjugate, "x (real)", ("1", lambda out, x: 1), symbol="x̄", keeps=True),
     elementwise(
         np.remainder,
         "x − ⌊x / y⌋ · y",
@@ -123,7 +139,7 @@ POWERS = (
         symbol="1/x",
         domain=("nonzero",),
     ),
-    elementwise(np.power, "xʸ", *_POWER, symbol="^", domain=("positive", "real")),
+    elementwise(np.power, "xʸ", *_POWER, symbol="^", domain=("positive", "real"), operator="**"),
     elementwise(np.float_power, "xʸ", *_POWER, symbol="^", domain=("positive", "real")),
     elementwise(
         np.hypot,
@@ -152,6 +168,7 @@ CHOICES = (
         ("1 where x > y, ½ where x = y, else 0", lambda out, x, y: _share(x, y)),
         ("1 where y > x, ½ where x = y, else 0", lambda out, x, y: _share(y, x)),
         symbol="max",
+        chooses=True,
     ),
     elementwise(
         np.minimum,
@@ -159,6 +176,7 @@ CHOICES = (
         ("1 where x < y, ½ where x = y, else 0", lambda out, x, y: _share(y, x)),
         ("1 where y < x, ½ where x = y, else 0", lambda out, x, y: _share(x, y)),
         symbol="min",
+        chooses=True,
     ),
     elementwise(
         np.fmax,
@@ -166,6 +184,7 @@ CHOICES = (
         ("1 where x ≥ y or y is NaN, else 0", lambda out, x, y: _fmax_first(x, y)),
         ("0 where x ≥ y or y is NaN, else 1", lambda out, x, y: ~_fmax_first(x, y)),
         symbol="max",
+        chooses=True,
     ),
     elementwise(
         np.fmin,
@@ -173,6 +192,7 @@ CHOICES = (
         ("1 where x ≤ y or y is NaN, else 0", lambda out, x, y: _fmin_first(x, y)),
         ("0 where x ≤ y or y is NaN, else 1", lambda out, x, y: ~_fmin_first(x, y)),
         symbol="min",
+        chooses=True,
     ),
     elementwise(
         np.copysign,

@@ -28,7 +28,7 @@ def literal(value: Any) -> str:
         return repr(value)
     if isinstance(value, slice | range):
         return repr(value)
-    raise UnsupportedError(f"compile: an argument {value!r} cannot be written into a program")
+    raise UnsupportedError(f"the argument {value!r} cannot be written down")
 
 
 def index(form: Any, arrays: tuple[str, ...]) -> str:

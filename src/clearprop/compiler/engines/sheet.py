@@ -6,28 +6,37 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler import text
 from clearprop.compiler.cells import Buffer, Cell, place
-from clearprop.compiler.lifetimes import Lifetimes, function_of
-from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.engines import text
+from clearprop.compiler.lifetimes import Lifetimes
+from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.graph.node import Node
-from clearprop.primitives.indexing import getitem
 
 
 class Sheet:
     """Gives every value a name and a place, and keeps the lines until the arena is planned."""
 
-    def __init__(self, lives: Lifetimes, function: str) -> None:
+    def __init__(
+        self, lives: Lifetimes, function: str, replacing: set[int], label_checks: bool
+    ) -> None:
         self.lives = lives
         self.trace = lives.trace
         self.function = function
+        self.label_checks = label_checks
+        outputs = enumerate(self.trace.outputs)
+        self._handed_out = {v.node for i, v in outputs if i not in replacing}
         self.setup: list[str | Cell] = []
         """Lines that run once; a cell stands for the line that cuts it out of the arena."""
         self.body: list[tuple[str, str]] = []
         """Statements of each call, with comments."""
         self.cells: dict[Any, Cell] = {}
         self.buffers: list[Buffer] = []
-        self.names = {"np", "arena", "isfinite", "b64decode"}
+        known = [node.operation.name for node in self.trace.nodes if function_of(node)]
+        roots = (name.partition(".")[0] for name in known if "." in name)
+        self.names = {"np", "arena", "isfinite", "b64decode", "rows", *roots}
+        """Taken already: by imports among others."""
+        self.imports: set[str] = set()
+        """Modules of functions that are not NumPy's."""
         self.nbytes = 0
         """The size of the arena, known once the program is assembled."""
 
@@ -36,8 +45,8 @@ class Sheet:
         order = "F" if node in self.lives.columns else "C"
         if node in self.lives.pins:
             return self._pinned(node)
-        if any(v.node is node for v in self.trace.outputs):
-            return self._handed_out(node)
+        if node in self._handed_out:
+            return self._new(node)
         if may_replace:
             for x in node.inputs if only is None else (only,):
                 cell = self._replaceable(time, x, node, order)
@@ -79,7 +88,7 @@ class Sheet:
             self.cells[node] = Cell(name, node.out.shape, node.out.dtype, buffer)
         return self.cells[node]
 
-    def _handed_out(self, node: Node) -> Cell:
+    def _new(self, node: Node) -> Cell:
         """A result that is returned is the caller's: a new array in each call."""
         name = self.fresh_name(node)
         dtype = text.literal(node.out.dtype)
@@ -111,6 +120,12 @@ class Sheet:
     def operands(self, node: Node) -> str:
         return ", ".join(map(self.operand, node.inputs))
 
+    def keywords(self, node: Node) -> str:
+        """The parameters as arguments; arrays among them become constants."""
+        arrays = {k: v for k, v in node.params.items() if isinstance(v, np.ndarray) and v.ndim}
+        named = "".join(f", {k}={self.constant(v, 'constant')}" for k, v in arrays.items())
+        return named + text.keywords({k: v for k, v in node.params.items() if k not in arrays})
+
     def constant(self, value: np.ndarray, name: str) -> str:
         key = ("constant", value.dtype.str, value.shape, value.tobytes())
         if key not in self.cells:
@@ -141,8 +156,7 @@ class Sheet:
         label = self.trace.labels[node]
         if label.startswith("parameter "):
             return self.name(label.removeprefix("parameter "))
-        suffix = {np.transpose: "T", np.expand_dims: "column", getitem: "part"}
-        return self.name(f"{source.name}_{suffix.get(function_of(node), 'view')}")
+        return self.name(f"{source.name}_{fact(node, 'view')}")
 
     def name(self, wish: str) -> str:
         base = text.identifier(wish)
@@ -189,7 +203,8 @@ class Sheet:
     def assemble(self, title: str, stored: list[str], arguments: list[str], result: str) -> str:
         """Write out the whole program: `make` with the set-up, in it the function of each call."""
         setup = self._without_unused(self._setup_lines(), result)
-        lines = [f'"""{title}"""', "", "import numpy as np"]
+        imports = ["import numpy as np", *(f"import {module}" for module in sorted(self.imports))]
+        lines = [f'"""{title}"""', "", *imports]
         if any("isfinite(" in statement for statement, _ in self.body):
             lines[2:2] = ["from math import isfinite", ""]
         if any("b64decode(" in line for line in setup):

@@ -1,0 +1,270 @@
+"""Print a graph as straight-line NumPy source: one statement a line, into planned buffers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.as_written import AsWrittenBackward, AsWrittenForward
+from clearprop.compiler.cells import Buffer, Cell
+from clearprop.compiler.engines import text
+from clearprop.compiler.engines.sheet import Sheet
+from clearprop.compiler.engines.spelling import EXPRESSIONS, STATEMENTS
+from clearprop.compiler.lifetimes import Lifetimes
+from clearprop.compiler.program import Source
+from clearprop.compiler.rewriting import fact, function_of, is_recorded
+from clearprop.compiler.tracing import Trace
+from clearprop.errors import UnsupportedError
+from clearprop.graph.node import Node
+from clearprop.primitives.table import Primitive, WithKeywords
+
+
+@dataclass
+class Printer:
+    """Prints one graph; `Engine.program` says what the arguments mean."""
+
+    trace: Trace
+    function: str
+    title: str
+    stored: Mapping[Any, Any]
+    gathered: Mapping[Any, Any]
+    replaces: Mapping[int, Any]
+    checks: bool
+    label_checks: bool
+    as_written: dict[str, Any] = field(default_factory=dict)
+    """What the program calls and cannot import: layers as written, functions of our own."""
+    lives: Lifetimes = field(init=False)
+    sheet: Sheet = field(init=False)
+
+    def source(self) -> Source:
+        """Print the program."""
+        self.lives = Lifetimes(self.trace, self.replaces)
+        self.sheet = Sheet(self.lives, self.function, set(self.replaces), self.label_checks)
+        names = {v: self.sheet.name(v.name or "x") for v in self.trace.leaves}
+        given = {v: names[v] for v in self.stored}
+        for v in self.gathered:
+            given[v] = self.sheet.name((v.name or "x").upper())
+            self.sheet.gather(v, names[v], given[v])
+        for v, name in names.items():
+            if v not in self.gathered:
+                whole = Buffer(0, pinned=True)
+                self.sheet.cells[v] = Cell(name, v.shape, v.dtype, whole, varies=v not in given)
+        for time, node in enumerate(self.lives.nodes):
+            if node not in self.lives.in_place:
+                self._spell(time, node)
+        returned = [
+            self.sheet.returned(v)
+            for i, v in enumerate(self.trace.outputs)
+            if i not in self.replaces
+        ]
+        if self.replaces:
+            self._overwrite(returned)
+        arguments = ["rows"] if self.gathered else []
+        arguments += [name for v, name in names.items() if v not in given]
+        result = ", ".join([*returned, *(["True"] if self.replaces and self.checks else [])])
+        written = self.sheet.assemble(self.title, list(given.values()), arguments, result)
+        return Source(written, self.as_written, self.sheet.nbytes)
+
+    def _spell(self, time: int, node: Node) -> None:
+        try:
+            self._node(time, node)
+        except UnsupportedError as error:
+            where = self.trace.labels[node]
+            raise UnsupportedError(
+                f"compile: the engine numpy has no spelling for {node.operation.name} in {where}: "
+                f"{error}"
+            ) from None
+
+    def _node(self, time: int, node: Node) -> None:
+        function = function_of(node)
+        if isinstance(node.operation, AsWrittenForward | AsWrittenBackward):
+            self._call_layer(node)
+        elif self.lives.roots[node] is not node and fact(node, "view"):
+            self._view(node)
+        elif isinstance(node.out, tuple):
+            self._plain(node)
+        elif not np.ndim(node.out):
+            self._number(node)
+        elif node in self.lives.joins:
+            self._join(node)
+        elif function in STATEMENTS:
+            STATEMENTS[function](self.sheet, time, node)
+        elif isinstance(function, np.ufunc):
+            out = self.sheet.result(time, node, may_replace=True)
+            self.sheet.say(node, self.call(node, out.name))
+        elif self._reduces(node):
+            out = self.sheet.result(time, node)
+            self.sheet.say(node, self._reduction(node, out.name))
+        elif fact(node, "takes_out") and not self._sums_wider(node):
+            out = self.sheet.result(time, node)
+            self.sheet.say(node, self.call(node, out.name))
+        else:
+            self._plain(node)
+
+    @staticmethod
+    def _sums_wider(node: Node) -> bool:
+        """NumPy's means of float16 are taken in float32, except into `out=`."""
+        return bool(node.params.keys() & {"dtype", "casting"}) or node.out.dtype == np.float16
+
+    @staticmethod
+    def _reduces(node: Node) -> bool:
+        """Whether the plain `reduce` of a ufunc says the same, and sooner."""
+        plain = len(node.inputs) == 1 and node.params.keys() <= {"axis", "keepdims"}
+        return plain and fact(node, "reduces") is not None
+
+    def _reduction(self, node: Node, out: str = "") -> str:
+        options = text.keywords({"axis": None, **node.params} if out else {"axis": None})
+        into = f", out={out}" if out else ""
+        name = fact(node, "reduces").__name__
+        return f"np.{name}.reduce({self.sheet.operands(node)}{options}{into})"
+
+    def _overwrite(self, returned: list[str]) -> None:
+        """The end of a step: what replaces stored arrays is written into them."""
+        written = set(self.replaces.values())
+        values: dict[Any, str] = {}
+        for i, leaf in self.replaces.items():
+            v = self.trace.outputs[i]
+            if v.node in self.lives.in_place or v is leaf:
+                continue
+            values[leaf] = self.sheet.cell(v).name
+            if self.lives.root(v) in written:  # it lies where something else is written
+                values[leaf] = own = self.sheet.name(f"new_{leaf.name}")
+                self.sheet.body.append((f"{own} = {self.sheet.cell(v).name}.copy()", ""))
+        if self.checks:
+            self._check_finite(returned)
+        for node, leaf in self.lives.in_place.items():
+            self._guarded_call(node, leaf)
+        for leaf, value in values.items():
+            self.sheet.body.append((f"{self.sheet.cells[leaf].name}[...] = {value}", "update"))
+
+    def _guarded_call(self, node: Node, leaf: Any) -> None:
+        self.sheet.say(node, self.call(node, self.sheet.cells[leaf].name))
+        self.sheet.cells[node] = self.sheet.cells[leaf]
+
+    def _check_finite(self, returned: list[str]) -> None:
+        """Hold back the update from a loss or a new value that is not finite."""
+        watched = []
+        for i in self.replaces:
+            node = self.trace.outputs[i].node
+            operands = node.inputs if node in self.lives.in_place else (self.trace.outputs[i],)
+            watched += [x for x in operands if is_recorded(x) and x.node and x.dtype.kind == "f"]
+        conditions = [f"isfinite({self.sheet.cell(self.trace.outputs[0]).name})"]
+        for name, ndim in dict.fromkeys((self.sheet.cell(x).name, x.ndim) for x in watched):
+            if ndim == 0:
+                conditions.append(f"isfinite({name})")
+            elif ndim == 1:
+                # The dot product is the quickest look; large finite elements may overflow it.
+                conditions.append(
+                    f"(isfinite(np.dot({name}, {name})) or np.isfinite({name}).all())"
+                )
+            else:
+                conditions.append(f"np.isfinite({name}).all()")
+        self.sheet.body.append(
+            (f"if not ({' and '.join(conditions)}):", "nothing has been changed yet")
+        )
+        self.sheet.body.append((f"    return {', '.join([*returned, 'False'])}", ""))
+
+    def _number(self, node: Node) -> None:
+        """A single number: a local name, no buffer."""
+        operator = fact(node, "operator")
+        if operator and len(node.inputs) == 2:
+            value = f" {operator} ".join(map(self.sheet.operand, node.inputs))
+        elif self._reduces(node):
+            value = self._reduction(node)
+        else:
+            # [()] turns an array without axes, which might be a view, into a number.
+            value = self.call(node) + ("" if isinstance(function_of(node), np.ufunc) else "[()]")
+        name = self.sheet.fresh_name(node)
+        self.sheet.cells[node] = Cell(name, (), node.out.dtype, None, varies=True)
+        self.sheet.say(node, f"{name} = {value}")
+
+    def _plain(self, node: Node) -> None:
+        """An operation that makes its result by itself."""
+        call = self.call(node)
+        # A view of a buffer would change when the buffer is reused.
+        if isinstance(node.out, tuple):
+            self._several(
+                node, f"(np.array(part) for part in {call})" if self.lives.shares(node) else call
+            )
+            return
+        cell = self._made(node, node, node.out)
+        self.sheet.say(
+            node, f"{cell.name} = {f'np.array({call})' if self.lives.shares(node) else call}"
+        )
+
+    def _several(self, node: Node, call: str) -> None:
+        names = [self._made(node, (node, i), out).name for i, out in enumerate(node.out)]
+        comma = "," if len(names) == 1 else ""
+        self.sheet.say(node, f"{', '.join(names)}{comma} = {call}")
+
+    def _made(self, node: Node, key: Any, out: Any) -> Cell:
+        name, whole = self.sheet.fresh_name(node), Buffer(0, pinned=True)
+        self.sheet.cells[key] = Cell(name, np.shape(out), out.dtype, whole, varies=True)
+        return self.sheet.cells[key]
+
+    def _view(self, node: Node) -> None:
+        source = self.sheet.cell(node.inputs[0])
+        value = self.call(node)
+        own = self.sheet.view_name(node, source)
+        cell = Cell(own, node.out.shape, node.out.dtype, source.buffer, varies=source.varies)
+        self.sheet.cells[node] = cell
+        if source.varies:
+            self.sheet.body.append((f"{own} = {value}", ""))
+        else:
+            self.sheet.setup.append(f"{own} = {value}")
+
+    def _join(self, node: Node) -> None:
+        """The parts lie side by side already; those that do not are copied."""
+        cell = self.sheet.joined(node)
+        start = 0
+        for x in node.inputs:
+            stop = start + int(np.size(x))
+            root = self.lives.root(x) if is_recorded(x) else None
+            if not (isinstance(root, Node) and self.lives.pins.get(root) == (node, start)):
+                self.sheet.say(node, f"{cell.name}[{start}:{stop}] = {self.sheet.operand(x)}")
+            start = stop
+
+    def _call_layer(self, node: Node) -> None:
+        operation, forward = node.operation, isinstance(node.operation, AsWrittenForward)
+        name = text.identifier(operation.symbol if forward else f"{operation.symbol}_backward")
+        self.as_written[name] = operation
+        self.sheet.names.add(name)
+        if forward:
+            call = f"{name}.evaluate({self.sheet.operands(node)})"
+        else:
+            call = f"{name}.evaluate({self.sheet.operand(node.inputs[0])}, None)"
+        if isinstance(node.out, tuple):
+            self._several(node, call)
+        else:
+            self.sheet.say(node, f"{self._made(node, node, node.out).name} = {call}")
+
+    def call(self, node: Node, out: str = "") -> str:
+        """A node as a call of its function, which writes into `out` where that is given."""
+        operation, function = node.operation, function_of(node)
+        if not isinstance(operation, Primitive | WithKeywords):
+            raise UnsupportedError("it is not a function of arrays")
+        names = [self.sheet.operand(x) for x in node.inputs]
+        into = f", out={out}" if out else ""
+        spelt = EXPRESSIONS[function](node, names) if function in EXPRESSIONS else None
+        if spelt and not out:
+            return spelt
+        module = operation.name.rpartition(".")[0]
+        if module in ("", "clearprop"):
+            # A function that no import finds, such as a part of a derivative: called as it is.
+            name = self.sheet.name(operation.symbol)
+            self.as_written[name] = partial(operation.evaluate, **node.params)
+            return f"{name}({', '.join(names)}{into})"
+        if module.partition(".")[0] != "np":
+            self.sheet.imports.add(module)
+        options = self.sheet.keywords(node)
+        if isinstance(operation, WithKeywords):
+            at = len(names) - len(operation.keywords)
+            named = zip(operation.keywords, names[at:], strict=True)
+            options = "".join(f", {k}={v}" for k, v in named) + options
+            names = names[:at]
+        joined = ", ".join(names)
+        if operation.variadic and operation.evaluate is not function:
+            joined = f"({joined},)"
+        return f"{operation.name}({joined}{options}{into})"
