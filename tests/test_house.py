@@ -28,9 +28,10 @@ MAY_IMPORT = {
     "layers": {"errors", "primitives", "graph"},
     "networks": {"errors", "primitives", "graph", "layers"},
     "explaining": CORE,
-    "drawing": CORE | {"explaining"},  # the page says the formulas of explain
+    "drawing": CORE,
     "checking": CORE,
     "compiler": CORE,
+    "page": CORE | {"drawing", "explaining"},
     "training": CORE | {"compiler", "__version__"},
     "datasets": {"errors", "files"},
     "reporting": CORE | {"drawing", "training"},
@@ -40,7 +41,7 @@ MAY_IMPORT = {
     | {"book", "__version__"},
     "__main__": {"cli"},
     # What `import clearprop` re-exports: NumPy is all that these need.
-    "__init__": CORE | {"checking", "compiler", "drawing", "explaining"},
+    "__init__": CORE | {"checking", "compiler", "drawing", "explaining", "page"},
 }
 
 

@@ -162,25 +162,6 @@ class Equation(Expression):
     signs: tuple[str, ...]
 
 
-def equation(*sides: Expression | None) -> Equation:
-    """Join sides with =, and with ≈ before the first that is a rounded number, and after.
-
-    Sides that are missing, or the same as the one before, are left out.
-    """
-    from clearprop.explaining.numbers import is_rounded
-
-    kept: list[Expression] = []
-    for side in sides:
-        if side is not None and (not kept or side != kept[-1]):
-            kept.append(side)
-    signs, sign = [], "="
-    for side in kept[1:]:
-        if is_rounded(side):
-            sign = "≈"
-        signs.append(sign)
-    return Equation(tuple(kept), tuple(signs))
-
-
 def transform(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """Make a tree anew, from the leaves up, each node changed by `change`."""
 

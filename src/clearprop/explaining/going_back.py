@@ -15,7 +15,6 @@ from clearprop.explaining.expressions import (
     Partial,
     Product,
     Sum,
-    equation,
 )
 from clearprop.explaining.formulas import (
     backward_prose,
@@ -28,7 +27,7 @@ from clearprop.explaining.formulas import (
     local,
 )
 from clearprop.explaining.language import Language
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Place, Step, Story
 from clearprop.explaining.values import described, shape
 

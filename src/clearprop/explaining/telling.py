@@ -15,7 +15,7 @@ from clearprop.explaining.documents import (
     fill,
     listed,
 )
-from clearprop.explaining.expressions import Cases, Name, equation
+from clearprop.explaining.expressions import Cases, Name
 from clearprop.explaining.formulas import (
     forward,
     forward_call,
@@ -25,7 +25,7 @@ from clearprop.explaining.formulas import (
 )
 from clearprop.explaining.going_back import backward
 from clearprop.explaining.language import Language
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Constant, Place, Step, Story
 from clearprop.explaining.values import described
 from clearprop.explaining.ways import chain_rule, names, what_was_saved

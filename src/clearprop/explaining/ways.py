@@ -23,10 +23,9 @@ from clearprop.explaining.expressions import (
     Partial,
     Product,
     Sum,
-    equation,
 )
 from clearprop.explaining.formulas import factor, layer_of
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Place, Story
 
 WAYS = 6

@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.drawing.measure import clean
 from clearprop.drawing.outline import Flow, Scope
-from clearprop.drawing.page_order import Timetable
+from clearprop.page.order import Timetable
 
 _LEAVES = ("input", "parameter")
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from clearprop.drawing.inside import shares
 from clearprop.drawing.outline import Flow, Item
-from clearprop.drawing.page_names import Names
-from clearprop.drawing.page_order import Timetable
 from clearprop.errors import ClearpropError
 from clearprop.explaining.documents import Formulas
 from clearprop.explaining.expressions import Equation, Name
 from clearprop.explaining.language import language
 from clearprop.explaining.story import Constant, Contribution, Place, Step, Story
 from clearprop.explaining.ways import chain_rule
+from clearprop.page.names import Names
+from clearprop.page.order import Timetable
 
 MOST_CHAINS = 40
 """For so many inputs the chain rule is written out."""

@@ -1,6 +1,6 @@
 """What a page says at each step: names of sentences, and the formulas and numbers to put in.
 
-The sentences themselves stand in `page_words`, in each language; the script puts both together.
+The sentences themselves stand in `words`, in each language; the script puts both together.
 What has words within a formula (`1 where x > 0`) is written in each language here.
 """
 
@@ -11,10 +11,6 @@ import numpy as np
 
 from clearprop.drawing.measure import clean
 from clearprop.drawing.outline import Flow, Item
-from clearprop.drawing.page_facts import Facts
-from clearprop.drawing.page_order import Moment, Timetable
-from clearprop.drawing.page_pass import BackwardPass
-from clearprop.drawing.page_values import Json, Values
 from clearprop.drawing.shapes import sign
 from clearprop.explaining.expressions import (
     Cases,
@@ -26,7 +22,6 @@ from clearprop.explaining.expressions import (
     Product,
     Sum,
     contains,
-    equation,
 )
 from clearprop.explaining.formulas import (
     backward_prose,
@@ -42,9 +37,13 @@ from clearprop.explaining.formulas import (
 )
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import language
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Step
 from clearprop.explaining.values import shape
+from clearprop.page.backward import BackwardPass
+from clearprop.page.facts import Facts
+from clearprop.page.order import Moment, Timetable
+from clearprop.page.values import Json, Values
 
 LANGUAGES = ("en", "zh", "ja")
 LISTED = 24
