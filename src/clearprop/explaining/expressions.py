@@ -1,6 +1,6 @@
 """Mathematics as a small tree: what is said about a graph before it is written down."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,20 +173,14 @@ def transform(expression: Expression, change: Callable[[Expression], Expression]
     return change(type(expression)(*map(anew, vars(expression).values())))
 
 
-def contains(expression: Expression, kind: type, holds: Callable[[Any], bool] = bool) -> bool:
-    """Whether somewhere in a tree stands a node of some kind for which something holds."""
-    if isinstance(expression, kind) and holds(expression):
-        return True
-    for value in vars(expression).values():
-        if isinstance(value, Expression):
-            if contains(value, kind, holds):
-                return True
-        elif isinstance(value, tuple):
-            for part in value:
-                inner = part if isinstance(part, tuple) else (part,)
-                if any(isinstance(e, Expression) and contains(e, kind, holds) for e in inner):
-                    return True
-    return False
+def parts(value: Any) -> Iterator[Expression]:
+    """An expression and all that stands in it."""
+    if isinstance(value, Expression):
+        yield value
+        value = tuple(vars(value).values())
+    if isinstance(value, tuple):
+        for inner in value:
+            yield from parts(inner)
 
 
 def substitute(expression: Expression, known: Mapping[str, Expression]) -> Expression:

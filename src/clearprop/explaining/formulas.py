@@ -1,6 +1,6 @@
 """What each step's formulas are, with the names of this graph in them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,12 @@ from clearprop.explaining.expressions import (
     simplify,
     substitute,
 )
+from clearprop.explaining.language import Language
 from clearprop.explaining.layer_docs import Formula, LayerDocs, layer_docs
 from clearprop.explaining.numbers import number
 from clearprop.explaining.reading import read
 from clearprop.explaining.story import Constant, Contribution, Place, Step
+from clearprop.explaining.truth import is_true
 from clearprop.explaining.values import shape
 
 Known = Mapping[str, Expression]
@@ -36,6 +38,16 @@ def layer_of(step: Step) -> Any:
 def docs_of(step: Step) -> LayerDocs:
     """What the layer's docstring says."""
     return layer_docs(layer_of(step))
+
+
+def remark(step: Step, language: Language) -> str:
+    """What a teacher adds about an operation; of a layer, in want of words, what its docs say."""
+    layer = layer_of(step)
+    if layer is None:
+        return language.remarks.get(step.node.operation.name, "")
+    own = type(layer).__module__.startswith("clearprop.layers.")
+    translated = language.layers.get(type(layer).__qualname__, "") if own else ""
+    return translated or docs_of(step).remark
 
 
 def forward(step: Step) -> list[tuple[str, Expression | None]]:
@@ -127,13 +139,32 @@ def backward_prose(contribution: Contribution) -> str:
     """What is sent back, as the table or the docstring has it; empty where nothing is written."""
     step, position = contribution.step, contribution.position
     if layer_of(step) is not None:
-        wanted = f"d{operands(step)[position]}"
-        return next((f.right for f in docs_of(step).backward if f.left == wanted), "")
+        found, index = written(contribution)
+        return found.right if found and not index and is_held(contribution) is not False else ""
     operation: Any = step.node.operation
     texts = getattr(operation, "derivatives", ())
     if getattr(operation, "variadic", False):
         position = 0
     return texts[position] if position < len(texts) else ""
+
+
+def written(contribution: Contribution) -> tuple[Formula | None, str]:
+    """What a layer's docstring says of what is sent back, and the index of its left side."""
+    step = contribution.step
+    wanted = f"d{operands(step)[contribution.position]}"
+    by_left = {f.left: f for f in docs_of(step).backward}
+    indexed = (left for left in by_left if left.startswith(f"{wanted}_"))
+    left = wanted if wanted in by_left else next(indexed, wanted)
+    return by_left.get(left), left[len(wanted) + 1 :]
+
+
+def is_held(contribution: Contribution) -> bool | None:
+    """Whether this formula gives what `backward` did; `None` where that cannot be told."""
+    formula, index = written(contribution)
+    if formula is None or formula.expression is None or len(contribution.step.outputs) != 1:
+        return None
+    values = _values(contribution.step)
+    return is_true(formula.expression, index, contribution.value, values)
 
 
 def operands(step: Step) -> tuple[str, ...]:
@@ -177,6 +208,28 @@ def _known(step: Step) -> dict[str, Expression]:
         if step.node.values and np.size(step.node.out):
             known["n"] = Number(np.size(step.node.values[0]) / np.size(step.node.out))
     return known
+
+
+def _values(step: Step) -> Callable[[str], Any]:
+    """What the names in a layer's docstring stand for: what goes in and out, sizes, attributes."""
+    layer, docs = layer_of(step), docs_of(step)
+    names, first = operands(step), np.shape(step.node.values[0])
+    known = {n: _one_hot(x, first) for n, x in zip(names, step.node.values, strict=False)}
+    known |= {"out": step.node.out, "dout": step.outputs[0].derivative}
+    for name, axes in docs.shapes:
+        if name == names[0] and len(axes) == len(first):
+            known |= zip(axes, first, strict=True)
+
+    def value(name: str) -> Any:
+        return known.get(name, getattr(layer, name, None))
+
+    return value
+
+
+def _one_hot(t: Any, shape: tuple[int, ...]) -> Any:
+    """Class numbers as formulas mean them: a row of probabilities for each."""
+    is_classes = np.asarray(t).dtype.kind in "iu" and shape and np.shape(t) == shape[:-1]
+    return np.asarray(t)[..., np.newaxis] == np.arange(shape[-1]) if is_classes else t
 
 
 def _put(step: Step, text: str, known: Known) -> Expression | None:

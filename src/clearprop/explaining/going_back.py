@@ -18,13 +18,15 @@ from clearprop.explaining.expressions import (
 )
 from clearprop.explaining.formulas import (
     backward_prose,
-    docs_of,
     downstream,
     factor_shapes,
     forward,
     forward_call,
+    is_held,
     layer_of,
     local,
+    remark,
+    written,
 )
 from clearprop.explaining.language import Language
 from clearprop.explaining.numbers import equation, number
@@ -61,15 +63,15 @@ class _Teller:
     def __init__(self, story: Story, language: Language) -> None:
         self.story, self.language, self.words = story, language, language.words
         self.y = story.result.name
-        self.said: set[tuple[str, str]] = set()
+        self.said = {""}
         # The places that were asked for, and those on the way to them.
         on_the_way = (o for step in story.towards(story.asked) for o in step.outputs)
         self.wanted = {*story.asked, *on_the_way}
 
     def step(self, told: int, step: Step) -> Told:
         lines = [self.heading(step), self.upstream(step)]
-        if remark := self.remark(step):
-            lines.append(remark)
+        if line := self.remark(step):
+            lines.append(line)
         wanted = [c for c in step.contributions if c.to in self.wanted]
         points = [self.point(c) for c in wanted]
         points += [line for c in wanted if (line := self.stretched(c))]
@@ -107,21 +109,22 @@ class _Teller:
 
     def remark(self, step: Step) -> Line:
         """What a teacher adds, the first time that an operation comes up."""
-        layer = layer_of(step)
-        if layer is None:
-            name = step.node.operation.name
-            text = self.language.remarks.get(name, "")
-        else:
-            name = type(layer).__qualname__
-            own = type(layer).__module__.startswith("clearprop.layers.")
-            text = self.language.layers.get(name, "") if own else ""
-            text = text or docs_of(step).remark
-        if not text or (name, text) in self.said:
+        text = remark(step, self.language)
+        if text in self.said:
             return ()
-        self.said.add((name, text))
+        self.said.add(text)
         return _with_code(text)
 
     def point(self, c: Contribution) -> Line:
+        """What is sent to one input; a formula of a docstring only where it is true of it."""
+        formula, _ = written(c) if layer_of(c.step) is not None else (None, "")
+        line = self.sent(c)
+        if formula is not None and is_held(c) is False:
+            said = Code(f"{formula.left} = {formula.right}")
+            line += fill(self.words["untrue"], formula=said)
+        return line
+
+    def sent(self, c: Contribution) -> Line:
         total = Partial(self.y, c.to.name)
         part = len(c.to.arrivals) > 1
         first = None if part else total

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.explaining.expressions import Equation, Expression, Number, contains
+from clearprop.explaining.expressions import Equation, Expression, Number, parts
 
 EXACT = 8
 """Up to so many digits a number is written out; a longer one is rounded."""
@@ -67,7 +67,7 @@ def equation(*sides: Expression | None) -> Equation:
             kept.append(side)
     signs, sign = [], "="
     for side in kept[1:]:
-        if contains(side, Number, lambda n: not shorten(n)[2]):
+        if any(isinstance(e, Number) and not shorten(e)[2] for e in parts(side)):
             sign = "≈"
         signs.append(sign)
     return Equation(tuple(kept), tuple(signs))

@@ -21,11 +21,10 @@ from clearprop.explaining.expressions import (
     Partial,
     Product,
     Sum,
-    contains,
+    parts,
 )
 from clearprop.explaining.formulas import (
     backward_prose,
-    docs_of,
     downstream,
     factor,
     factor_shapes,
@@ -34,6 +33,7 @@ from clearprop.explaining.formulas import (
     forward_numbers,
     layer_of,
     local,
+    remark,
 )
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import language
@@ -54,7 +54,7 @@ TERMS = 10
 
 def written(expression: Expression) -> Json:
     """A formula as text; in each language, if there are words in it."""
-    if not contains(expression, Cases):
+    if not any(isinstance(e, Cases) for e in parts(expression)):
         return {"m": in_text(expression)}
     return {"m": {code: in_text(expression, language(code).words) for code in LANGUAGES}}
 
@@ -382,16 +382,6 @@ def _remark_name(step: Step) -> str:
 
 
 def remarks(step: Step) -> dict[str, str]:
-    """What a teacher adds about an operation, in each language; of a layer, its docstring."""
-    found = {}
-    for code in LANGUAGES:
-        layer = layer_of(step)
-        if layer is None:
-            text = language(code).remarks.get(step.node.operation.name, "")
-        else:
-            own = type(layer).__module__.startswith("clearprop.layers.")
-            text = language(code).layers.get(type(layer).__qualname__, "") if own else ""
-            text = text or docs_of(step).remark
-        if text:
-            found[code] = text
-    return found
+    """What a teacher adds about an operation or a layer, in each language."""
+    found = {code: remark(step, language(code)) for code in LANGUAGES}
+    return {code: text for code, text in found.items() if text}

@@ -331,6 +331,6 @@ JA = {
 }
 
 WORDS = {
-    code: own | {key: language(code).words[key] for key in _SHARED}
+    code: EN | own | {key: language(code).words[key] for key in _SHARED}
     for code, own in {"en": EN, "zh": ZH, "ja": JA}.items()
 }
