@@ -7,27 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.explaining.expressions import (
-    Call,
-    Cases,
-    Comparison,
-    Expression,
-    Fenced,
-    Indexed,
-    MatrixProduct,
-    Name,
-    Negative,
-    Number,
-    Power,
-    Product,
-    Quotient,
-    Root,
-    Sum,
-    Symbol,
-    Total,
-    Transposed,
-    parts,
-)
+from clearprop.explaining import expressions as ex
+from clearprop.explaining.expressions import Expression, parts
 
 Values = Callable[[str], Any]
 """Gives the value of a name, `None` where it has none."""
@@ -75,7 +56,7 @@ class _Evaluator:
 
     def __init__(self, formula: Expression, index: str, values: Values) -> None:
         self.values = values
-        named = (e.index for e in parts(formula) if isinstance(e, Indexed))
+        named = (e.index for e in parts(formula) if isinstance(e, ex.Indexed))
         self.letters = sorted({*index, *(letter for index in named for letter in index)})
 
     def spread(self, array: Any, index: str = "") -> Any:
@@ -95,41 +76,41 @@ class _Evaluator:
     def of(self, e: Expression) -> Any:
         """What an expression gives."""
         match e:
-            case Number(value):
+            case ex.Number(value):
                 return np.float64(value)
-            case Symbol("π"):
+            case ex.Symbol("π"):
                 return np.float64(np.pi)
-            case Name(text):
+            case ex.Name(text):
                 return self.spread(self.value(text))
-            case Indexed(Name(text), index):
+            case ex.Indexed(ex.Name(text), index):
                 return self.spread(self.value(text), index)
-            case Sum(terms):
+            case ex.Sum(terms):
                 return sum(map(self.of, terms))
-            case Product(factors):
+            case ex.Product(factors):
                 return reduce(mul, map(self.of, factors))
-            case MatrixProduct(factors):
+            case ex.MatrixProduct(factors):
                 return reduce(self.beside, map(self.of, factors))
-            case Quotient(above, below):
+            case ex.Quotient(above, below):
                 return self.of(above) / self.of(below)
-            case Negative(inner):
+            case ex.Negative(inner):
                 return -self.of(inner)
-            case Power(base, exponent):
+            case ex.Power(base, exponent):
                 return self.of(base) ** self.of(exponent)
-            case Root(inner, degree):
+            case ex.Root(inner, degree):
                 return np.sqrt(self.of(inner)) if degree == 2 else np.cbrt(self.of(inner))
-            case Fenced(inner, fence):
+            case ex.Fenced(inner, fence):
                 return (np.abs if fence == "|" else np.floor)(self.of(inner))
-            case Transposed(inner) if not self.letters:
+            case ex.Transposed(inner) if not self.letters:
                 return np.swapaxes(self.of(inner), -1, -2)
-            case Total(inner, index):
+            case ex.Total(inner, index):
                 return self.total(inner, index)
-            case Call(function, (x,)) if function not in ("max", "min", "softmax"):
+            case ex.Call(function, (x,)) if function not in ("max", "min", "softmax"):
                 return (_FUNCTIONS.get(function) or getattr(np, function))(self.of(x))
-            case Call("max" | "min" as name, (x, y)):
+            case ex.Call("max" | "min" as name, (x, y)):
                 return getattr(np, f"{name}imum")(self.of(x), self.of(y))
-            case Comparison(left, sign, right):
+            case ex.Comparison(left, sign, right):
                 return _BY_SIGN[sign](self.of(left), self.of(right))
-            case Cases(cases, otherwise):
+            case ex.Cases(cases, otherwise):
                 made = np.nan if otherwise is None else self.of(otherwise)
                 for value, condition in reversed(cases):
                     made = np.where(self.of(condition), self.of(value), made)
@@ -156,7 +137,7 @@ class _Evaluator:
         found = self.of(inner)
         if not index and not self.letters:
             return found.sum()
-        summed = {i for e in parts(inner) if isinstance(e, Indexed) for i in e.index}
+        summed = {i for e in parts(inner) if isinstance(e, ex.Indexed) for i in e.index}
         if not index or not summed.issuperset(index):
             raise _UntoldError
         axes = tuple(self.letters.index(i) - len(self.letters) for i in index)
