@@ -21,7 +21,7 @@ from clearprop.explaining.expressions import (
 )
 from clearprop.explaining.language import Language
 from clearprop.explaining.layer_docs import Formula, LayerDocs, layer_docs
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.reading import read
 from clearprop.explaining.story import Constant, Contribution, Place, Step
 from clearprop.explaining.truth import is_true
@@ -50,13 +50,19 @@ def remark(step: Step, language: Language) -> str:
     return translated or docs_of(step).remark
 
 
-def forward(step: Step) -> list[tuple[str, Expression | None]]:
-    """The formulas of the forward pass: what is computed, and how; `None` where only words say it.
+def forward(step: Step) -> list[tuple[Name, Expression, bool]]:
+    """The formulas of the forward pass: what is computed, how, and whether it is the result.
 
-    What is computed is `out`, or what the layer's docstring calls it.
+    A value that a layer's docstring names on the way keeps that name. What only words can say is
+    left out.
     """
-    known = _known(step)
-    return [(f.left, _put(step, f.right, known)) for f in _forward(step)]
+    known, formulas = _known(step), _forward(step)
+    found = []
+    for formula in formulas if len(step.outputs) == 1 else ():
+        if (made := _put(step, formula.right, known)) is not None:
+            is_out = formula.left in ("out", "loss") or len(formulas) == 1
+            found.append((step.outputs[0].name if is_out else Name(formula.left), made, is_out))
+    return found
 
 
 def forward_numbers(step: Step) -> Expression | None:
@@ -76,15 +82,16 @@ def forward_prose(step: Step) -> str:
     return "" if layer_of(step) is not None else _forward(step)[0].right
 
 
-def forward_call(step: Step) -> Expression:
-    """The operation as a call: for want of a formula."""
+def called(step: Step) -> Expression:
+    """The operation as a call, and what it makes if that is one thing: for want of a formula."""
     operation = step.node.operation
     symbols = tuple(
         symbol(step, i)
         for i, x in enumerate(step.inputs)
         if isinstance(x, Place | Constant) or _is_number(x)
     )
-    return Call(operation.name.rpartition(".")[2], symbols)
+    call = Call(operation.name.rpartition(".")[2], symbols)
+    return equation(step.outputs[0].name, call) if len(step.outputs) == 1 else call
 
 
 def local(contribution: Contribution) -> Expression | None:

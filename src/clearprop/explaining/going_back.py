@@ -10,7 +10,6 @@ from clearprop.explaining.documents import Step as Told
 from clearprop.explaining.expressions import (
     Cases,
     Expression,
-    Name,
     Number,
     Partial,
     Product,
@@ -18,10 +17,10 @@ from clearprop.explaining.expressions import (
 )
 from clearprop.explaining.formulas import (
     backward_prose,
+    called,
     downstream,
     factor_shapes,
     forward,
-    forward_call,
     is_held,
     layer_of,
     local,
@@ -81,15 +80,10 @@ class _Teller:
         return Told(told, tuple(lines), tuple(points))
 
     def heading(self, step: Step) -> Line:
-        formulas: list[Any] = []
-        for left, expression in forward(step):
-            if expression is not None and len(step.outputs) == 1:
-                out = left in ("out", "loss") or len(forward(step)) == 1
-                name = step.outputs[0].name if out else Name(left)
-                formulas.append(equation(name, expression))
-        if not formulas and len(step.outputs) == 1:
-            formulas.append(equation(step.outputs[0].name, forward_call(step)))
-        line = listed(formulas or [forward_call(step)], {**self.words, "and": self.words["comma"]})
+        formulas: list[Any] = [equation(name, made) for name, made, _ in forward(step)]
+        if not formulas:
+            formulas = [called(step)]
+        line = listed(formulas, {**self.words, "and": self.words["comma"]})
         if layer_of(step) is None:
             return line
         return fill(self.words["layer"], layer=step.node.operation.name, formula=line)

@@ -14,6 +14,7 @@ from clearprop.drawing.outline import Flow, Item
 from clearprop.drawing.shapes import sign
 from clearprop.explaining.expressions import (
     Cases,
+    Equation,
     Expression,
     Folded,
     Name,
@@ -25,11 +26,11 @@ from clearprop.explaining.expressions import (
 )
 from clearprop.explaining.formulas import (
     backward_prose,
+    called,
     downstream,
     factor,
     factor_shapes,
     forward,
-    forward_call,
     forward_numbers,
     layer_of,
     local,
@@ -356,23 +357,17 @@ def _node(item: Item) -> Json:
 def _forward(step: Step) -> list[Expression]:
     """What a node computes, as equations: with names, and with numbers where all are numbers."""
     found: list[Expression] = []
-    formulas = forward(step) if len(step.outputs) == 1 else []
-    for left, right in formulas:
-        if right is None:
-            continue
-        is_out = left in ("out", "loss") or len(formulas) == 1
-        name = step.outputs[0].name if is_out else Name(left)
+    for name, made, is_out in forward(step):
         if not (step.scalar and is_out):
-            found.append(equation(name, right))
-        elif isinstance(right, Cases):
-            found += [equation(name, right), equation(name, number(step.outputs[0].data))]
+            found.append(equation(name, made))
+        elif isinstance(made, Cases):
+            found += [equation(name, made), equation(name, number(step.outputs[0].data))]
         else:
             value = number(step.outputs[0].data)
-            found.append(equation(name, right, forward_numbers(step), value))
+            found.append(equation(name, made, forward_numbers(step), value))
     if not found:
-        name = step.outputs[0].name if len(step.outputs) == 1 else None
-        value = number(step.outputs[0].data) if step.scalar else None
-        found.append(equation(name, forward_call(step), value))
+        made, value = called(step), number(step.outputs[0].data) if step.scalar else None
+        found.append(equation(*(made.sides if isinstance(made, Equation) else (made,)), value))
     return found
 
 
