@@ -1,6 +1,6 @@
 """Mathematics as a small tree: what is said about a graph before it is written down."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,6 +160,12 @@ class Equation(Expression):
 
     sides: tuple[Expression, ...]
     signs: tuple[str, ...]
+
+
+def shortened(parts: Sequence[Expression], most: int = 10) -> tuple[Expression, ...]:
+    """Of many parts, those at the start and at the end."""
+    half = most // 2
+    return tuple(parts if len(parts) <= most else (*parts[:half], Folded(), *parts[-half:]))
 
 
 def transform(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:

@@ -23,6 +23,7 @@ from clearprop.explaining.expressions import (
     Partial,
     Product,
     Sum,
+    shortened,
 )
 from clearprop.explaining.formulas import factor, layer_of
 from clearprop.explaining.numbers import equation, number
@@ -161,10 +162,7 @@ def _local(c: Contribution) -> Expression:
 
 
 def _product(factors: Sequence[Expression]) -> Expression:
-    if len(factors) > FACTORS:
-        half = FACTORS // 2
-        factors = [*factors[:half], Folded(), *factors[-half:]]
-    return factors[0] if len(factors) == 1 else Product(tuple(factors))
+    return factors[0] if len(factors) == 1 else Product(shortened(factors, FACTORS))
 
 
 def _sum(terms: list[Expression], is_all: bool) -> Expression:

@@ -16,13 +16,13 @@ from clearprop.explaining.expressions import (
     Cases,
     Equation,
     Expression,
-    Folded,
     Name,
     Number,
     Partial,
     Product,
     Sum,
     parts,
+    shortened,
 )
 from clearprop.explaining.formulas import (
     backward_prose,
@@ -243,7 +243,7 @@ class Steps:
         body: list[Any] = [["p", "sum" if known else "sum_folded", said]]
         title: Any = written(total)
         if known and not any(np.ndim(share) for share in shares):
-            terms = Sum(tuple(_folded([number(share) for share in shares])))
+            terms = Sum(shortened([number(share) for share in shares], TERMS))
             title = written(equation(total, terms, number(flow.derivative)))
             body.append(["f", title])
         elif known:
@@ -338,12 +338,6 @@ class Steps:
         if np.ndim(value):
             return [written(partial), self.values.add(value)]
         return [written(equation(partial, number(value))), None]
-
-
-def _folded(terms: list[Expression]) -> list[Expression]:
-    """Of many terms, those at the start and at the end."""
-    half = TERMS // 2
-    return terms if len(terms) <= TERMS else [*terms[:half], Folded(), *terms[-half:]]
 
 
 def _nameless(flow: Flow) -> bool:
