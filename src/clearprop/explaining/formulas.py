@@ -5,20 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.explaining.expressions import (
-    Call,
-    Cases,
-    Expression,
-    MatrixProduct,
-    Name,
-    Negative,
-    Number,
-    Partial,
-    Product,
-    Transposed,
-    simplify,
-    substitute,
-)
+from clearprop.explaining import expressions as ex
+from clearprop.explaining.expressions import Expression, simplify, substitute
 from clearprop.explaining.language import Language
 from clearprop.explaining.layer_docs import Formula, LayerDocs, layer_docs
 from clearprop.explaining.numbers import equation, number
@@ -50,7 +38,7 @@ def remark(step: Step, language: Language) -> str:
     return translated or docs_of(step).remark
 
 
-def forward(step: Step) -> list[tuple[Name, Expression, bool]]:
+def forward(step: Step) -> list[tuple[ex.Name, Expression, bool]]:
     """The formulas of the forward pass: what is computed, how, and whether it is the result.
 
     A value that a layer's docstring names on the way keeps that name. What only words can say is
@@ -61,7 +49,7 @@ def forward(step: Step) -> list[tuple[Name, Expression, bool]]:
     for formula in formulas if len(step.outputs) == 1 else ():
         if (made := _put(step, formula.right, known)) is not None:
             is_out = formula.left in ("out", "loss") or len(formulas) == 1
-            found.append((step.outputs[0].name if is_out else Name(formula.left), made, is_out))
+            found.append((step.outputs[0].name if is_out else ex.Name(formula.left), made, is_out))
     return found
 
 
@@ -72,7 +60,7 @@ def forward_numbers(step: Step) -> Expression | None:
         return None
     values = {n: number(v) for n, v in zip(operands(step), step.node.values, strict=False)}
     made = read(written[0].right, known=None if layer_of(step) else values)
-    if made is None or isinstance(made, Cases | Name | Negative):
+    if made is None or isinstance(made, ex.Cases | ex.Name | ex.Negative):
         return None  # the result alone says as much
     return substitute(made, values)
 
@@ -90,7 +78,7 @@ def called(step: Step) -> Expression:
         for i, x in enumerate(step.inputs)
         if isinstance(x, Place | Constant) or _is_number(x)
     )
-    call = Call(operation.name.rpartition(".")[2], symbols)
+    call = ex.Call(operation.name.rpartition(".")[2], symbols)
     return equation(step.outputs[0].name, call) if len(step.outputs) == 1 else call
 
 
@@ -101,7 +89,7 @@ def local(contribution: Contribution) -> Expression | None:
     if not step.node.operation.elementwise:
         if not step.scalar:
             return None
-        known["dout"] = Number(1.0)
+        known["dout"] = ex.Number(1.0)
     return _put(step, backward_prose(contribution), known)
 
 
@@ -110,17 +98,17 @@ def downstream(contribution: Contribution, result: Place) -> Expression | None:
     step = contribution.step
     if len(step.outputs) != 1:
         return None
-    upstream = Partial(result.name, step.outputs[0].name)
+    upstream = ex.Partial(result.name, step.outputs[0].name)
     if step.node.operation.elementwise or step.scalar:
-        return simplify(Product((upstream, factor(contribution))))
+        return simplify(ex.Product((upstream, factor(contribution))))
     return _put(step, backward_prose(contribution), _known(step) | {"dout": upstream})
 
 
 def factor(contribution: Contribution) -> Expression:
     """The local derivative as a factor: its formula, or `∂out/∂x` where that would not fit."""
     made = local(contribution)
-    if made is None or isinstance(made, Cases):
-        return Partial(contribution.step.outputs[0].name, contribution.to.name)
+    if made is None or isinstance(made, ex.Cases):
+        return ex.Partial(contribution.step.outputs[0].name, contribution.to.name)
     return made
 
 
@@ -128,17 +116,17 @@ def factor_shapes(contribution: Contribution) -> list[str]:
     """The shapes in a product of matrices, which only fit in one arrangement; else empty."""
     step = contribution.step
     formula = read(backward_prose(contribution))
-    if not isinstance(formula, MatrixProduct):
+    if not isinstance(formula, ex.MatrixProduct):
         return []
     values = dict(zip(operands(step), step.node.values, strict=False))
     values["dout"] = step.outputs[0].derivative
     shapes = []
     for f in formula.factors:
-        name = f.inner if isinstance(f, Transposed) else f
-        value = values.get(name.text) if isinstance(name, Name) else None
+        name = f.inner if isinstance(f, ex.Transposed) else f
+        value = values.get(name.text) if isinstance(name, ex.Name) else None
         if value is None or np.ndim(value) != 2:
             return []
-        shapes.append(shape(value.T if isinstance(f, Transposed) else value))
+        shapes.append(shape(value.T if isinstance(f, ex.Transposed) else value))
     return shapes
 
 
@@ -197,7 +185,7 @@ def symbol(step: Step, position: int) -> Expression:
     if _is_number(x):
         return number(x)
     names = operands(step)
-    return Name(names[position] if position < len(names) else "c")
+    return ex.Name(names[position] if position < len(names) else "c")
 
 
 def _forward(step: Step) -> tuple[Formula, ...]:
@@ -213,7 +201,7 @@ def _known(step: Step) -> dict[str, Expression]:
     if len(step.outputs) == 1:
         known["out"] = step.outputs[0].name
         if step.node.values and np.size(step.node.out):
-            known["n"] = Number(np.size(step.node.values[0]) / np.size(step.node.out))
+            known["n"] = ex.Number(np.size(step.node.values[0]) / np.size(step.node.out))
     return known
 
 

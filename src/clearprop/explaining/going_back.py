@@ -5,16 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.explaining import expressions as ex
 from clearprop.explaining.documents import Block, Code, Line, Paragraph, fill, listed
 from clearprop.explaining.documents import Step as Told
-from clearprop.explaining.expressions import (
-    Cases,
-    Expression,
-    Number,
-    Partial,
-    Product,
-    Sum,
-)
+from clearprop.explaining.expressions import Expression
 from clearprop.explaining.formulas import (
     backward_prose,
     called,
@@ -38,7 +32,7 @@ Fold = Callable[[Sequence[Any]], tuple[list[Any], int]]
 def backward(story: Story, language: Language, fold: Fold) -> list[Block]:
     """Tell the steps from the result to the places that were asked for."""
     words, y = language.words, story.result.name
-    start = equation(Partial(y, y), Number(1.0))
+    start = equation(ex.Partial(y, y), ex.Number(1.0))
     blocks: list[Block] = [Paragraph(fill(words["rule"], one=start))]
     steps = story.towards(story.asked)
     shown, left_out = fold(steps)
@@ -90,7 +84,7 @@ class _Teller:
 
     def upstream(self, step: Step) -> Line:
         arrived = [
-            self.valued(Partial(self.y, output.name), output.derivative)
+            self.valued(ex.Partial(self.y, output.name), output.derivative)
             for output in step.outputs
             if output.derivative is not None
         ]
@@ -119,7 +113,7 @@ class _Teller:
         return line
 
     def sent(self, c: Contribution) -> Line:
-        total = Partial(self.y, c.to.name)
+        total = ex.Partial(self.y, c.to.name)
         part = len(c.to.arrivals) > 1
         first = None if part else total
         symbols = downstream(c, self.story.result)
@@ -138,12 +132,12 @@ class _Teller:
     def number_point(self, c: Contribution, first: Any, total: Any, symbols: Any) -> Line:
         out = c.step.outputs[0]
         upstream = number(out.derivative)
-        by = None if first is None else Partial(out.name, c.to.name)
+        by = None if first is None else ex.Partial(out.name, c.to.name)
         symbolic = local(c)
         slope: Any = equation(by, symbolic, number(c.local))
-        if isinstance(symbolic, Cases):
+        if isinstance(symbolic, ex.Cases):
             slope = (equation(by, number(c.local)), *fill(self.words["said"], prose=symbolic))
-        product = Product((upstream, number(c.local)))
+        product = ex.Product((upstream, number(c.local)))
         sent = equation(first, symbols, product, number(c.value))
         line = fill(self.words["local"], local=slope, downstream=sent)
         return line + fill(self.words["part"], total=total) if first is None else line
@@ -151,7 +145,7 @@ class _Teller:
     def in_words(self, c: Contribution, total: Expression, prose: str, value: Line) -> Line:
         if not prose:
             return fill(self.words["unsaid"], derivative=total, value=value)
-        upstream = Partial(self.y, c.step.outputs[0].name)
+        upstream = ex.Partial(self.y, c.step.outputs[0].name)
         return fill(
             self.words["prose"], derivative=total, prose=prose, upstream=upstream, value=value
         )
@@ -173,9 +167,9 @@ class _Teller:
     def arrived(self, place: Place) -> Line:
         """The sum at a fan-out."""
         words, n = self.words, len(place.arrivals)
-        total = Partial(self.y, place.name)
+        total = ex.Partial(self.y, place.name)
         if np.ndim(place.derivative) == 0:
-            terms = Sum(tuple(number(c.value) for c in place.arrivals))
+            terms = ex.Sum(tuple(number(c.value) for c in place.arrivals))
             sum_: Any = equation(total, terms, number(place.derivative))
         else:
             sum_ = self.valued(total, place.derivative)

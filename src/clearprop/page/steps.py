@@ -12,18 +12,8 @@ import numpy as np
 from clearprop.drawing.measure import clean
 from clearprop.drawing.outline import Flow, Item
 from clearprop.drawing.shapes import sign
-from clearprop.explaining.expressions import (
-    Cases,
-    Equation,
-    Expression,
-    Name,
-    Number,
-    Partial,
-    Product,
-    Sum,
-    parts,
-    shortened,
-)
+from clearprop.explaining import expressions as ex
+from clearprop.explaining.expressions import Expression, parts, shortened
 from clearprop.explaining.formulas import (
     backward_prose,
     called,
@@ -55,7 +45,7 @@ TERMS = 10
 
 def written(expression: Expression) -> Json:
     """A formula as text; in each language, if there are words in it."""
-    if not any(isinstance(e, Cases) for e in parts(expression)):
+    if not any(isinstance(e, ex.Cases) for e in parts(expression)):
         return {"m": in_text(expression)}
     return {"m": {code: in_text(expression, language(code).words) for code in LANGUAGES}}
 
@@ -84,7 +74,7 @@ class Steps:
         ]
         if self.passed.seeds and self.leaves():
             x, y = self.facts.place(self.leaves()[0]).name, self.facts.result
-            said = {"x": written(x), "y": written(y), "d": written(Partial(y, x))}
+            said = {"x": written(x), "y": written(y), "d": written(ex.Partial(y, x))}
             body.append(["p", "notation", said])
         body.append(["given", [self._valued(flow) for flow in self.leaves()[:LISTED]]])
         return {"key": "start", "phase": "start", "title": ["title_start", {}], "body": body}
@@ -126,7 +116,7 @@ class Steps:
     def _seed(self, moment: Moment) -> Json:
         y = self.facts.result
         if self.passed.starts_at_one and self.facts.start is not None:
-            d = written(equation(Partial(y, y), Number(1.0)))
+            d = written(equation(ex.Partial(y, y), ex.Number(1.0)))
             body = [["p", "seed", {"y": {"m": in_text(y)}, "d": d}], ["p", "seed_next", {}]]
             title: list[Any] = ["title_seed", {"d": d}]
         else:
@@ -179,14 +169,14 @@ class Steps:
         }
 
     def _sent_title(self, c: Contribution) -> Json:
-        total = Partial(self.facts.result, c.to.name)
+        total = ex.Partial(self.facts.result, c.to.name)
         if len(c.to.arrivals) > 1 or np.ndim(c.value):
             return written(total)
         return written(equation(total, number(c.value)))
 
     def _card(self, c: Contribution) -> list[Any]:
         """One input of a node: upstream × local = downstream."""
-        total = Partial(self.facts.result, c.to.name)
+        total = ex.Partial(self.facts.result, c.to.name)
         part = len(c.to.arrivals) > 1
         said: Json = {"x": written(c.to.name), "total": written(total), "part": part}
         if c.local is None:
@@ -194,14 +184,14 @@ class Steps:
         out = c.step.outputs[0]
         upstream, slope, value = number(out.derivative), number(c.local), number(c.value)
         symbolic = local(c)
-        between = Partial(out.name, c.to.name)
-        worked = equation(Product((upstream, slope)), value)
+        between = ex.Partial(out.name, c.to.name)
+        worked = equation(ex.Product((upstream, slope)), value)
         row = {
-            "symbols": [written(Partial(self.facts.result, out.name)), written(between)],
+            "symbols": [written(ex.Partial(self.facts.result, out.name)), written(between)],
             "numbers": [in_text(upstream), in_text(slope), in_text(value)],
             "sign": worked.signs[-1] if worked.signs else "=",
         }
-        if symbolic is not None and not isinstance(symbolic, Number):
+        if symbolic is not None and not isinstance(symbolic, ex.Number):
             row["local"] = written(symbolic)
         if upstream.value > 0 and slope.value > 0:
             row["means"] = self._means(c.to.name, value)
@@ -211,8 +201,8 @@ class Steps:
                 row["means"] = ["card_means", both | sizes]
         # For those who listen: one line instead of a table.
         first = None if part else total
-        heard = Product((Partial(self.facts.result, out.name), factor(c)))
-        row["heard"] = written(equation(first, heard, Product((upstream, slope)), value))
+        heard = ex.Product((ex.Partial(self.facts.result, out.name), factor(c)))
+        row["heard"] = written(equation(first, heard, ex.Product((upstream, slope)), value))
         return ["multiply", row | said]
 
     def _array_card(self, c: Contribution, total: Expression, part: bool) -> Json:
@@ -225,7 +215,7 @@ class Steps:
         if factors := factor_shapes(c):
             made["shapes"] = {"factors": " ".join(factors), "shape": shape(c.value)}
         if len(c.step.outputs) == 1:
-            made["upstream"] = written(Partial(self.facts.result, c.step.outputs[0].name))
+            made["upstream"] = written(ex.Partial(self.facts.result, c.step.outputs[0].name))
         elementwise = c.step.node.operation.elementwise
         if elementwise and np.shape(c.value) != np.shape(c.step.node.out):
             made["stretched"] = [shape(c.to.data), shape(c.step.node.out)]
@@ -235,7 +225,7 @@ class Steps:
         flow = moment.flow
         assert flow is not None
         place = self.facts.place(flow)
-        total = Partial(self.facts.result, place.name)
+        total = ex.Partial(self.facts.result, place.name)
         ends = self.timetable.shares(flow)
         shares = [end.derivative for end in ends]
         known = all(share is not None for share in shares)
@@ -243,7 +233,7 @@ class Steps:
         body: list[Any] = [["p", "sum" if known else "sum_folded", said]]
         title: Any = written(total)
         if known and not any(np.ndim(share) for share in shares):
-            terms = Sum(shortened([number(share) for share in shares], TERMS))
+            terms = ex.Sum(shortened([number(share) for share in shares], TERMS))
             title = written(equation(total, terms, number(flow.derivative)))
             body.append(["f", title])
         elif known:
@@ -319,9 +309,9 @@ class Steps:
         names = [self.name(flow) for flow in flows[:8]]
         return [*names, {"m": "…"}] if len(flows) > 8 else names
 
-    def _means(self, x: Name, slope: Number) -> list[Any]:
+    def _means(self, x: ex.Name, slope: ex.Number) -> list[Any]:
         """What a derivative says."""
-        size = Number(abs(slope.value), slope.eps)
+        size = ex.Number(abs(slope.value), slope.eps)
         said = {"x": written(x), "y": written(self.facts.result), "d": written(size)}
         if slope.value == 1:
             return ["means_same", said]
@@ -334,7 +324,7 @@ class Steps:
         return [written(equation(self.facts.place(flow).name, number(flow.value))), None]
 
     def _derivative(self, flow: Flow, value: Any) -> list[Any]:
-        partial = Partial(self.facts.result, self.facts.place(flow).name)
+        partial = ex.Partial(self.facts.result, self.facts.place(flow).name)
         if np.ndim(value):
             return [written(partial), self.values.add(value)]
         return [written(equation(partial, number(value))), None]
@@ -354,14 +344,14 @@ def _forward(step: Step) -> list[Expression]:
     for name, made, is_out in forward(step):
         if not (step.scalar and is_out):
             found.append(equation(name, made))
-        elif isinstance(made, Cases):
+        elif isinstance(made, ex.Cases):
             found += [equation(name, made), equation(name, number(step.outputs[0].data))]
         else:
             value = number(step.outputs[0].data)
             found.append(equation(name, made, forward_numbers(step), value))
     if not found:
         made, value = called(step), number(step.outputs[0].data) if step.scalar else None
-        found.append(equation(*(made.sides if isinstance(made, Equation) else (made,)), value))
+        found.append(equation(*(made.sides if isinstance(made, ex.Equation) else (made,)), value))
     return found
 
 
