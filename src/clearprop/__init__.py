@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clearprop import drawing  # which gives Graph its pictures
+from clearprop import drawing, page  # which give Graph its pictures and its page
 from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
 from clearprop.layers import (
     AddLayer,
@@ -77,5 +77,6 @@ __all__ = [
     "grad",
     "graph",
     "numerical_gradient",
+    "page",
     "value_and_grad",
 ]

@@ -8,7 +8,7 @@ import pytest
 
 from clearprop import TwoLayerNet, Variable, graph
 from clearprop.drawing.digest import number
-from clearprop.drawing.page_views import views_of
+from clearprop.page.views import views_of
 
 RIGHT = ("press", "ArrowRight")
 SEEN = """

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from clearprop.drawing.digest import sentence
-from clearprop.drawing.links import links
-from clearprop.drawing.measure import clean
-from clearprop.drawing.outline import Item, Scope
+from clearprop.drawing.links import links, said
+from clearprop.drawing.outline import Scope
 
 _SHAPES = {"operation": "circle", "layer": "box", "fold": "box", "parameter": "box"}
 
@@ -31,12 +29,7 @@ def write_dot(scope: Scope) -> str:
     """
     lines = ["digraph {", "  rankdir=LR", *_items(scope, "  ")]
     for link in links(scope):
-        parts = []
-        if link.source.kind != "constant":
-            parts.append(sentence(link.flow.value))
-        if link.derivative is not None:
-            parts.append(f"∂ {sentence(link.derivative)}")
-        label = f" [label={_quoted(*parts)}]" if parts else ""
+        label = f" [label={_quoted(*link.said)}]" if link.said else ""
         lines.append(f"  {_quoted(link.source.id)} -> {_quoted(link.target.id)}{label}")
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -45,16 +38,12 @@ def _items(scope: Scope, indent: str) -> Iterator[str]:
     for item in scope.items:
         if item.inside is None:
             shape = _SHAPES.get(item.kind, "plaintext")
-            yield f"{indent}{_quoted(item.id)} [shape={shape}, label={_quoted(_label(item))}]"
+            yield f"{indent}{_quoted(item.id)} [shape={shape}, label={_quoted(said(item))}]"
             continue
         yield f"{indent}subgraph {_quoted(f'cluster {item.id}')} {{"
-        yield f"{indent}  label={_quoted(clean(item.name))}"
+        yield f"{indent}  label={_quoted(said(item))}"
         yield from _items(item.inside, indent + "  ")
         yield f"{indent}}}"
-
-
-def _label(item: Item) -> str:
-    return sentence(item.value) if item.kind == "constant" else clean(item.name)
 
 
 def _quoted(*lines: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from clearprop.drawing.digest import sentence
+from clearprop.drawing.measure import clean
 from clearprop.drawing.outline import Flow, Item, Scope
 
 
@@ -15,6 +17,18 @@ class Link(NamedTuple):
     flow: Flow
     derivative: Any
     """What comes back along this link."""
+
+    @property
+    def said(self) -> list[str]:
+        """What is written at it: the value, and after `∂` the derivative."""
+        value = [sentence(self.flow.value)] if self.source.kind != "constant" else []
+        back = [f"∂ {sentence(self.derivative)}"] if self.derivative is not None else []
+        return value + back
+
+
+def said(item: Item) -> str:
+    """What is written into an item."""
+    return sentence(item.value) if item.kind == "constant" else clean(item.name)
 
 
 def links(scope: Scope) -> Iterator[Link]:

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-from clearprop.drawing.digest import sentence
-from clearprop.drawing.links import links
-from clearprop.drawing.measure import clean
+from clearprop.drawing.links import links, said
 from clearprop.drawing.outline import Item, Scope
 
 _SHAPES = {
@@ -30,29 +28,19 @@ def write_mermaid(scope: Scope) -> str:
       i2 --> i0
       i0 -->|"200"| i3
     """
-    number = {item: f"i{n}" for n, item in enumerate(_all(scope))}
+    items = (item for s in scope.walk() for item in s.items)
+    number = {item: f"i{n}" for n, item in enumerate(items)}
     lines = ["flowchart LR", *_items(scope, number, "  ")]
     for link in links(scope):
-        parts = []
-        if link.source.kind != "constant":
-            parts.append(_escaped(sentence(link.flow.value)))
-        if link.derivative is not None:
-            parts.append(_escaped(f"∂ {sentence(link.derivative)}"))
-        text = "<br/>".join(parts)
-        label = f'|"{text}"|' if parts else ""
+        text = "<br/>".join(map(_escaped, link.said))
+        label = f'|"{text}"|' if text else ""
         lines.append(f"  {number[link.source]} -->{label} {number[link.target]}")
     return "\n".join(lines) + "\n"
 
 
-def _all(scope: Scope) -> Iterator[Item]:
-    for s in scope.walk():
-        yield from s.items
-
-
 def _items(scope: Scope, number: dict[Item, str], indent: str) -> Iterator[str]:
     for item in scope.items:
-        text = sentence(item.value) if item.kind == "constant" else clean(item.name)
-        label = f'"{_escaped(text) or " "}"'
+        label = f'"{_escaped(said(item)) or " "}"'
         if item.inside is None:
             left, right = _SHAPES.get(item.kind, ("[", "]"))
             yield f"{indent}{number[item]}{left}{label}{right}"

@@ -1,19 +1,18 @@
-"""A graph as a file: the formats by suffix."""
+"""A graph as a file: the formats by suffix. Each loads what it needs when it is written."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clearprop.drawing import scene_of
-from clearprop.drawing.svg import write_svg
 from clearprop.errors import ConfigError
-from clearprop.files import atomic_write
 from clearprop.graph.graph import Graph
 
 
 def _svg(graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = 300) -> str:
-    return write_svg(scene_of(graph, open, limit), theme)
+    from clearprop.drawing.picture import svg_of
+
+    return svg_of(graph, open=open, theme=theme, limit=limit)
 
 
 def _png(
@@ -24,22 +23,10 @@ def _png(
     limit: int = 300,
     scale: float | None = None,
 ) -> bytes:
+    from clearprop.drawing.picture import scene_of
     from clearprop.drawing.png import write_png
 
     return write_png(scene_of(graph, open, limit), theme or "light", scale)
-
-
-def _html(
-    graph: Graph,
-    *,
-    open: Any = None,
-    theme: Any = None,
-    limit: int = 300,
-    language: str = "en",
-) -> str:
-    from clearprop.drawing.page import write_page
-
-    return write_page(graph, open=open, theme=theme, limit=limit, language=language)
 
 
 def _dot(graph: Graph, *, open: Any = 0, limit: int = 300) -> str:
@@ -67,13 +54,14 @@ def _json(graph: Graph) -> str:
 WRITERS: dict[str, Callable[..., str | bytes]] = {
     ".svg": _svg,
     ".png": _png,
-    ".html": _html,
     ".txt": _text,
     ".json": _json,
     ".dot": _dot,
     ".mmd": _mermaid,
 }
-"""Suffix → what makes the content of such a file from a graph and the options it takes."""
+"""Suffix → what makes the content of such a file from a graph and the options it takes.
+
+A higher floor may add to it, as `clearprop.page` does."""
 
 
 def save(graph: Graph, path: str | os.PathLike[str], **options: Any) -> None:
@@ -82,6 +70,8 @@ def save(graph: Graph, path: str | os.PathLike[str], **options: Any) -> None:
     Errors: `ConfigError` for a suffix that is not known, or an option that the format does not
     have; those of the format.
     """
+    from clearprop.files import atomic_write
+
     suffix = Path(path).suffix.lower()
     writer = WRITERS.get(suffix)
     if writer is None:

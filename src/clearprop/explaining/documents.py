@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,55 +116,117 @@ def listed(pieces: Iterable[Any], words: Words) -> Line:
 
 def as_text(blocks: Iterable[Block], words: Words) -> str:
     """Write plain text."""
-
-    def flat(line: Line) -> str:
-        return "".join(
-            in_text(p, words) if isinstance(p, Expression) else clean_text(_plain(p)) for p in line
-        )
-
-    return _written(blocks, flat, _text_block)
+    return _Text(words).written(blocks)
 
 
 def as_markdown(blocks: Iterable[Block], words: Words) -> str:
     """Write Markdown, with formulas between dollars as notebooks and GitHub show them."""
-
-    def flat(line: Line) -> str:
-        return "".join(
-            f"${in_latex(p, words)}$"
-            if isinstance(p, Expression)
-            else _markdown_code(p.text)
-            if isinstance(p, Code)
-            else escape_markdown(clean_text(p))
-            for p in line
-        )
-
-    def block(b: Block, flat: Callable[[Line], str]) -> str:
-        if isinstance(b, Formulas):
-            return f"$$\n{_aligned(b, words)}\n$$"
-        return _markdown_block(b, flat)
-
-    return _written(blocks, flat, block)
+    return _Markdown(words).written(blocks)
 
 
 def as_latex(blocks: Iterable[Block], words: Words) -> str:
     """Write a piece of LaTeX for an article that loads amsmath."""
+    return f"% {words['latex']}\n{_LATEX_SIGNS}\n{_Latex(words).written(blocks)}"
 
-    def flat(line: Line) -> str:
+
+class _Text:
+    """Writes each kind of block; other forms write some in their own way."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+
+    def written(self, blocks: Iterable[Block]) -> str:
+        return "\n\n".join(map(self.block, blocks)) + "\n"
+
+    def block(self, block: Block) -> str:
+        match block:
+            case Heading(level, line):
+                return self.heading(level, self.line(line))
+            case Paragraph(line):
+                return self.line(line)
+            case Formulas(equations):
+                return self.formulas(equations)
+            case Points(lines):
+                return self.points(map(self.line, lines))
+            case Step(number, lines, points):
+                return self.step(number, map(self.line, lines), list(map(self.line, points)))
+
+    def line(self, line: Line) -> str:
         return "".join(
-            f"${in_latex(p, words)}$"
+            self.formula(p)
             if isinstance(p, Expression)
-            else rf"\texttt{{{escape_latex(clean_text(p.text))}}}"
+            else self.code(p.text)
             if isinstance(p, Code)
-            else escape_latex(clean_text(p))
+            else self.plain(p)
             for p in line
         )
 
-    def block(b: Block, flat: Callable[[Line], str]) -> str:
-        if isinstance(b, Formulas):
-            return f"\\[\n{_aligned(b, words)}\n\\]"
-        return _latex_block(b, flat)
+    def formula(self, e: Expression) -> str:
+        return in_text(e, self.words)
 
-    return f"% {words['latex']}\n{_LATEX_SIGNS}\n{_written(blocks, flat, block)}"
+    def plain(self, text: str) -> str:
+        return clean_text(text)
+
+    def code(self, text: str) -> str:
+        return clean_text(text)
+
+    def heading(self, level: int, text: str) -> str:
+        return f"{text}\n{'=-'[level - 1] * _width(text)}"
+
+    def formulas(self, equations: Iterable[Equation]) -> str:
+        return "\n".join(f"    {self.formula(e)}" for e in equations)
+
+    def points(self, points: Iterable[str]) -> str:
+        return "\n".join(f"- {point}" for point in points)
+
+    def step(self, number: int, lines: Iterable[str], points: list[str]) -> str:
+        head = f"{number}. "
+        return head + f"\n{' ' * len(head)}".join([*lines, *(f"- {p}" for p in points)])
+
+
+class _Markdown(_Text):
+    def formula(self, e: Expression) -> str:
+        return f"${in_latex(e, self.words)}$"
+
+    def plain(self, text: str) -> str:
+        return escape_markdown(clean_text(text))
+
+    def code(self, text: str) -> str:
+        text = clean_text(text)
+        return escape_markdown(text) if set("`<>&") & set(text) else f"`{text}`"
+
+    def heading(self, level: int, text: str) -> str:
+        return f"{'#' * (level + 1)} {text}"
+
+    def formulas(self, equations: Iterable[Equation]) -> str:
+        return f"$$\n{_aligned(equations, self.words)}\n$$"
+
+    def step(self, number: int, lines: Iterable[str], points: list[str]) -> str:
+        indent = " " * (len(str(number)) + 2)
+        text = f"{number}. " + f"  \n{indent}".join(lines)
+        return text + "".join(f"\n{indent}- {point}" for point in points)
+
+
+class _Latex(_Markdown):
+    def plain(self, text: str) -> str:
+        return escape_latex(clean_text(text))
+
+    def code(self, text: str) -> str:
+        return rf"\texttt{{{self.plain(text)}}}"
+
+    def heading(self, level: int, text: str) -> str:
+        return f"\\{('section', 'subsection')[level - 1]}*{{{text}}}"
+
+    def formulas(self, equations: Iterable[Equation]) -> str:
+        return f"\\[\n{_aligned(equations, self.words)}\n\\]"
+
+    def points(self, points: Iterable[str]) -> str:
+        items = "\n".join(f"  \\item {point}" for point in points)
+        return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
+
+    def step(self, number: int, lines: Iterable[str], points: list[str]) -> str:
+        text = f"\\noindent\\textbf{{{number}.}} " + "\\\\\n".join(lines)
+        return f"{text}\n{self.points(points)}" if points else text
 
 
 _LATEX_SIGNS = r"\providecommand{\lt}{<}\providecommand{\gt}{>}"
@@ -204,75 +266,9 @@ _LATEX = {
 }  # fmt: skip
 
 
-def _markdown_code(text: str) -> str:
-    text = clean_text(text)
-    return escape_markdown(text) if set("`<>&") & set(text) else f"`{text}`"
-
-
-def _plain(piece: Any) -> str:
-    return piece.text if isinstance(piece, Code) else piece
-
-
-def _written(blocks: Iterable[Block], flat: Callable[[Line], str], write: Any) -> str:
-    return "\n\n".join(write(block, flat) for block in blocks) + "\n"
-
-
-def _text_block(block: Block, flat: Callable[[Line], str]) -> str:
-    match block:
-        case Heading(level, line):
-            text = flat(line)
-            return f"{text}\n{'=-'[level - 1] * _width(text)}"
-        case Paragraph(line):
-            return flat(line)
-        case Formulas(equations):
-            return "\n".join(f"    {flat((e,))}" for e in equations)
-        case Points(lines):
-            return "\n".join(f"- {flat(line)}" for line in lines)
-        case Step(number, lines, points):
-            head = f"{number}. "
-            texts = [*map(flat, lines), *(f"- {flat(point)}" for point in points)]
-            indent = " " * len(head)
-            return head + f"\n{indent}".join(texts)
-
-
-def _markdown_block(block: Any, flat: Callable[[Line], str]) -> str:
-    match block:
-        case Heading(level, line):
-            return f"{'#' * (level + 1)} {flat(line)}"
-        case Paragraph(line):
-            return flat(line)
-        case Points(lines):
-            return "\n".join(f"- {flat(line)}" for line in lines)
-        case Step(number, lines, points):
-            indent = " " * (len(str(number)) + 2)
-            text = f"{number}. " + f"  \n{indent}".join(map(flat, lines))
-            return text + "".join(f"\n{indent}- {flat(point)}" for point in points)
-    raise AssertionError(block)
-
-
-def _latex_block(block: Any, flat: Callable[[Line], str]) -> str:
-    match block:
-        case Heading(level, line):
-            command = ("section", "subsection")[level - 1]
-            return f"\\{command}*{{{flat(line)}}}"
-        case Paragraph(line):
-            return flat(line)
-        case Points(lines):
-            return _itemize(map(flat, lines))
-        case Step(number, lines, points):
-            text = f"\\noindent\\textbf{{{number}.}} " + "\\\\\n".join(map(flat, lines))
-            return f"{text}\n{_itemize(map(flat, points))}" if points else text
-    raise AssertionError(block)
-
-
-def _itemize(lines: Iterable[str]) -> str:
-    items = "\n".join(f"  \\item {line}" for line in lines)
-    return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
-
-
-def _aligned(block: Formulas, words: Words) -> str:
+def _aligned(equations: Iterable[Equation], words: Words) -> str:
     rows = []
-    for e in block.equations:
+    for e in equations:
         left, *rest = e.sides
         row = in_latex(left, words)
         for i, side in enumerate(rest):

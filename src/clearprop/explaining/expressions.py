@@ -1,6 +1,6 @@
 """Mathematics as a small tree: what is said about a graph before it is written down."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,23 +162,10 @@ class Equation(Expression):
     signs: tuple[str, ...]
 
 
-def equation(*sides: Expression | None) -> Equation:
-    """Join sides with =, and with ≈ before the first that is a rounded number, and after.
-
-    Sides that are missing, or the same as the one before, are left out.
-    """
-    from clearprop.explaining.numbers import is_rounded
-
-    kept: list[Expression] = []
-    for side in sides:
-        if side is not None and (not kept or side != kept[-1]):
-            kept.append(side)
-    signs, sign = [], "="
-    for side in kept[1:]:
-        if is_rounded(side):
-            sign = "≈"
-        signs.append(sign)
-    return Equation(tuple(kept), tuple(signs))
+def shortened(parts: Sequence[Expression], most: int = 10) -> tuple[Expression, ...]:
+    """Of many parts, those at the start and at the end."""
+    half = most // 2
+    return tuple(parts if len(parts) <= most else (*parts[:half], Folded(), *parts[-half:]))
 
 
 def transform(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
@@ -192,20 +179,14 @@ def transform(expression: Expression, change: Callable[[Expression], Expression]
     return change(type(expression)(*map(anew, vars(expression).values())))
 
 
-def contains(expression: Expression, kind: type, holds: Callable[[Any], bool] = bool) -> bool:
-    """Whether somewhere in a tree stands a node of some kind for which something holds."""
-    if isinstance(expression, kind) and holds(expression):
-        return True
-    for value in vars(expression).values():
-        if isinstance(value, Expression):
-            if contains(value, kind, holds):
-                return True
-        elif isinstance(value, tuple):
-            for part in value:
-                inner = part if isinstance(part, tuple) else (part,)
-                if any(isinstance(e, Expression) and contains(e, kind, holds) for e in inner):
-                    return True
-    return False
+def parts(value: Any) -> Iterator[Expression]:
+    """An expression and all that stands in it."""
+    if isinstance(value, Expression):
+        yield value
+        value = tuple(vars(value).values())
+    if isinstance(value, tuple):
+        for inner in value:
+            yield from parts(inner)
 
 
 def substitute(expression: Expression, known: Mapping[str, Expression]) -> Expression:

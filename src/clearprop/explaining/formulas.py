@@ -1,28 +1,18 @@
 """What each step's formulas are, with the names of this graph in them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from clearprop.explaining.expressions import (
-    Call,
-    Cases,
-    Expression,
-    MatrixProduct,
-    Name,
-    Negative,
-    Number,
-    Partial,
-    Product,
-    Transposed,
-    simplify,
-    substitute,
-)
+from clearprop.explaining import expressions as ex
+from clearprop.explaining.expressions import Expression, simplify, substitute
+from clearprop.explaining.language import Language
 from clearprop.explaining.layer_docs import Formula, LayerDocs, layer_docs
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.reading import read
 from clearprop.explaining.story import Constant, Contribution, Place, Step
+from clearprop.explaining.truth import is_true
 from clearprop.explaining.values import shape
 
 Known = Mapping[str, Expression]
@@ -38,13 +28,29 @@ def docs_of(step: Step) -> LayerDocs:
     return layer_docs(layer_of(step))
 
 
-def forward(step: Step) -> list[tuple[str, Expression | None]]:
-    """The formulas of the forward pass: what is computed, and how; `None` where only words say it.
+def remark(step: Step, language: Language) -> str:
+    """What a teacher adds about an operation; of a layer, in want of words, what its docs say."""
+    layer = layer_of(step)
+    if layer is None:
+        return language.remarks.get(step.node.operation.name, "")
+    own = type(layer).__module__.startswith("clearprop.layers.")
+    translated = language.layers.get(type(layer).__qualname__, "") if own else ""
+    return translated or docs_of(step).remark
 
-    What is computed is `out`, or what the layer's docstring calls it.
+
+def forward(step: Step) -> list[tuple[ex.Name, Expression, bool]]:
+    """The formulas of the forward pass: what is computed, how, and whether it is the result.
+
+    A value that a layer's docstring names on the way keeps that name. What only words can say is
+    left out.
     """
-    known = _known(step)
-    return [(f.left, _put(step, f.right, known)) for f in _forward(step)]
+    known, formulas = _known(step), _forward(step)
+    found = []
+    for formula in formulas if len(step.outputs) == 1 else ():
+        if (made := _put(step, formula.right, known)) is not None:
+            is_out = formula.left in ("out", "loss") or len(formulas) == 1
+            found.append((step.outputs[0].name if is_out else ex.Name(formula.left), made, is_out))
+    return found
 
 
 def forward_numbers(step: Step) -> Expression | None:
@@ -54,7 +60,7 @@ def forward_numbers(step: Step) -> Expression | None:
         return None
     values = {n: number(v) for n, v in zip(operands(step), step.node.values, strict=False)}
     made = read(written[0].right, known=None if layer_of(step) else values)
-    if made is None or isinstance(made, Cases | Name | Negative):
+    if made is None or isinstance(made, ex.Cases | ex.Name | ex.Negative):
         return None  # the result alone says as much
     return substitute(made, values)
 
@@ -64,15 +70,16 @@ def forward_prose(step: Step) -> str:
     return "" if layer_of(step) is not None else _forward(step)[0].right
 
 
-def forward_call(step: Step) -> Expression:
-    """The operation as a call: for want of a formula."""
+def called(step: Step) -> Expression:
+    """The operation as a call, and what it makes if that is one thing: for want of a formula."""
     operation = step.node.operation
     symbols = tuple(
         symbol(step, i)
         for i, x in enumerate(step.inputs)
         if isinstance(x, Place | Constant) or _is_number(x)
     )
-    return Call(operation.name.rpartition(".")[2], symbols)
+    call = ex.Call(operation.name.rpartition(".")[2], symbols)
+    return equation(step.outputs[0].name, call) if len(step.outputs) == 1 else call
 
 
 def local(contribution: Contribution) -> Expression | None:
@@ -82,7 +89,7 @@ def local(contribution: Contribution) -> Expression | None:
     if not step.node.operation.elementwise:
         if not step.scalar:
             return None
-        known["dout"] = Number(1.0)
+        known["dout"] = ex.Number(1.0)
     return _put(step, backward_prose(contribution), known)
 
 
@@ -91,17 +98,17 @@ def downstream(contribution: Contribution, result: Place) -> Expression | None:
     step = contribution.step
     if len(step.outputs) != 1:
         return None
-    upstream = Partial(result.name, step.outputs[0].name)
+    upstream = ex.Partial(result.name, step.outputs[0].name)
     if step.node.operation.elementwise or step.scalar:
-        return simplify(Product((upstream, factor(contribution))))
+        return simplify(ex.Product((upstream, factor(contribution))))
     return _put(step, backward_prose(contribution), _known(step) | {"dout": upstream})
 
 
 def factor(contribution: Contribution) -> Expression:
     """The local derivative as a factor: its formula, or `∂out/∂x` where that would not fit."""
     made = local(contribution)
-    if made is None or isinstance(made, Cases):
-        return Partial(contribution.step.outputs[0].name, contribution.to.name)
+    if made is None or isinstance(made, ex.Cases):
+        return ex.Partial(contribution.step.outputs[0].name, contribution.to.name)
     return made
 
 
@@ -109,17 +116,17 @@ def factor_shapes(contribution: Contribution) -> list[str]:
     """The shapes in a product of matrices, which only fit in one arrangement; else empty."""
     step = contribution.step
     formula = read(backward_prose(contribution))
-    if not isinstance(formula, MatrixProduct):
+    if not isinstance(formula, ex.MatrixProduct):
         return []
     values = dict(zip(operands(step), step.node.values, strict=False))
     values["dout"] = step.outputs[0].derivative
     shapes = []
     for f in formula.factors:
-        name = f.inner if isinstance(f, Transposed) else f
-        value = values.get(name.text) if isinstance(name, Name) else None
+        name = f.inner if isinstance(f, ex.Transposed) else f
+        value = values.get(name.text) if isinstance(name, ex.Name) else None
         if value is None or np.ndim(value) != 2:
             return []
-        shapes.append(shape(value.T if isinstance(f, Transposed) else value))
+        shapes.append(shape(value.T if isinstance(f, ex.Transposed) else value))
     return shapes
 
 
@@ -127,13 +134,32 @@ def backward_prose(contribution: Contribution) -> str:
     """What is sent back, as the table or the docstring has it; empty where nothing is written."""
     step, position = contribution.step, contribution.position
     if layer_of(step) is not None:
-        wanted = f"d{operands(step)[position]}"
-        return next((f.right for f in docs_of(step).backward if f.left == wanted), "")
+        found, index = written(contribution)
+        return found.right if found and not index and is_held(contribution) is not False else ""
     operation: Any = step.node.operation
     texts = getattr(operation, "derivatives", ())
     if getattr(operation, "variadic", False):
         position = 0
     return texts[position] if position < len(texts) else ""
+
+
+def written(contribution: Contribution) -> tuple[Formula | None, str]:
+    """What a layer's docstring says of what is sent back, and the index of its left side."""
+    step = contribution.step
+    wanted = f"d{operands(step)[contribution.position]}"
+    by_left = {f.left: f for f in docs_of(step).backward}
+    indexed = (left for left in by_left if left.startswith(f"{wanted}_"))
+    left = wanted if wanted in by_left else next(indexed, wanted)
+    return by_left.get(left), left[len(wanted) + 1 :]
+
+
+def is_held(contribution: Contribution) -> bool | None:
+    """Whether this formula gives what `backward` did; `None` where that cannot be told."""
+    formula, index = written(contribution)
+    if formula is None or formula.expression is None or len(contribution.step.outputs) != 1:
+        return None
+    values = _values(contribution.step)
+    return is_true(formula.expression, index, contribution.value, values)
 
 
 def operands(step: Step) -> tuple[str, ...]:
@@ -159,7 +185,7 @@ def symbol(step: Step, position: int) -> Expression:
     if _is_number(x):
         return number(x)
     names = operands(step)
-    return Name(names[position] if position < len(names) else "c")
+    return ex.Name(names[position] if position < len(names) else "c")
 
 
 def _forward(step: Step) -> tuple[Formula, ...]:
@@ -175,8 +201,30 @@ def _known(step: Step) -> dict[str, Expression]:
     if len(step.outputs) == 1:
         known["out"] = step.outputs[0].name
         if step.node.values and np.size(step.node.out):
-            known["n"] = Number(np.size(step.node.values[0]) / np.size(step.node.out))
+            known["n"] = ex.Number(np.size(step.node.values[0]) / np.size(step.node.out))
     return known
+
+
+def _values(step: Step) -> Callable[[str], Any]:
+    """What the names in a layer's docstring stand for: what goes in and out, sizes, attributes."""
+    layer, docs = layer_of(step), docs_of(step)
+    names, first = operands(step), np.shape(step.node.values[0])
+    known = {n: _one_hot(x, first) for n, x in zip(names, step.node.values, strict=False)}
+    known |= {"out": step.node.out, "dout": step.outputs[0].derivative}
+    for name, axes in docs.shapes:
+        if name == names[0] and len(axes) == len(first):
+            known |= zip(axes, first, strict=True)
+
+    def value(name: str) -> Any:
+        return known.get(name, getattr(layer, name, None))
+
+    return value
+
+
+def _one_hot(t: Any, shape: tuple[int, ...]) -> Any:
+    """Class numbers as formulas mean them: a row of probabilities for each."""
+    is_classes = np.asarray(t).dtype.kind in "iu" and shape and np.shape(t) == shape[:-1]
+    return np.asarray(t)[..., np.newaxis] == np.arange(shape[-1]) if is_classes else t
 
 
 def _put(step: Step, text: str, known: Known) -> Expression | None:

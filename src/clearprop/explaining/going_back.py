@@ -5,30 +5,24 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.explaining import expressions as ex
 from clearprop.explaining.documents import Block, Code, Line, Paragraph, fill, listed
 from clearprop.explaining.documents import Step as Told
-from clearprop.explaining.expressions import (
-    Cases,
-    Expression,
-    Name,
-    Number,
-    Partial,
-    Product,
-    Sum,
-    equation,
-)
+from clearprop.explaining.expressions import Expression
 from clearprop.explaining.formulas import (
     backward_prose,
-    docs_of,
+    called,
     downstream,
     factor_shapes,
     forward,
-    forward_call,
+    is_held,
     layer_of,
     local,
+    remark,
+    written,
 )
 from clearprop.explaining.language import Language
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Place, Step, Story
 from clearprop.explaining.values import described, shape
 
@@ -38,7 +32,7 @@ Fold = Callable[[Sequence[Any]], tuple[list[Any], int]]
 def backward(story: Story, language: Language, fold: Fold) -> list[Block]:
     """Tell the steps from the result to the places that were asked for."""
     words, y = language.words, story.result.name
-    start = equation(Partial(y, y), Number(1.0))
+    start = equation(ex.Partial(y, y), ex.Number(1.0))
     blocks: list[Block] = [Paragraph(fill(words["rule"], one=start))]
     steps = story.towards(story.asked)
     shown, left_out = fold(steps)
@@ -62,15 +56,15 @@ class _Teller:
     def __init__(self, story: Story, language: Language) -> None:
         self.story, self.language, self.words = story, language, language.words
         self.y = story.result.name
-        self.said: set[tuple[str, str]] = set()
+        self.said = {""}
         # The places that were asked for, and those on the way to them.
         on_the_way = (o for step in story.towards(story.asked) for o in step.outputs)
         self.wanted = {*story.asked, *on_the_way}
 
     def step(self, told: int, step: Step) -> Told:
         lines = [self.heading(step), self.upstream(step)]
-        if remark := self.remark(step):
-            lines.append(remark)
+        if line := self.remark(step):
+            lines.append(line)
         wanted = [c for c in step.contributions if c.to in self.wanted]
         points = [self.point(c) for c in wanted]
         points += [line for c in wanted if (line := self.stretched(c))]
@@ -80,22 +74,17 @@ class _Teller:
         return Told(told, tuple(lines), tuple(points))
 
     def heading(self, step: Step) -> Line:
-        formulas: list[Any] = []
-        for left, expression in forward(step):
-            if expression is not None and len(step.outputs) == 1:
-                out = left in ("out", "loss") or len(forward(step)) == 1
-                name = step.outputs[0].name if out else Name(left)
-                formulas.append(equation(name, expression))
-        if not formulas and len(step.outputs) == 1:
-            formulas.append(equation(step.outputs[0].name, forward_call(step)))
-        line = listed(formulas or [forward_call(step)], {**self.words, "and": self.words["comma"]})
+        formulas: list[Any] = [equation(name, made) for name, made, _ in forward(step)]
+        if not formulas:
+            formulas = [called(step)]
+        line = listed(formulas, {**self.words, "and": self.words["comma"]})
         if layer_of(step) is None:
             return line
         return fill(self.words["layer"], layer=step.node.operation.name, formula=line)
 
     def upstream(self, step: Step) -> Line:
         arrived = [
-            self.valued(Partial(self.y, output.name), output.derivative)
+            self.valued(ex.Partial(self.y, output.name), output.derivative)
             for output in step.outputs
             if output.derivative is not None
         ]
@@ -108,22 +97,23 @@ class _Teller:
 
     def remark(self, step: Step) -> Line:
         """What a teacher adds, the first time that an operation comes up."""
-        layer = layer_of(step)
-        if layer is None:
-            name = step.node.operation.name
-            text = self.language.remarks.get(name, "")
-        else:
-            name = type(layer).__qualname__
-            own = type(layer).__module__.startswith("clearprop.layers.")
-            text = self.language.layers.get(name, "") if own else ""
-            text = text or docs_of(step).remark
-        if not text or (name, text) in self.said:
+        text = remark(step, self.language)
+        if text in self.said:
             return ()
-        self.said.add((name, text))
+        self.said.add(text)
         return _with_code(text)
 
     def point(self, c: Contribution) -> Line:
-        total = Partial(self.y, c.to.name)
+        """What is sent to one input; a formula of a docstring only where it is true of it."""
+        formula, _ = written(c) if layer_of(c.step) is not None else (None, "")
+        line = self.sent(c)
+        if formula is not None and is_held(c) is False:
+            said = Code(f"{formula.left} = {formula.right}")
+            line += fill(self.words["untrue"], formula=said)
+        return line
+
+    def sent(self, c: Contribution) -> Line:
+        total = ex.Partial(self.y, c.to.name)
         part = len(c.to.arrivals) > 1
         first = None if part else total
         symbols = downstream(c, self.story.result)
@@ -142,12 +132,12 @@ class _Teller:
     def number_point(self, c: Contribution, first: Any, total: Any, symbols: Any) -> Line:
         out = c.step.outputs[0]
         upstream = number(out.derivative)
-        by = None if first is None else Partial(out.name, c.to.name)
+        by = None if first is None else ex.Partial(out.name, c.to.name)
         symbolic = local(c)
         slope: Any = equation(by, symbolic, number(c.local))
-        if isinstance(symbolic, Cases):
+        if isinstance(symbolic, ex.Cases):
             slope = (equation(by, number(c.local)), *fill(self.words["said"], prose=symbolic))
-        product = Product((upstream, number(c.local)))
+        product = ex.Product((upstream, number(c.local)))
         sent = equation(first, symbols, product, number(c.value))
         line = fill(self.words["local"], local=slope, downstream=sent)
         return line + fill(self.words["part"], total=total) if first is None else line
@@ -155,7 +145,7 @@ class _Teller:
     def in_words(self, c: Contribution, total: Expression, prose: str, value: Line) -> Line:
         if not prose:
             return fill(self.words["unsaid"], derivative=total, value=value)
-        upstream = Partial(self.y, c.step.outputs[0].name)
+        upstream = ex.Partial(self.y, c.step.outputs[0].name)
         return fill(
             self.words["prose"], derivative=total, prose=prose, upstream=upstream, value=value
         )
@@ -177,9 +167,9 @@ class _Teller:
     def arrived(self, place: Place) -> Line:
         """The sum at a fan-out."""
         words, n = self.words, len(place.arrivals)
-        total = Partial(self.y, place.name)
+        total = ex.Partial(self.y, place.name)
         if np.ndim(place.derivative) == 0:
-            terms = Sum(tuple(number(c.value) for c in place.arrivals))
+            terms = ex.Sum(tuple(number(c.value) for c in place.arrivals))
             sum_: Any = equation(total, terms, number(place.derivative))
         else:
             sum_ = self.valued(total, place.derivative)

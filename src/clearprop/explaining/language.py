@@ -10,7 +10,7 @@ from clearprop.explaining.words import en, ja, zh
 
 @dataclass(frozen=True)
 class Language:
-    """The tables of one language."""
+    """The tables of one language; what it has no words for is said in English."""
 
     words: Mapping[str, str]
     remarks: Mapping[str, str]
@@ -36,4 +36,5 @@ def language(code: str) -> Language:
         known = ", ".join(_TABLES)
         raise ConfigError(f"explain: language {code!r} is not known; use one of: {known}")
     table = _TABLES[code]
-    return Language(table.WORDS, table.REMARKS, table.LAYERS, table.PHRASES)
+    remarks = en.REMARKS | table.REMARKS
+    return Language(en.WORDS | table.WORDS, remarks, table.LAYERS, table.PHRASES)

@@ -8,7 +8,8 @@ from typing import Any
 from clearprop.explaining.expressions import Expression
 from clearprop.explaining.reading import read
 
-_SECTION = re.compile(r"\*\*(Forward|Backward)\*\*:\s*(.*?)(?=\n\s*\n|\Z)", re.DOTALL)
+_SECTION = re.compile(r"\*\*(Forward|Backward|Shapes)\*\*:\s*(.*?)(?=\n\s*\n|\Z)", re.DOTALL)
+_SHAPES = re.compile(r"`(\w+)`([^`]*)")
 _EQUATION = re.compile(
     r"``?([^`]*?\w)\s*=\s*([^`]+?)``?((?:\s+where\s+`[^`]+`|,?\s+else\s+`[^`]+`)*)"
 )
@@ -33,10 +34,12 @@ class LayerDocs:
     forward: tuple[Formula, ...]
     backward: tuple[Formula, ...]
     remark: str
+    shapes: tuple[tuple[str, tuple[str, ...]], ...]
+    """Names of values, each with the letters of its axes: `("x", ("N", "C"))`."""
 
 
 def layer_docs(layer: Any) -> LayerDocs:
-    """Read the sections **Forward** and **Backward** of a layer's docstring.
+    """Read the sections **Forward**, **Backward** and **Shapes** of a layer's docstring.
 
     >>> from clearprop.layers import Affine
     >>> docs = layer_docs(Affine)
@@ -51,7 +54,12 @@ def layer_docs(layer: Any) -> LayerDocs:
     sections = dict(_SECTION.findall(text))
     backward = " ".join(sections.get("Backward", "").split())
     forward = " ".join(sections.get("Forward", "").split())
-    return LayerDocs(_formulas(forward), _formulas(backward), _remark(backward))
+    shapes = tuple(
+        (name, tuple(axes.rstrip(",").split(", ")))
+        for name, said in _SHAPES.findall(sections.get("Shapes", ""))
+        for axes in re.findall(r"\(([^()]*)\)", said)
+    )
+    return LayerDocs(_formulas(forward), _formulas(backward), _remark(backward), shapes)
 
 
 def _formulas(text: str) -> tuple[Formula, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.explaining.expressions import Expression, Number, contains
+from clearprop.explaining.expressions import Equation, Expression, Number, parts
 
 EXACT = 8
 """Up to so many digits a number is written out; a longer one is rounded."""
@@ -56,9 +56,21 @@ def shorten(n: Number) -> tuple[str, int | None, bool]:
     return sign + mantissa, exponent, exact
 
 
-def is_rounded(expression: Expression) -> bool:
-    """Whether a side of an equation holds a number that is not shown in full."""
-    return contains(expression, Number, lambda n: not shorten(n)[2])
+def equation(*sides: Expression | None) -> Equation:
+    """Join sides with =, and with ≈ before the first that is a rounded number, and after.
+
+    Sides that are missing, or the same as the one before, are left out.
+    """
+    kept: list[Expression] = []
+    for side in sides:
+        if side is not None and (not kept or side != kept[-1]):
+            kept.append(side)
+    signs, sign = [], "="
+    for side in kept[1:]:
+        if any(isinstance(e, Number) and not shorten(e)[2] for e in parts(side)):
+            sign = "≈"
+        signs.append(sign)
+    return Equation(tuple(kept), tuple(signs))
 
 
 def _rounded(value: float, digits: int) -> float:

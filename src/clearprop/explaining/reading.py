@@ -3,26 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from clearprop.explaining.expressions import (
-    Call,
-    Cases,
-    Comparison,
-    Expression,
-    Fenced,
-    Indexed,
-    MatrixProduct,
-    Name,
-    Negative,
-    Number,
-    Power,
-    Product,
-    Quotient,
-    Root,
-    Sum,
-    Symbol,
-    Total,
-    Transposed,
-)
+from clearprop.explaining import expressions as ex
+from clearprop.explaining.expressions import Expression
 
 _FUNCTIONS = (
     "exp log log₂ log₁₀ sin cos tan arcsin arccos arctan sinh cosh tanh arsinh arcosh artanh "
@@ -86,19 +68,19 @@ def _cases(text: str, names: frozenset[str] | None) -> Expression:
             otherwise = _formula(part.removeprefix("else "), names)
         elif " at " in part and cases:
             value, _, place = part.partition(" at ")
-            at = Comparison(cases[0][1].left, "=", _formula(place, names))
+            at = ex.Comparison(cases[0][1].left, "=", _formula(place, names))
             cases.append((_formula(value, names), at))
         else:
             raise _UnreadableError
-    return Cases(tuple(cases), otherwise)
+    return ex.Cases(tuple(cases), otherwise)
 
 
-def _condition(text: str, names: frozenset[str] | None) -> Comparison:
+def _condition(text: str, names: frozenset[str] | None) -> ex.Comparison:
     parts = re.split(r"\s([<>=≤≥≠])\s", text)
     if len(parts) != 3:
         raise _UnreadableError
     left, sign, right = parts
-    return Comparison(_formula(left, names), sign, _formula(right, names))
+    return ex.Comparison(_formula(left, names), sign, _formula(right, names))
 
 
 def _tokens(text: str) -> list[Token]:
@@ -140,14 +122,14 @@ class _Reader:
             raise _UnreadableError
 
     def sum(self) -> Expression:
-        first = Negative(self.product()) if self.take("−") else self.product()
+        first = ex.Negative(self.product()) if self.take("−") else self.product()
         terms = [first]
         while self.peek()[1] in ("+", "−"):
             minus = self.peek()[1] == "−"
             self.at += 1
             term = self.product()
-            terms.append(Negative(term) if minus else term)
-        return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+            terms.append(ex.Negative(term) if minus else term)
+        return terms[0] if len(terms) == 1 else ex.Sum(tuple(terms))
 
     def product(self) -> Expression:
         made = self.side_by_side()
@@ -156,9 +138,11 @@ class _Reader:
             self.at += 1
             factor = self.side_by_side()
             if divided:
-                made = Quotient(made, factor)
+                made = ex.Quotient(made, factor)
             else:
-                made = Product((*(made.factors if isinstance(made, Product) else (made,)), factor))
+                made = ex.Product(
+                    (*(made.factors if isinstance(made, ex.Product) else (made,)), factor)
+                )
         return made
 
     def side_by_side(self) -> Expression:
@@ -167,8 +151,8 @@ class _Reader:
             factors.append(self.power())
         if len(factors) == 1:
             return factors[0]
-        matrices = all(isinstance(f, Name | Transposed | Power | Sum) for f in factors)
-        return MatrixProduct(tuple(factors)) if matrices else Product(tuple(factors))
+        matrices = all(isinstance(f, ex.Name | ex.Transposed | ex.Power | ex.Sum) for f in factors)
+        return ex.MatrixProduct(tuple(factors)) if matrices else ex.Product(tuple(factors))
 
     def starts_atom(self) -> bool:
         kind, text, _ = self.peek()
@@ -183,9 +167,9 @@ class _Reader:
             kind, text, _ = self.peek()
             if kind == "power":
                 self.at += 1
-                made = Power(made, _formula(text.translate(_SUPERSCRIPTS), self.names))
+                made = ex.Power(made, _formula(text.translate(_SUPERSCRIPTS), self.names))
             elif self.take("ᵀ"):
-                made = Transposed(made)
+                made = ex.Transposed(made)
             else:
                 return made
 
@@ -193,13 +177,13 @@ class _Reader:
         kind, text, index = self.peek()
         self.at += 1
         if kind == "number":
-            return Number(0.5 if text == "½" else float(text))
+            return ex.Number(0.5 if text == "½" else float(text))
         if kind == "total":
-            return Total(self.side_by_side(), index)
+            return ex.Total(self.side_by_side(), index)
         if kind == "name":
             return self.function(text) if text in FUNCTIONS else self.name(text, index)
         if text in ("√", "∛"):
-            return Root(self.atom(), 2 if text == "√" else 3)
+            return ex.Root(self.atom(), 2 if text == "√" else 3)
         if text == "(":
             made = self.sum()
             self.expect(")")
@@ -209,21 +193,21 @@ class _Reader:
             made = self.sum()
             self.expect("|" if text == "|" else "⌋")
             self.fences = self.fences[:-1]
-            return Fenced(made, text)
+            return ex.Fenced(made, text)
         raise _UnreadableError
 
     def function(self, name: str) -> Expression:
         if not self.take("("):
-            return Call(name, (self.power(),))
+            return ex.Call(name, (self.power(),))
         arguments = [self.sum()]
         while self.take(","):
             arguments.append(self.sum())
         self.expect(")")
-        return Call(name, tuple(arguments))
+        return ex.Call(name, tuple(arguments))
 
     def name(self, text: str, index: str) -> Expression:
         if text == "π":
-            return Symbol("π")
+            return ex.Symbol("π")
         if self.names is not None and text not in self.names:
             raise _UnreadableError
-        return Indexed(Name(text), index) if index else Name(text)
+        return ex.Indexed(ex.Name(text), index) if index else ex.Name(text)

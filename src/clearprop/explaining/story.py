@@ -203,20 +203,9 @@ def _send_back(story: Story) -> None:
         arrived = [output.derivative for output in step.outputs]
         if all(d is None for d in arrived):
             continue
-        scalar = step.scalar
         sent = _vjp(step, arrived)
-        local = _vjp(step, [np.ones_like(arrived[0])[()]]) if scalar else {}
-        paths = sum(output.paths for output in step.outputs)
-        length = sum(output.multiplications for output in step.outputs)
-        scalar = scalar and all(output.scalar for output in step.outputs)
-        for position, value in sent.items():
-            to = step.inputs[position]
-            made = Contribution(step, position, to, value, local.get(position))
-            step.contributions.append(made)
-            to.arrivals.append(made)
-            to.paths += paths
-            to.multiplications += length + paths
-            to.scalar = to.scalar and scalar
+        local = _vjp(step, [np.ones_like(arrived[0])[()]]) if step.scalar else {}
+        send_on(step, sent, local)
     for i, leaf in enumerate(story.leaves):
         leaf.serves, leaf.below = 1 << i, 1
     for step in story.steps:
@@ -224,6 +213,21 @@ def _send_back(story: Story) -> None:
             for contribution in step.contributions:
                 output.serves |= contribution.to.serves
                 output.below += contribution.to.below
+
+
+def send_on(step: Step, sent: dict[int, Any], local: dict[int, Any]) -> None:
+    """Note what a step sends to its inputs, and along how many ways."""
+    paths = sum(output.paths for output in step.outputs)
+    length = sum(output.multiplications for output in step.outputs)
+    scalar = step.scalar and all(output.scalar for output in step.outputs)
+    for position, value in sent.items():
+        to = step.inputs[position]
+        made = Contribution(step, position, to, value, local.get(position))
+        step.contributions.append(made)
+        to.arrivals.append(made)
+        to.paths += paths
+        to.multiplications += length + paths
+        to.scalar = to.scalar and scalar
 
 
 def _vjp(step: Step, douts: list[Any]) -> dict[int, Any]:
@@ -251,31 +255,31 @@ def _name_all(story: Story) -> None:
         if len(places) == 1:
             places[0].name = Name(name)
             continue
-        for p, fresh in zip(places, _numbered(name, taken, always=True), strict=False):
+        for p, fresh in zip(places, numbered(name, taken, always=True), strict=False):
             p.name = Name(fresh)
     leaves = [p for p in story.leaves if not p.variable.name]
-    prefix = _numbered("x", taken, always=len(leaves) > 1)
+    prefix = numbered("x", taken, always=len(leaves) > 1)
     for p in leaves:
         p.name = Name(next(prefix))
     if not story.result.variable.name:
         ends_in_loss = hasattr(_layer(story.steps[-1]), "loss")
         name = "loss" if ends_in_loss else "y"
-        story.result.name = Name(next(_numbered(name, taken, always=False)))
-    between = _numbered("u", taken, always=True)
+        story.result.name = Name(next(numbered(name, taken, always=False)))
+    between = numbered("u", taken, always=True)
     for step in story.steps:
         for p in step.outputs:
             if not p.variable.name and p is not story.result:
                 p.name = Name(next(between))
-    plain = _numbered("c", taken, always=len(story.constants) > 1)
+    plain = numbered("c", taken, always=len(story.constants) > 1)
     for step in story.steps:
         own = getattr(step.node.operation, "inputs", ())
         for i, x in enumerate(step.inputs):
             if isinstance(x, Constant):  # a layer has a name for it, such as t
-                called = _numbered(own[i], taken, always=False) if own else plain
+                called = numbered(own[i], taken, always=False) if own else plain
                 x.name = Name(next(called))
 
 
-def _numbered(name: str, taken: set[str], always: bool) -> Iterator[str]:
+def numbered(name: str, taken: set[str], always: bool) -> Iterator[str]:
     """`name` itself where that is enough, then name1, name2 …, those that are taken left out."""
     if not always and name not in taken:
         taken.add(name)

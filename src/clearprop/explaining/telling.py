@@ -15,17 +15,17 @@ from clearprop.explaining.documents import (
     fill,
     listed,
 )
-from clearprop.explaining.expressions import Cases, Name, equation
+from clearprop.explaining.expressions import Cases
 from clearprop.explaining.formulas import (
+    called,
     forward,
-    forward_call,
     forward_numbers,
     forward_prose,
     layer_of,
 )
 from clearprop.explaining.going_back import backward
 from clearprop.explaining.language import Language
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Constant, Place, Step, Story
 from clearprop.explaining.values import described
 from clearprop.explaining.ways import chain_rule, names, what_was_saved
@@ -84,18 +84,12 @@ def _computed(step: Step, language: Language) -> Line:
     """What one step of the forward pass computed, and how."""
     words = language.words
     line: list[Any] = []
-    formulas = forward(step)
-    said = False
-    for left, expression in formulas:
-        if expression is None or len(step.outputs) != 1:
-            continue
-        is_out = left in ("out", "loss") or len(formulas) == 1
-        name = step.outputs[0].name if is_out else Name(left)
+    for name, expression, is_out in forward(step):
         line += [words["comma"]] * bool(line)
         line += _equal(step, name, expression, is_out, words)
-        said = True
+    said = bool(line)
     if not said:
-        line = [_call(step)]
+        line = [called(step)]
         if prose := forward_prose(step):
             line += fill(words["said"], prose=language.phrase(prose))
     if not (step.scalar and said):
@@ -113,9 +107,3 @@ def _equal(step: Step, name: Any, expression: Any, is_out: bool, words: Words) -
     if isinstance(expression, Cases):
         return [equation(name, value), *fill(words["said"], prose=expression)]
     return [equation(name, expression, forward_numbers(step), value)]
-
-
-def _call(step: Step) -> Any:
-    if len(step.outputs) == 1:
-        return equation(step.outputs[0].name, forward_call(step))
-    return forward_call(step)

@@ -28,21 +28,26 @@ def described(value: Any, words: Words) -> Line:
         return (number(value),)
     if array.size <= IN_FULL:
         return (in_full(array),)
-    dims = shape(array)
+    template, facts = summary(array)
+    said = {k: _number(v) if isinstance(v, float) else v for k, v in facts.items()}
+    line = fill(words[template], **said)
+    return line + fill(words["zeros"], share=facts["share"]) if "share" in facts else line
+
+
+def summary(array: np.ndarray) -> tuple[str, dict[str, Any]]:
+    """What many numbers are like: the name of a sentence, and what to put into it."""
     finite = np.isfinite(array)
     if not finite.all():
-        return fill(words["not_finite"], shape=dims, n=int(array.size - finite.sum()))
-    array = array.astype(np.float64)
-    low, high, mean = array.min(), array.max(), array.mean()
+        return "not_finite", {"shape": shape(array), "n": int(array.size - finite.sum())}
+    exact = array.astype(np.float64)
+    low, high, mean = float(exact.min()), float(exact.max()), float(exact.mean())
     if low == high:
-        return fill(words["all_equal"], shape=dims, value=_number(low))
+        return "all_equal", {"shape": shape(array), "value": low}
     if abs(mean) < 1e-12 * max(-low, high):
         mean = 0.0  # what is left is a rounding error
-    line = fill(
-        words["digest"], shape=dims, low=_number(low), high=_number(high), mean=_number(mean)
-    )
-    zeros = float(np.mean(array == 0))
-    return line + fill(words["zeros"], share=_percent(zeros)) if zeros else line
+    facts = {"shape": shape(array), "low": low, "high": high, "mean": mean}
+    zeros = 100 * float(np.mean(exact == 0))
+    return "digest", facts | ({"share": f"{min(max(zeros, 0.1), 99.9):.3g}"} if zeros else {})
 
 
 def in_full(array: np.ndarray) -> str:
@@ -68,7 +73,3 @@ def shape(array: Any) -> str:
 
 def _number(value: Any) -> Expression:
     return Number(float(f"{value:.4g}"))
-
-
-def _percent(share: float) -> str:
-    return f"{min(max(share * 100, 0.1), 99.9 if share < 1 else 100):.3g}"

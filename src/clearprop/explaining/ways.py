@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.explaining import expressions as ex
 from clearprop.explaining.documents import (
     Block,
     Formulas,
@@ -15,18 +16,9 @@ from clearprop.explaining.documents import (
     fill,
     listed,
 )
-from clearprop.explaining.expressions import (
-    Equation,
-    Expression,
-    Folded,
-    Number,
-    Partial,
-    Product,
-    Sum,
-    equation,
-)
+from clearprop.explaining.expressions import Expression, shortened
 from clearprop.explaining.formulas import factor, layer_of
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Place, Story
 
 WAYS = 6
@@ -80,7 +72,7 @@ def what_was_saved(story: Story, words: Words) -> Iterator[Block]:
     lines = []
     for place in reused[:LISTED]:
         below = [leaf for i, leaf in enumerate(story.leaves) if place.serves >> i & 1]
-        derivative = _short(Partial(story.result.name, place.name), place.derivative)
+        derivative = _short(ex.Partial(story.result.name, place.name), place.derivative)
         key = "reused" if len(below) > 1 else "reused_ways"
         lines.append(fill(words[key], derivative=derivative, xs=names(below, words), n=place.below))
     if len(reused) > LISTED:
@@ -101,17 +93,17 @@ def _with_numbers(story: Story, place: Place, words: Words) -> Iterator[Block]:
     ways = _ways(story, place, WAYS)
     is_all = len(ways) == place.paths
     partials = _sum([_product(_partials(way)) for way in ways], is_all)
-    symbols = _sum([_product([Number(1.0), *map(factor, way)]) for way in ways], is_all)
-    numbers = _sum([_product([Number(1.0), *map(_local, way)]) for way in ways], is_all)
+    symbols = _sum([_product([ex.Number(1.0), *map(factor, way)]) for way in ways], is_all)
+    numbers = _sum([_product([ex.Number(1.0), *map(_local, way)]) for way in ways], is_all)
     total = number(place.derivative)
-    rows = [equation(Partial(y, x), symbols, numbers, total)]
+    rows = [equation(ex.Partial(y, x), symbols, numbers, total)]
     if len(ways) > 1 or len(ways[0]) > 1:
-        rows.insert(0, equation(Partial(y, x), partials))
+        rows.insert(0, equation(ex.Partial(y, x), partials))
     yield Formulas(tuple(rows))
     value = float(place.derivative)
     if np.isfinite(value):
         key = "means" if value > 0 else "means_less" if value < 0 else "means_zero"
-        yield Paragraph(fill(words[key], x=x, y=y, d=Number(abs(total.value), total.eps)))
+        yield Paragraph(fill(words[key], x=x, y=y, d=ex.Number(abs(total.value), total.eps)))
 
 
 def _through(story: Story, place: Place, words: Words) -> Block:
@@ -120,7 +112,7 @@ def _through(story: Story, place: Place, words: Words) -> Block:
     steps = [(_called(c),) for c in way]
     if len(steps) > FACTORS:
         half = FACTORS // 2
-        steps = [*steps[:half], (Folded(),), *steps[-half:]]
+        steps = [*steps[:half], (ex.Folded(),), *steps[-half:]]
     line: list[Any] = []
     for i, step in enumerate(steps):
         line += [*([" → "] if i else []), *step]
@@ -154,7 +146,7 @@ def _unlinked(linked: Any) -> Iterator[Contribution]:
 
 
 def _partials(way: Way) -> list[Expression]:
-    return [Partial(c.step.outputs[0].name, c.to.name) for c in way]
+    return [ex.Partial(c.step.outputs[0].name, c.to.name) for c in way]
 
 
 def _local(c: Contribution) -> Expression:
@@ -162,21 +154,18 @@ def _local(c: Contribution) -> Expression:
 
 
 def _product(factors: Sequence[Expression]) -> Expression:
-    if len(factors) > FACTORS:
-        half = FACTORS // 2
-        factors = [*factors[:half], Folded(), *factors[-half:]]
-    return factors[0] if len(factors) == 1 else Product(tuple(factors))
+    return factors[0] if len(factors) == 1 else ex.Product(shortened(factors, FACTORS))
 
 
 def _sum(terms: list[Expression], is_all: bool) -> Expression:
     if not is_all:
-        terms = [*terms, Folded()]
-    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+        terms = [*terms, ex.Folded()]
+    return terms[0] if len(terms) == 1 else ex.Sum(tuple(terms))
 
 
-def _start(story: Story) -> Equation:
+def _start(story: Story) -> ex.Equation:
     y = story.result.name
-    return equation(Partial(y, y), Number(1.0))
+    return equation(ex.Partial(y, y), ex.Number(1.0))
 
 
 def _short(derivative: Expression, value: Any) -> Expression:

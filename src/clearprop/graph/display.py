@@ -1,7 +1,7 @@
 """How a Graph shows itself: in a file, as an SVG picture, in a notebook.
 
-The pictures are made on a higher floor, by `clearprop.drawing`, which puts itself into
-`Displayed.drawing` when it is imported; `import clearprop` does that.
+Pictures are made on a higher floor, by `clearprop.drawing`, and pages by `clearprop.page`, which
+put themselves into `Displayed` when they are imported; `import clearprop` does that.
 """
 
 import os
@@ -23,7 +23,11 @@ class Drawing(Protocol):
         """Make what a notebook shows; of a Variable, that of its graph."""
         ...
 
-    def page_of(self, graph: Any, **options: Any) -> Any:
+
+class Page(Protocol):
+    """What makes pages to step through."""
+
+    def explore(self, graph: Any, **options: Any) -> Any:
         """Make the page that steps through both passes, for a notebook."""
         ...
 
@@ -34,6 +38,7 @@ class Displayed:
     __slots__ = ()
 
     drawing: ClassVar[Drawing]
+    page: ClassVar[Page]
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the graph to a file: a picture, or text for other programs.
@@ -90,7 +95,7 @@ class Displayed:
         >>> page._repr_html_().startswith("<iframe srcdoc=")
         True
         """
-        return self.drawing.page_of(self, **options)
+        return self.page.explore(self, **options)
 
     def _repr_svg_(self) -> str:
         return self.drawing.svg_of(self)

@@ -38,6 +38,7 @@ WORDS = {
     "shapes": " Shapes: {shapes} → {shape}.",
     "prose": "Downstream goes {derivative}: {prose}, where dout is {upstream} ({value}).",
     "unsaid": "Downstream goes {derivative} ({value}).",
+    "untrue": " The docstring says {formula}, which is not what backward gave.",
     "part": " This is a part of {total}.",
     "stretched": "{x} with shape {shape} was copied to {big}, so the derivatives of its copies are "
     "summed.",

@@ -43,6 +43,7 @@ WORDS = {
     "prose": "下流へ伝えるのは {derivative}、すなわち「{prose}」です。ここで dout は {upstream} "
     "です（{value}）。",
     "unsaid": "下流へ伝えるのは {derivative}（{value}）。",
+    "untrue": "（docstring の {formula} は、backward の結果と一致しません。）",
     "part": "これは {total} の一部です。",
     "stretched": "形状 {shape} の {x} は、順伝播で {big} に複製されています。そのため、"
     "複製それぞれの微分を足し合わせます。",

@@ -42,6 +42,7 @@ WORDS = {
     "shapes": "形状：{shapes} → {shape}。",
     "prose": "传给下游：{derivative}，即“{prose}”，其中 dout 是 {upstream}（{value}）。",
     "unsaid": "传给下游：{derivative}（{value}）。",
+    "untrue": "（文档中写的 {formula} 与 backward 给出的结果不符。）",
     "part": "这是 {total} 的一部分。",
     "stretched": "{x} 的形状是 {shape}，正向传播时被复制成 {big}，所以要把各份副本的导数加起来。",
     "arrived": "{x} 用在了 {n} 个地方，从各处传回的导数要相加：{sum}。",

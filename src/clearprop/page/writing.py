@@ -17,11 +17,11 @@ from typing import Any
 from clearprop.drawing.building import LIMIT
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open
-from clearprop.drawing.page_views import Views, views_of
-from clearprop.drawing.page_words import LANGUAGE_NAMES, WORDS
 from clearprop.drawing.theme import COLOURS, FONT, Theme, style
 from clearprop.errors import ConfigError
 from clearprop.graph.graph import Graph
+from clearprop.page.views import Views, views_of
+from clearprop.page.words import LANGUAGE_NAMES, WORDS
 
 _LIT = ("#ffe9b8", "#5a4a1a")
 """The fill of the node at which a step takes place, light and dark."""
@@ -212,13 +212,13 @@ def _colours(dark: bool) -> str:
 
 def _script() -> str:
     """The script, its parts in a block of their own that leaves no name behind."""
-    parts = map(_asset, ("page_text.js", "page_peek.js", "page.js"))
+    parts = map(_asset, ("text.js", "peek.js", "page.js"))
     return "\n".join(('"use strict";', "{", *parts, "}"))
 
 
 @cache
 def _asset(name: str) -> str:
-    return files("clearprop.drawing").joinpath(name).read_text("utf-8")
+    return files("clearprop.page").joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

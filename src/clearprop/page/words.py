@@ -66,7 +66,6 @@ EN = {
     "none": "there is none",
     "empty": "shape {shape}, empty",
     "not_finite": "shape {shape}, {n} not finite",
-    "too_large": "too large to be listed",
     # the forward pass
     "start": "The picture shows how {y} is computed from {xs}.",
     "start_forward": "The forward pass goes from left to right, one node at a time. Each node "
@@ -163,9 +162,6 @@ ZH = {
     "phase_sum": "反向",
     "phase_end": "结束",
     "title_start": "已知的值",
-    "title_node": "{node}   {said}",
-    "title_fold": "{node}",
-    "title_seed": "{d}",
     "title_sum": "求和   {said}",
     "title_end": "全部导数",
     "title_no_backward": "没有反向传播",
@@ -176,7 +172,6 @@ ZH = {
     "none": "没有",
     "empty": "形状 {shape}，空",
     "not_finite": "形状 {shape}，其中 {n} 个数不是有限数",
-    "too_large": "太大，不逐个列出",
     "start": "这幅图表示 {y} 如何由 {xs} 算出。",
     "start_forward": "正向传播从左到右，一次一个节点。每个节点用传入的值算出一个新值，"
     "写在传出的箭头上方。",
@@ -263,9 +258,6 @@ JA = {
     "phase_sum": "逆伝播",
     "phase_end": "終了",
     "title_start": "与えられた値",
-    "title_node": "{node}   {said}",
-    "title_fold": "{node}",
-    "title_seed": "{d}",
     "title_sum": "和   {said}",
     "title_end": "すべての微分",
     "title_no_backward": "逆伝播はありません",
@@ -276,7 +268,6 @@ JA = {
     "none": "ありません",
     "empty": "形状 {shape}、空",
     "not_finite": "形状 {shape}、うち {n} 個は有限の数ではありません",
-    "too_large": "大きいので一覧にはしません",
     "start": "この図は {xs} から {y} を計算する様子を表しています。",
     "start_forward": "順伝播は左から右へ、ノードを一つずつ進みます。各ノードは入ってきた値から"
     "新しい値を計算し、それは出ていく矢印の上に書かれます。",
@@ -331,6 +322,6 @@ JA = {
 }
 
 WORDS = {
-    code: own | {key: language(code).words[key] for key in _SHARED}
+    code: EN | own | {key: language(code).words[key] for key in _SHARED}
     for code, own in {"en": EN, "zh": ZH, "ja": JA}.items()
 }

@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.drawing.digest import number
 from clearprop.drawing.measure import clean
-from clearprop.explaining.values import IN_FULL, in_full
+from clearprop.explaining.values import IN_FULL, in_full, summary
 
 CELLS = 1000
 """An array of so many numbers is shown whole."""
@@ -77,22 +77,8 @@ def _said(array: np.ndarray, shape: str) -> list[Any]:
     """What an array is like: the name of a sentence, and what to put into it."""
     if not array.size:
         return ["empty", {"shape": shape}]
-    array = array.astype(np.float64)
-    finite = np.isfinite(array)
-    bad = int(array.size - finite.sum())
-    if bad:
-        return ["not_finite", {"shape": shape, "n": str(bad)}]
-    low, high, mean = float(array.min()), float(array.max()), float(array.mean())
-    if low == high:
-        return ["all_equal", {"shape": shape, "value": number(low, 4)}]
-    if abs(mean) < 1e-12 * max(-low, high):
-        mean = 0.0  # what is left of rounding
-    facts = {
-        "shape": shape,
-        "low": number(low, 4),
-        "high": number(high, 4),
-        "mean": number(mean, 4),
-    }
-    if zeros := float(np.mean(array == 0)):
-        facts["share"] = number(min(max(100 * zeros, 0.1), 99.9), 3)
-    return ["digest", facts]
+    template, facts = summary(array)
+    return [
+        template,
+        {k: number(v, 4) if isinstance(v, float) else str(v) for k, v in facts.items()},
+    ]

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from clearprop.drawing.outline import End, Flow
-from clearprop.drawing.page_order import Timetable
 from clearprop.drawing.scene import Arrow, Label, Scene, Shape
 from clearprop.drawing.svg import body, escaped, lines, mark_text, num
+from clearprop.page.order import Timetable
 
 _LEAVES = ("input", "parameter", "constant")
 _SIGN = 8.0

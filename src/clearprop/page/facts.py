@@ -11,14 +11,14 @@ import numpy as np
 
 from clearprop.drawing.inside import shares
 from clearprop.drawing.outline import Flow, Item
-from clearprop.drawing.page_names import Names
-from clearprop.drawing.page_order import Timetable
 from clearprop.errors import ClearpropError
 from clearprop.explaining.documents import Formulas
 from clearprop.explaining.expressions import Equation, Name
 from clearprop.explaining.language import language
-from clearprop.explaining.story import Constant, Contribution, Place, Step, Story
+from clearprop.explaining.story import Constant, Contribution, Place, Step, Story, send_on
 from clearprop.explaining.ways import chain_rule
+from clearprop.page.names import Names
+from clearprop.page.order import Timetable
 
 MOST_CHAINS = 40
 """For so many inputs the chain rule is written out."""
@@ -92,25 +92,16 @@ class Facts:
         return unused
 
     def _send(self, item: Item) -> list[Contribution]:
-        """What a node sends to each of its inputs, and along how many ways."""
+        """What a node sends to each of its inputs."""
         step = self.steps[item]
-        sent = []
-        paths = sum(place.paths for place in step.outputs)
-        length = sum(place.multiplications for place in step.outputs)
-        scalar = step.scalar and all(place.scalar for place in step.outputs)
-        local = _local(step)
-        for position, (_, end) in sorted(self.timetable.coming.get(item, {}).items()):
-            to = step.inputs[position]
-            if end.derivative is None or not isinstance(to, Place):
-                continue
-            made = Contribution(step, position, to, end.derivative, local[position])
-            sent.append(made)
-            to.arrivals.append(made)
-            to.paths += paths
-            to.multiplications += length + paths
-            to.scalar = to.scalar and scalar
-        step.contributions = sent
-        return sent
+        coming = sorted(self.timetable.coming.get(item, {}).items())
+        sent = {
+            i: end.derivative
+            for i, (_, end) in coming
+            if end.derivative is not None and isinstance(step.inputs[i], Place)
+        }
+        send_on(step, sent, dict(enumerate(_local(step))))
+        return step.contributions
 
     def chains(self, leaves: list[Flow]) -> dict[Flow, tuple[Equation, ...]]:
         """The chain rule for each leaf, with symbols and then with numbers.

@@ -1,6 +1,6 @@
 """What a page says at each step: names of sentences, and the formulas and numbers to put in.
 
-The sentences themselves stand in `page_words`, in each language; the script puts both together.
+The sentences themselves stand in `words`, in each language; the script puts both together.
 What has words within a formula (`1 where x > 0`) is written in each language here.
 """
 
@@ -11,40 +11,30 @@ import numpy as np
 
 from clearprop.drawing.measure import clean
 from clearprop.drawing.outline import Flow, Item
-from clearprop.drawing.page_facts import Facts
-from clearprop.drawing.page_order import Moment, Timetable
-from clearprop.drawing.page_pass import BackwardPass
-from clearprop.drawing.page_values import Json, Values
 from clearprop.drawing.shapes import sign
-from clearprop.explaining.expressions import (
-    Cases,
-    Expression,
-    Folded,
-    Name,
-    Number,
-    Partial,
-    Product,
-    Sum,
-    contains,
-    equation,
-)
+from clearprop.explaining import expressions as ex
+from clearprop.explaining.expressions import Expression, parts, shortened
 from clearprop.explaining.formulas import (
     backward_prose,
-    docs_of,
+    called,
     downstream,
     factor,
     factor_shapes,
     forward,
-    forward_call,
     forward_numbers,
     layer_of,
     local,
+    remark,
 )
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import language
-from clearprop.explaining.numbers import number
+from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Step
 from clearprop.explaining.values import shape
+from clearprop.page.backward import BackwardPass
+from clearprop.page.facts import Facts
+from clearprop.page.order import Moment, Timetable
+from clearprop.page.values import Json, Values
 
 LANGUAGES = ("en", "zh", "ja")
 LISTED = 24
@@ -55,7 +45,7 @@ TERMS = 10
 
 def written(expression: Expression) -> Json:
     """A formula as text; in each language, if there are words in it."""
-    if not contains(expression, Cases):
+    if not any(isinstance(e, ex.Cases) for e in parts(expression)):
         return {"m": in_text(expression)}
     return {"m": {code: in_text(expression, language(code).words) for code in LANGUAGES}}
 
@@ -84,7 +74,7 @@ class Steps:
         ]
         if self.passed.seeds and self.leaves():
             x, y = self.facts.place(self.leaves()[0]).name, self.facts.result
-            said = {"x": written(x), "y": written(y), "d": written(Partial(y, x))}
+            said = {"x": written(x), "y": written(y), "d": written(ex.Partial(y, x))}
             body.append(["p", "notation", said])
         body.append(["given", [self._valued(flow) for flow in self.leaves()[:LISTED]]])
         return {"key": "start", "phase": "start", "title": ["title_start", {}], "body": body}
@@ -126,7 +116,7 @@ class Steps:
     def _seed(self, moment: Moment) -> Json:
         y = self.facts.result
         if self.passed.starts_at_one and self.facts.start is not None:
-            d = written(equation(Partial(y, y), Number(1.0)))
+            d = written(equation(ex.Partial(y, y), ex.Number(1.0)))
             body = [["p", "seed", {"y": {"m": in_text(y)}, "d": d}], ["p", "seed_next", {}]]
             title: list[Any] = ["title_seed", {"d": d}]
         else:
@@ -179,14 +169,14 @@ class Steps:
         }
 
     def _sent_title(self, c: Contribution) -> Json:
-        total = Partial(self.facts.result, c.to.name)
+        total = ex.Partial(self.facts.result, c.to.name)
         if len(c.to.arrivals) > 1 or np.ndim(c.value):
             return written(total)
         return written(equation(total, number(c.value)))
 
     def _card(self, c: Contribution) -> list[Any]:
         """One input of a node: upstream × local = downstream."""
-        total = Partial(self.facts.result, c.to.name)
+        total = ex.Partial(self.facts.result, c.to.name)
         part = len(c.to.arrivals) > 1
         said: Json = {"x": written(c.to.name), "total": written(total), "part": part}
         if c.local is None:
@@ -194,14 +184,14 @@ class Steps:
         out = c.step.outputs[0]
         upstream, slope, value = number(out.derivative), number(c.local), number(c.value)
         symbolic = local(c)
-        between = Partial(out.name, c.to.name)
-        worked = equation(Product((upstream, slope)), value)
+        between = ex.Partial(out.name, c.to.name)
+        worked = equation(ex.Product((upstream, slope)), value)
         row = {
-            "symbols": [written(Partial(self.facts.result, out.name)), written(between)],
+            "symbols": [written(ex.Partial(self.facts.result, out.name)), written(between)],
             "numbers": [in_text(upstream), in_text(slope), in_text(value)],
             "sign": worked.signs[-1] if worked.signs else "=",
         }
-        if symbolic is not None and not isinstance(symbolic, Number):
+        if symbolic is not None and not isinstance(symbolic, ex.Number):
             row["local"] = written(symbolic)
         if upstream.value > 0 and slope.value > 0:
             row["means"] = self._means(c.to.name, value)
@@ -211,8 +201,8 @@ class Steps:
                 row["means"] = ["card_means", both | sizes]
         # For those who listen: one line instead of a table.
         first = None if part else total
-        heard = Product((Partial(self.facts.result, out.name), factor(c)))
-        row["heard"] = written(equation(first, heard, Product((upstream, slope)), value))
+        heard = ex.Product((ex.Partial(self.facts.result, out.name), factor(c)))
+        row["heard"] = written(equation(first, heard, ex.Product((upstream, slope)), value))
         return ["multiply", row | said]
 
     def _array_card(self, c: Contribution, total: Expression, part: bool) -> Json:
@@ -225,7 +215,7 @@ class Steps:
         if factors := factor_shapes(c):
             made["shapes"] = {"factors": " ".join(factors), "shape": shape(c.value)}
         if len(c.step.outputs) == 1:
-            made["upstream"] = written(Partial(self.facts.result, c.step.outputs[0].name))
+            made["upstream"] = written(ex.Partial(self.facts.result, c.step.outputs[0].name))
         elementwise = c.step.node.operation.elementwise
         if elementwise and np.shape(c.value) != np.shape(c.step.node.out):
             made["stretched"] = [shape(c.to.data), shape(c.step.node.out)]
@@ -235,7 +225,7 @@ class Steps:
         flow = moment.flow
         assert flow is not None
         place = self.facts.place(flow)
-        total = Partial(self.facts.result, place.name)
+        total = ex.Partial(self.facts.result, place.name)
         ends = self.timetable.shares(flow)
         shares = [end.derivative for end in ends]
         known = all(share is not None for share in shares)
@@ -243,7 +233,7 @@ class Steps:
         body: list[Any] = [["p", "sum" if known else "sum_folded", said]]
         title: Any = written(total)
         if known and not any(np.ndim(share) for share in shares):
-            terms = Sum(tuple(_folded([number(share) for share in shares])))
+            terms = ex.Sum(shortened([number(share) for share in shares], TERMS))
             title = written(equation(total, terms, number(flow.derivative)))
             body.append(["f", title])
         elif known:
@@ -319,9 +309,9 @@ class Steps:
         names = [self.name(flow) for flow in flows[:8]]
         return [*names, {"m": "…"}] if len(flows) > 8 else names
 
-    def _means(self, x: Name, slope: Number) -> list[Any]:
+    def _means(self, x: ex.Name, slope: ex.Number) -> list[Any]:
         """What a derivative says."""
-        size = Number(abs(slope.value), slope.eps)
+        size = ex.Number(abs(slope.value), slope.eps)
         said = {"x": written(x), "y": written(self.facts.result), "d": written(size)}
         if slope.value == 1:
             return ["means_same", said]
@@ -334,16 +324,10 @@ class Steps:
         return [written(equation(self.facts.place(flow).name, number(flow.value))), None]
 
     def _derivative(self, flow: Flow, value: Any) -> list[Any]:
-        partial = Partial(self.facts.result, self.facts.place(flow).name)
+        partial = ex.Partial(self.facts.result, self.facts.place(flow).name)
         if np.ndim(value):
             return [written(partial), self.values.add(value)]
         return [written(equation(partial, number(value))), None]
-
-
-def _folded(terms: list[Expression]) -> list[Expression]:
-    """Of many terms, those at the start and at the end."""
-    half = TERMS // 2
-    return terms if len(terms) <= TERMS else [*terms[:half], Folded(), *terms[-half:]]
 
 
 def _nameless(flow: Flow) -> bool:
@@ -357,23 +341,17 @@ def _node(item: Item) -> Json:
 def _forward(step: Step) -> list[Expression]:
     """What a node computes, as equations: with names, and with numbers where all are numbers."""
     found: list[Expression] = []
-    formulas = forward(step) if len(step.outputs) == 1 else []
-    for left, right in formulas:
-        if right is None:
-            continue
-        is_out = left in ("out", "loss") or len(formulas) == 1
-        name = step.outputs[0].name if is_out else Name(left)
+    for name, made, is_out in forward(step):
         if not (step.scalar and is_out):
-            found.append(equation(name, right))
-        elif isinstance(right, Cases):
-            found += [equation(name, right), equation(name, number(step.outputs[0].data))]
+            found.append(equation(name, made))
+        elif isinstance(made, ex.Cases):
+            found += [equation(name, made), equation(name, number(step.outputs[0].data))]
         else:
             value = number(step.outputs[0].data)
-            found.append(equation(name, right, forward_numbers(step), value))
+            found.append(equation(name, made, forward_numbers(step), value))
     if not found:
-        name = step.outputs[0].name if len(step.outputs) == 1 else None
-        value = number(step.outputs[0].data) if step.scalar else None
-        found.append(equation(name, forward_call(step), value))
+        made, value = called(step), number(step.outputs[0].data) if step.scalar else None
+        found.append(equation(*(made.sides if isinstance(made, ex.Equation) else (made,)), value))
     return found
 
 
@@ -383,16 +361,6 @@ def _remark_name(step: Step) -> str:
 
 
 def remarks(step: Step) -> dict[str, str]:
-    """What a teacher adds about an operation, in each language; of a layer, its docstring."""
-    found = {}
-    for code in LANGUAGES:
-        layer = layer_of(step)
-        if layer is None:
-            text = language(code).remarks.get(step.node.operation.name, "")
-        else:
-            own = type(layer).__module__.startswith("clearprop.layers.")
-            text = language(code).layers.get(type(layer).__qualname__, "") if own else ""
-            text = text or docs_of(step).remark
-        if text:
-            found[code] = text
-    return found
+    """What a teacher adds about an operation or a layer, in each language."""
+    found = {code: remark(step, language(code)) for code in LANGUAGES}
+    return {code: text for code, text in found.items() if text}

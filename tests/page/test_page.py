@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from clearprop import SoftmaxWithLoss, TwoLayerNet, Variable, graph
-from clearprop.drawing.page import Explorer, write_page
-from clearprop.drawing.page_views import views_of
-from clearprop.drawing.page_words import LANGUAGE_NAMES, WORDS
 from clearprop.errors import ConfigError, GraphError
+from clearprop.page.views import views_of
+from clearprop.page.words import LANGUAGE_NAMES, WORDS
+from clearprop.page.writing import Explorer, write_page
 
 HOSTILE = (
     "<script>alert(1)</script>",

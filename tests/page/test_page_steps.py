@@ -7,9 +7,9 @@ from hypothesis import given, settings
 
 from clearprop import Affine, Relu, Sigmoid, Variable, graph
 from clearprop.drawing.digest import number
-from clearprop.drawing.page_nudge import nudged
-from clearprop.drawing.page_values import ALL_CELLS, CELLS, Values
-from clearprop.drawing.page_views import views_of
+from clearprop.page.nudge import nudged
+from clearprop.page.values import ALL_CELLS, CELLS, Values
+from clearprop.page.views import views_of
 
 
 def steps(y, **options):

@@ -11,17 +11,17 @@ from clearprop.drawing.compose import compose
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open, is_network
 from clearprop.drawing.outline import Flow, Scope
-from clearprop.drawing.page_facts import Facts
-from clearprop.drawing.page_names import Names
-from clearprop.drawing.page_nudge import nudged
-from clearprop.drawing.page_order import Timetable
-from clearprop.drawing.page_pass import BackwardPass, run_backward
-from clearprop.drawing.page_picture import Painter, Peek, Picture
-from clearprop.drawing.page_steps import Steps, remarks, written
-from clearprop.drawing.page_values import Json, Values
 from clearprop.errors import ClearpropError
 from clearprop.explaining.expressions import Name, Partial
 from clearprop.graph.graph import Graph
+from clearprop.page.backward import BackwardPass, run_backward
+from clearprop.page.facts import Facts
+from clearprop.page.names import Names
+from clearprop.page.nudge import nudged
+from clearprop.page.order import Timetable
+from clearprop.page.painting import Painter, Peek, Picture
+from clearprop.page.steps import Steps, remarks, written
+from clearprop.page.values import Json, Values
 
 SINGLE = 600
 """Layers can be opened one by one if that takes no more items than this, all views together."""

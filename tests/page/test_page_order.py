@@ -9,12 +9,12 @@ from clearprop import MulLayer, Variable, graph
 from clearprop.drawing.building import outline
 from clearprop.drawing.compose import compose
 from clearprop.drawing.outline import derivative_of
-from clearprop.drawing.page_names import Names
-from clearprop.drawing.page_order import Timetable
-from clearprop.drawing.page_pass import run_backward
-from clearprop.drawing.page_picture import Painter
-from clearprop.drawing.page_views import _mark_starts
 from clearprop.explaining.story import tell
+from clearprop.page.backward import run_backward
+from clearprop.page.names import Names
+from clearprop.page.order import Timetable
+from clearprop.page.painting import Painter
+from clearprop.page.views import _mark_starts
 
 
 def timetable(g, open=0, limit=300):

@@ -11,7 +11,8 @@ import numpy as np
 
 from clearprop.drawing.measure import clean
 from clearprop.drawing.outline import Flow, Scope
-from clearprop.drawing.page_order import Timetable
+from clearprop.explaining.story import numbered
+from clearprop.page.order import Timetable
 
 _LEAVES = ("input", "parameter")
 
@@ -21,13 +22,13 @@ class Names:
 
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
-        self.taken: Counter[str] = Counter()
+        self.taken: set[str] = set()
 
     def give(self, scope: Scope, timetable: Timetable) -> None:
         """Name all values of an outline, and let its picture say the names."""
         fresh = [flow for flow in _in_order(timetable) if flow.id not in self.known]
         own = {flow: _own_name(flow) for flow in fresh}
-        often = self.taken + Counter(name for name in own.values() if name)
+        often = Counter([*own.values(), *self.taken])
         self.taken.update(filter(None, own.values()))
         results = {timetable.coming[i][0][0] for i in scope.items if i.kind == "output"}
         unnamed = [f for f in fresh if f.source and f.source.kind in _LEAVES and not own[f]]
@@ -52,15 +53,7 @@ class Names:
         return self._numbered(name, False)
 
     def _numbered(self, name: str, always: bool) -> str:
-        if not always and name not in self.taken:
-            self.taken[name] += 1
-            return name
-        link = "_" if name[-1:].isdigit() or len(name) > 1 else ""
-        n = 1
-        while f"{name}{link}{n}" in self.taken:
-            n += 1
-        self.taken[f"{name}{link}{n}"] += 1
-        return f"{name}{link}{n}"
+        return next(numbered(name, self.taken, always))
 
     def _show(self, flow: Flow) -> None:
         """Write the name where the picture has a place for it."""
