@@ -57,7 +57,7 @@ def test_a_rate_follows_its_schedule(schedule):
         (Cosine(0.1, steps=10, end=0.01), lambda s, o: s.CosineAnnealingLR(o, 10, 0.01)),
         (Warmup(0.1, steps=5), lambda s, o: s.LinearLR(o, 1 / 5, 1.0, 4)),
     ],
-    ids=repr,
+    ids=["StepLR", "ExponentialLR", "CosineAnnealingLR", "LinearLR"],
 )
 def test_the_same_as_pytorch(schedule, make):
     torch = pytest.importorskip("torch")

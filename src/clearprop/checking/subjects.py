@@ -163,4 +163,6 @@ def own_layers() -> list[type]:
 
     exported = (getattr(package, name) for name in package.__all__)
     layers = [c for c in exported if isinstance(c, type) and issubclass(c, Layer)]
-    return sorted((c for c in layers if c is not Layer), key=lambda cls: cls.__name__)
+    # Without a forward of its own it is a base, such as Layer and Loss.
+    layers = [c for c in layers if c.forward is not Layer.forward]
+    return sorted(layers, key=lambda cls: cls.__name__)

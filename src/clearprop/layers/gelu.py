@@ -34,11 +34,14 @@ class Gelu(Layer):
     array([-0.082964,  0.5     ,  1.082964])
     """
 
-    h: Any = None
-    bent: Any = None
+    def __init__(self) -> None:
+        self.h: Any = None
+        self.bent: Any = None
+        self.out_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Any) -> Any:
         x = real(x, "Gelu")
+        self.out_shape = np.shape(x)
         # 1. the bend, which all lies within ±10
         self.bent = np.clip(x, -10, 10)
         self.h = np.tanh(_SCALE * self.bent * (1 + 0.044715 * self.bent * self.bent))
@@ -46,7 +49,7 @@ class Gelu(Layer):
         return 0.5 * x * (1 + self.h)
 
     def backward(self, dout: Any) -> Any:
-        dout = upstream(dout, None if self.h is None else np.shape(self.h), "Gelu")
+        dout = upstream(dout, self.out_shape, "Gelu")
         # 2. out = ½ x (1 + h): by the factor x, and by h
         # 1. h = tanh(u): (1 − h²) du/dx
         du = _SCALE * (1 + 3 * 0.044715 * self.bent * self.bent)

@@ -30,14 +30,17 @@ class Tanh(Layer):
     array([1.      , 0.786448, 0.      ])
     """
 
-    out: Any = None
+    def __init__(self) -> None:
+        self.out: Any = None
+        self.out_shape: tuple[int, ...] | None = None
 
     def forward(self, x: Any) -> Any:
         self.out = np.tanh(real(x, "Tanh"))
+        self.out_shape = np.shape(self.out)
         return self.out
 
     def backward(self, dout: Any) -> Any:
-        dout = upstream(dout, None if self.out is None else np.shape(self.out), "Tanh")
+        dout = upstream(dout, self.out_shape, "Tanh")
         return dout * (1 - self.out * self.out)
 
     @classmethod

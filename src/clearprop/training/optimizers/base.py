@@ -6,8 +6,13 @@ from typing import Any, ClassVar, Literal, Protocol, TypedDict
 
 import numpy as np
 
-from clearprop.errors import ConfigError, NonFiniteError, ShapeError
-from clearprop.training.optimizers.checks import all_finite, check_gradients, float_dtype
+from clearprop.errors import ConfigError
+from clearprop.training.optimizers.checks import (
+    check_gradients,
+    check_results,
+    float_dtype,
+    to_read,
+)
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
 from clearprop.training.optimizers.settings import Setting, positive_number, setting, value_at
@@ -160,12 +165,12 @@ class Optimizer:
                 for name in group.names:
                     state = [arrays[f"{s}.{name}"] for s in self.state]
                     p = np.asarray(moved[name], float_dtype(moved[name]))
-                    inputs = map(_to_read, (p, derivatives[name], *state))
+                    inputs = map(to_read, (p, derivatives[name], *state))
                     found = formula(*inputs, step=float(step), **settings)
                     new[name] = [np.asarray(result, p.dtype) for result in found]
         for name, results in new.items():
             what = dict(zip(("", *self.state), results, strict=True))
-            _check(type(self).__name__, name, np.shape(moved[name]), what)
+            check_results(type(self).__name__, name, np.shape(moved[name]), what)
         for name, (p, *state) in new.items():
             if isinstance(moved[name], np.ndarray):
                 moved[name][...] = p
@@ -306,26 +311,3 @@ class Optimizer:
                 raise ConfigError(
                     f"{type(self).__name__} has no {name}{where}; it has {', '.join(known)}"
                 )
-
-
-def _check(kind: str, name: str, shape: tuple[int, ...], results: Mapping[str, np.ndarray]) -> None:
-    """Check the new parameter and its new state."""
-    for what, result in results.items():
-        if result.shape != shape:
-            raise ShapeError(
-                f"{kind}.change gives {what or 'a parameter'} {result.shape} for parameter {name} "
-                f"{shape}; each element has its own"
-            )
-        if not all_finite(result):
-            raise NonFiniteError(
-                f"the step of parameter {name} {shape} holds NaN or infinity"
-                f"{what and f' in its state {what}'}; nothing was "
-                "changed. Use a smaller learning rate, or find where the derivative went wrong"
-            )
-
-
-def _to_read(array: np.ndarray) -> np.ndarray:
-    """A view that a formula cannot write into: the update may still turn out to be refused."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

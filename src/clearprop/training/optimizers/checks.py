@@ -1,4 +1,4 @@
-"""What must hold of parameters and derivatives before anything is changed."""
+"""What must hold of parameters, derivatives and results before anything is changed."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ConfigError, DTypeError, ShapeError
+from clearprop.errors import ConfigError, DTypeError, NonFiniteError, ShapeError
 
 
 def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
@@ -56,6 +56,34 @@ def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None
             raise DTypeError(
                 f"parameter {name} is a {type(param).__name__}; make it a float array or a number"
             )
+
+
+def check_results(
+    kind: str, name: str, shape: tuple[int, ...], results: Mapping[str, np.ndarray]
+) -> None:
+    """Check a new parameter, under the name "", and its new state.
+
+    Errors: `ShapeError`, `NonFiniteError`.
+    """
+    for what, result in results.items():
+        if result.shape != shape:
+            raise ShapeError(
+                f"{kind}.change gives {what or 'a parameter'} {result.shape} for parameter {name} "
+                f"{shape}; each element has its own"
+            )
+        if not all_finite(result):
+            raise NonFiniteError(
+                f"the step of parameter {name} {shape} holds NaN or infinity"
+                f"{what and f' in its state {what}'}; nothing was "
+                "changed. Use a smaller learning rate, or find where the derivative went wrong"
+            )
+
+
+def to_read(array: np.ndarray) -> np.ndarray:
+    """A view that a formula cannot write into: the update may still turn out to be refused."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def float_dtype(param: Any) -> np.dtype:
