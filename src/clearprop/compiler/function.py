@@ -1,22 +1,20 @@
-"""Compiled functions of arrays, and the compiled prediction of a network."""
+"""Compiled functions of arrays."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.engines import engine
 from clearprop.compiler.engines.text import identifier
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.program import Program
-from clearprop.compiler.simplify import simplified
-from clearprop.compiler.threads import BlasThreads, largest_product
+from clearprop.compiler.plans import Compiles, Plan, signature
+from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, record_function
 from clearprop.errors import ConfigError
 from clearprop.graph.recording import constant_operand
 
 
-class Compiled:
+class Compiled(Compiles):
     """A function of arrays as a straight-line NumPy program.
 
     Called with arrays, it gives what the function gives. A program is printed for each combination
@@ -31,29 +29,25 @@ class Compiled:
         threads: int | str | None = "auto",
         engine: str = "numpy",
     ) -> None:
+        super().__init__(threads, engine)
         self.function = function
-        self.engine = engine
-        self.threads = threads
-        self._plans: dict[Any, _Plan] = {}
-        self._last: _Plan | None = None
 
     @property
     def source(self) -> str:
         """The program last used, as text; empty for a function that gives a constant."""
-        program = self._used().program
-        return "" if program is None else program.source
+        return "" if self._used()[0] is None else self._used()[0].program.source
 
     @property
     def graph(self) -> Trace | None:
         """The simplified graph of the program last used."""
-        return self._used().trace
+        return None if self._used()[0] is None else self._used()[0].trace
 
     def save(self, path: Any) -> None:
         """Write the program last used as a Python file, which needs NumPy and not clearprop."""
-        program = self._used().program
-        if program is None:
+        plan = self._used()[0]
+        if plan is None:
             raise ConfigError("the function gives a constant: there is no program to save")
-        program.save(path)
+        plan.program.save(path)
 
     def __call__(self, *args: Any) -> Any:
         """Run the program for arguments of these shapes and dtypes.
@@ -62,40 +56,21 @@ class Compiled:
         recorded; `DTypeError` for arguments that are not real.
         """
         arrays = tuple(np.asarray(constant_operand(x, "compile")) for x in args)
-        key = tuple((a.shape, a.dtype) for a in arrays)
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = _Plan(self.function, arrays, self.threads, self.engine)
-        self._last = plan
-        if plan.program is None:
-            return plan.packing.pack(())
-        with plan.threads:
-            return plan.packing.pack(plan.program(*arrays))
+        key = signature(arrays)
+        with self._lock:
+            self._last = plan, packing = self._plans.get(key) or self._keep(key, self._plan(arrays))
+            if plan is None:
+                return packing.pack(())
+            with plan.threads:
+                return packing.pack(plan.program(*arrays))
 
-    def _used(self) -> "_Plan":
-        if self._last is None:
-            raise ConfigError("there is no program yet: shapes are known with the first call")
-        return self._last
-
-
-class _Plan:
-    """The program for one combination of shapes and dtypes."""
-
-    def __init__(
-        self, function: Callable[..., Any], arrays: Any, threads: Any, name_of_engine: str
-    ) -> None:
+    def _plan(self, arrays: Any) -> Any:
         leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]
         with BlasThreads(1):
-            recorded, self.packing = record_function(function, leaves)
-        self.trace: Trace | None = None
-        self.program: Program | None = None
-        self.threads = BlasThreads(None)
+            recorded, packing = record_function(self.function, leaves)
         if recorded is None:
-            return
-        self.trace = simplified(recorded)
-        name = getattr(function, "__name__", "f").strip("<>")
-        title = (
-            f"{name} for arrays {', '.join(str(a.shape) for a in arrays)}, written by clearprop."
-        )
-        self.program = engine(name_of_engine).program(self.trace, identifier(name), title)
-        self.threads = BlasThreads.chosen(threads, largest_product(self.trace))
+            return None, packing
+        name = getattr(self.function, "__name__", "f").strip("<>")
+        shapes = ", ".join(str(a.shape) for a in arrays)
+        title = f"{name} for arrays {shapes}, written by clearprop."
+        return Plan(self, recorded, identifier(name), title), packing

@@ -4,16 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.engines import engine
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.simplify import simplified
-from clearprop.compiler.threads import BlasThreads, largest_product
-from clearprop.compiler.tracing import Trace, record_prediction
-from clearprop.errors import ConfigError
+from clearprop.compiler.packing import Packing
+from clearprop.compiler.plans import Compiles, Plan, as_arrays, flat, signature
+from clearprop.compiler.recording import Recorder, value_of
+from clearprop.compiler.threads import BlasThreads
+from clearprop.compiler.tracing import Trace
+from clearprop.compiler.watching import Watch
+from clearprop.networks.learning import rows_of
 
 
-class Prediction:
-    """The scores of a network as a compiled program: `predict(x)`.
+class Prediction(Compiles):
+    """The scores of a network as a compiled program: `predict(x)`, by the layers' `infer`.
 
     It reads the parameters where the layers hold them, so that training goes on to be seen.
     `as_written` names the layers that could not be compiled, with the reason.
@@ -22,66 +24,58 @@ class Prediction:
     def __init__(
         self, network: Any, *, threads: int | str | None = "auto", engine: str = "numpy"
     ) -> None:
+        super().__init__(threads, engine)
         self.network = network
-        self.engine = engine
-        self.threads = threads
         self.as_written: dict[str, str] = {}
-        self._plans: dict[Any, _Plan] = {}
-        self._last: _Plan | None = None
-        self._arrays: tuple[Any, ...] = ()
-
-    @property
-    def source(self) -> str:
-        """The program last used, as text."""
-        return self._used().program.source
-
-    @property
-    def graph(self) -> Trace:
-        """The simplified graph of the program last used."""
-        return self._used().trace
-
-    def save(self, path: Any) -> None:
-        """Write the program last used as a Python file, which needs NumPy and not clearprop."""
-        self._used().program.save(path)
 
     def __call__(self, x: Any) -> Any:
         """Compute the scores of a batch."""
-        x = np.asarray(x)
-        self.network.check_places()
-        arrays = tuple(self.network.params.values())
-        if len(arrays) != len(self._arrays) or any(
-            a is not b for a, b in zip(arrays, self._arrays, strict=True)
-        ):
-            self._plans.clear()
-            self._arrays = arrays
-        key = (x.shape, x.dtype)
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = _Plan(self, x, arrays)
-            self.as_written = dict(plan.as_written)
-        self._last = plan
-        with plan.threads:
-            return plan.program(x)
-
-    def _used(self) -> "_Plan":
-        if self._last is None:
-            raise ConfigError("there is no program yet: shapes are known with the first call")
-        return self._last
+        x = as_arrays(x)
+        with self._lock:
+            self.network.members.check()
+            plan = self._last
+            if plan is None or plan.key != signature(x) or not plan.watch.holds():
+                key = signature(x)
+                plan = self._plans.get(key)
+                if plan is None or not plan.watch.holds():
+                    plan = self._keep(key, _Plan(self, x))
+                self._last = plan
+                self.as_written = dict(plan.as_written)
+            with plan.threads, np.errstate(all="ignore"):
+                return plan.packing.pack(plan.program(*flat(x), *map(value_of, plan.held)))
 
 
-class _Plan:
+class _Plan(Plan):
     """The program for batches of one shape and dtype."""
 
-    def __init__(self, prediction: Prediction, x: np.ndarray, arrays: tuple[Any, ...]) -> None:
+    def __init__(self, prediction: Prediction, x: Any) -> None:
+        self.key = signature(x)
         network = prediction.network
-        params = {name: traced(a, name) for name, a in zip(network.params, arrays, strict=True)}
+        members = network.members
+        params = {name: traced(a, name) for name, a in network.params.items()}
+        parts = flat(x)
+        names = ["x"] if len(parts) == 1 else [f"x{i}" for i in range(len(parts))]
+        leaves = [traced(a, name) for a, name in zip(parts, names, strict=True)]
         with np.errstate(all="ignore"), BlasThreads(1):
-            recording = record_prediction(network, traced(x, "x"), params)
-            self.trace = simplified(recording.trace)
-        self.as_written = recording.as_written
+            recorder = Recorder(network, "infer", params, rows_of(x))
+            packing = Packing(recorder.predict(_shaped(x, iter(leaves))))
+        for i, v in enumerate(packing.recorded):
+            recorder.labeller.label([v], f"output {i}")
+        self.packing = packing
+        fixed = recorder.fixed
+        held = recorder.held(packing.recorded)
+        self.held = list(held.values())
+        given = [*leaves, *held]
+        trace = Trace(packing.recorded, [*given, *params.values(), *fixed], recorder.labels)
+        self.as_written = recorder.as_written
         kind = type(network).__name__
-        title = f"Scores of {kind} for batches {x.shape}, written by clearprop."
-        held = {v: v.data for v in params.values() if v in set(self.trace.leaves)}
-        make = engine(prediction.engine).program
-        self.program = make(self.trace, "predict", title, stored=held)
-        self.threads = BlasThreads.chosen(prediction.threads, largest_product(self.trace))
+        shapes = ", ".join(str(a.shape) for a in parts)
+        title = f"Scores of {kind} for batches {shapes}, written by clearprop."
+        stored = {v: network.params[name] for name, v in params.items()} | fixed
+        super().__init__(prediction, trace, "predict", title, stored=stored)
+        arrays = [(holder, a) for holders in members.params.owners.values() for holder, a in holders]
+        self.watch = Watch(recorder, [*arrays, *recorder.fixed_places])
+
+
+def _shaped(x: Any, leaves: Any) -> Any:
+    return tuple(_shaped(part, leaves) for part in x) if isinstance(x, tuple) else next(leaves)

@@ -16,6 +16,7 @@ from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.tracing import Labeller
 from clearprop.errors import UnsupportedError
+from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import bind, has_backward, layers_of, names_of, places_of
@@ -25,6 +26,15 @@ from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
 from clearprop.networks.learning import next_state
 from clearprop.networks.walk import Walk, copied
+
+
+Held = tuple[Any, str]
+"""A layer, and the name of an attribute of it."""
+
+
+def value_of(held: Held) -> Any:
+    """What an attribute holds now."""
+    return getattr(*held)
 
 
 class Draw:
@@ -63,20 +73,58 @@ class Recorder(Walk):
 
     - `as_written`: the layers that run as they are written, and why;
     - `draws`: the noise, in the order in which it is drawn;
-    - `settings`: the plain numbers of layers that are arguments of the program: leaf → holder;
-    - `labels`: where each node comes from.
+    - `settings`, `states`: the plain numbers and the state of layers, as leaves → where they are
+      held; `fixed`: leaf → array.
     """
 
-    def __init__(self, network: Any, formula: str, params: dict[str, Any]) -> None:
+    def __init__(
+        self, network: Any, formula: str, params: dict[str, Any], rows: int | None
+    ) -> None:
         twin_network, copies = copied(network)
-        rng = copy.deepcopy(network.rng)
-        super().__init__(network, twin_network, copies, Pass(formula, rng), params)
-        self.copies = copies
+        super().__init__(
+            network, twin_network, copies, Pass(formula, copy.deepcopy(network.rng)), params
+        )
         self.as_written: dict[str, str] = {}
         self.draws: list[Draw] = []
-        self.settings: dict[Setting, tuple[Any, str]] = {}
+        self.settings: dict[Setting, Held] = {}
+        self.states: dict[Traced, Held] = {}
+        self.fixed: dict[Traced, Any] = {}
+        self.fixed_places: list[Held] = []
+        self.written: dict[str, set[str]] = {}
+        """By layer the attributes that `forward` and `backward` write."""
         self.labeller = Labeller()
         self._opened: list[tuple[Any, Any]] = []
+        network.learning.show(self.members, copies, formula, rows)
+        for name, layer in self.members.layers.items():
+            for attribute in names_of(layer, "fixed"):
+                array = getattr(layer, attribute)
+                if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+                    leaf = traced(array, f"{name}.{attribute}")
+                    self.fixed[leaf] = array
+                    self.fixed_places.append((layer, attribute))
+                    setattr(copies[id(layer)], attribute, leaf)
+            for attribute in (*names_of(layer, "state"), *names_of(layer, "carried")):
+                value = getattr(layer, attribute)
+                restarts = formula == "infer" and attribute in names_of(layer, "carried")
+                if isinstance(value, np.ndarray) and not restarts:
+                    leaf = traced(value, f"{name}.{attribute}")
+                    self.states[leaf] = layer, attribute
+                    setattr(copies[id(layer)], attribute, leaf)
+
+    @property
+    def labels(self) -> dict[Any, str]:
+        """Where each node comes from."""
+        return self.labeller.labels
+
+    def leaves(self) -> list[Any]:
+        """The leaves of the recording beside batch and parameters, in order."""
+        noise = (u for draw in self.draws for u in draw.leaves)
+        return [*noise, *self.settings, *self.states, *self.fixed]
+
+    def held(self, outputs: Iterable[Any]) -> dict[Any, Held]:
+        """The state and settings that the outputs depend on: leaf → where the value is held."""
+        used = set(Graph(outputs).leaves)
+        return {v: place for v, place in {**self.states, **self.settings}.items() if v in used}
 
     def open(self) -> None:
         """Point what closed layers gave to the operations inside: nothing is differentiated any
@@ -105,22 +153,29 @@ class Recorder(Walk):
         if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
             return super()._closed(layer, live, inputs, name)
         self.labeller.label(inputs, "forward")
-        kept = [name in self.as_written, *self._noise(live, layer, inputs)]
-        if not kept[0]:
-            with undrawn(generators_in(held for _, held in layers_of(layer))):
-                reason = self._why_not(live, layer, inputs, own, name)
-            if reason:
-                self.as_written[name] = reason
-            else:
+        self._noise(live, layer, inputs)
+        if name not in self.as_written:
+            floats = {n: v for n, v in getattr(layer, "__dict__", {}).items() if type(v) is float}
+            for attribute, value in floats.items():
+                leaf = setting(value, f"{name}.{attribute}")
+                self.settings[leaf] = live, attribute
+                setattr(layer, attribute, leaf)
+            reason = self._why_not(live, layer, inputs, own)
+            if reason and floats:  # perhaps a number is needed as such: it then selects a program
+                for attribute, value in floats.items():
+                    setattr(layer, attribute, value)
+                self.settings = {v: p for v, p in self.settings.items() if p[0] is not live}
+                reason = self._why_not(live, layer, inputs, own)
+            if not reason:
                 return self._recorded(layer, inputs, own, name)
+            self.as_written[name] = reason
         return self._written(layer, live, inputs, own, name)
 
-    def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> list[Any]:
-        """Draw the noise of a layer, and of those inside, as leaves."""
+    def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
+        """Draw the noise of a layer as leaves."""
         if self.passing.formula != "forward":
-            return []
+            return
         pairs = zip(layers_of(live), layers_of(layer), strict=True)
-        found = []
         for (_, original), (_, held) in pairs:
             names = names_of(held, "noise")
             if not names:
@@ -136,13 +191,14 @@ class Recorder(Walk):
             self.draws.append(Draw(original, inputs, drawn))
             for attribute, u in zip(names, drawn, strict=True):
                 setattr(held, attribute, u)
-            found += drawn
-        return found
 
     def _recorded(self, layer: Any, inputs: Any, own: Any, name: str) -> Any:
         """Run a layer on the leaves, and close it into one node."""
         ran = twin(layer)
+        before = dict(vars(ran))
         out = self._through(ran, inputs)
+        written = {n for n, value in vars(ran).items() if before.get(n, self) is not value}
+        self.written.setdefault(name, set()).update(written)
         outs = out if isinstance(out, tuple | list) else (out,)
         self.labeller.label([*outs, *kept_by(ran)], f"{name}.{self.passing.formula}")
         if self.passing.formula == "infer" or not has_backward(layer):
@@ -167,26 +223,28 @@ class Recorder(Walk):
                 raise UnsupportedError("its forward does not return what NumPy functions give")
         return out
 
-    def _why_not(self, live: Any, layer: Any, inputs: Any, own: Any, name: str) -> str:
+    def _why_not(self, live: Any, layer: Any, inputs: Any, own: Any) -> str:
         """Why a layer cannot be recorded, or nothing.
 
         It is run twice, the second time with other values and on the copy that ran first. What
         then differs was drawn at random, carried on from one call to the next, or taken from a
         value behind the back of the graph: it would be frozen in the program.
         """
-        before = [g.bit_generator.state for g in generators_in([live])]
         fixed = getattr(layer, "constants", ())
         names = argument_names(layer.forward)
         others = tuple(
             x if i < len(names) and names[i] in fixed else varied(x) for i, x in enumerate(inputs)
         )
+        generators = generators_in(held for _, held in layers_of(live))
         try:
-            trial = twin(layer)
-            first = self._form(trial, inputs, own)
-            counts = counted(trial)
-            again = self._form(trial, others, own)
-            if [g.bit_generator.state for g in generators_in([live])] != before:
-                return "it draws random numbers"
+            with undrawn(generators):
+                before = [g.bit_generator.state for g in generators]
+                trial = twin(layer)
+                first = self._form(trial, inputs, own)
+                counts = counted(trial)
+                again = self._form(trial, others, own)
+                if [g.bit_generator.state for g in generators] != before:
+                    return "it draws random numbers"
         # Whatever a layer raises when it is given Variables, it may still run on arrays; and where
         # it does not, the same error comes again from there.
         except Exception as error:
@@ -221,18 +279,18 @@ class Recorder(Walk):
 
     def _written(self, layer: Any, live: Any, inputs: Any, own: Any, name: str) -> Any:
         """Call the layer itself within the program."""
-        operation = AsWrittenForward(name, live, len(inputs), tuple(own), names_of(live, "noise"))
-        noise = tuple(getattr(layer, n) for n in operation.noise if hasattr(layer, n))
-        given = (*inputs, *own.values(), *noise)
+        noise = tuple(n for n in names_of(live, "noise") if self.passing.formula == "forward")
+        operation = AsWrittenForward(
+            name, live, len(inputs), tuple(own), self.passing.formula, noise, self.network.rng
+        )
+        given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
-        # The recording runs on a copy, and leaves the layer's state and random numbers alone.
-        trial = copy.deepcopy(live)
+        operation.trial = copy.deepcopy(live)
         with undrawn():
-            out = operation.trial(trial, values)
+            out = operation.on(operation.trial, values)
         made = attach(operation, given, values, {}, out)
-        outs = made if isinstance(made, tuple) else (made,)
-        self.labeller.label(outs, f"{name}.forward")
-        return made, trial
+        self.labeller.label(made if isinstance(made, tuple) else [made], f"{name}.forward")
+        return made, live
 
 
 def kept_by(layer: Any) -> list[Any]:
@@ -250,16 +308,3 @@ def counted(layer: Any) -> list[Any]:
             elif isinstance(value, list | dict | set):
                 found.append((path, name, len(value)))
     return found
-
-
-def new_settings(holders: Iterable[Any]) -> list[tuple[Any, str]]:
-    """The plain floats that hang on layers: arguments of a program."""
-    return [
-        (layer, name)
-        for layer in holders
-        for name, value in getattr(layer, "__dict__", {}).items()
-        if type(value) is float
-    ]
-
-
-__all__ = ["Draw", "Recorder", "counted", "kept_by", "new_settings", "setting"]

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
+from clearprop.compiler.leaf import Setting
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.backward import reach
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import attach
 
 Rule = Callable[[Node, tuple[Any, ...]], Any]
@@ -45,7 +46,10 @@ def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
         if len(known) == len(node.out):
             return tuple(known[i] for i in range(len(node.out)))
     values = tuple(x.data if is_recorded(x) else x for x in inputs)
-    return attach(node.operation, inputs, values, node.params, node.out)
+    out = attach(node.operation, inputs, values, node.params, node.out)
+    if isinstance(made[0], Setting):  # a plain number stays one
+        return variable(Setting, out.data, out.node, None)
+    return out
 
 
 def maker(v: Any, *functions: Any) -> Node | None:

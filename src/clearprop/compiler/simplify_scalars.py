@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
+from clearprop.compiler.leaf import Setting
 from clearprop.compiler.naming import names
 from clearprop.compiler.rewriting import fact, function_of, is_number, is_recorded, rebuild
 from clearprop.compiler.tracing import Trace
@@ -162,7 +163,8 @@ class Sinking:
 
 
 def _dtype(s: Any, x: Any) -> np.dtype:
-    return s.data.dtype if is_recorded(s) else np.result_type(s, x.data)
+    strong = is_recorded(s) and not isinstance(s, Setting)
+    return s.data.dtype if strong else np.result_type(1.0 if is_recorded(s) else s, x.data)
 
 
 def _is_float(x: Any) -> bool:

@@ -268,7 +268,9 @@ class LayerOperation:
 
     def _backward(self, layer: Any, douts: tuple[Any, ...], recorded: bool) -> Any:
         # A copy, since the derivative may have gone to other nodes too.
-        douts = tuple(d if isinstance(d, Recorded) else np.array(d)[()] for d in douts)
+        douts = tuple(
+            d if isinstance(d, Recorded) or type(d) is int else np.array(d)[()] for d in douts
+        )
         try:
             return layer.backward(*douts)
         except (LeavesGraphError, UnsupportedError) as error:

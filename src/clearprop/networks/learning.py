@@ -27,8 +27,13 @@ class Learning:
         self._left: dict[Key, Any] = {}
         self._before: Any = None
 
-    def begin(self, members: Any, rng: np.random.Generator, rows: int | None) -> None:
-        """Begin a step: take over the state that the last one left."""
+    def begin(
+        self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
+    ) -> None:
+        """Begin a step: take over the state that the last one left.
+
+        With `apart`, what the step sees is copied, since the step will write into the arrays.
+        """
         if members.noisy:
             self._before = rng.bit_generator.state
         for name, layer in members.stateful:
@@ -37,7 +42,12 @@ class Learning:
                 if attribute in names_of(layer, "carried"):
                     value = _with_rows(value, rows, f"{name}.{attribute}")
                     setattr(layer, attribute, value)
-                self._seen[name, attribute] = self._left[name, attribute] = value
+                self._seen[name, attribute] = copy.copy(value) if apart else value
+                self._left[name, attribute] = value
+
+    def now(self, members: Any, layer: Any, attribute: str) -> None:
+        """Note that what a layer holds was left by a step, and not assigned by somebody."""
+        self._left[members.names[id(layer)], attribute] = getattr(layer, attribute)
 
     def leave(self, members: Any, ran: Iterable[tuple[str, Any]]) -> None:
         """End a step: each layer's own `next_state`, of its last use, is left to the next step."""

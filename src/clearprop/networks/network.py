@@ -204,7 +204,7 @@ class Network(Layer):
         twin, copies = copied(self)
         walk = Walk(self, twin, copies, Pass("forward", current().rng))
         loss = walk.loss(x, t)
-        self._check_predict(walk.passing)
+        self.check_predict(walk.passing)
         names = self.trained
         found = walk.derivatives(loss, names)
         gradients = {}
@@ -363,13 +363,19 @@ class Network(Layer):
                     Walk(self, twin, copies, self._looking_pass("forward"), audited=True).loss(x, t)
             self.__dict__["_audited"] = self.members
 
-    def _check_predict(self, passing: Pass) -> None:
+    def check_predict(self, passing: Pass) -> None:
         """Refuse a `predict` that says something else than what is learned."""
         if type(self).predict is not Network.predict and not passing.predicted:
             raise ConfigError(
                 f"{type(self).__name__} has a predict of its own that its loss does not use, so "
                 "that it would learn one thing and predict another; call self.predict(x) in loss"
             )
+
+    def has_glue(self) -> bool:
+        """Whether code of the network's own, or of layers that hold layers, stands between them."""
+        own = any(getattr(type(self), n) is not getattr(Network, n) for n in _FORMULAS)
+        inside = (layer for name, layer in self.members.layers.items() if name)
+        return own or any(not has_backward(v) and any(inner_layers(v)) for v in inside)
 
     @contextmanager
     def _learn(self, x: Any) -> Iterator[None]:

@@ -98,7 +98,9 @@ class Walk:
         with running(self.passing):
             return method(*inputs)
 
-    def derivatives(self, loss: Any, names: Iterable[str] | None = None) -> dict[Any, Any]:
+    def derivatives(
+        self, loss: Any, names: Iterable[str] | None = None, record: bool = False
+    ) -> dict[Any, Any]:
         """The derivative of the loss by each Variable: by all, or by these parameters."""
         if not isinstance(loss, Recorded):
             raise UnsupportedError(
@@ -110,9 +112,11 @@ class Walk:
                 f"{type(self.network).__name__}.loss gives an array of shape {loss.data.shape}, "
                 "not one number; take the mean or the sum"
             )
-        seed = np.ones_like(loss.data)[()]
+        # A closed loss layer is given the plain 1 that it would be called with.
+        closed = loss.node is not None and not loss.node.operation.elementwise and record
+        seed: Any = 1 if closed and loss.node.operation.opens else np.ones_like(loss.data)[()]
         targets = None if names is None else [self.params[name] for name in names]
-        return derivatives([(loss, seed)], targets=targets)
+        return derivatives([(loss, seed)], targets=targets, record=record)
 
     def ran(self) -> list[tuple[str, Any]]:
         """The layers that ran, as pairs of name and copy, those inside closed layers too."""

@@ -227,14 +227,11 @@ class Printer:
             start = stop
 
     def _call_layer(self, node: Node) -> None:
-        operation, forward = node.operation, isinstance(node.operation, AsWrittenForward)
-        name = text.identifier(operation.symbol if forward else f"{operation.symbol}_backward")
+        operation = node.operation
+        name = text.identifier(operation.symbol)
         self.as_written[name] = operation
         self.sheet.names.add(name)
-        if forward:
-            call = f"{name}.evaluate({self.sheet.operands(node)})"
-        else:
-            call = f"{name}.evaluate({self.sheet.operand(node.inputs[0])}, None)"
+        call = f"{name}.evaluate({self.sheet.operands(node)})"
         if isinstance(node.out, tuple):
             self._several(node, call)
         else:

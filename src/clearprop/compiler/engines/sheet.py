@@ -148,7 +148,9 @@ class Sheet:
         return self.cells[key].name
 
     def fresh_name(self, node: Node) -> str:
-        label, _, phase = self.trace.labels[node].partition(".")
+        label, dot, phase = self.trace.labels[node].rpartition(".")
+        if not dot:
+            label, phase = phase, ""
         what = node.operation.name.rpartition(".")[2]
         return self.name(f"{'d' if phase == 'backward' else ''}{label or self.function}_{what}")
 

@@ -1,0 +1,100 @@
+"""Where a compiled step keeps what it changes: the parameters and the optimiser's state."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import ConfigError, DTypeError
+from clearprop.graph.parameters import array_at, set_array
+
+
+class Layout:
+    """One vector for the parameters of each group, and one for each of its states.
+
+    The layers hold the pieces of the former, and the optimiser those of the latter, so that an
+    update is a few operations on whole vectors and still everybody's.
+    """
+
+    def __init__(self, network: Any, optimizer: Any) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.structure = structure(network, optimizer)
+        self.groups = optimizer.partition(network.params)
+        dtypes = {np.asarray(network.params[n]).dtype for g in self.groups for n in g.names}
+        if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
+            found = ", ".join(sorted(map(str, dtypes)))
+            raise DTypeError(
+                f"compile: the parameters have the dtypes {found}; they must share one floating "
+                "dtype, see network.astype(np.float32)"
+            )
+        self.dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        optimizer.prepare(network.params)
+        self.vectors: list[dict[str, np.ndarray]] = []
+        """For each group the vector of parameters, `""`, and those of the state by name."""
+        self.held: list[tuple[Any, str, np.ndarray]] = []
+        self.pieces: list[tuple[str, np.ndarray]] = []
+        self._originals: list[np.ndarray] = []
+        for group in self.groups:
+            sizes = [int(np.size(network.params[name])) for name in group.names]
+            kinds = ("", *optimizer.state)
+            vectors = {kind: np.empty(sum(sizes), self.dtype) for kind in kinds}
+            start = 0
+            for name, size in zip(group.names, sizes, strict=True):
+                self._gather(name, {k: v[start : start + size] for k, v in vectors.items()})
+                start += size
+            self.vectors.append(vectors)
+
+    def _gather(self, name: str, stretches: dict[str, np.ndarray]) -> None:
+        """Move one parameter and its state into the vectors."""
+        array = self.network.params[name]
+        for kind, stretch in stretches.items():
+            piece = stretch.reshape(np.shape(array))
+            if kind:
+                piece[...] = self.optimizer.arrays[f"{kind}.{name}"]
+                self.optimizer.arrays[f"{kind}.{name}"] = piece
+                self.pieces.append((f"{kind}.{name}", piece))
+                continue
+            piece[...] = array
+            for layer, attribute in self.network.params.owners[name]:
+                set_array(layer, attribute, piece)
+                self.held.append((layer, attribute, piece))
+                self._originals.append(array)
+
+    def adopt(self) -> None:
+        """See to it that layers and optimiser hold the pieces; take over what was assigned since.
+
+        Errors: `ConfigError` for an array of another shape or dtype, or a parameter that was
+        exchanged in one of its layers only.
+        """
+        for layer, attribute, piece in self.held:
+            if array_at(layer, attribute) is not piece:
+                self.network.params.check_shared()
+                self._take_over(layer, attribute, piece)
+        arrays = self.optimizer.arrays
+        for name, piece in self.pieces:
+            if arrays.get(name) is not piece:
+                piece[...] = arrays.get(name, 0)
+                arrays[name] = piece
+
+    def _take_over(self, layer: Any, attribute: str, piece: np.ndarray) -> None:
+        array = array_at(layer, attribute)
+        if np.shape(array) != piece.shape or np.asarray(array).dtype != piece.dtype:
+            raise ConfigError(
+                f"{type(layer).__name__}.{attribute} was {piece.dtype} {piece.shape} when "
+                f"it was compiled and is {np.asarray(array).dtype} {np.shape(array)} now; "
+                "compile the network again"
+            )
+        piece[...] = array
+        set_array(layer, attribute, piece)
+
+    def release(self) -> None:
+        """Give the layers their own arrays back, with what was learned in them."""
+        for (layer, attribute, piece), original in zip(self.held, self._originals, strict=True):
+            if array_at(layer, attribute) is piece and original.flags.writeable:
+                original[...] = piece
+                set_array(layer, attribute, original)
+
+
+def structure(network: Any, optimizer: Any) -> Any:
+    """What decides which vectors there are, and which operations change them."""
+    return optimizer.structure(), tuple(sorted(network.frozen))

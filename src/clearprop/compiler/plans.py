@@ -1,0 +1,109 @@
+"""What all compiled objects share: programs for the shapes they have met, one call at a time."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.engines import engine
+from clearprop.compiler.program import Program
+from clearprop.compiler.simplify import simplified
+from clearprop.compiler.threads import BlasThreads, largest_product
+from clearprop.compiler.tracing import Trace
+from clearprop.errors import ConfigError
+
+KEPT = 32
+"""So many programs of one object are kept; the one not used for longest goes first."""
+
+
+class Plan:
+    """A recorded graph, simplified and printed by an engine, with the threads it is given."""
+
+    def __init__(
+        self,
+        owner: "Compiles",
+        recorded: Trace,
+        function: str,
+        title: str,
+        **how: Any,
+    ) -> None:
+        self.recorded = recorded
+        self.trace = simplified(recorded)
+        leaves = set(self.trace.leaves)
+        how = {k: v if k == "replaces" else _used(v, leaves) for k, v in how.items()}
+        program = engine(owner.engine).program
+        self.program: Program = program(self.trace, function, title, **how)
+        self.threads = BlasThreads.chosen(owner.threads, largest_product(self.trace))
+
+
+def _used(arrays: Any, leaves: set[Any]) -> Any:
+    """Of the arrays that leaves stand for, those that the simplified program still reads."""
+    if not isinstance(arrays, Mapping):
+        return arrays
+    return {leaf: array for leaf, array in arrays.items() if leaf in leaves}
+
+
+class Compiles:
+    """The base of compiled objects: they may be called from several threads, one at a time."""
+
+    def __init__(self, threads: int | str | None, engine: str) -> None:
+        self.threads = threads
+        self.engine = engine
+        self._plans: OrderedDict[Hashable, Any] = OrderedDict()
+        self._last: Any = None
+        # A program works in buffers of its own, which two calls at once would mix up.
+        self._lock = RLock()
+
+    @property
+    def source(self) -> str:
+        """The program last used, as text. Errors: `ConfigError` before the first call."""
+        return self._used().program.source
+
+    @property
+    def graph(self) -> Any:
+        """The simplified graph of the program last used."""
+        return self._used().trace
+
+    @property
+    def recorded(self) -> Any:
+        """The graph as it was recorded, before simplification."""
+        return self._used().recorded
+
+    def save(self, path: Any) -> None:
+        """Write the program last used as a Python file, which needs NumPy and not clearprop.
+
+        Errors: `UnsupportedError` if it calls layers as they are written.
+        """
+        self._used().program.save(path)
+
+    def _keep(self, key: Hashable, plan: Any) -> Any:
+        self._plans[key] = plan
+        while len(self._plans) > KEPT:
+            self._plans.popitem(last=False)
+        return plan
+
+    def _used(self) -> Any:
+        if self._last is None:
+            raise ConfigError(
+                "there is no program yet: its shapes are known with the first batch; call it once"
+            )
+        return self._last
+
+
+def signature(x: Any) -> Hashable:
+    """Shape and dtype of an array, or of each of several."""
+    if isinstance(x, tuple):
+        return tuple(map(signature, x))
+    return x.shape, x.dtype
+
+
+def as_arrays(x: Any) -> Any:
+    """An input as an array, or several as a tuple of arrays."""
+    return tuple(map(as_arrays, x)) if isinstance(x, tuple) else np.asarray(x)
+
+
+def flat(x: Any) -> list[Any]:
+    """The parts of an input that may be several, in order."""
+    return [part for entry in x for part in flat(entry)] if isinstance(x, tuple) else [x]

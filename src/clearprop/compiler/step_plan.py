@@ -1,0 +1,308 @@
+"""The program of a training step for one shape of batch."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.compiler.layout import Layout
+from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.plans import Plan, flat
+from clearprop.compiler.recording import Recorder, value_of
+from clearprop.compiler.sameness import form, varied
+from clearprop.compiler.threads import BlasThreads
+from clearprop.compiler.tracing import Trace
+from clearprop.compiler.watching import Watch
+from clearprop.errors import UnsupportedError
+from clearprop.graph.graph import Graph
+from clearprop.graph.node import Recorded
+from clearprop.networks.learning import rows_of
+from clearprop.primitives.labels import read_labels, read_numbers
+
+if TYPE_CHECKING:
+    from clearprop.compiler.step import Data, Step
+
+
+class StepPlan(Plan):
+    """Forward, loss, backward and update of batches of one shape, recorded and printed.
+
+    What it overwrites is a list: the vectors of the parameters and of the optimiser's state, and
+    the state of the layers.
+    """
+
+    def __init__(
+        self, step: "Step", layout: Layout, x: Any, t: Any, source: "Data | None", key: Any
+    ) -> None:
+        self.key = key
+        self.source = source
+        self.rows = rows_of(x)
+        self.network, self.optimizer, self.layout = step.network, step.optimizer, layout
+        network = step.network
+        members = network.members
+        network.learning.begin(members, network.rng, self.rows)
+        for _, layer in members.stateful:  # what the program will write into is the layer's own
+            for name in (*layer.state, *layer.carried):
+                value = getattr(layer, name)
+                if isinstance(value, np.ndarray):
+                    setattr(layer, name, value.copy())
+        network.learning.begin(members, network.rng, self.rows)
+        with BlasThreads(1):  # threads would cost more than they gain, as in a step
+            recorded = _Recorded(self, x, t)
+        self.recorder = recorder = recorded.recorder
+        self.as_written = recorder.as_written
+        used = set(Graph(recorded.outputs).leaves)
+        batch = [*flat(recorded.x), *flat(recorded.t)]
+        held = recorder.held(recorded.outputs)
+        self._states = [(v, p) for v, p in held.items() if v in recorder.states]
+        self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
+        self._draws = recorder.draws
+        self._drawn = [u for draw in self._draws for u in draw.leaves if u in used]
+        self._needed = {u for u in self._drawn}
+        self._hyper = [(v, g, n) for v, g, n in recorded.hyperparameters if v in used]
+        self._limits = [(v, n) for v, n in recorded.limits if v in used]
+        self._step = recorded.step if recorded.step in used else None
+        arguments = [v for v, *_ in (*self._numbers, *self._hyper, *self._limits)]
+        arguments = [*self._drawn, *arguments, *([] if self._step is None else [self._step])]
+        self._left = recorded.left
+        stored = {**recorded.stored, **{v: value_of(p) for v, p in self._states}}
+        stored = {v: array for v, array in stored.items() if v in used}
+        trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
+        gathered = {}
+        if source is not None:
+            for leaf, array in zip(batch, (*flat(source.x), *flat(source.t)), strict=True):
+                gathered[leaf] = array
+            _check_targets(trace, gathered)
+        shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
+        title = f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
+        super().__init__(
+            step,
+            trace,
+            "step",
+            title,
+            stored=stored,
+            gathered=gathered,
+            replaces=recorded.replaces,
+            checks=True,
+            label_checks=source is None,
+        )
+        frozen = [p for n in network.frozen for p in members.params.owners[n]]
+        self._watch = Watch(recorder, [*frozen, *recorder.fixed_places])
+        self.learns = bool(members.stateful or members.noisy)
+
+    def holds(self) -> bool:
+        """Whether the layers are still set as they were when this was recorded."""
+        for v, (layer, name) in self._numbers:
+            if type(getattr(layer, name, None)) is not float:
+                return False
+        for v, (layer, name) in self._states:
+            value = getattr(layer, name)
+            if np.shape(value) != v.shape:
+                return name in layer.carried and not np.any(value) and False
+        return self._watch.holds()
+
+    def arguments(self, rows: int | None) -> list[Any]:
+        """What the program is given beside the batch."""
+        values: list[Any] = []
+        for draw in self._draws:
+            pairs = zip(draw.leaves, draw(self.network.rng), strict=True)
+            values += [u for leaf, u in pairs if leaf in self._needed]
+        values += [getattr(layer, name) for _, (layer, name) in self._numbers]
+        step = self.optimizer.step_count + 1
+        if self._hyper:
+            groups = [self.optimizer.settings(group, step) for group in self.layout.groups]
+            values += [groups[g][name] for _, g, name in self._hyper]
+        if self._limits:
+            limits = self.optimizer.limits()
+            values += [limits[name] for _, name in self._limits]
+        if self._step is not None:
+            values.append(float(step))
+        return values
+
+    def begin(self, rows: int | None) -> None:
+        """Begin a step: the program writes into the state, so what it sees is put aside."""
+        network = self.network
+        network.learning.begin(network.members, network.rng, rows, apart=True)
+        for v, (layer, name) in self._states:
+            value = getattr(layer, name)
+            if value is not v.data:
+                v.data[...] = value
+                setattr(layer, name, v.data)
+                network.learning.now(network.members, layer, name)
+
+    def leave(self, left: list[Any]) -> None:
+        """Leave the state that the program did not write in place."""
+        network = self.network
+        members = network.members
+        for (name, attribute), value in zip(self._left, left, strict=True):
+            setattr(members.layers[name], attribute, value)
+            network.learning.now(members, members.layers[name], attribute)
+        ran = [(name, members.layers[name]) for name in self.as_written]
+        network.learning.leave(members, ran)
+
+
+class _Recorded:
+    """What one recording of a step consists of."""
+
+    def __init__(self, plan: StepPlan, x: Any, t: Any) -> None:
+        network, optimizer, layout = plan.network, plan.optimizer, plan.layout
+        self.x, self.t = _leaves(x, "x"), _leaves(t, "t")
+        self.stored: dict[Any, Any] = {}
+        vectors: list[dict[str, Traced]] = []
+        for i, kinds in enumerate(layout.vectors):
+            suffix = f"{i + 1}" if len(layout.vectors) > 1 else ""
+            leaves = {k: traced(v, f"{k or 'P'}{suffix}") for k, v in kinds.items()}
+            vectors.append(leaves)
+            self.stored |= {leaf: kinds[k] for k, leaf in leaves.items()}
+        labels: list[tuple[Any, str]] = []
+        params = self._views(network, layout, vectors, labels)
+        scale = None if plan.source is None else plan.source.scale
+        self.recorder = recorder = Recorder(network, "forward", params, plan.rows)
+        for v, label in labels:
+            recorder.labeller.label([v], label)
+        self.stored |= recorder.fixed
+        loss, gradients, next_states = _differentiated(recorder, self.x, self.t, scale, layout)
+        if network.has_glue():
+            _check_again(network, plan.rows, recorder, self.x, self.t, scale, layout, params, loss)
+        self.limits = [(setting(v, n), n) for n, v in optimizer.limits().items()]
+        self.hyperparameters: list[tuple[Setting, int, str]] = []
+        self.step = setting(1.0, "step")
+        joined = [
+            np.concatenate([_flattened(gradients[name], params[name]) for name in group.names])
+            for group in layout.groups
+        ]
+        recorder.labeller.label(joined, "update")
+        if self.limits:
+            joined = optimizer.clipped(joined, **{n: v for v, n in self.limits})
+        self.outputs: list[Any] = [loss]
+        self.replaces: dict[int, Any] = {}
+        for i, (group, g) in enumerate(zip(layout.groups, joined, strict=True)):
+            now = optimizer.settings(group, 1)
+            numbers = {n: setting(value, n) for n, value in now.items()}
+            self.hyperparameters += [(v, i, n) for n, v in numbers.items()]
+            p, *state = vectors[i].values()
+            new = optimizer.formula(group)(p, g, *state, step=self.step, **numbers)
+            for leaf, value in zip((p, *state), new, strict=True):
+                self._replace(leaf, value)
+        self.left: list[tuple[str, str]] = []
+        places = {place: leaf for leaf, place in recorder.states.items()}
+        returned = []
+        for (name, attribute), value in next_states.items():
+            leaf = places.get((recorder.members.layers[name], attribute))
+            if leaf is value:
+                continue
+            if not isinstance(value, Recorded):
+                raise UnsupportedError(
+                    f"compile: {name}.next_state gives {attribute} off the graph; compute it with "
+                    "NumPy functions from what forward kept"
+                )
+            if leaf is None or leaf.shape != value.shape:
+                self.left.append((name, attribute))
+                returned.append(value)
+            else:
+                self._replace(leaf, value)
+        at = 1
+        for value in returned:  # handed out after the loss, before what is replaced
+            self.outputs.insert(at, value)
+            at += 1
+        self.replaces = {i + len(returned): leaf for i, leaf in self.replaces.items()}
+        recorder.labeller.label(self.outputs, "update")
+
+    def _replace(self, leaf: Any, value: Any) -> None:
+        if value.dtype != leaf.dtype:
+            value = np.astype(value, leaf.dtype)
+        self.replaces[len(self.outputs)] = leaf
+        self.outputs.append(value)
+
+    def _views(
+        self, network: Any, layout: Layout, vectors: Any, labels: list[tuple[Any, str]]
+    ) -> dict[str, Any]:
+        """Each parameter as a piece of its group's vector; frozen ones as they are."""
+        params: dict[str, Any] = {}
+        for group, leaves in zip(layout.groups, vectors, strict=True):
+            start = 0
+            for name in group.names:
+                array = network.params[name]
+                piece = leaves[""][start : start + array.size]
+                labels.append((piece, f"parameter {name}{'' if array.ndim == 1 else ' flat'}"))
+                params[name] = piece.reshape(array.shape)
+                labels.append((params[name], f"parameter {name}"))
+                start += array.size
+        for name, array in network.params.items():
+            if name not in params:
+                params[name] = traced(array, name)
+                self.stored[params[name]] = array
+        return {name: params[name] for name in network.params}
+
+
+def _differentiated(
+    recorder: Recorder, x: Any, t: Any, scale: float | None, layout: Layout
+) -> tuple[Any, dict[str, Any], dict[tuple[str, str], Any]]:
+    """Loss, derivatives and new state; then the layers are opened."""
+    if scale is not None:
+        x = np.astype(x, layout.dtype) * scale
+        recorder.labeller.label([x], "input")
+    loss = recorder.loss(x, t)
+    recorder.network.check_predict(recorder.passing)
+    recorder.labeller.label([loss], "loss")
+    names = [name for group in layout.groups for name in group.names]
+    found = recorder.derivatives(loss, names, record=True)
+    gradients = {name: found.get(recorder.params[name]) for name in names}
+    recorder.labeller.label(gradients.values(), "backward")
+    states = recorder.next_states()
+    recorder.open()
+    return loss, gradients, states
+
+
+def _check_again(
+    network: Any, rows: Any, first: Recorder, x: Any, t: Any, scale: Any, layout: Any, params: Any, loss: Any
+) -> None:
+    """Record once more with other values, where code stands between the layers.
+
+    Errors: `UnsupportedError` if something else is recorded: it would be frozen in the program.
+    """
+    others = {name: varied(v) for name, v in params.items()}
+    again = Recorder(network, "forward", others, rows)
+    again.as_written.update(first.as_written)
+    other_x = tuple(map(varied, flat(x)))
+    given = _shaped(x, iter(other_x))
+    other_loss, *_ = _differentiated(again, given, t, scale, layout)
+    known = [*flat(x), *flat(t), *params.values(), *first.leaves()]
+    other_known = [*other_x, *flat(t), *others.values(), *again.leaves()]
+    if form([loss], tuple(known)) != form([other_loss], tuple(other_known)):
+        raise UnsupportedError(
+            f"compile: {type(network).__name__} does not do the same for every batch of this "
+            "shape: what it does between its layers draws random numbers, or uses values that are "
+            "not on the graph"
+        )
+
+
+def _shaped(x: Any, leaves: Any) -> Any:
+    return tuple(_shaped(part, leaves) for part in x) if isinstance(x, tuple) else next(leaves)
+
+
+def _flattened(g: Any, param: Any) -> Any:
+    return np.zeros(param.size, param.dtype) if g is None else np.ravel(g)
+
+
+def _leaves(x: Any, name: str) -> Any:
+    if not isinstance(x, tuple):
+        return traced(x if x.ndim else x[()], name)
+    return tuple(_leaves(part, f"{name}{i}") for i, part in enumerate(x))
+
+
+def _check_targets(trace: Trace, gathered: dict[Any, Any]) -> None:
+    """Check all targets of a data set as the recorded step checks those of a batch."""
+    for node in trace.nodes:
+        function = getattr(node.operation, "function", None)
+        if function not in (read_labels, read_numbers):
+            continue
+        leaf = node.inputs[0]
+        while leaf.node is not None:  # perhaps a reshaped leaf
+            leaf = leaf.node.inputs[0]
+        t = gathered.get(leaf)
+        if t is None:
+            continue
+        if function is read_labels:
+            shape = (len(t), *node.params["shape"][1:])
+            read_labels(t, shape, node.params["dtype"])
+        else:
+            read_numbers(t, **node.params)

@@ -1,0 +1,78 @@
+"""The settings that a program was recorded with: another value selects another program."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.naming import names
+from clearprop.graph.parameters import KINDS, names_of
+from clearprop.layers import Layer
+
+_PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
+
+
+class Watch:
+    """Looks whether the layers still hold what a program was recorded with.
+
+    Watched are plain values, containers of them and whole-number arrays, on the layers and on their
+    classes, that `forward` did not write itself; and which arrays stand at certain places.
+    """
+
+    def __init__(self, recorder: Any, places: list[tuple[Any, str]]) -> None:
+        self._places = [(layer, name, _value(layer, name)) for layer, name in places]
+        self._settings: list[tuple[Any, str, Any]] = []
+        self._contents: list[tuple[Any, str, Any]] = []
+        arguments = {(id(layer), name) for layer, name in recorder.settings.values()}
+        for name, layer in recorder.members.layers.items():
+            if name in recorder.as_written:
+                continue
+            known = {n for kind in KINDS for n in names_of(layer, kind)} | {"params", "frozen"}
+            known |= {f"d{n}" for n in known} | recorder.written.get(name, set())
+            for attribute, value in _attributes(layer):
+                if attribute in known or (id(layer), attribute) in arguments:
+                    continue
+                if isinstance(value, _PLAIN):
+                    self._settings.append((layer, attribute, value))
+                elif _is_plain(value):
+                    self._contents.append((layer, attribute, names(value)))
+
+    def holds(self) -> bool:
+        """Whether nothing has changed."""
+        for layer, name, array in self._places:
+            if _value(layer, name) is not array:
+                return False
+        for layer, name, value in self._settings:
+            now = getattr(layer, name, None)
+            if now is not value and (type(now) is not type(value) or now != value):
+                return False
+        for layer, name, content in self._contents:
+            if names(getattr(layer, name, None)) != content:
+                return False
+        return True
+
+
+def _value(layer: Any, name: str) -> Any:
+    return layer[name] if isinstance(layer, dict) else getattr(layer, name, None)
+
+
+def _attributes(layer: Any) -> list[tuple[str, Any]]:
+    """The attributes of a layer and those of its classes, without methods."""
+    found: dict[str, Any] = {}
+    for cls in type(layer).__mro__:
+        if cls in (Layer, object) or cls.__module__.startswith("clearprop.networks"):
+            break
+        for name, value in vars(cls).items():
+            if not name.startswith("__") and (isinstance(value, _PLAIN) or _is_plain(value)):
+                found.setdefault(name, value)
+    found.update(getattr(layer, "__dict__", {}))
+    return [(n, v) for n, v in found.items() if n not in ("_given", "_members", "_learning")]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "iub"
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(isinstance(v, _PLAIN) or _is_plain(v) for v in value)
+    if isinstance(value, dict):
+        return all(isinstance(v, _PLAIN) or _is_plain(v) for v in value.values())
+    return False
