@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.engines import engine
+from clearprop.compiler.engines import Job, engine
 from clearprop.compiler.engines.text import identifier
 from clearprop.compiler.leaf import traced
 from clearprop.compiler.program import Program
@@ -97,5 +97,5 @@ class _Plan:
         title = (
             f"{name} for arrays {', '.join(str(a.shape) for a in arrays)}, written by clearprop."
         )
-        self.program = engine(name_of_engine).program(self.trace, identifier(name), title)
+        self.program = engine(name_of_engine).program(Job(self.trace, identifier(name), title))
         self.threads = BlasThreads.chosen(threads, largest_product(self.trace))

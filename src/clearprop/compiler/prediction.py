@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.engines import engine
+from clearprop.compiler.engines import Job, engine
 from clearprop.compiler.leaf import traced
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
@@ -82,6 +82,6 @@ class _Plan:
         kind = type(network).__name__
         title = f"Scores of {kind} for batches {x.shape}, written by clearprop."
         held = {v: v.data for v in params.values() if v in set(self.trace.leaves)}
-        make = engine(prediction.engine).program
-        self.program = make(self.trace, "predict", title, stored=held)
+        job = Job(self.trace, "predict", title, stored=held)
+        self.program = engine(prediction.engine).program(job)
         self.threads = BlasThreads.chosen(prediction.threads, largest_product(self.trace))

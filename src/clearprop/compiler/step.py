@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.compiler.engines import engine
+from clearprop.compiler.engines import Job, engine
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace, record_step
@@ -292,7 +292,7 @@ class _Plan:
         if source is not None:
             _check_labels(source.t, recording.trace)
             gathered = {leaves["x"]: source.x, leaves["t"]: source.t}
-        self.program = engine(step.engine).program(
+        job = Job(
             self.trace,
             "step",
             title,
@@ -302,6 +302,7 @@ class _Plan:
             checks=True,
             label_checks=source is None,
         )
+        self.program = engine(step.engine).program(job)
         self.threads = BlasThreads.chosen(step.threads, largest_product(self.trace))
 
     def fits(self, x: np.ndarray, t: np.ndarray) -> bool:
