@@ -40,7 +40,7 @@ class Lifetimes:
         self.joins = {join for join, _ in self.pins.values()}
 
     def _find_in_place(self, replaces: Mapping[int, Any]) -> dict[Node, Any]:
-        """The elementwise results that nobody else reads, nor the leaf after them: node → leaf."""
+        """The steps `leaf ± …` that nobody else reads, nor the leaf after them: node → leaf."""
         read = {x.node for node in self.nodes for x in node.inputs if is_recorded(x)}
         made = Counter(v.node for v in self.trace.outputs)
         found: dict[Node, Any] = {}
@@ -48,7 +48,7 @@ class Lifetimes:
             v = self.trace.outputs[i]
             if (
                 v.node is not None
-                and v.node.operation.elementwise
+                and fact(v.node, "operator") in ("+", "-")
                 and v.node not in read
                 and made[v.node] == 1
                 and v.ndim

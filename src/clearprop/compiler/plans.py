@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.engines import engine
+from clearprop.compiler.engines import Job, engine
 from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
@@ -33,8 +33,7 @@ class Plan:
         self.trace = simplified(recorded)
         leaves = set(self.trace.leaves)
         how = {k: v if k == "replaces" else _used(v, leaves) for k, v in how.items()}
-        program = engine(owner.engine).program
-        self.program: Program = program(self.trace, function, title, **how)
+        self.program: Program = engine(owner.engine).program(Job(self.trace, function, title, **how))
         self.threads = BlasThreads.chosen(owner.threads, largest_product(self.trace))
 
 

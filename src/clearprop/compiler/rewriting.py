@@ -68,7 +68,7 @@ def function_of(node: Node) -> Any:
 
 
 def fact(node: Node, name: str) -> Any:
-    """A fact about what a node carries out, see `Facts`; `None` where it has no row."""
+    """A fact about what a node carries out, see `Primitive`; `None` where it has no row."""
     return getattr(node.operation, name, None)
 
 

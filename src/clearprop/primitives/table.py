@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypedDict, Unpack
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -15,17 +15,6 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Arguments as a user gives them: positional and by keyword."""
 
 Domain = Literal["real", "positive", "nonzero", "unit", "above one"]
-
-
-class Facts(TypedDict, total=False):
-    """What those who walk a graph need to know of a function; `Primitive` says what each means."""
-
-    view: str
-    keeps: bool
-    takes_out: bool
-    reduces: np.ufunc
-    chooses: bool
-    operator: str
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -127,7 +116,7 @@ class WithKeywords:
 
 
 def constant(
-    function: Callable[..., Any], formula: str, name: str | None = None, **facts: Unpack[Facts]
+    function: Callable[..., Any], formula: str, name: str | None = None, **facts: Any
 ) -> Primitive:
     """Make the row of a function whose derivative is zero: it is recorded and differentiated to 0.
 
@@ -183,12 +172,13 @@ def elementwise(
     symbol: str | None = None,
     domain: Sequence[Domain] = (),
     name: str | None = None,
-    **facts: Unpack[Facts],
+    **facts: Any,
 ) -> Primitive:
     """Make the row of an elementwise function from its local derivatives.
 
     Each derivative is a pair: what it is, for people, and the rule `rule(out, *operands)`. `name`
-    is where the function is found, such as `scipy.special.erf`, if that cannot be seen.
+    is where the function is found, such as `scipy.special.erf`, if that cannot be seen;
+    `facts` are those of `Primitive`.
 
     >>> row = elementwise(np.exp, "exp(x)", ("out", lambda out, x: out))
     >>> row.name, row.derivatives
@@ -217,8 +207,7 @@ def elementwise(
         elementwise=True,
         operands=("x", "y")[: function.nin],
         domain=tuple(domain) or ("real",) * function.nin,
-        takes_out=True,
-        **facts,
+        **{"takes_out": True, **facts},
     )
 
 
@@ -232,7 +221,7 @@ def primitive(
     evaluate: Callable[..., Any] | None = None,
     variadic: bool = False,
     name: str | None = None,
-    **facts: Unpack[Facts],
+    **facts: Any,
 ) -> Primitive:
     """Make the row of any other function from its vector-Jacobian products.
 

@@ -1,49 +1,39 @@
 """Engines: from a recording to a program. Each is a module of this package that has `program`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Protocol, cast
+from typing import Any
 
-from clearprop.compiler.program import Program
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError
 
 
-class Engine(Protocol):
-    """What every engine offers."""
+@dataclass(frozen=True)
+class Job:
+    """What an engine is asked for: a program that computes the outputs of `trace`.
 
-    def program(
-        self,
-        trace: Trace,
-        function: str,
-        title: str,
-        *,
-        stored: Mapping[Any, Any] = ...,
-        gathered: Mapping[Any, Any] = ...,
-        replaces: Mapping[int, Any] = ...,
-        checks: bool = ...,
-        label_checks: bool = ...,
-    ) -> Program:
-        """Make a program of a recording.
+    It is called with a value for every leaf that is neither stored nor gathered, in their order,
+    and gives the outputs that replace nothing: one alone, or a tuple.
+    """
 
-        Called with a value for every leaf of `trace` that is neither stored nor gathered, in their
-        order, it gives the outputs that replace nothing: one alone, or a tuple.
-
-        - `function`: what the program calls itself; `title`: what it says it is;
-        - `stored`: leaf → the array that it reads, and that is given once;
-        - `gathered`: leaf → a larger array; the numbers of the rows that make up the leaf are then
-          the first argument of each call;
-        - `replaces`: the number of an output → the stored leaf whose array it overwrites, after
-          everything has been read;
-        - `checks`: whether nothing is overwritten unless the first output, a loss, and all that is
-          to be written are finite; the program says by a last result whether it was;
-        - `label_checks`: whether each call checks its labels, as all may have been checked before.
-
-        Errors: `UnsupportedError` names the function, and the layer it stands in, for which the
-        engine has no spelling.
-        """
-        ...
+    trace: Trace
+    function: str
+    """What the program calls itself."""
+    title: str
+    """What it says it is."""
+    stored: Mapping[Any, Any] = field(default_factory=dict)
+    """Leaf → the array it is; given once, when the program is made."""
+    gathered: Mapping[Any, Any] = field(default_factory=dict)
+    """Leaf → a larger array, of which the rows that each call names first make up the leaf."""
+    replaces: Mapping[int, Any] = field(default_factory=dict)
+    """Number of an output → the stored leaf that it overwrites, once everything has been read."""
+    checks: bool = False
+    """Whether nothing is overwritten unless the first output, a loss, and all that is written, or
+    added to what is there, are finite. Whether they were is then the last result."""
+    label_checks: bool = True
+    """Whether each call checks its labels; not needed where all have been checked beforehand."""
 
 
 def engines() -> list[str]:
@@ -56,9 +46,13 @@ def engines() -> list[str]:
     return [name for name in names if hasattr(import_module(f"{__name__}.{name}"), "program")]
 
 
-def engine(name: str) -> Engine:
-    """The engine of this name. Errors: `ConfigError` lists those there are."""
+def engine(name: str) -> Any:
+    """The engine of this name: a module whose `program(job)` makes a `Program`.
+
+    `program` raises `UnsupportedError`, with the name of the function and of the layer it stands
+    in, for what the engine has no spelling for. Errors: `ConfigError` lists the engines there are.
+    """
     known = engines()
     if name not in known:
         raise ConfigError(f"there is no engine {name!r}; there are {', '.join(known)}")
-    return cast(Engine, import_module(f"{__name__}.{name}"))
+    return import_module(f"{__name__}.{name}")

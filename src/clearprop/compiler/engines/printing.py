@@ -1,7 +1,5 @@
 """Print a graph as straight-line NumPy source: one statement a line, into planned buffers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -9,69 +7,58 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenBackward, AsWrittenForward
 from clearprop.compiler.cells import Buffer, Cell
-from clearprop.compiler.engines import text
+from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS, STATEMENTS
 from clearprop.compiler.lifetimes import Lifetimes
 from clearprop.compiler.program import Source
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
-from clearprop.compiler.tracing import Trace
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
 from clearprop.primitives.table import Primitive, WithKeywords
 
 
-@dataclass
 class Printer:
-    """Prints one graph; `Engine.program` says what the arguments mean."""
+    """Prints one graph."""
 
-    trace: Trace
-    function: str
-    title: str
-    stored: Mapping[Any, Any]
-    gathered: Mapping[Any, Any]
-    replaces: Mapping[int, Any]
-    checks: bool
-    label_checks: bool
-    as_written: dict[str, Any] = field(default_factory=dict)
-    """What the program calls and cannot import: layers as written, functions of our own."""
-    lives: Lifetimes = field(init=False)
-    sheet: Sheet = field(init=False)
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.as_written: dict[str, Any] = {}
+        """What the program calls and cannot import: layers as written, functions of our own."""
+        self.lives = Lifetimes(job.trace, job.replaces)
+        self.sheet = Sheet(self.lives, job)
 
     def source(self) -> Source:
         """Print the program."""
-        self.lives = Lifetimes(self.trace, self.replaces)
-        self.sheet = Sheet(self.lives, self.function, set(self.replaces), self.label_checks)
-        names = {v: self.sheet.name(v.name or "x") for v in self.trace.leaves}
-        given = {v: names[v] for v in self.stored}
-        for v in self.gathered:
+        job, trace = self.job, self.job.trace
+        names = {v: self.sheet.name(v.name or "x") for v in trace.leaves}
+        given = {v: names[v] for v in job.stored}
+        for v in job.gathered:
             given[v] = self.sheet.name((v.name or "x").upper())
             self.sheet.gather(v, names[v], given[v])
         for v, name in names.items():
-            if v not in self.gathered:
+            if v not in job.gathered:
                 whole = Buffer(0, pinned=True)
                 self.sheet.cells[v] = Cell(name, v.shape, v.dtype, whole, varies=v not in given)
         for time, node in enumerate(self.lives.nodes):
             if node not in self.lives.in_place:
                 self._spell(time, node)
         returned = [
-            self.sheet.returned(v)
-            for i, v in enumerate(self.trace.outputs)
-            if i not in self.replaces
+            self.sheet.returned(v) for i, v in enumerate(trace.outputs) if i not in job.replaces
         ]
-        if self.replaces:
+        if job.replaces:
             self._overwrite(returned)
-        arguments = ["rows"] if self.gathered else []
+        arguments = ["rows"] if job.gathered else []
         arguments += [name for v, name in names.items() if v not in given]
-        result = ", ".join([*returned, *(["True"] if self.replaces and self.checks else [])])
-        written = self.sheet.assemble(self.title, list(given.values()), arguments, result)
+        result = ", ".join([*returned, *(["True"] if job.replaces and job.checks else [])])
+        written = self.sheet.assemble(job.title, list(given.values()), arguments, result)
         return Source(written, self.as_written, self.sheet.nbytes)
 
     def _spell(self, time: int, node: Node) -> None:
         try:
             self._node(time, node)
         except UnsupportedError as error:
-            where = self.trace.labels[node]
+            where = self.job.trace.labels[node]
             raise UnsupportedError(
                 f"compile: the engine numpy has no spelling for {node.operation.name} in {where}: "
                 f"{error}"
@@ -122,36 +109,33 @@ class Printer:
 
     def _overwrite(self, returned: list[str]) -> None:
         """The end of a step: what replaces stored arrays is written into them."""
-        written = set(self.replaces.values())
+        written = set(self.job.replaces.values())
         values: dict[Any, str] = {}
-        for i, leaf in self.replaces.items():
-            v = self.trace.outputs[i]
+        for i, leaf in self.job.replaces.items():
+            v = self.job.trace.outputs[i]
             if v.node in self.lives.in_place or v is leaf:
                 continue
             values[leaf] = self.sheet.cell(v).name
             if self.lives.root(v) in written:  # it lies where something else is written
                 values[leaf] = own = self.sheet.name(f"new_{leaf.name}")
                 self.sheet.body.append((f"{own} = {self.sheet.cell(v).name}.copy()", ""))
-        if self.checks:
+        if self.job.checks:
             self._check_finite(returned)
         for node, leaf in self.lives.in_place.items():
-            self._guarded_call(node, leaf)
+            self.sheet.say(node, self.call(node, self.sheet.cells[leaf].name))
         for leaf, value in values.items():
             self.sheet.body.append((f"{self.sheet.cells[leaf].name}[...] = {value}", "update"))
-
-    def _guarded_call(self, node: Node, leaf: Any) -> None:
-        self.sheet.say(node, self.call(node, self.sheet.cells[leaf].name))
-        self.sheet.cells[node] = self.sheet.cells[leaf]
 
     def _check_finite(self, returned: list[str]) -> None:
         """Hold back the update from a loss or a new value that is not finite."""
         watched = []
-        for i in self.replaces:
-            node = self.trace.outputs[i].node
-            operands = node.inputs if node in self.lives.in_place else (self.trace.outputs[i],)
-            watched += [x for x in operands if is_recorded(x) and x.node and x.dtype.kind == "f"]
-        conditions = [f"isfinite({self.sheet.cell(self.trace.outputs[0]).name})"]
-        for name, ndim in dict.fromkeys((self.sheet.cell(x).name, x.ndim) for x in watched):
+        for i, leaf in self.job.replaces.items():
+            v = self.job.trace.outputs[i]
+            operands = v.node.inputs if v.node in self.lives.in_place else (v,)
+            watched += [x for x in operands if is_recorded(x) and x is not leaf]
+        conditions = [f"isfinite({self.sheet.cell(self.job.trace.outputs[0]).name})"]
+        real = (x for x in watched if x.dtype.kind == "f")
+        for name, ndim in dict.fromkeys((self.sheet.cell(x).name, x.ndim) for x in real):
             if ndim == 0:
                 conditions.append(f"isfinite({name})")
             elif ndim == 1:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.cells import Buffer, Cell, place
-from clearprop.compiler.engines import text
+from clearprop.compiler.engines import Job, text
 from clearprop.compiler.lifetimes import Lifetimes
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.graph.node import Node
@@ -16,15 +16,13 @@ from clearprop.graph.node import Node
 class Sheet:
     """Gives every value a name and a place, and keeps the lines until the arena is planned."""
 
-    def __init__(
-        self, lives: Lifetimes, function: str, replacing: set[int], label_checks: bool
-    ) -> None:
+    def __init__(self, lives: Lifetimes, job: Job) -> None:
         self.lives = lives
-        self.trace = lives.trace
-        self.function = function
-        self.label_checks = label_checks
+        self.trace = job.trace
+        self.function = job.function
+        self.label_checks = job.label_checks
         outputs = enumerate(self.trace.outputs)
-        self._handed_out = {v.node for i, v in outputs if i not in replacing}
+        self._handed_out = {v.node for i, v in outputs if i not in job.replaces}
         self.setup: list[str | Cell] = []
         """Lines that run once; a cell stands for the line that cuts it out of the arena."""
         self.body: list[tuple[str, str]] = []
