@@ -1,5 +1,7 @@
 """Nothing overlaps, nothing is cut off, everything stands where it belongs: over random graphs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from geometry import faults, points_along
@@ -96,7 +98,7 @@ def test_faults_are_seen():
     """The checks above can fail."""
     good = scene_of(graph(apple()))
     n0, n1 = (next(s for s in good.shapes if s.id == id) for id in ("n0", "n1"))
-    moved = Shape("n1", "operation", n0.box.moved(5, 5), (), "")
+    moved = Shape("n1", "operation", replace(n0.box, x=n0.box.x + 5, y=n0.box.y + 5), (), "")
     for scene in (
         Scene(good.width, good.height, shapes=[n0, moved]),
         Scene(60, 60, shapes=[n0]),

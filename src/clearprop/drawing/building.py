@@ -59,7 +59,7 @@ class _Builder:
         self.prefix = prefix
         self.derivative = derivative
         self.flows: dict[Any, Flow] = {}
-        self.scope = scope = Scope(outputs=len(graph.outputs))
+        self.scope = scope = Scope()
         self.number: dict[Recorded, int] = {v: i for i, v in enumerate(graph.leaves)}
         self.ports = set(graph.leaves) if outer is not None else set()
         if outer is not None:

@@ -71,9 +71,6 @@ class Scope:
     flows: list[Flow] = field(default_factory=list)
     ports: list[Flow] = field(default_factory=list)
     """The flows that come from outside, by operand of the opened node."""
-    outputs: int = 0
-    """How many values leave."""
-    notes: list[str] = field(default_factory=list)
 
     def walk(self) -> Iterator["Scope"]:
         """This scope and all inside it."""

@@ -87,10 +87,6 @@ class Box:
         """The y of the lower side."""
         return self.y + self.height
 
-    def moved(self, dx: float, dy: float) -> "Box":
-        """The same rectangle elsewhere."""
-        return Box(self.x + dx, self.y + dy, self.width, self.height)
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:

@@ -44,15 +44,11 @@ def body(shape: Shape) -> str:
     """What a shape is drawn as, without what is written in it."""
     box = shape.box
     corner = {"operation": min(21.0, box.height / 2), "parameter": 6, "frame": 10}
-    if shape.kind == "fork":
+    if shape.kind == "fork" or (shape.kind == "input" and not shape.marks):
         r = box.width / 2
-        return f'<circle class="dot" cx="{num(box.x + r)}" cy="{num(box.y + r)}" r="{num(r)}"/>'
-    if shape.kind == "input" and not shape.marks:
-        r = box.width / 2
-        return (
-            f'<circle class="operation box" cx="{num(box.x + r)}" cy="{num(box.y + r)}" '
-            f'r="{num(r - 1)}"/>'
-        )
+        kind, less = ("dot", 0) if shape.kind == "fork" else ("operation box", 1)
+        place = f'cx="{num(box.x + r)}" cy="{num(box.y + r)}" r="{num(r - less)}"'
+        return f'<circle class="{kind}" {place}/>'
     if shape.kind in ("input", "constant", "output"):
         return ""
     return (

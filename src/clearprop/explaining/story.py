@@ -134,7 +134,7 @@ def tell(result: Any, by: Any = None) -> Story:
     places: dict[Any, Place] = {}
 
     def place(v: Any) -> Place:
-        return places.setdefault(_key(v), Place(v))
+        return places.setdefault(key(v), Place(v))
 
     dtype = opened.data.dtype if opened.data.dtype.kind == "f" else np.float64
     found = derivatives([(opened, np.ones(opened.data.shape, dtype)[()])])
@@ -177,7 +177,8 @@ def _check(result: Any) -> None:
         )
 
 
-def _key(v: Any) -> Any:
+def key(v: Any) -> Any:
+    """What a value is known by, whichever Variable holds it."""
     return v if v.node is None else (v.node, v.index)
 
 
@@ -311,7 +312,7 @@ def _asked(
 def _find(story: Story, by: Any, replaced: dict[Any, Any], places: dict[Any, Place]) -> Place:
     if isinstance(by, Recorded):
         v = replaced.get(by, by)
-        if found := places.get(_key(v)):
+        if found := places.get(key(v)):
             return found
         raise GraphError(
             f"explain: {by.name or 'the Variable'!r} given as by is not on the graph of "

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.explaining.story import key
 from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Recorded
@@ -25,11 +26,11 @@ class BackwardPass:
 
     def start_at(self, v: Recorded) -> Any:
         """What the pass started with at an output, `None` if it did not start there."""
-        return next((seed for start, seed in self.seeds if _key(start) == _key(v)), None)
+        return next((seed for start, seed in self.seeds if key(start) == key(v)), None)
 
     def derivative(self, v: Recorded) -> Any:
         """The derivative by a Variable, `None` where there is none."""
-        return self.found.get(_key(v))
+        return self.found.get(key(v))
 
 
 def run_backward(graph: Graph) -> BackwardPass:
@@ -51,7 +52,7 @@ def run_backward(graph: Graph) -> BackwardPass:
         seeds = [(v, _filled(np.ones, v)) for v in last if v.data.size == 1]
     with np.errstate(all="ignore"):
         found = derivatives(seeds) if seeds else {}
-    by_key = {_key(v): dx for v, dx in found.items()}
+    by_key = {key(v): dx for v, dx in found.items()}
     # What is computed from an input without a derivative, as in x > 0, is not walked back to. The
     # input itself has one: 0.
     for v in reach(v for v, _ in seeds)[1]:
@@ -63,14 +64,10 @@ def run_backward(graph: Graph) -> BackwardPass:
 def _last(graph: Graph) -> list[Any]:
     """The outputs that no other output was computed from, each once."""
     inner = {
-        _key(x) for node in reach(graph.outputs)[0] for x in node.inputs if isinstance(x, Recorded)
+        key(x) for node in reach(graph.outputs)[0] for x in node.inputs if isinstance(x, Recorded)
     }
-    once = {_key(v): v for v in graph.outputs}
-    return [v for key, v in once.items() if key not in inner]
-
-
-def _key(v: Recorded) -> Any:
-    return v if v.node is None else (v.node, v.index)
+    once = {key(v): v for v in graph.outputs}
+    return [v for k, v in once.items() if k not in inner]
 
 
 def _plain(grad: Any) -> Any:

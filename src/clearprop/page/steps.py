@@ -121,21 +121,16 @@ class Steps:
             title: list[Any] = ["title_seed", {"d": d}]
         else:
             starts = [
-                flow
+                self.timetable.coming[item][0]
                 for item in self.timetable.scope.items
                 if item.kind == "output" and item in self.timetable.coming
-                for flow, end in [self.timetable.coming[item][0]]
-                if end in self.timetable.share_at
             ]
-            seeds = [self._derivative(flow, self._seed_of(flow)) for flow in starts]
-            said = {"y": self._names(starts), "l": {"m": in_text(y)}}
+            starts = [(f, end) for f, end in starts if end in self.timetable.share_at]
+            seeds = [self._derivative(flow, end.derivative) for flow, end in starts]
+            said = {"y": self._names([flow for flow, _ in starts]), "l": {"m": in_text(y)}}
             body = [["p", "seed_given", said], ["given", seeds], ["p", "seed_next", {}]]
             title = ["title_seed", {"d": seeds[0][0] if seeds else ""}]
         return {"key": "seed", "phase": "seed", "title": title, "body": body}
-
-    def _seed_of(self, flow: Flow) -> Any:
-        ends = [e for e in flow.ends if e.item is not None and e.item.kind == "output"]
-        return ends[0].derivative
 
     def _backward(self, moment: Moment) -> Json:
         item = moment.item

@@ -73,10 +73,12 @@ def _views(graph: Graph, open: Open | None, limit: int) -> Views:
     made = Views(start=start)
     names = Names()
     by_opened = {choice.opened: i for i, choice in enumerate(choices)}
-    tables = [Timetable(c.scope, _mark_starts(c.scope, passed)) for c in choices]
+    starts = [_mark_starts(choice.scope, passed) for choice in choices]
+    tables = [Timetable(c.scope, s) for c, s in zip(choices, starts, strict=True)]
     for i in (start, *range(len(choices))):  # what is looked at first is numbered first
         names.give(choices[i].scope, tables[i])
-    single = _single_start(choices[0].scope, passed)
+    is_one = passed.starts_at_one and starts[0]  # the one number that is differentiated
+    single = tables[0].coming[starts[0][0]][0][0].id if is_one else None
     result = Name(names.known[single]) if single else Name(names.fresh("L"))
     made.result = written(result) if passed.seeds else {}
     nudges: dict[Any, Any] = {}
@@ -165,16 +167,6 @@ def _mark_starts(scope: Scope, passed: BackwardPass) -> list[Any]:
             end.derivative = seed
             starts.append((flow, item))
     return [item for _, item in starts]
-
-
-def _single_start(scope: Scope, passed: BackwardPass) -> str | None:
-    """The flow of the one number that is differentiated."""
-    if not passed.starts_at_one:
-        return None
-    for item in scope.items:
-        if item.kind == "output" and passed.start_at(item.variable) is not None:
-            return next(f.id for f in scope.flows if any(e.item is item for e in f.ends))
-    return None
 
 
 def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) -> View:
