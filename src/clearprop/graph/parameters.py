@@ -132,11 +132,11 @@ def dotted(path: Path) -> str:
 
 def parameter_name(layer: Any, path: Path) -> str:
     """What a parameter of a layer is called: by its path, or as a network on the way names it."""
-    for i, step in enumerate(path):
+    for i in range(len(path)):
         named = getattr(layer, "name_at", None)
         if named is not None:
             return dotted((*path[:i], named(path[i:])))
-        layer = layer[step] if isinstance(layer, Mapping | list | tuple) else getattr(layer, step)
+        layer = at_path(layer, path[i : i + 1]) if i + 1 < len(path) else None
     return dotted(path)
 
 
