@@ -49,9 +49,9 @@ class StepPlan(Plan):
             recorded = _Recorded(self, x, t)
         self.recorder = recorder = recorded.recorder
         self.as_written = recorder.as_written
-        used = set(Graph(recorded.outputs).leaves)
+        used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
         batch = [*flat(recorded.x), *flat(recorded.t)]
-        held = recorder.held(recorded.outputs)
+        held = recorder.held(used)
         self._states = [(v, p) for v, p in held.items() if v in recorder.states]
         self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
         self._draws = recorder.draws
@@ -135,8 +135,6 @@ class StepPlan(Plan):
         for (name, attribute), value in zip(self._left, left, strict=True):
             setattr(members.layers[name], attribute, value)
             network.learning.now(members, members.layers[name], attribute)
-        ran = [(name, members.layers[name]) for name in self.as_written]
-        network.learning.leave(members, ran)
 
 
 class _Recorded:
@@ -194,7 +192,7 @@ class _Recorded:
                     f"compile: {name}.next_state gives {attribute} off the graph; compute it with "
                     "NumPy functions from what forward kept"
                 )
-            if leaf is None or leaf.shape != value.shape:
+            if leaf is None or leaf.shape != value.shape or name in recorder.as_written:
                 self.left.append((name, attribute))
                 returned.append(value)
             else:

@@ -18,7 +18,7 @@ from clearprop.graph.parameters import Path, has_backward, inner_layers, is_laye
 from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
-from clearprop.layers.arguments import real
+from clearprop.layers.arguments import parameter
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
@@ -293,7 +293,7 @@ class Network(Layer):
         """
         if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
             x = np.zeros((1, *x), dtype=np.float32)
-        elif np.ndim(x) == 1 and not isinstance(x, tuple):
+        elif not isinstance(x, tuple) and np.ndim(x) == 1:
             x = np.reshape(x, (1, -1))
         walk = self.walk("infer", x)
         walk.predict(x)
@@ -461,5 +461,5 @@ for _name, _wrapped in _OUTERMOST.items():
 def _as_float64(x: Any, name: str) -> Any:
     if isinstance(x, tuple):
         return tuple(_as_float64(part, name) for part in x)
-    x = real(x, name)
-    return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind == "f" else x
+    x = parameter(x, name, "x")
+    return x.astype(np.float64) if x.dtype.kind == "f" else x  # class numbers stay

@@ -51,9 +51,13 @@ def layered_step(network: Network, optimizer: Updates) -> Callable[[np.ndarray, 
         with np.errstate(all="ignore"):
             loss, grads = network.loss_and_gradient(x, t)
             loss = float(loss)
-            if not math.isfinite(loss):
-                raise NonFiniteError(f"the loss became {loss}")
-            optimizer.update(network.params, grads)
+            try:
+                if not math.isfinite(loss):
+                    raise NonFiniteError(f"the loss became {loss}")
+                optimizer.update(network.params, grads)
+            except BaseException:
+                network.learning.undo(network.members, network.rng)
+                raise
         return loss
 
     return step
