@@ -86,6 +86,41 @@ class Temperature(Layer):
         return np.tanh(x / self.temperature) * self.scale
 
 
+class Choosing(Layer):
+    """Settings that are a whole number and a list."""
+
+    def __init__(self):
+        self.scales, self.which = [0.8, 1.2], 0
+
+    def forward(self, x):
+        return x * self.scales[self.which]
+
+    def backward(self, dout):
+        return dout * self.scales[self.which]
+
+
+class Flagged(Layer):
+    """Is told by an argument that it predicts."""
+
+    def forward(self, x, training=True):
+        return np.sin(x) if training else np.cos(x)
+
+
+class Plain:
+    """No base class, and its parameters in a dict, as many write them."""
+
+    def __init__(self, W, b):
+        self.params = {"W": W, "b": b}
+
+    def forward(self, x):
+        self.x = x
+        return x.dot(self.params["W"]) + self.params["b"]
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T.dot(dout), dout.sum(axis=0)
+        return dout.dot(self.params["W"].T)
+
+
 class Dropout(Layer):
     noise = ("u",)
 
@@ -194,6 +229,30 @@ class Last(Layer):
 
     def next_state(self):
         return self.mu
+
+
+class Lazy(Layer):
+    """State and a hidden state that are made by the first step."""
+
+    state = ("mean",)
+    carried = ("h",)
+
+    def __init__(self):
+        self.mean = self.h = None
+
+    def forward(self, x):
+        self.out = x if self.h is None else x + 0.5 * self.h
+        self.mu = x.mean(axis=0)
+        return self.out
+
+    def infer(self, x):
+        return x if self.mean is None else x - self.mean
+
+    def backward(self, dout):
+        return dout * 1.0
+
+    def next_state(self):
+        return self.mu if self.mean is None else 0.5 * (self.mean + self.mu), self.out
 
 
 class Cell(Layer):

@@ -9,14 +9,18 @@ from random_layers import (
     Branching,
     Cell,
     Centred,
+    Choosing,
     D,
     Dropout,
+    Flagged,
     Gain,
     Jitter,
     Last,
+    Lazy,
     Leaky,
     Memory,
     Mixed,
+    Plain,
     Split,
     Temperature,
     Tied,
@@ -38,6 +42,7 @@ from clearprop import (
     SoftmaxWithLoss,
     Tanh,
 )
+from clearprop.graph.layer_call import call
 
 
 class Step(NamedTuple):
@@ -77,11 +82,15 @@ LAYERS = {
     "gain": lambda w: Gain(w.around(1.0), w(D)),
     "leaky": lambda w: Leaky(float(w.rng.uniform(0.1, 0.9))),
     "temperature": lambda w: Temperature(float(w.rng.uniform(0.5, 2.0)), w.around(1.0, D)),
+    "choosing": lambda w: Choosing(),
+    "flagged": lambda w: Flagged(),
+    "plain": lambda w: Plain(w(D, D), w(D)),
     "dropout": lambda w: Dropout(0.3),
     "jitter": lambda w: Jitter(w.around(0.3)),
     "batchnorm": lambda w: BatchNorm(w.around(1.0, D), w(D), 0.9),
     "centred": lambda w: Centred(w(D)),
     "last": lambda w: Last(w(D)),
+    "lazy": lambda w: Lazy(),
     "cell": lambda w: Cell(w(D, D), w(D, D, scale=0.3)),
     "memory": lambda w: Memory(w(D, D)),
     "book relu": lambda w: BookRelu(),
@@ -174,7 +183,7 @@ def run(steps: tuple[Step, ...], layers: list[Any], values: list[Any]) -> list[A
         elif step.kind == "joined":
             values.append(layer(np.concatenate([a, b], axis=1)))
         else:
-            values.append(layer(a))
+            values.append(call(layer, a))  # it may be no Layer, which could be called
     return values
 
 
@@ -196,7 +205,7 @@ class Own(Layer):
 
     def forward(self, x):
         for layer in self.held:
-            x = layer(x)
+            x = call(layer, x)
         return x
 
     def backward(self, dout):
@@ -291,7 +300,7 @@ def network(recipe: Recipe) -> Network:
     else:
         kind = Penalised if recipe.penalty else Whole
         net = kind(recipe, embeddings, held, last, loss=loss, rng=rng)
-    if recipe.frozen:
+    if recipe.frozen and len(net.params) > 2:
         net.freeze([*net.params][0], [*net.params][-1])
     return net
 

@@ -66,9 +66,10 @@ class Layout:
         Errors: `ConfigError` for an array of another shape or dtype, or a parameter that was
         exchanged in one of its layers only.
         """
-        for layer, attribute, piece in self.held:
-            if array_at(layer, attribute) is not piece:
-                self.network.params.check_shared()
+        assigned = [held for held in self.held if array_at(held[0], held[1]) is not held[2]]
+        if assigned:
+            self.network.params.check_shared()  # before the first of those that share is given back
+            for layer, attribute, piece in assigned:
                 self._take_over(layer, attribute, piece)
         arrays = self.optimizer.arrays
         for name, piece in self.pieces:

@@ -125,7 +125,8 @@ def next_state(name: str, layer: Any, run: Any) -> dict[Key, Any]:
         )
     new = {}
     for attribute, value in zip(names, found, strict=True):
-        old, value = getattr(layer, attribute), np.asarray(getattr(value, "data", value))
+        # A copy, since it may be the batch itself, or an array that cannot be written into.
+        old, value = getattr(layer, attribute), np.array(getattr(value, "data", value))
         if isinstance(old, np.ndarray) and attribute in names_of(layer, "state"):
             if old.shape != value.shape:
                 raise ShapeError(
