@@ -255,6 +255,25 @@ class Lazy(Layer):
         return self.mu if self.mean is None else 0.5 * (self.mean + self.mu), self.out
 
 
+class Level(Layer):
+    """State that begins as a plain number."""
+
+    state = ("level",)
+
+    def __init__(self):
+        self.level = 0.5
+
+    def forward(self, x):
+        self.mean = x.mean()
+        return x - self.level
+
+    def backward(self, dout):
+        return dout * 1.0
+
+    def next_state(self):
+        return 0.5 * (self.level + self.mean)
+
+
 class Cell(Layer):
     """Recurrent: carries its answer on to the next batch."""
 

@@ -133,7 +133,7 @@ class StepPlan(Plan):
         network = self.network
         members = network.members
         for (name, attribute), value in zip(self._left, left, strict=True):
-            setattr(members.layers[name], attribute, value)
+            setattr(members.layers[name], attribute, np.asarray(value))
             network.learning.now(members, members.layers[name], attribute)
 
 
