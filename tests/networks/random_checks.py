@@ -1,7 +1,7 @@
 """What must hold for every network, in every mode: the checks, and a search with a small example.
 
-    python tests/networks/random_checks.py 500          # seeds 0 to 499
-    python tests/networks/random_checks.py 500 1000     # 500 seeds from 1000 on
+python tests/networks/random_checks.py 500          # seeds 0 to 499
+python tests/networks/random_checks.py 500 1000     # 500 seeds from 1000 on
 """
 
 import copy
@@ -139,13 +139,19 @@ class Checks:
             if worst[-1] < 1e-5:
                 break
         assert min(worst) < 1e-5, f"gradient and slope differ by {worst}"
-        smallest = min(net.trained, key=lambda name: np.size(net.params[name]))
-        before, grads = set(net.frozen), net.gradient(x, t)
-        net.freeze(*(name for name in net.trained if name != smallest))
-        found = net.numerical_gradient(x, t)
-        off = difference(found[smallest], grads[smallest])
-        net.frozen -= net.frozen - before
-        assert off < 1e-3 or min(worst) > 1e-7, f"numerical_gradient of {smallest}: off by {off}"
+        name = min(net.trained, key=lambda name: np.size(net.params[name]))
+        others = [other for other in net.trained if other != name]
+        off = []
+        for _ in range(3):
+            grads = net.gradient(x, t)
+            if others:
+                net.freeze(*others)
+            off.append(difference(net.numerical_gradient(x, t)[name], grads[name]))
+            net.frozen.difference_update(others)
+            if off[-1] < 1e-5:
+                break
+            net.params[name] += 0.01 * rng.standard_normal(np.shape(net.params[name]))
+        assert min(off) < 1e-5, f"numerical_gradient of {name}: off by {off}"
 
     def size(self) -> tuple[int, int]:
         x = self.batches[1][0]
@@ -162,7 +168,9 @@ class Checks:
                 lambda: self.graphed(a, x, t),
                 lambda: a(*x) if isinstance(x, tuple) else a(x),
                 lambda: a.accuracy(x, t) if self.recipe.losses == ("softmax",) else None,
-                lambda: a.summary(x) if np.ndim(x if isinstance(x, np.ndarray) else 0) != 1 else None,
+                lambda: (
+                    a.summary(x) if np.ndim(x if isinstance(x, np.ndarray) else 0) != 1 else None
+                ),
             ):
                 look()
                 same(arrays(a), before, 0, "after looking")
@@ -308,6 +316,7 @@ class Checks:
         """A step that overflows changes nothing."""
         name = net.trained[-1]
         before, kept, good = arrays(net), memory(opt), net.params[name].copy()
+        seen = net.loss(x, t)
         net.params[name][...] = np.inf
         try:
             step(x, t)
@@ -318,6 +327,7 @@ class Checks:
         finally:
             net.params[name][...] = good
         same(arrays(net), before, 0, f"after a step that failed, {step}")
+        assert net.loss(x, t) == seen, f"loss after a step that failed, {step}"
         same(memory(opt), kept, 0, "the optimiser after a step that failed")
 
     def all(self) -> None:
@@ -418,7 +428,11 @@ def main(count: int, start: int = 0) -> int:
             failed += 1
             print(f"seed {seed}: {error}")
             places = traceback.extract_tb((error.__cause__ or error).__traceback__)
-            print("   ", " < ".join(f"{p.filename.rsplit('/', 1)[-1]}:{p.lineno}" for p in places[::-1][:4]), flush=True)
+            print(
+                "   ",
+                " < ".join(f"{p.filename.rsplit('/', 1)[-1]}:{p.lineno}" for p in places[::-1][:4]),
+                flush=True,
+            )
     print(f"{count} networks, {failed} fail")
     return int(failed > 0)
 

@@ -23,7 +23,7 @@ from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
-from clearprop.networks.learning import next_state
+from clearprop.networks.learning import next_state, with_rows
 from clearprop.networks.walk import Walk, copied
 
 
@@ -105,10 +105,10 @@ class Recorder(Walk):
                     self.fixed_places.append((layer, attribute))
                     setattr(copies[id(layer)], attribute, leaf)
             for attribute in (*names_of(layer, "state"), *names_of(layer, "carried")):
-                value = getattr(layer, attribute)
-                restarts = formula == "infer" and attribute in names_of(layer, "carried")
-                if isinstance(value, np.ndarray) and not restarts:
-                    leaf = traced(value, f"{name}.{attribute}")
+                value, carried = getattr(layer, attribute), attribute in names_of(layer, "carried")
+                if isinstance(value, np.ndarray) and not (formula == "infer" and carried):
+                    value = with_rows(value, rows if carried else None, f"{name}.{attribute}")
+                    leaf = traced(value.copy(), f"{name}.{attribute}")  # a program writes into it
                     self.states[leaf] = layer, attribute
                     setattr(copies[id(layer)], attribute, leaf)
 

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.plans import Plan, flat
-from clearprop.compiler.recording import Recorder, value_of
+from clearprop.compiler.recording import Recorder
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
@@ -38,13 +38,6 @@ class StepPlan(Plan):
         self.network, self.optimizer, self.layout = step.network, step.optimizer, layout
         network = step.network
         members = network.members
-        network.learning.begin(members, network.rng, self.rows)
-        for _, layer in members.stateful:  # what the program will write into is the layer's own
-            for name in (*layer.state, *layer.carried):
-                value = getattr(layer, name)
-                if isinstance(value, np.ndarray):
-                    setattr(layer, name, value.copy())
-        network.learning.begin(members, network.rng, self.rows)
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             recorded = _Recorded(self, x, t)
         self.recorder = recorder = recorded.recorder
@@ -63,7 +56,7 @@ class StepPlan(Plan):
         arguments = [v for v, *_ in (*self._numbers, *self._hyper, *self._limits)]
         arguments = [*self._drawn, *arguments, *([] if self._step is None else [self._step])]
         self._left = recorded.left
-        stored = {**recorded.stored, **{v: value_of(p) for v, p in self._states}}
+        stored = {**recorded.stored, **{v: v.data for v, _ in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
         gathered = {}
@@ -72,7 +65,9 @@ class StepPlan(Plan):
                 gathered[leaf] = array
             _check_targets(trace, gathered)
         shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
-        title = f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
+        title = (
+            f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
+        )
         super().__init__(
             step,
             trace,
@@ -251,7 +246,15 @@ def _differentiated(
 
 
 def _check_again(
-    network: Any, rows: Any, first: Recorder, x: Any, t: Any, scale: Any, layout: Any, params: Any, loss: Any
+    network: Any,
+    rows: Any,
+    first: Recorder,
+    x: Any,
+    t: Any,
+    scale: Any,
+    layout: Any,
+    params: Any,
+    loss: Any,
 ) -> None:
     """Record once more with other values, where code stands between the layers.
 

@@ -26,6 +26,8 @@ class Learning:
         self._seen: dict[Key, Any] = {}
         self._left: dict[Key, Any] = {}
         self._before: Any = None
+        self._undo: Any = None
+        """All of this, and what generator and layers had, when the last step began."""
 
     def begin(
         self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
@@ -34,13 +36,20 @@ class Learning:
 
         With `apart`, what the step sees is copied, since the step will write into the arrays.
         """
+        held = [
+            (layer, attribute, getattr(layer, attribute))
+            for _, layer in members.stateful
+            for attribute in _names(layer)
+        ]
+        state = rng.bit_generator.state if members.noisy else None
+        self._undo = dict(self._seen), dict(self._left), self._before, held, state
         if members.noisy:
-            self._before = rng.bit_generator.state
+            self._before = state
         for name, layer in members.stateful:
             for attribute in _names(layer):
                 value = getattr(layer, attribute)
                 if attribute in names_of(layer, "carried"):
-                    value = _with_rows(value, rows, f"{name}.{attribute}")
+                    value = with_rows(value, rows, f"{name}.{attribute}")
                     setattr(layer, attribute, value)
                 self._seen[name, attribute] = copy.copy(value) if apart else value
                 self._left[name, attribute] = value
@@ -60,13 +69,13 @@ class Learning:
             self._left[name, attribute] = value
             setattr(members.layers[name], attribute, value)
 
-    def undo(self, members: Any, rng: np.random.Generator) -> None:
-        """Take a step back that failed: state and generator are as they were before it."""
-        if members.noisy and self._before is not None:
-            rng.bit_generator.state = self._before
-        for (name, attribute), value in self._seen.items():
-            self._left[name, attribute] = value
-            setattr(members.layers[name], attribute, value)
+    def undo(self, rng: np.random.Generator) -> None:
+        """Take a step back that failed: state, generator and looks are as they were before it."""
+        self._seen, self._left, self._before, held, state = self._undo
+        if state is not None:
+            rng.bit_generator.state = state
+        for layer, attribute, value in held:
+            setattr(layer, attribute, value)
 
     def generator(self, rng: np.random.Generator) -> np.random.Generator:
         """A copy of the generator, as it stood when the last step began."""
@@ -75,9 +84,7 @@ class Learning:
             twin.bit_generator.state = self._before
         return twin
 
-    def show(
-        self, members: Any, copies: Mapping[int, Any], formula: str, rows: int | None
-    ) -> None:
+    def show(self, members: Any, copies: Mapping[int, Any], formula: str, rows: int | None) -> None:
         """Give copies of the layers the state that looking sees."""
         for name, layer in members.stateful:
             for attribute in _names(layer):
@@ -87,7 +94,7 @@ class Learning:
                         value = np.zeros_like(value)
                     elif formula == "forward":
                         value = self._last_seen(name, attribute, value)
-                    value = _with_rows(value, rows, f"{name}.{attribute}")
+                    value = with_rows(value, rows, f"{name}.{attribute}")
                 elif formula == "forward":
                     value = self._last_seen(name, attribute, value)
                 setattr(copies[id(layer)], attribute, value)
@@ -142,7 +149,7 @@ def _names(layer: Any) -> tuple[str, ...]:
     return names_of(layer, "state") + names_of(layer, "carried")
 
 
-def _with_rows(value: Any, rows: int | None, name: str) -> Any:
+def with_rows(value: Any, rows: int | None, name: str) -> Any:
     """State with a row for each sample: zeros take the number of rows of the batch.
 
     Errors: `DataError` for a batch of another size than the state was left by.

@@ -45,6 +45,9 @@ class Members:
             self.names[id(layer)] = name
             self.paths[name] = path
         self._direct = self._now()
+        held = sum(1 for layer in self.layers.values() for _ in inner_layers(layer))
+        self.repeated = held > len(self.layers) - 1
+        """Whether a layer is held at several places, so that its runs need copies of it."""
         self.params = Parameters(self._owners("params", counted), network.frozen)
         self.states = Parameters(self._owners("state", set()))
         self.noisy = [n for n, layer in self.layers.items() if names_of(layer, "noise")]
@@ -101,7 +104,6 @@ class Members:
                     name_of[id(array)] = name
                 owners.setdefault(name_of[id(array)], []).append((layer, attribute))
         return owners
-
 
     def _called(self, path: Path) -> str:
         """The name of an array by its path; a network on the way names its own."""
@@ -204,4 +206,4 @@ def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 _TUPLES = ("params", "state", "carried", "noise", "fixed")
-_BOOK = ("layers", "lastLayer", "rng")
+_BOOK = ("layers", "lastLayer", "rng", "_learning")

@@ -327,6 +327,7 @@ class Network(Layer):
             and len(self.losses) == 1
             and not isinstance(self.lastLayer, list | tuple)
             and not self.frozen
+            and not self.members.repeated
             and not isinstance(x, tuple | Recorded)
             and all(map(has_backward, (*self.layers.values(), self.lastLayer)))
         )
@@ -392,7 +393,7 @@ class Network(Layer):
             ran += ((names[id(layer)], layer) for layer in passing.ran or () if id(layer) in names)
             self.learning.leave(members, ran)
         except BaseException:
-            self.learning.undo(members, rng)
+            self.learning.undo(rng)
             raise
         finally:
             del self.__dict__["_ran"]

@@ -56,7 +56,7 @@ def layered_step(network: Network, optimizer: Updates) -> Callable[[np.ndarray, 
                     raise NonFiniteError(f"the loss became {loss}")
                 optimizer.update(network.params, grads)
             except BaseException:
-                network.learning.undo(network.members, network.rng)
+                network.learning.undo(network.rng)
                 raise
         return loss
 
