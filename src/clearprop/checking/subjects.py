@@ -125,6 +125,8 @@ def is_network(thing: Any) -> bool:
 class Function:
     """A function as a layer: its `backward` multiplies `dout` by the gradient that was given."""
 
+    runs_alone = True
+
     def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any]) -> None:
         self.f, self.gradient = f, gradient
         self.signature = f
@@ -148,6 +150,8 @@ class Function:
 
 class Recordable:
     """A function as a layer without a `backward`: automatic differentiation serves."""
+
+    runs_alone = True
 
     def __init__(self, f: Callable[..., Any]) -> None:
         self.f = self.signature = f

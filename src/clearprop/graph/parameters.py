@@ -70,7 +70,10 @@ def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
     if kind == "params":
         own = getattr(layer, "own_params", None)
         return tuple(getattr(layer, "params", ()) or ()) if own is None else own
-    return tuple(getattr(layer, kind, ()))
+    named = getattr(layer, kind, ())
+    # A layer from elsewhere may have an array or a number under such a name.
+    plain = isinstance(named, tuple | list) and all(isinstance(n, str) for n in named)
+    return tuple(named) if plain else ()
 
 
 def array_at(layer: Any, name: str) -> Any:

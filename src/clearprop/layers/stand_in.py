@@ -57,9 +57,9 @@ def stand_in(layer: Any, dout: Any) -> Any:
         found = _automatic(layer, inputs, wanted, dout)
     except Exception:  # forward runs on arrays, but not on Variables: whatever the reason is
         found = _numerical(layer, inputs, wanted, dout)
-    for places in places_of(layer):
-        for path in places:
-            setattr(holder_at(layer, path), f"d{path[-1]}", found[places])
+    for paths in places_of(layer):
+        for path in paths:
+            setattr(holder_at(layer, path), f"d{path[-1]}", found[paths])
     answer = tuple(found.get(i) for i in places)
     return answer[0] if len(answer) == 1 else answer
 
