@@ -112,7 +112,7 @@ def declared_slots(layer: Any) -> list[Slot]:
             array = slot.get(held)
             key = id(array) if isinstance(array, np.ndarray) else (path, slot.name)
             name = parameter_name(layer, (*path, slot.name)) if path else slot.name
-            slot, first = replace(slot, name=name, path=path, attribute=slot.name), found.get(key)
+            slot, first = replace(slot, name=name, path=path), found.get(key)
             if first is None:
                 found[key] = slot
             elif not first.holder:  # what gathers the arrays of others sums for itself
@@ -134,7 +134,7 @@ def _own_slots(layer: Any) -> list[Slot]:
     slots = []
     for i, entry in enumerate(params if isinstance(params, list | tuple) else ()):
         if isinstance(entry, str):
-            slots.append(Slot(entry))
+            slots.append(Slot(entry, attribute=entry))
         elif isinstance(entry, np.ndarray):
             slots.append(Slot(_alias(layer, entry) or f"params[{i}]", "params", i))
     return slots

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import same_draws
-from clearprop.checking.trial import Trial, flat, parts
+from clearprop.checking.trial import LayerRaised, Trial, flat, parts
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.node import Node, Recorded
@@ -119,7 +119,7 @@ def open_forward(
         with same_draws():
             outputs = parts(trial.call(layer, inputs, formula))
     except Exception as error:
-        return _reason(error)
+        return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):
         return "its result does not come from recorded operations on its inputs"
     plain = [out.data if isinstance(out, Recorded) else out for out in outputs]
@@ -134,6 +134,6 @@ def agrees(opened: Opened, expected: np.ndarray) -> bool:
     )
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

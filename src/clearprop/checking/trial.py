@@ -224,8 +224,14 @@ class Trial:
 
         Layers inside it run as part of it.
         """
-        if runs_alone(layer):
-            return layer.forward(*inputs)
+        try:
+            if runs_alone(layer):
+                return layer.forward(*inputs)
+            return self._call(layer, inputs, formula, **more)
+        except (Exception, SystemExit) as error:
+            raise LayerRaised(formula, error) from error
+
+    def _call(self, layer: Any, inputs: Sequence[Any], formula: str, **more: Any) -> Any:
         self.bound(layer, inputs, formula)
         shapes = tuple(map(np.shape, inputs))
         more = {"record": inline, **more}
@@ -294,10 +300,7 @@ class Run:
                 argument.slot.put(layer, _number(value.copy()))
             elif argument.place is not None:
                 self.inputs[argument.place] = value.copy()
-        try:
-            self.raw = trial.call(layer, [*map(_number, self.inputs)])
-        except (Exception, SystemExit) as error:
-            raise LayerRaised("forward", error) from error
+        self.raw = trial.call(layer, [*map(_number, self.inputs)])
         self.outputs = [np.asarray(part) for part in parts(self.raw)]
         """The arrays that forward handed out, not copies of them."""
         self.state = random_state() if trial.draws else None

@@ -14,7 +14,7 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.passes import told
-from clearprop.checking.trial import flat, parts
+from clearprop.checking.trial import LayerRaised, flat, parts
 from clearprop.errors import ConfigError
 from clearprop.graph.layer_call import inline
 from clearprop.graph.parameters import KINDS, Path, at_path, dotted, layers_of, names_of
@@ -111,8 +111,8 @@ def infers(e: Evidence) -> None:
         drew = (generator_states(layer), random_fingerprint()) != drawn
         again = trial.call(layer, trial.inputs, "infer")
         after = trial.call(trial.run(inputs=others).layer, trial.inputs, "infer")
-    except Exception as error:
-        fault(Kind.RAISES, f"raises {told(error)}")
+    except LayerRaised as raised:
+        fault(Kind.RAISES, f"raises {told(raised.error)}")
         return
     given = ", ".join(f"{out.dtype} {out.shape}" for out in found)
     due = ", ".join(f"{out.dtype} {out.shape}" for out in e.run.outputs)

@@ -205,4 +205,4 @@ def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 _TUPLES = ("params", "state", "carried", "noise", "fixed")
-_BOOK = ("layers", "lastLayer", "rng")
+_BOOK = ("layers", "lastLayer", "rng", "_audited", "_learning")
