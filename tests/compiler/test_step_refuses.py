@@ -224,7 +224,7 @@ def test_a_function_with_an_optimizer():
 def test_a_program_is_there_from_the_first_batch_on():
     step = compile(dense(7, 5, 3), SGD(0.1))
     for read in (lambda: step.source, lambda: step.graph, lambda: step.recorded):
-        with pytest.raises(ConfigError, match="first batch"):
+        with pytest.raises(ConfigError, match="first call"):
             read()
     before = copied(step.network)
     assert step.prepare(X, T) is step

@@ -86,7 +86,7 @@ class AsWrittenBackward:
         given = values[len(values) - forward.n_inputs - len(forward.places) :]
         with running(Pass("forward", bound=True)):
             found = forward._backward(layer, tuple(values[: self.n_outputs]), False)
-        by_input = forward._by_input(found, given)
+        by_input = forward._by_input(found, given, self.wanted)
         n = forward.n_inputs
         derivatives = (
             by_input.get(i) if i < n else forward._by_parameter(layer, i, given)

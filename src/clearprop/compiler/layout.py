@@ -67,7 +67,9 @@ class Layout:
         exchanged in one of its layers only.
         """
         for layer, attribute, piece in self.held:
-            if array_at(layer, attribute) is not piece:
+            # By its dictionary where it has one: this is asked in every step.
+            held = getattr(layer, "__dict__", {}).get(attribute)
+            if held is not piece and array_at(layer, attribute) is not piece:
                 self.network.params.check_shared()
                 self._take_over(layer, attribute, piece)
         arrays = self.optimizer.arrays

@@ -86,7 +86,8 @@ class Compiles:
     def _used(self) -> Any:
         if self._last is None:
             raise ConfigError(
-                "there is no program yet: its shapes are known with the first batch; call it once"
+                "there is no program yet: its shapes are known with the first call; a step can be "
+                "prepared with step.prepare(x, t)"
             )
         return self._last
 

@@ -28,6 +28,11 @@ from clearprop.networks.learning import next_state
 from clearprop.networks.walk import Walk, copied
 
 
+def shown(name: str) -> str:
+    """What a layer is called in programs: the loss layer is the loss."""
+    return f"loss{name[9:]}" if name.startswith("lastLayer") else name
+
+
 Held = tuple[Any, str]
 """A layer, and the name of an attribute of it."""
 
@@ -200,10 +205,10 @@ class Recorder(Walk):
         written = {n for n, value in vars(ran).items() if before.get(n, self) is not value}
         self.written.setdefault(name, set()).update(written)
         outs = out if isinstance(out, tuple | list) else (out,)
-        self.labeller.label([*outs, *kept_by(ran)], f"{name}.{self.passing.formula}")
+        self.labeller.label([*outs, *kept_by(ran)], f"{shown(name)}.{self.passing.formula}")
         if self.passing.formula == "infer" or not has_backward(layer):
             return out, ran
-        operation = _Closed(ran, len(inputs), tuple(own), name)
+        operation = _Closed(ran, len(inputs), tuple(own), shown(name))
         operation.label = self.labeller.label
         given = (*inputs, *own.values())
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
@@ -281,7 +286,13 @@ class Recorder(Walk):
         """Call the layer itself within the program."""
         noise = tuple(n for n in names_of(live, "noise") if self.passing.formula == "forward")
         operation = AsWrittenForward(
-            name, live, len(inputs), tuple(own), self.passing.formula, noise, self.network.rng
+            shown(name),
+            live,
+            len(inputs),
+            tuple(own),
+            self.passing.formula,
+            noise,
+            self.network.rng,
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
@@ -289,7 +300,7 @@ class Recorder(Walk):
         with undrawn():
             out = operation.on(operation.trial, values)
         made = attach(operation, given, values, {}, out)
-        self.labeller.label(made if isinstance(made, tuple) else [made], f"{name}.forward")
+        self.labeller.label(made if isinstance(made, tuple) else [made], f"{shown(name)}.forward")
         return made, live
 
 

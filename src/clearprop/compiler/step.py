@@ -56,6 +56,7 @@ class Step(Compiles):
         self.optimizer = optimizer
         self.as_written: dict[str, str] = {}
         self._layout: Layout | None = None
+        self.layout()
 
     @staticmethod
     def why_not(network: Any, optimizer: Any) -> str | None:
@@ -144,7 +145,7 @@ class Step(Compiles):
             if plan is None or not plan.holds():
                 plan = self._keep(key, StepPlan(self, layout, x, t, source, key))
             self._last = plan
-            self.as_written = dict(plan.as_written)
+            self.as_written = plan.as_written
         return plan
 
     def layout(self) -> Layout:

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.plans import Plan, flat
-from clearprop.compiler.recording import Recorder, value_of
+from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
@@ -48,7 +48,7 @@ class StepPlan(Plan):
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             recorded = _Recorded(self, x, t)
         self.recorder = recorder = recorded.recorder
-        self.as_written = recorder.as_written
+        self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = set(Graph(recorded.outputs).leaves)
         batch = [*flat(recorded.x), *flat(recorded.t)]
         held = recorder.held(recorded.outputs)
@@ -135,7 +135,7 @@ class StepPlan(Plan):
         for (name, attribute), value in zip(self._left, left, strict=True):
             setattr(members.layers[name], attribute, value)
             network.learning.now(members, members.layers[name], attribute)
-        ran = [(name, members.layers[name]) for name in self.as_written]
+        ran = [(name, members.layers[name]) for name in self.recorder.as_written]
         network.learning.leave(members, ran)
 
 

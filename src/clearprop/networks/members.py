@@ -75,7 +75,10 @@ class Members:
         """A copy of a network finds its own."""
 
     def _now(self) -> list[int]:
-        return [id(layer) for _, layer in inner_layers(self.network)]
+        network = self.network
+        if network.is_chain():  # the quick way, for it is asked in every step
+            return [*map(id, network.layers.values()), *map(id, network.losses)]
+        return [id(layer) for _, layer in inner_layers(network)]
 
     def _owners(self, kind: str, counted: set[int]) -> Owners:
         """Who holds each array of one kind; layers that hold the same array share one name."""

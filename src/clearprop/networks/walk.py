@@ -209,12 +209,10 @@ def leaves(x: Any) -> Any:
     return new_leaves((x,), ("x",))[0]
 
 
-def copied(network: Any) -> tuple[Any, dict[int, Any]]:
+def copied(network: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
     """A copy of a network that shares its arrays, and which layer has become which."""
     members = network.members
-    arrays = [*members.params.values(), *members.states.values()]
-    copy, known = twins(network, arrays)
-    return copy, known
+    return twins(network, [*members.params.values(), *members.states.values()], views)
 
 
 def _array_names(layer: Any) -> set[str]:
