@@ -168,9 +168,11 @@ class Inspector:
             finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
             reports.append(LayerReport(name, type(network).__name__, findings=(finding,)))
             stopped = f"not reached: {name} raised"
-        losses = [] if len(inputs) == 2 else network.losses
         for name, layer in network.members.layers.items():
-            if id(layer) not in seen and layer not in losses:
+            if isinstance(layer, Network) and (layer is not network or len(inputs) == 1):
+                seen |= set(map(id, layer.losses))
+        for name, layer in network.members.layers.items():
+            if id(layer) not in seen:
                 why = stopped or "not compared: forward did not use it"
                 reports.append(LayerReport(name, type(layer).__name__, closed=why))
         return tuple(reports)

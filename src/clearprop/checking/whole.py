@@ -14,22 +14,20 @@ from clearprop.networks import Network
 
 
 class WholeNetwork:
-    """A network as one layer: `forward` is its loss, and its parameters have its gradient."""
+    """A network on a batch as one layer: `forward` is its loss, its parameters have its gradient."""
 
-    constants = ("x", "t")
     runs_alone = True
 
-    def __init__(self, network: Any) -> None:
-        self.network = network
+    def __init__(self, network: Any, x: Any, t: Any) -> None:
+        self.network, self.x, self.t = network, x, t
         self.grads: dict[str, Any] = {}
 
     @property
     def params(self) -> Any:
         return parameters(self.network)
 
-    def forward(self, x: Any, t: Any) -> Any:
-        self.x, self.t = x, t
-        return self.network.loss(x, t)
+    def forward(self) -> Any:
+        return self.network.loss(self.x, self.t)
 
     def backward(self, dout: Any) -> Any:
         gradient = unlearned(self.network).gradient(self.x, self.t)
@@ -79,7 +77,7 @@ def whole_network(
         size = sum(int(np.size(array)) for array in parameters(network).values())
         row = Row("all parameters", (size,), gap, gap, "a direction")
         return LayerReport(name, type(network).__name__, rows=(row,))
-    return examine(name, WholeNetwork(network), (x, t))
+    return examine(name, WholeNetwork(network, x, t), ())
 
 
 def _gap(network: Any, x: Any, t: Any, rng: np.random.Generator) -> float | None:
