@@ -91,7 +91,7 @@ class Slot:
                 return grads[self.key]  # type: ignore[index]
             except (TypeError, KeyError, IndexError):
                 pass
-        found = [getattr(owner, f"d{self.attribute}", None)]
+        found: list[Any] = [getattr(owner, f"d{self.attribute}", None)]
         found += [slot.derivative(layer) for slot in self.shared]
         return None if any(d is None for d in found) else sum(found[1:], start=found[0])
 

@@ -191,7 +191,11 @@ def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
 
 def _is_number_array(e: Evidence, name: str, raw: Any, is_parameter: bool) -> bool:
     if raw is None:
-        how = f"backward never sets {beside(name)}" if is_parameter else "backward returns None for it"
+        how = (
+            f"backward never sets {beside(name)}"
+            if is_parameter
+            else "backward returns None for it"
+        )
         e.fault(Kind.MISSING, how, name)
         return False
     try:

@@ -168,7 +168,7 @@ class Inspector:
             finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
             reports.append(LayerReport(name, type(network).__name__, findings=(finding,)))
             stopped = f"not reached: {name} raised"
-        for name, layer in network.members.layers.items():
+        for layer in network.members.layers.values():
             if isinstance(layer, Network) and (layer is not network or len(inputs) == 1):
                 seen |= set(map(id, layer.losses))
         for name, layer in network.members.layers.items():

@@ -14,7 +14,7 @@ from clearprop.networks import Network
 
 
 class WholeNetwork:
-    """A network on a batch as one layer: `forward` is its loss, its parameters have its gradient."""
+    """A network on a batch as one layer: `forward` is its loss, `backward` its gradient."""
 
     runs_alone = True
 

@@ -35,7 +35,7 @@ INFER = (
 
 
 def layers_inside(e: Evidence) -> dict[Path, tuple[Any, ...]]:
-    """The layers inside that `forward` calls, by their paths, with the inputs of their first use."""
+    """The layers inside that `forward` calls, by path, with the inputs of their first use."""
     found: dict[Path, tuple[Any, ...]] = {}
     if e.is_function or not hasattr(e, "out"):
         return found
@@ -56,7 +56,9 @@ def draws_from_rng(e: Evidence) -> None:
     """Let `draw` draw twice from equal generators: it must give the same, and use no other."""
     layer, inputs = e.trial.copy(), tuple(e.trial.inputs)
     names = names_of(layer, "noise")
-    one, two = (Pass(rng=np.random.default_rng(0)).draw(layer, inputs) if names else () for _ in "ab")
+    one, two = (
+        Pass(rng=np.random.default_rng(0)).draw(layer, inputs) if names else () for _ in "ab"
+    )
     for name, u, v in zip(names, one, two, strict=True):
         if fingerprint(u) != fingerprint(v):
             message = "draw gives something else for an equal rng: it draws from another source"

@@ -51,7 +51,7 @@ class Walk:
     - `copy`: the copy of the network, to call `loss` or `predict` of;
     - `uses`: the layers that ran, in order (layers that hold layers after those);
     - `params`: the parameters by name, as Variables;
-    - `entered`: the layers that have begun and not ended, as (name, layer, inputs): where it failed.
+    - `entered`: the layers that have begun and not ended, as (name, layer, inputs).
     """
 
     def __init__(
