@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.compiler.layout import Layout, structure
+from clearprop.compiler.layout import Layout
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
 from clearprop.compiler.step_plan import StepPlan
 from clearprop.errors import (
@@ -151,7 +151,7 @@ class Step(Compiles):
     def layout(self) -> Layout:
         """The vectors that the step works on; made anew if groups or frozen parameters changed."""
         layout = self._layout
-        if layout is None or layout.structure != structure(self.network, self.optimizer):
+        if layout is None or not layout.is_current():
             self.release()
             self._plans.clear()
             self._last = None
@@ -192,7 +192,7 @@ class StepOver:
             or plan.source is not source
             or plan.rows != len(rows)
             or layout is None
-            or layout.structure != structure(step.network, step.optimizer)
+            or not layout.is_current()
             or not plan.holds()
         ):
             x, t = taken(source.x, rows), taken(source.t, rows)

@@ -93,10 +93,6 @@ class StepPlan(Plan):
         for v, (layer, name) in self._numbers:
             if type(getattr(layer, name, None)) is not float:
                 return False
-        for v, (layer, name) in self._states:
-            value = getattr(layer, name)
-            if np.shape(value) != v.shape:
-                return name in layer.carried and not np.any(value) and False
         return self._watch.holds()
 
     def arguments(self, rows: int | None) -> list[Any]:
@@ -108,7 +104,8 @@ class StepPlan(Plan):
         values += [getattr(layer, name) for _, (layer, name) in self._numbers]
         step = self.optimizer.step_count + 1
         if self._hyper:
-            groups = [self.optimizer.settings(group, step) for group in self.layout.groups]
+            settings = self.optimizer.settings
+            groups = [settings(group, step) for group in self.layout.groups]
             values += [groups[g][name] for _, g, name in self._hyper]
         if self._limits:
             limits = self.optimizer.limits()
