@@ -97,7 +97,6 @@ class Layout:
                 original[...] = piece
                 set_array(layer, attribute, original)
 
-
     def is_current(self) -> bool:
         """Whether groups, frozen parameters and operations are still those that it was made for."""
         o, (groups, decay, weight_decay, value, norm, frozen) = self.optimizer, self._seen

@@ -292,7 +292,7 @@ class Recorder(Walk):
             tuple(own),
             self.passing.formula,
             noise,
-            self.network.rng,
+            self.network,
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)

@@ -1,13 +1,13 @@
 """The compiled training step of a network."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
-from clearprop.compiler.step_plan import StepPlan
+from clearprop.compiler.step_plan import Data, StepPlan
 from clearprop.errors import (
     DataError,
     LabelError,
@@ -134,7 +134,7 @@ class Step(Compiles):
         self.release()
         return StepOver(self, x, t, scale)
 
-    def _find(self, x: Any, t: Any, source: "Data | None" = None) -> StepPlan:
+    def _find(self, x: Any, t: Any, source: Data | None = None) -> StepPlan:
         """The program for such a batch, which may be gathered from a data set."""
         self.network.members.check()
         layout = self.layout()
@@ -218,15 +218,6 @@ class StepOver:
                 f"there is no row {wrong} in {samples} samples; rows go from 0 to {samples - 1}"
             )
         return rows
-
-
-class Data(NamedTuple):
-    """A data set that batches are gathered from; x and t are arrays, or tuples of arrays."""
-
-    x: Any
-    t: Any
-    scale: float | None
-    samples: int
 
 
 def taken(x: Any, rows: Any) -> Any:

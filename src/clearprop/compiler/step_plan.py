@@ -1,6 +1,6 @@
 """The program of a training step for one shape of batch."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,14 @@ from clearprop.graph.node import Recorded
 from clearprop.networks.learning import rows_of
 from clearprop.primitives.labels import read_labels, read_numbers
 
-if TYPE_CHECKING:
-    from clearprop.compiler.step import Data, Step
+
+class Data(NamedTuple):
+    """A data set that batches are gathered from; x and t are arrays, or tuples of arrays."""
+
+    x: Any
+    t: Any
+    scale: float | None
+    samples: int
 
 
 class StepPlan(Plan):
@@ -30,7 +36,7 @@ class StepPlan(Plan):
     """
 
     def __init__(
-        self, step: "Step", layout: Layout, x: Any, t: Any, source: "Data | None", key: Any
+        self, step: Any, layout: Layout, x: Any, t: Any, source: Data | None, key: Any
     ) -> None:
         self.key = key
         self.source = source
@@ -38,6 +44,7 @@ class StepPlan(Plan):
         self.network, self.optimizer, self.layout = step.network, step.optimizer, layout
         network = step.network
         members = network.members
+        network.audit(x, t)
         network.learning.begin(members, network.rng, self.rows)
         for _, layer in members.stateful:  # what the program will write into is the layer's own
             for name in (*layer.state, *layer.carried):
@@ -72,7 +79,9 @@ class StepPlan(Plan):
                 gathered[leaf] = array
             _check_targets(trace, gathered)
         shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
-        title = f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
+        title = (
+            f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
+        )
         super().__init__(
             step,
             trace,
@@ -250,7 +259,15 @@ def _differentiated(
 
 
 def _check_again(
-    network: Any, rows: Any, first: Recorder, x: Any, t: Any, scale: Any, layout: Any, params: Any, loss: Any
+    network: Any,
+    rows: Any,
+    first: Recorder,
+    x: Any,
+    t: Any,
+    scale: Any,
+    layout: Any,
+    params: Any,
+    loss: Any,
 ) -> None:
     """Record once more with other values, where code stands between the layers.
 

@@ -324,7 +324,9 @@ class LayerOperation:
         if not places and all(d is None for d in given):
             return {}
         if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
-            places = places[: len(given)]  # of what nobody asks for, such as labels, it may be silent
+            places = places[
+                : len(given)
+            ]  # of what nobody asks for, such as labels, it may be silent
         if len(given) != len(places):
             raise ShapeError(
                 f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "

@@ -105,7 +105,6 @@ class Members:
                 owners.setdefault(name_of[id(array)], []).append((layer, attribute))
         return owners
 
-
     def _called(self, path: Path) -> str:
         """The name of an array by its path; a network on the way names its own."""
         for i in range(1, len(path)):

@@ -198,7 +198,7 @@ class Network(Layer):
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()
-        self._audit(x, t)
+        self.audit(x, t)
         if self._goes_straight(x, t):
             return self._straight(x, t)
         twin, copies = copied(self)
@@ -351,7 +351,7 @@ class Network(Layer):
             found = self.__dict__["_learning"] = Learning()
         return found
 
-    def _audit(self, x: Any, t: Any) -> None:
+    def audit(self, x: Any, t: Any) -> None:
         """Before the first step: refuse float arrays that nobody declared and the loss depends on.
 
         Errors: `ConfigError` names the layer and the array.
