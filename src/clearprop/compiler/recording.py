@@ -13,13 +13,14 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenForward
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.tracing import Labeller
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
-from clearprop.graph.parameters import bind, has_backward, layers_of, names_of, places_of
+from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
@@ -49,8 +50,7 @@ class Draw:
         self.layer = layer
         self.leaves = leaves
         self._like = tuple(
-            np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, Recorded) else x
-            for x in inputs
+            np.broadcast_to(np.zeros((), x.dtype), x.shape) if is_recorded(x) else x for x in inputs
         )
 
     def __call__(self, rng: np.random.Generator) -> tuple[Any, ...]:

@@ -8,13 +8,13 @@ from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.plans import Plan, flat
 from clearprop.compiler.recording import Recorder, shown, value_of
+from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
-from clearprop.graph.node import Recorded
 from clearprop.networks.learning import rows_of
 from clearprop.primitives.labels import read_labels, read_numbers
 
@@ -63,7 +63,7 @@ class StepPlan(Plan):
         self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
         self._draws = recorder.draws
         self._drawn = [u for draw in self._draws for u in draw.leaves if u in used]
-        self._needed = {u for u in self._drawn}
+        self._needed = set(self._drawn)
         self._hyper = [(v, g, n) for v, g, n in recorded.hyperparameters if v in used]
         self._limits = [(v, n) for v, n in recorded.limits if v in used]
         self._step = recorded.step if recorded.step in used else None
@@ -73,10 +73,9 @@ class StepPlan(Plan):
         stored = {**recorded.stored, **{v: value_of(p) for v, p in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
-        gathered = {}
+        gathered: dict[Any, Any] = {}
         if source is not None:
-            for leaf, array in zip(batch, (*flat(source.x), *flat(source.t)), strict=True):
-                gathered[leaf] = array
+            gathered = dict(zip(batch, (*flat(source.x), *flat(source.t)), strict=True))
             _check_targets(trace, gathered)
         shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
         title = (
@@ -99,9 +98,8 @@ class StepPlan(Plan):
 
     def holds(self) -> bool:
         """Whether the layers are still set as they were when this was recorded."""
-        for v, (layer, name) in self._numbers:
-            if type(getattr(layer, name, None)) is not float:
-                return False
+        if any(type(getattr(*place, None)) is not float for _, place in self._numbers):
+            return False
         return self._watch.holds()
 
     def arguments(self, rows: int | None) -> list[Any]:
@@ -195,7 +193,7 @@ class _Recorded:
             leaf = places.get((recorder.members.layers[name], attribute))
             if leaf is value:
                 continue
-            if not isinstance(value, Recorded):
+            if not is_recorded(value):
                 raise UnsupportedError(
                     f"compile: {name}.next_state gives {attribute} off the graph; compute it with "
                     "NumPy functions from what forward kept"

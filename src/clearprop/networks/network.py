@@ -75,7 +75,7 @@ class Network(Layer):
         super().__init_subclass__(**kwargs)
         if isinstance(vars(cls).get("params"), tuple):
             cls.own_params = cls.params  # type: ignore[assignment]
-            del cls.params
+            type.__delattr__(cls, "params")  # so that the property is seen again
         for name, wrapped in _OUTERMOST.items():
             if name in vars(cls):
                 setattr(cls, name, wrapped(vars(cls)[name]))
@@ -213,7 +213,7 @@ class Network(Layer):
             dx = found.get(v)
             gradients[name] = np.zeros_like(v.data) if dx is None else dx
         walk.keep(gradients)
-        self._ran.extend(walk.ran())
+        self.__dict__["_ran"].extend(walk.ran())
         return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
