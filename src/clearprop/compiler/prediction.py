@@ -73,7 +73,9 @@ class _Plan(Plan):
         title = f"Scores of {kind} for batches {shapes}, written by clearprop."
         stored = {v: network.params[name] for name, v in params.items()} | fixed
         super().__init__(prediction, trace, "predict", title, stored=stored)
-        arrays = [(holder, a) for holders in members.params.owners.values() for holder, a in holders]
+        arrays = [
+            (holder, a) for holders in members.params.owners.values() for holder, a in holders
+        ]
         self.watch = Watch(recorder, [*arrays, *recorder.fixed_places])
 
 

@@ -13,13 +13,14 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenForward
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.noise import Draw
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.tracing import Labeller
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
-from clearprop.graph.parameters import bind, has_backward, layers_of, names_of, places_of
+from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
@@ -40,23 +41,6 @@ Held = tuple[Any, str]
 def value_of(held: Held) -> Any:
     """What an attribute holds now."""
     return getattr(*held)
-
-
-class Draw:
-    """The noise of one layer in a program: leaves, and how to draw for them in every call."""
-
-    def __init__(self, layer: Any, inputs: tuple[Any, ...], leaves: tuple[Traced, ...]) -> None:
-        self.layer = layer
-        self.leaves = leaves
-        self._like = tuple(
-            np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, Recorded) else x
-            for x in inputs
-        )
-
-    def __call__(self, rng: np.random.Generator) -> tuple[Any, ...]:
-        """Draw for one call; the arrays must have the shapes that they were recorded with."""
-        found = self.layer.draw(rng, *self._like)
-        return tuple(found) if isinstance(found, tuple | list) else (found,)
 
 
 class _Closed(LayerOperation):
@@ -292,7 +276,7 @@ class Recorder(Walk):
             tuple(own),
             self.passing.formula,
             noise,
-            self.network.rng,
+            self.network,
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)

@@ -78,6 +78,6 @@ def _refuse(name: str, layer: Any, path: tuple[Any, ...], array: np.ndarray) -> 
     raise ConfigError(
         f"{name}: the output of {type(layer).__name__} depends on self.{dotted(path)}, a float "
         f"array {array.shape} that its params, state, noise and fixed do not name, so that it "
-        f"would be left out of training; write {learned} to have it learned, "
-        f'or fixed = ("{first}",)'
+        f"would be left out of training; write {learned} to have it learned, or "
+        f'fixed = ("{first}",)'
     )

@@ -120,7 +120,7 @@ def _name(network: Any, path: Path) -> str:
     for step in path:
         if not (step == "layers" and hasattr(held, "own_params")):
             steps.append(step)
-        held = held[step] if isinstance(held, Mapping | list | tuple) else getattr(held, step)
+        held = at_path(held, (step,))
     return dotted(tuple(steps))
 
 

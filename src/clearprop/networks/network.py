@@ -75,7 +75,7 @@ class Network(Layer):
         super().__init_subclass__(**kwargs)
         if isinstance(vars(cls).get("params"), tuple):
             cls.own_params = cls.params  # type: ignore[assignment]
-            del cls.params
+            type.__delattr__(cls, "params")  # so that the property is seen again
         for name, wrapped in _OUTERMOST.items():
             if name in vars(cls):
                 setattr(cls, name, wrapped(vars(cls)[name]))
@@ -198,7 +198,7 @@ class Network(Layer):
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()
-        self._audit(x, t)
+        self.audit(x, t)
         if self._goes_straight(x, t):
             return self._straight(x, t)
         twin, copies = copied(self)
@@ -213,7 +213,7 @@ class Network(Layer):
             dx = found.get(v)
             gradients[name] = np.zeros_like(v.data) if dx is None else dx
         walk.keep(gradients)
-        self._ran.extend(walk.ran())
+        self.__dict__["_ran"].extend(walk.ran())
         return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
@@ -351,7 +351,7 @@ class Network(Layer):
             found = self.__dict__["_learning"] = Learning()
         return found
 
-    def _audit(self, x: Any, t: Any) -> None:
+    def audit(self, x: Any, t: Any) -> None:
         """Before the first step: refuse float arrays that nobody declared and the loss depends on.
 
         Errors: `ConfigError` names the layer and the array.

@@ -115,8 +115,8 @@ class Walk:
                 "not one number; take the mean or the sum"
             )
         # A closed loss layer is given the plain 1 that it would be called with.
-        closed = loss.node is not None and not loss.node.operation.elementwise and record
-        seed: Any = 1 if closed and loss.node.operation.opens else np.ones_like(loss.data)[()]
+        closed = record and loss.node is not None and loss.node.operation.opens
+        seed: Any = 1 if closed else np.ones_like(loss.data)[()]
         targets = None if names is None else [self.params[name] for name in names]
         return derivatives([(loss, seed)], targets=targets, record=record)
 
