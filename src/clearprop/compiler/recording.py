@@ -21,7 +21,7 @@ from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
-from clearprop.graph.passing import Pass, run, running
+from clearprop.graph.passing import Pass, has_infer, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
@@ -162,7 +162,7 @@ class Recorder(Walk):
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
         """Draw the noise of a layer as leaves."""
-        if self.passing.formula != "forward":
+        if self.passing.formula != "forward" and has_infer(live):
             return
         pairs = zip(layers_of(live), layers_of(layer), strict=True)
         for (_, original), (_, held) in pairs:
@@ -268,7 +268,8 @@ class Recorder(Walk):
 
     def _written(self, layer: Any, live: Any, inputs: Any, own: Any, name: str) -> Any:
         """Call the layer itself within the program."""
-        noise = tuple(n for n in names_of(live, "noise") if self.passing.formula == "forward")
+        draws = self.passing.formula == "forward" or not has_infer(live)
+        noise = names_of(live, "noise") if draws else ()
         operation = AsWrittenForward(
             shown(name),
             live,

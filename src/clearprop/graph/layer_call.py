@@ -22,7 +22,15 @@ from clearprop.graph.parameters import (
     parameter_name,
     places_of,
 )
-from clearprop.graph.passing import Drawn, Pass, current, noise_does_not_fit, run, running
+from clearprop.graph.passing import (
+    Drawn,
+    Pass,
+    current,
+    has_infer,
+    noise_does_not_fit,
+    run,
+    running,
+)
 from clearprop.graph.recording import alias, attach, constant_operand
 from clearprop.graph.twins import twin
 from clearprop.graph.variable import new_leaves
@@ -64,7 +72,7 @@ def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
     """Run the layer itself on arrays, with the noise of the pass."""
     if passing.ran is not None:
         passing.ran.append(layer)
-    if passing.formula == "forward" and names_of(layer, "noise"):
+    if names_of(layer, "noise") and (passing.formula == "forward" or not has_infer(layer)):
         for attribute, u in zip(layer.noise, passing.draw(layer, inputs), strict=True):
             setattr(layer, attribute, u)
     return run(layer, passing.formula, inputs)
@@ -78,11 +86,13 @@ def on_graph(
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
     for paths, value in own.items():
         values.append(parameter(value, parameter_name(layer, paths[0]), layer))
-    own_copy = twin(layer, own.values())
-    noise: tuple[str, ...] = ()
-    if passing.formula == "forward" and (noise := names_of(layer, "noise")):
+    own_copy, mode = twin(layer, own.values()), passing.formula
+    if mode == "infer" and not (has_infer(layer) or any(True for _ in inner_layers(layer))):
+        mode = "forward"  # it has the one formula, and perhaps a backward of its own
+    noise = names_of(layer, "noise") if mode == "forward" else ()
+    if noise:
         values += passing.draw(layer, inputs)
-    operation = LayerOperation(own_copy, len(inputs), tuple(own), name, passing.formula, noise)
+    operation = LayerOperation(own_copy, len(inputs), tuple(own), name, mode, noise)
     return operation.start(tuple(values), passing)
 
 
