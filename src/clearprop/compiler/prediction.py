@@ -85,7 +85,9 @@ class _Plan(Plan):
 
     def noise(self) -> list[Any]:
         """The noise of layers that have no other formula for prediction, as looking sees it."""
-        rng = self._network.learning.generator(self._network.rng) if self._draws else None
+        if not self._draws:
+            return []
+        rng = self._network.learning.generator(self._network.rng)
         return [u for draw in self._draws for u in draw(rng)]
 
 
