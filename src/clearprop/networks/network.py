@@ -1,6 +1,7 @@
 """Layers assembled into a network."""
 
 import copy
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError, DataError, NonFiniteError
+from clearprop.errors import ConfigError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, has_backward, inner_layers, is_layer
@@ -19,13 +20,14 @@ from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.arguments import real
+from clearprop.layers.loss import score_of
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
+from clearprop.networks.evaluation import Evaluation, scored
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
 from clearprop.networks.walk import Walk, copied
-from clearprop.primitives.labels import read_labels
 from clearprop.primitives.numerical import numerical_gradient
 
 
@@ -158,35 +160,59 @@ class Network(Layer):
 
     def loss(self, x: Any, t: Any) -> Any:
         """Compute the loss of a batch `x` with its labels `t`."""
-        scores = self.predict(x)
+        return self._loss_of(self.predict(x), t)
+
+    def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
         if not isinstance(self.lastLayer, list | tuple):
-            return call(self.lastLayer, scores, t)
+            return call(self.lastLayer, scores, t, *w)
         if not isinstance(scores, tuple | list) or not len(scores) == len(t) == len(self.losses):
             raise ConfigError(
                 f"{type(self).__name__} has {len(self.losses)} losses; forward must return as many "
                 "outputs, and t be a tuple of as many targets"
             )
-        parts = [call(last, y, s) for last, y, s in zip(self.losses, scores, t, strict=True)]
+        parts = [call(last, y, s, *w) for last, y, s in zip(self.losses, scores, t, strict=True)]
         return sum(parts[1:], start=parts[0])
 
-    def accuracy(self, x: Any, t: Any) -> float:
-        """Compute the share of samples whose highest score is at the label.
+    def evaluate(self, x: Any, t: Any, w: Any = None) -> Evaluation:
+        """Compute loss and score of a batch at prediction, by the layers' `infer`.
 
-        `t` holds class numbers (N,) or one-hot or soft labels (N, C).
+        The loss layer says what the score is, such as accuracy or R². Of several losses the first
+        gives the score; one that gives none leaves it NaN. `w` are weights of the samples.
 
-        Errors: `LabelError` for labels that do not fit, `DataError` for an empty batch,
-        `NonFiniteError` for scores that are NaN, of which none is the highest.
+        Errors: those of the loss layer for targets that do not fit it, an empty batch, or scores
+        that are not finite; `ConfigError` for weights where a `loss` of its own knows of none.
         """
-        y = self.predict(x)
-        t = read_labels(t, y.shape)
-        if not t.size:
-            raise DataError("accuracy: the batch is empty; give one sample at least")
-        if np.isnan(y).any():
-            raise NonFiniteError(
-                "accuracy: some scores are NaN; look for NaN or infinity in x and in the parameters"
+        scores, weights = self.predict(x), () if w is None else (w,)
+        if type(self).loss is Network.loss:
+            loss = self._loss_of(scores, t, *weights)
+        elif weights:
+            raise ConfigError(f"{type(self).__name__} has a loss of its own, which takes no w")
+        else:
+            loss = self.loss(x, t)
+        score = math.nan if self.score_name is None else scored(self.losses, scores, t, w)
+        return Evaluation(float(loss), score)
+
+    @property
+    def score_name(self) -> str | None:
+        """What `evaluate` gives as score: accuracy, R², or nothing."""
+        return score_of(self.losses[0])
+
+    def accuracy(self, x: Any, t: Any) -> float:
+        """Compute the share of samples that are answered rightly, as the loss layer sees it.
+
+        For a loss layer that says nothing of it, an answer is right if the highest score is at the
+        label.
+
+        Errors: `ConfigError` if the loss layer gives another score; `LabelError` for labels that do
+        not fit, `DataError` for an empty batch, `NonFiniteError` for scores that are not finite.
+        """
+        if self.score_name not in (None, "accuracy"):
+            raise ConfigError(
+                f"accuracy: {type(self.losses[0]).__name__} does not tell right answers from wrong "
+                f"ones; its score is {self.score_name}, which evaluate(x, t) gives"
             )
-        right = t.argmax(axis=-1) if t.shape == y.shape else t
-        return float(np.mean(y.argmax(axis=-1) == right))
+        losses = self.losses if self.score_name else (SoftmaxWithLoss(), *self.losses[1:])
+        return scored(losses, self.predict(x), t)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.
@@ -451,6 +477,7 @@ _OUTERMOST: dict[str, Callable[[Any], Any]] = {
     "loss": _looks("forward"),
     "predict": _looks("infer"),
     "accuracy": _looks("infer"),
+    "evaluate": _looks("infer"),
     "gradient": _learns,
     "loss_and_gradient": _learns,
 }

@@ -68,6 +68,8 @@ class Walk:
         self.uses: list[Use] = []
         self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
         self.params: dict[str, Any] = {}
+        self.at: tuple[str, tuple[Any, ...]] | None = None
+        """The layer that runs, by its name, with what it was given."""
         self._audited: set[int] | None = set() if audited else None
         self._known = {
             id(copies[id(layer)]): (name, layer)
@@ -154,12 +156,14 @@ class Walk:
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
         ran = layer
         hanging = self._hanging(live, layer)
+        self.at = own_name, inputs
         if opened or layer is self.copy:
             out = run(layer, self.passing.formula, inputs)
         else:
             out, ran = self._closed(layer, live, inputs, own_name)
         outs = tuple(out) if isinstance(out, tuple | list) else (out,)
         self.uses.append(Use(own_name, live, ran, inputs, outs, opened))
+        self.at = None
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
         return out

@@ -1,0 +1,26 @@
+"""How well a network does: its loss, and a score as its loss layer gives it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Evaluation(NamedTuple):
+    """How well a network does on a batch."""
+
+    loss: float
+    score: float
+    """Larger is better; NaN where the loss layer gives no score."""
+
+
+def tally(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> np.ndarray:
+    """The sums of which the score of some samples is made; of several outputs, of the first."""
+    if len(losses) > 1:
+        scores, t = scores[0], t[0]
+    return losses[0].tally(scores, t, w)
+
+
+def scored(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> float:
+    """The score of a batch."""
+    return losses[0].score(tally(losses, scores, t, w))
