@@ -200,8 +200,8 @@ def test_accuracies_are_those_of_the_network_as_it_is(monkeypatch, relu, threads
 
     def watch(moment):
         if moment.iteration % 3 == 0 and not moment.done:
-            seen.append((moment.train_accuracy, network.accuracy(x, t)))
-            assert moment.test_accuracy == network.accuracy(x[:23], t[:23])
+            seen.append((moment.train_score, network.accuracy(x, t)))
+            assert moment.test_score == network.accuracy(x[:23], t[:23])
 
     Trainer(
         network, x, t, x[:23], t[:23], batch_size=30, optimizer=SGD(0.03), rng=0, on_progress=watch

@@ -29,8 +29,8 @@ class Scores(NamedTuple):
 def score_text(name: str | None, score: float, digits: int = 2) -> str:
     """A score for people: a share in percent, others by their name.
 
-    >>> score_text("accuracy", 0.985), score_text("R²", 0.98525)
-    ('98.50%', 'R² 0.9853')
+    >>> score_text("accuracy", 0.985), score_text("R²", 0.9852)
+    ('98.50%', 'R² 0.9852')
     """
     return f"{score:.{digits}%}" if name == "accuracy" else f"{name} {score:.4f}"
 
