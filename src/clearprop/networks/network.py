@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, has_backward, inner_layers, is_layer
@@ -77,7 +77,7 @@ class Network(Layer):
         super().__init_subclass__(**kwargs)
         if isinstance(vars(cls).get("params"), tuple):
             cls.own_params = cls.params  # type: ignore[assignment]
-            del cls.params
+            type.__delattr__(cls, "params")  # so that the property is seen again
         for name, wrapped in _OUTERMOST.items():
             if name in vars(cls):
                 setattr(cls, name, wrapped(vars(cls)[name]))
@@ -94,7 +94,7 @@ class Network(Layer):
         self.layers: OrderedDict[str, Any] = OrderedDict()
         if layers is not None:
             named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
-            self.layers.update(one_object_a_place(named, chain=self._is_chain()))
+            self.layers.update(one_object_a_place(named, chain=self.is_chain()))
         self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
         for layer in self.losses:
             check_layer("lastLayer", layer, inputs=("x", "t"))
@@ -224,7 +224,7 @@ class Network(Layer):
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()
-        self._audit(x, t)
+        self.audit(x, t)
         if self._goes_straight(x, t):
             return self._straight(x, t)
         twin, copies = copied(self)
@@ -239,7 +239,7 @@ class Network(Layer):
             dx = found.get(v)
             gradients[name] = np.zeros_like(v.data) if dx is None else dx
         walk.keep(gradients)
-        self._ran.extend(walk.ran())
+        self.__dict__["_ran"].extend(walk.ran())
         return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
@@ -341,7 +341,8 @@ class Network(Layer):
         losses = ", ".join(map(repr, self.losses))
         return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {losses}", ")"])
 
-    def _is_chain(self) -> bool:
+    def is_chain(self) -> bool:
+        """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
 
     def _goes_straight(self, x: Any, t: Any) -> bool:
@@ -376,7 +377,7 @@ class Network(Layer):
             found = self.__dict__["_learning"] = Learning()
         return found
 
-    def _audit(self, x: Any, t: Any) -> None:
+    def audit(self, x: Any, t: Any) -> None:
         """Before the first step: refuse float arrays that nobody declared and the loss depends on.
 
         Errors: `ConfigError` names the layer and the array.
@@ -410,7 +411,7 @@ class Network(Layer):
         self.learning.begin(members, rng, rows_of(x))
         ran: list[tuple[str, Any]] = []
         self.__dict__["_ran"] = ran
-        passing = Pass("forward", rng, ran=[])
+        passing = Pass("forward", rng, ran=[], plain=True)
         try:
             with running(passing):
                 yield
@@ -424,21 +425,23 @@ class Network(Layer):
             del self.__dict__["_ran"]
 
     @contextmanager
-    def _look(self, formula: str, x: Any) -> Iterator[Self]:
+    def _look(self, formula: str, x: Any, views: bool = False) -> Iterator[Self]:
         """A look at the network, on copies of its layers."""
         self.members.check()
-        twin, _ = self._looking_copy(formula, x)
+        twin, _ = self._looking_copy(formula, x, views)
         with running(self._looking_pass(formula)):
             yield twin
 
-    def _looking_copy(self, formula: str, x: Any) -> tuple[Any, dict[int, Any]]:
-        twin, copies = copied(self)
+    def _looking_copy(
+        self, formula: str, x: Any, views: bool = False
+    ) -> tuple[Any, dict[int, Any]]:
+        twin, copies = copied(self, views)
         self.learning.show(self.members, copies, formula, rows_of(x))
         return twin, copies
 
     def _looking_pass(self, formula: str) -> Pass:
         noisy = formula == "forward" and self.members.noisy
-        return Pass(formula, self.learning.generator(self.rng) if noisy else None)
+        return Pass(formula, self.learning.generator(self.rng) if noisy else None, plain=True)
 
 
 def _looks(formula: str) -> Callable[[Any], Any]:
@@ -451,6 +454,14 @@ def _looks(formula: str) -> Callable[[Any], Any]:
             if not is_bare():
                 passing.predicted |= formula == "infer"
                 return method(self, x, *args, **more)
+            if not self.__dict__.get("_writes"):
+                try:
+                    with self._look(formula, x, views=True) as twin:
+                        return method(twin, x, *args, **more)
+                except (ValueError, UnsupportedError) as error:
+                    if "read-only" not in str(error):
+                        raise
+                    self.__dict__["_writes"] = True  # a layer that fills an array of its own
             with self._look(formula, x) as twin:
                 return method(twin, x, *args, **more)
 

@@ -15,6 +15,7 @@ from clearprop.graph.layer_call import on_arrays, on_graph
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import (
     at_path,
+    bind,
     has_backward,
     inner_layers,
     layers_of,
@@ -115,8 +116,8 @@ class Walk:
                 "not one number; take the mean or the sum"
             )
         # A closed loss layer is given the plain 1 that it would be called with.
-        closed = loss.node is not None and not loss.node.operation.elementwise and record
-        seed: Any = 1 if closed and loss.node.operation.opens else np.ones_like(loss.data)[()]
+        closed = record and loss.node is not None and loss.node.operation.opens
+        seed: Any = 1 if closed else np.ones_like(loss.data)[()]
         targets = None if names is None else [self.params[name] for name in names]
         return derivatives([(loss, seed)], targets=targets, record=record)
 
@@ -172,6 +173,11 @@ class Walk:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
         own = places_of(layer)
         closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
+        if self.passing.formula == "infer":  # nothing is differentiated, so arrays will do
+            ran = twin(layer, own.values())
+            bind(ran, own, map(_plain, own.values()))
+            with running(closed):
+                return on_arrays(ran, _plain(inputs), closed), ran
         if any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
             out = on_graph(layer, inputs, closed, own, name)
             first = out[0] if isinstance(out, tuple | list) else out
@@ -209,12 +215,10 @@ def leaves(x: Any) -> Any:
     return new_leaves((x,), ("x",))[0]
 
 
-def copied(network: Any) -> tuple[Any, dict[int, Any]]:
+def copied(network: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
     """A copy of a network that shares its arrays, and which layer has become which."""
     members = network.members
-    arrays = [*members.params.values(), *members.states.values()]
-    copy, known = twins(network, arrays)
-    return copy, known
+    return twins(network, [*members.params.values(), *members.states.values()], views)
 
 
 def _array_names(layer: Any) -> set[str]:

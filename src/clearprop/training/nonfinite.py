@@ -32,5 +32,9 @@ def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") 
                 return f"the {kind} {name} {np.shape(value)} is not finite ({count})"
         walk = network.walk(formula, x)
         loss = walk.loss(x, t)
+        if formula == "infer":
+            for use in walk.uses:
+                if not all(map(all_finite, use.outputs)):
+                    return f"the output of {use.name or 'the network'} is not finite"
         found = first_anomaly(loss) if isinstance(loss, Recorded) else None
         return None if found is None else str(found)
