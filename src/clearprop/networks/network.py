@@ -21,6 +21,7 @@ from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
+from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
 from clearprop.networks.evaluation import Evaluation, scored
 from clearprop.networks.learning import Learning, rows_of
@@ -106,7 +107,7 @@ class Network(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; layers that come anew are found, those in use are not exchanged."""
         holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
-        if holds and name not in self.__dict__:
+        if holds and name not in self.__dict__ and name != KEPT:
             self.__dict__.pop("_members", None)
         object.__setattr__(self, name, value)
 
