@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_named_and_changes_nothing(tmp_path):
     assert (weights(other), states(other)) == before
     del other.layers["Norm1"].__dict__["running_mean"]
     other.layers["Norm1"].running_mean = np.zeros(5, np.float32)
-    with pytest.raises(ShapeError, match="Norm1.running_mean has shape"):
+    with pytest.raises(ShapeError, match=r"Norm1\.running_mean has shape"):
         load_weights(path, other)
 
 

@@ -1,7 +1,6 @@
 """Layers assembled into a network."""
 
 import copy
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
 from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
-from clearprop.networks.evaluation import Evaluation, scored
+from clearprop.networks.evaluation import Evaluation, accuracy, scored
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
@@ -190,8 +189,7 @@ class Network(Layer):
             raise ConfigError(f"{type(self).__name__} has a loss of its own, which takes no w")
         else:
             loss = self.loss(x, t)
-        score = math.nan if self.score_name is None else scored(self.losses, scores, t, w)
-        return Evaluation(float(loss), score)
+        return Evaluation(float(loss), scored(self.losses, scores, t, w))
 
     @property
     def score_name(self) -> str | None:
@@ -207,13 +205,7 @@ class Network(Layer):
         Errors: `ConfigError` if the loss layer gives another score; `LabelError` for labels that do
         not fit, `DataError` for an empty batch, `NonFiniteError` for scores that are not finite.
         """
-        if self.score_name not in (None, "accuracy"):
-            raise ConfigError(
-                f"accuracy: {type(self.losses[0]).__name__} does not tell right answers from wrong "
-                f"ones; its score is {self.score_name}, which evaluate(x, t) gives"
-            )
-        losses = self.losses if self.score_name else (SoftmaxWithLoss(), *self.losses[1:])
-        return scored(losses, self.predict(x), t)
+        return accuracy(self.losses, self.predict(x), t)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.

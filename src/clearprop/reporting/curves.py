@@ -28,7 +28,7 @@ def training_curves(history: History) -> Iterator[Markup]:
 
 
 def training_panels(history: History) -> Iterator[dict[str, Any]]:
-    """What is to be drawn of the scores, if there are any, and of the loss: arguments of `chart`."""
+    """What is to be drawn of the scores, if any, and of the loss: arguments of `chart`."""
     scale, unit = epochs(history)
     name = history.score_name
     if name is not None:

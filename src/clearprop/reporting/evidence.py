@@ -81,7 +81,7 @@ def ask(network: Network, x_test: Any, t_test: Any, scale: float | None) -> Evid
     samples = read_samples(network, x_test, t_test, ("x_test", "t_test"), scale)
     size = chunk_size(samples)
     answers = []
-    for start in range(0, samples.count, size):
+    for start in range(0, samples.number, size):
         x, _ = samples.batch(slice(start, start + size))
         with np.errstate(all="ignore"):
             answers.append(Softmax().forward(np.asarray(network.predict(x), np.float64)))

@@ -6,7 +6,14 @@ import numpy as np
 
 from clearprop.compiler.plans import flat
 from clearprop.compiler.step import taken
-from clearprop.errors import ConfigError, DataError, DTypeError, LabelError, ShapeError, UnsupportedError
+from clearprop.errors import (
+    ConfigError,
+    DataError,
+    DTypeError,
+    LabelError,
+    ShapeError,
+    UnsupportedError,
+)
 from clearprop.networks import Network
 from clearprop.networks.summary import multiply_adds
 from clearprop.training.optimizers import all_finite, positive_number
@@ -19,7 +26,7 @@ class Samples(NamedTuple):
     """(N, …), finite, fitting the first layer; of the parameters' dtype, or class numbers."""
     t: Any
     """The targets of N samples, as the loss layer reads them."""
-    count: int
+    number: int
     """N."""
     largest_product: int
     """Multiply-adds of one sample in the network's largest matrix product."""

@@ -154,7 +154,7 @@ _SETTINGS = (int, float, bool, str)
 
 
 def _starts(samples: Samples) -> range:
-    return range(0, samples.count, chunk_size(samples))
+    return range(0, samples.number, chunk_size(samples))
 
 
 def chunk_size(samples: Samples) -> int:

@@ -39,8 +39,8 @@ class History:
     """The course of a training, as arrays.
 
     - `loss`: the loss of each iteration's mini-batch, before that iteration's update;
-    - `score_name`: what the loss layer gives as score, such as accuracy; `None` where it gives none,
-      and there are no evaluations;
+    - `score_name`: what the loss layer gives as score, such as accuracy; `None` where it gives
+      none, and there are no evaluations;
     - `evaluated_at`: the iterations after which the scores were taken, counted from 1;
     - `epoch`: the same points in epochs;
     - `train_score`, `test_score`: the scores there (NaN without test data); where they are
@@ -216,8 +216,8 @@ class History:
     def _accuracy(self, name: str) -> np.ndarray:
         if self.score_name != "accuracy":
             raise AttributeError(
-                f"the score of this training is {self.score_name or 'not known'}, not accuracy; see "
-                "train_score, test_score and score_name"
+                f"the score of this training is {self.score_name or 'not known'}, not accuracy; "
+                "see train_score, test_score and score_name"
             )
         return self._column(name)
 

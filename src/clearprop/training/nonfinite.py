@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import first_anomaly
 from clearprop.graph.node import Recorded
 from clearprop.networks import Network
 from clearprop.training.optimizers import all_finite
@@ -21,8 +20,10 @@ def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") 
     >>> from clearprop.layers import Affine
     >>> network = Network([Affine(W=np.array([[1e308]]), b=np.array([0.0]))])
     >>> print(first_nonfinite(network, np.array([[100.0]]), np.array([0])))  # doctest: +ELLIPSIS
-    the output of np.matmul inside Affine1 (1, 1) is inf at [0, 0], 1 of 1 elements. It was given ...
+    the output of np.matmul inside Affine1 (1, 1) is inf at [0, 0], 1 of 1 elements. It was ...
     """
+    from clearprop.checking import first_anomaly  # a training that fails can wait for it
+
     with np.errstate(all="ignore"):
         for name, value in {**network.params, **network.states}.items():
             if not all_finite(value):
@@ -35,6 +36,13 @@ def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") 
         if formula == "infer":
             for use in walk.uses:
                 if not all(map(all_finite, use.outputs)):
-                    return f"the output of {use.name or 'the network'} is not finite"
+                    given = ", ".join(map(_range, use.inputs))
+                    name = use.name or "the network"
+                    return f"the output of {name} is not finite. It was given {given}"
         found = first_anomaly(loss) if isinstance(loss, Recorded) else None
         return None if found is None else str(found)
+
+
+def _range(x: Any) -> str:
+    x = np.asarray(getattr(x, "data", x))
+    return f"x {x.shape} from {x.min():.4g} to {x.max():.4g}"

@@ -80,9 +80,9 @@ def look(network: Network, x: Any, t: Any) -> tuple[LayerSignals, ...]:
                 continue
             count[use.name] += 1
             name = use.name if count[use.name] == 1 else f"{use.name} ({count[use.name]})"
-            dout = np.broadcast_to(found.get(out, np.zeros_like(out.data)), out.shape)
-            spreads = spread_of(out.data), spread_of(dout, magnitudes=True)
-            seen.append(LayerSignals(name, *spreads))
+            a, dout = np.asarray(out.data), found.get(out, np.zeros_like(out.data))
+            d = np.broadcast_to(dout, a.shape)
+            seen.append(LayerSignals(name, spread_of(a), spread_of(d, magnitudes=True)))
     return tuple(seen)
 
 

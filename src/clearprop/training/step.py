@@ -21,7 +21,7 @@ generator of the network are as they were, too.
 
 
 def make_step(
-    network: Network, optimizer: Updates, samples: Samples, batch_size: int, *, compiled: bool = True
+    network: Network, optimizer: Updates, samples: Samples, batch_size: int, *, compiled: bool
 ) -> tuple[Step, str | None]:
     """Make the step of a training: compiled, or running the layers as they are written.
 

@@ -116,7 +116,7 @@ class Trainer:
             if x_test is None
             else read_samples(network, x_test, t_test, ("x_test", "t_test"), scale)
         )
-        samples = self._train.count
+        samples = self._train.number
         self.batch_size = _positive_int("batch_size", batch_size)
         if self.batch_size > samples:
             raise ConfigError(
@@ -263,7 +263,7 @@ class Trainer:
         if self.signals_path is None:
             return
         if self._signals is None and first and not len(self.history):
-            samples = self._train.count
+            samples = self._train.number
             rows = np.linspace(0, samples - 1, min(SAMPLES, samples)).astype(np.intp)
             if self._carries:  # what is carried has a row for each sample of a batch
                 rows = np.arange(self.batch_size)
