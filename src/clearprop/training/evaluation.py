@@ -25,7 +25,6 @@ CHUNK = 2**19
 
 
 Predict = Callable[[Any], Any]
-"""The scores of a batch, as `network.predict` gives them."""
 
 Tallies = dict[int, np.ndarray]
 """The start of a chunk → its tally, of which the loss layer makes the score."""
@@ -97,7 +96,7 @@ class Evaluator:
         for name, array in self._live.params.items():
             np.copyto(self._network.params[name], array)
         for name, layer in self._live.members.layers.items():
-            settings = {k: v for k, v in vars(layer).items() if type(v) in _SETTINGS}
+            settings = {k: v for k, v in vars(layer).items() if type(v) in (int, float, bool, str)}
             state = {k: copy.copy(getattr(layer, k)) for k in names_of(layer, "state")}
             vars(self._network.members.layers[name]).update({**settings, **state})
         self._left.extend((i, start) for i, s in enumerate(self.sets) for start in _starts(s))
@@ -148,9 +147,6 @@ class Evaluator:
                 break
             tallies[i][start] = _of(self._network, predict, self.sets[i], start)
         return tallies
-
-
-_SETTINGS = (int, float, bool, str)
 
 
 def _starts(samples: Samples) -> range:
