@@ -56,7 +56,7 @@ def replacing(name, f, *arrays, replaces, checks=False):
     leaves = trace.leaves
     stored = {leaves[j]: arrays[j] for j in replaces.values()}
     numbers = {i: leaves[j] for i, j in replaces.items()}
-    return engine(name).program(Job(trace, "f", "A test.", stored, {}, numbers, checks))
+    return engine(name).program(Job(trace, "f", "A test.", stored, replaces=numbers, checks=checks))
 
 
 REPLACING = [

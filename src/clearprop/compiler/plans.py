@@ -32,7 +32,7 @@ class Plan:
         self.recorded = recorded
         self.trace = simplified(recorded)
         leaves = set(self.trace.leaves)
-        how = {k: v if k == "replaces" else _used(v, leaves) for k, v in how.items()}
+        how = {k: _used(v, leaves) if k == "stored" else v for k, v in how.items()}
         self.program: Program = engine(owner.engine).program(
             Job(self.trace, function, title, **how)
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenForward
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
-from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.noise import Draw
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.tracing import Labeller
 from clearprop.errors import UnsupportedError
@@ -41,22 +41,6 @@ Held = tuple[Any, str]
 def value_of(held: Held) -> Any:
     """What an attribute holds now."""
     return getattr(*held)
-
-
-class Draw:
-    """The noise of one layer in a program: leaves, and how to draw for them in every call."""
-
-    def __init__(self, layer: Any, inputs: tuple[Any, ...], leaves: tuple[Traced, ...]) -> None:
-        self.layer = layer
-        self.leaves = leaves
-        self._like = tuple(
-            np.broadcast_to(np.zeros((), x.dtype), x.shape) if is_recorded(x) else x for x in inputs
-        )
-
-    def __call__(self, rng: np.random.Generator) -> tuple[Any, ...]:
-        """Draw for one call; the arrays must have the shapes that they were recorded with."""
-        found = self.layer.draw(rng, *self._like)
-        return tuple(found) if isinstance(found, tuple | list) else (found,)
 
 
 class _Closed(LayerOperation):

@@ -102,7 +102,7 @@ class Step(Compiles):
         if learns:
             plan.begin(rows)
         try:
-            loss, *left, done = plan.program(*batch, *plan.arguments(rows))
+            loss, *left, done = plan.program(*plan.call(batch))
         except ValueError as error:
             if learns:
                 network.learning.undo(network.members, network.rng)

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.plans import Plan, flat
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.rewriting import is_recorded
@@ -62,13 +63,13 @@ class StepPlan(Plan):
         self._states = [(v, p) for v, p in held.items() if v in recorder.states]
         self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
         self._draws = recorder.draws
-        self._drawn = [u for draw in self._draws for u in draw.leaves if u in used]
-        self._needed = set(self._drawn)
+        self._drawn = plain_draws(self._draws, network.rng)
+        noise = [u for draw in self._draws for u in draw.leaves]
         self._hyper = [(v, g, n) for v, g, n in recorded.hyperparameters if v in used]
         self._limits = [(v, n) for v, n in recorded.limits if v in used]
         self._step = recorded.step if recorded.step in used else None
         arguments = [v for v, *_ in (*self._numbers, *self._hyper, *self._limits)]
-        arguments = [*self._drawn, *arguments, *([] if self._step is None else [self._step])]
+        arguments = [*noise, *arguments, *([] if self._step is None else [self._step])]
         self._left = recorded.left
         stored = {**recorded.stored, **{v: value_of(p) for v, p in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
@@ -88,6 +89,7 @@ class StepPlan(Plan):
             title,
             stored=stored,
             gathered=gathered,
+            drawn=self._drawn or {},
             replaces=recorded.replaces,
             checks=True,
             label_checks=source is None,
@@ -102,12 +104,11 @@ class StepPlan(Plan):
             return False
         return self._watch.holds()
 
-    def arguments(self, rows: int | None) -> list[Any]:
-        """What the program is given beside the batch."""
-        values: list[Any] = []
-        for draw in self._draws:
-            pairs = zip(draw.leaves, draw(self.network.rng), strict=True)
-            values += [u for leaf, u in pairs if leaf in self._needed]
+    def call(self, batch: tuple[Any, ...]) -> list[Any]:
+        """What the program is given in a step."""
+        values: list[Any] = [self.network.rng, *batch] if self._drawn else [*batch]
+        if self._drawn is None:
+            values += [u for draw in self._draws for u in draw(self.network.rng)]
         values += [getattr(layer, name) for _, (layer, name) in self._numbers]
         step = self.optimizer.step_count + 1
         if self._hyper:

@@ -16,6 +16,7 @@ from clearprop.graph.parameters import (
     dotted,
     has_backward,
     holder_at,
+    inner_layers,
     names_of,
     parameter,
     parameter_name,
@@ -136,14 +137,23 @@ class LayerOperation:
         values = tuple(map(_plain, inputs))
         inside = Pass(self.mode, outer=passing)
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
+        out: Any = None
         if self.is_composed:
             fresh = self._fresh(values)
             bind(self.layer, self.places, fresh[self.n_inputs :])
-            out = self._recorded(self._forward(self.layer, fresh, inside))
-            self.inner = fresh, out
-            self._refuse_outside(fresh, out)
-            out = _each(_plain, out)
-        else:
+            try:
+                out = self._recorded(self._forward(self.layer, fresh, inside))
+            except LeavesGraphError:
+                # It writes into an array of its own: differences of forward stand in for backward.
+                self.is_composed = not can_stand_in(self.layer) or self.mode == "infer"
+                if self.is_composed:
+                    raise
+                self.layer.cannot_be_opened = True
+            else:
+                self.inner = fresh, out
+                self._refuse_outside(fresh, out)
+                out = _each(_plain, out)
+        if not self.is_composed:
             bind(self.layer, self.places, values[self.n_inputs :])
             out = _each(self._result, self._forward(self.layer, values, inside))
         return attach(self, inputs, values, {}, out)
@@ -366,6 +376,11 @@ class LayerOperation:
                 "it must be real numbers"
             )
         return d
+
+
+def can_stand_in(layer: Any) -> bool:
+    """Whether a layer has the stand-in for its `backward`, and calls no layer with one."""
+    return hasattr(layer, "backward") and not any(True for _ in inner_layers(layer))
 
 
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:

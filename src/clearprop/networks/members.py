@@ -198,7 +198,8 @@ def _is_float(array: np.ndarray) -> bool:
 
 def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
     """The float arrays that hang on a layer and that none of its tuples names."""
-    declared = {name for kind in _TUPLES for name in names_of(layer, kind)}
+    named = (name for kind in _TUPLES for name in names_of(layer, kind))
+    declared = {name for name in named if isinstance(name, str)}
     declared |= {f"d{name}" for name in declared} | {"_given", "_members", "params"}
     for name, value in getattr(layer, "__dict__", {}).items():
         if name not in declared and not (isinstance(layer, Layer) and name in _BOOK):
@@ -206,4 +207,4 @@ def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 _TUPLES = ("params", "state", "carried", "noise", "fixed")
-_BOOK = ("layers", "lastLayer", "rng")
+_BOOK = ("layers", "lastLayer", "rng", "_audited", "_learning")

@@ -51,7 +51,8 @@ class Walk:
 
     - `copy`: the copy of the network, to call `loss` or `predict` of;
     - `uses`: the layers that ran, in order (layers that hold layers after those);
-    - `params`: the parameters by name, as Variables.
+    - `params`: the parameters by name, as Variables;
+    - `entered`: the layers that have begun and not ended, as (name, layer, inputs).
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Walk:
         self.members = network.members
         self.copy = copy
         self.uses: list[Use] = []
+        self.entered: list[tuple[str, Any, tuple[Any, ...]]] = []
         self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
         self.params: dict[str, Any] = {}
         self.at: tuple[str, tuple[Any, ...]] | None = None
@@ -153,6 +155,7 @@ class Walk:
             known = name or type(layer).__name__, layer
             self._refuse_stranger(layer)
         own_name, live = known
+        self.entered.append((own_name, live, inputs))
         holds = any(True for _ in inner_layers(layer))
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
         ran = layer
@@ -167,6 +170,7 @@ class Walk:
         self.at = None
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
+        self.entered.pop()
         return out
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
