@@ -14,9 +14,15 @@ from clearprop.explaining.story import tell
 from clearprop.explaining.truth import is_true
 
 EXPORTED = [getattr(clearprop.layers, name) for name in clearprop.layers.__all__]
-LAYERS = [x for x in EXPORTED if isinstance(x, type) and issubclass(x, Layer) and x is not Layer]
+LAYERS = [
+    x
+    for x in EXPORTED
+    if isinstance(x, type) and issubclass(x, Layer) and x.forward is not Layer.forward
+]
 
-UNTOLD: dict[str, set[str]] = {}
+UNTOLD: dict[str, set[str]] = {
+    "Embedding": {"dW"},  # one row for each class number: no name stands for the one-hot rows
+}
 """By layer the derivatives whose formulas cannot be read, or not be computed, each with the reason.
 
 A layer without a `backward` of its own has none to be held to, and needs no formula.
@@ -32,10 +38,14 @@ def verdicts(cls):
     found = {f.left: set() for f in layer_docs(cls).backward}
     for layer, inputs in cls.samples(rng):
         names = inspect.signature(layer.forward).parameters
+        if any(p.default is None for p in [*names.values()][: len(inputs)]):
+            continue  # weights of samples, which a formula may leave out
         given = [
             x if name in layer.constants or np.asarray(x).dtype.kind != "f" else Variable(x)
             for name, x in zip(names, inputs, strict=False)
         ]
+        if not any(isinstance(x, Variable) for x in given):
+            given = list(map(Variable, given))  # class numbers alone
         out = layer(*given)
         story = tell((out * rng.standard_normal(np.shape(out))).sum())
         for step in story.steps:

@@ -8,6 +8,7 @@ import copy
 import sys
 import traceback
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -162,17 +163,7 @@ class Checks:
         a, b = network(self.recipe), network(self.recipe)
         for x, t in self.batches:
             before = arrays(a)
-            for look in (
-                lambda: a.loss(x, t),
-                lambda: a.predict(x),
-                lambda: self.graphed(a, x, t),
-                lambda: a(*x) if isinstance(x, tuple) else a(x),
-                lambda: a.accuracy(x, t) if self.recipe.losses == ("softmax",) else None,
-                lambda: (
-                    a.summary(x) if np.ndim(x if isinstance(x, np.ndarray) else 0) != 1 else None
-                ),
-            ):
-                look()
+            for _ in self.looks(a, x, t):
                 same(arrays(a), before, 0, "after looking")
             same(a.gradient(x, t), b.gradient(x, t), 0, "gradient with looks in between")
             same(arrays(a), arrays(b), 0, "what gradient leaves")
@@ -181,6 +172,17 @@ class Checks:
                 for name in net.trained:
                     net.params[name] *= 1.01
         same(named(a.predict(x)), named(b.predict(x)), 0, "predict")
+
+    def looks(self, net: Network, x: Any, t: Any) -> Iterator[Any]:
+        """All ways of looking, one after the other."""
+        yield net.loss(x, t)
+        yield net.predict(x)
+        yield self.graphed(net, x, t)
+        yield net(*x) if isinstance(x, tuple) else net(x)
+        if len(self.recipe.losses) == 1 and self.recipe.losses[0] != "onehot":
+            yield net.evaluate(x, t)
+        if isinstance(x, tuple) or x.ndim > 1:  # a row of numbers is one sample
+            yield net.summary(x)
 
     def graphed(self, net: Network, x: Any, t: Any) -> Any:
         loss = net.loss(self.variables(x), t)
@@ -196,8 +198,7 @@ class Checks:
         net = self.learned()
         x, t = self.batches[1]
         inputs = self.variables(x)
-        parts = [v for v in (inputs if isinstance(inputs, tuple) else (inputs,))]
-        parts = [v for v in parts if isinstance(v, Variable)]
+        parts = [v for v in flat(inputs) if isinstance(v, Variable)]
         loss = net.loss(inputs, t)
         assert float(net.loss(x, t)) == loss.item(), "loss on arrays and on the graph"
         if parts and "book relu" not in repr(self.recipe):
@@ -316,7 +317,6 @@ class Checks:
         """A step that overflows changes nothing."""
         name = net.trained[-1]
         before, kept, good = arrays(net), memory(opt), net.params[name].copy()
-        seen = net.loss(x, t)
         net.params[name][...] = np.inf
         try:
             step(x, t)
@@ -327,7 +327,6 @@ class Checks:
         finally:
             net.params[name][...] = good
         same(arrays(net), before, 0, f"after a step that failed, {step}")
-        assert net.loss(x, t) == seen, f"loss after a step that failed, {step}"
         same(memory(opt), kept, 0, "the optimiser after a step that failed")
 
     def all(self) -> None:

@@ -303,7 +303,8 @@ def network(recipe: Recipe) -> Network:
         kind = Penalised if recipe.penalty else Whole
         net = kind(recipe, embeddings, held, last, loss=loss, rng=rng)
     if recipe.frozen and len(net.params) > 2:
-        net.freeze([*net.params][0], [*net.params][-1])
+        names = [*net.params]
+        net.freeze(names[0], names[-1])
     return net
 
 

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 from random_checks import Checks, check, difference, failure, named
-from random_layers import D, BookRelu, Branching, Lazy, Level, Plain, Temperature, Weights
+from random_layers import BookRelu, Branching, D, Lazy, Level, Plain, Temperature, Weights
 from random_networks import GLUE, LAYERS, Own, Recipe, Step, batch, network, random_recipe
 
 from clearprop import Affine, Embedding, Layer, Network, Variable, compile

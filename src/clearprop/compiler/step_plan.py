@@ -1,25 +1,32 @@
 """The program of a training step for one shape of batch."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.plans import Plan, flat
-from clearprop.compiler.recording import Recorder
+from clearprop.compiler.recording import Recorder, shown
+from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
-from clearprop.graph.node import Recorded
 from clearprop.networks.learning import rows_of
 from clearprop.primitives.labels import read_labels, read_numbers
 
-if TYPE_CHECKING:
-    from clearprop.compiler.step import Data, Step
+
+class Data(NamedTuple):
+    """A data set that batches are gathered from; x and t are arrays, or tuples of arrays."""
+
+    x: Any
+    t: Any
+    scale: float | None
+    samples: int
 
 
 class StepPlan(Plan):
@@ -30,7 +37,7 @@ class StepPlan(Plan):
     """
 
     def __init__(
-        self, step: "Step", layout: Layout, x: Any, t: Any, source: "Data | None", key: Any
+        self, step: Any, layout: Layout, x: Any, t: Any, source: Data | None, key: Any
     ) -> None:
         self.key = key
         self.source = source
@@ -38,31 +45,31 @@ class StepPlan(Plan):
         self.network, self.optimizer, self.layout = step.network, step.optimizer, layout
         network = step.network
         members = network.members
+        network.audit(x, t)
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             recorded = _Recorded(self, x, t)
         self.recorder = recorder = recorded.recorder
-        self.as_written = recorder.as_written
+        self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
         batch = [*flat(recorded.x), *flat(recorded.t)]
         held = recorder.held(used)
         self._states = [(v, p) for v, p in held.items() if v in recorder.states]
         self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
         self._draws = recorder.draws
-        self._drawn = [u for draw in self._draws for u in draw.leaves if u in used]
-        self._needed = {u for u in self._drawn}
+        self._drawn = plain_draws(self._draws, network.rng)
+        noise = [u for draw in self._draws for u in draw.leaves]
         self._hyper = [(v, g, n) for v, g, n in recorded.hyperparameters if v in used]
         self._limits = [(v, n) for v, n in recorded.limits if v in used]
         self._step = recorded.step if recorded.step in used else None
         arguments = [v for v, *_ in (*self._numbers, *self._hyper, *self._limits)]
-        arguments = [*self._drawn, *arguments, *([] if self._step is None else [self._step])]
+        arguments = [*noise, *arguments, *([] if self._step is None else [self._step])]
         self._left = recorded.left
         stored = {**recorded.stored, **{v: v.data for v, _ in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
-        gathered = {}
+        gathered: dict[Any, Any] = {}
         if source is not None:
-            for leaf, array in zip(batch, (*flat(source.x), *flat(source.t)), strict=True):
-                gathered[leaf] = array
+            gathered = dict(zip(batch, (*flat(source.x), *flat(source.t)), strict=True))
             _check_targets(trace, gathered)
         shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
         title = (
@@ -75,6 +82,7 @@ class StepPlan(Plan):
             title,
             stored=stored,
             gathered=gathered,
+            drawn=self._drawn or {},
             replaces=recorded.replaces,
             checks=True,
             label_checks=source is None,
@@ -85,25 +93,20 @@ class StepPlan(Plan):
 
     def holds(self) -> bool:
         """Whether the layers are still set as they were when this was recorded."""
-        for v, (layer, name) in self._numbers:
-            if type(getattr(layer, name, None)) is not float:
-                return False
-        for v, (layer, name) in self._states:
-            value = getattr(layer, name)
-            if np.shape(value) != v.shape:
-                return name in layer.carried and not np.any(value) and False
+        if any(type(getattr(*place, None)) is not float for _, place in self._numbers):
+            return False
         return self._watch.holds()
 
-    def arguments(self, rows: int | None) -> list[Any]:
-        """What the program is given beside the batch."""
-        values: list[Any] = []
-        for draw in self._draws:
-            pairs = zip(draw.leaves, draw(self.network.rng), strict=True)
-            values += [u for leaf, u in pairs if leaf in self._needed]
+    def call(self, batch: tuple[Any, ...]) -> list[Any]:
+        """What the program is given in a step."""
+        values: list[Any] = [self.network.rng, *batch] if self._drawn else [*batch]
+        if self._drawn is None:
+            values += [u for draw in self._draws for u in draw(self.network.rng)]
         values += [getattr(layer, name) for _, (layer, name) in self._numbers]
         step = self.optimizer.step_count + 1
         if self._hyper:
-            groups = [self.optimizer.settings(group, step) for group in self.layout.groups]
+            settings = self.optimizer.settings
+            groups = [settings(group, step) for group in self.layout.groups]
             values += [groups[g][name] for _, g, name in self._hyper]
         if self._limits:
             limits = self.optimizer.limits()
@@ -182,7 +185,7 @@ class _Recorded:
             leaf = places.get((recorder.members.layers[name], attribute))
             if leaf is value:
                 continue
-            if not isinstance(value, Recorded):
+            if not is_recorded(value):
                 raise UnsupportedError(
                     f"compile: {name}.next_state gives {attribute} off the graph; compute it with "
                     "NumPy functions from what forward kept"

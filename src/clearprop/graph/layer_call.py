@@ -16,6 +16,7 @@ from clearprop.graph.parameters import (
     dotted,
     has_backward,
     holder_at,
+    inner_layers,
     names_of,
     parameter,
     parameter_name,
@@ -53,8 +54,11 @@ def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     passing = current()
     if passing.record is not None:
         return passing.record(layer, inputs, name)
+    on_arrays_alone = not any(isinstance(x, Recorded) for x in inputs)
+    if on_arrays_alone and passing.plain:
+        return on_arrays(layer, inputs, passing)
     own = places_of(layer)
-    if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
+    if on_arrays_alone and not any(isinstance(v, Recorded) for v in own.values()):
         return on_arrays(layer, inputs, passing)
     return on_graph(layer, inputs, passing, own, name)
 
@@ -68,7 +72,7 @@ def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
     """Run the layer itself on arrays, with the noise of the pass."""
     if passing.ran is not None:
         passing.ran.append(layer)
-    if passing.formula == "forward" and names_of(layer, "noise"):
+    if names_of(layer, "noise") and (passing.formula == "forward" or not has_infer(layer)):
         for attribute, u in zip(layer.noise, passing.draw(layer, inputs), strict=True):
             setattr(layer, attribute, u)
     return run(layer, passing.formula, inputs)
@@ -82,11 +86,13 @@ def on_graph(
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
     for paths, value in own.items():
         values.append(parameter(value, parameter_name(layer, paths[0]), layer))
-    own_copy = twin(layer, own.values())
-    noise: tuple[str, ...] = ()
-    if passing.formula == "forward" and (noise := names_of(layer, "noise")):
+    own_copy, mode = twin(layer, own.values()), passing.formula
+    if mode == "infer" and not (has_infer(layer) or any(True for _ in inner_layers(layer))):
+        mode = "forward"  # it has the one formula, and perhaps a backward of its own
+    noise = names_of(layer, "noise") if mode == "forward" else ()
+    if noise:
         values += passing.draw(layer, inputs)
-    operation = LayerOperation(own_copy, len(inputs), tuple(own), name, passing.formula, noise)
+    operation = LayerOperation(own_copy, len(inputs), tuple(own), name, mode, noise)
     return operation.start(tuple(values), passing)
 
 
@@ -141,14 +147,23 @@ class LayerOperation:
         values = tuple(map(_plain, inputs))
         inside = Pass(self.mode, outer=passing)
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
+        out: Any = None
         if self.is_composed:
             fresh = self._fresh(values)
             bind(self.layer, self.places, fresh[self.n_inputs :])
-            out = self._recorded(self._forward(self.layer, fresh, inside))
-            self.inner = fresh, out
-            self._refuse_outside(fresh, out)
-            out = _each(_plain, out)
-        else:
+            try:
+                out = self._recorded(self._forward(self.layer, fresh, inside))
+            except LeavesGraphError:
+                # It writes into an array of its own: differences of forward stand in for backward.
+                self.is_composed = not can_stand_in(self.layer) or self.mode == "infer"
+                if self.is_composed:
+                    raise
+                self.layer.cannot_be_opened = True
+            else:
+                self.inner = fresh, out
+                self._refuse_outside(fresh, out)
+                out = _each(_plain, out)
+        if not self.is_composed:
             bind(self.layer, self.places, values[self.n_inputs :])
             out = _each(self._result, self._forward(self.layer, values, inside))
         return attach(self, inputs, values, {}, out)
@@ -185,7 +200,8 @@ class LayerOperation:
             return self._automatic(tuple(wanted), dout, values, recorded)
         layer = self._ran(values, recorded)
         found = self._backward(layer, dout if isinstance(dout, tuple) else (dout,), recorded)
-        by_input = self._by_input(found, values)
+        wanted = tuple(wanted)
+        by_input = self._by_input(found, values, wanted)
         last = self.n_inputs + len(self.parameters)
         return [
             by_input.get(i)
@@ -318,13 +334,19 @@ class LayerOperation:
         found = derivatives(pairs, targets=[inputs[i] for i in wanted], record=recorded)
         return [found.get(inputs[i]) for i in wanted]
 
-    def _by_input(self, found: Any, values: tuple[Any, ...]) -> dict[int, Any]:
+    def _by_input(
+        self, found: Any, values: tuple[Any, ...], wanted: tuple[int, ...]
+    ) -> dict[int, Any]:
         names = self.inputs
         fixed = getattr(self.layer, "constants", ())
         places = [i for i, name in enumerate(names) if name not in fixed]
         given = found if isinstance(found, tuple | list) else (found,)
         if not places and all(d is None for d in given):
             return {}
+        if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
+            places = places[
+                : len(given)
+            ]  # of what nobody asks for, such as labels, it may be silent
         if len(given) != len(places):
             raise ShapeError(
                 f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "
@@ -364,6 +386,11 @@ class LayerOperation:
                 "it must be real numbers"
             )
         return d
+
+
+def can_stand_in(layer: Any) -> bool:
+    """Whether a layer has the stand-in for its `backward`, and calls no layer with one."""
+    return hasattr(layer, "backward") and not any(True for _ in inner_layers(layer))
 
 
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:

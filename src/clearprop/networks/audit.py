@@ -1,5 +1,6 @@
 """No float array that an output depends on is left out of training without a word."""
 
+from copy import copy as shallow
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,7 @@ from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.twins import twin
 
 
-def audit(
-    name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple[Any, ...]
-) -> None:
+def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple[Any, ...]) -> None:
     """Refuse a layer whose output depends on a float array that none of its tuples names.
 
     `hanging` are the paths and arrays in question. Each is changed, and the layer run again on the
@@ -36,18 +35,9 @@ def _outputs(
     layer: Any, formula: str, inputs: tuple[Any, ...], path: Any = None, changed: Any = None
 ) -> list[Any] | None:
     copy = twin(layer)
-    if path is not None:
-        holder: Any = copy
-        for step in path[:-1]:
-            holder = holder[step] if isinstance(holder, dict | list) else getattr(holder, step)
-        try:
-            if isinstance(holder, dict | list):
-                holder[path[-1]] = changed
-            else:
-                setattr(holder, path[-1], changed)
-        except (TypeError, AttributeError):
-            return None
     try:
+        if path is not None:
+            copy.__dict__[path[0]] = _with(copy.__dict__[path[0]], path[1:], changed)
         with running(Pass(formula, np.random.default_rng(0))):
             out = run(copy, formula, inputs)
     except Exception:
@@ -58,12 +48,27 @@ def _outputs(
     ]
 
 
+def _with(held: Any, path: tuple[Any, ...], changed: Any) -> Any:
+    """A copy of what hangs on a layer, with another array at the end of a path."""
+    if not path:
+        return changed
+    if isinstance(held, tuple):
+        items = [_with(v, path[1:], changed) if i == path[0] else v for i, v in enumerate(held)]
+        return held._make(items) if hasattr(held, "_make") else tuple(items)  # type: ignore
+    made = shallow(held)
+    entries = made if isinstance(held, dict | list) else made.__dict__
+    entries[path[0]] = _with(entries[path[0]], path[1:], changed)
+    return made
+
+
 def _same(a: list[Any] | None, b: list[Any] | None) -> bool:
     return (
         a is not None
         and b is not None
         and len(a) == len(b)
-        and all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a, b, strict=True))
+        and all(
+            np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a, b, strict=True)
+        )
     )
 
 
@@ -73,5 +78,6 @@ def _refuse(name: str, layer: Any, path: tuple[Any, ...], array: np.ndarray) -> 
     raise ConfigError(
         f"{name}: the output of {type(layer).__name__} depends on self.{dotted(path)}, a float "
         f"array {array.shape} that its params, state, noise and fixed do not name, so that it "
-        f'would be left out of training; write {learned} to have it learned, or fixed = ("{first}",)'
+        f"would be left out of training; write {learned} to have it learned, or "
+        f'fixed = ("{first}",)'
     )

@@ -26,8 +26,8 @@ class Learning:
         self._seen: dict[Key, Any] = {}
         self._left: dict[Key, Any] = {}
         self._before: Any = None
-        self._undo: Any = None
-        """All of this, and what generator and layers had, when the last step began."""
+        self._had: list[tuple[Key, Any, Any]] = []
+        """What each layer had when the last step began: its key, the layer, the value."""
 
     def begin(
         self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
@@ -36,15 +36,13 @@ class Learning:
 
         With `apart`, what the step sees is copied, since the step will write into the arrays.
         """
-        held = [
-            (layer, attribute, getattr(layer, attribute))
-            for _, layer in members.stateful
+        if members.noisy:
+            self._before = rng.bit_generator.state
+        self._had = [
+            ((name, attribute), layer, getattr(layer, attribute))
+            for name, layer in members.stateful
             for attribute in _names(layer)
         ]
-        state = rng.bit_generator.state if members.noisy else None
-        self._undo = dict(self._seen), dict(self._left), self._before, held, state
-        if members.noisy:
-            self._before = state
         for name, layer in members.stateful:
             for attribute in _names(layer):
                 value = getattr(layer, attribute)
@@ -69,13 +67,16 @@ class Learning:
             self._left[name, attribute] = value
             setattr(members.layers[name], attribute, value)
 
-    def undo(self, rng: np.random.Generator) -> None:
-        """Take a step back that failed: state, generator and looks are as they were before it."""
-        self._seen, self._left, self._before, held, state = self._undo
-        if state is not None:
-            rng.bit_generator.state = state
-        for layer, attribute, value in held:
-            setattr(layer, attribute, value)
+    def undo(self, members: Any, rng: np.random.Generator) -> None:
+        """Take a step back that failed: state and generator are as they were before it.
+
+        What looks sees them so, and finds with the noise of the failed step what went wrong.
+        """
+        if members.noisy:
+            rng.bit_generator.state = self._before
+        for key, layer, value in self._had:
+            self._seen[key] = self._left[key] = value
+            setattr(layer, key[1], value)
 
     def generator(self, rng: np.random.Generator) -> np.random.Generator:
         """A copy of the generator, as it stood when the last step began."""

@@ -78,7 +78,10 @@ class Members:
         """A copy of a network finds its own."""
 
     def _now(self) -> list[int]:
-        return [id(layer) for _, layer in inner_layers(self.network)]
+        network = self.network
+        if network.is_chain():  # the quick way, for it is asked in every step
+            return [*map(id, network.layers.values()), *map(id, network.losses)]
+        return [id(layer) for _, layer in inner_layers(network)]
 
     def _owners(self, kind: str, counted: set[int]) -> Owners:
         """Who holds each array of one kind; layers that hold the same array share one name."""
@@ -120,7 +123,7 @@ def _name(network: Any, path: Path) -> str:
     for step in path:
         if not (step == "layers" and hasattr(held, "own_params")):
             steps.append(step)
-        held = held[step] if isinstance(held, Mapping | list | tuple) else getattr(held, step)
+        held = at_path(held, (step,))
     return dotted(tuple(steps))
 
 
@@ -198,7 +201,8 @@ def _is_float(array: np.ndarray) -> bool:
 
 def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
     """The float arrays that hang on a layer and that none of its tuples names."""
-    declared = {name for kind in _TUPLES for name in names_of(layer, kind)}
+    named = (name for kind in _TUPLES for name in names_of(layer, kind))
+    declared = {name for name in named if isinstance(name, str)}
     declared |= {f"d{name}" for name in declared} | {"_given", "_members", "params"}
     for name, value in getattr(layer, "__dict__", {}).items():
         if name not in declared and not (isinstance(layer, Layer) and name in _BOOK):
@@ -206,4 +210,4 @@ def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 _TUPLES = ("params", "state", "carried", "noise", "fixed")
-_BOOK = ("layers", "lastLayer", "rng", "_learning")
+_BOOK = ("layers", "lastLayer", "rng", "_audited", "_learning")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError, DataError, NonFiniteError
+from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, has_backward, inner_layers, is_layer
@@ -19,13 +19,15 @@ from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.arguments import parameter
+from clearprop.layers.loss import score_of
+from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
+from clearprop.networks.evaluation import Evaluation, accuracy, scored
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
 from clearprop.networks.walk import Walk, copied
-from clearprop.primitives.labels import read_labels
 from clearprop.primitives.numerical import numerical_gradient
 
 
@@ -75,7 +77,7 @@ class Network(Layer):
         super().__init_subclass__(**kwargs)
         if isinstance(vars(cls).get("params"), tuple):
             cls.own_params = cls.params  # type: ignore[assignment]
-            del cls.params
+            type.__delattr__(cls, "params")  # so that the property is seen again
         for name, wrapped in _OUTERMOST.items():
             if name in vars(cls):
                 setattr(cls, name, wrapped(vars(cls)[name]))
@@ -92,7 +94,7 @@ class Network(Layer):
         self.layers: OrderedDict[str, Any] = OrderedDict()
         if layers is not None:
             named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
-            self.layers.update(one_object_a_place(named, chain=self._is_chain()))
+            self.layers.update(one_object_a_place(named, chain=self.is_chain()))
         self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
         for layer in self.losses:
             check_layer("lastLayer", layer, inputs=("x", "t"))
@@ -104,7 +106,7 @@ class Network(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; layers that come anew are found, those in use are not exchanged."""
         holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
-        if holds and name not in self.__dict__:
+        if holds and name not in self.__dict__ and name != KEPT:
             self.__dict__.pop("_members", None)
         object.__setattr__(self, name, value)
 
@@ -158,35 +160,52 @@ class Network(Layer):
 
     def loss(self, x: Any, t: Any) -> Any:
         """Compute the loss of a batch `x` with its labels `t`."""
-        scores = self.predict(x)
+        return self._loss_of(self.predict(x), t)
+
+    def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
         if not isinstance(self.lastLayer, list | tuple):
-            return call(self.lastLayer, scores, t)
+            return call(self.lastLayer, scores, t, *w)
         if not isinstance(scores, tuple | list) or not len(scores) == len(t) == len(self.losses):
             raise ConfigError(
                 f"{type(self).__name__} has {len(self.losses)} losses; forward must return as many "
                 "outputs, and t be a tuple of as many targets"
             )
-        parts = [call(last, y, s) for last, y, s in zip(self.losses, scores, t, strict=True)]
+        parts = [call(last, y, s, *w) for last, y, s in zip(self.losses, scores, t, strict=True)]
         return sum(parts[1:], start=parts[0])
 
-    def accuracy(self, x: Any, t: Any) -> float:
-        """Compute the share of samples whose highest score is at the label.
+    def evaluate(self, x: Any, t: Any, w: Any = None) -> Evaluation:
+        """Compute loss and score of a batch at prediction, by the layers' `infer`.
 
-        `t` holds class numbers (N,) or one-hot or soft labels (N, C).
+        The loss layer says what the score is, such as accuracy or R². Of several losses the first
+        gives the score; one that gives none leaves it NaN. `w` are weights of the samples.
 
-        Errors: `LabelError` for labels that do not fit, `DataError` for an empty batch,
-        `NonFiniteError` for scores that are NaN, of which none is the highest.
+        Errors: those of the loss layer for targets that do not fit it, an empty batch, or scores
+        that are not finite; `ConfigError` for weights where a `loss` of its own knows of none.
         """
-        y = self.predict(x)
-        t = read_labels(t, y.shape)
-        if not t.size:
-            raise DataError("accuracy: the batch is empty; give one sample at least")
-        if np.isnan(y).any():
-            raise NonFiniteError(
-                "accuracy: some scores are NaN; look for NaN or infinity in x and in the parameters"
-            )
-        right = t.argmax(axis=-1) if t.shape == y.shape else t
-        return float(np.mean(y.argmax(axis=-1) == right))
+        scores, weights = self.predict(x), () if w is None else (w,)
+        if type(self).loss is Network.loss:
+            loss = self._loss_of(scores, t, *weights)
+        elif weights:
+            raise ConfigError(f"{type(self).__name__} has a loss of its own, which takes no w")
+        else:
+            loss = self.loss(x, t)
+        return Evaluation(float(loss), scored(self.losses, scores, t, w))
+
+    @property
+    def score_name(self) -> str | None:
+        """What `evaluate` gives as score: accuracy, R², or nothing."""
+        return score_of(self.losses[0])
+
+    def accuracy(self, x: Any, t: Any) -> float:
+        """Compute the share of samples that are answered rightly, as the loss layer sees it.
+
+        For a loss layer that says nothing of it, an answer is right if the highest score is at the
+        label.
+
+        Errors: `ConfigError` if the loss layer gives another score; `LabelError` for labels that do
+        not fit, `DataError` for an empty batch, `NonFiniteError` for scores that are not finite.
+        """
+        return accuracy(self.losses, self.predict(x), t)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.
@@ -198,7 +217,7 @@ class Network(Layer):
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()
-        self._audit(x, t)
+        self.audit(x, t)
         if self._goes_straight(x, t):
             return self._straight(x, t)
         twin, copies = copied(self)
@@ -213,7 +232,7 @@ class Network(Layer):
             dx = found.get(v)
             gradients[name] = np.zeros_like(v.data) if dx is None else dx
         walk.keep(gradients)
-        self._ran.extend(walk.ran())
+        self.__dict__["_ran"].extend(walk.ran())
         return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
@@ -315,7 +334,8 @@ class Network(Layer):
         losses = ", ".join(map(repr, self.losses))
         return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {losses}", ")"])
 
-    def _is_chain(self) -> bool:
+    def is_chain(self) -> bool:
+        """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
 
     def _goes_straight(self, x: Any, t: Any) -> bool:
@@ -351,7 +371,7 @@ class Network(Layer):
             found = self.__dict__["_learning"] = Learning()
         return found
 
-    def _audit(self, x: Any, t: Any) -> None:
+    def audit(self, x: Any, t: Any) -> None:
         """Before the first step: refuse float arrays that nobody declared and the loss depends on.
 
         Errors: `ConfigError` names the layer and the array.
@@ -385,7 +405,7 @@ class Network(Layer):
         self.learning.begin(members, rng, rows_of(x))
         ran: list[tuple[str, Any]] = []
         self.__dict__["_ran"] = ran
-        passing = Pass("forward", rng, ran=[])
+        passing = Pass("forward", rng, ran=[], plain=True)
         try:
             with running(passing):
                 yield
@@ -393,27 +413,29 @@ class Network(Layer):
             ran += ((names[id(layer)], layer) for layer in passing.ran or () if id(layer) in names)
             self.learning.leave(members, ran)
         except BaseException:
-            self.learning.undo(rng)
+            self.learning.undo(members, rng)
             raise
         finally:
             del self.__dict__["_ran"]
 
     @contextmanager
-    def _look(self, formula: str, x: Any) -> Iterator[Self]:
+    def _look(self, formula: str, x: Any, views: bool = False) -> Iterator[Self]:
         """A look at the network, on copies of its layers."""
         self.members.check()
-        twin, _ = self._looking_copy(formula, x)
+        twin, _ = self._looking_copy(formula, x, views)
         with running(self._looking_pass(formula)):
             yield twin
 
-    def _looking_copy(self, formula: str, x: Any) -> tuple[Any, dict[int, Any]]:
-        twin, copies = copied(self)
+    def _looking_copy(
+        self, formula: str, x: Any, views: bool = False
+    ) -> tuple[Any, dict[int, Any]]:
+        twin, copies = copied(self, views)
         self.learning.show(self.members, copies, formula, rows_of(x))
         return twin, copies
 
     def _looking_pass(self, formula: str) -> Pass:
-        noisy = formula == "forward" and self.members.noisy
-        return Pass(formula, self.learning.generator(self.rng) if noisy else None)
+        rng = self.learning.generator(self.rng) if self.members.noisy else None
+        return Pass(formula, rng, plain=True)
 
 
 def _looks(formula: str) -> Callable[[Any], Any]:
@@ -426,6 +448,14 @@ def _looks(formula: str) -> Callable[[Any], Any]:
             if not is_bare():
                 passing.predicted |= formula == "infer"
                 return method(self, x, *args, **more)
+            if not self.__dict__.get("_writes"):
+                try:
+                    with self._look(formula, x, views=True) as twin:
+                        return method(twin, x, *args, **more)
+                except (ValueError, UnsupportedError) as error:
+                    if "read-only" not in str(error):
+                        raise
+                    self.__dict__["_writes"] = True  # a layer that fills an array of its own
             with self._look(formula, x) as twin:
                 return method(twin, x, *args, **more)
 
@@ -452,6 +482,7 @@ _OUTERMOST: dict[str, Callable[[Any], Any]] = {
     "loss": _looks("forward"),
     "predict": _looks("infer"),
     "accuracy": _looks("infer"),
+    "evaluate": _looks("infer"),
     "gradient": _learns,
     "loss_and_gradient": _learns,
 }

@@ -15,6 +15,7 @@ from clearprop.graph.layer_call import on_arrays, on_graph
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import (
     at_path,
+    bind,
     has_backward,
     inner_layers,
     layers_of,
@@ -50,7 +51,8 @@ class Walk:
 
     - `copy`: the copy of the network, to call `loss` or `predict` of;
     - `uses`: the layers that ran, in order (layers that hold layers after those);
-    - `params`: the parameters by name, as Variables.
+    - `params`: the parameters by name, as Variables;
+    - `entered`: the layers that have begun and not ended, as (name, layer, inputs).
     """
 
     def __init__(
@@ -66,8 +68,11 @@ class Walk:
         self.members = network.members
         self.copy = copy
         self.uses: list[Use] = []
+        self.entered: list[tuple[str, Any, tuple[Any, ...]]] = []
         self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
         self.params: dict[str, Any] = {}
+        self.at: tuple[str, tuple[Any, ...]] | None = None
+        """The layer that runs, by its name, with what it was given."""
         self._audited: set[int] | None = set() if audited else None
         self._known = {
             id(copies[id(layer)]): (name, layer)
@@ -113,8 +118,8 @@ class Walk:
                 "not one number; take the mean or the sum"
             )
         # A closed loss layer is given the plain 1 that it would be called with.
-        closed = loss.node is not None and not loss.node.operation.elementwise and record
-        seed: Any = 1 if closed and loss.node.operation.opens else np.ones_like(loss.data)[()]
+        closed = record and loss.node is not None and loss.node.operation.opens
+        seed: Any = 1 if closed else np.ones_like(loss.data)[()]
         targets = None if names is None else [self.params[name] for name in names]
         return derivatives([(loss, seed)], targets=targets, record=record)
 
@@ -150,24 +155,33 @@ class Walk:
             known = name or type(layer).__name__, layer
             self._refuse_stranger(layer)
         own_name, live = known
+        self.entered.append((own_name, live, inputs))
         holds = any(True for _ in inner_layers(layer))
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
         ran = layer
         hanging = self._hanging(live, layer)
+        self.at = own_name, inputs
         if opened or layer is self.copy:
             out = run(layer, self.passing.formula, inputs)
         else:
             out, ran = self._closed(layer, live, inputs, own_name)
         outs = tuple(out) if isinstance(out, tuple | list) else (out,)
         self.uses.append(Use(own_name, live, ran, inputs, outs, opened))
+        self.at = None
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
+        self.entered.pop()
         return out
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
         own = places_of(layer)
         closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
+        if self.passing.formula == "infer":  # nothing is differentiated, so arrays will do
+            ran = twin(layer, own.values())
+            bind(ran, own, map(_plain, own.values()))
+            with running(closed):
+                return on_arrays(ran, _plain(inputs), closed), ran
         if any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
             out = on_graph(layer, inputs, closed, own, name)
             first = out[0] if isinstance(out, tuple | list) else out
@@ -205,12 +219,10 @@ def leaves(x: Any) -> Any:
     return new_leaves((x,), ("x",))[0]
 
 
-def copied(network: Any) -> tuple[Any, dict[int, Any]]:
+def copied(network: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
     """A copy of a network that shares its arrays, and which layer has become which."""
     members = network.members
-    arrays = [*members.params.values(), *members.states.values()]
-    copy, known = twins(network, arrays)
-    return copy, known
+    return twins(network, [*members.params.values(), *members.states.values()], views)
 
 
 def _array_names(layer: Any) -> set[str]:
