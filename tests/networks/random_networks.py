@@ -171,13 +171,13 @@ def _steps(rng: Any, n: int, chain: bool, depth: int, kinds: Any = None) -> tupl
 
 def run(steps: tuple[Step, ...], layers: list[Any], values: list[Any]) -> list[Any]:
     """Run steps on values; each step finds the last ones first."""
-    values, layers = list(values), iter(layers)
+    values, left = list(values), iter(layers)
     for step in steps:
         a, b = (values[-1 - i % len(values)] for i in (step.a, step.b))
         if step.kind in GLUE:
             values.append(GLUE[step.kind](a, b))
             continue
-        layer = next(layers)
+        layer = next(left)
         if step.kind == "mixed":
             values.append(layer(a, b))
         elif step.kind == "split":

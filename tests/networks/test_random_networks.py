@@ -132,6 +132,12 @@ def test_state_that_only_infer_reads():
     assert_same(*after_steps(lambda: around(Remembering())))
 
 
+def test_state_of_two_layers_is_not_one_array():
+    one, two = Lazy(), Lazy()
+    compile(Network([one, two]), SGD(0.1))(*batch(Recipe(0, ()), 4, 0))
+    assert not np.shares_memory(one.mean, two.mean)
+
+
 def test_state_is_a_copy_that_can_be_written_into():
     x, t = batch(Recipe(0, ()), 4, 0)
     lazy = Lazy()

@@ -37,14 +37,14 @@ class AsWrittenForward(AsWritten, LayerOperation):
         super().__init__(layer, n_inputs, places, name, mode, noise)
         self.symbol, self.name = name, f"{name}.{mode}"
         self.live, self.network = layer, network
-        self.again = False
+        self.runs_again = False
         """Whether the layer has run before in this program, and still needs what it kept then."""
         self.trial: Any = None
         """A copy to record with, so that nothing of the layer's own is used up."""
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
         """Run the layer itself, or a copy where it runs again, with the noise of this step."""
-        if self.again:
+        if self.runs_again:
             self.layer = twin(self.live, arrays_of(self.live))
         return self.on(self.layer, values)
 

@@ -287,7 +287,7 @@ class Recorder(Walk):
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
-        operation.again = name in self._last_written
+        operation.runs_again = name in self._last_written
         operation.trial = copy.deepcopy(live)
         with undrawn():
             out = operation.on(operation.trial, values)

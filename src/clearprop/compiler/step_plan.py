@@ -131,7 +131,8 @@ class StepPlan(Plan):
         network = self.network
         members = network.members
         for (name, attribute), value in zip(self._left, left, strict=True):
-            setattr(members.layers[name], attribute, np.asarray(value))
+            # A copy, for two layers may be left one and the same.
+            setattr(members.layers[name], attribute, np.array(value))
             network.learning.now(members, members.layers[name], attribute)
 
 
