@@ -15,6 +15,7 @@ from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import names_of
 from clearprop.networks.learning import rows_of
 from clearprop.primitives.labels import read_labels, read_numbers
 
@@ -40,7 +41,7 @@ class StepPlan(Plan):
         members = network.members
         network.learning.begin(members, network.rng, self.rows)
         for _, layer in members.stateful:  # what the program will write into is the layer's own
-            for name in (*layer.state, *layer.carried):
+            for name in (*names_of(layer, "state"), *names_of(layer, "carried")):
                 value = getattr(layer, name)
                 if isinstance(value, np.ndarray):
                     setattr(layer, name, value.copy())
@@ -53,6 +54,12 @@ class StepPlan(Plan):
         batch = [*flat(recorded.x), *flat(recorded.t)]
         held = recorder.held(recorded.outputs)
         self._states = [(v, p) for v, p in held.items() if v in recorder.states]
+        self._missing = [
+            (layer, name)
+            for _, layer in members.stateful
+            for name in (*names_of(layer, "state"), *names_of(layer, "carried"))
+            if getattr(layer, name) is None
+        ]
         self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
         self._draws = recorder.draws
         self._drawn = [u for draw in self._draws for u in draw.leaves if u in used]
@@ -94,9 +101,10 @@ class StepPlan(Plan):
             if type(getattr(layer, name, None)) is not float:
                 return False
         for v, (layer, name) in self._states:
-            value = getattr(layer, name)
-            if np.shape(value) != v.shape:
-                return name in layer.carried and not np.any(value) and False
+            if np.shape(getattr(layer, name)) != v.shape:
+                return False
+        if any(getattr(layer, name) is not None for layer, name in self._missing):
+            return False
         return self._watch.holds()
 
     def arguments(self, rows: int | None) -> list[Any]:

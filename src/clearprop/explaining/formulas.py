@@ -164,11 +164,9 @@ def is_held(contribution: Contribution) -> bool | None:
 
 def operands(step: Step) -> tuple[str, ...]:
     """What the operation's own formula calls its inputs."""
-    operation: Any = step.node.operation
+    names: tuple[str, ...] = getattr(step.node.operation, "operands", ())
     if layer_of(step) is not None:
-        inputs: tuple[str, ...] = operation.inputs
-        return (*inputs, *operation.parameters, *operation.noise)
-    names: tuple[str, ...] = getattr(operation, "operands", ())
+        return names
     if (
         not names and step.node.operation.elementwise
     ):  # a function without a derivative, such as x > y

@@ -60,10 +60,15 @@ def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
     """Run the layer itself on arrays, with the noise of the pass."""
     if passing.ran is not None:
         passing.ran.append(layer)
-    if passing.formula == "forward" and names_of(layer, "noise"):
-        for attribute, u in zip(layer.noise, passing.draw(layer, inputs), strict=True):
-            setattr(layer, attribute, u)
+    bind_noise(layer, inputs, passing)
     return run(layer, passing.formula, inputs)
+
+
+def bind_noise(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> None:
+    """Give a layer the noise of a pass."""
+    if passing.formula == "forward" and (names := names_of(layer, "noise")):
+        for attribute, u in zip(names, passing.draw(layer, inputs), strict=True):
+            setattr(layer, attribute, u)
 
 
 def on_graph(
@@ -127,6 +132,11 @@ class LayerOperation:
         """The names of `forward`'s arguments."""
         names = argument_names(self.layer.forward)
         return tuple(names[i] if i < len(names) else f"x{i}" for i in range(self.n_inputs))
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names of all inputs of the node."""
+        return (*self.inputs, *self.parameters, *self.noise)
 
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
@@ -200,7 +210,7 @@ class LayerOperation:
         return fresh, self.expand(fresh)
 
     def _fresh(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return new_leaves(values, (*self.inputs, *self.parameters, *self.noise))
+        return new_leaves(values, self.operands)
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""

@@ -70,24 +70,30 @@ def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
     if kind == "params":
         own = getattr(layer, "own_params", None)
         return tuple(getattr(layer, "params", ()) or ()) if own is None else own
-    return tuple(getattr(layer, kind, ()))
+    # Of the class, for `self.noise = 0.1` or `self.state = None` is something else.
+    found = getattr(type(layer), kind, ())
+    return tuple(found) if isinstance(found, tuple | list) else ()
 
 
 def array_at(layer: Any, name: str) -> Any:
     """The array of a layer by its name: an attribute, or an entry where `params` is a mapping."""
-    params = getattr(layer, "params", None)
-    if isinstance(params, Mapping) and name in params and not hasattr(layer, "own_params"):
-        return params[name]
-    return getattr(layer, name)
+    params = _mapping(layer)
+    return params[name] if name in params else getattr(layer, name)
 
 
 def set_array(layer: Any, name: str, value: Any) -> None:
     """Give a layer another array under a name."""
-    params = getattr(layer, "params", None)
-    if isinstance(params, dict) and name in params:
+    params = _mapping(layer)
+    if name in params:
         params[name] = value
     else:
         setattr(layer, name, value)
+
+
+def _mapping(layer: Any) -> Any:
+    """The arrays that a layer holds in a mapping; a network's own are attributes."""
+    params = () if hasattr(layer, "own_params") else getattr(layer, "params", ())
+    return params if isinstance(params, Mapping) else ()
 
 
 def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:

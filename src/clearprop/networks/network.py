@@ -14,7 +14,14 @@ from numpy.typing import DTypeLike
 from clearprop.errors import ConfigError, DataError, NonFiniteError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import Path, has_backward, inner_layers, is_layer
+from clearprop.graph.parameters import (
+    Path,
+    has_backward,
+    inner_layers,
+    is_layer,
+    parameter,
+    set_array,
+)
 from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
@@ -73,7 +80,7 @@ class Network(Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if isinstance(vars(cls).get("params"), tuple):
+        if not isinstance(vars(cls).get("params", cls), type | property):
             cls.own_params = cls.params  # type: ignore[assignment]
             del cls.params
         for name, wrapped in _OUTERMOST.items():
@@ -98,7 +105,7 @@ class Network(Layer):
             check_layer("lastLayer", layer, inputs=("x", "t"))
         self.rng = np.random.default_rng(0) if rng is None else rng
         self.frozen: set[str] = set()
-        if layers is not None:
+        if layers is not None and not self.own_params:
             self._members = Members(self)  # what is wrong with them is said now
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -139,7 +146,7 @@ class Network(Layer):
     def __call__(self, *inputs: Any) -> Any:
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
         if is_bare():
-            with self._look("forward", inputs) as twin:
+            with self._look("forward", *inputs) as twin:
                 return call(twin, *inputs)
         return call(self, *inputs)
 
@@ -293,8 +300,8 @@ class Network(Layer):
         """
         if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
             x = np.zeros((1, *x), dtype=np.float32)
-        elif np.ndim(x) == 1 and not isinstance(x, tuple):
-            x = np.reshape(x, (1, -1))
+        elif not isinstance(x, tuple) and np.ndim(x) == 1 and np.asarray(x).dtype.kind == "f":
+            x = np.reshape(x, (1, -1))  # one sample; whole numbers are a batch of classes
         walk = self.walk("infer", x)
         walk.predict(x)
         return summarised(walk)
@@ -398,10 +405,16 @@ class Network(Layer):
             del self.__dict__["_ran"]
 
     @contextmanager
-    def _look(self, formula: str, x: Any) -> Iterator[Self]:
+    def _look(self, formula: str, x: Any, *others: Any) -> Iterator[Self]:
         """A look at the network, on copies of its layers."""
         self.members.check()
-        twin, _ = self._looking_copy(formula, x)
+        twin, copies = self._looking_copy(formula, x)
+        given = (*(x if isinstance(x, tuple) else (x,)), *others)
+        if any(isinstance(part, Recorded) for part in given):  # as code between the layers is
+            for name, owners in self.params.owners.items():
+                v = parameter(self.params[name], name, owners[0][0])
+                for layer, attribute in owners:
+                    set_array(copies[id(layer)], attribute, v)
         with running(self._looking_pass(formula)):
             yield twin
 
@@ -425,7 +438,7 @@ def _looks(formula: str) -> Callable[[Any], Any]:
             if not is_bare():
                 passing.predicted |= formula == "infer"
                 return method(self, x, *args, **more)
-            with self._look(formula, x) as twin:
+            with self._look(formula, x, *args) as twin:
                 return method(twin, x, *args, **more)
 
         return outermost
@@ -461,5 +474,5 @@ for _name, _wrapped in _OUTERMOST.items():
 def _as_float64(x: Any, name: str) -> Any:
     if isinstance(x, tuple):
         return tuple(_as_float64(part, name) for part in x)
-    x = real(x, name)
+    x = x if isinstance(x, np.ndarray) and x.dtype.kind in "iub" else real(x, name)
     return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind == "f" else x

@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.layer_call import on_arrays, on_graph
+from clearprop.graph.layer_call import bind_noise, on_arrays, on_graph
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import (
     at_path,
@@ -155,6 +155,7 @@ class Walk:
         ran = layer
         hanging = self._hanging(live, layer)
         if opened or layer is self.copy:
+            self._noise(live, layer, inputs)
             out = run(layer, self.passing.formula, inputs)
         else:
             out, ran = self._closed(layer, live, inputs, own_name)
@@ -163,6 +164,10 @@ class Walk:
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
         return out
+
+    def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
+        """Draw the noise of a layer that is run through."""
+        bind_noise(layer, inputs, self.passing)
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
