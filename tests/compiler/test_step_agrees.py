@@ -15,7 +15,7 @@ from nets import (
     tied,
 )
 
-from clearprop import Affine, Network, Relu, TwoLayerNet
+from clearprop import Affine, Layer, Network, Relu, TwoLayerNet
 from clearprop.compiler import Step, compile, simplify
 from clearprop.compiler.simplify_identities import without_identities
 from clearprop.compiler.simplify_relu import rectified
@@ -276,3 +276,52 @@ def test_a_network_with_names_of_its_own():
         )
 
     check_agreement(make, [batch(6, 4, 4)] * 2)
+
+
+class Noisy(Layer):
+    """Draws in a way that the test says."""
+
+    noise = ("u",)
+
+    def __init__(self, how):
+        self.how = how
+
+    def draw(self, rng, x):
+        return DRAWS[self.how](rng, x.shape)
+
+    def forward(self, x):
+        self.factor = 1 + 0.1 * self.u
+        return x * self.factor
+
+    def backward(self, dout):
+        return dout * self.factor
+
+    def infer(self, x):
+        return x
+
+
+DRAWS = {
+    "random": lambda rng, shape: rng.random(shape),
+    "normal": lambda rng, shape: (rng.standard_normal(shape),),
+    "single": lambda rng, shape: rng.random(shape, dtype=np.float32),
+    "shifted": lambda rng, shape: rng.random(shape) - 0.5,
+    "twice": lambda rng, shape: (rng.random(shape), rng.random(shape))[1],
+    "integers": lambda rng, shape: rng.integers(2, size=shape),
+}
+
+
+@pytest.mark.parametrize("how", DRAWS)
+def test_noise_is_the_same_in_every_way_and_drawn_into_a_buffer_where_that_is_plain(how):
+    def make():
+        net = Network([*dense(7, 5, activation="sigmoid", dtype=np.float64).layers.values()])
+        layers = [*net.layers.values(), Noisy("random"), Noisy(how)]
+        return Network(layers, rng=np.random.default_rng(3))
+
+    (written, layered), (compiled, step) = both(make)
+    x, t = batch(6, 7, 5, np.float64)
+    for _ in range(3):
+        assert step(x, t) == pytest.approx(layered(x, t), rel=1e-12)
+    assert largest_difference(written, compiled) < 1e-12
+    assert written.rng.random() == compiled.rng.random()
+    assert ("rng." in step.source) == (how in ("random", "normal", "single"))
+    assert not step.as_written

@@ -190,11 +190,11 @@ class Own(SGD):
         super().update(params, {name: g.clip(-1, 1) for name, g in grads.items()})
 
 
-class OwnLoss(TwoLayerNet):
-    """A network that adds to its loss."""
+class OwnGradient(TwoLayerNet):
+    """A network that differentiates by itself."""
 
-    def loss(self, x, t):
-        return super().loss(x, t) + 0.1
+    def gradient(self, x, t):
+        return {name: 0 * g for name, g in super().gradient(x, t).items()}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ class OwnLoss(TwoLayerNet):
     [
         (lambda: compile(dense(7, 5, 3), Odd()), "no change"),
         (lambda: compile(dense(7, 5, 3), Own(0.1)), "update of its own"),
-        (lambda: compile(OwnLoss(7, 5, 3), SGD(0.1)), "loss of its own"),
+        (lambda: compile(OwnGradient(7, 5, 3), SGD(0.1)), "gradient of its own"),
     ],
 )
 def test_what_cannot_be_compiled_as_a_whole(make, message):
@@ -224,7 +224,7 @@ def test_a_function_with_an_optimizer():
 def test_a_program_is_there_from_the_first_batch_on():
     step = compile(dense(7, 5, 3), SGD(0.1))
     for read in (lambda: step.source, lambda: step.graph, lambda: step.recorded):
-        with pytest.raises(ConfigError, match="first batch"):
+        with pytest.raises(ConfigError, match="first call"):
             read()
     before = copied(step.network)
     assert step.prepare(X, T) is step

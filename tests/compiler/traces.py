@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.tracing import Trace, record_function, traced
+from clearprop.compiler.leaf import traced
+from clearprop.compiler.tracing import Trace, record_function
 from clearprop.graph.node import Recorded
 
 

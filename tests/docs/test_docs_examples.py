@@ -1,10 +1,13 @@
 """The examples in the pages of the documentation run, and print what the pages say."""
 
+import contextlib
 import doctest
+import io
 import re
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -58,3 +61,20 @@ def test_a_wrong_example_is_found(tmp_path):
     test = examples(page)
     assert test.examples[0].lineno == 3
     assert doctest.DocTestRunner(verbose=False).run(test, out=lambda text: None).failed == 1
+
+
+BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_the_blocks_of_a_page_that_is_written_as_the_readme_is():
+    """Python in a block, what it prints in the text block behind it."""
+    namespace, printed, said = {"__name__": "page"}, None, 0
+    for language, content in BLOCKS.findall((DOCS / "networks.md").read_text("utf-8")):
+        if language == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as out, threadpool_limits(1):
+                exec(compile(content, "networks.md", "exec"), namespace)
+            printed = out.getvalue()
+        elif language == "text":
+            assert content == printed
+            said += 1
+    assert said >= 6

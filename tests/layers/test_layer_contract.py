@@ -21,7 +21,10 @@ def layers_of_the_package():
     while waiting:
         for cls in waiting.pop().__subclasses__():
             waiting.append(cls)
-            ours = cls.__module__.startswith("clearprop.layers.") and "<locals>" not in cls.__qualname__
+            ours = (
+                cls.__module__.startswith("clearprop.layers.")
+                and "<locals>" not in cls.__qualname__
+            )
             if ours and cls.forward is not Layer.forward:  # not a base such as Loss
                 found.add(cls)
     return sorted(found, key=lambda cls: cls.__qualname__)

@@ -26,11 +26,11 @@ class AsWrittenForward(LayerOperation):
         places: tuple[Places, ...],
         mode: str,
         noise: tuple[str, ...],
-        rng: np.random.Generator,
+        network: Any,
     ) -> None:
         super().__init__(layer, n_inputs, places, name, mode, noise)
         self.symbol, self.name = name, f"{name}.{mode}"
-        self.rng = rng
+        self.network = network
         self.trial: Any = None
         """A copy to record with, so that nothing of the layer's own is used up."""
 
@@ -42,7 +42,7 @@ class AsWrittenForward(LayerOperation):
         """Run a layer on the values of a node."""
         for name, u in zip(self.noise, values[len(values) - len(self.noise) :], strict=True):
             setattr(layer, name, u)
-        with running(Pass(self.mode, self.rng)):
+        with running(Pass(self.mode, self.network.rng)):
             out = run(layer, self.mode, values[: self.n_inputs])
         return tuple(map(np.array, out)) if isinstance(out, tuple | list) else np.array(out)
 
@@ -86,7 +86,7 @@ class AsWrittenBackward:
         given = values[len(values) - forward.n_inputs - len(forward.places) :]
         with running(Pass("forward", bound=True)):
             found = forward._backward(layer, tuple(values[: self.n_outputs]), False)
-        by_input = forward._by_input(found, given)
+        by_input = forward._by_input(found, given, self.wanted)
         n = forward.n_inputs
         derivatives = (
             by_input.get(i) if i < n else forward._by_parameter(layer, i, given)

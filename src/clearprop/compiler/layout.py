@@ -19,6 +19,7 @@ class Layout:
         self.network = network
         self.optimizer = optimizer
         self.structure = structure(network, optimizer)
+        self._seen = _seen(network, optimizer)
         self.groups = optimizer.partition(network.params)
         dtypes = {np.asarray(network.params[n]).dtype for g in self.groups for n in g.names}
         if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
@@ -67,7 +68,9 @@ class Layout:
         exchanged in one of its layers only.
         """
         for layer, attribute, piece in self.held:
-            if array_at(layer, attribute) is not piece:
+            # By its dictionary where it has one: this is asked in every step.
+            held = getattr(layer, "__dict__", {}).get(attribute)
+            if held is not piece and array_at(layer, attribute) is not piece:
                 self.network.params.check_shared()
                 self._take_over(layer, attribute, piece)
         arrays = self.optimizer.arrays
@@ -94,7 +97,27 @@ class Layout:
                 original[...] = piece
                 set_array(layer, attribute, original)
 
+    def is_current(self) -> bool:
+        """Whether groups, frozen parameters and operations are still those that it was made for."""
+        o, (groups, decay, weight_decay, value, norm, frozen) = self.optimizer, self._seen
+        if (  # the quick way, for it is asked in every step
+            o.groups is groups
+            and o.decay is decay
+            and o.weight_decay is weight_decay
+            and o.clip_value is value
+            and o.clip_norm is norm
+            and self.network.frozen == frozen
+        ):
+            return True
+        return structure(self.network, o) == self.structure
+
 
 def structure(network: Any, optimizer: Any) -> Any:
     """What decides which vectors there are, and which operations change them."""
-    return optimizer.structure(), tuple(sorted(network.frozen))
+    return optimizer.structure(), frozenset(network.frozen)
+
+
+def _seen(network: Any, optimizer: Any) -> tuple[Any, ...]:
+    """The very objects that `structure` looks at; they are exchanged, not changed."""
+    o = optimizer
+    return o.groups, o.decay, o.weight_decay, o.clip_value, o.clip_norm, frozenset(network.frozen)

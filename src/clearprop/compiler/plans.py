@@ -32,8 +32,10 @@ class Plan:
         self.recorded = recorded
         self.trace = simplified(recorded)
         leaves = set(self.trace.leaves)
-        how = {k: v if k == "replaces" else _used(v, leaves) for k, v in how.items()}
-        self.program: Program = engine(owner.engine).program(Job(self.trace, function, title, **how))
+        how = {k: _used(v, leaves) if k == "stored" else v for k, v in how.items()}
+        self.program: Program = engine(owner.engine).program(
+            Job(self.trace, function, title, **how)
+        )
         self.threads = BlasThreads.chosen(owner.threads, largest_product(self.trace))
 
 
@@ -86,7 +88,8 @@ class Compiles:
     def _used(self) -> Any:
         if self._last is None:
             raise ConfigError(
-                "there is no program yet: its shapes are known with the first batch; call it once"
+                "there is no program yet: its shapes are known with the first call; a step can be "
+                "prepared with step.prepare(x, t)"
             )
         return self._last
 

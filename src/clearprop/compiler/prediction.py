@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.compiler.leaf import traced
 from clearprop.compiler.packing import Packing
 from clearprop.compiler.plans import Compiles, Plan, as_arrays, flat, signature
-from clearprop.compiler.recording import Recorder, value_of
+from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
@@ -67,13 +67,15 @@ class _Plan(Plan):
         self.held = list(held.values())
         given = [*leaves, *held]
         trace = Trace(packing.recorded, [*given, *params.values(), *fixed], recorder.labels)
-        self.as_written = recorder.as_written
+        self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         kind = type(network).__name__
         shapes = ", ".join(str(a.shape) for a in parts)
         title = f"Scores of {kind} for batches {shapes}, written by clearprop."
         stored = {v: network.params[name] for name, v in params.items()} | fixed
         super().__init__(prediction, trace, "predict", title, stored=stored)
-        arrays = [(holder, a) for holders in members.params.owners.values() for holder, a in holders]
+        arrays = [
+            (holder, a) for holders in members.params.owners.values() for holder, a in holders
+        ]
         self.watch = Watch(recorder, [*arrays, *recorder.fixed_places])
 
 

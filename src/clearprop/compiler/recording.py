@@ -13,19 +13,25 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenForward
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.noise import Draw
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.tracing import Labeller
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
-from clearprop.graph.parameters import bind, has_backward, layers_of, names_of, places_of
+from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Drawn, Pass, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
 from clearprop.networks.learning import next_state
 from clearprop.networks.walk import Walk, copied
+
+
+def shown(name: str) -> str:
+    """What a layer is called in programs: the loss layer is the loss."""
+    return f"loss{name[9:]}" if name.startswith("lastLayer") else name
 
 
 Held = tuple[Any, str]
@@ -35,23 +41,6 @@ Held = tuple[Any, str]
 def value_of(held: Held) -> Any:
     """What an attribute holds now."""
     return getattr(*held)
-
-
-class Draw:
-    """The noise of one layer in a program: leaves, and how to draw for them in every call."""
-
-    def __init__(self, layer: Any, inputs: tuple[Any, ...], leaves: tuple[Traced, ...]) -> None:
-        self.layer = layer
-        self.leaves = leaves
-        self._like = tuple(
-            np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, Recorded) else x
-            for x in inputs
-        )
-
-    def __call__(self, rng: np.random.Generator) -> tuple[Any, ...]:
-        """Draw for one call; the arrays must have the shapes that they were recorded with."""
-        found = self.layer.draw(rng, *self._like)
-        return tuple(found) if isinstance(found, tuple | list) else (found,)
 
 
 class _Drawing(Pass):
@@ -227,10 +216,10 @@ class Recorder(Walk):
         written = {n for n, value in vars(ran).items() if before.get(n, self) is not value}
         self.written.setdefault(name, set()).update(written)
         outs = out if isinstance(out, tuple | list) else (out,)
-        self.labeller.label([*outs, *kept_by(ran)], f"{name}.{self.passing.formula}")
+        self.labeller.label([*outs, *kept_by(ran)], f"{shown(name)}.{self.passing.formula}")
         if self.passing.formula == "infer" or not has_backward(layer):
             return out, ran
-        operation = _Closed(ran, len(inputs), tuple(own), name)
+        operation = _Closed(ran, len(inputs), tuple(own), shown(name))
         operation.label = self.labeller.label
         given = (*inputs, *own.values())
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
@@ -313,7 +302,13 @@ class Recorder(Walk):
         """Call the layer itself within the program."""
         noise = tuple(n for n in names_of(live, "noise") if self.passing.formula == "forward")
         operation = AsWrittenForward(
-            name, live, len(inputs), tuple(own), self.passing.formula, noise, self.network.rng
+            shown(name),
+            live,
+            len(inputs),
+            tuple(own),
+            self.passing.formula,
+            noise,
+            self.network,
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
@@ -321,7 +316,7 @@ class Recorder(Walk):
         with undrawn():
             out = operation.on(operation.trial, values)
         made = attach(operation, given, values, {}, out)
-        self.labeller.label(made if isinstance(made, tuple) else [made], f"{name}.forward")
+        self.labeller.label(made if isinstance(made, tuple) else [made], f"{shown(name)}.forward")
         return made, live
 
 

@@ -1,13 +1,13 @@
 """The compiled training step of a network."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.layout import Layout, structure
+from clearprop.compiler.layout import Layout
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
-from clearprop.compiler.step_plan import StepPlan
+from clearprop.compiler.step_plan import Data, StepPlan
 from clearprop.errors import (
     DataError,
     LabelError,
@@ -56,6 +56,7 @@ class Step(Compiles):
         self.optimizer = optimizer
         self.as_written: dict[str, str] = {}
         self._layout: Layout | None = None
+        self.layout()
 
     @staticmethod
     def why_not(network: Any, optimizer: Any) -> str | None:
@@ -101,7 +102,7 @@ class Step(Compiles):
         if learns:
             plan.begin(rows)
         try:
-            loss, *left, done = plan.program(*batch, *plan.arguments(rows))
+            loss, *left, done = plan.program(*plan.call(batch))
         except ValueError as error:
             if learns:
                 network.learning.undo(network.members, network.rng)
@@ -133,7 +134,7 @@ class Step(Compiles):
         self.release()
         return StepOver(self, x, t, scale)
 
-    def _find(self, x: Any, t: Any, source: "Data | None" = None) -> StepPlan:
+    def _find(self, x: Any, t: Any, source: Data | None = None) -> StepPlan:
         """The program for such a batch, which may be gathered from a data set."""
         self.network.members.check()
         layout = self.layout()
@@ -144,13 +145,13 @@ class Step(Compiles):
             if plan is None or not plan.holds():
                 plan = self._keep(key, StepPlan(self, layout, x, t, source, key))
             self._last = plan
-            self.as_written = dict(plan.as_written)
+            self.as_written = plan.as_written
         return plan
 
     def layout(self) -> Layout:
         """The vectors that the step works on; made anew if groups or frozen parameters changed."""
         layout = self._layout
-        if layout is None or layout.structure != structure(self.network, self.optimizer):
+        if layout is None or not layout.is_current():
             self.release()
             self._plans.clear()
             self._last = None
@@ -191,7 +192,7 @@ class StepOver:
             or plan.source is not source
             or plan.rows != len(rows)
             or layout is None
-            or layout.structure != structure(step.network, step.optimizer)
+            or not layout.is_current()
             or not plan.holds()
         ):
             x, t = taken(source.x, rows), taken(source.t, rows)
@@ -217,15 +218,6 @@ class StepOver:
                 f"there is no row {wrong} in {samples} samples; rows go from 0 to {samples - 1}"
             )
         return rows
-
-
-class Data(NamedTuple):
-    """A data set that batches are gathered from; x and t are arrays, or tuples of arrays."""
-
-    x: Any
-    t: Any
-    scale: float | None
-    samples: int
 
 
 def taken(x: Any, rows: Any) -> Any:

@@ -1,26 +1,33 @@
 """The program of a training step for one shape of batch."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.plans import Plan, flat
-from clearprop.compiler.recording import Recorder, value_of
+from clearprop.compiler.recording import Recorder, shown, value_of
+from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
-from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import names_of
 from clearprop.networks.learning import rows_of
 from clearprop.primitives.labels import read_labels, read_numbers
 
-if TYPE_CHECKING:
-    from clearprop.compiler.step import Data, Step
+
+class Data(NamedTuple):
+    """A data set that batches are gathered from; x and t are arrays, or tuples of arrays."""
+
+    x: Any
+    t: Any
+    scale: float | None
+    samples: int
 
 
 class StepPlan(Plan):
@@ -31,7 +38,7 @@ class StepPlan(Plan):
     """
 
     def __init__(
-        self, step: "Step", layout: Layout, x: Any, t: Any, source: "Data | None", key: Any
+        self, step: Any, layout: Layout, x: Any, t: Any, source: Data | None, key: Any
     ) -> None:
         self.key = key
         self.source = source
@@ -39,6 +46,7 @@ class StepPlan(Plan):
         self.network, self.optimizer, self.layout = step.network, step.optimizer, layout
         network = step.network
         members = network.members
+        network.audit(x, t)
         network.learning.begin(members, network.rng, self.rows)
         for _, layer in members.stateful:  # what the program will write into is the layer's own
             for name in (*names_of(layer, "state"), *names_of(layer, "carried")):
@@ -49,7 +57,7 @@ class StepPlan(Plan):
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             recorded = _Recorded(self, x, t)
         self.recorder = recorder = recorded.recorder
-        self.as_written = recorder.as_written
+        self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = set(Graph(recorded.outputs).leaves)
         batch = [*flat(recorded.x), *flat(recorded.t)]
         held = recorder.held(recorded.outputs)
@@ -62,24 +70,25 @@ class StepPlan(Plan):
         ]
         self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
         self._draws = recorder.draws
-        self._drawn = [u for draw in self._draws for u in draw.leaves if u in used]
-        self._needed = {u for u in self._drawn}
+        self._drawn = plain_draws(self._draws, network.rng)
+        noise = [u for draw in self._draws for u in draw.leaves]
         self._hyper = [(v, g, n) for v, g, n in recorded.hyperparameters if v in used]
         self._limits = [(v, n) for v, n in recorded.limits if v in used]
         self._step = recorded.step if recorded.step in used else None
         arguments = [v for v, *_ in (*self._numbers, *self._hyper, *self._limits)]
-        arguments = [*self._drawn, *arguments, *([] if self._step is None else [self._step])]
+        arguments = [*noise, *arguments, *([] if self._step is None else [self._step])]
         self._left = recorded.left
         stored = {**recorded.stored, **{v: value_of(p) for v, p in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
-        gathered = {}
+        gathered: dict[Any, Any] = {}
         if source is not None:
-            for leaf, array in zip(batch, (*flat(source.x), *flat(source.t)), strict=True):
-                gathered[leaf] = array
+            gathered = dict(zip(batch, (*flat(source.x), *flat(source.t)), strict=True))
             _check_targets(trace, gathered)
         shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
-        title = f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
+        title = (
+            f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
+        )
         super().__init__(
             step,
             trace,
@@ -87,6 +96,7 @@ class StepPlan(Plan):
             title,
             stored=stored,
             gathered=gathered,
+            drawn=self._drawn or {},
             replaces=recorded.replaces,
             checks=True,
             label_checks=source is None,
@@ -97,26 +107,24 @@ class StepPlan(Plan):
 
     def holds(self) -> bool:
         """Whether the layers are still set as they were when this was recorded."""
-        for v, (layer, name) in self._numbers:
-            if type(getattr(layer, name, None)) is not float:
-                return False
-        for v, (layer, name) in self._states:
-            if np.shape(getattr(layer, name)) != v.shape:
-                return False
-        if any(getattr(layer, name) is not None for layer, name in self._missing):
+        if any(type(getattr(*place, None)) is not float for _, place in self._numbers):
+            return False
+        if any(np.shape(value_of(place)) != v.shape for v, place in self._states):
+            return False
+        if any(value_of(place) is not None for place in self._missing):
             return False
         return self._watch.holds()
 
-    def arguments(self, rows: int | None) -> list[Any]:
-        """What the program is given beside the batch."""
-        values: list[Any] = []
-        for draw in self._draws:
-            pairs = zip(draw.leaves, draw(self.network.rng), strict=True)
-            values += [u for leaf, u in pairs if leaf in self._needed]
+    def call(self, batch: tuple[Any, ...]) -> list[Any]:
+        """What the program is given in a step."""
+        values: list[Any] = [self.network.rng, *batch] if self._drawn else [*batch]
+        if self._drawn is None:
+            values += [u for draw in self._draws for u in draw(self.network.rng)]
         values += [getattr(layer, name) for _, (layer, name) in self._numbers]
         step = self.optimizer.step_count + 1
         if self._hyper:
-            groups = [self.optimizer.settings(group, step) for group in self.layout.groups]
+            settings = self.optimizer.settings
+            groups = [settings(group, step) for group in self.layout.groups]
             values += [groups[g][name] for _, g, name in self._hyper]
         if self._limits:
             limits = self.optimizer.limits()
@@ -143,7 +151,7 @@ class StepPlan(Plan):
         for (name, attribute), value in zip(self._left, left, strict=True):
             setattr(members.layers[name], attribute, value)
             network.learning.now(members, members.layers[name], attribute)
-        ran = [(name, members.layers[name]) for name in self.as_written]
+        ran = [(name, members.layers[name]) for name in self.recorder.as_written]
         network.learning.leave(members, ran)
 
 
@@ -197,7 +205,7 @@ class _Recorded:
             leaf = places.get((recorder.members.layers[name], attribute))
             if leaf is value:
                 continue
-            if not isinstance(value, Recorded):
+            if not is_recorded(value):
                 raise UnsupportedError(
                     f"compile: {name}.next_state gives {attribute} off the graph; compute it with "
                     "NumPy functions from what forward kept"
@@ -261,7 +269,15 @@ def _differentiated(
 
 
 def _check_again(
-    network: Any, rows: Any, first: Recorder, x: Any, t: Any, scale: Any, layout: Any, params: Any, loss: Any
+    network: Any,
+    rows: Any,
+    first: Recorder,
+    x: Any,
+    t: Any,
+    scale: Any,
+    layout: Any,
+    params: Any,
+    loss: Any,
 ) -> None:
     """Record once more with other values, where code stands between the layers.
 

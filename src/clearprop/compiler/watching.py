@@ -6,7 +6,6 @@ import numpy as np
 
 from clearprop.compiler.naming import names
 from clearprop.graph.parameters import KINDS, names_of
-from clearprop.layers import Layer
 
 _PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
 
@@ -31,7 +30,7 @@ class Watch:
             for attribute, value in _attributes(layer):
                 if attribute in known or (id(layer), attribute) in arguments:
                     continue
-                if isinstance(value, _PLAIN):
+                if isinstance(value, _PLAIN) or (type(value) is tuple and _is_plain(value)):
                     self._settings.append((layer, attribute, value))
                 elif _is_plain(value):
                     self._contents.append((layer, attribute, names(value)))
@@ -59,7 +58,7 @@ def _attributes(layer: Any) -> list[tuple[str, Any]]:
     """The attributes of a layer and those of its classes, without methods."""
     found: dict[str, Any] = {}
     for cls in type(layer).__mro__:
-        if cls in (Layer, object) or cls.__module__.startswith("clearprop.networks"):
+        if cls is object or cls.__module__.partition(".")[0] == "clearprop":
             break
         for name, value in vars(cls).items():
             if not name.startswith("__") and (isinstance(value, _PLAIN) or _is_plain(value)):

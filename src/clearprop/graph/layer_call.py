@@ -45,8 +45,11 @@ def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     passing = current()
     if passing.record is not None:
         return passing.record(layer, inputs, name)
+    on_arrays_alone = not any(isinstance(x, Recorded) for x in inputs)
+    if on_arrays_alone and passing.plain:
+        return on_arrays(layer, inputs, passing)
     own = places_of(layer)
-    if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
+    if on_arrays_alone and not any(isinstance(v, Recorded) for v in own.values()):
         return on_arrays(layer, inputs, passing)
     return on_graph(layer, inputs, passing, own, name)
 
@@ -187,7 +190,8 @@ class LayerOperation:
             return self._automatic(tuple(wanted), dout, values, recorded)
         layer = self._ran(values, recorded)
         found = self._backward(layer, dout if isinstance(dout, tuple) else (dout,), recorded)
-        by_input = self._by_input(found, values)
+        wanted = tuple(wanted)
+        by_input = self._by_input(found, values, wanted)
         last = self.n_inputs + len(self.parameters)
         return [
             by_input.get(i)
@@ -320,13 +324,19 @@ class LayerOperation:
         found = derivatives(pairs, targets=[inputs[i] for i in wanted], record=recorded)
         return [found.get(inputs[i]) for i in wanted]
 
-    def _by_input(self, found: Any, values: tuple[Any, ...]) -> dict[int, Any]:
+    def _by_input(
+        self, found: Any, values: tuple[Any, ...], wanted: tuple[int, ...]
+    ) -> dict[int, Any]:
         names = self.inputs
         fixed = getattr(self.layer, "constants", ())
         places = [i for i, name in enumerate(names) if name not in fixed]
         given = found if isinstance(found, tuple | list) else (found,)
         if not places and all(d is None for d in given):
             return {}
+        if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
+            places = places[
+                : len(given)
+            ]  # of what nobody asks for, such as labels, it may be silent
         if len(given) != len(places):
             raise ShapeError(
                 f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "

@@ -31,7 +31,8 @@ class Pass:
     - `drawn`: what was drawn, in order; a pass with `again` takes its noise from there;
     - `bound`: whether layers keep the noise that they have;
     - `record`: called for each layer in place of the usual, where a whole network is recorded;
-    - `ran`: the layers that ran on arrays, in order; `None` where nobody asks.
+    - `ran`: the layers that ran on arrays, in order; `None` where nobody asks;
+    - `plain`: whether no layer holds a Variable, so that only inputs can be on a graph.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Pass:
         bound: bool = False,
         record: Callable[..., Any] | None = None,
         ran: list[Any] | None = None,
+        plain: bool = False,
     ) -> None:
         self.formula = formula
         self.rng = rng
@@ -53,6 +55,7 @@ class Pass:
         self.bound = bound
         self.record = record
         self.ran = ran if outer is None else outer.ran
+        self.plain = plain
         self.predicted = False
         """Whether a network's `predict` has been called in it."""
         self._again = None if again is None else iter(again)

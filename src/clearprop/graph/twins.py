@@ -34,10 +34,32 @@ def twin(layer: Any, shared: Iterable[Any] = ()) -> Any:
     return twins(layer, shared)[0]
 
 
-def twins(layer: Any, shared: Iterable[Any] = ()) -> tuple[Any, dict[int, Any]]:
-    """Copy a layer, and tell which object has become which: id of the original → copy."""
+def twins(
+    layer: Any, shared: Iterable[Any] = (), views: bool = False
+) -> tuple[Any, dict[int, Any]]:
+    """Copy a layer, and tell which object has become which: id of the original → copy.
+
+    With `views`, other arrays are not copied either, but seen through views that cannot be written
+    into: quicker, for layers that turn out to write into no array that they have kept.
+    """
     known: dict[int, Any] = {id(array): array for array in shared}
+    if views:
+        known[_VIEWS] = True
     return _copied(layer, known), known
+
+
+_VIEWS = -1
+"""No object's id."""
+
+
+def _array(array: np.ndarray, known: dict[int, Any]) -> np.ndarray:
+    if not array.flags.writeable:
+        return array
+    if _VIEWS not in known:
+        return array.copy(order="K")
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _copied(thing: Any, known: dict[int, Any]) -> Any:
@@ -47,7 +69,7 @@ def _copied(thing: Any, known: dict[int, Any]) -> Any:
     if id(thing) in known:  # one and the same object at two places stays one
         return known[id(thing)]
     if isinstance(thing, np.ndarray):
-        made = thing.copy(order="K") if thing.flags.writeable else thing
+        made = _array(thing, known)
     elif kind in (dict, OrderedDict, defaultdict):
         made = known[id(thing)] = copy.copy(thing)
         for key, value in thing.items():

@@ -9,6 +9,7 @@ from clearprop.errors import ConfigError
 from clearprop.graph.parameters import KINDS, places_of
 from clearprop.graph.twins import twin
 
+
 def named_layers(layers: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """Name layers after their class and count them; pairs (name, layer) keep their name."""
     if not isinstance(layers, Iterable):

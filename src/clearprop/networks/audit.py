@@ -11,9 +11,7 @@ from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.twins import twin
 
 
-def audit(
-    name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple[Any, ...]
-) -> None:
+def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple[Any, ...]) -> None:
     """Refuse a layer whose output depends on a float array that none of its tuples names.
 
     `hanging` are the paths and arrays in question. Each is changed, and the layer run again on the
@@ -63,7 +61,9 @@ def _same(a: list[Any] | None, b: list[Any] | None) -> bool:
         a is not None
         and b is not None
         and len(a) == len(b)
-        and all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a, b, strict=True))
+        and all(
+            np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a, b, strict=True)
+        )
     )
 
 
@@ -73,5 +73,6 @@ def _refuse(name: str, layer: Any, path: tuple[Any, ...], array: np.ndarray) -> 
     raise ConfigError(
         f"{name}: the output of {type(layer).__name__} depends on self.{dotted(path)}, a float "
         f"array {array.shape} that its params, state, noise and fixed do not name, so that it "
-        f'would be left out of training; write {learned} to have it learned, or fixed = ("{first}",)'
+        f"would be left out of training; write {learned} to have it learned, or "
+        f'fixed = ("{first}",)'
     )

@@ -75,9 +75,7 @@ class Learning:
             twin.bit_generator.state = self._before
         return twin
 
-    def show(
-        self, members: Any, copies: Mapping[int, Any], formula: str, rows: int | None
-    ) -> None:
+    def show(self, members: Any, copies: Mapping[int, Any], formula: str, rows: int | None) -> None:
         """Give copies of the layers the state that looking sees."""
         for name, layer in members.stateful:
             for attribute in _names(layer):

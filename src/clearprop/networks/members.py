@@ -76,7 +76,10 @@ class Members:
         """A copy of a network finds its own."""
 
     def _now(self) -> list[int]:
-        return [id(layer) for _, layer in inner_layers(self.network)]
+        network = self.network
+        if network.is_chain():  # the quick way, for it is asked in every step
+            return [*map(id, network.layers.values()), *map(id, network.losses)]
+        return [id(layer) for _, layer in inner_layers(network)]
 
     def _owners(self, kind: str, counted: set[int]) -> Owners:
         """Who holds each array of one kind; layers that hold the same array share one name."""
@@ -103,7 +106,6 @@ class Members:
                 owners.setdefault(name_of[id(array)], []).append((layer, attribute))
         return owners
 
-
     def _called(self, path: Path) -> str:
         """The name of an array by its path; a network on the way names its own."""
         for i in range(1, len(path)):
@@ -119,7 +121,7 @@ def _name(network: Any, path: Path) -> str:
     for step in path:
         if not (step == "layers" and hasattr(held, "own_params")):
             steps.append(step)
-        held = held[step] if isinstance(held, Mapping | list | tuple) else getattr(held, step)
+        held = at_path(held, (step,))
     return dotted(tuple(steps))
 
 

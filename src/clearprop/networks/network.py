@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError, DataError, NonFiniteError
+from clearprop.errors import ConfigError, DataError, NonFiniteError, UnsupportedError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import (
@@ -82,7 +82,7 @@ class Network(Layer):
         super().__init_subclass__(**kwargs)
         if not isinstance(vars(cls).get("params", cls), type | property):
             cls.own_params = cls.params  # type: ignore[assignment]
-            del cls.params
+            type.__delattr__(cls, "params")  # so that the property is seen again
         for name, wrapped in _OUTERMOST.items():
             if name in vars(cls):
                 setattr(cls, name, wrapped(vars(cls)[name]))
@@ -99,7 +99,7 @@ class Network(Layer):
         self.layers: OrderedDict[str, Any] = OrderedDict()
         if layers is not None:
             named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
-            self.layers.update(one_object_a_place(named, chain=self._is_chain()))
+            self.layers.update(one_object_a_place(named, chain=self.is_chain()))
         self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
         for layer in self.losses:
             check_layer("lastLayer", layer, inputs=("x", "t"))
@@ -205,7 +205,7 @@ class Network(Layer):
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()
-        self._audit(x, t)
+        self.audit(x, t)
         if self._goes_straight(x, t):
             return self._straight(x, t)
         twin, copies = copied(self)
@@ -220,7 +220,7 @@ class Network(Layer):
             dx = found.get(v)
             gradients[name] = np.zeros_like(v.data) if dx is None else dx
         walk.keep(gradients)
-        self._ran.extend(walk.ran())
+        self.__dict__["_ran"].extend(walk.ran())
         return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
@@ -322,7 +322,8 @@ class Network(Layer):
         losses = ", ".join(map(repr, self.losses))
         return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {losses}", ")"])
 
-    def _is_chain(self) -> bool:
+    def is_chain(self) -> bool:
+        """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
 
     def _goes_straight(self, x: Any, t: Any) -> bool:
@@ -357,7 +358,7 @@ class Network(Layer):
             found = self.__dict__["_learning"] = Learning()
         return found
 
-    def _audit(self, x: Any, t: Any) -> None:
+    def audit(self, x: Any, t: Any) -> None:
         """Before the first step: refuse float arrays that nobody declared and the loss depends on.
 
         Errors: `ConfigError` names the layer and the array.
@@ -391,7 +392,7 @@ class Network(Layer):
         self.learning.begin(members, rng, rows_of(x))
         ran: list[tuple[str, Any]] = []
         self.__dict__["_ran"] = ran
-        passing = Pass("forward", rng, ran=[])
+        passing = Pass("forward", rng, ran=[], plain=True)
         try:
             with running(passing):
                 yield
@@ -405,10 +406,10 @@ class Network(Layer):
             del self.__dict__["_ran"]
 
     @contextmanager
-    def _look(self, formula: str, x: Any, *others: Any) -> Iterator[Self]:
+    def _look(self, formula: str, x: Any, *others: Any, views: bool = False) -> Iterator[Self]:
         """A look at the network, on copies of its layers."""
         self.members.check()
-        twin, copies = self._looking_copy(formula, x)
+        twin, copies = self._looking_copy(formula, x, views)
         given = (*(x if isinstance(x, tuple) else (x,)), *others)
         if any(isinstance(part, Recorded) for part in given):  # as code between the layers is
             for name, owners in self.params.owners.items():
@@ -418,14 +419,16 @@ class Network(Layer):
         with running(self._looking_pass(formula)):
             yield twin
 
-    def _looking_copy(self, formula: str, x: Any) -> tuple[Any, dict[int, Any]]:
-        twin, copies = copied(self)
+    def _looking_copy(
+        self, formula: str, x: Any, views: bool = False
+    ) -> tuple[Any, dict[int, Any]]:
+        twin, copies = copied(self, views)
         self.learning.show(self.members, copies, formula, rows_of(x))
         return twin, copies
 
     def _looking_pass(self, formula: str) -> Pass:
         noisy = formula == "forward" and self.members.noisy
-        return Pass(formula, self.learning.generator(self.rng) if noisy else None)
+        return Pass(formula, self.learning.generator(self.rng) if noisy else None, plain=True)
 
 
 def _looks(formula: str) -> Callable[[Any], Any]:
@@ -438,6 +441,14 @@ def _looks(formula: str) -> Callable[[Any], Any]:
             if not is_bare():
                 passing.predicted |= formula == "infer"
                 return method(self, x, *args, **more)
+            if not self.__dict__.get("_writes"):
+                try:
+                    with self._look(formula, x, *args, views=True) as twin:
+                        return method(twin, x, *args, **more)
+                except (ValueError, UnsupportedError) as error:
+                    if "read-only" not in str(error):
+                        raise
+                    self.__dict__["_writes"] = True  # a layer that fills an array of its own
             with self._look(formula, x, *args) as twin:
                 return method(twin, x, *args, **more)
 

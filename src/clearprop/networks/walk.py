@@ -113,8 +113,8 @@ class Walk:
                 "not one number; take the mean or the sum"
             )
         # A closed loss layer is given the plain 1 that it would be called with.
-        closed = loss.node is not None and not loss.node.operation.elementwise and record
-        seed: Any = 1 if closed and loss.node.operation.opens else np.ones_like(loss.data)[()]
+        closed = record and loss.node is not None and loss.node.operation.opens
+        seed: Any = 1 if closed else np.ones_like(loss.data)[()]
         targets = None if names is None else [self.params[name] for name in names]
         return derivatives([(loss, seed)], targets=targets, record=record)
 
@@ -210,12 +210,10 @@ def leaves(x: Any) -> Any:
     return new_leaves((x,), ("x",))[0]
 
 
-def copied(network: Any) -> tuple[Any, dict[int, Any]]:
+def copied(network: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
     """A copy of a network that shares its arrays, and which layer has become which."""
     members = network.members
-    arrays = [*members.params.values(), *members.states.values()]
-    copy, known = twins(network, arrays)
-    return copy, known
+    return twins(network, [*members.params.values(), *members.states.values()], views)
 
 
 def _array_names(layer: Any) -> set[str]:

@@ -27,6 +27,8 @@ class Job:
     """Leaf → the array it is; given once, when the program is made."""
     gathered: Mapping[Any, Any] = field(default_factory=dict)
     """Leaf → a larger array, of which the rows that each call names first make up the leaf."""
+    drawn: Mapping[Any, str] = field(default_factory=dict)
+    """Leaf → the method of a generator, the argument `rng`, that fills it; in this order."""
     replaces: Mapping[int, Any] = field(default_factory=dict)
     """Number of an output → the stored leaf that it overwrites, once everything has been read."""
     checks: bool = False

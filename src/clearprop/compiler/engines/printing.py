@@ -36,8 +36,10 @@ class Printer:
         for v in job.gathered:
             given[v] = self.sheet.name((v.name or "x").upper())
             self.sheet.gather(v, names[v], given[v])
+        for v, method in job.drawn.items():
+            self.sheet.draw(v, names[v], method)
         for v, name in names.items():
-            if v not in job.gathered:
+            if v not in job.gathered and v not in job.drawn:
                 whole = Buffer(0, pinned=True)
                 self.sheet.cells[v] = Cell(name, v.shape, v.dtype, whole, varies=v not in given)
         for time, node in enumerate(self.lives.nodes):
@@ -48,8 +50,8 @@ class Printer:
         ]
         if job.replaces:
             self._overwrite(returned)
-        arguments = ["rows"] if job.gathered else []
-        arguments += [name for v, name in names.items() if v not in given]
+        arguments = ["rng"] * bool(job.drawn) + ["rows"] * bool(job.gathered)
+        arguments += [name for v, name in names.items() if v not in given and v not in job.drawn]
         result = ", ".join([*returned, *(["True"] if job.replaces and job.checks else [])])
         written = self.sheet.assemble(job.title, list(given.values()), arguments, result)
         return Source(written, self.as_written, self.sheet.nbytes)

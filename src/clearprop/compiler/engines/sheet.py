@@ -31,7 +31,7 @@ class Sheet:
         self.buffers: list[Buffer] = []
         known = [node.operation.name for node in self.trace.nodes if function_of(node)]
         roots = (name.partition(".")[0] for name in known if "." in name)
-        self.names = {"np", "arena", "isfinite", "b64decode", "rows", *roots}
+        self.names = {"np", "arena", "isfinite", "b64decode", "rows", "rng", *roots}
         """Taken already: by imports among others."""
         self.imports: set[str] = set()
         """Modules of functions that are not NumPy's."""
@@ -180,6 +180,15 @@ class Sheet:
         axis = ", axis=0" if v.ndim > 1 else ""
         call = f'{data}.take(rows{axis}, out={name}, mode="clip")'
         self.body.append((call, f"the batch: rows of {data} → {text.shape_of(v.shape)}"))
+        self.cells[v] = Cell(name, v.shape, v.dtype, Buffer(0, pinned=True))
+
+    def draw(self, v: Any, name: str, method: str) -> None:
+        """Fill a buffer with noise."""
+        dtype = text.literal(v.dtype)
+        self.setup.append(f"{name} = np.empty({text.literal(v.shape)}, {dtype})")
+        option = "" if v.dtype == np.float64 else f"dtype={dtype}, "
+        call = f"rng.{method}({option}out={name})"
+        self.body.append((call, f"noise → {text.shape_of(v.shape)}"))
         self.cells[v] = Cell(name, v.shape, v.dtype, Buffer(0, pinned=True))
 
     def returned(self, v: Any) -> str:
