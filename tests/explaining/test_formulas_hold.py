@@ -14,7 +14,11 @@ from clearprop.explaining.story import tell
 from clearprop.explaining.truth import is_true
 
 EXPORTED = [getattr(clearprop.layers, name) for name in clearprop.layers.__all__]
-LAYERS = [x for x in EXPORTED if isinstance(x, type) and issubclass(x, Layer) and x is not Layer]
+LAYERS = [
+    x
+    for x in EXPORTED
+    if isinstance(x, type) and issubclass(x, Layer) and x.forward is not Layer.forward
+]
 
 UNTOLD: dict[str, set[str]] = {}
 """By layer the derivatives whose formulas cannot be read, or not be computed, each with the reason.

@@ -196,5 +196,6 @@ def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
             f"{kind}.forward is written out inside another layer or on a graph, where its noise, "
             f"state or infer would be passed by; call the layer, as in self.{kind.lower()}(x)"
         )
-    for name, u in zip(names_of(layer, "noise"), _BARE.draw(layer, inputs), strict=True):
-        setattr(layer, name, u)
+    if names := names_of(layer, "noise"):
+        for name, u in zip(names, _BARE.draw(layer, inputs), strict=True):
+            setattr(layer, name, u)
