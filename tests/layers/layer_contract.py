@@ -87,6 +87,8 @@ def content(value):
         return {key: content(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [content(v) for v in value]
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
     return repr(value)
 
 

@@ -16,12 +16,21 @@ from clearprop.graph.parameters import (
     dotted,
     has_backward,
     holder_at,
+    layers_of,
     names_of,
     parameter,
     parameter_name,
     places_of,
 )
-from clearprop.graph.passing import Drawn, Pass, current, noise_does_not_fit, run, running
+from clearprop.graph.passing import (
+    Drawn,
+    Pass,
+    current,
+    has_infer,
+    noise_does_not_fit,
+    run,
+    running,
+)
 from clearprop.graph.recording import alias, attach, constant_operand
 from clearprop.graph.twins import twin
 from clearprop.graph.variable import new_leaves
@@ -118,7 +127,9 @@ class LayerOperation:
         self.name = self.symbol = name
         self.mode = mode
         """Which of the layer's formulas runs: `"forward"` or `"infer"`."""
-        self.is_composed = mode == "infer" or not has_backward(layer)
+        self.is_composed = not has_backward(layer) or (
+            mode == "infer" and any(has_infer(held) for _, held in layers_of(layer))
+        )
         """Whether the backward pass is that of the operations inside."""
         self.inner: tuple[tuple[Any, ...], Any] | None = None
         """For a composed layer: the inputs and outputs inside, as they were computed."""

@@ -19,8 +19,8 @@ class BatchNormalization(Layer):
     the mean of the squares (divided by `N`, not `N − 1`). At prediction `running_mean` and
     `running_var` stand in their place.
 
-    **Backward**: `dx = gamma · (dout − (dbeta + xn · dgamma) / N) / std`,
-    `dgamma = Σ_n dout_n · xn_n`, `dbeta = Σ_n dout_n`. Mean and variance depend on every sample,
+    **Backward**: `dx = gamma · (dout − Σ_n dout_n / N − xn · Σ_n (dout_n · xn_n) / N) / std`,
+    `dgamma = Σ_n (dout_n · xn_n)`, `dbeta = Σ_n dout_n`. Mean and variance depend on every sample,
     so that what would move them all together, or stretch them, is taken out of the derivative.
 
     **Shapes**: `x` (N, D), `gamma` and `beta` (D,). For an `x` of more axes, such as images

@@ -43,7 +43,7 @@ class Dropout(Layer):
     def __init__(self, ratio: float = 0.5, rng: np.random.Generator | None = None) -> None:
         self.ratio = ratio
         self._check_ratio()
-        self.rng = rng
+        self.rng = np.random.default_rng(0) if rng is None else rng
         self.keep: Any = None
         self.out_shape: tuple[int, ...] | None = None
 
