@@ -212,7 +212,7 @@ class Recorder(Walk):
         """Run a layer on the leaves, and close it into one node."""
         ran = twin(layer)
         before = dict(vars(ran))
-        out = self._through(ran, inputs, drawn)
+        out = self._through(ran, inputs, drawn, self.passing.ran)
         written = {n for n, value in vars(ran).items() if before.get(n, self) is not value}
         self.written.setdefault(name, set()).update(written)
         outs = out if isinstance(out, tuple | list) else (out,)
@@ -231,8 +231,10 @@ class Recorder(Walk):
             self._opened.append((outside, alias(inside) if bare else inside))
         return made, ran
 
-    def _through(self, layer: Any, inputs: tuple[Any, ...], drawn: list[Drawn] | None) -> Any:
-        formula, ran = self.passing.formula, self.passing.ran
+    def _through(
+        self, layer: Any, inputs: Any, drawn: list[Drawn] | None, ran: list[Any] | None = None
+    ) -> Any:
+        formula = self.passing.formula
         with running(Pass(formula, record=inline, again=drawn, ran=ran)):
             out = run(layer, formula, inputs)
         for part in out if isinstance(out, tuple | list) else (out,):

@@ -288,7 +288,8 @@ class LayerOperation:
                 called = f"the Variable {v.name!r}" if v.name else "a Variable"
                 raise UnsupportedError(
                     f"{self.name}.forward uses {called} that is no input, and its derivative would "
-                    "be lost; name it in params, or give it to forward"
+                    "be lost; name it in params, or give it to forward; if it is a layer's, make "
+                    "that layer in __init__ and hold it as an attribute"
                 )
 
     def _backward(self, layer: Any, douts: tuple[Any, ...], recorded: bool) -> Any:

@@ -31,7 +31,7 @@ from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
-from clearprop.networks.walk import Walk, copied
+from clearprop.networks.walk import Walk, copied, refuse_stranger
 from clearprop.primitives.labels import read_labels
 from clearprop.primitives.numerical import numerical_gradient
 
@@ -397,7 +397,11 @@ class Network(Layer):
             with running(passing):
                 yield
             names = members.names
-            ran += ((names[id(layer)], layer) for layer in passing.ran or () if id(layer) in names)
+            for layer in passing.ran or ():
+                if id(layer) in names:
+                    ran.append((names[id(layer)], layer))
+                else:
+                    refuse_stranger(self, layer)
             self.learning.leave(members, ran)
         except BaseException:
             self.learning.undo(members, rng)

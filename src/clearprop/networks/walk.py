@@ -120,14 +120,18 @@ class Walk:
 
     def ran(self) -> list[tuple[str, Any]]:
         """The layers that ran, as pairs of name and copy, those inside closed layers too."""
-        inside = {id(layer) for layer in self.passing.ran or ()}
+        inside = {id(layer): layer for layer in self.passing.ran or ()}
+        known: set[int] = set()
         found: list[tuple[str, Any]] = []
         for use in self.uses:
             found.append((use.name, use.run))
             if not use.opened:
                 for path, layer in layers_of(use.run):
+                    known.add(id(layer))
                     if path and id(layer) in inside:
                         found.append((self.members.names[id(at_path(use.layer, path))], layer))
+        for key in inside.keys() - known:
+            refuse_stranger(self.network, inside[key])
         return found
 
     def keep(self, gradients: dict[str, Any]) -> None:
@@ -148,7 +152,7 @@ class Walk:
         known = self._known.get(id(layer))
         if known is None:
             known = name or type(layer).__name__, layer
-            self._refuse_stranger(layer)
+            refuse_stranger(self.network, layer)
         own_name, live = known
         holds = any(True for _ in inner_layers(layer))
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
@@ -188,14 +192,15 @@ class Walk:
         self._audited.add(id(live))
         return list(undeclared(layer))
 
-    def _refuse_stranger(self, layer: Any) -> None:
-        """A layer that is made on the way may not learn: nobody would find its parameters."""
-        if any(names_of(held, k) for _, held in layers_of(layer) for k in ("params", "state")):
-            raise ConfigError(
-                f"a {type(layer).__name__} that {type(self.network).__name__} uses is no part of "
-                "the network, so that what it learns would be left out; make it in __init__ and "
-                "hold it as an attribute"
-            )
+
+def refuse_stranger(network: Any, layer: Any) -> None:
+    """A layer that is made on the way may not learn: nobody would find its parameters."""
+    if any(names_of(held, k) for _, held in layers_of(layer) for k in ("params", "state")):
+        raise ConfigError(
+            f"a {type(layer).__name__} that {type(network).__name__} uses is no part of "
+            "the network, so that what it learns would be left out; make it in __init__ and "
+            "hold it as an attribute"
+        )
 
 
 def leaves(x: Any) -> Any:
