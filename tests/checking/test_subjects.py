@@ -107,8 +107,7 @@ def test_a_parameter_that_a_layer_of_ours_does_not_declare_is_told():
             return dout @ self.W.T
 
     report = check(Undeclared(RNG.standard_normal((5, 3))), X)
-    assert report.ok
-    assert [f.kind for f in report] == [Kind.UNDECLARED]
+    assert [f.kind for f in report.faults] == [Kind.UNDECLARED]
     assert [row.argument for row in report["Undeclared"].rows] == ["x", "W"]
     # What declares to learn nothing is believed.
     rows = check(Quiet(np.eye(5), np.zeros(5)), X)["Quiet"].rows

@@ -20,7 +20,9 @@ LAYERS = [
     if isinstance(x, type) and issubclass(x, Layer) and x.forward is not Layer.forward
 ]
 
-UNTOLD = {"Embedding": {"dW"}}  # the matrix onehot is not built
+UNTOLD: dict[str, set[str]] = {
+    "Embedding": {"dW"},  # one row for each class number: no name stands for the one-hot rows
+}
 """By layer the derivatives whose formulas cannot be read, or not be computed, each with the reason.
 
 A layer without a `backward` of its own has none to be held to, and needs no formula.
@@ -35,10 +37,16 @@ def verdicts(cls):
     rng = np.random.default_rng(0)
     found = {f.left: set() for f in layer_docs(cls).backward}
     for layer, inputs in cls.samples(rng):
-        names = list(inspect.signature(layer.forward).parameters)[: len(inputs)]
-        if "w" in names:
-            continue  # formulas of losses are those without weights
-        out = layer(Variable(inputs[0]), *map(_given, names[1:], inputs[1:], [layer] * len(names)))
+        names = inspect.signature(layer.forward).parameters
+        if any(p.default is None for p in [*names.values()][: len(inputs)]):
+            continue  # weights of samples, which a formula may leave out
+        given = [
+            x if name in layer.constants or np.asarray(x).dtype.kind != "f" else Variable(x)
+            for name, x in zip(names, inputs, strict=False)
+        ]
+        if not any(isinstance(x, Variable) for x in given):
+            given = list(map(Variable, given))  # class numbers alone
+        out = layer(*given)
         story = tell((out * rng.standard_normal(np.shape(out))).sum())
         for step in story.steps:
             for c in step.contributions if type(layer_of(step)) is cls else ():
@@ -46,10 +54,6 @@ def verdicts(cls):
                 left = formula.left if formula else f"d{operands(step)[c.position]}"
                 found.setdefault(left, set()).add(is_held(c))
     return {left: False if False in v else True in v or None for left, v in found.items()}
-
-
-def _given(name, x, layer):
-    return x if name in layer.constants or np.asarray(x).dtype.kind != "f" else Variable(x)
 
 
 @pytest.mark.parametrize("cls", LAYERS, ids=lambda cls: cls.__name__)

@@ -657,7 +657,9 @@ class Penalty(Network):
     strength = 0.05
 
     def loss(self, x, t):
-        penalty = sum(np.sum(layer.W**2) for layer in (self.layers["Affine1"], self.layers["Affine2"]))
+        penalty = sum(
+            np.sum(layer.W**2) for layer in (self.layers["Affine1"], self.layers["Affine2"])
+        )
         return self.lastLayer(self.predict(x), t) + 0.5 * self.strength * penalty
 
 

@@ -11,12 +11,13 @@ keep them in other ways, all of which are understood:
 import inspect
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking.copies import held_by
+from clearprop.graph.parameters import Path, at_path, layers_of, parameter_name
 from clearprop.layers import Layer
 
 LABEL_NAMES = ("t", "target", "targets", "label", "labels", "y_true", "mask", "token", "tokens")
@@ -36,11 +37,17 @@ class Slot:
     holder: str = ""
     """The list or mapping that holds it, "" for an attribute of the layer."""
     key: Any = None
+    path: Path = ()
+    """The way to the layer inside that has it."""
+    attribute: str = ""
+    shared: "tuple[Slot, ...]" = ()
+    """Where else it is: their derivatives are added."""
 
     def get(self, layer: Any) -> Any:
+        owner = at_path(layer, self.path)
         if self.holder:
-            return getattr(layer, self.holder)[self.key]
-        return getattr(layer, self.name, None)
+            return getattr(owner, self.holder)[self.key]
+        return getattr(owner, self.attribute, None)
 
     def put(self, layer: Any, value: Any) -> None:
         """Write numbers into the layer's own array, so that every name and view of it sees them."""
@@ -66,8 +73,9 @@ class Slot:
             for i, item in enumerate(holder if isinstance(holder, list) else ()):
                 if item is old:
                     holder[i] = value  # the list may be shared with a layer inside
+        layer = at_path(layer, self.path)
         if not self.holder:
-            setattr(layer, self.name, value)
+            setattr(layer, self.attribute, value)
         elif isinstance(getattr(layer, self.holder), MutableMapping):
             getattr(layer, self.holder)[self.key] = value
         elif isinstance(getattr(layer, self.holder), tuple):
@@ -76,13 +84,16 @@ class Slot:
 
     def derivative(self, layer: Any) -> Any:
         """What `backward` left as the derivative, `None` if nothing."""
+        owner = at_path(layer, self.path)
         if self.holder:
-            grads = getattr(layer, "grads", None)
+            grads = getattr(owner, "grads", None)
             try:
                 return grads[self.key]  # type: ignore[index]
             except (TypeError, KeyError, IndexError):
                 pass
-        return getattr(layer, f"d{self.name}", None)
+        found: list[Any] = [getattr(owner, f"d{self.attribute}", None)]
+        found += [slot.derivative(layer) for slot in self.shared]
+        return None if any(d is None for d in found) else sum(found[1:], start=found[0])
 
 
 def declares_parameters(layer: Any) -> bool:
@@ -94,8 +105,28 @@ def declares_parameters(layer: Any) -> bool:
 
 
 def declared_slots(layer: Any) -> list[Slot]:
-    """The parameters that a layer declares."""
-    params = getattr(layer, "params", ())
+    """The parameters that a layer and those inside it declare, each once."""
+    found: dict[Any, Slot] = {}
+    for path, held in [((), layer)] if runs_alone(layer) else layers_of(layer):
+        for slot in _own_slots(held):
+            array = slot.get(held)
+            key = id(array) if isinstance(array, np.ndarray) else (path, slot.name)
+            name = parameter_name(layer, (*path, slot.name)) if path else slot.name
+            slot, first = replace(slot, name=name, path=path), found.get(key)
+            if first is None:
+                found[key] = slot
+            elif not first.holder:  # what gathers the arrays of others sums for itself
+                found[key] = replace(first, shared=(*first.shared, slot))
+    return list(found.values())
+
+
+def runs_alone(layer: Any) -> bool:
+    """Whether what is checked is no layer, but a function or a whole network in its clothes."""
+    return getattr(layer, "runs_alone", False)
+
+
+def _own_slots(layer: Any) -> list[Slot]:
+    params = layer.own_params if hasattr(layer, "own_params") else getattr(layer, "params", ())
     if isinstance(params, Mapping):
         return [Slot(str(key), "params", key) for key in params]
     if isinstance(params, str):
@@ -103,7 +134,7 @@ def declared_slots(layer: Any) -> list[Slot]:
     slots = []
     for i, entry in enumerate(params if isinstance(params, list | tuple) else ()):
         if isinstance(entry, str):
-            slots.append(Slot(entry))
+            slots.append(Slot(entry, attribute=entry))
         elif isinstance(entry, np.ndarray):
             slots.append(Slot(_alias(layer, entry) or f"params[{i}]", "params", i))
     return slots
@@ -118,7 +149,7 @@ def inferred_slots(before: Any, after: Any) -> list[Slot]:
     attributes = getattr(before, "__dict__", {})
     later = getattr(after, "__dict__", {})
     return [
-        Slot(name)
+        Slot(name, attribute=name)
         for name, value in attributes.items()
         if _is_float_array(value)
         and not name.startswith("d")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import same_draws
-from clearprop.checking.trial import Run, Trial, flat, parts
+from clearprop.checking.trial import LayerRaised, Trial, flat, parts
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.node import Node, Recorded
@@ -100,8 +100,10 @@ class Opened:
                 yield node.operation.name, node.out
 
 
-def open_forward(trial: Trial, values: Mapping[str, np.ndarray] | None = None) -> Opened | str:
-    """Run `forward` on Variables; where that does not work, say why in a few words."""
+def open_forward(
+    trial: Trial, values: Mapping[str, np.ndarray] | None = None, formula: str = "forward"
+) -> Opened | str:
+    """Run `forward`, or `infer`, on Variables; where that does not work, say why in a few words."""
     layer = trial.copy()
     inputs: list[Any] = [x.copy() if isinstance(x, np.ndarray) else x for x in trial.inputs]
     variables = {
@@ -115,24 +117,23 @@ def open_forward(trial: Trial, values: Mapping[str, np.ndarray] | None = None) -
             elif argument.place is not None:
                 inputs[argument.place] = variables[name]
         with same_draws():
-            outputs = parts(layer.forward(*inputs))
+            outputs = parts(trial.call(layer, inputs, formula))
     except Exception as error:
-        return _reason(error)
+        return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):
         return "its result does not come from recorded operations on its inputs"
     plain = [out.data if isinstance(out, Recorded) else out for out in outputs]
     return Opened(variables, outputs, [np.shape(p) for p in plain])
 
 
-def agrees(opened: Opened, run: Run) -> bool:
+def agrees(opened: Opened, expected: np.ndarray) -> bool:
     """Whether forward gave the same numbers on Variables as on arrays."""
     found = flat(v.data if isinstance(v, Recorded) else v for v in opened.outputs)
-    expected = run.vector
     return found.shape == expected.shape and np.allclose(
         found, expected, rtol=1e-9, atol=1e-300, equal_nan=True
     )
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

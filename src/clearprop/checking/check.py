@@ -77,7 +77,8 @@ def _threads(inputs: tuple[Any, ...]) -> AbstractContextManager[Any]:
 
     Small ones are not shared out anyway, and large ones gain by it.
     """
-    if not 2**14 < sum(np.size(x) for x in inputs) < 2**24:
+    parts = [part for x in inputs for part in (x if isinstance(x, tuple) else (x,))]
+    if not 2**14 < sum(map(np.size, parts)) < 2**24:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
@@ -127,8 +128,8 @@ def _check(inspector: Inspector, thing: Any, inputs: tuple[Any, ...], gradient: 
         return _class(inspector, thing, inputs)
     name = type(thing).__name__
     if hasattr(thing, "forward"):
-        report = inspector.layer(name, thing, inputs) if inputs else inspector.by_samples(thing)
-        return Report(name, (report,))
+        found = inspector.place(name, thing, inputs)[0] if inputs else inspector.by_samples(thing)
+        return Report(name, tuple(found))
     if callable(thing):
         return _function(inspector, thing, inputs, gradient)
     if hasattr(thing, "backward"):
@@ -146,7 +147,7 @@ def _class(inspector: Inspector, cls: type, inputs: tuple[Any, ...]) -> Report:
         )
     if not callable(getattr(cls, "forward", None)):
         return Report(cls.__name__, (_without_forward(cls.__name__),))
-    return Report(cls.__name__, (inspector.by_samples(cls),))
+    return Report(cls.__name__, inspector.by_samples(cls))
 
 
 def _without_forward(name: str) -> LayerReport:

@@ -17,9 +17,10 @@ from clearprop.checking.copies import (
     same_draws,
 )
 from clearprop.checking.evidence import Evidence, first_true, index_at
-from clearprop.checking.findings import Kind
+from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
-from clearprop.checking.trial import LayerRaised, Run, Trial
+from clearprop.checking.trial import LayerRaised, Run, Trial, parts
+from clearprop.graph.passing import has_infer
 
 
 def same(one: np.ndarray, other: np.ndarray, rtol: float = 1e-11) -> bool:
@@ -105,7 +106,7 @@ def backward_repeats(e: Evidence) -> None:
             e.fault(Kind.STOCHASTIC, message, name, **values)
         elif same(third[name] - second[name], step, 1e-9):
             message = (
-                f"backward adds to d{name}: run twice with the same dout, it gives "
+                f"backward adds to {beside(name)}: run twice with the same dout, it gives "
                 f"{second[name][index]:.6g} after {first[name][index]:.6g}"
             )
             e.fault(Kind.ACCUMULATES, message, name, **values)
@@ -252,7 +253,7 @@ def keeps_float32(e: Evidence) -> None:
     one `np.sqrt(2)` or `mask * 1.0` in a formula is enough for that.
     """
     try:
-        trial = Trial(e.name, e.layer, e.inputs, np.float32)
+        trial = Trial(e.name, e.trial.layer, e.inputs, np.float32)
         trial.inputs = [
             x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
             for x in e.trial.inputs
@@ -268,6 +269,11 @@ def keeps_float32(e: Evidence) -> None:
             message = f"with float32 inputs and parameters, forward gives {wide[0]}"
             e.fault(Kind.DTYPE, message, "output", fault=_has_float32(e))
             return
+        if has_infer(trial.layer):
+            again = parts(trial.call(trial.copy(), trial.inputs, "infer"))
+            if any(np.asarray(out).dtype.itemsize > 4 for out in again):
+                message = "with float32 inputs and parameters, infer gives float64"
+                e.fault(Kind.DTYPE, message, "infer", fault=_has_float32(e))
         given, set_for = run.backward(run.douts(e.dout))
         found = run.by_name(given, set_for)
     except LayerRaised:

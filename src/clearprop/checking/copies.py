@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from clearprop.graph.randomness import undrawn
+
 _LEAVES = (str, bytes, int, float, complex, type, types.ModuleType, types.FunctionType)
 
 
@@ -136,12 +138,6 @@ def random_state() -> Any:
     return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
 
 
-def restore_random_state(state: Any) -> None:
-    """Put the global random states back."""
-    np.random.set_state(state[0])  # noqa: NPY002
-    random.setstate(state[1])
-
-
 def random_fingerprint() -> Any:
     """The global random states in a form that can be compared."""
     numpy_state, python_state = random_state()
@@ -170,13 +166,11 @@ def left_alone() -> Iterator[None]:
 @contextmanager
 def same_draws(state: Any = None) -> Iterator[None]:
     """Put the global random states back at the end; start from `state`, if one is given."""
-    kept = random_state()
-    if state is not None:
-        restore_random_state(state)
-    try:
+    with undrawn():
+        if state is not None:
+            np.random.set_state(state[0])  # noqa: NPY002
+            random.setstate(state[1])
         yield
-    finally:
-        restore_random_state(kept)
 
 
 def generator_states(value: Any) -> list[Any]:

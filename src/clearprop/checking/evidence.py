@@ -54,7 +54,7 @@ class Evidence:
         opened = open_forward(self.trial)
         if isinstance(opened, str):
             self.closed = opened
-        elif not agrees(opened, self.run):
+        elif not agrees(opened, self.run.vector):
             self.closed = "it gives other numbers on Variables than on arrays"
         else:
             self.opened = opened

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import compare, contract
+from clearprop.checking import compare, contract, words
+from clearprop.checking.arguments import runs_alone
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
 from clearprop.checking.passes import first_backward, first_forward, told
@@ -47,6 +48,7 @@ def _stages(e: Evidence) -> None:
     e.out = e.run.vector
     written = has_backward(e.trial.layer)
     if e.stages != "arrays":
+        words.draws_from_rng(e)
         contract.forward_repeats(e)
     e.dout = e.random_dout()
     if written:
@@ -63,6 +65,14 @@ def _stages(e: Evidence) -> None:
         if not e.is_function:
             _batch_of_one(e)
             contract.keeps_float32(e)
+    if e.stages == "all" and not runs_alone(e.layer):
+        words.keeps_state(e)
+        words.infers(e)
+        if not any(f.fault for f in e.findings):
+            words.nothing_left_out(e)
+        following = None if any(f.fault for f in e.findings) else words.in_the_next_step(e)
+        if following is not None:
+            _also(e, following, "in the step that follows")
 
 
 def _few_samples(e: Evidence) -> list[Any] | None:
@@ -94,5 +104,10 @@ def _batch_of_one(e: Evidence) -> None:
     inputs = e.trial.batch(0, 1)
     if inputs is None or any(f.fault for f in e.findings) or not _takes(e, inputs):
         return
-    for finding in examine(Evidence(e.name, e.layer, inputs, e.rng, stages="values")).faults:
-        e.add(replace(finding, message=f"with a batch of one: {finding.message}"))
+    one = Evidence(e.name, e.layer, inputs, e.rng, stages="values")
+    _also(e, one, "with a batch of one")
+
+
+def _also(e: Evidence, other: Evidence, when: str) -> None:
+    for finding in examine(other).faults:
+        e.add(replace(finding, message=f"{when}: {finding.message}"))

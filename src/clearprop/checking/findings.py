@@ -101,6 +101,12 @@ REMEDIES: dict[Kind, str] = {
 """What to do about each kind; `{a}` stands for the argument."""
 
 
+def beside(name: str) -> str:
+    """Where the derivative by a parameter is: `dW` for `W`, `fc.dW` for `fc.W`."""
+    holder, dot, attribute = name.rpartition(".")
+    return f"{holder}{dot}d{attribute}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that a check found.
@@ -129,7 +135,8 @@ class Finding:
 
     def __post_init__(self) -> None:
         if not self.remedy:
-            text = REMEDIES[self.kind].replace("{a}", self.argument or "x")
+            name = self.argument or "x"
+            text = REMEDIES[self.kind].replace("d{a}", beside(name)).replace("{a}", name)
             object.__setattr__(self, "remedy", text)
 
     @property

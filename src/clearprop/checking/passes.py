@@ -11,7 +11,7 @@ from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
 from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
-from clearprop.checking.findings import Kind
+from clearprop.checking.findings import Kind, beside
 from clearprop.checking.trial import LayerRaised, Run, Trial, numbers, takes
 from clearprop.layers import Layer
 
@@ -41,6 +41,8 @@ def first_forward(e: Evidence) -> Run:
         if again is None:
             e.stop(Kind.RAISES, f"forward raises {told(raised.error)}")
         run = again
+    if trial.made_on_the_way(run.layer):
+        run = trial.run()
     _check_outputs(e, run)
     written = [
         trial.input_names[i]
@@ -124,7 +126,6 @@ def first_backward(e: Evidence) -> None:
                 Kind.UNDECLARED,
                 f"it keeps {', '.join(kept_names)} like parameters but does not declare them; "
                 f"write params = {kept_names!r} in the class, or training will not change them",
-                fault=False,
             )
     for dout, before in zip(douts, kept, strict=True):
         if fingerprint(dout) != fingerprint(before):
@@ -190,7 +191,11 @@ def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
 
 def _is_number_array(e: Evidence, name: str, raw: Any, is_parameter: bool) -> bool:
     if raw is None:
-        how = f"backward never sets d{name}" if is_parameter else "backward returns None for it"
+        how = (
+            f"backward never sets {beside(name)}"
+            if is_parameter
+            else "backward returns None for it"
+        )
         e.fault(Kind.MISSING, how, name)
         return False
     try:

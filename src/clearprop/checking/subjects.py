@@ -8,14 +8,20 @@ import numpy as np
 
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
-from clearprop.checking.findings import Finding
+from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.modulefile import imported, layers_in
+from clearprop.checking.passes import told
 from clearprop.checking.report import Report
 from clearprop.checking.rows import LayerReport, merge
 from clearprop.checking.samples import samples_of
 from clearprop.checking.trial import parts
 from clearprop.checking.whole import whole_network
+from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import at_path, dotted, layers_of, names_of
+from clearprop.graph.randomness import generators_in, undrawn
+from clearprop.networks import Network
 from clearprop.networks.assembly import named_layers
 
 
@@ -29,21 +35,37 @@ class Inspector:
         """Check one layer at given values."""
         return examine(self.evidence(name, layer, inputs, **more))
 
+    def place(
+        self, name: str, layer: Any, inputs: Sequence[Any]
+    ) -> tuple[list[LayerReport], Evidence]:
+        """Check a layer, after those inside it, each at the values that it really sees."""
+        evidence = self.evidence(name, layer, inputs)
+        own = examine(evidence)
+        reports = [
+            self.layer(dotted((name, *path)), at_path(layer, path), given)
+            for path, given in layers_inside(evidence).items()
+        ]
+        return [*reports, own], evidence
+
     def evidence(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> Evidence:
         rng = np.random.default_rng(self.rng.integers(2**63))
         return Evidence(name, layer, inputs, rng, exhaustive=self.exhaustive, **more)
 
-    def by_samples(self, thing: Any, name: str | None = None) -> LayerReport:
-        """Check a class, or a layer without inputs, on its samples."""
+    def by_samples(self, thing: Any, name: str | None = None) -> tuple[LayerReport, ...]:
+        """Check a class, or a layer without inputs, on its samples, with the layers inside."""
         kind = thing.__name__ if isinstance(thing, type) else type(thing).__name__
         name = name or kind
         pairs = samples_of(thing, np.random.default_rng(self.rng.integers(2**63)))
         if isinstance(pairs, Finding):
-            return LayerReport(name, kind, findings=(pairs.at(name),))
-        return merge(name, [self.layer(name, layer, inputs) for layer, inputs in pairs])
+            return (LayerReport(name, kind, findings=(pairs.at(name),)),)
+        found: dict[str, list[LayerReport]] = {}
+        for layer, inputs in pairs:
+            for report in self.place(name, layer, inputs)[0]:
+                found.setdefault(report.name, []).append(report)
+        return tuple(merge(*entry) for entry in found.items())
 
     def classes(self, classes: Iterable[type]) -> tuple[LayerReport, ...]:
-        return tuple(self.by_samples(cls) for cls in classes)
+        return tuple(report for cls in classes for report in self.by_samples(cls))
 
     def file(self, path: Path) -> Report:
         """Check the layers that a module file defines."""
@@ -64,8 +86,8 @@ class Inspector:
                 continue
             if layer is loss and t is not None:
                 inputs = (*inputs, t)
-            evidence = self.evidence(name, layer, inputs)
-            reports.append(examine(evidence))
+            found, evidence = self.place(name, layer, inputs)
+            reports += found
             if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
             else:
@@ -78,7 +100,8 @@ class Inspector:
             classes = [entry if isinstance(entry, type) else None for entry in layers]
             if all(classes):
                 return self.classes(c for c in classes if c)
-            return tuple(self.by_samples(layer, name) for name, layer in named_layers(layers))
+            named = named_layers(layers)
+            return tuple(r for name, layer in named for r in self.by_samples(layer, name))
         places = list(named_layers(layers))
         if len(inputs) == 2:
             *places, (_, loss) = places
@@ -95,14 +118,68 @@ class Inspector:
                 f"check: a network is checked on a batch, as in check({name.lower()}, x, t); "
                 f"got {len(inputs)} inputs"
             )
-        layers = network.layers
-        places = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
-        loss = loss_layer(network) if len(inputs) == 2 else None
-        reports = self.chain(places, inputs[0], loss, inputs[1] if loss is not None else None)
+        if isinstance(network, Network):
+            reports = self.walked(network, inputs)
+        else:
+            reports = self.by_hand(network, inputs)
         if len(inputs) == 2 and all(report.ok for report in reports):
             whole = whole_network(network, inputs[0], inputs[1], self.rng, self.layer)
             reports = (*reports, whole) if whole else reports
         return Report(name, reports)
+
+    def by_hand(self, network: Any, inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
+        """Check the layers of a network from elsewhere, which are taken to be a chain."""
+        layers = network.layers
+        places = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
+        loss = loss_layer(network) if len(inputs) == 2 else None
+        return self.chain(places, inputs[0], loss, inputs[1] if loss is not None else None)
+
+    def walked(self, network: Network, inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
+        """Check every layer that runs in a network, at its first use.
+
+        A layer that is run through, since it only calls others, is checked by itself if it has
+        parameters of its own.
+        """
+        walk, error = network.walk("forward", inputs[0]), None
+        with undrawn(generators_in(network.members.layers.values())):
+            try:
+                walk.loss(*inputs) if len(inputs) == 2 else walk.predict(inputs[0])
+            except (Exception, SystemExit) as raised:
+                error = raised
+        places = [(use.name, use.layer, use.inputs, use.opened) for use in walk.uses]
+        places += [(*walk.entered[-1], False)] if walk.entered else []
+        stopped, seen = "", {id(network)}
+        reports: list[LayerReport] = []
+        for name, layer, given, opened in places:
+            if id(layer) in seen:
+                continue
+            seen |= {id(layer)} if opened else {id(held) for _, held in layers_of(layer)}
+            if opened and not names_of(layer):
+                continue
+            if stopped:
+                reports.append(LayerReport(name, type(layer).__name__, closed=stopped))
+                continue
+            found, evidence = self.place(name, layer, tuple(map(_plain, given)))
+            reports += found[-1:] if opened else found
+            if not hasattr(evidence, "out"):
+                stopped = f"not reached: {name} gave nothing to go on with"
+        if error and all(report.ok for report in reports):
+            name = f"{type(network).__name__}.{'loss' if len(inputs) == 2 else 'predict'}"
+            finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
+            reports.append(LayerReport(name, type(network).__name__, findings=(finding,)))
+            stopped = f"not reached: {name} raised"
+        for layer in network.members.layers.values():
+            if isinstance(layer, Network) and (layer is not network or len(inputs) == 1):
+                seen |= set(map(id, layer.losses))
+        for name, layer in network.members.layers.items():
+            if id(layer) not in seen:
+                why = stopped or "not compared: forward did not use it"
+                reports.append(LayerReport(name, type(layer).__name__, closed=why))
+        return tuple(reports)
+
+
+def _plain(x: Any) -> Any:
+    return x.data if isinstance(x, Recorded) else x
 
 
 def loss_layer(network: Any) -> Any:
@@ -124,6 +201,8 @@ def is_network(thing: Any) -> bool:
 
 class Function:
     """A function as a layer: its `backward` multiplies `dout` by the gradient that was given."""
+
+    runs_alone = True
 
     def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any]) -> None:
         self.f, self.gradient = f, gradient
@@ -148,6 +227,8 @@ class Function:
 
 class Recordable:
     """A function as a layer without a `backward`: automatic differentiation serves."""
+
+    runs_alone = True
 
     def __init__(self, f: Callable[..., Any]) -> None:
         self.f = self.signature = f

@@ -17,9 +17,14 @@ from clearprop.checking.arguments import (
     declares_parameters,
     inferred_slots,
     input_names,
+    runs_alone,
 )
 from clearprop.checking.copies import private, random_state, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.graph.layer_call import inline, on_arrays
+from clearprop.graph.parameters import at_path, layers_of, names_of
+from clearprop.graph.passing import Drawn, Pass, running
+from clearprop.networks.learning import rows_of
 
 Values = Mapping[str, np.ndarray]
 
@@ -64,6 +69,13 @@ class Trial:
         self.were_integers: dict[int, np.ndarray] = {}
         self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
         self.slots = declared_slots(self.layer)
+        self.carried = [
+            (path, name)
+            for path, held in ([] if runs_alone(layer) else layers_of(self.layer))
+            for name in names_of(held, "carried")
+        ]
+        self.noise: dict[Any, list[Drawn]] = {}
+        """What was drawn, by the shapes of the inputs: the same in every run."""
         self.float_places = [
             i
             for i, x in enumerate(self.inputs)
@@ -150,6 +162,14 @@ class Trial:
         slot.replace(self.layer, value)
         return value
 
+    def made_on_the_way(self, after: Any) -> bool:
+        """Take over the declared parameters that only `forward` made; whether there are any."""
+        late = [s for s in self.slots if s.get(self.layer) is None and s.get(after) is not None]
+        for slot in late:
+            slot.replace(self.layer, private(slot.get(after), self.dtype))
+        self.list_arguments()
+        return bool(late)
+
     def infer_parameters(self, after: Any) -> bool:
         """Find the parameters of a layer that declares none; whether there are any."""
         if self.slots or declares_parameters(self.layer):
@@ -199,6 +219,44 @@ class Trial:
         with same_draws():
             return Run(self, layer, values or {}, inputs)
 
+    def call(self, layer: Any, inputs: Sequence[Any], formula: str = "forward", **more: Any) -> Any:
+        """Run a copy of the layer on arrays or Variables, with the noise of these shapes.
+
+        Layers inside it run as part of it.
+        """
+        try:
+            if runs_alone(layer):
+                return layer.forward(*inputs)
+            return self._call(layer, inputs, formula, **more)
+        except (Exception, SystemExit) as error:
+            raise LayerRaised(formula, error) from error
+
+    def _call(self, layer: Any, inputs: Sequence[Any], formula: str, **more: Any) -> Any:
+        self.bound(layer, inputs, formula)
+        shapes = tuple(map(np.shape, inputs))
+        more = {"record": inline, **more}
+        if formula == "infer":
+            passing = Pass(formula, **more)
+        elif shapes in self.noise:
+            passing = Pass(again=self.noise[shapes], **more)
+        else:
+            source = Pass(rng=np.random.default_rng(0))
+            passing = Pass(outer=source, **more)
+        with running(passing):
+            out = on_arrays(layer, tuple(inputs), passing)
+        if formula == "forward":
+            self.noise.setdefault(shapes, passing.drawn)
+        return out
+
+    def bound(self, layer: Any, inputs: Sequence[Any], formula: str = "forward") -> Any:
+        """Give a copy of the layer the carried state for these inputs: a row for each sample."""
+        for path, name in self.carried:
+            value = getattr(at_path(self.layer, path), name)
+            if formula == "infer" and value is not None:
+                value = np.zeros_like(value)
+            setattr(at_path(layer, path), name, _with_rows(value, rows_of(tuple(inputs))))
+        return layer
+
     def batch(self, start: int, stop: int | None) -> list[Any] | None:
         """Some samples of the batch; `None` if the inputs do not share a first axis to cut."""
         arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
@@ -242,10 +300,7 @@ class Run:
                 argument.slot.put(layer, _number(value.copy()))
             elif argument.place is not None:
                 self.inputs[argument.place] = value.copy()
-        try:
-            self.raw = layer.forward(*map(_number, self.inputs))
-        except (Exception, SystemExit) as error:
-            raise LayerRaised("forward", error) from error
+        self.raw = trial.call(layer, [*map(_number, self.inputs)])
         self.outputs = [np.asarray(part) for part in parts(self.raw)]
         """The arrays that forward handed out, not copies of them."""
         self.state = random_state() if trial.draws else None
@@ -310,6 +365,15 @@ class Run:
             name: set_for.get(name) if a.place is None else returned.get(a.place)
             for name, a in trial.arguments.items()
         }
+
+
+def _with_rows(value: Any, rows: int | None) -> Any:
+    """State with a row for each sample, for so many samples."""
+    if rows is None or np.ndim(value) < 2 or len(value) == rows:
+        return value
+    if len(value) > rows:
+        return value[:rows].copy()
+    return value if np.any(value) else np.zeros((rows, *value.shape[1:]), value.dtype)
 
 
 def numbers(value: Any) -> np.ndarray:

@@ -10,29 +10,45 @@ from clearprop.checking.copies import private
 from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.passes import told
 from clearprop.checking.rows import LayerReport, Row
+from clearprop.networks import Network
 
 
 class WholeNetwork:
-    """A network as one layer: `forward` is its loss, and its parameters have its gradient."""
+    """A network on a batch as one layer: `forward` is its loss, `backward` its gradient."""
 
-    constants = ("x", "t")
+    runs_alone = True
 
-    def __init__(self, network: Any) -> None:
-        self.network = network
+    def __init__(self, network: Any, x: Any, t: Any) -> None:
+        self.network, self.x, self.t = network, x, t
         self.grads: dict[str, Any] = {}
 
     @property
     def params(self) -> Any:
-        return self.network.params
+        return parameters(self.network)
 
-    def forward(self, x: Any, t: Any) -> Any:
-        self.x, self.t = x, t
-        return self.network.loss(x, t)
+    def forward(self) -> Any:
+        return self.network.loss(self.x, self.t)
 
     def backward(self, dout: Any) -> Any:
-        gradient = self.network.gradient(self.x, self.t)
+        gradient = unlearned(self.network).gradient(self.x, self.t)
         self.grads = {name: dout * np.asarray(d) for name, d in gradient.items()}
         return ()
+
+
+def unlearned(network: Any) -> Any:
+    """A float64 copy, whose next gradient sees the state and the noise that its loss sees now."""
+    if not isinstance(network, Network):
+        return network
+    twin = private(network)
+    twin.__dict__.pop("_learning", None)
+    return twin
+
+
+def parameters(network: Any) -> Any:
+    """The parameters that a network has derivatives by."""
+    if getattr(network, "frozen", ()):
+        return {name: network.params[name] for name in network.trained}
+    return network.params
 
 
 def whole_network(
@@ -48,22 +64,25 @@ def whole_network(
     if not has or not isinstance(getattr(network, "params", None), Mapping):
         return None
     name = f"{type(network).__name__}.gradient"
-    x = np.asarray(x, np.float64) if np.asarray(x).dtype.kind in "fiu" else x
+    if isinstance(network, Network):
+        network, x, t = unlearned(network), private(x), private(t)
+    elif np.asarray(x).dtype.kind in "fiu":
+        x = np.asarray(x, np.float64)
     try:
         gap = _gap(private(network), x, private(t), rng)
     except (Exception, SystemExit) as error:
         finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
         return LayerReport(name, type(network).__name__, findings=(finding,))
     if gap is not None and gap <= 1e-4:
-        size = sum(int(np.size(array)) for array in network.params.values())
+        size = sum(int(np.size(array)) for array in parameters(network).values())
         row = Row("all parameters", (size,), gap, gap, "a direction")
         return LayerReport(name, type(network).__name__, rows=(row,))
-    return examine(name, WholeNetwork(network), (x, t))
+    return examine(name, WholeNetwork(network, x, t), ())
 
 
 def _gap(network: Any, x: Any, t: Any, rng: np.random.Generator) -> float | None:
     gradient = network.gradient(x, t)
-    base = {name: np.array(array) for name, array in network.params.items()}
+    base = {name: np.array(array) for name, array in parameters(network).items()}
     if {n: np.shape(d) for n, d in gradient.items()} != {n: a.shape for n, a in base.items()}:
         return None
     direction = {

@@ -42,7 +42,7 @@ class Prediction(Compiles):
                 self._last = plan
                 self.as_written = dict(plan.as_written)
             with plan.threads, np.errstate(all="ignore"):
-                return plan.packing.pack(plan.program(*flat(x), *map(value_of, plan.held)))
+                return plan.packing.pack(plan.program(*flat(x), *plan.noise(), *plan.values()))
 
 
 class _Plan(Plan):
@@ -64,8 +64,9 @@ class _Plan(Plan):
         self.packing = packing
         fixed = recorder.fixed
         held = recorder.held(packing.recorded)
-        self.held = list(held.values())
-        given = [*leaves, *held]
+        self._network, self._held = network, list(held.values())
+        self._draws = recorder.draws
+        given = [*leaves, *(u for draw in self._draws for u in draw.leaves), *held]
         trace = Trace(packing.recorded, [*given, *params.values(), *fixed], recorder.labels)
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         kind = type(network).__name__
@@ -77,6 +78,17 @@ class _Plan(Plan):
             (holder, a) for holders in members.params.owners.values() for holder, a in holders
         ]
         self.watch = Watch(recorder, [*arrays, *recorder.fixed_places])
+
+    def values(self) -> list[Any]:
+        """The state and settings of the layers as they are now."""
+        return list(map(value_of, self._held))
+
+    def noise(self) -> list[Any]:
+        """The noise of layers that have no other formula for prediction, as looking sees it."""
+        if not self._draws:
+            return []
+        rng = self._network.learning.generator(self._network.rng)
+        return [u for draw in self._draws for u in draw(rng)]
 
 
 def _shaped(x: Any, leaves: Any) -> Any:

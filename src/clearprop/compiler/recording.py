@@ -21,7 +21,7 @@ from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
-from clearprop.graph.passing import Drawn, Pass, run, running
+from clearprop.graph.passing import Drawn, Pass, draws, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
@@ -183,8 +183,10 @@ class Recorder(Walk):
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
         """Draw the noise of a layer as leaves."""
-        names = names_of(layer, "noise") if self.passing.formula == "forward" else ()
-        for attribute, u in zip(names, self.drawn(live, layer, inputs) if names else (), strict=True):
+        names = names_of(layer, "noise") if draws(live, self.passing.formula) else ()
+        for attribute, u in zip(
+            names, self.drawn(live, layer, inputs) if names else (), strict=True
+        ):
             setattr(layer, attribute, u)
 
     def drawn(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> tuple[Traced, ...]:
@@ -302,7 +304,7 @@ class Recorder(Walk):
 
     def _written(self, layer: Any, live: Any, inputs: Any, own: Any, name: str) -> Any:
         """Call the layer itself within the program."""
-        noise = tuple(n for n in names_of(live, "noise") if self.passing.formula == "forward")
+        noise = names_of(live, "noise") if draws(live, self.passing.formula) else ()
         operation = AsWrittenForward(
             shown(name),
             live,

@@ -208,7 +208,11 @@ def _values(step: Step) -> Callable[[str], Any]:
     layer, docs = layer_of(step), docs_of(step)
     names, first = operands(step), np.shape(step.node.values[0])
     known = {n: _one_hot(x, first) for n, x in zip(names, step.node.values, strict=False)}
-    known |= {"out": step.node.out, "dout": step.outputs[0].derivative, "n": np.size(step.node.values[0])}
+    known |= {
+        "out": step.node.out,
+        "dout": step.outputs[0].derivative,
+        "n": np.size(step.node.values[0]),
+    }
     for name, axes in docs.shapes:
         if name == names[0] and len(axes) == len(first):
             known |= zip(axes, first, strict=True)

@@ -16,7 +16,7 @@ from clearprop.graph.parameters import (
     dotted,
     has_backward,
     holder_at,
-    layers_of,
+    inner_layers,
     names_of,
     parameter,
     parameter_name,
@@ -26,6 +26,7 @@ from clearprop.graph.passing import (
     Drawn,
     Pass,
     current,
+    draws,
     has_infer,
     noise_does_not_fit,
     run,
@@ -78,8 +79,9 @@ def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
 
 def bind_noise(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> None:
     """Give a layer the noise of a pass."""
-    if passing.formula == "forward" and (names := names_of(layer, "noise")):
-        for attribute, u in zip(names, passing.draw(layer, inputs), strict=True):
+    if draws(layer, passing.formula):
+        drawn = passing.draw(layer, inputs)
+        for attribute, u in zip(names_of(layer, "noise"), drawn, strict=True):
             setattr(layer, attribute, u)
 
 
@@ -91,11 +93,13 @@ def on_graph(
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
     for paths, value in own.items():
         values.append(parameter(value, parameter_name(layer, paths[0]), layer))
-    own_copy = twin(layer, own.values())
-    noise: tuple[str, ...] = ()
-    if passing.formula == "forward" and (noise := names_of(layer, "noise")):
+    own_copy, mode = twin(layer, own.values()), passing.formula
+    if mode == "infer" and not (has_infer(layer) or any(True for _ in inner_layers(layer))):
+        mode = "forward"  # it has the one formula, and perhaps a backward of its own
+    noise = names_of(layer, "noise") if mode == "forward" else ()
+    if noise:
         values += passing.draw(layer, inputs)
-    operation = LayerOperation(own_copy, len(inputs), tuple(own), name, passing.formula, noise)
+    operation = LayerOperation(own_copy, len(inputs), tuple(own), name, mode, noise)
     return operation.start(tuple(values), passing)
 
 
@@ -127,9 +131,7 @@ class LayerOperation:
         self.name = self.symbol = name
         self.mode = mode
         """Which of the layer's formulas runs: `"forward"` or `"infer"`."""
-        self.is_composed = not has_backward(layer) or (
-            mode == "infer" and any(has_infer(held) for _, held in layers_of(layer))
-        )
+        self.is_composed = mode == "infer" or not has_backward(layer)
         """Whether the backward pass is that of the operations inside."""
         self.inner: tuple[tuple[Any, ...], Any] | None = None
         """For a composed layer: the inputs and outputs inside, as they were computed."""
@@ -157,14 +159,23 @@ class LayerOperation:
         values = tuple(map(_plain, inputs))
         inside = Pass(self.mode, outer=passing)
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
+        out: Any = None
         if self.is_composed:
             fresh = self._fresh(values)
             bind(self.layer, self.places, fresh[self.n_inputs :])
-            out = self._recorded(self._forward(self.layer, fresh, inside))
-            self.inner = fresh, out
-            self._refuse_outside(fresh, out)
-            out = _each(_plain, out)
-        else:
+            try:
+                out = self._recorded(self._forward(self.layer, fresh, inside))
+            except LeavesGraphError:
+                # It writes into an array of its own: differences of forward stand in for backward.
+                self.is_composed = not can_stand_in(self.layer) or self.mode == "infer"
+                if self.is_composed:
+                    raise
+                self.layer.cannot_be_opened = True
+            else:
+                self.inner = fresh, out
+                self._refuse_outside(fresh, out)
+                out = _each(_plain, out)
+        if not self.is_composed:
             bind(self.layer, self.places, values[self.n_inputs :])
             out = _each(self._result, self._forward(self.layer, values, inside))
         return attach(self, inputs, values, {}, out)
@@ -388,6 +399,11 @@ class LayerOperation:
                 "it must be real numbers"
             )
         return d
+
+
+def can_stand_in(layer: Any) -> bool:
+    """Whether a layer has the stand-in for its `backward`, and calls no layer with one."""
+    return hasattr(layer, "backward") and not any(True for _ in inner_layers(layer))
 
 
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:

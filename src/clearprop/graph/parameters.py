@@ -70,9 +70,10 @@ def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
     if kind == "params":
         own = getattr(layer, "own_params", None)
         return tuple(getattr(layer, "params", ()) or ()) if own is None else own
-    # Of the class, for `self.noise = 0.1` or `self.state = None` is something else.
-    found = getattr(type(layer), kind, ())
-    return tuple(found) if isinstance(found, tuple | list) else ()
+    named = getattr(layer, kind, ())
+    # A layer from elsewhere may have an array or a number under such a name.
+    plain = isinstance(named, tuple | list) and all(isinstance(n, str) for n in named)
+    return tuple(named) if plain else ()
 
 
 def array_at(layer: Any, name: str) -> Any:
@@ -91,9 +92,9 @@ def set_array(layer: Any, name: str, value: Any) -> None:
 
 
 def _mapping(layer: Any) -> Any:
-    """The arrays that a layer holds in a mapping; a network's own are attributes."""
+    """The parameters of a layer that holds them in a mapping; that of a network is its layers'."""
     params = () if hasattr(layer, "own_params") else getattr(layer, "params", ())
-    return params if isinstance(params, Mapping) else ()
+    return params if isinstance(params, Mapping) else {}
 
 
 def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:

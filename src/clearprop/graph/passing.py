@@ -180,6 +180,11 @@ def has_infer(layer: Any) -> bool:
     return bool(prediction_flags(getattr(type(layer), "forward", None)))
 
 
+def draws(layer: Any, formula: str) -> bool:
+    """Whether a layer draws noise for a formula: for `infer` too, if that is its `forward`."""
+    return bool(names_of(layer, "noise")) and (formula == "forward" or not has_infer(layer))
+
+
 def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
     """What `forward` of a layer with noise, state or an `infer` begins with: was it called rightly?
 

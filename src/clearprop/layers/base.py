@@ -97,16 +97,16 @@ class Layer:
 
     backward.is_missing = True  # type: ignore[attr-defined]  # nobody wrote it
 
-    def infer(self, *inputs: Any) -> Any:
+    def infer(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output at prediction: by default `forward`.
 
         A `forward` that takes `train_flg` or `training` is told `False`.
         """
-        return self.forward(*inputs, **prediction_flags(type(self).forward))
+        return self.forward(*args, **prediction_flags(type(self).forward))
 
     infer.is_missing = True  # type: ignore[attr-defined]
 
-    def draw(self, rng: np.random.Generator, *inputs: Any) -> Any:
+    def draw(self, rng: np.random.Generator, *args: Any, **kwargs: Any) -> Any:
         """Draw the arrays of `noise` for one pass: one array, or a tuple in the order of names."""
         raise NotImplementedError(f"{type(self).__name__} has noise but no draw(rng, …); write one")
 

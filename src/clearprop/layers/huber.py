@@ -14,11 +14,11 @@ from clearprop.layers.regression_loss import RegressionLoss
 class Huber(RegressionLoss):
     """Measure how far answers are from targets, and do not let a few far ones decide.
 
-    **Forward**: `d = x − t`, `c = max(−delta, min(d, delta))`,
-    `loss = (1/n) Σ_i c_i (d_i − ½ c_i)`. That is half the square of `d` up to a distance of
-    `delta`, from there on a line with that slope; the mean goes over all n outputs of all samples.
+    **Forward**: `d = x − t`, `held = max(−delta, min(d, delta))`,
+    `loss = (1/total) Σ_i held_i (d_i − ½ held_i)`. That is half the square of `d` up to a distance
+    of `delta`, from there on a line with that slope; the mean goes over all outputs of all samples.
 
-    **Backward**: `dx = dout · c / n`: the pull grows with the distance up to `delta`, and no
+    **Backward**: `dx = dout · held / total`: the pull grows with the distance up to `delta`, and no
     further.
 
     **Shapes**: `x` any, such as (N,), (N, 1) or (N, K); `t` has the shape of `x`; weights `w` (N,)

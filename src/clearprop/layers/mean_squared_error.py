@@ -11,10 +11,10 @@ from clearprop.layers.regression_loss import RegressionLoss
 class MeanSquaredError(RegressionLoss):
     """Measure how far answers are from targets by the square of the distance.
 
-    **Forward**: `loss = (1/n) Σ_i (x_i − t_i)²`, the mean over all n outputs of all samples. The
+    **Forward**: `loss = (1/total) Σ_i (x_i − t_i)²`, the mean over all outputs of all samples. The
     book's `sum_squared_error` is half the sum, without the mean.
 
-    **Backward**: `dx = dout · 2 (x − t) / n`: what is twice as far off is pulled twice as hard.
+    **Backward**: `dx = dout · 2 (x − t) / total`: what is twice as far off is pulled twice as hard.
 
     **Shapes**: `x` any, such as (N,), (N, 1) or (N, K); `t` has the shape of `x`; weights `w` (N,)
     if any; `loss` is a scalar. Targets and weights have no derivative.

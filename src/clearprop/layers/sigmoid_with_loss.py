@@ -12,12 +12,12 @@ class SigmoidWithLoss(ClassifierLoss):
     """Measure how surprised the network is by the right answers to questions of yes or no.
 
     **Forward**: `y = 1 / (1 + exp(−x))`,
-    `loss = −(1/n) Σ_i (t_i log y_i + (1 − t_i) log(1 − y_i))`, the mean over all n scores, computed
-    as `log y = −log(1 + exp(−x))` and `log(1 − y) = −log(1 + exp(x))` without overflow, so that no
-    logarithm ever meets 0.
+    `loss = −(1/total) Σ_i (t_i log y_i + (1 − t_i) log(1 − y_i))`, the mean over all scores,
+    computed as `log y = −log(1 + exp(−x))` and `log(1 − y) = −log(1 + exp(x))` without overflow, so
+    that no logarithm ever meets 0.
 
-    **Backward**: `dx = dout · (y − t) / n`: as with softmax, the two steps collapse into the plain
-    difference between what was said and what was right.
+    **Backward**: `dx = dout · (y − t) / total`: as with softmax, the two steps collapse into the
+    plain difference between what was said and what was right.
 
     **Shapes**: `x` any, such as (N,), (N, 1) or (N, K) for K questions about each sample; `t` has
     the shape of `x` and holds 0, 1 or probabilities between; weights `w` (N,) if any; `loss` is a

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import GraphError, ShapeError
+from clearprop.errors import GraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
@@ -54,12 +54,14 @@ def stand_in(layer: Any, dout: Any) -> Any:
     places = [i for i in range(len(inputs)) if i >= len(names) or names[i] not in layer.constants]
     wanted = [i for i in places if _is_differentiable(inputs[i])]
     try:
+        if hasattr(layer, "cannot_be_opened"):  # known from a node that has it
+            raise UnsupportedError
         found = _automatic(layer, inputs, wanted, dout)
     except Exception:  # forward runs on arrays, but not on Variables: whatever the reason is
         found = _numerical(layer, inputs, wanted, dout)
-    for places in places_of(layer):
-        for path in places:
-            setattr(holder_at(layer, path), f"d{path[-1]}", found[places])
+    for paths in places_of(layer):
+        for path in paths:
+            setattr(holder_at(layer, path), f"d{path[-1]}", found[paths])
     answer = tuple(found.get(i) for i in places)
     return answer[0] if len(answer) == 1 else answer
 

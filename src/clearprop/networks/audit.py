@@ -1,5 +1,6 @@
 """No float array that an output depends on is left out of training without a word."""
 
+from copy import copy as shallow
 from typing import Any
 
 import numpy as np
@@ -34,18 +35,9 @@ def _outputs(
     layer: Any, formula: str, inputs: tuple[Any, ...], path: Any = None, changed: Any = None
 ) -> list[Any] | None:
     copy = twin(layer)
-    if path is not None:
-        holder: Any = copy
-        for step in path[:-1]:
-            holder = holder[step] if isinstance(holder, dict | list) else getattr(holder, step)
-        try:
-            if isinstance(holder, dict | list):
-                holder[path[-1]] = changed
-            else:
-                setattr(holder, path[-1], changed)
-        except (TypeError, AttributeError):
-            return None
     try:
+        if path is not None:
+            copy.__dict__[path[0]] = _with(copy.__dict__[path[0]], path[1:], changed)
         with running(Pass(formula, np.random.default_rng(0))):
             out = run(copy, formula, inputs)
     except Exception:
@@ -54,6 +46,19 @@ def _outputs(
         np.asarray(getattr(part, "data", part) if isinstance(part, Recorded) else part)
         for part in (out if isinstance(out, tuple | list) else (out,))
     ]
+
+
+def _with(held: Any, path: tuple[Any, ...], changed: Any) -> Any:
+    """A copy of what hangs on a layer, with another array at the end of a path."""
+    if not path:
+        return changed
+    if isinstance(held, tuple):
+        items = [_with(v, path[1:], changed) if i == path[0] else v for i, v in enumerate(held)]
+        return held._make(items) if hasattr(held, "_make") else tuple(items)  # type: ignore
+    made = shallow(held)
+    entries = made if isinstance(held, dict | list) else made.__dict__
+    entries[path[0]] = _with(entries[path[0]], path[1:], changed)
+    return made
 
 
 def _same(a: list[Any] | None, b: list[Any] | None) -> bool:

@@ -209,4 +209,4 @@ def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
             yield from ((p, a) for p, a in hanging(value, (name,)) if _is_float(a))
 
 
-_BOOK = ("layers", "lastLayer", "rng")
+_BOOK = ("layers", "lastLayer", "rng", "_audited", "_learning")

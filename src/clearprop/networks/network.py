@@ -431,8 +431,8 @@ class Network(Layer):
         return twin, copies
 
     def _looking_pass(self, formula: str) -> Pass:
-        noisy = formula == "forward" and self.members.noisy
-        return Pass(formula, self.learning.generator(self.rng) if noisy else None, plain=True)
+        rng = self.learning.generator(self.rng) if self.members.noisy else None
+        return Pass(formula, rng, plain=True)
 
 
 def _looks(formula: str) -> Callable[[Any], Any]:

@@ -50,7 +50,8 @@ class Walk:
 
     - `copy`: the copy of the network, to call `loss` or `predict` of;
     - `uses`: the layers that ran, in order (layers that hold layers after those);
-    - `params`: the parameters by name, as Variables.
+    - `params`: the parameters by name, as Variables;
+    - `entered`: the layers that have begun and not ended, as (name, layer, inputs).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Walk:
         self.members = network.members
         self.copy = copy
         self.uses: list[Use] = []
+        self.entered: list[tuple[str, Any, tuple[Any, ...]]] = []
         self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
         self.params: dict[str, Any] = {}
         self._audited: set[int] | None = set() if audited else None
@@ -154,6 +156,7 @@ class Walk:
             known = name or type(layer).__name__, layer
             refuse_stranger(self.network, layer)
         own_name, live = known
+        self.entered.append((own_name, live, inputs))
         holds = any(True for _ in inner_layers(layer))
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
         ran = layer
@@ -167,6 +170,7 @@ class Walk:
         self.uses.append(Use(own_name, live, ran, inputs, outs, opened))
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
+        self.entered.pop()
         return out
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
