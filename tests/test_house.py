@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "checking": CORE,
     "compiler": CORE,
     "page": CORE | {"drawing", "explaining"},
-    "training": CORE | {"compiler", "__version__"},
+    "training": CORE | {"checking", "compiler", "__version__"},
     "datasets": {"errors", "files"},
     "reporting": CORE | {"drawing", "training"},
     "book": CORE | {"drawing", "checking", "compiler", "training", "datasets"},

@@ -66,8 +66,9 @@ def test_a_wrong_example_is_found(tmp_path):
 BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def test_the_blocks_of_a_page_that_is_written_as_the_readme_is():
+def test_the_blocks_of_a_page_that_is_written_as_the_readme_is(tmp_path, monkeypatch):
     """Python in a block, what it prints in the text block behind it."""
+    monkeypatch.chdir(tmp_path)
     namespace, printed, said = {"__name__": "page"}, None, 0
     for language, content in BLOCKS.findall((DOCS / "networks.md").read_text("utf-8")):
         if language == "python":

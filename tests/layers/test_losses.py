@@ -177,7 +177,8 @@ def test_a_class_may_be_ruled_out():
 def test_a_score_of_nothing_is_refused(cls):
     layer, (x, t, *_) = next(iter(cls.samples(np.random.default_rng(0))))
     for tally in (layer.tally(x[:0], t[:0]), layer.tally(x, t, np.zeros(len(x)))):
-        with pytest.raises(DataError, match=f"{layer.score_name}: the batch is empty, or all"):
+        words = f"{layer.score_name}: the batch is empty; give one sample .* weight"
+        with pytest.raises(DataError, match=words):
             layer.score(tally)
 
 

@@ -230,8 +230,8 @@ class LazyNorm(Layer):
 class BookNorm:
     """An object that derives from nothing, with train_flg and state in a list of names."""
 
-    params = ["gamma", "beta"]
-    state = ["running_mean"]
+    params = ["gamma", "beta"]  # noqa: RUF012
+    state = ["running_mean"]  # noqa: RUF012
 
     def __init__(self, n):
         self.gamma, self.beta = np.ones(n), np.zeros(n)
@@ -801,10 +801,6 @@ def frozen():
 def tied_pair():
     encoder = affine(4, 3)
     return Network([encoder, Swish(), Decoder(encoder)], MeanSquaredError())
-
-
-def lastly(kind, *args):
-    return lambda: kind(*args)
 
 
 X = rng(11).standard_normal((6, 4))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from one_file_layers import CASES
 
+import clearprop
 from clearprop import Graph, Variable, compile, explain, graph
-from clearprop.training import SGD, Momentum
+from clearprop.training import SGD, Momentum, Trainer
 from clearprop.training.weights import load_weights, save_weights
 
 CHECKS = []
@@ -321,3 +322,19 @@ def cast(x):
     if isinstance(x, tuple):
         return tuple(map(cast, x))
     return x.astype(np.float32) if x.dtype.kind == "f" else x
+
+
+@check
+def checks_find_nothing(make, x, t):
+    report = clearprop.check(make(), x, t)
+    assert report.ok, report
+
+
+@check
+def it_trains(make, x, t):
+    found = []
+    for way in (False, True):
+        net = make()
+        trainer = Trainer(net, x, t, batch_size=3, optimizer=SGD(0.05), rng=0, compile=way)
+        found.append([*map(float, trainer.train(epochs=2).loss)])
+    np.testing.assert_allclose(*found, rtol=1e-10)

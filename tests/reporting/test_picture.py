@@ -25,7 +25,7 @@ def history(iterations: int, evaluations: int, *, test: bool = True) -> History:
         made.add_loss(2.3 / i + 0.1 * rng.random())
         if i % every == 0:
             made.add_evaluation(
-                epoch=i / every, train_accuracy=1 - 1 / i, test_accuracy=0.9 if test else np.nan
+                epoch=i / every, train_score=1 - 1 / i, test_score=0.9 if test else np.nan
             )
     return made
 

@@ -14,7 +14,7 @@ from clearprop.layers import Affine, Relu
 from clearprop.networks import Network
 from clearprop.training import SGD, Trainer
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import Evaluator, accuracy
+from clearprop.training.evaluation import Evaluator, score
 
 
 def both_ways(make, change=lambda network: None, epochs=4, **settings):
@@ -200,8 +200,8 @@ def test_accuracies_are_those_of_the_network_as_it_is(monkeypatch, relu, threads
 
     def watch(moment):
         if moment.iteration % 3 == 0 and not moment.done:
-            seen.append((moment.train_accuracy, network.accuracy(x, t)))
-            assert moment.test_accuracy == network.accuracy(x[:23], t[:23])
+            seen.append((moment.train_score, network.accuracy(x, t)))
+            assert moment.test_score == network.accuracy(x[:23], t[:23])
 
     Trainer(
         network, x, t, x[:23], t[:23], batch_size=30, optimizer=SGD(0.03), rng=0, on_progress=watch
@@ -271,7 +271,7 @@ def test_an_error_in_a_thread_is_told_as_without_and_not_before_finish(many_chun
     x = np.linspace(0, 3e38, 50, dtype=np.float32).reshape(-1, 1)
     samples = read_samples(network, x, np.zeros(50, int), ("x", "t"))
     with pytest.raises(NonFiniteError, match="the output of Affine1") as expected:
-        accuracy(network, samples)
+        score(network, samples)
     for cores in (1, 3):
         evaluator = Evaluator(network, [samples], cores)
         evaluator.start()

@@ -13,10 +13,10 @@ def sample() -> History:
     history = History()
     for loss in (2.3, 0.1 + 0.2, np.nan):
         history.add_loss(loss)
-    history.add_evaluation(epoch=1.5, train_accuracy=0.25, test_accuracy=0.125)
+    history.add_evaluation(epoch=1.5, train_score=0.25, test_score=0.125)
     history.add_loss(-np.inf)
     history.add_loss(np.inf)
-    history.add_evaluation(epoch=2.5, train_accuracy=1 / 3)
+    history.add_evaluation(epoch=2.5, train_score=1 / 3)
     return history
 
 
@@ -87,12 +87,12 @@ def test_the_writer_writes_what_write_writes(tmp_path):
         history.add_loss(0.5)
         history.add_loss(0.5)
         assert grown.read_bytes() == b""
-        history.add_evaluation(epoch=1.0, train_accuracy=0.9)
+        history.add_evaluation(epoch=1.0, train_score=0.9)
         history.add_loss(0.25)
         writer.write()
         # what was written is in the file at once, also if the program dies now
         assert History.read(grown) == history
-        history.add_evaluation(epoch=1.5, train_accuracy=0.8)
+        history.add_evaluation(epoch=1.5, train_score=0.8)
     with HistoryWriter(grown, history) as writer:
         writer.write()
         history.add_loss(0.125)

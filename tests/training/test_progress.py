@@ -34,8 +34,8 @@ def test_moments_of_a_training():
         (1, 4, False), (2, 4, False), (3, 4, False), (4, 4, False), (4, 4, True),
     ]  # fmt: skip
     assert [round(m.epoch, 3) for m in moments[:3]] == [0.333, 0.667, 1.0]
-    assert math.isnan(moments[1].train_accuracy)
-    assert 0 <= moments[2].train_accuracy == moments[2].test_accuracy <= 1
+    assert math.isnan(moments[1].train_score)
+    assert 0 <= moments[2].train_score == moments[2].test_score <= 1
     assert all(math.isfinite(m.loss) for m in moments)
 
 

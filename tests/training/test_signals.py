@@ -137,12 +137,16 @@ class Own(Network):
         return super().forward(x) * 2
 
 
-def test_a_network_that_runs_in_a_way_of_its_own_is_not_looked_at(tmp_path):
+def test_a_network_that_runs_in_a_way_of_its_own_is_looked_at_too(tmp_path):
     x, t = points()
-    network = Own(list(make_network().layers.values()))
+    network = Own(list(make_network(dtype="float64").layers.values()))
     path = tmp_path / "signals.jsonl"
     SignalRecorder(path, network, x, t).moment(0, 0.0, 30)
-    assert not path.exists()
+    [moment] = read_signals(path)
+    assert [s.layer for s in moment.layers] == ["Affine1", "Relu1", "Affine2"]
+    network.gradient(x, t)
+    dout = 2 * network.lastLayer.backward()
+    assert moment.layers[-1].derivative.rms == pytest.approx(np.sqrt(np.mean(dout**2)), rel=1e-5)
 
 
 def test_a_line_that_breaks_off_is_left_out_and_a_wrong_one_is_named(tmp_path):

@@ -201,6 +201,17 @@ class StepOver:
             layout.adopt()
         return step.take(plan, (rows,), len(rows))
 
+    def prepare(self, samples: int) -> None:
+        """Print the program for batches of so many samples, without taking a step.
+
+        Errors: `UnsupportedError` if the network cannot be recorded.
+        """
+        rows, source = np.arange(samples), self._source
+        try:
+            self.step._find(taken(source.x, rows), taken(source.t, rows), source)
+        finally:
+            self.release()
+
     def _checked(self, rows: Any) -> np.ndarray:
         """Row numbers as an index; one out of range would be read as another."""
         if type(rows) is not np.ndarray or rows.dtype != np.intp or rows.ndim != 1:

@@ -327,6 +327,6 @@ def _check_targets(trace: Trace, gathered: dict[Any, Any]) -> None:
             continue
         if function is read_labels:
             shape = (len(t), *node.params["shape"][1:])
-            read_labels(t, shape, node.params["dtype"])
+            read_labels(t, shape, node.params.get("dtype", np.float64))
         else:
             read_numbers(t, **node.params)

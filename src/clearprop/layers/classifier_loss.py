@@ -28,7 +28,10 @@ class ClassifierLoss(Loss):
         Errors: `NonFiniteError` for scores that are NaN or infinite; those of `read`.
         """
         y, t, weights = self.read_scored(y, t, w)
-        return np.array([(weights * self.right(y, t)).sum(), weights.sum()])
+        right = self.right(y, t)
+        if w is None:
+            return np.array([np.count_nonzero(right), right.size], np.float64)
+        return np.array([(weights * right).sum(), weights.sum()])
 
     def score(self, tally: np.ndarray) -> float:
         """The accuracy. Errors: `DataError` where nothing was tallied."""

@@ -133,8 +133,8 @@ class Loss(Layer):
         """Refuse a score of nothing. Errors: `DataError`."""
         if not counted > 0:
             raise DataError(
-                f"{self.score_name}: the batch is empty, or all weights are 0; "
-                "give one sample at least"
+                f"{self.score_name}: the batch is empty; give one sample at least, of a weight "
+                "above 0"
             )
 
     def _weighted(self, terms: Any) -> Any:

@@ -79,8 +79,9 @@ class SoftmaxWithLoss(ClassifierLoss):
 
     def right(self, y: np.ndarray, t: np.ndarray) -> np.ndarray:
         """Whether the highest score is at the label; −∞ rules a class out."""
-        self.check_finite(y.max(axis=-1))
-        return y.argmax(axis=-1) == (t.argmax(axis=-1) if t.shape == y.shape else t)
+        said = y.argmax(axis=-1)  # a NaN, where there is one
+        self.check_finite(np.take_along_axis(y, said[..., np.newaxis], axis=-1))
+        return said == (t.argmax(axis=-1) if t.shape == y.shape else t)
 
     def _right_answers(self, log_y: Any) -> Any:
         if self.t.ndim == log_y.ndim:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError, DataError, NonFiniteError, UnsupportedError
+from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import (
@@ -26,13 +26,15 @@ from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.arguments import real
+from clearprop.layers.loss import score_of
+from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
+from clearprop.networks.evaluation import Evaluation, accuracy, scored
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
 from clearprop.networks.walk import Walk, copied, refuse_stranger
-from clearprop.primitives.labels import read_labels
 from clearprop.primitives.numerical import numerical_gradient
 
 
@@ -111,7 +113,7 @@ class Network(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; layers that come anew are found, those in use are not exchanged."""
         holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
-        if holds and name not in self.__dict__:
+        if holds and name not in self.__dict__ and name != KEPT:
             self.__dict__.pop("_members", None)
         object.__setattr__(self, name, value)
 
@@ -165,35 +167,52 @@ class Network(Layer):
 
     def loss(self, x: Any, t: Any) -> Any:
         """Compute the loss of a batch `x` with its labels `t`."""
-        scores = self.predict(x)
+        return self._loss_of(self.predict(x), t)
+
+    def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
         if not isinstance(self.lastLayer, list | tuple):
-            return call(self.lastLayer, scores, t)
+            return call(self.lastLayer, scores, t, *w)
         if not isinstance(scores, tuple | list) or not len(scores) == len(t) == len(self.losses):
             raise ConfigError(
                 f"{type(self).__name__} has {len(self.losses)} losses; forward must return as many "
                 "outputs, and t be a tuple of as many targets"
             )
-        parts = [call(last, y, s) for last, y, s in zip(self.losses, scores, t, strict=True)]
+        parts = [call(last, y, s, *w) for last, y, s in zip(self.losses, scores, t, strict=True)]
         return sum(parts[1:], start=parts[0])
 
-    def accuracy(self, x: Any, t: Any) -> float:
-        """Compute the share of samples whose highest score is at the label.
+    def evaluate(self, x: Any, t: Any, w: Any = None) -> Evaluation:
+        """Compute loss and score of a batch at prediction, by the layers' `infer`.
 
-        `t` holds class numbers (N,) or one-hot or soft labels (N, C).
+        The loss layer says what the score is, such as accuracy or R². Of several losses the first
+        gives the score; one that gives none leaves it NaN. `w` are weights of the samples.
 
-        Errors: `LabelError` for labels that do not fit, `DataError` for an empty batch,
-        `NonFiniteError` for scores that are NaN, of which none is the highest.
+        Errors: those of the loss layer for targets that do not fit it, an empty batch, or scores
+        that are not finite; `ConfigError` for weights where a `loss` of its own knows of none.
         """
-        y = self.predict(x)
-        t = read_labels(t, y.shape)
-        if not t.size:
-            raise DataError("accuracy: the batch is empty; give one sample at least")
-        if np.isnan(y).any():
-            raise NonFiniteError(
-                "accuracy: some scores are NaN; look for NaN or infinity in x and in the parameters"
-            )
-        right = t.argmax(axis=-1) if t.shape == y.shape else t
-        return float(np.mean(y.argmax(axis=-1) == right))
+        scores, weights = self.predict(x), () if w is None else (w,)
+        if type(self).loss is Network.loss:
+            loss = self._loss_of(scores, t, *weights)
+        elif weights:
+            raise ConfigError(f"{type(self).__name__} has a loss of its own, which takes no w")
+        else:
+            loss = self.loss(x, t)
+        return Evaluation(float(loss), scored(self.losses, scores, t, w))
+
+    @property
+    def score_name(self) -> str | None:
+        """What `evaluate` gives as score: accuracy, R², or nothing."""
+        return score_of(self.losses[0])
+
+    def accuracy(self, x: Any, t: Any) -> float:
+        """Compute the share of samples that are answered rightly, as the loss layer sees it.
+
+        For a loss layer that says nothing of it, an answer is right if the highest score is at the
+        label.
+
+        Errors: `ConfigError` if the loss layer gives another score; `LabelError` for labels that do
+        not fit, `DataError` for an empty batch, `NonFiniteError` for scores that are not finite.
+        """
+        return accuracy(self.losses, self.predict(x), t)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.
@@ -479,6 +498,7 @@ _OUTERMOST: dict[str, Callable[[Any], Any]] = {
     "loss": _looks("forward"),
     "predict": _looks("infer"),
     "accuracy": _looks("infer"),
+    "evaluate": _looks("infer"),
     "gradient": _learns,
     "loss_and_gradient": _learns,
 }

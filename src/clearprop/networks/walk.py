@@ -15,6 +15,7 @@ from clearprop.graph.layer_call import bind_noise, on_arrays, on_graph
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import (
     at_path,
+    bind,
     has_backward,
     inner_layers,
     layers_of,
@@ -70,6 +71,8 @@ class Walk:
         self.entered: list[tuple[str, Any, tuple[Any, ...]]] = []
         self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
         self.params: dict[str, Any] = {}
+        self.at: tuple[str, tuple[Any, ...]] | None = None
+        """The layer that runs, by its name, with what it was given."""
         self._audited: set[int] | None = set() if audited else None
         self._known = {
             id(copies[id(layer)]): (name, layer)
@@ -161,6 +164,7 @@ class Walk:
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
         ran = layer
         hanging = self._hanging(live, layer)
+        self.at = own_name, inputs
         if opened or layer is self.copy:
             self._noise(live, layer, inputs)
             out = run(layer, self.passing.formula, inputs)
@@ -168,6 +172,7 @@ class Walk:
             out, ran = self._closed(layer, live, inputs, own_name)
         outs = tuple(out) if isinstance(out, tuple | list) else (out,)
         self.uses.append(Use(own_name, live, ran, inputs, outs, opened))
+        self.at = None
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
         self.entered.pop()
@@ -181,6 +186,11 @@ class Walk:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
         own = places_of(layer)
         closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
+        if self.passing.formula == "infer":  # nothing is differentiated, so arrays will do
+            ran = twin(layer, own.values())
+            bind(ran, own, map(_plain, own.values()))
+            with running(closed):
+                return on_arrays(ran, _plain(inputs), closed), ran
         if any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
             out = on_graph(layer, inputs, closed, own, name)
             first = out[0] if isinstance(out, tuple | list) else out

@@ -1,4 +1,4 @@
-"""The course of the training: accuracies, loss, and what went through the layers."""
+"""The course of the training: scores, loss, and what went through the layers."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,20 +22,23 @@ STYLES = "abcdef"
 
 
 def training_curves(history: History) -> Iterator[Markup]:
-    """The accuracies and the loss."""
+    """The scores and the loss."""
     for panel in training_panels(history):
         yield chart(**panel)
 
 
 def training_panels(history: History) -> Iterator[dict[str, Any]]:
-    """What is to be drawn of the accuracies, and of the loss: arguments of `chart`."""
+    """What is to be drawn of the scores, if any, and of the loss: arguments of `chart`."""
     scale, unit = epochs(history)
-    x = history.evaluated_at * scale
-    lines = [
-        Line("training data", x, history.train_accuracy, "a"),
-        Line("test data", x, history.test_accuracy, "b dashed"),
-    ]
-    yield {"marks": lines, "title": "Accuracy", "x_label": unit, "write": percent}
+    name = history.score_name
+    if name is not None:
+        x = history.evaluated_at * scale
+        lines = [
+            Line("training data", x, history.train_score, "a"),
+            Line("test data", x, history.test_score, "b dashed"),
+        ]
+        write = {"write": percent} if name == "accuracy" else {}
+        yield {"marks": lines, "title": name[:1].upper() + name[1:], "x_label": unit, **write}
     loss = history.loss
     width = len(loss) // 100 | 1  # odd, so that it has a middle
     x = np.arange(1, len(loss) + 1) * scale

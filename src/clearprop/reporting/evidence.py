@@ -11,7 +11,7 @@ from clearprop.errors import DataError
 from clearprop.layers import Softmax
 from clearprop.networks import Network
 from clearprop.training.data import Samples, read_samples
-from clearprop.training.evaluation import CHUNK
+from clearprop.training.evaluation import chunk_size
 from clearprop.training.history import History
 
 TOLERANCE = 0.002
@@ -79,9 +79,9 @@ def ask(network: Network, x_test: Any, t_test: Any, scale: float | None) -> Evid
     Errors: those of `read_samples` for data that does not fit the network.
     """
     samples = read_samples(network, x_test, t_test, ("x_test", "t_test"), scale)
-    size = max(1, CHUNK // samples.x[0].size)
+    size = chunk_size(samples)
     answers = []
-    for start in range(0, len(samples.x), size):
+    for start in range(0, samples.number, size):
         x, _ = samples.batch(slice(start, start + size))
         with np.errstate(all="ignore"):
             answers.append(Softmax().forward(np.asarray(network.predict(x), np.float64)))
@@ -96,11 +96,11 @@ def check_same_data(evidence: Evidence, history: History) -> None:
     Errors: `DataError` if the accuracy on them is not the one that the training found.
     """
     last = history.last_evaluation
-    if last is None or last.iteration != len(history) or math.isnan(last.test_accuracy):
+    if last is None or last.iteration != len(history) or math.isnan(last.test_score):
         return
-    if abs(evidence.accuracy - last.test_accuracy) > TOLERANCE + 1 / len(evidence.right):
+    if abs(evidence.accuracy - last.test_score) > TOLERANCE + 1 / len(evidence.right):
         raise DataError(
             f"these are not the test data of this run: at its end it had a test accuracy of "
-            f"{last.test_accuracy:.2%}, and on these data it has {evidence.accuracy:.2%}; "
+            f"{last.test_score:.2%}, and on these data it has {evidence.accuracy:.2%}; "
             "give the folder that it was trained on with --data"
         )

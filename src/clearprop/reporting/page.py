@@ -75,7 +75,7 @@ def _header(name: str, network: Network, history: History, evidence: Evidence) -
     last = history.last_evaluation
     figures = [("test accuracy", f"{evidence.accuracy:.2%}")]
     if last is not None:
-        figures.append(("training accuracy", f"{last.train_accuracy:.2%}"))
+        figures.append(("training accuracy", f"{last.train_score:.2%}"))
     figures.append(("mistakes", f"{len(evidence.worst):,} of {len(evidence.right):,}"))
     figures.append(("iterations", f"{len(history):,}"))
     figures.append(("parameters", f"{sizes:,}"))

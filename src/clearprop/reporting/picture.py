@@ -11,14 +11,14 @@ from clearprop.reporting.charts import HEIGHT, WIDTH, Band, Line, drawable, plot
 from clearprop.reporting.curves import training_panels
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.style import STYLE
-from clearprop.training.history import History
+from clearprop.training.history import History, score_text
 
 MARGIN, HEAD, CAPTION = 20, 46, 36
 ZOOM = 1.75
 
 
 def draw_curves(history: History, path: str | os.PathLike[str]) -> None:
-    """Draw the accuracies and the loss of a training side by side, as a PNG file.
+    """Draw the scores and the loss of a training side by side, as a PNG file.
 
     The loss of each mini-batch is drawn faintly, and its mean over the batches around it strongly.
 
@@ -64,10 +64,10 @@ def curves_svg(history: History) -> Markup:
 def _title(history: History) -> str:
     last = history.last_evaluation
     if last is None:
-        return "No evaluation yet"
-    parts = [f"training {last.train_accuracy:.2%}"]
-    if np.isfinite(last.test_accuracy):
-        parts.append(f"test {last.test_accuracy:.2%}")
+        return "No evaluation yet" if history.score_name else "Loss"
+    parts = [f"training {score_text(history.score_name, last.train_score)}"]
+    if np.isfinite(last.test_score):
+        parts.append(f"test {score_text(history.score_name, last.test_score)}")
     return f"{' · '.join(parts)} after {last.iteration:,} iterations"
 
 

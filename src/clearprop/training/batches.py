@@ -7,12 +7,14 @@ import numpy as np
 from clearprop.errors import ConfigError
 
 
-def mini_batches(samples: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def mini_batches(
+    samples: int, batch_size: int, rng: np.random.Generator, *, in_order: bool = False
+) -> Iterator[np.ndarray]:
     """Yield the row numbers of mini-batches without end, epoch after epoch.
 
-    At the start of each epoch the samples are shuffled, and cut into batches. Every sample is
-    therefore seen exactly once an epoch. Where `batch_size` does not divide the data, the last
-    batch of the epoch is smaller: an epoch has `⌈samples / batch_size⌉` iterations.
+    At the start of each epoch the samples are shuffled, unless `in_order`, and cut into batches.
+    Every sample is therefore seen exactly once an epoch. Where `batch_size` does not divide the
+    data, the last batch of the epoch is smaller: an epoch has `⌈samples / batch_size⌉` iterations.
 
     (The book draws every batch anew, so that in the time of an epoch more than a third of the
     samples is not seen at all, and others are seen twice or more.)
@@ -25,7 +27,7 @@ def mini_batches(samples: int, batch_size: int, rng: np.random.Generator) -> Ite
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
     while True:
-        order = rng.permutation(samples)
+        order = np.arange(samples) if in_order else rng.permutation(samples)
         for start in range(0, samples, batch_size):
             yield order[start : start + batch_size]
 

@@ -1,54 +1,65 @@
 """Data for training, checked whole before the first step and brought into one form."""
 
-import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
+from clearprop.compiler.plans import flat
+from clearprop.compiler.step import taken
+from clearprop.errors import (
+    ConfigError,
+    DataError,
+    DTypeError,
+    LabelError,
+    ShapeError,
+    UnsupportedError,
+)
 from clearprop.networks import Network
 from clearprop.networks.summary import multiply_adds
-from clearprop.primitives.labels import read_labels
 from clearprop.training.optimizers import all_finite, positive_number
 
 
 class Samples(NamedTuple):
-    """Samples ready for a network."""
+    """Samples ready for a network: arrays, or tuples of them for several inputs or outputs."""
 
-    x: np.ndarray
-    """(N, …), of the parameters' dtype, finite, and fitting the first layer."""
-    t: np.ndarray
-    """Class numbers (N,), or one-hot or soft labels (N, C)."""
+    x: Any
+    """(N, …), finite, fitting the first layer; of the parameters' dtype, or class numbers."""
+    t: Any
+    """The targets of N samples, as the loss layer reads them."""
+    number: int
+    """N."""
     largest_product: int
     """Multiply-adds of one sample in the network's largest matrix product."""
     scale: float | None = None
     """What integers in `x`, such as the bytes of pixels, are multiplied by when they are used."""
 
-    def batch(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, rows: Any) -> tuple[Any, Any]:
         """The samples of these rows (numbers or a slice) as the network takes them."""
-        x, t = self.x[rows], self.t[rows]
+        x, t = taken(self.x, rows), taken(self.t, rows)
         if self.scale is not None:
-            x = x.astype(self.dtype)
-            x *= self.dtype(self.scale)
+            x = x.astype(np.float32)
+            x *= np.float32(self.scale)
         return x, t
 
     @property
-    def dtype(self) -> Any:
-        """The type of number in which the network computes."""
-        return np.float32 if self.x.dtype.kind != "f" else self.x.dtype.type
+    def size(self) -> int:
+        """How many numbers one sample consists of."""
+        parts = self.x if isinstance(self.x, tuple) else (self.x,)
+        return sum(part[0].size for part in parts)
 
 
 def read_samples(
     network: Network, x: Any, t: Any, names: tuple[str, str], scale: float | None = None
 ) -> Samples:
-    """Check samples `x` with labels `t` against a network; `names` is how errors call them.
+    """Check samples `x` with targets `t` against a network; `names` is how errors call them.
 
-    `x` is cast to the dtype of the parameters, and not copied where it has it already. With
+    Both may be tuples of arrays. `x` is cast to the dtype of the parameters, and not copied where
+    it has it already; integers stay what they are where the network takes class numbers only. With
     `scale`, integers stay as they are and are multiplied by it batch by batch, as they are used:
-    pixels as bytes take a quarter of the memory, and less time to gather.
+    pixels as bytes take a quarter of the memory, and less time to gather. The loss layers read `t`.
 
     Errors: `DataError` for data that is empty or not finite, `DTypeError` for data or parameters
-    that are not numbers, `ShapeError` for shapes that do not fit, `LabelError` for labels that do
+    that are not numbers, `ShapeError` for shapes that do not fit, `LabelError` for targets that do
     not.
 
     >>> from clearprop.networks import TwoLayerNet
@@ -58,23 +69,28 @@ def read_samples(
     """
     x_name, t_name = names
     dtype = parameter_dtype(network)
-    scale = None if scale is None else positive_number("scale", scale)
-    x = _read_x(x, x_name, dtype) if scale is None else _read_integers(x, x_name, scale, dtype)
-    t = _array(t, t_name)
-    if t.ndim == 0 or len(t) != len(x):
-        raise ShapeError(
-            f"{x_name} {x.shape} and {t_name} {t.shape} do not belong together: "
-            f"{len(x)} samples need {len(x)} labels"
-        )
-    one = x[:1] if scale is None else x[:1].astype(dtype) * dtype.type(scale)
-    scores, largest_product = _try_out(network, one, x.shape, x_name)
+    if scale is None:
+        read = _each(_read_x, x, x_name, dtype)
+        one = taken(read, slice(1))
+    else:
+        scale = positive_number("scale", scale)
+        read = _read_integers(x, x_name, scale, dtype)
+        one = read[:1].astype(dtype) * dtype.type(scale)
     try:
-        t = read_labels(t, (len(x), *scores[1:]), dtype)
-    except LabelError as error:
-        raise LabelError(f"{t_name}: {error}") from None
-    # Class numbers index the scores at every step; the index type saves casting them there.
-    t = t.astype(np.intp) if t.dtype.kind in "ui" else t
-    return Samples(x, t, largest_product, scale)
+        scores, largest_product = _try_out(network, one, shapes(read), x_name)
+    except ShapeError:  # floats are no class numbers, which an Embedding takes
+        if scale is not None or not any(np.asarray(part).dtype.kind in "iu" for part in flat(x)):
+            raise
+        read = _each(_read_x, x, x_name, dtype, integers=True)
+        scores, largest_product = _try_out(network, taken(read, slice(1)), shapes(read), x_name)
+    count = len(flat(read)[0])
+    targets = _read_t(network, t, t_name, (x_name, shapes(read), count), scores, dtype)
+    return Samples(read, targets, count, largest_product, scale)
+
+
+def shapes(x: Any) -> Any:
+    """The shape of an array, or of each of several."""
+    return tuple(map(shapes, x)) if isinstance(x, tuple) else np.shape(x)
 
 
 def parameter_dtype(network: Network) -> np.dtype:
@@ -94,16 +110,28 @@ def parameter_dtype(network: Network) -> np.dtype:
     return np.result_type(*dtypes.values())
 
 
-def _read_x(x: Any, name: str, dtype: np.dtype) -> np.ndarray:
+def _each(read: Any, x: Any, name: str, *args: Any, **how: Any) -> Any:
+    """Read an array, or each of several, which must hold as many samples."""
+    if not isinstance(x, tuple):
+        return read(x, name, *args, **how)
+    parts = tuple(read(part, f"{name}[{i}]", *args, **how) for i, part in enumerate(x))
+    if len({len(part) for part in parts}) != 1:
+        raise ShapeError(f"the parts of {name} {shapes(parts)} must hold as many samples each")
+    return parts
+
+
+def _read_x(x: Any, name: str, dtype: np.dtype, integers: bool = False) -> np.ndarray:
     x = _array(x, name)
     if x.dtype.kind not in "buif":
         raise DTypeError(f"{name} has dtype {x.dtype}; it must hold real numbers")
-    if x.ndim < 2:
+    if x.ndim < 2 and not (x.ndim and x.dtype.kind in "iu"):
         raise ShapeError(
             f"{name} {x.shape} must be a batch (N, features); one sample alone is x.reshape(1, -1)"
         )
     if x.size == 0:
         raise DataError(f"{name} {x.shape} is empty; give one sample with one feature at least")
+    if integers and x.dtype.kind in "iu":
+        return np.ascontiguousarray(x, dtype=np.intp)
     with np.errstate(over="ignore"):  # found and named below
         cast = np.ascontiguousarray(x, dtype=dtype)
     if not all_finite(cast):
@@ -119,6 +147,8 @@ def _read_x(x: Any, name: str, dtype: np.dtype) -> np.ndarray:
 
 
 def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarray:
+    if isinstance(x, tuple):
+        raise ConfigError(f"scale is for one array of integers, and {name} are {len(x)} inputs")
     x = _array(x, name)
     if x.dtype.kind not in "iu":
         raise DTypeError(
@@ -151,26 +181,73 @@ def _array(values: Any, name: str) -> np.ndarray:
         raise DataError(f"{name} cannot be made an array: {error}") from error
 
 
-def _try_out(
-    network: Network, one: np.ndarray, shape: tuple[int, ...], name: str
-) -> tuple[tuple[int, ...], int]:
-    """Run one sample through copies of the layers: the shape of its scores, the largest product."""
-    out, largest = one, 0
-    for layer_name, layer in network.layers.items():
-        given = np.shape(out)
-        try:
-            with np.errstate(all="ignore"):
-                out = copy.copy(layer).forward(out)
-        except ValueError as error:  # a ShapeError of ours, or NumPy's own in a user's layer
+def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, int]:
+    """Run one sample through the network: what comes out, and the largest product."""
+    walk = network.walk("infer", one)
+    try:
+        with np.errstate(all="ignore"):
+            out = walk.predict(one)
+    except (ConfigError, UnsupportedError):
+        raise
+    except (ValueError, IndexError, TypeError) as error:  # ours, or NumPy's own in a user's layer
+        layer, inputs = walk.at or ("", ())
+        where = ", ".join(str(np.shape(x)) for x in inputs)
+        at = f"the layer {layer} cannot take a batch {where}: " if layer else ""
+        raise ShapeError(f"{name} {given} does not fit the network: {at}{error}") from error
+    largest = 0
+    for use in walk.uses:
+        if not use.opened:
+            largest = max(largest, multiply_adds(use.layer, np.shape(use.outputs[0])[1:]))
+    outs = out if isinstance(out, tuple | list) else (out,)
+    for y, loss in zip(outs, network.losses, strict=False):
+        shape = np.shape(y)
+        if shape[:1] != (1,) or not getattr(loss, "answers", lambda shape: shape)(shape):
             raise ShapeError(
-                f"{name} {shape} does not fit the network: the layer {layer_name} cannot take "
-                f"a batch {given}: {error}"
-            ) from error
-        largest = max(largest, multiply_adds(layer, np.shape(out)[1:]))
-    scores = np.shape(out)
-    if len(scores) < 2 or scores[0] != 1:
+                f"the network turns a batch of one sample {shapes(one)} into {shape}; "
+                "it must give scores (N, classes), or one row of numbers for each sample"
+            )
+    return out, largest
+
+
+def _read_t(
+    network: Network, t: Any, name: str, x: tuple[str, Any, int], scores: Any, dtype: np.dtype
+) -> Any:
+    """Targets as the loss layers read them, for the scores that one sample has got."""
+    if not isinstance(network.lastLayer, list | tuple):
+        return _read_targets(network.lastLayer, t, name, x, np.shape(scores), dtype)
+    losses = network.losses
+    if not isinstance(scores, tuple | list) or not len(scores) == len(losses) == len(t):
         raise ShapeError(
-            f"the network turns a batch of one sample {one.shape} into {scores}; "
-            "it must give scores (N, classes)"
+            f"the network has {len(losses)} losses; forward must return as many outputs, and "
+            f"{name} be a tuple of as many arrays"
         )
-    return scores, largest
+    return tuple(
+        _read_targets(loss, part, f"{name}[{i}]", x, np.shape(y), dtype)
+        for i, (loss, part, y) in enumerate(zip(losses, t, scores, strict=True))
+    )
+
+
+def _read_targets(
+    loss: Any,
+    t: Any,
+    name: str,
+    x: tuple[str, Any, int],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+) -> np.ndarray:
+    t = _array(t, name)
+    x_name, x_shape, count = x
+    if t.ndim == 0 or len(t) != count:
+        raise ShapeError(
+            f"{x_name} {x_shape} and {name} {t.shape} do not belong together: "
+            f"{count} samples need {count} labels"
+        )
+    if hasattr(loss, "read"):
+        try:
+            t = loss.read(t, (count, *shape[1:]), dtype)
+        except (LabelError, ShapeError, DTypeError) as error:
+            raise type(error)(f"{name}: {error}") from None
+    elif t.dtype.kind == "f":
+        t = t.astype(dtype, copy=False)
+    # Class numbers index the scores at every step; the index type saves casting them there.
+    return t.astype(np.intp) if t.dtype.kind in "ui" else t

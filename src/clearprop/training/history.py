@@ -1,4 +1,4 @@
-"""What happened during training: the loss of every iteration, the accuracies of every epoch."""
+"""What happened during training: the loss of every iteration, the scores of every epoch."""
 
 import contextlib
 import errno
@@ -17,22 +17,34 @@ from clearprop.errors import FileFormatError, OutputError
 from clearprop.files import atomic_write
 
 
-class Evaluation(NamedTuple):
-    """The accuracies at one point of a training."""
+class Scores(NamedTuple):
+    """The scores at one point of a training, on training and test data."""
 
     iteration: int
     epoch: float
-    train_accuracy: float
-    test_accuracy: float
+    train_score: float
+    test_score: float
+
+
+def score_text(name: str | None, score: float, digits: int = 2) -> str:
+    """A score for people: a share in percent, others by their name.
+
+    >>> score_text("accuracy", 0.985), score_text("R²", 0.9852)
+    ('98.50%', 'R² 0.9852')
+    """
+    return f"{score:.{digits}%}" if name == "accuracy" else f"{name} {score:.4f}"
 
 
 class History:
     """The course of a training, as arrays.
 
     - `loss`: the loss of each iteration's mini-batch, before that iteration's update;
-    - `evaluated_at`: the iterations after which the accuracies were taken, counted from 1;
+    - `score_name`: what the loss layer gives as score, such as accuracy; `None` where it gives
+      none, and there are no evaluations;
+    - `evaluated_at`: the iterations after which the scores were taken, counted from 1;
     - `epoch`: the same points in epochs;
-    - `train_accuracy`, `test_accuracy`: the accuracies there (NaN without test data);
+    - `train_score`, `test_score`: the scores there (NaN without test data); where they are
+      accuracies, also as `train_accuracy`, `test_accuracy`;
     - `seconds`: how long the training took. It is not written to files, so that the same seed
       writes the same file; after `read` it is NaN.
 
@@ -43,11 +55,13 @@ class History:
         {"iteration": 1, "loss": 2.302}
         {"iteration": 1, "epoch": 1.0, "train_accuracy": 0.5, "test_accuracy": null}
 
-    JSON has no NaN or infinity; they are written as the texts "nan", "inf" and "-inf".
+    Other scores than accuracies are `train_score` and `test_score`, and the first such line ends
+    with the name: `"score": "R²"`. JSON has no NaN or infinity; they are written as "nan", "inf"
+    and "-inf".
 
     >>> history = History()
     >>> history.add_loss(2.302)
-    >>> evaluation = history.add_evaluation(epoch=1.0, train_accuracy=0.5)
+    >>> evaluation = history.add_evaluation(epoch=1.0, train_score=0.5)
     >>> history.loss, history.evaluated_at, history.train_accuracy
     (array([2.302]), array([1]), array([0.5]))
     >>> print("".join(history.lines()), end="")
@@ -55,9 +69,10 @@ class History:
     {"iteration": 1, "epoch": 1.0, "train_accuracy": 0.5, "test_accuracy": null}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, score_name: str | None = "accuracy") -> None:
+        self.score_name = score_name
         self._loss = array("d")
-        self._evaluations: list[Evaluation] = []
+        self._evaluations: list[Scores] = []
         self.seconds: float = 0.0
 
     @property
@@ -73,12 +88,20 @@ class History:
         return self._column("epoch")
 
     @property
+    def train_score(self) -> np.ndarray:
+        return self._column("train_score")
+
+    @property
+    def test_score(self) -> np.ndarray:
+        return self._column("test_score")
+
+    @property
     def train_accuracy(self) -> np.ndarray:
-        return self._column("train_accuracy")
+        return self._accuracy("train_score")
 
     @property
     def test_accuracy(self) -> np.ndarray:
-        return self._column("test_accuracy")
+        return self._accuracy("test_score")
 
     @property
     def last_loss(self) -> float:
@@ -91,8 +114,8 @@ class History:
         return sum(recent) / len(recent) if recent else math.nan
 
     @property
-    def last_evaluation(self) -> Evaluation | None:
-        """The latest accuracies; `None` before the first evaluation."""
+    def last_evaluation(self) -> Scores | None:
+        """The latest scores; `None` before the first evaluation."""
         return self._evaluations[-1] if self._evaluations else None
 
     def add_loss(self, loss: float) -> None:
@@ -103,13 +126,13 @@ class History:
         self,
         *,
         epoch: float,
-        train_accuracy: float,
-        test_accuracy: float = math.nan,
+        train_score: float,
+        test_score: float = math.nan,
         iteration: int | None = None,
-    ) -> Evaluation:
-        """Note the accuracies after `iteration`, or after the iterations so far."""
+    ) -> Scores:
+        """Note the scores after `iteration`, or after the iterations so far."""
         iteration = len(self) if iteration is None else iteration
-        evaluation = Evaluation(iteration, epoch, train_accuracy, test_accuracy)
+        evaluation = Scores(iteration, epoch, train_score, test_score)
         self._evaluations.append(evaluation)
         return evaluation
 
@@ -119,10 +142,10 @@ class History:
         So many losses and evaluations at its beginning are left out.
         """
         done = losses
-        for evaluation in self._evaluations[evaluations:]:
+        for number, evaluation in enumerate(self._evaluations[evaluations:], start=evaluations):
             yield from self._loss_lines(done, evaluation.iteration)
             done = max(done, evaluation.iteration)
-            yield evaluation_line(evaluation)
+            yield evaluation_line(evaluation, self.score_name, named=number == 0)
         yield from self._loss_lines(done, len(self))
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -181,7 +204,7 @@ class History:
         if len(self):
             parts.append(f"last loss {self.last_loss:.4g}")
         if (last := self.last_evaluation) is not None:
-            parts.append(f"training {last.train_accuracy:.4f}, test {last.test_accuracy:.4f}")
+            parts.append(f"training {last.train_score:.4f}, test {last.test_score:.4f}")
         return f"History({', '.join(parts)})"
 
     def _loss_lines(self, start: int, stop: int) -> Iterator[str]:
@@ -189,6 +212,14 @@ class History:
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(e, name) for e in self._evaluations], dtype=np.float64)
+
+    def _accuracy(self, name: str) -> np.ndarray:
+        if self.score_name != "accuracy":
+            raise AttributeError(
+                f"the score of this training is {self.score_name or 'not known'}, not accuracy; "
+                "see train_score, test_score and score_name"
+            )
+        return self._column(name)
 
     def _read_line(self, line: bytes) -> None:
         entry = _json_object(line)
@@ -199,16 +230,20 @@ class History:
             if iteration != len(self) + 1:
                 raise _BadLineError(f"iteration {len(self) + 1} was expected")
             self.add_loss(_number(entry, "loss"))
-        elif entry.keys() == {"iteration", "epoch", "train_accuracy", "test_accuracy"}:
+            return
+        if "score" in entry and not self._evaluations and isinstance(entry["score"], str):
+            self.score_name = entry.pop("score")
+        train, test = _keys(self.score_name)
+        if entry.keys() == {"iteration", "epoch", train, test}:
             if iteration != len(self):
                 raise _BadLineError(f"an evaluation after iteration {len(self)} was expected")
             self.add_evaluation(
                 epoch=_number(entry, "epoch"),
-                train_accuracy=_number(entry, "train_accuracy"),
-                test_accuracy=_number(entry, "test_accuracy"),
+                train_score=_number(entry, train),
+                test_score=math.nan if entry[test] is None else _number(entry, test),
             )
         else:
-            raise _BadLineError("the line must hold a loss, or an epoch with its accuracies")
+            raise _BadLineError("the line must hold a loss, or an epoch with its scores")
 
 
 class HistoryWriter:
@@ -270,13 +305,20 @@ def loss_line(iteration: int, loss: float) -> str:
     return f'{{"iteration": {iteration}, "loss": {_text(loss)}}}\n'
 
 
-def evaluation_line(evaluation: Evaluation) -> str:
-    """Write the accuracies of one evaluation as a line of JSON."""
-    iteration, epoch, train, test = evaluation
+def evaluation_line(scores: Scores, name: str | None = "accuracy", named: bool = False) -> str:
+    """Write one evaluation as a line of JSON; `named` for the first one of a file."""
+    iteration, epoch, train, test = scores
+    train_key, test_key = _keys(name)
+    end = f', "score": {json.dumps(name, ensure_ascii=False)}' * (named and name != "accuracy")
     return (
-        f'{{"iteration": {iteration}, "epoch": {_text(epoch)}, "train_accuracy": {_text(train)}, '
-        f'"test_accuracy": {"null" if math.isnan(test) else _text(test)}}}\n'
+        f'{{"iteration": {iteration}, "epoch": {_text(epoch)}, "{train_key}": {_text(train)}, '
+        f'"{test_key}": {"null" if math.isnan(test) else _text(test)}{end}}}\n'
     )
+
+
+def _keys(name: str | None) -> tuple[str, str]:
+    kind = "accuracy" if name == "accuracy" else "score"
+    return f"train_{kind}", f"test_{kind}"
 
 
 class _BadLineError(Exception):
@@ -290,8 +332,6 @@ def _text(number: float) -> str:
 
 def _number(entry: dict[str, Any], key: str) -> float:
     value = entry[key]
-    if value is None and key == "test_accuracy":
-        return math.nan
     if isinstance(value, str) and value in ("nan", "inf", "-inf"):
         return float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,80 +1,48 @@
-"""Where NaN or infinity came from: a failed step is gone through again, layer by layer."""
+"""Where NaN or infinity came from: a failed step is gone through again, operation by operation."""
 
-import copy
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from clearprop.graph.node import Recorded
 from clearprop.networks import Network
 from clearprop.training.optimizers import all_finite
 
 
-def first_nonfinite(network: Network, x: Any, t: Any) -> str | None:
+def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") -> str | None:
     """Describe the first value of a step on the batch `x`, `t` that is not finite.
 
-    Forward and backward run once more, in order, on shallow copies of the layers, so that the
-    network stays as it is. The answer names the layer and whether it was its output, the
-    derivative it hands back or that of a parameter, with the shapes and ranges of what went in.
-    `None` if everything is finite.
+    Forward and backward run once more on copies of the layers, with the state and the very noise of
+    the last step, so that the network stays as it is. The answer names the operation and the layer
+    around it, and whether it was its output or the derivative that it hands back, with what went
+    in. `None` if everything is finite. At the formula `"infer"` only the way forward is gone.
 
     >>> from clearprop.layers import Affine
     >>> network = Network([Affine(W=np.array([[1e308]]), b=np.array([0.0]))])
-    >>> print(first_nonfinite(network, np.array([[100.0]]), np.array([0])))
-    the output of Affine1 (1, 1) is not finite (inf). It was given x (1, 1) = 100,
-    W (1, 1) = 1e+308, b (1,) = 0
+    >>> print(first_nonfinite(network, np.array([[100.0]]), np.array([0])))  # doctest: +ELLIPSIS
+    the output of np.matmul inside Affine1 (1, 1) is inf at [0, 0], 1 of 1 elements. It was ...
     """
+    from clearprop.checking import first_anomaly  # a training that fails can wait for it
+
     with np.errstate(all="ignore"):
-        return next(_findings(network, x, t), None)
+        for name, value in {**network.params, **network.states}.items():
+            if not all_finite(value):
+                kind = "parameter" if name in network.params else "state"
+                bad = np.asarray(value)[~np.isfinite(value)]
+                count = f"{bad.size} of {np.size(value)} values, first {bad[0]}"
+                return f"the {kind} {name} {np.shape(value)} is not finite ({count})"
+        walk = network.walk(formula, x)
+        loss = walk.loss(x, t)
+        if formula == "infer":
+            for use in walk.uses:
+                if not all(map(all_finite, use.outputs)):
+                    given = ", ".join(map(_range, use.inputs))
+                    name = use.name or "the network"
+                    return f"the output of {name} is not finite. It was given {given}"
+        found = first_anomaly(loss) if isinstance(loss, Recorded) else None
+        return None if found is None else str(found)
 
 
-def _findings(network: Network, x: Any, t: Any) -> Iterator[str]:
-    layers = [(name, copy.copy(layer)) for name, layer in network.layers.items()]
-    loss = network.lastLayer
-    layers.append((f"the loss layer {type(loss).__name__}", copy.copy(loss)))
-    for name, value in network.params.items():
-        if not all_finite(value):
-            yield f"the parameter {name} {np.shape(value)} is not finite ({_culprit(value)})"
-    value = x
-    for name, layer in layers:
-        given = value
-        value = layer.forward(given) if layer is not layers[-1][1] else layer.forward(given, t)
-        if not all_finite(value):
-            yield _finding("the output of", name, value, {"x": given, **_parameters(layer)})
-    dout: Any = 1
-    for name, layer in reversed(layers):
-        given = dout
-        dout = layer.backward(given)
-        inputs = {"dout": given, **_parameters(layer)}
-        for parameter in getattr(layer, "params", ()):
-            derivative = getattr(layer, f"d{parameter}")
-            if not all_finite(derivative):
-                yield _finding(f"the derivative d{parameter} of", name, derivative, inputs)
-        if not all_finite(dout):
-            yield _finding("the derivative handed back by", name, dout, inputs)
-
-
-def _parameters(layer: Any) -> dict[str, Any]:
-    return {name: getattr(layer, name) for name in getattr(layer, "params", ())}
-
-
-def _finding(what: str, name: str, value: Any, inputs: dict[str, Any]) -> str:
-    given = ", ".join(f"{key} {_shape(array)}{_range(array)}" for key, array in inputs.items())
-    return f"{what} {name} {_shape(value)}is not finite ({_culprit(value)}). It was given {given}"
-
-
-def _shape(value: Any) -> str:
-    return f"{np.shape(value)} " if np.ndim(value) else ""
-
-
-def _culprit(value: Any) -> str:
-    """Say which value is not finite, and how many are not."""
-    flat = np.asarray(value).reshape(-1)
-    bad = flat[~np.isfinite(flat)]
-    return f"{bad[0]}" if flat.size == 1 else f"{bad.size} of {flat.size} values, first {bad[0]}"
-
-
-def _range(value: Any) -> str:
-    array = np.asarray(value)
-    low, high = array.min(), array.max()
-    return f"= {low:.4g}" if low == high else f"from {low:.4g} to {high:.4g}"
+def _range(x: Any) -> str:
+    x = np.asarray(getattr(x, "data", x))
+    return f"x {x.shape} from {x.min():.4g} to {x.max():.4g}"

@@ -1,7 +1,10 @@
 """Progress of a training, told to people: a bar in a terminal, a few lines elsewhere."""
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from clearprop.training.history import score_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,12 +22,14 @@ class Moment(NamedTuple):
     """The loss of this iteration's mini-batch."""
     recent_loss: float
     """The mean over the last 50 of them, without their jitter."""
-    train_accuracy: float
+    train_score: float
     """As last evaluated; NaN before the first time."""
-    test_accuracy: float
+    test_score: float
     """As last evaluated; NaN before the first time, or without test data."""
     done: bool
     """Whether this is the last call: training has ended, or was stopped, or failed."""
+    score_name: str | None = "accuracy"
+    """What the scores are."""
 
 
 class Progress(Protocol):
@@ -42,7 +47,7 @@ EVERY = 0.1
 
 
 def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> Progress:
-    """Make a progress bar with loss, accuracies and time left, on standard error.
+    """Make a progress bar with loss, scores and time left, on standard error.
 
     Where there is no terminal (a log file, a pipe), it is some ten plain lines a run instead. If
     `quiet`, there is nothing at all. `console` writes elsewhere.
@@ -139,10 +144,9 @@ class _Lines:
 
 def _words(moment: Moment) -> str:
     words = f"epoch {moment.epoch:.1f} · loss {moment.recent_loss:.4f}"
-    if moment.train_accuracy == moment.train_accuracy:  # not NaN
-        words += f" · training {moment.train_accuracy:.1%}"
-    if moment.test_accuracy == moment.test_accuracy:
-        words += f" · test {moment.test_accuracy:.1%}"
+    for data, score in (("training", moment.train_score), ("test", moment.test_score)):
+        if not math.isnan(score):
+            words += f" · {data} {score_text(moment.score_name, score, digits=1)}"
     return words
 
 

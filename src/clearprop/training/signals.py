@@ -1,16 +1,17 @@
 """What goes through the layers during training: activations forward, derivatives backward."""
 
-import copy
 import errno
 import json
 import math
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.errors import FileFormatError, OutputError
+from clearprop.graph.node import Recorded
 from clearprop.networks import Network
 
 SAMPLES = 64
@@ -55,7 +56,10 @@ class SignalMoment(NamedTuple):
 def look(network: Network, x: Any, t: Any) -> tuple[LayerSignals, ...]:
     """Run samples forward and backward through copies of the layers, and see what passes.
 
-    The parameters are shared and not changed; the network's own layers keep what they kept.
+    Layers stand in the order in which they run, also in networks with a `forward` of their own, and
+    layers inside layers before those; one that runs twice is numbered. State and noise are those of
+    the last step. The parameters are shared and not changed; the network's own layers keep what
+    they kept.
 
     >>> from clearprop.networks import TwoLayerNet
     >>> network = TwoLayerNet(4, 3, 2, rng=np.random.default_rng(0))
@@ -63,23 +67,23 @@ def look(network: Network, x: Any, t: Any) -> tuple[LayerSignals, ...]:
     >>> [s.layer for s in signals], len(signals[0].activation.quantiles)
     (['Affine1', 'Relu1', 'Affine2'], 5)
     """
-    layers = [(name, copy.copy(layer)) for name, layer in network.layers.items()]
-    last = copy.copy(network.lastLayer)
-    activations, derivatives = [], []
+    seen, count = [], Counter[str]()
+    losses = {id(loss) for loss in network.losses}
     with np.errstate(all="ignore"):
-        for _, layer in layers:
-            x = layer.forward(x)
-            activations.append(np.asarray(x))
-        last.forward(x, t)
-        dout = last.backward(1)
-        for i in range(len(layers) - 1, -1, -1):
-            derivatives.append(np.asarray(dout))
-            if i:
-                dout = layers[i][1].backward(dout)
-        return tuple(
-            LayerSignals(name, spread_of(a), spread_of(d, magnitudes=True))
-            for (name, _), a, d in zip(layers, activations, reversed(derivatives), strict=True)
-        )
+        walk = network.walk("forward", x)
+        found = walk.derivatives(walk.loss(x, t))
+        for use in walk.uses:
+            if use.layer is network or id(use.layer) in losses:
+                continue
+            out = use.outputs[0]
+            if not isinstance(out, Recorded):  # nothing that is learned comes before
+                continue
+            count[use.name] += 1
+            name = use.name if count[use.name] == 1 else f"{use.name} ({count[use.name]})"
+            a, dout = np.asarray(out.data), found.get(out, np.zeros_like(out.data))
+            d = np.broadcast_to(dout, a.shape)
+            seen.append(LayerSignals(name, spread_of(a), spread_of(d, magnitudes=True)))
+    return tuple(seen)
 
 
 def spread_of(values: np.ndarray, magnitudes: bool = False) -> Spread:
@@ -120,16 +124,12 @@ class SignalRecorder:
         self.network = network
         self.x, self.t = x, t
         self._last: int | None = None
-        # A network with a forward pass or a loss of its own need not run its layers in order.
-        self._can_look = (
-            type(network).forward is Network.forward and type(network).loss is Network.loss
-        )
 
     def moment(self, iteration: int, epoch: float, batch_size: int, final: bool = False) -> None:
         """Look, if it is time; `final` for the last look, which is due unless just done."""
         since = None if self._last is None else (iteration - self._last) * batch_size
         due = since is None or since >= SHARE * len(self.x) or (final and since > 0)
-        if not (due and self._can_look):
+        if not due:
             return
         line = _line(SignalMoment(iteration, epoch, look(self.network, self.x, self.t)))
         try:

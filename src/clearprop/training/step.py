@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.step import Step as CompiledStep
-from clearprop.errors import NonFiniteError
+from clearprop.errors import DTypeError, NonFiniteError, UnsupportedError
 from clearprop.networks import Network
 from clearprop.training.data import Samples
 from clearprop.training.optimizers import Updates
@@ -14,25 +15,33 @@ from clearprop.training.optimizers import Updates
 Step = Callable[[np.ndarray], float]
 """Takes the row numbers of a batch, updates the parameters in place, returns the loss before.
 
-If the loss or the update is not finite, it raises `NonFiniteError` and changes nothing.
+If the loss or the update is not finite, it raises `NonFiniteError` and changes nothing: state and
+generator of the network are as they were, too.
 """
 
 
 def make_step(
-    network: Network, optimizer: Updates, samples: Samples, *, compiled: bool = True
-) -> Step:
+    network: Network, optimizer: Updates, samples: Samples, batch_size: int, *, compiled: bool
+) -> tuple[Step, str | None]:
     """Make the step of a training: compiled, or running the layers as they are written.
 
-    An optimizer that is not a formula (see `SGD.change`), or a network that computes its loss in a
-    way of its own, runs as written.
+    An optimizer that is not a formula (see `SGD.change`), or a network that cannot be recorded,
+    runs as written; the second of what is returned says why.
     """
-    if compiled and CompiledStep.why_not(network, optimizer) is None:
-        return CompiledStep(network, optimizer).over(samples.x, samples.t, samples.scale)
+    reason = CompiledStep.why_not(network, optimizer) if compiled else "compile=False was asked for"
+    if reason is None:
+        step = CompiledStep(network, optimizer).over(samples.x, samples.t, samples.scale)
+        try:
+            with np.errstate(all="ignore"):
+                step.prepare(batch_size)
+            return step, None
+        except (UnsupportedError, DTypeError) as error:
+            reason = str(error)
     on_batch = layered_step(network, optimizer)
-    return lambda rows: on_batch(*samples.batch(rows))
+    return lambda rows: on_batch(*samples.batch(rows)), reason
 
 
-def layered_step(network: Network, optimizer: Updates) -> Callable[[np.ndarray, np.ndarray], float]:
+def layered_step(network: Network, optimizer: Updates) -> Callable[[Any, Any], float]:
     """Make the step on a batch `x`, `t` that runs the layers as they are written.
 
     The forward pass runs once: it gives the loss, and `backward` uses what it kept.
@@ -46,14 +55,18 @@ def layered_step(network: Network, optimizer: Updates) -> Callable[[np.ndarray, 
     [2.127, 0.197, 0.101]
     """
 
-    def step(x: np.ndarray, t: np.ndarray) -> float:
+    def step(x: Any, t: Any) -> float:
         # Overflow is found below and named; NumPy's warning would only say that it happened.
         with np.errstate(all="ignore"):
             loss, grads = network.loss_and_gradient(x, t)
-            loss = float(loss)
-            if not math.isfinite(loss):
-                raise NonFiniteError(f"the loss became {loss}")
-            optimizer.update(network.params, grads)
+            try:
+                loss = float(loss)
+                if not math.isfinite(loss):
+                    raise NonFiniteError(f"the loss became {loss}")
+                optimizer.update(network.params, grads)
+            except BaseException:  # the step of learning is taken back as a whole
+                network.learning.undo(network.members, network.rng)
+                raise
         return loss
 
     return step

@@ -10,43 +10,50 @@ import numpy as np
 
 from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
+from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.training.batches import generator, mini_batches
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import Evaluator, accuracy
+from clearprop.training.evaluation import Evaluator, runs_in_threads, score
 from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.optimizers import SGD, Updates
 from clearprop.training.progress import EVERY, Moment, Progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
-from clearprop.training.step import Step, make_step
+from clearprop.training.step import make_step
 
 
 class Trainer:
-    """Train a network to classify, by mini-batches.
+    """Train a network by mini-batches, to classify or to give numbers, as its loss layer says.
 
     **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
     of `batch_size`. Each sample is seen once an epoch; where `batch_size` does not divide the data
-    the last batch of the epoch is smaller. An epoch has `⌈N / batch_size⌉` iterations.
+    the last batch of the epoch is smaller. An epoch has `⌈N / batch_size⌉` iterations. For a
+    network that carries state from batch to batch they come in order, all of one size.
 
-    **Record.** `history` holds the loss of every iteration and the accuracies on all training and
-    test data after every epoch and at the end. With `history_path` it also grows as a JSON-lines
-    file there, which the first call of `train` starts anew. With `signals_path` the activations and
-    derivatives of each layer are looked at now and then, see `SignalRecorder`.
+    **Record.** `history` holds the loss of every iteration, and after every epoch and at the end
+    the score on all training and test data: accuracy, R² or what else the loss layer calls it; if
+    it gives none, losses only. With `history_path` it also grows as a JSON-lines file there, which
+    the first call of `train` starts anew. With `signals_path` the activations and derivatives of
+    each layer are looked at now and then, see `SignalRecorder`.
 
     **Data.** `x_train` (N, …) real numbers, cast once to the parameters' dtype (and not copied
-    where it has it); `t_train` class numbers (N,), or one-hot or soft labels (N, C); `x_test` and
-    `t_test` likewise, or neither. Everything is checked here, before anything is changed.
+    where it has it), or class numbers where the network takes such; `t_train` what the loss layer
+    reads: class numbers (N,), one-hot labels, numbers of the shape of the answers; `x_test` and
+    `t_test` likewise, or neither. Several inputs are a tuple of arrays, and several targets, one
+    for each loss, too. Everything is checked here, before anything is changed. All samples weigh
+    the same: weights of samples are for steps written by hand.
 
     With `scale`, integers in `x_train` and `x_test` are kept and multiplied by it as they are used:
     the bytes of pixels with `scale=1/255`, in a quarter of the memory.
 
     **Compiling.** The step runs as a compiled program (see `clearprop.compile`), and the layers get
     their own arrays back, with what was learned, when `train` returns. `compile=False` runs the
-    layers as they are written; so do an optimizer with an `update` of its own and a network with a
-    `loss` of its own, for example. Evaluations run beside the next steps, on a copy of the
-    parameters, where a second core is free and nobody asks for each moment.
+    layers as they are written; so do an optimizer with an `update` of its own and a network that
+    cannot be recorded, for example: `as_written` says what runs so, and why. Evaluations run beside
+    the next steps, on a copy of the network, where a second core is free and nobody asks for each
+    moment.
 
     `optimizer` is `SGD(0.1)` where none is given. `rng` is a seed, a `Generator`, or `None` for
     another order each time; the same seed gives the same history and the same weights, bit for
@@ -99,7 +106,7 @@ class Trainer:
         self.history_path = history_path
         self.signals_path = signals_path
         self._signals: SignalRecorder | None = None
-        self.history = History()
+        self.history = History(network.score_name)
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
@@ -109,7 +116,7 @@ class Trainer:
             if x_test is None
             else read_samples(network, x_test, t_test, ("x_test", "t_test"), scale)
         )
-        samples = len(self._train.x)
+        samples = self._train.number
         self.batch_size = _positive_int("batch_size", batch_size)
         if self.batch_size > samples:
             raise ConfigError(
@@ -117,12 +124,31 @@ class Trainer:
                 f"use {samples} or less"
             )
         self.iterations_per_epoch = -(-samples // self.batch_size)
-        self._batches = mini_batches(samples, self.batch_size, self.rng)
-        self._step: Step = make_step(network, self.optimizer, self._train, compiled=compile)
+        self._carries = _carries(network)
+        if self._carries and samples % self.batch_size:
+            raise ConfigError(
+                f"{self._carries} is carried from batch to batch, which must be of one size; "
+                f"leave out {samples % self.batch_size} of the {samples} samples, or use another "
+                "batch_size"
+            )
+        in_order = bool(self._carries)
+        self._batches = mini_batches(samples, self.batch_size, self.rng, in_order=in_order)
+        self._step, self._why_not = make_step(
+            network, self.optimizer, self._train, self.batch_size, compiled=compile
+        )
         self._sets = [self._train] if self._test is None else [self._train, self._test]
         self._evaluator: Evaluator | None = None
         self._evaluating: int | None = None
         """The iteration after which an evaluation has begun that is not finished."""
+        self._beside: bool | None = None
+        """Whether evaluations may run beside the training; `None` before the first."""
+
+    @property
+    def as_written(self) -> dict[str, str]:
+        """What runs as it is written in place of a program, with the reason: layers, or all."""
+        if self._why_not is not None:
+            return {"the whole step": self._why_not}
+        return dict(self._step.step.as_written)  # type: ignore[attr-defined]
 
     def train(self, epochs: int | None = None, iterations: int | None = None) -> History:
         """Train for so many epochs or iterations, and return the history.
@@ -176,7 +202,7 @@ class Trainer:
                 self.history.add_loss(loss)
             evaluated = iteration % self.iterations_per_epoch == 0
             if evaluated:
-                # Who asks after each iteration is told the accuracies of now.
+                # Who asks after each iteration is told the scores of now.
                 self._evaluate(interrupts, beside=every > 0)
                 self._look()
             now = time.monotonic()
@@ -197,10 +223,13 @@ class Trainer:
     def _evaluate(self, interrupts: Interrupts, *, beside: bool = False) -> None:
         """Begin an evaluation beside the training if that can be, or else do it at once."""
         self._settle(interrupts)
-        compiled = getattr(self._step, "step", None)
-        if compiled is None or compiled.as_written:
-            accuracies = [accuracy(self.network, samples) for samples in self._sets]
-            self._note(len(self.history), accuracies, interrupts)
+        if self.history.score_name is None:
+            return
+        if self._beside is None:
+            self._beside = self._why_not is None and runs_in_threads(self.network, self._train)
+        if not self._beside:
+            scores = [score(self.network, samples) for samples in self._sets]
+            self._note(len(self.history), scores, interrupts)
             return
         if self._evaluator is None or self._evaluator.cores != self._cores:
             self._evaluator = Evaluator(self.network, self._sets, self._cores)
@@ -219,23 +248,25 @@ class Trainer:
         if self._evaluator is not None:
             self._evaluator.cancel()
 
-    def _note(self, iteration: int, accuracies: list[float], interrupts: Interrupts) -> None:
-        train, *test = accuracies
+    def _note(self, iteration: int, scores: list[float], interrupts: Interrupts) -> None:
+        train, *test = scores
         with interrupts.held():
             self._evaluating = None
             self.history.add_evaluation(
                 iteration=iteration,
                 epoch=iteration / self.iterations_per_epoch,
-                train_accuracy=train,
-                test_accuracy=test[0] if test else math.nan,
+                train_score=train,
+                test_score=test[0] if test else math.nan,
             )
 
     def _look(self, *, first: bool = False, final: bool = False) -> None:
         if self.signals_path is None:
             return
         if self._signals is None and first and not len(self.history):
-            samples = len(self._train.x)
+            samples = self._train.number
             rows = np.linspace(0, samples - 1, min(SAMPLES, samples)).astype(np.intp)
+            if self._carries:  # what is carried has a row for each sample of a batch
+                rows = np.arange(self.batch_size)
             batch = self._train.batch(rows)
             self._signals = SignalRecorder(self.signals_path, self.network, *batch)
         if self._signals is not None:
@@ -252,9 +283,10 @@ class Trainer:
                 epoch=self._epoch(),
                 loss=self.history.last_loss,
                 recent_loss=self.history.recent_loss(),
-                train_accuracy=evaluation.train_accuracy if evaluation else math.nan,
-                test_accuracy=evaluation.test_accuracy if evaluation else math.nan,
+                train_score=evaluation.train_score if evaluation else math.nan,
+                test_score=evaluation.test_score if evaluation else math.nan,
                 done=done,
+                score_name=self.history.score_name,
             )
         )
 
@@ -289,3 +321,9 @@ def _positive_int(name: str, value: Any) -> int:
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
         return int(value)
     raise ConfigError(f"{name} must be a whole number of at least 1, got {value!r}")
+
+
+def _carries(network: Network) -> str:
+    """The name of something that the network carries from batch to batch, if anything."""
+    layers = network.members.layers.items()
+    return next((f"{n}.{a}" for n, layer in layers for a in names_of(layer, "carried")), "")

@@ -1,6 +1,8 @@
-"""Weights to and from `.safetensors` files."""
+"""Weights to and from `.safetensors` files, and with them what is needed to train on."""
 
+import copy
 import errno
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,19 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError, FileFormatError, ShapeError
+from clearprop.errors import ConfigError, DTypeError, FileFormatError, ShapeError
 from clearprop.files import atomic_write
+from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
+from clearprop.training.optimizers import Optimizer
 
 
-def save_weights(path: str | os.PathLike[str], network: Network) -> None:
-    """Write the parameters of a network to a `.safetensors` file, wholly or not at all.
+def save_weights(
+    path: str | os.PathLike[str], network: Network, optimizer: Optimizer | None = None
+) -> None:
+    """Write what a network has learned to a `.safetensors` file, wholly or not at all.
 
-    Each parameter is stored under its name (`W1`, `b1`, …) with its shape and dtype. The format
-    holds arrays and nothing else: reading it runs no code.
+    Each parameter is stored under its name (`W1`, `b1`, …) with its shape and dtype, and so is the
+    state of the layers (`BatchNormalization1.running_mean`). The format holds arrays and text, and
+    nothing else: reading it runs no code.
+
+    With the `optimizer` it was trained with, the file holds what a training needs to go on as if it
+    had not been stopped: the optimiser's state (`optimizer.m.W1`) and number of steps, what layers
+    carry from batch to batch, and where the network's generator stands. The settings of the
+    optimiser are not in it.
 
     Errors: `OutputError` if the file cannot be written (an older one stays as it was),
-    `DTypeError` for a parameter whose dtype the format does not have.
+    `DTypeError` for a parameter or state whose dtype the format does not have.
 
     >>> import tempfile
     >>> from clearprop.networks import TwoLayerNet
@@ -33,36 +45,113 @@ def save_weights(path: str | os.PathLike[str], network: Network) -> None:
     """
     from safetensors.numpy import save
 
-    arrays = {name: np.asarray(value, order="C") for name, value in network.params.items()}
-    for name, array in arrays.items():
+    params = {name: np.asarray(value, order="C") for name, value in network.params.items()}
+    for name, array in params.items():
         if array.dtype not in (np.float16, np.float32, np.float64):
             raise DTypeError(
                 f"parameter {name} has dtype {array.dtype}, which weights files do not hold; "
                 "use float16, float32 or float64: network.astype(np.float32)"
             )
-    atomic_write(path, save(arrays, metadata={"format": "clearprop"}))
+    states, about = _arrays(network, "state"), {"format": "clearprop"}
+    if optimizer is not None:
+        states |= _arrays(network, "carried")
+        states |= {_OPTIMIZER + n: np.asarray(a, order="C") for n, a in optimizer.arrays.items()}
+        about |= {"optimizer": type(optimizer).__name__, "step": str(optimizer.step_count)}
+        about["rng"] = json.dumps(network.rng.bit_generator.state, default=np.ndarray.tolist)
+    for name, array in states.items():
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise DTypeError(f"state {name} has dtype {array.dtype}, which files do not hold")
+    atomic_write(path, save(params | states, metadata=about))
 
 
-def load_weights(path: str | os.PathLike[str], network: Network) -> None:
-    """Read the parameters of a network from a `.safetensors` file, into the arrays it has.
+def load_weights(
+    path: str | os.PathLike[str], network: Network, optimizer: Optimizer | None = None
+) -> None:
+    """Read what a network has learned from a `.safetensors` file, into the arrays it has.
+
+    With `optimizer`, its state is taken up too, with all that `save_weights` stores beside it.
+    Without it, a file that holds these gives parameters and state of the layers alone.
 
     Names, shapes and dtypes are compared before anything is changed.
 
-    Errors: `FileFormatError` for a file that is truncated or of another kind, `ShapeError` if its
-    names or shapes are not those of the network, `DTypeError` if its dtypes are not,
-    `FileNotFoundError` if there is none.
+    Errors: `FileFormatError` for a file that is truncated or of another kind, or holds no state of
+    an optimiser where it is asked for, `ShapeError` if its names or shapes are not those of the
+    network, `DTypeError` if its dtypes are not, `ConfigError` if the state is that of another
+    optimiser, `FileNotFoundError` if there is none.
     """
-    arrays = _read(path)
-    _check(os.fspath(path), arrays, network.params)
-    for name, array in arrays.items():
-        param = network.params[name]
+    file = os.fspath(path)
+    arrays, about = _read(path)
+    states, carried = _held(network, "state"), _held(network, "carried")
+    own = {**network.params, **states, **carried}
+    of_optimizer = {n: a for n, a in arrays.items() if n.startswith(_OPTIMIZER) and n not in own}
+    left = {*carried, *of_optimizer}
+    # State that is no array yet takes the form that it has in the file.
+    made = {n: getattr(*where) for n, where in states.items()}
+    left |= {name for name, value in made.items() if not isinstance(value, np.ndarray)}
+    _check(
+        file,
+        {name: array for name, array in arrays.items() if name not in left},
+        {name: a for name, a in {**network.params, **made}.items() if name not in left},
+    )
+    if optimizer is not None:
+        state = {name.removeprefix(_OPTIMIZER): a for name, a in of_optimizer.items()}
+        _take_up(file, about, state, network, optimizer)
+        states |= carried
+    for name, param in network.params.items():
         if isinstance(param, np.ndarray):
-            param[...] = array
+            param[...] = arrays[name]
         else:
-            network.params[name] = type(param)(array)
+            network.params[name] = type(param)(arrays[name])
+    for name in states.keys() & arrays.keys():
+        setattr(*states[name], arrays[name])
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+_OPTIMIZER = "optimizer."
+
+
+def _held(network: Network, kind: str) -> dict[str, tuple[Any, str]]:
+    """The arrays of one kind that the layers hold: name → layer and attribute."""
+    layers = network.members.layers.items()
+    return {
+        ".".join(filter(None, (name, attribute))): (layer, attribute)
+        for name, layer in layers
+        for attribute in names_of(layer, kind)
+    }
+
+
+def _arrays(network: Network, kind: str) -> dict[str, np.ndarray]:
+    """Those that are there; a layer may make its state when it first needs it."""
+    held = {name: getattr(*where) for name, where in _held(network, kind).items()}
+    return {name: np.asarray(a, order="C") for name, a in held.items() if a is not None}
+
+
+def _take_up(
+    file: str,
+    about: Mapping[str, str],
+    arrays: dict[str, np.ndarray],
+    network: Network,
+    optimizer: Optimizer,
+) -> None:
+    """Let optimiser and generator go on from where they were saved."""
+    kind = type(optimizer).__name__
+    if not {"optimizer", "step", "rng"} <= about.keys():
+        raise FileFormatError(
+            f"{file} holds no state of an optimizer; save it with save_weights(path, network, "
+            "optimizer), or load it without one"
+        )
+    if about["optimizer"] != kind:
+        raise ConfigError(f"{file} holds the state of {about['optimizer']}, not of {kind}")
+    try:
+        step, state = int(about["step"]), json.loads(about["rng"])
+        copy.deepcopy(network.rng).bit_generator.state = state
+    except (ValueError, TypeError, KeyError) as error:
+        raise FileFormatError(f"{file}: step or generator do not fit: {error}") from None
+    optimizer.prepare(network.params)
+    optimizer.load(arrays if arrays or step else optimizer.arrays, step)
+    network.rng.bit_generator.state = state
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -76,7 +165,9 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             f"{file} cannot be read as a weights file: {error.strerror or error}"
         ) from error
     try:
-        return load(data)
+        arrays = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return arrays, header.get("__metadata__", {})
     # SafetensorError for what is no such file, the others for dtypes that NumPy does not have
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(
@@ -95,16 +186,16 @@ def _check(file: str, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any
         array, value = arrays[name], np.asarray(param)
         if array.shape != value.shape:
             raise ShapeError(
-                f"parameter {name} has shape {value.shape} in the network and {array.shape} in "
+                f"{name} has shape {value.shape} in the network and {array.shape} in "
                 f"{file}; make the network with the sizes it was trained with"
             )
         if array.dtype != value.dtype:
             raise DTypeError(
-                f"parameter {name} has dtype {value.dtype} in the network and {array.dtype} in "
+                f"{name} has dtype {value.dtype} in the network and {array.dtype} in "
                 f"{file}; use network.astype(np.{array.dtype})"
             )
         if isinstance(param, np.ndarray) and not param.flags.writeable:
-            raise DTypeError(f"parameter {name} is read-only; make it a copy of its own")
+            raise DTypeError(f"{name} is read-only; make it a copy of its own")
 
 
 def _shapes(arrays: Mapping[str, Any]) -> str:

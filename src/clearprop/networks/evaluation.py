@@ -1,0 +1,47 @@
+"""How well a network does: its loss, and a score as its loss layer gives it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.errors import ConfigError
+from clearprop.layers import SoftmaxWithLoss
+from clearprop.layers.loss import score_of
+
+
+class Evaluation(NamedTuple):
+    """How well a network does on a batch."""
+
+    loss: float
+    score: float
+    """Larger is better; NaN where the loss layer gives no score."""
+
+
+def tally(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> np.ndarray:
+    """The sums of which the score of some samples is made; of several outputs, of the first."""
+    if len(losses) > 1:
+        scores, t = scores[0], t[0]
+    return losses[0].tally(scores, t, w)
+
+
+def scored(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> float:
+    """The score of a batch; NaN where the loss layer gives none."""
+    if score_of(losses[0]) is None:
+        return math.nan
+    return losses[0].score(tally(losses, scores, t, w))
+
+
+def accuracy(losses: Sequence[Any], scores: Any, t: Any) -> float:
+    """The accuracy of a batch; classes are told apart where the loss layer says nothing of it.
+
+    Errors: `ConfigError` for a loss layer that gives another score.
+    """
+    name = score_of(losses[0])
+    if name not in (None, "accuracy"):
+        raise ConfigError(
+            f"accuracy: {type(losses[0]).__name__} does not tell right answers from wrong ones; "
+            f"its score is {name}, which evaluate(x, t) gives"
+        )
+    return scored(losses if name else (SoftmaxWithLoss(), *losses[1:]), scores, t)
