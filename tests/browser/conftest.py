@@ -52,7 +52,11 @@ class Browser:
             text=True,
             encoding="utf-8",
         )
-        assert self._read() == {"ready": True}
+        try:
+            assert self._read() == {"ready": True}
+        except BaseException:
+            self.process.kill()
+            raise
 
     def _read(self):
         line = self.process.stdout.readline()
@@ -76,9 +80,12 @@ class Browser:
         return SimpleNamespace(**answer)
 
     def close(self):
-        self.process.stdin.close()
+        self.process.stdin.close()  # the driver ends with its input, and the browser with it
         self.process.stdout.close()
-        self.process.wait(20)
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -87,5 +94,7 @@ def browser():
     if missing:
         pytest.skip(missing)
     opened = Browser()
-    yield opened
-    opened.close()
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -271,11 +271,14 @@ def test_ctrl_c_keeps_what_was_learned(data, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     history = tmp_path / "runs" / "1" / "history.jsonl"
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not (history.exists() and history.stat().st_size):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (history.exists() and history.stat().st_size):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "what was learned until then is kept" in out
