@@ -95,7 +95,7 @@ def losses_of(make, x, t, steps):
 @check
 def gradients_are_those_of_differences(make, x, t):
     net = make()
-    for batch, labels in batches(x, t, 3):
+    for batch, labels in batches(x, t, 2):
         before = net.numerical_gradient(batch, labels) if not net.members.stateful else None
         found = net.gradient(batch, labels)
         expected = net.numerical_gradient(batch, labels)
@@ -246,8 +246,7 @@ def it_is_drawn_and_saved(make, x, t, tmp_path):
         file = tmp_path / f"graph.{suffix}"
         g.save(file)
         assert file.stat().st_size > 200
-    for depth in (1, 2, "primitives"):
-        g.save(tmp_path / "open.svg", open=depth)
+    g.save(tmp_path / "open.svg", open=2)
     assert str(g)
     assert str(g.opened())
 
