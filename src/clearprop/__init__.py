@@ -8,6 +8,8 @@ from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
 from clearprop.layers import (
     AddLayer,
     Affine,
+    BatchNormalization,
+    Dropout,
     Embedding,
     Gelu,
     Huber,
@@ -49,6 +51,8 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "AddLayer",
     "Affine",
+    "BatchNormalization",
+    "Dropout",
     "Embedding",
     "Explanation",
     "Gelu",

@@ -9,6 +9,8 @@ import inspect
 
 import numpy as np
 
+from clearprop.graph import passing
+
 H = 1e-5
 
 
@@ -32,10 +34,20 @@ def cast(value, dtype):
 def prepare(layer, inputs, dtype=np.float64):
     """Copy a layer and its inputs in one dtype; constants such as labels stay as they are."""
     layer = copy.deepcopy(layer)
-    for name in layer.params:
+    for name in (*layer.params, *layer.state, *layer.carried):
         setattr(layer, name, cast(getattr(layer, name), dtype))
+    if layer.noise:
+        drawn = layer.draw(np.random.default_rng(7), *inputs)
+        drawn = drawn if isinstance(drawn, tuple | list) else (drawn,)
+        for name, u in zip(layer.noise, drawn, strict=True):
+            setattr(layer, name, cast(u, dtype))
     wanted = dict(differentiable(layer, inputs))
     return layer, [cast(x, dtype) if i in wanted else x for i, x in enumerate(inputs)]
+
+
+def forward(layer, inputs):
+    """Run `forward` with the noise that the layer has."""
+    return passing.run(layer, "forward", tuple(inputs))
 
 
 def random_dout(out, rng):
@@ -56,7 +68,7 @@ def derivatives(layer, inputs, dout):
 
 
 def run(layer, inputs, dout):
-    layer.forward(*inputs)
+    forward(layer, inputs)
     return derivatives(layer, inputs, dout)
 
 
@@ -75,6 +87,8 @@ def content(value):
         return {key: content(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [content(v) for v in value]
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
     return repr(value)
 
 
@@ -88,7 +102,7 @@ def read_only(value):
 def check_shapes(layer, inputs, rng):
     """Each derivative has the shape of its variable."""
     layer, inputs = prepare(layer, inputs)
-    found = run(layer, inputs, random_dout(layer.forward(*inputs), rng))
+    found = run(layer, inputs, random_dout(forward(layer, inputs), rng))
     variables = {f"d{name}": inputs[i] for i, name in differentiable(layer, inputs)}
     variables.update({f"d{name}": getattr(layer, name) for name in layer.params})
     for name, variable in variables.items():
@@ -98,11 +112,11 @@ def check_shapes(layer, inputs, rng):
 def check_numerically(layer, inputs, rng):
     """`backward` agrees with central differences of `forward`, under a random `dout`."""
     layer, inputs = prepare(layer, inputs)
-    dout = random_dout(layer.forward(*inputs), rng)
+    dout = random_dout(forward(layer, inputs), rng)
     found = run(layer, inputs, dout)
 
     def objective():
-        return float(np.sum(dout * copy.deepcopy(layer).forward(*inputs)))
+        return float(np.sum(dout * forward(copy.deepcopy(layer), inputs)))
 
     def expected(get, put):
         base = np.array(get())
@@ -129,7 +143,7 @@ def check_numerically(layer, inputs, rng):
 def check_linear_in_dout(layer, inputs, rng):
     """`backward(2·d1 − 3·d2)` is `2·backward(d1) − 3·backward(d2)`, and is not 0 throughout."""
     layer, inputs = prepare(layer, inputs)
-    out = layer.forward(*inputs)
+    out = forward(layer, inputs)
     d1, d2 = random_dout(out, rng), random_dout(out, rng)
     one, two = (run(layer, inputs, d) for d in (d1, d2))
     both = run(layer, inputs, 2 * d1 - 3 * d2)
@@ -140,7 +154,7 @@ def check_linear_in_dout(layer, inputs, rng):
 def check_repeatable(layer, inputs, rng):
     """Forward twice gives the same bytes; backward twice too: `dW` is assigned, not added to."""
     layer, inputs = prepare(layer, inputs)
-    first, again = layer.forward(*inputs), layer.forward(*inputs)
+    first, again = forward(layer, inputs), forward(layer, inputs)
     assert content(np.asarray(first)) == content(np.asarray(again)), f"{layer!r}: forward differs"
     dout = random_dout(first, rng)
     first = copy.deepcopy(derivatives(layer, inputs, dout))
@@ -155,7 +169,7 @@ def check_writes_nowhere(layer, inputs, rng):
     layer, inputs = prepare(layer, inputs)
     parameters = {name: getattr(layer, name) for name in layer.params}
     before = content([inputs, parameters])
-    out = layer.forward(*inputs)
+    out = forward(layer, inputs)
     assert content([inputs, parameters]) == before, f"{layer!r}: forward writes into its arguments"
 
     derived = {f"d{name}" for name in layer.params}
@@ -173,7 +187,7 @@ def check_writes_nowhere(layer, inputs, rng):
 def check_read_only(layer, inputs, rng):
     """Read-only inputs, parameters and `dout` give the same results."""
     layer, inputs = prepare(layer, inputs)
-    dout = random_dout(layer.forward(*inputs), rng)
+    dout = random_dout(forward(layer, inputs), rng)
     expected = run(layer, inputs, dout)
     frozen = copy.deepcopy(layer)
     for name in layer.params:
@@ -190,7 +204,7 @@ def check_float32(layer, inputs, rng):
     dtypes = {}
     layer64, inputs64 = prepare(layer, inputs)
     layer, inputs = prepare(layer, inputs, np.float32)
-    out = layer.forward(*inputs)
+    out = forward(layer, inputs)
     dtypes["out"] = np.asarray(out).dtype
     dout = random_dout(out, rng)
     found = derivatives(layer, inputs, dout)
@@ -212,13 +226,13 @@ def layouts(value):
 def check_layouts(layer, inputs, rng):
     """Fortran order, negative strides and gaps in inputs, parameters and dout change nothing."""
     layer, inputs = prepare(layer, inputs)
-    out = layer.forward(*inputs)
+    out = forward(layer, inputs)
     dout = random_dout(out, rng)
     expected = run(layer, inputs, dout)
     for i, x in enumerate(inputs):
         for other in layouts(x):
             changed = [*inputs[:i], other, *inputs[i + 1 :]]
-            np.testing.assert_allclose(layer.forward(*changed), out, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(forward(layer, changed), out, rtol=1e-12, atol=1e-12)
             assert_equal(derivatives(layer, changed, dout), expected, layer)
     for other in layouts(dout):
         assert_equal(run(layer, inputs, other), expected, layer)
@@ -227,6 +241,39 @@ def check_layouts(layer, inputs, rng):
             twin = copy.copy(layer)
             setattr(twin, name, other)
             assert_equal(run(twin, inputs, dout), expected, layer)
+
+
+def check_infer(layer, inputs, rng):
+    """`infer` has the shape and dtype of `forward`, repeats, and changes nothing."""
+    layer, inputs = prepare(layer, inputs, np.float32)
+    out = forward(layer, inputs)
+    before = content([vars(layer), inputs])
+    first = passing.run(layer, "infer", tuple(inputs))
+    if not getattr(type(layer).infer, "is_missing", False):
+        assert content([vars(layer), inputs]) == before, f"{layer!r}: infer leaves something"
+    again = passing.run(layer, "infer", tuple(inputs))
+    assert content(np.asarray(first)) == content(np.asarray(again)), f"{layer!r}: infer differs"
+    for one, other in zip(several(first), several(out), strict=True):
+        assert np.shape(one) == np.shape(other), f"{layer!r}: shape of infer"
+        assert np.asarray(one).dtype == np.asarray(other).dtype, f"{layer!r}: dtype of infer"
+
+
+def several(out):
+    return out if isinstance(out, tuple) else (out,)
+
+
+def check_next_state(layer, inputs, rng):
+    """`next_state` gives an array for each name, and leaves the state as it is."""
+    layer, inputs = prepare(layer, inputs)
+    names = (*layer.state, *layer.carried)
+    if not names:
+        return
+    forward(layer, inputs)
+    before = content([getattr(layer, name) for name in names])
+    new = several(layer.next_state())
+    assert content([getattr(layer, name) for name in names]) == before
+    for name, value in zip(names, new, strict=True):
+        assert name in layer.carried or np.shape(value) == np.shape(getattr(layer, name)), name
 
 
 CHECKS = (
@@ -238,4 +285,6 @@ CHECKS = (
     check_read_only,
     check_float32,
     check_layouts,
+    check_infer,
+    check_next_state,
 )

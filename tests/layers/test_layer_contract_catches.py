@@ -222,6 +222,42 @@ def loss(cls):
     return cls(), (rng.standard_normal((4, 3)), rng.integers(3, size=4))
 
 
+class InferOfAnotherShape(Scale):
+    """At prediction the batch is summed up."""
+
+    def infer(self, x):
+        return x.sum(axis=0)
+
+
+class InferKeeps(Scale):
+    """What `infer` leaves would be found by the next `backward`."""
+
+    def infer(self, x):
+        self.x = 2 * x
+        return x * self.g
+
+
+class StateOfAnotherShape(Scale):
+    """One number for a state that has one for each feature."""
+
+    state = ("mean",)
+
+    def __init__(self, g):
+        super().__init__(g)
+        self.mean = np.zeros(np.shape(g))
+
+    def next_state(self):
+        return self.x.mean()
+
+
+class WritesIntoState(StateOfAnotherShape):
+    """The old state is the next."""
+
+    def next_state(self):
+        self.mean += self.x.mean(axis=0)
+        return self.mean
+
+
 PLANTED = [
     (scale, WrongSign, "check_numerically"),
     (scale, WrongFactor, "check_numerically"),
@@ -259,6 +295,10 @@ PLANTED = [
     (loss, LossWithoutMean, "check_numerically"),
     (square_affine, AffineWithoutBias, "check_numerically"),
     (square_affine, AffineSummingColumns, "check_numerically"),
+    (scale, InferOfAnotherShape, "check_infer"),
+    (scale, InferKeeps, "check_infer"),
+    (scale, StateOfAnotherShape, "check_next_state"),
+    (scale, WritesIntoState, "check_next_state"),
 ]
 
 

@@ -11,8 +11,8 @@ from clearprop import AddLayer, Affine, MulLayer, Relu, Sigmoid, Softmax, Softma
 @pytest.mark.parametrize(("layer", "inputs"), SAMPLES)
 def test_forward_on_variables_gives_the_numbers_of_forward_on_arrays(layer, inputs):
     layer, inputs = layer_contract.prepare(layer, inputs)
-    expected = layer.forward(*inputs)
-    out = layer.forward(Variable(inputs[0]), *inputs[1:])
+    expected = layer_contract.forward(layer, inputs)
+    out = layer_contract.forward(layer, [Variable(inputs[0]), *inputs[1:]])
     assert isinstance(out, Variable)
     np.testing.assert_array_equal(out.data, expected)
 

@@ -67,11 +67,16 @@ class Layout:
         Errors: `ConfigError` for an array of another shape or dtype, or a parameter that was
         exchanged in one of its layers only.
         """
-        assigned = [held for held in self.held if array_at(held[0], held[1]) is not held[2]]
-        if assigned:
-            self.network.params.check_shared()  # before the first of those that share is given back
-            for layer, attribute, piece in assigned:
-                self._take_over(layer, attribute, piece)
+        others = []
+        for layer, attribute, piece in self.held:
+            # By its dictionary where it has one: this is asked in every step.
+            held = getattr(layer, "__dict__", {}).get(attribute)
+            if held is not piece and array_at(layer, attribute) is not piece:
+                others.append((layer, attribute, piece))
+        if others:
+            self.network.params.check_shared()
+            for other in others:
+                self._take_over(*other)
         arrays = self.optimizer.arrays
         for name, piece in self.pieces:
             if arrays.get(name) is not piece:

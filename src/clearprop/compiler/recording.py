@@ -20,7 +20,7 @@ from clearprop.errors import UnsupportedError
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
-from clearprop.graph.passing import Pass, has_infer, run, running
+from clearprop.graph.passing import Drawn, Pass, draws, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
@@ -40,6 +40,21 @@ Held = tuple[Any, str]
 def value_of(held: Held) -> Any:
     """What an attribute holds now."""
     return getattr(*held)
+
+
+class _Drawing(Pass):
+    """A pass in which the layers inside a layer draw their noise as leaves."""
+
+    def __init__(self, recorder: "Recorder", live: dict[int, Any]) -> None:
+        super().__init__(record=inline)
+        self._recorder = recorder
+        self._live = live
+
+    def draw(self, layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Draw, and keep it for the passes that follow."""
+        drawn = self._recorder.drawn(self._live[id(layer)], layer, inputs)
+        self.drawn.append((tuple(map(np.shape, inputs)), drawn))
+        return drawn
 
 
 class _Closed(LayerOperation):
@@ -149,49 +164,63 @@ class Recorder(Walk):
             return super()._closed(layer, live, inputs, name)
         self.labeller.label(inputs, "forward")
         self._noise(live, layer, inputs)
+        drawn = self._drawn_inside(live, layer, inputs)
         if name not in self.as_written:
             floats = {n: v for n, v in getattr(layer, "__dict__", {}).items() if type(v) is float}
             for attribute, value in floats.items():
                 leaf = setting(value, f"{name}.{attribute}")
                 self.settings[leaf] = live, attribute
                 setattr(layer, attribute, leaf)
-            reason = self._why_not(live, layer, inputs, own)
+            reason = self._why_not(live, layer, inputs, own, drawn)
             if reason and floats:  # perhaps a number is needed as such: it then selects a program
                 for attribute, value in floats.items():
                     setattr(layer, attribute, value)
                 self.settings = {v: p for v, p in self.settings.items() if p[0] is not live}
-                reason = self._why_not(live, layer, inputs, own)
+                reason = self._why_not(live, layer, inputs, own, drawn)
             if not reason:
-                return self._recorded(layer, inputs, own, name)
+                return self._recorded(layer, inputs, own, name, drawn)
+            if drawn is not None:
+                raise UnsupportedError(
+                    f"compile: {name} has a backward of its own and holds layers that draw noise, "
+                    f"but cannot be recorded: {reason}; leave its backward out"
+                )
             self.as_written[name] = reason
         return self._written(layer, live, inputs, own, name)
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
         """Draw the noise of a layer as leaves."""
-        if self.passing.formula != "forward" and has_infer(live):
-            return
-        pairs = zip(layers_of(live), layers_of(layer), strict=True)
-        for (_, original), (_, held) in pairs:
-            names = names_of(held, "noise")
-            if not names:
-                continue
-            if held is not layer:
-                raise UnsupportedError(
-                    f"{type(layer).__name__} has a backward of its own and holds "
-                    f"{type(held).__name__}, which draws noise; leave its backward out"
-                )
-            arrays = held.draw(self.passing.rng, *inputs)
-            arrays = arrays if isinstance(arrays, tuple | list) else (arrays,)
-            drawn = tuple(traced(a, n) for a, n in zip(arrays, names, strict=True))
-            self.draws.append(Draw(original, inputs, drawn))
-            for attribute, u in zip(names, drawn, strict=True):
-                setattr(held, attribute, u)
+        names = names_of(layer, "noise") if draws(live, self.passing.formula) else ()
+        for attribute, u in zip(
+            names, self.drawn(live, layer, inputs) if names else (), strict=True
+        ):
+            setattr(layer, attribute, u)
 
-    def _recorded(self, layer: Any, inputs: Any, own: Any, name: str) -> Any:
+    def drawn(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> tuple[Traced, ...]:
+        """Draw for a layer: leaves, which every call of the program draws again."""
+        arrays = self.passing.draw(layer, inputs)
+        leaves = tuple(map(traced, arrays, names_of(layer, "noise")))
+        self.draws.append(Draw(live, inputs, leaves))
+        return leaves
+
+    def _drawn_inside(self, live: Any, layer: Any, inputs: Any) -> list[Drawn] | None:
+        """The noise of the layers inside one with its own backward, in the order they draw it."""
+        inside = (held for path, held in layers_of(layer) if path)
+        if self.passing.formula != "forward" or not any(names_of(v, "noise") for v in inside):
+            return None
+        trial = twin(layer)
+        pairs = zip(layers_of(trial), layers_of(live), strict=True)
+        drawing = _Drawing(self, {id(copied): original for (_, copied), (_, original) in pairs})
+        with running(drawing):
+            run(trial, "forward", inputs)
+        return drawing.drawn
+
+    def _recorded(
+        self, layer: Any, inputs: Any, own: Any, name: str, drawn: list[Drawn] | None
+    ) -> Any:
         """Run a layer on the leaves, and close it into one node."""
         ran = twin(layer)
         before = dict(vars(ran))
-        out = self._through(ran, inputs)
+        out = self._through(ran, inputs, drawn, self.passing.ran)
         written = {n for n, value in vars(ran).items() if before.get(n, self) is not value}
         self.written.setdefault(name, set()).update(written)
         outs = out if isinstance(out, tuple | list) else (out,)
@@ -210,15 +239,20 @@ class Recorder(Walk):
             self._opened.append((outside, alias(inside) if bare else inside))
         return made, ran
 
-    def _through(self, layer: Any, inputs: tuple[Any, ...]) -> Any:
-        with running(Pass(self.passing.formula, record=inline, bound=True, ran=self.passing.ran)):
-            out = run(layer, self.passing.formula, inputs)
+    def _through(
+        self, layer: Any, inputs: Any, drawn: list[Drawn] | None, ran: list[Any] | None = None
+    ) -> Any:
+        formula = self.passing.formula
+        with running(Pass(formula, record=inline, again=drawn, ran=ran)):
+            out = run(layer, formula, inputs)
         for part in out if isinstance(out, tuple | list) else (out,):
             if not isinstance(part, Recorded):
                 raise UnsupportedError("its forward does not return what NumPy functions give")
         return out
 
-    def _why_not(self, live: Any, layer: Any, inputs: Any, own: Any) -> str:
+    def _why_not(
+        self, live: Any, layer: Any, inputs: Any, own: Any, drawn: list[Drawn] | None
+    ) -> str:
         """Why a layer cannot be recorded, or nothing.
 
         It is run twice, the second time with other values and on the copy that ran first. What
@@ -235,9 +269,9 @@ class Recorder(Walk):
             with undrawn(generators):
                 before = [g.bit_generator.state for g in generators]
                 trial = twin(layer)
-                first = self._form(trial, inputs, own)
+                first = self._form(trial, inputs, own, drawn)
                 counts = counted(trial)
-                again = self._form(trial, others, own)
+                again = self._form(trial, others, own, drawn)
                 if [g.bit_generator.state for g in generators] != before:
                     return "it draws random numbers"
         # Whatever a layer raises when it is given Variables, it may still run on arrays; and where
@@ -254,9 +288,11 @@ class Recorder(Walk):
             return "it keeps something on the side, a count or a list, which a program would lose"
         return ""
 
-    def _form(self, layer: Any, inputs: tuple[Any, ...], own: Any) -> list[Any]:
+    def _form(
+        self, layer: Any, inputs: tuple[Any, ...], own: Any, drawn: list[Drawn] | None
+    ) -> list[Any]:
         """The operations of forward and backward, comparable with those of another run."""
-        out = self._through(layer, inputs)
+        out = self._through(layer, inputs, drawn)
         outs = out if isinstance(out, tuple | list) else (out,)
         outputs, douts = [*outs], []
         if self.passing.formula == "forward" and has_backward(layer):
@@ -274,8 +310,7 @@ class Recorder(Walk):
 
     def _written(self, layer: Any, live: Any, inputs: Any, own: Any, name: str) -> Any:
         """Call the layer itself within the program."""
-        draws = self.passing.formula == "forward" or not has_infer(live)
-        noise = names_of(live, "noise") if draws else ()
+        noise = names_of(live, "noise") if draws(live, self.passing.formula) else ()
         operation = AsWrittenForward(
             shown(name),
             live,

@@ -8,7 +8,7 @@ from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.plans import Plan, flat
-from clearprop.compiler.recording import Recorder, shown
+from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
@@ -94,6 +94,8 @@ class StepPlan(Plan):
     def holds(self) -> bool:
         """Whether the layers are still set as they were when this was recorded."""
         if any(type(getattr(*place, None)) is not float for _, place in self._numbers):
+            return False
+        if any(np.shape(value_of(place)) != v.shape for v, place in self._states):
             return False
         return self._watch.holds()
 

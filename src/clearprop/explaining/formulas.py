@@ -164,11 +164,9 @@ def is_held(contribution: Contribution) -> bool | None:
 
 def operands(step: Step) -> tuple[str, ...]:
     """What the operation's own formula calls its inputs."""
-    operation: Any = step.node.operation
+    names: tuple[str, ...] = getattr(step.node.operation, "operands", ())
     if layer_of(step) is not None:
-        inputs: tuple[str, ...] = operation.inputs
-        return (*inputs, *operation.parameters, *operation.noise)
-    names: tuple[str, ...] = getattr(operation, "operands", ())
+        return names
     if (
         not names and step.node.operation.elementwise
     ):  # a function without a derivative, such as x > y
@@ -210,7 +208,11 @@ def _values(step: Step) -> Callable[[str], Any]:
     layer, docs = layer_of(step), docs_of(step)
     names, first = operands(step), np.shape(step.node.values[0])
     known = {n: _one_hot(x, first) for n, x in zip(names, step.node.values, strict=False)}
-    known |= {"out": step.node.out, "dout": step.outputs[0].derivative}
+    known |= {
+        "out": step.node.out,
+        "dout": step.outputs[0].derivative,
+        "n": np.size(step.node.values[0]),
+    }
     for name, axes in docs.shapes:
         if name == names[0] and len(axes) == len(first):
             known |= zip(axes, first, strict=True)

@@ -26,6 +26,7 @@ from clearprop.graph.passing import (
     Drawn,
     Pass,
     current,
+    draws,
     has_infer,
     noise_does_not_fit,
     run,
@@ -72,10 +73,16 @@ def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
     """Run the layer itself on arrays, with the noise of the pass."""
     if passing.ran is not None:
         passing.ran.append(layer)
-    if names_of(layer, "noise") and (passing.formula == "forward" or not has_infer(layer)):
-        for attribute, u in zip(layer.noise, passing.draw(layer, inputs), strict=True):
-            setattr(layer, attribute, u)
+    bind_noise(layer, inputs, passing)
     return run(layer, passing.formula, inputs)
+
+
+def bind_noise(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> None:
+    """Give a layer the noise of a pass."""
+    if draws(layer, passing.formula):
+        drawn = passing.draw(layer, inputs)
+        for attribute, u in zip(names_of(layer, "noise"), drawn, strict=True):
+            setattr(layer, attribute, u)
 
 
 def on_graph(
@@ -141,6 +148,11 @@ class LayerOperation:
         """The names of `forward`'s arguments."""
         names = argument_names(self.layer.forward)
         return tuple(names[i] if i < len(names) else f"x{i}" for i in range(self.n_inputs))
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names of all inputs of the node."""
+        return (*self.inputs, *self.parameters, *self.noise)
 
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
@@ -224,7 +236,7 @@ class LayerOperation:
         return fresh, self.expand(fresh)
 
     def _fresh(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return new_leaves(values, (*self.inputs, *self.parameters, *self.noise))
+        return new_leaves(values, self.operands)
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
@@ -287,7 +299,8 @@ class LayerOperation:
                 called = f"the Variable {v.name!r}" if v.name else "a Variable"
                 raise UnsupportedError(
                     f"{self.name}.forward uses {called} that is no input, and its derivative would "
-                    "be lost; name it in params, or give it to forward"
+                    "be lost; name it in params, or give it to forward; if it is a layer's, make "
+                    "that layer in __init__ and hold it as an attribute"
                 )
 
     def _backward(self, layer: Any, douts: tuple[Any, ...], recorded: bool) -> Any:

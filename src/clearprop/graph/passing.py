@@ -180,6 +180,11 @@ def has_infer(layer: Any) -> bool:
     return bool(prediction_flags(getattr(type(layer), "forward", None)))
 
 
+def draws(layer: Any, formula: str) -> bool:
+    """Whether a layer draws noise for a formula: for `infer` too, if that is its `forward`."""
+    return bool(names_of(layer, "noise")) and (formula == "forward" or not has_infer(layer))
+
+
 def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
     """What `forward` of a layer with noise, state or an `infer` begins with: was it called rightly?
 
@@ -196,5 +201,6 @@ def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
             f"{kind}.forward is written out inside another layer or on a graph, where its noise, "
             f"state or infer would be passed by; call the layer, as in self.{kind.lower()}(x)"
         )
-    for name, u in zip(names_of(layer, "noise"), _BARE.draw(layer, inputs), strict=True):
-        setattr(layer, name, u)
+    if names := names_of(layer, "noise"):
+        for name, u in zip(names, _BARE.draw(layer, inputs), strict=True):
+            setattr(layer, name, u)

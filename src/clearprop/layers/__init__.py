@@ -3,7 +3,9 @@
 from clearprop.layers.add import AddLayer
 from clearprop.layers.affine import Affine
 from clearprop.layers.base import Layer
+from clearprop.layers.batch_normalization import BatchNormalization
 from clearprop.layers.classifier_loss import ClassifierLoss
+from clearprop.layers.dropout import Dropout
 from clearprop.layers.embedding import Embedding
 from clearprop.layers.gelu import Gelu
 from clearprop.layers.huber import Huber
@@ -21,7 +23,9 @@ from clearprop.layers.tanh import Tanh
 __all__ = [
     "AddLayer",
     "Affine",
+    "BatchNormalization",
     "ClassifierLoss",
+    "Dropout",
     "Embedding",
     "Gelu",
     "Huber",

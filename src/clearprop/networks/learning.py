@@ -108,7 +108,7 @@ class Learning:
                 if getattr(getattr(value, "dtype", None), "kind", "") == "f":
                     seen = self._last_seen(name, attribute, value)
                     value = value.astype(dtype)
-                    self._seen[name, attribute] = seen.astype(dtype)
+                    self._seen[name, attribute] = None if seen is None else seen.astype(dtype)
                     self._left[name, attribute] = value
                     setattr(layer, attribute, value)
 

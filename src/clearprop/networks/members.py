@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError
 from clearprop.graph.parameters import (
+    KINDS,
     Path,
     array_at,
     at_path,
@@ -144,13 +145,15 @@ def check_params(name: str, layer: Any) -> None:
                 f"{silent} in its class, or params = () if it learns nothing"
             )
         return
-    for attribute in (params,) if isinstance(params, str) else names_of(layer):
-        missing = not hasattr(layer, attribute) and not isinstance(params, Mapping)
-        if missing or isinstance(params, str):
-            raise ConfigError(
-                f"layer {name!r} is a {kind} whose params is {params!r}; it must be a tuple of "
-                "names of attributes that hold arrays, such as ('W', 'b')"
-            )
+    for role in ("params", "state", "carried", "fixed", "noise"):
+        named = params if role == "params" else getattr(type(layer), role, ())
+        for attribute in (named,) if isinstance(named, str) else names_of(layer, role):
+            missing = role != "noise" and not hasattr(layer, attribute)
+            if isinstance(named, str) or (missing and not isinstance(named, Mapping)):
+                raise ConfigError(
+                    f"layer {name!r} is a {kind} whose {role} is {named!r}; it must be a tuple of "
+                    "names of attributes that hold arrays, such as ('W', 'b')"
+                )
 
 
 def _float_arrays(layer: Any) -> Iterator[str]:
@@ -159,9 +162,10 @@ def _float_arrays(layer: Any) -> Iterator[str]:
     An attribute beside its derivative, `W` and `dW`, counts whatever it holds.
     """
     held = getattr(layer, "__dict__", {})
-    kept = _written(getattr(type(layer), "forward", None))
+    known = _written(getattr(type(layer), "forward", None))
+    known |= {name for kind in KINDS for name in names_of(layer, kind)}
     for name, value in held.items():
-        if name in kept or (name[:1] == "d" and name[1:] in held):
+        if name in known or (name[:1] == "d" and name[1:] in held):
             continue
         if f"d{name}" in held or any(_is_float(array) for _, array in hanging(value)):
             yield name
@@ -201,13 +205,11 @@ def _is_float(array: np.ndarray) -> bool:
 
 def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
     """The float arrays that hang on a layer and that none of its tuples names."""
-    named = (name for kind in _TUPLES for name in names_of(layer, kind))
-    declared = {name for name in named if isinstance(name, str)}
+    declared = {name for kind in KINDS for name in names_of(layer, kind)}
     declared |= {f"d{name}" for name in declared} | {"_given", "_members", "params"}
     for name, value in getattr(layer, "__dict__", {}).items():
         if name not in declared and not (isinstance(layer, Layer) and name in _BOOK):
             yield from ((p, a) for p, a in hanging(value, (name,)) if _is_float(a))
 
 
-_TUPLES = ("params", "state", "carried", "noise", "fixed")
 _BOOK = ("layers", "lastLayer", "rng", "_audited", "_learning")

@@ -14,11 +14,18 @@ from numpy.typing import DTypeLike
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import Path, has_backward, inner_layers, is_layer
+from clearprop.graph.parameters import (
+    Path,
+    has_backward,
+    inner_layers,
+    is_layer,
+    parameter,
+    set_array,
+)
 from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
-from clearprop.layers.arguments import parameter
+from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
 from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
@@ -27,7 +34,7 @@ from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
-from clearprop.networks.walk import Walk, copied
+from clearprop.networks.walk import Walk, copied, refuse_stranger
 from clearprop.primitives.numerical import numerical_gradient
 
 
@@ -75,7 +82,7 @@ class Network(Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if isinstance(vars(cls).get("params"), tuple):
+        if not isinstance(vars(cls).get("params", cls), type | property):
             cls.own_params = cls.params  # type: ignore[assignment]
             type.__delattr__(cls, "params")  # so that the property is seen again
         for name, wrapped in _OUTERMOST.items():
@@ -100,7 +107,7 @@ class Network(Layer):
             check_layer("lastLayer", layer, inputs=("x", "t"))
         self.rng = np.random.default_rng(0) if rng is None else rng
         self.frozen: set[str] = set()
-        if layers is not None:
+        if layers is not None and not self.own_params:
             self._members = Members(self)  # what is wrong with them is said now
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -141,7 +148,7 @@ class Network(Layer):
     def __call__(self, *inputs: Any) -> Any:
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
         if is_bare():
-            with self._look("forward", inputs) as twin:
+            with self._look("forward", *inputs) as twin:
                 return call(twin, *inputs)
         return call(self, *inputs)
 
@@ -312,8 +319,8 @@ class Network(Layer):
         """
         if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
             x = np.zeros((1, *x), dtype=np.float32)
-        elif not isinstance(x, tuple) and np.ndim(x) == 1:
-            x = np.reshape(x, (1, -1))
+        elif not isinstance(x, tuple) and np.ndim(x) == 1 and np.asarray(x).dtype.kind == "f":
+            x = np.reshape(x, (1, -1))  # one sample; whole numbers are a batch of classes
         walk = self.walk("infer", x)
         walk.predict(x)
         return summarised(walk)
@@ -410,7 +417,11 @@ class Network(Layer):
             with running(passing):
                 yield
             names = members.names
-            ran += ((names[id(layer)], layer) for layer in passing.ran or () if id(layer) in names)
+            for layer in passing.ran or ():
+                if id(layer) in names:
+                    ran.append((names[id(layer)], layer))
+                else:
+                    refuse_stranger(self, layer)
             self.learning.leave(members, ran)
         except BaseException:
             self.learning.undo(members, rng)
@@ -419,10 +430,16 @@ class Network(Layer):
             del self.__dict__["_ran"]
 
     @contextmanager
-    def _look(self, formula: str, x: Any, views: bool = False) -> Iterator[Self]:
+    def _look(self, formula: str, x: Any, *others: Any, views: bool = False) -> Iterator[Self]:
         """A look at the network, on copies of its layers."""
         self.members.check()
-        twin, _ = self._looking_copy(formula, x, views)
+        twin, copies = self._looking_copy(formula, x, views)
+        given = (*(x if isinstance(x, tuple) else (x,)), *others)
+        if any(isinstance(part, Recorded) for part in given):  # as code between the layers is
+            for name, owners in self.params.owners.items():
+                v = parameter(self.params[name], name, owners[0][0])
+                for layer, attribute in owners:
+                    set_array(copies[id(layer)], attribute, v)
         with running(self._looking_pass(formula)):
             yield twin
 
@@ -450,13 +467,13 @@ def _looks(formula: str) -> Callable[[Any], Any]:
                 return method(self, x, *args, **more)
             if not self.__dict__.get("_writes"):
                 try:
-                    with self._look(formula, x, views=True) as twin:
+                    with self._look(formula, x, *args, views=True) as twin:
                         return method(twin, x, *args, **more)
                 except (ValueError, UnsupportedError) as error:
                     if "read-only" not in str(error):
                         raise
                     self.__dict__["_writes"] = True  # a layer that fills an array of its own
-            with self._look(formula, x) as twin:
+            with self._look(formula, x, *args) as twin:
                 return method(twin, x, *args, **more)
 
         return outermost
@@ -493,5 +510,5 @@ for _name, _wrapped in _OUTERMOST.items():
 def _as_float64(x: Any, name: str) -> Any:
     if isinstance(x, tuple):
         return tuple(_as_float64(part, name) for part in x)
-    x = parameter(x, name, "x")
-    return x.astype(np.float64) if x.dtype.kind == "f" else x  # class numbers stay
+    x = x if isinstance(x, np.ndarray) and x.dtype.kind in "iub" else real(x, name)
+    return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind == "f" else x

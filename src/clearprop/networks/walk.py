@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.layer_call import on_arrays, on_graph
+from clearprop.graph.layer_call import bind_noise, on_arrays, on_graph
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import (
     at_path,
@@ -125,14 +125,18 @@ class Walk:
 
     def ran(self) -> list[tuple[str, Any]]:
         """The layers that ran, as pairs of name and copy, those inside closed layers too."""
-        inside = {id(layer) for layer in self.passing.ran or ()}
+        inside = {id(layer): layer for layer in self.passing.ran or ()}
+        known: set[int] = set()
         found: list[tuple[str, Any]] = []
         for use in self.uses:
             found.append((use.name, use.run))
             if not use.opened:
                 for path, layer in layers_of(use.run):
+                    known.add(id(layer))
                     if path and id(layer) in inside:
                         found.append((self.members.names[id(at_path(use.layer, path))], layer))
+        for key in inside.keys() - known:
+            refuse_stranger(self.network, inside[key])
         return found
 
     def keep(self, gradients: dict[str, Any]) -> None:
@@ -153,7 +157,7 @@ class Walk:
         known = self._known.get(id(layer))
         if known is None:
             known = name or type(layer).__name__, layer
-            self._refuse_stranger(layer)
+            refuse_stranger(self.network, layer)
         own_name, live = known
         self.entered.append((own_name, live, inputs))
         holds = any(True for _ in inner_layers(layer))
@@ -162,6 +166,7 @@ class Walk:
         hanging = self._hanging(live, layer)
         self.at = own_name, inputs
         if opened or layer is self.copy:
+            self._noise(live, layer, inputs)
             out = run(layer, self.passing.formula, inputs)
         else:
             out, ran = self._closed(layer, live, inputs, own_name)
@@ -172,6 +177,10 @@ class Walk:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
         self.entered.pop()
         return out
+
+    def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
+        """Draw the noise of a layer that is run through."""
+        bind_noise(layer, inputs, self.passing)
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
@@ -197,14 +206,15 @@ class Walk:
         self._audited.add(id(live))
         return list(undeclared(layer))
 
-    def _refuse_stranger(self, layer: Any) -> None:
-        """A layer that is made on the way may not learn: nobody would find its parameters."""
-        if any(names_of(held, k) for _, held in layers_of(layer) for k in ("params", "state")):
-            raise ConfigError(
-                f"a {type(layer).__name__} that {type(self.network).__name__} uses is no part of "
-                "the network, so that what it learns would be left out; make it in __init__ and "
-                "hold it as an attribute"
-            )
+
+def refuse_stranger(network: Any, layer: Any) -> None:
+    """A layer that is made on the way may not learn: nobody would find its parameters."""
+    if any(names_of(held, k) for _, held in layers_of(layer) for k in ("params", "state")):
+        raise ConfigError(
+            f"a {type(layer).__name__} that {type(network).__name__} uses is no part of "
+            "the network, so that what it learns would be left out; make it in __init__ and "
+            "hold it as an attribute"
+        )
 
 
 def leaves(x: Any) -> Any:
