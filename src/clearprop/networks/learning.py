@@ -26,6 +26,8 @@ class Learning:
         self._seen: dict[Key, Any] = {}
         self._left: dict[Key, Any] = {}
         self._before: Any = None
+        self.ran: list[tuple[str, Any]] = []
+        """The layers that ran in this step, by name."""
 
     def begin(
         self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
