@@ -14,14 +14,7 @@ from numpy.typing import DTypeLike
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import (
-    Path,
-    has_backward,
-    inner_layers,
-    is_layer,
-    parameter,
-    set_array,
-)
+from clearprop.graph.parameters import Path, has_backward, inner_layers, is_layer
 from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
@@ -34,7 +27,7 @@ from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, undeclared
 from clearprop.networks.parameters import Parameters, derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
-from clearprop.networks.walk import Walk, copied, refuse_stranger
+from clearprop.networks.walk import Walk, by_name, copied, record_parameters
 from clearprop.primitives.numerical import numerical_gradient
 
 
@@ -113,7 +106,8 @@ class Network(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; layers that come anew are found, those in use are not exchanged."""
         holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
-        if holds and name not in self.__dict__ and name != KEPT:
+        known = name in self.__dict__ or name == KEPT or name[1:] in self.own_params
+        if holds and not known:
             self.__dict__.pop("_members", None)
         object.__setattr__(self, name, value)
 
@@ -239,7 +233,7 @@ class Network(Layer):
             dx = found.get(v)
             gradients[name] = np.zeros_like(v.data) if dx is None else dx
         walk.keep(gradients)
-        self.__dict__["_ran"].extend(walk.ran())
+        self.learning.ran += walk.ran()
         return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
@@ -411,23 +405,18 @@ class Network(Layer):
         members, rng = self.members, self.rng
         self.learning.begin(members, rng, rows_of(x))
         ran: list[tuple[str, Any]] = []
-        self.__dict__["_ran"] = ran
+        self.learning.ran = ran
         passing = Pass("forward", rng, ran=[], plain=True)
         try:
             with running(passing):
                 yield
-            names = members.names
-            for layer in passing.ran or ():
-                if id(layer) in names:
-                    ran.append((names[id(layer)], layer))
-                else:
-                    refuse_stranger(self, layer)
+            ran += by_name(members, passing.ran or ())
             self.learning.leave(members, ran)
         except BaseException:
             self.learning.undo(members, rng)
             raise
         finally:
-            del self.__dict__["_ran"]
+            self.learning.ran = []
 
     @contextmanager
     def _look(self, formula: str, x: Any, *others: Any, views: bool = False) -> Iterator[Self]:
@@ -435,11 +424,8 @@ class Network(Layer):
         self.members.check()
         twin, copies = self._looking_copy(formula, x, views)
         given = (*(x if isinstance(x, tuple) else (x,)), *others)
-        if any(isinstance(part, Recorded) for part in given):  # as code between the layers is
-            for name, owners in self.params.owners.items():
-                v = parameter(self.params[name], name, owners[0][0])
-                for layer, attribute in owners:
-                    set_array(copies[id(layer)], attribute, v)
+        if any(isinstance(part, Recorded) for part in given):
+            record_parameters(self, copies)
         with running(self._looking_pass(formula)):
             yield twin
 
