@@ -104,6 +104,15 @@ def test_a_layer_as_written_that_runs_twice():
     assert_same(*after_steps(Twice))
 
 
+def test_nothing_runs_twice_where_scalars_before_it_merge():
+    """Scalars that merge, and one that sinks beside them, once left the forward pass there twice."""
+    choosing, branching = LAYERS["choosing"](None), Branching(np.eye(D))
+    net = Network([choosing, choosing, branching, Affine(np.eye(D), np.zeros(D))])
+    step = compile(net, SGD(0.1, clip_norm=0.5))
+    step(*batch(Recipe(0, ()), 4, 0))
+    assert step.source.count("Branching1.evaluate(") == step.source.count("np.exp(") == 1
+
+
 @pytest.mark.parametrize("kind", [Lazy, Level])
 def test_state_that_is_made_by_the_first_step(kind):
     assert_same(*after_steps(lambda: around(kind())))

@@ -13,23 +13,30 @@ Rule = Callable[[Node, tuple[Any, ...]], Any]
 """Gives for a node and its rebuilt inputs the new outputs, or `None` to keep the node."""
 
 
-def rebuild(trace: Trace, rule: Rule, labels: dict[Node, str] | None = None) -> Trace:
+def rebuild(
+    trace: Trace,
+    rule: Rule,
+    labels: dict[Node, str] | None = None,
+    done: dict[Node, Any] | None = None,
+) -> Trace:
     """Walk a graph from its inputs to its outputs and replace nodes by a rule.
 
     A node that the rule leaves alone is kept: with the same inputs it stays the very node, with
     other inputs it is made again around the value it has, which the rules do not change.
 
     The nodes that a rule makes take the label of the node they replace, unless the rule has put
-    them into `labels` itself.
+    them into `labels` itself. In `done` it finds what has become of the nodes so far.
     """
     _, made = reach(trace.outputs)
     labels = {} if labels is None else labels
+    done = {} if done is None else done
 
     def step(node: Node, inputs: tuple[Any, ...]) -> Any:
         out = rule(node, inputs)
         if out is None:
             out = kept(node, inputs, made[node])
         _inherit(out, trace.labels[node], labels)
+        done[node] = out
         return out
 
     leaves = {v: v for v in trace.leaves}

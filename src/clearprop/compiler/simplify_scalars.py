@@ -23,6 +23,7 @@ def sunk_scalars(trace: Trace) -> Trace:
 
     labels = dict(trace.labels)
     consumers = _consumers(trace)
+    done: dict[Node, Any] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         if function_of(node) is not np.multiply or node.params:
@@ -32,10 +33,10 @@ def sunk_scalars(trace: Trace) -> Trace:
             return None
         if _dtype(s, x) != x.data.dtype:
             return None
-        sinking = Sinking(_region(node, trace, consumers), labels, trace.labels[node])
-        return sinking.scaled(x, s) if sinking.cost(x) < x.size else None
+        sinking = Sinking(_region(node, trace, consumers), labels, trace.labels[node], done)
+        return sinking.scaled(x, sinking.now(s)) if sinking.cost(x) < x.size else None
 
-    return rebuild(trace, rule, labels)
+    return rebuild(trace, rule, labels, done)
 
 
 def _consumers(trace: Trace) -> dict[Any, list[Any]]:
@@ -63,8 +64,11 @@ def _region(root: Node, trace: Trace, consumers: dict[Any, list[Any]]) -> set[No
 class Sinking:
     """One scalar on its way down, through nodes of `region`."""
 
-    def __init__(self, region: set[Node], labels: dict[Node, str], label: str) -> None:
+    def __init__(
+        self, region: set[Node], labels: dict[Node, str], label: str, done: dict[Node, Any]
+    ) -> None:
         self.region = region
+        self.done = done
         self.label = label
         """The label of the multiplication that sinks."""
         self.labels = labels
@@ -72,6 +76,13 @@ class Sinking:
         self._costs: dict[Node, int] = {}
         self._made: dict[Any, Any] = {}
         """What has been scaled already: the derivatives of all layers share the way down."""
+
+    def now(self, x: Any) -> Any:
+        """What has become of a value by now: what is not scaled must not be computed as before."""
+        if not is_recorded(x) or x.node is None:
+            return x
+        out = self.done[x.node]
+        return out if x.index is None else out[x.index]
 
     def cost(self, x: Any) -> int:
         """How many elements the multiplication touches at the best place at or behind `x`."""
@@ -109,7 +120,7 @@ class Sinking:
         """`s · x`, with the multiplication at the place that `cost` has found."""
         node = x.node if is_recorded(x) else None
         if node is None or self.cost(x) >= int(np.size(x)):
-            return s * x
+            return s * self.now(x)
         key = (node, names(s))
         if key in self._made:
             return self._made[key]
@@ -135,31 +146,33 @@ class Sinking:
     def _pushed(self, node: Node, s: Any) -> Any:
         """Push the scalar one node further back."""
         function = function_of(node)
-        scaled = self.scaled
+        scaled, now = self.scaled, self.now
         a, *rest = node.inputs
         if function is np.multiply:
             (b,) = rest
             if is_number(a):
-                return scaled(b, self._product(s, a))
+                return scaled(b, self._product(s, now(a)))
             if is_number(b):
-                return scaled(a, self._product(s, b))
+                return scaled(a, self._product(s, now(b)))
             first = not _is_float(b) or (_is_float(a) and self.cost(a) <= self.cost(b))
-            return scaled(a, s) * b if first else a * scaled(b, s)
+            return scaled(a, s) * now(b) if first else now(a) * scaled(b, s)
         if function is np.divide:
             (b,) = rest
             if is_number(a):
-                return self._product(s, a) / b
-            return scaled(a, s) / b if self.cost(a) <= np.size(b) else a * (s / b)
+                return self._product(s, now(a)) / now(b)
+            first = self.cost(a) <= np.size(b)
+            return scaled(a, s) / now(b) if first else now(a) * (s / now(b))
         if function is np.matmul:
             (b,) = rest
-            return scaled(a, s) @ b if self.cost(a) <= self.cost(b) else a @ scaled(b, s)
+            first = self.cost(a) <= self.cost(b)
+            return scaled(a, s) @ now(b) if first else now(a) @ scaled(b, s)
         if function is np.concatenate:
             parts = [scaled(part, s) for part in reversed(node.inputs)]
             return np.concatenate(parts[::-1], **node.params)
         if function is subtract_at:
             t, c = rest
-            return record(SUBTRACT_AT, (scaled(a, s), t, self._product(s, c)), {})
-        return record(node.operation, (scaled(a, s), *rest), node.params)
+            return record(SUBTRACT_AT, (scaled(a, s), now(t), self._product(s, now(c))), {})
+        return record(node.operation, (scaled(a, s), *map(now, rest)), node.params)
 
 
 def _dtype(s: Any, x: Any) -> np.dtype:
