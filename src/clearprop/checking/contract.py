@@ -10,12 +10,8 @@ import numpy as np
 
 from clearprop.checking import compare
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.copies import (
-    fingerprint,
-    generator_states,
-    random_fingerprint,
-    same_draws,
-)
+from clearprop.checking.case import Case
+from clearprop.checking.copies import fingerprint, generator_states, random_fingerprint, same_draws
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
@@ -144,7 +140,7 @@ def linear_in_dout(e: Evidence) -> None:
         both = e.pull(e.dout + other)
         true = {name: both[name] - e.pull(e.dout)[name] for name in names}
     for name in names:
-        compare.second_opinion(e, name, second[name], true[name], other)
+        compare.second_opinion(Case(e, name, second[name], true[name], other))
 
 
 def nothing_stale(e: Evidence) -> None:

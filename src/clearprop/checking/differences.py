@@ -7,7 +7,7 @@ kink, such as ReLU's at 0, from a curve.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,11 @@ class Slope:
         value = np.where(self.smooth, self.value, 0.0)
         error = np.where(self.smooth, self.error, 0.0)
         return float(weights @ value), float(3 * np.linalg.norm(weights * error))
+
+    def per(self, unit: float) -> "Slope":
+        """The slope for a step of 1, where the step was `unit`."""
+        parts = {n: getattr(self, n) / unit for n in ("value", "left", "right", "error")}
+        return replace(self, **parts)
 
     def between(self, dout: np.ndarray) -> tuple[float, float]:
         """The lowest and the highest slope that Σ dout · output can be said to have here."""

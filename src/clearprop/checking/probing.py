@@ -1,7 +1,6 @@
 """Slopes of a layer under examination: along random directions, and element by element."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -47,21 +46,11 @@ def along(e: Evidence, name: str, v: np.ndarray, h: float | None = None) -> Slop
 
 
 def element(e: Evidence, name: str, index: tuple[int, ...], h: float | None = None) -> Slope:
-    """The slope of all outputs when one element moves by its own size."""
+    """The derivative of all outputs by one element, which moves by its own size."""
+    unit = float(e.sizes[name][index])
     v = np.zeros(e.trial.arguments[name].value.shape)
-    v[index] = unit_of(e, name, index)
-    return along(e, name, v, h)
-
-
-def unit_of(e: Evidence, name: str, index: tuple[int, ...]) -> float:
-    """How large a step one element of an argument deserves."""
-    return float(e.sizes[name][index])
-
-
-def numeric_value(e: Evidence, name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
-    """The numerical derivative of one element, `None` where differences give no number."""
-    value = element(e, name, index).along(dout)[0] / unit_of(e, name, index)
-    return value if np.isfinite(value) else None
+    v[index] = unit
+    return along(e, name, v, h).per(unit)
 
 
 def suspects(e: Evidence, name: str, a: np.ndarray) -> list[tuple[int, ...]]:
