@@ -12,14 +12,11 @@ from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.trial import LayerRaised, parts
 
+Saying = tuple[Kind, str] | tuple[Kind, str, float]
+"""What kind of mistake it is, and the evidence in words; the factor, if it is one."""
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What kind of mistake it is, and the evidence in words."""
-
-    kind: Kind
-    message: str
-    factor: float | None = None
+Sayings = Iterator[Saying]
+"""What a pattern says: the first is taken, and it goes no further."""
 
 
 @dataclass

@@ -42,8 +42,8 @@ def forward_repeats(e: Evidence) -> None:
         drew = generator_states(layer) != held
         again = trial.run(layer=layer).vector
     except LayerRaised as raised:
-        problem = told(raised.error)
-        e.stop(Kind.STATEFUL, f"forward works once and raises the second time: {problem}")
+        message = f"forward works once and raises the second time: {told(raised.error)}"
+        e.stop(Kind.STATEFUL, message)
     if not same(trial.run().vector, e.out):
         e.stop(
             Kind.STOCHASTIC,
@@ -216,28 +216,21 @@ def _after_an_update(e: Evidence) -> None:
                 "after the parameters were changed in place, as an optimiser does, it is no longer "
                 "right: backward uses a copy that was made of them earlier"
             )
-            e.fault(
-                Kind.STALE,
-                message,
-                name,
-                index=index,
-                analytic=float(found[name][index]),
-                automatic=float(true[name][index]),
-            )
+            analytic, automatic = float(found[name][index]), float(true[name][index])
+            e.fault(Kind.STALE, message, name, index=index, analytic=analytic, automatic=automatic)
 
 
 def _shuffled(e: Evidence) -> list[Any]:
     """Other inputs of the same kind: the same values at other places."""
     trial, found = e.trial, []
     for i, x in enumerate(trial.inputs):
-        if not isinstance(x, np.ndarray) or not x.size:
-            found.append(x)
-            continue
-        if i in trial.float_places:
-            other = e.rng.permutation(x.reshape(-1)).reshape(x.shape)
-            other = 0.9 * x if np.array_equal(other, x) else other
-        else:
-            other = e.rng.permutation(x, axis=0) if x.ndim else x
+        other = x
+        if isinstance(x, np.ndarray) and x.size:
+            if i in trial.float_places:
+                other = e.rng.permutation(x.reshape(-1)).reshape(x.shape)
+                other = 0.9 * x if np.array_equal(other, x) else other
+            elif x.ndim:
+                other = e.rng.permutation(x, axis=0)
         found.append(other)
     return found
 

@@ -43,18 +43,17 @@ def chart(
     x_label: str,
     log: bool = False,
     write: Callable[[float], str] = label,
-    include: Sequence[float] = (),
 ) -> Markup:
     """Draw curves as a figure with a title and a legend.
 
     What is not finite is left out, on a logarithmic axis also what is not positive; a chart without
-    anything to draw says so. `include` lists values that the vertical axis shall reach.
+    anything to draw says so.
     """
     marks = drawable(marks, log)
     heading = element("figcaption", element("strong", title), _legend(marks))
     if not marks:
         return element("figure", heading, element("p", "Nothing to draw.", class_="faint"))
-    drawing = plot(marks, title=title, x_label=x_label, log=log, write=write, include=include)
+    drawing = plot(marks, title=title, x_label=x_label, log=log, write=write)
     return element("figure", heading, drawing)
 
 
@@ -70,12 +69,11 @@ def plot(
     x_label: str,
     log: bool = False,
     write: Callable[[float], str] = label,
-    include: Sequence[float] = (),
     **attributes: Any,
 ) -> Markup:
     """Draw curves that are `drawable`, one at least, as an SVG element of `WIDTH` by `HEIGHT`."""
     xs = np.concatenate([mark.x for mark in marks])
-    ys = np.concatenate([y for mark in marks for y in _heights(mark)] + [np.array(include)])
+    ys = np.concatenate([y for mark in marks for y in _heights(mark)])
     x_scale = Scale(*_room(xs.min(), xs.max(), 0.0), LEFT, WIDTH - RIGHT)
     y_scale = Scale(*_room(ys.min(), ys.max(), 0.04, log), HEIGHT - BOTTOM, TOP, log)
     drawn = [_band(m, x_scale, y_scale) for m in marks if isinstance(m, Band)]
@@ -96,26 +94,20 @@ def plot(
 
 
 def _legend(marks: Sequence[Line | Band]) -> Markup | None:
-    named = [m for m in marks if m.name]
-    entries = [
-        element("span", element("i", class_=f"key {m.style} {_kind(m)}"), m.name, class_="entry")
-        for m in named
-    ]
+    entries = []
+    for mark in marks:
+        if mark.name:
+            key = element("i", class_=f"key {mark.style} {type(mark).__name__.lower()}")
+            entries.append(element("span", key, mark.name, class_="entry"))
     return element("span", *entries, class_="legend") if entries else None
 
 
-def _kind(mark: Line | Band) -> str:
-    return type(mark).__name__.lower()
-
-
 def _finite(mark: Line | Band, log: bool) -> Line | Band | None:
-    heights = _heights(mark)
     good = np.isfinite(mark.x)
-    for y in heights:
+    for y in _heights(mark):
         good &= np.isfinite(y) & ((y > 0) if log else True)
-    if not good.any():
-        return None
-    return type(mark)(mark.name, mark.x[good], *(y[good] for y in heights), style=mark.style)
+    heights = (y[good] for y in _heights(mark))
+    return type(mark)(mark.name, mark.x[good], *heights, style=mark.style) if good.any() else None
 
 
 def _heights(mark: Line | Band) -> tuple[np.ndarray, ...]:
