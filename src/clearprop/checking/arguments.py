@@ -155,13 +155,18 @@ def inferred_slots(before: Any, after: Any) -> list[Slot]:
     ]
 
 
+def positional(function: Any) -> list[inspect.Parameter]:
+    """The arguments that a function takes by their place; none where nobody can tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
 def input_names(forward: Any, n: int) -> list[str]:
     """The names of the first `n` arguments of `forward`; numbered where it does not name them."""
-    try:
-        parameters = inspect.signature(forward).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names = [p.name for p in positional(forward)]
     return [names[i] if i < len(names) else f"x{i + 1}" for i in range(n)]
 
 

@@ -34,10 +34,8 @@ def _summed(case: Case) -> Sayings:
         total = t.sum(axis=axes)
         for factor, how in ((1.0, "summed"), (total.size / t.size, "averaged")):
             if total.size == a.size and case.explains((factor * total).reshape(a.shape)):
-                yield (
-                    Kind.SUMMED,
-                    (f"the true derivative is {how} over {in_words(axes, t.ndim)} once too often"),
-                )
+                where = in_words(axes, t.ndim)
+                yield Kind.SUMMED, f"the true derivative is {how} over {where} once too often"
 
 
 def _folded(case: Case) -> Sayings:

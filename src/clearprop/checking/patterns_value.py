@@ -125,10 +125,10 @@ def _ratio(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | No
         return None
     ratio = float(x @ y) / square
     if case is not None:
-        return ratio if ratio and case.explains(ratio * t) else None
-    return (
-        ratio if ratio and np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max()) else None
-    )
+        fits = case.explains(ratio * t)
+    else:
+        fits = np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max())
+    return ratio if ratio and fits else None
 
 
 def name_factor(case: Case, ratio: float) -> str:
@@ -279,10 +279,9 @@ def _masked(case: Case) -> Sayings:
         message = "it is right where the true derivative is not 0, and goes on where that is 0"
         yield Kind.MASK_MISSING, message
     if np.any(a0 & ~t0) and np.all(equal | a0):
-        yield (
-            Kind.DROPPED_TERM,
-            (f"it is right but for {int(np.sum(a0 & ~t0))} elements, where it is 0{_where(case)}"),
-        )
+        count = int(np.sum(a0 & ~t0))
+        message = f"it is right but for {count} elements, where it is 0{_where(case)}"
+        yield Kind.DROPPED_TERM, message
 
 
 def _where(case: Case) -> str:

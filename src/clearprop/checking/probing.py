@@ -18,8 +18,8 @@ def probe(e: Evidence, name: str, a: np.ndarray) -> tuple[float, Slope]:
     Errors of the difference itself are taken off. Outputs without a slope are left out, on both
     sides: their `dout` is 0.
     """
-    x = e.trial.arguments[name].value
-    v = e.sizes[name] * e.rng.uniform(0.5, 1.5, x.shape) * e.rng.choice([-1.0, 1.0], x.shape)
+    sizes, rng = e.sizes[name], e.rng
+    v = sizes * rng.uniform(0.5, 1.5, sizes.shape) * rng.choice([-1.0, 1.0], sizes.shape)
     slope = along(e, name, v)
     if not slope.smooth.all():
         if not slope.smooth.any():
@@ -27,9 +27,7 @@ def probe(e: Evidence, name: str, a: np.ndarray) -> tuple[float, Slope]:
         a = e.pull(np.where(slope.smooth, e.dout, 0.0))[name]
     numeric, error = slope.along(e.dout)
     moved = a * v
-    whole = max(abs(numeric), float(np.linalg.norm(moved)))
-    if whole == 0:
-        return 0.0, slope
+    whole = max(abs(numeric), float(np.linalg.norm(moved))) or 1.0
     return max(0.0, abs(numeric - float(moved.sum())) - 10 * error) / whole, slope
 
 
@@ -55,10 +53,9 @@ def element(e: Evidence, name: str, index: tuple[int, ...], h: float | None = No
 
 def suspects(e: Evidence, name: str, a: np.ndarray) -> list[tuple[int, ...]]:
     """The elements to be swept: all, or those of the blocks that a direction finds wrong."""
-    everything = np.arange(a.size)
     if a.size <= SWEEP:
         return list(np.ndindex(a.shape))
-    block = everything
+    block = np.arange(a.size)
     while block.size > SWEEP // 4:
         parts = np.array_split(block, 8)
         block = max(parts, key=lambda part: _gap_within(e, name, a, part))
@@ -77,6 +74,5 @@ def _gap_within(e: Evidence, name: str, a: np.ndarray, block: np.ndarray) -> flo
     x = e.trial.arguments[name].value
     v = np.zeros(x.size)
     v[block] = e.sizes[name].reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)
-    slope = along(e, name, v.reshape(x.shape))
-    numeric, error = slope.along(e.dout)
+    numeric, error = along(e, name, v.reshape(x.shape)).along(e.dout)
     return max(0.0, abs(numeric - float(a.reshape(-1) @ v)) - 10 * error)

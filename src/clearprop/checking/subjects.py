@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.automatic import data_of
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
@@ -18,7 +19,6 @@ from clearprop.checking.trial import parts
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError
-from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import at_path, dotted, layers_of, names_of
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks import Network
@@ -156,7 +156,7 @@ class Inspector:
             if stopped:
                 reports.append(_closed(name, layer, stopped))
                 continue
-            found, evidence = self.place(name, layer, tuple(map(_plain, given)))
+            found, evidence = self.place(name, layer, tuple(map(data_of, given)))
             reports += found[-1:] if opened else found
             if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
@@ -177,10 +177,6 @@ class Inspector:
 
 def _closed(name: str, layer: Any, why: str) -> LayerReport:
     return LayerReport(name, type(layer).__name__, closed=why)
-
-
-def _plain(x: Any) -> Any:
-    return x.data if isinstance(x, Recorded) else x
 
 
 def is_network(thing: Any) -> bool:

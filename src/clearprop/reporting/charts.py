@@ -1,6 +1,6 @@
 """Charts as SVG: lines and bands over time. Colours come from the page's style sheet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ def _room(low: float, high: float, share: float, log: bool = False) -> tuple[flo
 
 def _grid(scale: Scale, write: Callable[[float], str]) -> list[Markup]:
     parts = []
-    for value, y in zip(scale.ticks, scale(np.array(scale.ticks)).tolist(), strict=True):
+    for value, y in scale.ticks:
         parts.append(element("path", d=f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid"))
         parts.append(element("text", write(value), x=LEFT - 7, y=y + 4, class_="tick end"))
     return parts
@@ -135,7 +135,7 @@ def _grid(scale: Scale, write: Callable[[float], str]) -> list[Markup]:
 def _bottom(scale: Scale, x_label: str) -> list[Markup]:
     y = HEIGHT - BOTTOM
     parts = [element("path", d=f"M{LEFT} {y}H{WIDTH - RIGHT}", class_="axis")]
-    for value, x in zip(scale.ticks, scale(np.array(scale.ticks)).tolist(), strict=True):
+    for value, x in scale.ticks:
         parts.append(element("path", d=f"M{x:.1f} {y}v4", class_="axis"))
         parts.append(element("text", label(value), x=x, y=y + 18, class_="tick middle"))
     middle = (LEFT + WIDTH - RIGHT) / 2
@@ -147,15 +147,14 @@ def _line(mark: Line, x_scale: Scale, y_scale: Scale) -> Markup:
     x, y = x_scale(mark.x), y_scale(mark.y)
     if len(x) > 2 * COLUMNS:
         x, y = _spanned(x, y)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
-    line = element("polyline", points=points, class_=f"line {mark.style}")
-    if len(x) > 25 or "thin" in mark.style:
+    points = list(zip(x.tolist(), y.tolist(), strict=True))
+    line = element("polyline", points=_joined(points), class_=f"line {mark.style}")
+    if len(points) > 25 or "thin" in mark.style:
         return line
-    dots = [
-        element("circle", cx=a, cy=b, r=2.6, class_=f"dot {mark.style}")
-        for a, b in zip(x.tolist(), y.tolist(), strict=True)
-    ]
-    return element("g", line, *dots)
+    dot = f"dot {mark.style}"
+    return element(
+        "g", line, *(element("circle", cx=a, cy=b, r=2.6, class_=dot) for a, b in points)
+    )
 
 
 def _band(mark: Band, x_scale: Scale, y_scale: Scale) -> Markup:
@@ -165,8 +164,11 @@ def _band(mark: Band, x_scale: Scale, y_scale: Scale) -> Markup:
         x = x + np.array([-4.0, 4.0])
     there = zip(x.tolist(), high.tolist(), strict=True)
     back = zip(x[::-1].tolist(), low[::-1].tolist(), strict=True)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in (*there, *back))
-    return element("polygon", points=points, class_=f"band {mark.style}")
+    return element("polygon", points=_joined((*there, *back)), class_=f"band {mark.style}")
+
+
+def _joined(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _spanned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -89,12 +89,6 @@ class Optimizer:
     usual_decay: ClassVar[float] = 0.0
     """The `weight_decay` where none is given."""
 
-    weight_decay: Setting
-    decay: Decay
-    clip_value: float | None
-    clip_norm: float | None
-    groups: Groups
-
     arrays: dict[str, np.ndarray]
     """The state by names such as `m.W1`; empty before the first step."""
     step_count: int
