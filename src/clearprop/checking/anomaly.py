@@ -83,25 +83,22 @@ def first_anomaly(thing: Any, *inputs: Any, dout: Any = None) -> Anomaly | None:
 
 
 def _given(inputs: Iterable[Any], thing: Any) -> Anomaly | None:
-    named = [(f"input {i + 1}", x) for i, x in enumerate(inputs)]
     params: Any = getattr(thing, "params", ())
-    if isinstance(params, Mapping):
-        named += [(f"the parameter {name}", value) for name, value in params.items()]
-    else:
-        named += [(f"the parameter {n}", getattr(thing, n, 0)) for n in params if type(n) is str]
-    for name, value in named:
+    if not isinstance(params, Mapping):
+        params = {name: getattr(thing, name, 0) for name in params if type(name) is str}
+    named = [(f"input {i}", x) for i, x in enumerate(inputs, 1)]
+    for name, value in named + [(f"the parameter {n}", value) for n, value in params.items()]:
         if not finite(value):
             return _anomaly("given", name, (), np.asarray(value), ())
     return None
 
 
 def _run(thing: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    names = ["x"] if len(inputs) == 1 else [f"x{i + 1}" for i in range(len(inputs))]
     recorded = [
-        x if np.asarray(x).dtype.kind not in "f" else Variable(x, f"x{i + 1}")
-        for i, x in enumerate(inputs)
+        Variable(x, name) if np.asarray(x).dtype.kind == "f" else x
+        for name, x in zip(names, inputs, strict=True)
     ]
-    if len(recorded) == 1 and isinstance(recorded[0], Recorded):
-        recorded[0].name = "x"
     try:
         if hasattr(thing, "loss") and hasattr(thing, "predict") and len(inputs) == 2:
             out = thing.loss(recorded[0], inputs[1])

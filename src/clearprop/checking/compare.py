@@ -60,15 +60,13 @@ def stand_in(e: Evidence) -> None:
             message = "automatic differentiation serves in its place, and was compared"
             e.fault(Kind.NO_BACKWARD, message, fault=False)
         return
-    reason = f"forward cannot be opened for automatic differentiation: {e.closed}"
+    message = f"forward cannot be opened for automatic differentiation: {e.closed}"
     if e.is_function:
-        message = f"{reason}. There is nothing to compare; give its derivative as gradient=…"
-        e.fault(Kind.NO_BACKWARD, message)
+        message += ". There is nothing to compare; give its derivative as gradient=…"
     else:
-        message = (
-            f"differences of forward serve in its place, and there is no other to compare; {reason}"
-        )
-        e.fault(Kind.NO_BACKWARD, message, fault=False)
+        instead = "differences of forward serve in its place, and there is no other to compare"
+        message = f"{instead}; {message}"
+    e.fault(Kind.NO_BACKWARD, message, fault=e.is_function)
 
 
 def second_opinion(case: Case) -> None:
@@ -174,7 +172,6 @@ def _confirm(case: Case) -> None:
 
 
 def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
-    """Compare with differences of forward alone."""
     if e.exhaustive:
         _sweep(e, name, a, list(np.ndindex(a.shape)))
         return

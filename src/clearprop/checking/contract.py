@@ -82,28 +82,27 @@ def backward_repeats(e: Evidence) -> None:
             second, third = run.derivatives(e.dout), run.derivatives(e.dout)
     except LayerRaised as raised:
         e.reproducible = False
-        problem = told(raised.error)
-        message = f"backward works once after each forward; a second time it raises {problem}"
-        e.fault(Kind.STATEFUL, message, fault=False)
+        message = "backward works once after each forward; a second time it raises "
+        e.fault(Kind.STATEFUL, message + told(raised.error), fault=False)
         return
     for name in e.analytic:
         if same(first[name], second[name]):
             continue
         e.reproducible = False
-        if first[name].shape != second[name].shape:
-            message = f"the second time, backward gives the shape {second[name].shape}"
+        one, two = first[name], second[name]
+        if one.shape != two.shape:
+            message = f"the second time, backward gives the shape {two.shape}"
             e.fault(Kind.STATEFUL, message, name)
             continue
-        index = _worst(first[name], second[name])
-        values: dict[str, Any] = {"index": index, "analytic": float(second[name][index])}
-        step = second[name] - first[name]
+        index = _worst(one, two)
+        values: dict[str, Any] = {"index": index, "analytic": float(two[index])}
         if drew:
             message = "backward draws random numbers of its own: run twice, it differs"
             e.fault(Kind.STOCHASTIC, message, name, **values)
-        elif same(third[name] - second[name], step, 1e-9):
+        elif same(third[name] - two, two - one, 1e-9):
             message = (
                 f"backward adds to {beside(name)}: run twice with the same dout, it gives "
-                f"{second[name][index]:.6g} after {first[name][index]:.6g}"
+                f"{two[index]:.6g} after {one[index]:.6g}"
             )
             e.fault(Kind.ACCUMULATES, message, name, **values)
         else:
@@ -166,9 +165,8 @@ def _after_another_call(e: Evidence, inputs: list[Any]) -> None:
         out = run.vector
         found = run.derivatives(e.dout) if same(out, e.out) else None
     except LayerRaised as raised:
-        problem = told(raised.error)
-        message = f"after a call with an output of shape {shape}, this one raises {problem}"
-        e.fault(Kind.STALE, message)
+        message = f"after a call with an output of shape {shape}, this one raises "
+        e.fault(Kind.STALE, message + told(raised.error))
         return
     if found is None:
         e.fault(Kind.STALE, "forward gives something else after a call with other inputs", "output")

@@ -55,13 +55,9 @@ class Slope:
         )
 
 
+@np.errstate(all="ignore")
 def slope_with(f: Callable[[float], np.ndarray], f0: np.ndarray, h: float) -> Slope:
     """Measure the slope of `f` at 0 with the steps h and h/2; `f0` is f(0)."""
-    with np.errstate(all="ignore"):
-        return _slope_with(f, f0, h)
-
-
-def _slope_with(f: Callable[[float], np.ndarray], f0: np.ndarray, h: float) -> Slope:
     high, low = f(h), f(-h)
     half_high, half_low = f(h / 2), f(-h / 2)
     wide, narrow = (high - low) / (2 * h), (half_high - half_low) / h

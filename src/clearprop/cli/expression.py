@@ -10,6 +10,7 @@ import operator
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, NoReturn
 
@@ -180,17 +181,14 @@ def _literal(tree: ast.expr, text: str, depth: int) -> Any:
 
 def _number(tree: ast.Constant, text: str) -> int | float:
     x = tree.value
-    if type(x) is int:
-        return x if abs(x) < 1 << 62 else _finite(float(min(max(x, -(1 << 1023)), 1 << 1023)), text)
-    if type(x) is float:
-        return _finite(x, text)
-    raise ConfigError(f"{text[:40]!r}: {x!r} is not a real number")
-
-
-def _finite(x: float, text: str) -> float:
-    if not np.isfinite(x) or abs(x) >= float(1 << 1023):
-        raise ConfigError(f"{text[:40]!r}: a number is too large")
-    return x
+    if isinstance(x, bool) or not isinstance(x, int | float):
+        raise ConfigError(f"{text[:40]!r}: {x!r} is not a real number")
+    if isinstance(x, int) and abs(x) < 1 << 62:
+        return x
+    with suppress(OverflowError):
+        if abs(number := float(x)) < 2.0**1023:
+            return number
+    raise ConfigError(f"{text[:40]!r}: a number is too large")
 
 
 class _Reader:

@@ -6,7 +6,6 @@ import math
 import os
 from array import array
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -251,45 +250,37 @@ class HistoryWriter:
         self.path = os.fspath(path)
         self.history = history
         self._losses, self._evaluations = len(history), len(history._evaluations)
-        mode = "a" if self._losses else "w"
-        try:
-            # newline="\n": the same file on every system
+        with self._told():  # newline="\n": the same file on every system
+            mode = "a" if self._losses else "w"
             self._file = open(path, mode, encoding="utf-8", newline="\n")  # noqa: SIM115
-        except OSError as error:
-            raise self._error(error) from error
 
     def write(self) -> None:
         """Write what is new, so that it is kept even if the program is killed."""
         lines = "".join(self.history.lines(self._losses, self._evaluations))
         self._losses, self._evaluations = len(self.history), len(self.history._evaluations)
-        try:
+        with self._told():
             self._file.write(lines)
             self._file.flush()
-        except OSError as error:
-            raise self._error(error) from error
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             self.write()
         finally:
-            try:
+            with self._told():
                 self._file.close()
-            except OSError as close_error:
-                raise self._error(close_error) from close_error
 
-    def _error(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"the history {self.path} cannot be written: {error.strerror or error}; "
-            "choose a folder that exists, has room, and that you may write to"
-        )
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"the history {self.path} cannot be written: {error.strerror or error}; "
+                "choose a folder that exists, has room, and that you may write to"
+            ) from error
 
 
 def loss_line(iteration: int, loss: float) -> str:

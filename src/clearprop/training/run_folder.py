@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,8 +76,7 @@ class RunConfig:
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
-        known = {entry.name for entry in fields(cls)}
-        unknown = ", ".join(values.keys() - known)
+        unknown = ", ".join(values.keys() - _KINDS.keys())
         if unknown:
             raise ConfigError(f"settings that this version does not know: {unknown}")
         return cls(**{**values, "sizes": tuple(values["sizes"])})

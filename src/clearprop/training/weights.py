@@ -109,10 +109,9 @@ _OPTIMIZER = "optimizer."
 
 def _held(network: Network, kind: str) -> dict[str, tuple[Any, str]]:
     """The arrays of one kind that the layers hold: name → layer and attribute."""
-    layers = network.members.layers.items()
     return {
         ".".join(filter(None, (name, attribute))): (layer, attribute)
-        for name, layer in layers
+        for name, layer in network.members.layers.items()
         for attribute in names_of(layer, kind)
     }
 
@@ -190,6 +189,4 @@ def _check(file: str, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any
 
 
 def _shapes(arrays: Mapping[str, Any]) -> str:
-    return (
-        ", ".join(f"{name} {np.shape(array)}" for name, array in sorted(arrays.items())) or "none"
-    )
+    return ", ".join(f"{n} {np.shape(array)}" for n, array in sorted(arrays.items())) or "none"

@@ -238,9 +238,8 @@ class Optimizer:
 
     def structure(self) -> Hashable:
         """What decides the operations of an update, without the numbers in it."""
-        decays = [
-            (p, "weight_decay" in s, s.get("weight_decay") == 0) for p, s in self.groups.items()
-        ]
+        groups = self.groups.items()
+        decays = [(p, "weight_decay" in s, s.get("weight_decay") == 0) for p, s in groups]
         return (*self.limits(), self.decay, self.weight_decay == 0, *decays)
 
     # The state
