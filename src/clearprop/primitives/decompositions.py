@@ -17,6 +17,7 @@ import numpy as np
 
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Binder, Call, primitive
 
 SYMMETRIC = frozenset({np.linalg.cholesky, np.linalg.eigh, np.linalg.eigvalsh})
@@ -229,20 +230,6 @@ def _eigh_samples(rng):
     yield (np.array([[2.0]]),), {}
 
 
-def _svd_samples(rng):
-    yield (rng.standard_normal((3, 3)),), {}
-    yield (rng.standard_normal((4, 2)),), {"full_matrices": False}
-    yield (rng.standard_normal((2, 2, 3)), False), {}
-    yield (rng.standard_normal((3, 2)),), {"compute_uv": False}
-
-
-def _qr_samples(rng):
-    yield (rng.standard_normal((3, 3)),), {}
-    yield (rng.standard_normal((2, 4, 2)),), {}
-    yield (rng.standard_normal((2, 4)), "complete"), {}
-    yield (rng.standard_normal((4, 3)),), {"mode": "r"}
-
-
 ROWS = (
     primitive(
         np.linalg.cholesky,
@@ -267,21 +254,31 @@ ROWS = (
         "U, s, Vᵀ with U diag(s) Vᵀ = a",
         ("U diag(ds) Vᵀ, and what dU and dV turn; not defined for equal values", _svd),
         bind=_bind_svd,
-        samples=_svd_samples,
+        samples=calls(
+            call(Normal(3, 3)),
+            call(Normal(4, 2), full_matrices=False),
+            call(Normal(2, 2, 3), False),
+            call(Normal(3, 2), compute_uv=False),
+        ),
     ),
     primitive(
         np.linalg.qr,
         "q and r with q r = a",
         ("(dq + q · symmetric(r drᵀ − dqᵀ q)) r⁻ᵀ", _qr),
         bind=_bind_qr,
-        samples=_qr_samples,
+        samples=calls(
+            call(Normal(3, 3)),
+            call(Normal(2, 4, 2)),
+            call(Normal(2, 4), "complete"),
+            call(Normal(4, 3), mode="r"),
+        ),
     ),
     primitive(
         untied,
         "x, if the values of its vectors differ",
         ("dout", lambda dout, out, vectors, values, *, name, nonzero=False: dout),
         ("0", None),
-        samples=lambda rng: [((rng.standard_normal((3, 2)), np.array([1.0, 2.0])), {"name": "f"})],
+        samples=calls(call(Normal(3, 2), np.array([1.0, 2.0]), name="f")),
     ),
     primitive(
         full_rank,

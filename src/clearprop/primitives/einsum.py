@@ -28,10 +28,6 @@ def _letters(numbers: Any) -> str:
     return "".join("..." if n is Ellipsis else _BY_NUMBER[n] for n in numbers)
 
 
-def _compute(*operands: Any, subscripts: str, **kwargs: Any) -> Any:
-    return np.einsum(subscripts, *operands, **kwargs)
-
-
 def _spell_out(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str, str]:
     """Name every axis: give letters to ellipses, and write down an output that was left out.
 
@@ -129,7 +125,7 @@ ROWS = (
         "Σ of products, over the axes that the subscripts leave out",
         ("Einstein sum of dout and the other operands", _einsum),
         bind=_bind,
-        evaluate=_compute,
+        evaluate=lambda *operands, subscripts, **kwargs: np.einsum(subscripts, *operands, **kwargs),
         variadic=True,
         samples=_samples,
     ),

@@ -11,15 +11,12 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import primitive
 
 
 def _T(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
-
-
-def _inv(dout, out, a):
-    return -np.matmul(np.matmul(_T(out), dout), _T(out))
 
 
 def _solve_b(dout, out, a, b):
@@ -33,10 +30,6 @@ def _solve_a(dout, out, a, b):
     if np.ndim(b) == 1:
         dout, out = np.expand_dims(dout, -1), np.expand_dims(out, -1)
     return sum_to(-np.matmul(np.linalg.solve(_T(a), dout), _T(out)), np.shape(a))
-
-
-def _det(dout, out, a):
-    return np.expand_dims(dout, (-2, -1)) * cofactors(a)
 
 
 @dispatched
@@ -155,20 +148,13 @@ def _solve_samples(rng):
     yield (_regular(rng, 3, 3), rng.standard_normal((2, 3, 1))), {}
 
 
-def _pinv_samples(rng):
-    yield (rng.standard_normal((4, 3)),), {}
-    yield (rng.standard_normal((2, 2, 4)),), {}
-
-
-def _lstsq_samples(rng):
-    yield (rng.standard_normal((5, 3)), rng.standard_normal(5)), {}
-    yield (rng.standard_normal((5, 3)), rng.standard_normal((5, 2))), {"rcond": 1e-10}
-    yield (rng.standard_normal((2, 3)), rng.standard_normal((2, 2))), {}
-
-
 ROWS = (
     primitive(
-        np.linalg.inv, "a⁻¹", ("−outᵀ dout outᵀ", _inv), symbol="⁻¹", samples=_square_samples
+        np.linalg.inv,
+        "a⁻¹",
+        ("−outᵀ dout outᵀ", lambda dout, out, a: -np.matmul(np.matmul(_T(out), dout), _T(out))),
+        symbol="⁻¹",
+        samples=_square_samples,
     ),
     primitive(
         np.linalg.solve,
@@ -177,7 +163,15 @@ ROWS = (
         ("a⁻ᵀ dout", _solve_b),
         samples=_solve_samples,
     ),
-    primitive(np.linalg.det, "det a", ("dout · the cofactors of a", _det), samples=_det_samples),
+    primitive(
+        np.linalg.det,
+        "det a",
+        (
+            "dout · the cofactors of a",
+            lambda dout, out, a: np.expand_dims(dout, (-2, -1)) * cofactors(a),
+        ),
+        samples=_det_samples,
+    ),
     primitive(
         cofactors,
         "the cofactors of a: ∂ det a / ∂a",
@@ -199,13 +193,17 @@ ROWS = (
             _pinv,
         ),
         symbol="⁺",
-        samples=_pinv_samples,
+        samples=calls(call(Normal(4, 3)), call(Normal(2, 2, 4))),
     ),
     primitive(
         np.linalg.lstsq,
         "the x of smallest |b − a x|, the squares that remain, the rank, the singular values",
         ("that of a⁺ b, for changes that leave the rank as it is", _lstsq_a),
         ("a⁺ᵀ dout", _lstsq_b),
-        samples=_lstsq_samples,
+        samples=calls(
+            call(Normal(5, 3), Normal(5)),
+            call(Normal(5, 3), Normal(5, 2), rcond=1e-10),
+            call(Normal(2, 3), Normal(2, 2)),
+        ),
     ),
 )

@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.axes import kept_shape, normal_axes, to_last
 from clearprop.primitives.indexing import at
+from clearprop.primitives.table import composed
 
 
 def ptp(a, axis=None, out=None, keepdims=False):
@@ -226,19 +227,8 @@ def _nan_extreme(function, least, a, axis, keepdims, initial, where):
     return np.where(lost, np.nan, found)
 
 
-COMPOSITIONS = {
-    np.ptp: ptp,
-    np.average: average,
-    np.quantile: quantile,
-    np.percentile: percentile,
-    np.median: median,
-    np.cov: cov,
-    np.corrcoef: corrcoef,
-    np.nansum: nansum,
-    np.nanprod: nanprod,
-    np.nanmean: nanmean,
-    np.nanvar: nanvar,
-    np.nanstd: nanstd,
-    np.nanmax: nanmax,
-    np.nanmin: nanmin,
-}
+COMPOSITIONS = composed(
+    np,
+    *(ptp, average, quantile, percentile, median, cov, corrcoef),
+    *(nansum, nanprod, nanmean, nanvar, nanstd, nanmax, nanmin),
+)
