@@ -46,14 +46,6 @@ def _share(x, y):
     return ~(y > x) - half * (x == y)
 
 
-def _fmax_first(x, y):
-    return (x >= y) | np.isnan(y)
-
-
-def _fmin_first(x, y):
-    return (x <= y) | np.isnan(y)
-
-
 _POWER = (("y · xʸ⁻¹", _power_x), ("log(x) · xʸ", _power_y))
 _SIGN = ("1 where x > 0, −1 where x < 0, 0 at 0", lambda out, x: np.sign(x))
 
@@ -178,16 +170,16 @@ CHOICES = (
     elementwise(
         np.fmax,
         "max(x, y), NaN passed over",
-        ("1 where x ≥ y or y is NaN, else 0", lambda out, x, y: _fmax_first(x, y)),
-        ("0 where x ≥ y or y is NaN, else 1", lambda out, x, y: ~_fmax_first(x, y)),
+        ("1 where x ≥ y or y is NaN, else 0", lambda out, x, y: (x >= y) | np.isnan(y)),
+        ("0 where x ≥ y or y is NaN, else 1", lambda out, x, y: ~((x >= y) | np.isnan(y))),
         symbol="max",
         chooses=True,
     ),
     elementwise(
         np.fmin,
         "min(x, y), NaN passed over",
-        ("1 where x ≤ y or y is NaN, else 0", lambda out, x, y: _fmin_first(x, y)),
-        ("0 where x ≤ y or y is NaN, else 1", lambda out, x, y: ~_fmin_first(x, y)),
+        ("1 where x ≤ y or y is NaN, else 0", lambda out, x, y: (x <= y) | np.isnan(y)),
+        ("0 where x ≤ y or y is NaN, else 1", lambda out, x, y: ~((x <= y) | np.isnan(y))),
         symbol="min",
         chooses=True,
     ),

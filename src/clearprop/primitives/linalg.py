@@ -120,33 +120,21 @@ def _lstsq_b(dout, out, a, b, *, rcond=None):
     return np.reshape(grad, np.shape(b))
 
 
-def _regular(rng: np.random.Generator, *shape: int) -> Any:
+class _Regular(Normal):
     """Matrices far from singular."""
-    return rng.standard_normal(shape) + 3 * np.eye(shape[-1])
+
+    def drawn(self, rng: np.random.Generator) -> Any:
+        return super().drawn(rng) + 3 * np.eye(self.shape[-1])
 
 
-def _square_samples(rng):
-    yield (_regular(rng, 3, 3),), {}
-    yield (_regular(rng, 2, 1, 3, 3),), {}
-    yield (_regular(rng, 1, 1),), {}
-    yield (np.zeros((0, 0)),), {}
-
-
-def _det_samples(rng):
-    yield from _square_samples(rng)
-    singular = rng.standard_normal((3, 3))
-    singular[2] = singular[0] - singular[1]
-    yield (singular,), {}
-    yield (np.eye(3),), {}
-
-
-def _solve_samples(rng):
-    yield (_regular(rng, 3, 3), rng.standard_normal(3)), {}
-    yield (_regular(rng, 3, 3), rng.standard_normal((3, 2))), {}
-    yield (_regular(rng, 2, 3, 3), rng.standard_normal(3)), {}
-    yield (_regular(rng, 2, 1, 3, 3), rng.standard_normal((4, 3, 2))), {}
-    yield (_regular(rng, 3, 3), rng.standard_normal((2, 3, 1))), {}
-
+_SQUARE = (
+    call(_Regular(3, 3)),
+    call(_Regular(2, 1, 3, 3)),
+    call(_Regular(1, 1)),
+    call(np.zeros((0, 0))),
+)
+_SINGULAR = np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.5], [-0.8, -1.6, 1.3]])
+_WITH_SINGULAR = calls(*_SQUARE, call(_SINGULAR), call(np.eye(3)))
 
 ROWS = (
     primitive(
@@ -154,14 +142,20 @@ ROWS = (
         "a⁻¹",
         ("−outᵀ dout outᵀ", lambda dout, out, a: -np.matmul(np.matmul(_T(out), dout), _T(out))),
         symbol="⁻¹",
-        samples=_square_samples,
+        samples=calls(*_SQUARE),
     ),
     primitive(
         np.linalg.solve,
         "a⁻¹ b",
         ("−(a⁻ᵀ dout) outᵀ", _solve_a),
         ("a⁻ᵀ dout", _solve_b),
-        samples=_solve_samples,
+        samples=calls(
+            call(_Regular(3, 3), Normal(3)),
+            call(_Regular(3, 3), Normal(3, 2)),
+            call(_Regular(2, 3, 3), Normal(3)),
+            call(_Regular(2, 1, 3, 3), Normal(4, 3, 2)),
+            call(_Regular(3, 3), Normal(2, 3, 1)),
+        ),
     ),
     primitive(
         np.linalg.det,
@@ -170,19 +164,19 @@ ROWS = (
             "dout · the cofactors of a",
             lambda dout, out, a: np.expand_dims(dout, (-2, -1)) * cofactors(a),
         ),
-        samples=_det_samples,
+        samples=_WITH_SINGULAR,
     ),
     primitive(
         cofactors,
         "the cofactors of a: ∂ det a / ∂a",
         ("products of the singular values, two left out", _cofactors),
-        samples=_det_samples,
+        samples=_WITH_SINGULAR,
     ),
     primitive(
         np.linalg.slogdet,
         "sign and logarithm of det a",
         ("dlog · a⁻ᵀ; the sign is constant", _slogdet),
-        samples=_square_samples,
+        samples=calls(*_SQUARE),
     ),
     primitive(
         np.linalg.pinv,

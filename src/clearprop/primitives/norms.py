@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.axes import kept_shape, normal_axes
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import composed, primitive
 
 
@@ -64,27 +65,25 @@ def _by_singular_values(dout: Any, x: Any, ord: Any, over: tuple[int, ...]) -> A
     return np.moveaxis(grad, (-2, -1), over)
 
 
-def _samples(rng):
-    x, stack = rng.standard_normal((3, 4)), rng.standard_normal((2, 3, 4))
-    yield (x,), {}
-    yield (stack,), {}
-    yield (x[0], 2), {}
-    for p in (None, 1, 2, 3, 0.5, -2, np.inf, -np.inf, 0):
-        yield (x, p), {"axis": 1}
-    yield (x[0], 3), {"keepdims": True}
-    for p in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
-        yield (stack, p), {"axis": (2, 0)}
-    yield (x, "nuc"), {"keepdims": True}
-    yield (np.zeros((2, 0)),), {}
-
-
 ROWS = (
     primitive(
         np.linalg.norm,
         "(Σ |x|ᵖ)^(1/p), or a norm of matrices",
         ("dout · sign(x) (|x| / out)ᵖ⁻¹; for matrices by sums or singular values", _norm),
         symbol="‖ ‖",
-        samples=_samples,
+        samples=calls(
+            call(Normal(3, 4)),
+            call(Normal(2, 3, 4)),
+            call(Normal(4), 2),
+            *(call(Normal(3, 4), p, axis=1) for p in (None, 1, 2, 3, 0.5, -2, np.inf, -np.inf, 0)),
+            call(Normal(4), 3, keepdims=True),
+            *(
+                call(Normal(2, 3, 4), p, axis=(2, 0))
+                for p in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+            ),
+            call(Normal(3, 4), "nuc", keepdims=True),
+            call(np.zeros((2, 0))),
+        ),
     ),
 )
 

@@ -14,6 +14,10 @@ class Normal:
     def __init__(self, *shape: int) -> None:
         self.shape = shape
 
+    def drawn(self, rng: np.random.Generator) -> Any:
+        """The array."""
+        return rng.standard_normal(self.shape)
+
 
 def call(*args: Any, **kwargs: Any) -> Call:
     """A call as a user writes it."""
@@ -32,5 +36,5 @@ def calls(*samples: Call) -> Callable[[np.random.Generator], list[Call]]:
 
 def _drawn(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, Normal):
-        return rng.standard_normal(value.shape)
+        return value.drawn(rng)
     return type(value)(_drawn(v, rng) for v in value) if isinstance(value, list | tuple) else value

@@ -126,17 +126,7 @@ _BETWEEN = {
 }
 
 
-def cov(
-    m,
-    y=None,
-    rowvar=True,
-    bias=False,
-    ddof=None,
-    fweights=None,
-    aweights=None,
-    *,
-    dtype=None,
-):
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
     """`np.cov`: Σ w (x − x̄)(y − ȳ) / (n − ddof), a matrix of variances and covariances."""
     x = _as_rows(m, rowvar)
     if y is not None:
