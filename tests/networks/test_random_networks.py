@@ -105,7 +105,7 @@ def test_a_layer_as_written_that_runs_twice():
 
 
 def test_nothing_runs_twice_where_scalars_before_it_merge():
-    """Scalars that merge, and one that sinks beside them, once left the forward pass there twice."""
+    """Scalars that merge, and one that sinks, once left the forward pass there twice."""
     choosing, branching = LAYERS["choosing"](None), Branching(np.eye(D))
     net = Network([choosing, choosing, branching, Affine(np.eye(D), np.zeros(D))])
     step = compile(net, SGD(0.1, clip_norm=0.5))
