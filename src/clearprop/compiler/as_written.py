@@ -8,12 +8,18 @@ import numpy as np
 from clearprop.errors import GraphError
 from clearprop.graph.layer_call import LayerOperation
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import Places
+from clearprop.graph.parameters import Places, arrays_of
 from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.recording import attach
+from clearprop.graph.twins import twin
+from clearprop.networks.learning import next_state
 
 
-class AsWrittenForward(LayerOperation):
+class AsWritten:
+    """What a node does that calls a layer itself, which may do more than compute."""
+
+
+class AsWrittenForward(AsWritten, LayerOperation):
     """Call a layer's own formula on arrays; the parameters are the layer's own."""
 
     opens = False
@@ -30,12 +36,16 @@ class AsWrittenForward(LayerOperation):
     ) -> None:
         super().__init__(layer, n_inputs, places, name, mode, noise)
         self.symbol, self.name = name, f"{name}.{mode}"
-        self.network = network
+        self.live, self.network = layer, network
+        self.runs_again = False
+        """Whether the layer has run before in this program, and still needs what it kept then."""
         self.trial: Any = None
         """A copy to record with, so that nothing of the layer's own is used up."""
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
-        """Run the layer itself, with the noise of this step."""
+        """Run the layer itself, or a copy where it runs again, with the noise of this step."""
+        if self.runs_again:
+            self.layer = twin(self.live, arrays_of(self.live))
         return self.on(self.layer, values)
 
     def on(self, layer: Any, values: tuple[Any, ...]) -> Any:
@@ -62,17 +72,44 @@ class AsWrittenForward(LayerOperation):
         return list(found)
 
 
-class AsWrittenBackward:
-    """Call a layer's own `backward`, and collect the derivatives it sets."""
+class _OfLayer(AsWritten):
+    """Call another method of a layer that has run."""
 
     elementwise = False
     opens = False
+    formula = "as written"
+
+    def __init__(self, forward: AsWrittenForward, method: str) -> None:
+        self.forward = forward
+        self.name = f"{forward.symbol}.{method}"
+        self.symbol = f"{forward.symbol}_{method}"
+
+    def vjp(self, wanted: Iterable[int], dout: Any, out: Any, values: Any, params: Any) -> Any:
+        """Refused: derivatives of derivatives are not compiled."""
+        raise GraphError(f"{self.name} runs as written and is not differentiated here")
+
+
+class AsWrittenState(_OfLayer):
+    """Call a layer's own `next_state`, while what `forward` kept is still there."""
+
+    def __init__(self, forward: AsWrittenForward) -> None:
+        super().__init__(forward, "next_state")
+
+    def evaluate(self, *values: Any, **params: Any) -> Any:
+        """The new state, in order."""
+        return self.on(self.forward.layer)
+
+    def on(self, layer: Any) -> tuple[Any, ...]:
+        """Ask the layer that ran; the arrays are copied, since they may be the program's."""
+        forward = self.forward
+        return tuple(map(np.array, next_state(forward.symbol, forward.live, layer).values()))
+
+
+class AsWrittenBackward(_OfLayer):
+    """Call a layer's own `backward`, and collect the derivatives it sets."""
 
     def __init__(self, forward: AsWrittenForward, wanted: tuple[int, ...], n_outputs: int) -> None:
-        self.name = f"{forward.symbol}.backward"
-        self.symbol = f"{forward.symbol}_backward"
-        self.formula = "as written"
-        self.forward = forward
+        super().__init__(forward, "backward")
         self.wanted = wanted
         self.n_outputs = n_outputs
 
@@ -94,7 +131,3 @@ class AsWrittenBackward:
         )
         pairs = zip(self.wanted, derivatives, strict=True)
         return tuple(np.array(np.zeros_like(given[i]) if d is None else d) for i, d in pairs)
-
-    def vjp(self, wanted: Iterable[int], dout: Any, out: Any, values: Any, params: Any) -> Any:
-        """Refused: derivatives of derivatives are not compiled."""
-        raise GraphError(f"{self.name} runs as written and is not differentiated here")

@@ -11,6 +11,7 @@ from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
+from clearprop.graph.graph import Graph
 from clearprop.networks.learning import rows_of
 
 
@@ -63,7 +64,7 @@ class _Plan(Plan):
             recorder.labeller.label([v], f"output {i}")
         self.packing = packing
         fixed = recorder.fixed
-        held = recorder.held(packing.recorded)
+        held = recorder.held(set(Graph(packing.recorded).leaves))
         self._network, self._held = network, list(held.values())
         self._draws = recorder.draws
         given = [*leaves, *(u for draw in self._draws for u in draw.leaves), *held]

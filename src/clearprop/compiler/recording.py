@@ -6,18 +6,17 @@ the output of the node is pointed to the operations that were recorded inside it
 """
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.as_written import AsWrittenForward
+from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
 from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.tracing import Labeller
 from clearprop.errors import UnsupportedError
-from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation, argument_names, inline
 from clearprop.graph.node import Recorded, variable
 from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
@@ -25,7 +24,7 @@ from clearprop.graph.passing import Drawn, Pass, draws, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
-from clearprop.networks.learning import next_state
+from clearprop.networks.learning import next_state, with_rows
 from clearprop.networks.walk import Walk, copied
 
 
@@ -98,6 +97,8 @@ class Recorder(Walk):
         """By layer the attributes that `forward` and `backward` write."""
         self.labeller = Labeller()
         self._opened: list[tuple[Any, Any]] = []
+        self._last_written: dict[str, tuple[AsWrittenForward, tuple[Any, ...]]] = {}
+        """By layer its last use as written, and all that went in and came out."""
         network.learning.show(self.members, copies, formula, rows)
         for name, layer in self.members.layers.items():
             for attribute in names_of(layer, "fixed"):
@@ -108,10 +109,10 @@ class Recorder(Walk):
                     self.fixed_places.append((layer, attribute))
                     setattr(copies[id(layer)], attribute, leaf)
             for attribute in (*names_of(layer, "state"), *names_of(layer, "carried")):
-                value = getattr(layer, attribute)
-                restarts = formula == "infer" and attribute in names_of(layer, "carried")
-                if isinstance(value, np.ndarray) and not restarts:
-                    leaf = traced(value, f"{name}.{attribute}")
+                value, carried = getattr(layer, attribute), attribute in names_of(layer, "carried")
+                if isinstance(value, np.ndarray) and not (formula == "infer" and carried):
+                    value = with_rows(value, rows if carried else None, f"{name}.{attribute}")
+                    leaf = traced(value.copy(), f"{name}.{attribute}")  # a program writes into it
                     self.states[leaf] = layer, attribute
                     setattr(copies[id(layer)], attribute, leaf)
 
@@ -125,9 +126,8 @@ class Recorder(Walk):
         noise = (u for draw in self.draws for u in draw.leaves)
         return [*noise, *self.settings, *self.states, *self.fixed]
 
-    def held(self, outputs: Iterable[Any]) -> dict[Any, Held]:
-        """The state and settings that the outputs depend on: leaf → where the value is held."""
-        used = set(Graph(outputs).leaves)
+    def held(self, used: set[Any]) -> dict[Any, Held]:
+        """The state and settings among these leaves: leaf → where the value is held."""
         return {v: place for v, place in {**self.states, **self.settings}.items() if v in used}
 
     def open(self) -> None:
@@ -142,14 +142,20 @@ class Recorder(Walk):
         new: dict[tuple[str, str], Any] = {}
         for name, ran in self.ran():
             live = self.members.layers[name]
-            stateful = names_of(live, "state") or names_of(live, "carried")
-            if stateful and name not in self.as_written:
+            keys = [(name, a) for a in (*names_of(live, "state"), *names_of(live, "carried"))]
+            if not keys:
+                continue
+            if name in self.as_written:
+                forward, inputs = self._last_written[name]
+                values = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
+                operation = AsWrittenState(forward)
+                found = attach(operation, inputs, values, {}, operation.on(forward.trial))
+            else:
                 found = ran.next_state()
                 found = found if isinstance(found, tuple | list) else (found,)
                 next_state(name, live, ran)  # refuses by name what does not fit
-                keys = [(name, a) for a in (*names_of(live, "state"), *names_of(live, "carried"))]
-                new.update(zip(keys, found, strict=True))
-                self.labeller.label(found, f"{name}.next_state")
+            new.update(zip(keys, found, strict=True))
+            self.labeller.label(found, f"{name}.next_state")
         return new
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
@@ -316,11 +322,14 @@ class Recorder(Walk):
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
+        operation.runs_again = name in self._last_written
         operation.trial = copy.deepcopy(live)
         with undrawn():
             out = operation.on(operation.trial, values)
         made = attach(operation, given, values, {}, out)
-        self.labeller.label(made if isinstance(made, tuple) else [made], f"{shown(name)}.forward")
+        outs = made if isinstance(made, tuple) else (made,)
+        self.labeller.label(outs, f"{shown(name)}.forward")
+        self._last_written[name] = operation, (*outs, *given)
         return made, live
 
 

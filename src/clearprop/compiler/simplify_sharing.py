@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clearprop.compiler.as_written import AsWrittenBackward, AsWrittenForward
+from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.naming import names
 from clearprop.compiler.rewriting import kept, rebuild
 from clearprop.compiler.tracing import Trace
@@ -19,8 +19,8 @@ def common_subexpressions(trace: Trace) -> Trace:
     seen: dict[Any, Any] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if isinstance(node.operation, AsWrittenForward | AsWrittenBackward):
-            return None  # runs code of the user's, which may do more than compute
+        if isinstance(node.operation, AsWritten):
+            return None
         key = (node.operation, names(inputs), names(tuple(sorted(node.params.items()))))
         if key not in seen:
             seen[key] = kept(node, inputs, made[node])

@@ -103,16 +103,14 @@ class Step(Compiles):
             plan.begin(rows)
         try:
             loss, *left, done = plan.program(*plan.call(batch))
-        except ValueError as error:
+            if not done:
+                raise not_finite(loss)
+        except BaseException as error:
             if learns:
                 network.learning.undo(network.members, network.rng)
-            if "label" not in str(error):
-                raise
-            raise LabelError(str(error)) from None
-        if not done:
-            if learns:
-                network.learning.undo(network.members, network.rng)
-            raise not_finite(loss)
+            if isinstance(error, ValueError) and "label" in str(error):
+                raise LabelError(str(error)) from None
+            raise
         if learns:
             plan.leave(left)
         self.optimizer.step_count += 1

@@ -16,7 +16,6 @@ from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
-from clearprop.graph.parameters import names_of
 from clearprop.networks.learning import rows_of
 from clearprop.primitives.labels import read_labels, read_numbers
 
@@ -47,27 +46,14 @@ class StepPlan(Plan):
         network = step.network
         members = network.members
         network.audit(x, t)
-        network.learning.begin(members, network.rng, self.rows)
-        for _, layer in members.stateful:  # what the program will write into is the layer's own
-            for name in (*names_of(layer, "state"), *names_of(layer, "carried")):
-                value = getattr(layer, name)
-                if isinstance(value, np.ndarray):
-                    setattr(layer, name, value.copy())
-        network.learning.begin(members, network.rng, self.rows)
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             recorded = _Recorded(self, x, t)
         self.recorder = recorder = recorded.recorder
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
-        used = set(Graph(recorded.outputs).leaves)
+        used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
         batch = [*flat(recorded.x), *flat(recorded.t)]
-        held = recorder.held(recorded.outputs)
+        held = recorder.held(used)
         self._states = [(v, p) for v, p in held.items() if v in recorder.states]
-        self._missing = [
-            (layer, name)
-            for _, layer in members.stateful
-            for name in (*names_of(layer, "state"), *names_of(layer, "carried"))
-            if getattr(layer, name) is None
-        ]
         self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
         self._draws = recorder.draws
         self._drawn = plain_draws(self._draws, network.rng)
@@ -78,7 +64,7 @@ class StepPlan(Plan):
         arguments = [v for v, *_ in (*self._numbers, *self._hyper, *self._limits)]
         arguments = [*noise, *arguments, *([] if self._step is None else [self._step])]
         self._left = recorded.left
-        stored = {**recorded.stored, **{v: value_of(p) for v, p in self._states}}
+        stored = {**recorded.stored, **{v: v.data for v, _ in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
         gathered: dict[Any, Any] = {}
@@ -110,8 +96,6 @@ class StepPlan(Plan):
         if any(type(getattr(*place, None)) is not float for _, place in self._numbers):
             return False
         if any(np.shape(value_of(place)) != v.shape for v, place in self._states):
-            return False
-        if any(value_of(place) is not None for place in self._missing):
             return False
         return self._watch.holds()
 
@@ -149,10 +133,9 @@ class StepPlan(Plan):
         network = self.network
         members = network.members
         for (name, attribute), value in zip(self._left, left, strict=True):
-            setattr(members.layers[name], attribute, value)
+            # A copy, for two layers may be left one and the same.
+            setattr(members.layers[name], attribute, np.array(value))
             network.learning.now(members, members.layers[name], attribute)
-        ran = [(name, members.layers[name]) for name in self.recorder.as_written]
-        network.learning.leave(members, ran)
 
 
 class _Recorded:
@@ -210,7 +193,7 @@ class _Recorded:
                     f"compile: {name}.next_state gives {attribute} off the graph; compute it with "
                     "NumPy functions from what forward kept"
                 )
-            if leaf is None or leaf.shape != value.shape:
+            if leaf is None or leaf.shape != value.shape or name in recorder.as_written:
                 self.left.append((name, attribute))
                 returned.append(value)
             else:
@@ -327,6 +310,6 @@ def _check_targets(trace: Trace, gathered: dict[Any, Any]) -> None:
             continue
         if function is read_labels:
             shape = (len(t), *node.params["shape"][1:])
-            read_labels(t, shape, node.params.get("dtype", np.float64))
+            read_labels(t, **{**node.params, "shape": shape})
         else:
             read_numbers(t, **node.params)

@@ -26,6 +26,7 @@ class Watch:
             if name in recorder.as_written:
                 continue
             known = {n for kind in KINDS for n in names_of(layer, kind)} | {"params", "frozen"}
+            known -= {n for n in _state(layer) if not isinstance(_value(layer, n), np.ndarray)}
             known |= {f"d{n}" for n in known} | recorder.written.get(name, set())
             for attribute, value in _attributes(layer):
                 if attribute in known or (id(layer), attribute) in arguments:
@@ -48,6 +49,11 @@ class Watch:
             if names(getattr(layer, name, None)) != content:
                 return False
         return True
+
+
+def _state(layer: Any) -> tuple[str, ...]:
+    """The names of a layer's state, which may not be made yet: it then selects a program, too."""
+    return (*names_of(layer, "state"), *names_of(layer, "carried"))
 
 
 def _value(layer: Any, name: str) -> Any:

@@ -131,7 +131,7 @@ class LayerOperation:
         self.name = self.symbol = name
         self.mode = mode
         """Which of the layer's formulas runs: `"forward"` or `"infer"`."""
-        self.is_composed = mode == "infer" or not has_backward(layer)
+        self.is_composed = not has_backward(layer) or (mode == "infer" and has_infer(layer))
         """Whether the backward pass is that of the operations inside."""
         self.inner: tuple[tuple[Any, ...], Any] | None = None
         """For a composed layer: the inputs and outputs inside, as they were computed."""

@@ -113,6 +113,12 @@ def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
     return {tuple(paths): value for paths, value in found.values()}
 
 
+def arrays_of(layer: Any) -> list[Any]:
+    """The arrays that a layer keeps from call to call: all that it names but its noise."""
+    kinds = (kind for kind in KINDS if kind != "noise")
+    return [array for kind in kinds for array in places_of(layer, kind).values()]
+
+
 def at_path(layer: Any, path: Path) -> Any:
     """What a path leads to."""
     for step in path:

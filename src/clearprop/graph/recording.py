@@ -39,13 +39,13 @@ def attach(
             large = True
     marks = marks_of(values) if large else None
     if isinstance(out, tuple | list):
-        kept = tuple([_kept(o, operation) for o in out])
+        kept = tuple([_kept(o, values, operation) for o in out])
         node = Node(operation, inputs, values, params, kept, marks)
         made = [variable(made_as, o, node, i) for i, o in enumerate(kept)]
         # A list stays a list, and a named tuple such as QRResult(Q, R) keeps its names.
         return type(out)(*made) if hasattr(out, "_fields") else type(out)(made)
     if out.__class__ is not np.float64:
-        out = _kept(out, operation)
+        out = _kept(out, values, operation)
     return variable(made_as, out, Node(operation, inputs, values, params, out, marks), None)
 
 
@@ -57,9 +57,12 @@ def alias(v: Recorded) -> Any:
     return attach(PRIMITIVES[np.positive], (v,), (v.data,), {}, v.data)
 
 
-def _kept(out: Any, operation: Any) -> Any:
+def _kept(out: Any, values: tuple[Any, ...], operation: Any) -> Any:
     """Let real numbers pass, and protect arrays from being written into."""
     if type(out) is np.ndarray and out.ndim and out.dtype.kind in "fiub":
+        for x in values:
+            if x is out:  # handed on as it came, perhaps the caller's own
+                out = out.view()
         out.flags.writeable = False  # the backward pass will need it
         return out
     if isinstance(out, np.ndarray) and type(out) is not np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clearprop.errors import ConfigError
-from clearprop.graph.parameters import KINDS, places_of
+from clearprop.graph.parameters import arrays_of
 from clearprop.graph.twins import twin
 
 
@@ -40,15 +40,11 @@ def one_object_a_place(
         if name in names:
             raise ConfigError(f"two layers are named {name!r}; each layer needs a name of its own")
         check_layer(name, layer, ("x",) if chain else None)
-        yield name, twin(layer, _arrays(layer)) if id(layer) in placed else layer
+        yield name, twin(layer, arrays_of(layer)) if id(layer) in placed else layer
         names.add(name)
         placed.add(id(layer))
     if not names:
         raise ConfigError("a network needs one layer at least, got none")
-
-
-def _arrays(layer: Any) -> Iterator[Any]:
-    return (a for kind in KINDS for a in places_of(layer, kind).values())
 
 
 def check_layer(name: str, layer: Any, inputs: tuple[str, ...] | None = ("x",)) -> None:

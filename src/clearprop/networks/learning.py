@@ -28,6 +28,8 @@ class Learning:
         self._before: Any = None
         self.ran: list[tuple[str, Any]] = []
         """The layers that ran in this step, by name."""
+        self._had: list[tuple[Key, Any, Any]] = []
+        """What each layer had when the last step began: its key, the layer, the value."""
 
     def begin(
         self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
@@ -38,11 +40,16 @@ class Learning:
         """
         if members.noisy:
             self._before = rng.bit_generator.state
+        self._had = [
+            ((name, attribute), layer, getattr(layer, attribute))
+            for name, layer in members.stateful
+            for attribute in _names(layer)
+        ]
         for name, layer in members.stateful:
             for attribute in _names(layer):
                 value = getattr(layer, attribute)
                 if attribute in names_of(layer, "carried"):
-                    value = _with_rows(value, rows, f"{name}.{attribute}")
+                    value = with_rows(value, rows, f"{name}.{attribute}")
                     setattr(layer, attribute, value)
                 self._seen[name, attribute] = copy.copy(value) if apart else value
                 self._left[name, attribute] = value
@@ -63,12 +70,15 @@ class Learning:
             setattr(members.layers[name], attribute, value)
 
     def undo(self, members: Any, rng: np.random.Generator) -> None:
-        """Take a step back that failed: state and generator are as they were before it."""
-        if members.noisy and self._before is not None:
+        """Take a step back that failed: state and generator are as they were before it.
+
+        What looks sees them so, and finds with the noise of the failed step what went wrong.
+        """
+        if members.noisy:
             rng.bit_generator.state = self._before
-        for (name, attribute), value in self._seen.items():
-            self._left[name, attribute] = value
-            setattr(members.layers[name], attribute, value)
+        for key, layer, value in self._had:
+            self._seen[key] = self._left[key] = value
+            setattr(layer, key[1], value)
 
     def generator(self, rng: np.random.Generator) -> np.random.Generator:
         """A copy of the generator, as it stood when the last step began."""
@@ -87,7 +97,7 @@ class Learning:
                         value = np.zeros_like(value)
                     elif formula == "forward":
                         value = self._last_seen(name, attribute, value)
-                    value = _with_rows(value, rows, f"{name}.{attribute}")
+                    value = with_rows(value, rows, f"{name}.{attribute}")
                 elif formula == "forward":
                     value = self._last_seen(name, attribute, value)
                 setattr(copies[id(layer)], attribute, value)
@@ -125,7 +135,8 @@ def next_state(name: str, layer: Any, run: Any) -> dict[Key, Any]:
         )
     new = {}
     for attribute, value in zip(names, found, strict=True):
-        old, value = getattr(layer, attribute), np.asarray(getattr(value, "data", value))
+        # A copy, since it may be the batch itself, or an array that cannot be written into.
+        old, value = getattr(layer, attribute), np.array(getattr(value, "data", value))
         if isinstance(old, np.ndarray) and attribute in names_of(layer, "state"):
             if old.shape != value.shape:
                 raise ShapeError(
@@ -141,7 +152,7 @@ def _names(layer: Any) -> tuple[str, ...]:
     return names_of(layer, "state") + names_of(layer, "carried")
 
 
-def _with_rows(value: Any, rows: int | None, name: str) -> Any:
+def with_rows(value: Any, rows: int | None, name: str) -> Any:
     """State with a row for each sample: zeros take the number of rows of the batch.
 
     Errors: `DataError` for a batch of another size than the state was left by.

@@ -46,6 +46,9 @@ class Members:
             self.names[id(layer)] = name
             self.paths[name] = path
         self._direct = self._now()
+        held = sum(1 for layer in self.layers.values() for _ in inner_layers(layer))
+        self.repeated = held > len(self.layers) - 1
+        """Whether a layer is held at several places, so that its runs need copies of it."""
         self.params = Parameters(self._owners("params", counted), network.frozen)
         self.states = Parameters(self._owners("state", set()))
         self.noisy = [n for n, layer in self.layers.items() if names_of(layer, "noise")]

@@ -348,6 +348,7 @@ class Network(Layer):
             and len(self.losses) == 1
             and not isinstance(self.lastLayer, list | tuple)
             and not self.frozen
+            and not self.members.repeated
             and not isinstance(x, tuple | Recorded)
             and all(map(has_backward, (*self.layers.values(), self.lastLayer)))
         )

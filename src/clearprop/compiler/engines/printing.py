@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.as_written import AsWrittenBackward, AsWrittenForward
+from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.cells import Buffer, Cell
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
@@ -68,7 +68,7 @@ class Printer:
 
     def _node(self, time: int, node: Node) -> None:
         function = function_of(node)
-        if isinstance(node.operation, AsWrittenForward | AsWrittenBackward):
+        if isinstance(node.operation, AsWritten):
             self._call_layer(node)
         elif self.lives.roots[node] is not node and fact(node, "view"):
             self._view(node)
@@ -214,9 +214,8 @@ class Printer:
 
     def _call_layer(self, node: Node) -> None:
         operation = node.operation
-        name = text.identifier(operation.symbol)
+        name = self.sheet.name(operation.symbol)
         self.as_written[name] = operation
-        self.sheet.names.add(name)
         call = f"{name}.evaluate({self.sheet.operands(node)})"
         if isinstance(node.out, tuple):
             self._several(node, call)

@@ -81,7 +81,7 @@ def check_results(
 
 def to_read(array: np.ndarray) -> np.ndarray:
     """A view that a formula cannot write into: the update may still turn out to be refused."""
-    view = array.view()
+    view = np.asarray(array).view()  # clipping makes a number of an array of no axes
     view.flags.writeable = False
     return view
 
