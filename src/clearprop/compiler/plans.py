@@ -96,14 +96,12 @@ class Compiles:
 
 def signature(x: Any) -> Hashable:
     """Shape and dtype of an array, or of each of several."""
-    if isinstance(x, tuple):
-        return tuple(map(signature, x))
-    return x.shape, x.dtype
+    return tuple(map(signature, x)) if type(x) is tuple else (x.shape, x.dtype)
 
 
 def as_arrays(x: Any) -> Any:
     """An input as an array, or several as a tuple of arrays."""
-    return tuple(map(as_arrays, x)) if isinstance(x, tuple) else np.asarray(x)
+    return tuple(map(as_arrays, x)) if type(x) is tuple else np.asarray(x)
 
 
 def flat(x: Any) -> list[Any]:

@@ -16,7 +16,6 @@ from clearprop.errors import (
     UnsupportedError,
 )
 from clearprop.networks import Network
-from clearprop.networks.learning import rows_of
 
 
 class Step(Compiles):
@@ -93,14 +92,15 @@ class Step(Compiles):
         with self._lock, np.errstate(all="ignore"):
             plan = self._find(x, t)
             with plan.threads:
-                return self.take(plan, (*flat(x), *flat(t)), rows_of(x))
+                several = type(x) is tuple or type(t) is tuple
+                return self.take(plan, (*flat(x), *flat(t)) if several else (x, t))
 
-    def take(self, plan: StepPlan, batch: tuple[Any, ...], rows: int | None) -> float:
+    def take(self, plan: StepPlan, batch: tuple[Any, ...]) -> float:
         """Run a program, and leave to network and optimiser what it leaves."""
         network = self.network
         learns = plan.learns
         if learns:
-            plan.begin(rows)
+            plan.begin(plan.rows)
         try:
             loss, *left, done = plan.program(*plan.call(batch))
             if not done:
@@ -113,7 +113,7 @@ class Step(Compiles):
             raise
         if learns:
             plan.leave(left)
-        self.optimizer.step_count += 1
+        vars(self.optimizer)["step_count"] += 1
         return float(loss)
 
     def release(self) -> None:
@@ -136,7 +136,7 @@ class Step(Compiles):
         """The program for such a batch, which may be gathered from a data set."""
         self.network.members.check()
         layout = self.layout()
-        key: Any = (signature(x), signature(t), id(source), layout.structure)
+        key = signature(x), signature(t), id(source)  # of this layout: another forgets them all
         plan = self._last
         if plan is None or plan.key != key or not plan.holds():
             plan = self._plans.get(key)
@@ -197,7 +197,7 @@ class StepOver:
             plan = step._find(x, t, source)
         else:
             layout.adopt()
-        return step.take(plan, (rows,), len(rows))
+        return step.take(plan, (rows,))
 
     def prepare(self, samples: int) -> None:
         """Print the program for batches of so many samples, without taking a step.
