@@ -71,6 +71,8 @@ def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
         own = getattr(layer, "own_params", None)
         return tuple(getattr(layer, "params", ()) or ()) if own is None else own
     named = getattr(layer, kind, ())
+    if type(named) is tuple and not named:
+        return named
     # A layer from elsewhere may have an array or a number under such a name.
     plain = isinstance(named, tuple | list) and all(isinstance(n, str) for n in named)
     return tuple(named) if plain else ()

@@ -61,7 +61,7 @@ class Learning:
     def leave(self, members: Any, ran: Iterable[tuple[str, Any]]) -> None:
         """End a step: each layer's own `next_state`, of its last use, is left to the next step."""
         new = {}
-        for name, run in ran:
+        for name, run in ran if members.stateful else ():
             layer = members.layers.get(name)
             if layer is not None and _names(layer):
                 new.update(next_state(name, layer, run))
