@@ -1,12 +1,29 @@
-"""Writing files so that a reader never meets half of one."""
+"""Reading files whole, and writing them so that a reader never meets half of one."""
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
 from pathlib import Path
 
-from clearprop.errors import OutputError
+from clearprop.errors import FileFormatError, OutputError
+
+
+def read_bytes(path: str | os.PathLike[str], kind: str, as_what: str) -> bytes:
+    """Read a whole file, a `kind` of file such as "weights", that is to be read `as_what`.
+
+    Errors: `FileNotFoundError` if there is none, `FileFormatError` if it cannot be read.
+    """
+    file = os.fspath(path)
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, f"there is no such {kind} file", file) from None
+    except OSError as error:
+        raise FileFormatError(
+            f"{file} cannot be read as {as_what}: {error.strerror or error}"
+        ) from error
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from one_file_layers import CASES
+from one_file_networks import CASES
 
 import clearprop
 from clearprop import Graph, Variable, compile, explain, graph

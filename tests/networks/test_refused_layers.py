@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from one_file_layers import BatchNorm, Cell, Dropout, T, X, affine, rng
+from one_file_layers import BatchNorm, Dropout, affine, rng
+from one_file_networks import T, X
+from one_file_sequences import Cell
 
 from clearprop import Affine, Layer, Network, Variable, compile, graph
 from clearprop.errors import ConfigError, DataError, GraphError, ShapeError, UnsupportedError

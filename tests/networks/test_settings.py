@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from one_file_layers import T, X, affine, rng
+from one_file_layers import affine, rng
+from one_file_networks import T, X
 
 from clearprop import Affine, BatchNormalization, Dropout, Layer, Network, compile
 from clearprop.training import SGD

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import left_alone, private
+from clearprop.checking.trial import parts
 from clearprop.errors import ClearpropError, GraphError
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import record
+
+Given = tuple[tuple[str, np.ndarray], ...]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Anomaly:
     value: float
     shape: tuple[int, ...]
     count: int
-    inputs: tuple[tuple[str, np.ndarray], ...]
+    inputs: Given
 
     def __str__(self) -> str:
         where = " inside ".join((self.node, *reversed(self.inside)))
@@ -80,25 +83,22 @@ def first_anomaly(thing: Any, *inputs: Any, dout: Any = None) -> Anomaly | None:
 
 
 def _given(inputs: Iterable[Any], thing: Any) -> Anomaly | None:
-    named = [(f"input {i + 1}", x) for i, x in enumerate(inputs)]
     params: Any = getattr(thing, "params", ())
-    if isinstance(params, Mapping):
-        named += [(f"the parameter {name}", value) for name, value in params.items()]
-    else:
-        named += [(f"the parameter {n}", getattr(thing, n, 0)) for n in params if type(n) is str]
-    for name, value in named:
+    if not isinstance(params, Mapping):
+        params = {name: getattr(thing, name, 0) for name in params if type(name) is str}
+    named = [(f"input {i}", x) for i, x in enumerate(inputs, 1)]
+    for name, value in named + [(f"the parameter {n}", value) for n, value in params.items()]:
         if not finite(value):
             return _anomaly("given", name, (), np.asarray(value), ())
     return None
 
 
 def _run(thing: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    names = ["x"] if len(inputs) == 1 else [f"x{i + 1}" for i in range(len(inputs))]
     recorded = [
-        x if np.asarray(x).dtype.kind not in "f" else Variable(x, f"x{i + 1}")
-        for i, x in enumerate(inputs)
+        Variable(x, name) if np.asarray(x).dtype.kind == "f" else x
+        for name, x in zip(names, inputs, strict=True)
     ]
-    if len(recorded) == 1 and isinstance(recorded[0], Recorded):
-        recorded[0].name = "x"
     try:
         if hasattr(thing, "loss") and hasattr(thing, "predict") and len(inputs) == 2:
             out = thing.loss(recorded[0], inputs[1])
@@ -110,7 +110,7 @@ def _run(thing: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
         raise
     except Exception as error:
         raise GraphError(f"first_anomaly: it could not be run: {error}") from error
-    outputs = tuple(out) if isinstance(out, tuple | list) else (out,)
+    outputs = tuple(parts(out))
     if not all(isinstance(v, Recorded) for v in outputs):
         raise GraphError(
             "first_anomaly: the result does not come from recorded operations on the inputs; "
@@ -123,19 +123,15 @@ def _forward(outputs: Sequence[Any], inside: tuple[str, ...]) -> Anomaly | None:
     for node in Graph(outputs).nodes:
         if all(map(finite, _outs(node))):
             continue
-        if not all(map(finite, node.values)):
-            bad = next(
-                (n, v)
-                for n, v in zip(_input_names(node), node.values, strict=True)
-                if not finite(v)
-            )
-            return _anomaly("given", bad[0], inside, np.asarray(bad[1]), ())
+        given = _inputs(node)
+        for name, value in given:
+            if not finite(value):
+                return _anomaly("given", name, inside, value, ())
         inner = _opened(node)
-        deeper = inner and _forward(inner[1], (*inside, node.operation.name))
+        deeper = _forward(inner, (*inside, node.operation.name)) if inner else None
         if deeper and deeper.direction == "forward":
             return deeper
         out = next(out for out in _outs(node) if not finite(out))
-        given = tuple(zip(_input_names(node), map(np.asarray, node.values), strict=True))
         return _anomaly("forward", node.operation.name, inside, np.asarray(out), given)
     return None
 
@@ -155,11 +151,10 @@ def _backward(outputs: Sequence[Any], dout: Any, inside: tuple[str, ...]) -> Ano
             made.setdefault(v.node, []).append((v, d))
     for node in reversed(Graph(outputs).nodes):
         arrived = made.get(node, [])
-        if not arrived or not all(finite(d) for _, d in arrived):
-            continue
-        anomaly = _one_step(node, arrived, inside)
-        if anomaly is not None:
-            return anomaly
+        if arrived and all(finite(d) for _, d in arrived):
+            anomaly = _one_step(node, arrived, inside)
+            if anomaly is not None:
+                return anomaly
     return None
 
 
@@ -171,57 +166,50 @@ def _one_step(node: Node, arrived: list[Any], inside: tuple[str, ...]) -> Anomal
     ]
     again = node.operation.again if node.operation.opens else None
     out = again(tuple(fresh)) if again else record(node.operation, tuple(fresh), node.params)
-    outs = out if isinstance(out, tuple | list) else (out,)
-    seeds = [(outs[v.index or 0], d) for v, d in arrived]
+    seeds = [(parts(out)[v.index or 0], d) for v, d in arrived]
     handed = derivatives(seeds, targets=[x for x in fresh if isinstance(x, Recorded)])
-    names = _input_names(node)
-    for name, x in zip(names, fresh, strict=True):
+    inputs, douts = _inputs(node), tuple(np.asarray(d) for _, d in arrived)
+    for (name, _), x in zip(inputs, fresh, strict=True):
         d = handed.get(x) if isinstance(x, Recorded) else None
         if d is None or finite(d):
             continue
         inner = _opened(node)
-        if inner is not None and len(inner[1]) == len(arrived):
-            douts = tuple(d for _, d in arrived)
-            deeper = _backward(inner[1], douts, (*inside, node.operation.name))
+        if len(inner) == len(arrived):
+            deeper = _backward(inner, douts, (*inside, node.operation.name))
             if deeper is not None:
                 return deeper
-        values = map(np.asarray, node.values)
-        dout = np.asarray(next(d for _, d in arrived))
-        given = (("dout", dout), *zip(names, values, strict=True))
-        called = node.operation.name + (f" by {name}" if len(names) > 1 else "")
+        called = node.operation.name + (f" by {name}" if len(inputs) > 1 else "")
+        given = (("dout", douts[0]), *inputs)
         return _anomaly("backward", called, inside, np.asarray(d), given)
     return None
 
 
-def _opened(node: Node) -> tuple[Any, tuple[Any, ...]] | None:
+def _opened(node: Node) -> tuple[Any, ...]:
+    """What comes out of a layer, opened; nothing where it cannot be."""
     if not node.operation.opens:
-        return None
+        return ()
     try:
-        inputs, out = node.operation.open(node.values)
+        return tuple(parts(node.operation.open(node.values)[1]))
     except Exception:
-        return None
-    return inputs, tuple(out) if isinstance(out, tuple | list) else (out,)
+        return ()
 
 
 def _outs(node: Node) -> tuple[Any, ...]:
     return node.out if isinstance(node.out, tuple) else (node.out,)
 
 
-def _input_names(node: Node) -> list[str]:
+def _inputs(node: Node) -> Given:
     operation = node.operation
     if operation.opens:
         names = [*getattr(operation, "inputs", ()), *getattr(operation, "parameters", ())]
     else:
         names = list(getattr(operation, "operands", ()))
-    return [names[i] if i < len(names) else f"x{i + 1}" for i in range(len(node.values))]
+    names += [f"x{i + 1}" for i in range(len(names), len(node.values))]
+    return tuple(zip(names, map(np.asarray, node.values), strict=False))
 
 
 def _anomaly(
-    direction: str,
-    node: str,
-    inside: tuple[str, ...],
-    bad: np.ndarray,
-    inputs: tuple[tuple[str, np.ndarray], ...],
+    direction: str, node: str, inside: tuple[str, ...], bad: np.ndarray, inputs: Given
 ) -> Anomaly:
     places = np.argwhere(~np.isfinite(bad))
     index = tuple(int(i) for i in places[0])
@@ -244,9 +232,7 @@ def _digest(value: np.ndarray, index: tuple[int, ...]) -> str:
     array = np.asarray(value)
     if not array.ndim:
         return f"= {array[()]:.4g}" if array.dtype.kind in "fiu" else f"= {array[()]}"
-    if len(array.shape) == len(index) and all(
-        i < n for i, n in zip(index, array.shape, strict=True)
-    ):
+    if array.ndim == len(index) and all(i < n for i, n in zip(index, array.shape, strict=True)):
         return f"{array.shape} = {array[index]:.4g} at [{', '.join(map(str, index))}]"
     if array.dtype.kind not in "fiub" or not array.size:
         return f"{array.shape}"

@@ -52,11 +52,10 @@ class Slot:
     def put(self, layer: Any, value: Any) -> None:
         """Write numbers into the layer's own array, so that every name and view of it sees them."""
         array = self.get(layer)
+        arrays = isinstance(array, np.ndarray) and isinstance(value, np.ndarray)
         if (
-            isinstance(array, np.ndarray)
-            and isinstance(value, np.ndarray)
-            and array.shape == value.shape
-            and array.dtype == value.dtype
+            arrays
+            and (array.shape, array.dtype) == (value.shape, value.dtype)
             and array.flags.writeable
         ):
             array[...] = value
@@ -73,14 +72,14 @@ class Slot:
             for i, item in enumerate(holder if isinstance(holder, list) else ()):
                 if item is old:
                     holder[i] = value  # the list may be shared with a layer inside
-        layer = at_path(layer, self.path)
+        owner = at_path(layer, self.path)
+        holder = getattr(owner, self.holder, None)
         if not self.holder:
-            setattr(layer, self.attribute, value)
-        elif isinstance(getattr(layer, self.holder), MutableMapping):
-            getattr(layer, self.holder)[self.key] = value
-        elif isinstance(getattr(layer, self.holder), tuple):
-            items = tuple(value if i is old else i for i in getattr(layer, self.holder))
-            setattr(layer, self.holder, items)
+            setattr(owner, self.attribute, value)
+        elif isinstance(holder, MutableMapping):
+            holder[self.key] = value
+        elif isinstance(holder, tuple):
+            setattr(owner, self.holder, tuple(value if i is old else i for i in holder))
 
     def derivative(self, layer: Any) -> Any:
         """What `backward` left as the derivative, `None` if nothing."""
@@ -98,10 +97,8 @@ class Slot:
 
 def declares_parameters(layer: Any) -> bool:
     """Whether the layer, or its class, says what its parameters are."""
-    if "params" in getattr(layer, "__dict__", {}):
-        return True
-    classes = type(layer).__mro__
-    return any("params" in vars(cls) for cls in classes if cls is not Layer)
+    holders = (layer, *(cls for cls in type(layer).__mro__ if cls is not Layer))
+    return any("params" in getattr(holder, "__dict__", {}) for holder in holders)
 
 
 def declared_slots(layer: Any) -> list[Slot]:
@@ -136,7 +133,8 @@ def _own_slots(layer: Any) -> list[Slot]:
         if isinstance(entry, str):
             slots.append(Slot(entry, attribute=entry))
         elif isinstance(entry, np.ndarray):
-            slots.append(Slot(_alias(layer, entry) or f"params[{i}]", "params", i))
+            names = (n for n, v in getattr(layer, "__dict__", {}).items() if v is entry)
+            slots.append(Slot(next(names, f"params[{i}]"), "params", i))
     return slots
 
 
@@ -146,35 +144,29 @@ def inferred_slots(before: Any, after: Any) -> list[Slot]:
     `before` and `after` are the layer before `forward` and after `backward`: a parameter was there
     before, and either has a derivative `dW` now, or one of the usual names.
     """
-    attributes = getattr(before, "__dict__", {})
     later = getattr(after, "__dict__", {})
     return [
         Slot(name, attribute=name)
-        for name, value in attributes.items()
-        if _is_float_array(value)
+        for name, value in getattr(before, "__dict__", {}).items()
+        if isinstance(value, np.ndarray)
+        and value.dtype.kind == "f"
         and not name.startswith("d")
         and (f"d{name}" in later or PARAMETER_NAME.fullmatch(name))
     ]
 
 
-def _alias(layer: Any, array: np.ndarray) -> str | None:
-    for name, value in getattr(layer, "__dict__", {}).items():
-        if value is array:
-            return name
-    return None
-
-
-def _is_float_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+def positional(function: Any) -> list[inspect.Parameter]:
+    """The arguments that a function takes by their place; none where nobody can tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def input_names(forward: Any, n: int) -> list[str]:
     """The names of the first `n` arguments of `forward`; numbered where it does not name them."""
-    try:
-        parameters = inspect.signature(forward).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names = [p.name for p in positional(forward)]
     return [names[i] if i < len(names) else f"x{i + 1}" for i in range(n)]
 
 

@@ -16,10 +16,9 @@ from clearprop.graph.recording import record
 class Opened:
     """`forward` of a trial, recorded: its primitives, with their true derivatives."""
 
-    def __init__(self, variables: dict[str, Any], outputs: Sequence[Any], shapes: list[Any]):
+    def __init__(self, variables: dict[str, Any], outputs: Sequence[Any]):
         self.variables = variables
         self.outputs = outputs
-        self.shapes = shapes
         self.graph = Graph([v for v in outputs if isinstance(v, Variable)], variables.values())
 
     def derivatives(self, dout: np.ndarray) -> dict[str, np.ndarray]:
@@ -51,8 +50,8 @@ class Opened:
 
     def _seeds(self, outputs: Sequence[Any], dout: np.ndarray) -> tuple[list[Any], list[Any]]:
         variables, douts, start = [], [], 0
-        for out, shape in zip(outputs, self.shapes, strict=True):
-            size = int(np.prod(shape, dtype=int))
+        for out in outputs:
+            shape, size = np.shape(data_of(out)), np.size(data_of(out))
             if isinstance(out, Recorded):
                 variables.append(out)
                 douts.append(dout[start : start + size].reshape(shape)[()])
@@ -84,7 +83,7 @@ class Opened:
         for node in self.graph.nodes:
             inputs = tuple(
                 # A constant in place of the Variable: nothing goes back through it.
-                (x.data if isinstance(x, Recorded) and (node, i) in blocked else current(x))
+                data_of(x) if (node, i) in blocked else current(x)
                 for i, x in enumerate(node.inputs)
             )
             if any(isinstance(x, Recorded) for x in inputs):
@@ -122,13 +121,17 @@ def open_forward(
         return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):
         return "its result does not come from recorded operations on its inputs"
-    plain = [out.data if isinstance(out, Recorded) else out for out in outputs]
-    return Opened(variables, outputs, [np.shape(p) for p in plain])
+    return Opened(variables, outputs)
+
+
+def data_of(x: Any) -> Any:
+    """The value of a Variable, and everything else as it is."""
+    return x.data if isinstance(x, Recorded) else x
 
 
 def agrees(opened: Opened, expected: np.ndarray) -> bool:
     """Whether forward gave the same numbers on Variables as on arrays."""
-    found = flat(v.data if isinstance(v, Recorded) else v for v in opened.outputs)
+    found = flat(map(data_of, opened.outputs))
     return found.shape == expected.shape and np.allclose(
         found, expected, rtol=1e-9, atol=1e-300, equal_nan=True
     )

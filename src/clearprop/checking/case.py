@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -10,16 +10,13 @@ import numpy as np
 
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
-from clearprop.checking.trial import LayerRaised
+from clearprop.checking.trial import LayerRaised, parts
 
+Saying = tuple[Kind, str] | tuple[Kind, str, float]
+"""What kind of mistake it is, and the evidence in words; the factor, if it is one."""
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What kind of mistake it is, and the evidence in words."""
-
-    kind: Kind
-    message: str
-    factor: float | None = None
+Sayings = Iterator[Saying]
+"""What a pattern says: the first is taken, and it goes no further."""
 
 
 @dataclass
@@ -34,7 +31,7 @@ class Case:
     a: np.ndarray
     t: np.ndarray
     dout: np.ndarray
-    skip: np.ndarray
+    skip: np.ndarray = field(default_factory=lambda: np.array(False))
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -88,34 +85,26 @@ class Case:
 
     def scope(self) -> Iterator[tuple[str, np.ndarray]]:
         """What a backward could be made of, by name: inputs, outputs, parameters, kept values."""
-        trial, run = self.e.trial, self.e.run
-        seen: list[np.ndarray] = []
-
-        def new(array: Any) -> bool:
-            if not isinstance(array, np.ndarray | np.generic) or array.dtype.kind not in "fiub":
-                return False
-            if any(o is array for o in seen):
-                return False
-            seen.append(array)  # type: ignore[arg-type]
-            return True
-
-        for name, x in zip(trial.input_names, trial.inputs, strict=True):
-            if new(x):
-                yield name, np.asarray(x, np.float64)
-        for i, out in enumerate(run.outputs):
-            if new(out):
-                yield "out" if len(run.outputs) == 1 else f"out{i + 1}", out.astype(np.float64)
-        for name, argument in trial.arguments.items():
-            if argument.slot and new(argument.value):
-                yield name, argument.value
-        for name, value in getattr(run.layer, "__dict__", {}).items():
-            held = value if isinstance(value, tuple | list) else (value,)
-            for item in () if name.startswith("d") or name in ("params", "grads") else held:
-                if new(item):
-                    yield f"self.{name}", np.asarray(item, np.float64)
-        for name, z in self.e.opened.values() if self.e.opened else ():
-            if new(z):
-                yield f"(the result of {name})", z
+        trial, run, opened = self.e.trial, self.e.run, self.e.opened
+        several = len(run.outputs) > 1
+        found = [
+            *zip(trial.input_names, trial.inputs, strict=True),
+            *((f"out{i}" if several else "out", out) for i, out in enumerate(run.outputs, 1)),
+            *((name, a.value) for name, a in trial.arguments.items() if a.slot),
+            *(
+                (f"self.{name}", item)
+                for name, value in getattr(run.layer, "__dict__", {}).items()
+                if not name.startswith("d") and name not in ("params", "grads")
+                for item in parts(value)
+            ),
+            *((f"(the result of {name})", z) for name, z in (opened.values() if opened else ())),
+        ]
+        seen: set[int] = set()
+        for name, z in found:
+            numeric = isinstance(z, np.ndarray | np.generic) and z.dtype.kind in "fiub"
+            if numeric and id(z) not in seen:
+                seen.add(id(z))
+                yield name, np.asarray(z, np.float64)
 
     def fitting(self, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
         """The values of the scope that broadcast to a shape, in that shape."""

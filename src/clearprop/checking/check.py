@@ -12,13 +12,7 @@ from clearprop.checking.copies import left_alone
 from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.report import Report
 from clearprop.checking.rows import LayerReport
-from clearprop.checking.subjects import (
-    Function,
-    Inspector,
-    Recordable,
-    is_network,
-    own_layers,
-)
+from clearprop.checking.subjects import Function, Inspector, Recordable, is_network, own_layers
 from clearprop.errors import ConfigError
 
 _ALL = object()

@@ -14,15 +14,7 @@ from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.kinks import is_kink, look_at_ties, note_kinks, tell_kinks, without_kinks
-from clearprop.checking.probing import (
-    SWEEP,
-    element,
-    numeric_value,
-    probe,
-    suspects,
-    unit_of,
-    worst_first,
-)
+from clearprop.checking.probing import SWEEP, element, probe, suspects, worst_first
 from clearprop.checking.rounding import beyond_rounding
 from clearprop.checking.rows import Row
 
@@ -38,13 +30,11 @@ def all_arguments(e: Evidence) -> None:
         shape = argument.value.shape
         if name in e.faulty and name in e.rows:
             continue  # found on a few samples
-        if any(f.kind is Kind.STOCHASTIC and f.argument == name for f in e.findings):
-            e.rows[name] = Row(name, shape, None, None, "none", Kind.STOCHASTIC.value)
-            continue
-        if name not in e.analytic:
-            kind = next((f.kind.value for f in e.findings if f.argument == name), "not compared")
-            kind = "not compared" if not e.faulty else kind
-            e.rows[name] = Row(name, shape, None, None, "none", kind)
+        kinds = [f.kind for f in e.findings if f.argument == name]
+        if Kind.STOCHASTIC in kinds or name not in e.analytic:
+            verdict = kinds[0].value if kinds and e.faulty else "not compared"
+            verdict = Kind.STOCHASTIC.value if Kind.STOCHASTIC in kinds else verdict
+            e.rows[name] = Row(name, shape, None, None, "none", verdict)
             continue
         a = e.analytic[name]
         if a.dtype.kind == "f" and a.dtype.itemsize < e.trial.dtype.itemsize:
@@ -70,19 +60,18 @@ def stand_in(e: Evidence) -> None:
             message = "automatic differentiation serves in its place, and was compared"
             e.fault(Kind.NO_BACKWARD, message, fault=False)
         return
-    reason = f"forward cannot be opened for automatic differentiation: {e.closed}"
+    message = f"forward cannot be opened for automatic differentiation: {e.closed}"
     if e.is_function:
-        message = f"{reason}. There is nothing to compare; give its derivative as gradient=…"
-        e.fault(Kind.NO_BACKWARD, message)
+        message += ". There is nothing to compare; give its derivative as gradient=…"
     else:
-        message = (
-            f"differences of forward serve in its place, and there is no other to compare; {reason}"
-        )
-        e.fault(Kind.NO_BACKWARD, message, fault=False)
+        instead = "differences of forward serve in its place, and there is no other to compare"
+        message = f"{instead}; {message}"
+    e.fault(Kind.NO_BACKWARD, message, fault=e.is_function)
 
 
-def second_opinion(e: Evidence, name: str, a: np.ndarray, t: np.ndarray, dout: np.ndarray) -> None:
+def second_opinion(case: Case) -> None:
     """Compare under another `dout` what was right under the first."""
+    e, name, a, t = case.e, case.name, case.a, case.t
     if a.shape != t.shape or not np.isfinite(a).all():
         e.fault(Kind.NOT_LINEAR, f"under another dout its shape is {a.shape}, or it is NaN", name)
         return
@@ -90,10 +79,9 @@ def second_opinion(e: Evidence, name: str, a: np.ndarray, t: np.ndarray, dout: n
     if not wrong.any():
         return
     if e.opened:
-        wrong, _ = without_kinks(e, name, a, t, wrong, dout)
-        wrong = beyond_rounding(e, name, a, t, wrong, dout)
+        wrong = beyond_rounding(case, without_kinks(case, wrong)[0])
     if wrong.any():
-        _report(e, name, a, t, wrong, dout, np.zeros(a.shape, bool), fallback=Kind.NOT_LINEAR)
+        _report(case, wrong, fallback=Kind.NOT_LINEAR)
 
 
 def wrong_elements(a: np.ndarray, t: np.ndarray, rtol: float = 1e-9) -> np.ndarray:
@@ -112,23 +100,22 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
     if not e.opened:
         return False
     t = e.truth[name] = _finite(e, name, e.truth[name])
-    kinks = np.zeros(a.shape, bool)
+    case = Case(e, name, a, t, e.dout)
     narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
     wrong = wrong_elements(a, t, 1e-5 if narrow else 1e-9)
     if wrong.any():
-        wrong, kinks = without_kinks(e, name, a, t, wrong, e.dout)
-        wrong = beyond_rounding(e, name, a, t, wrong, e.dout)
-        wrong, left = _refuted(e, name, a, t, wrong)
+        wrong, case.skip = without_kinks(case, wrong)
+        wrong, left = _refuted(case, beyond_rounding(case, wrong))
         if left:
             e.closed = "it does not follow the slope of forward; a value leaves the graph there"
             e.opened = None
             return False
     if wrong.any():
-        _report(e, name, a, t, wrong, e.dout, kinks)
+        _report(case, wrong)
         return True
-    e.rows[name] = _row(name, a, t, kinks, "automatic")
+    e.rows[name] = _row(case, "automatic")
     if e.stages != "arrays":
-        _confirm(e, name, a)
+        _confirm(case)
     if e.exhaustive:
         _sweep(e, name, a, list(np.ndindex(a.shape)))
     return True
@@ -139,30 +126,25 @@ def _finite(e: Evidence, name: str, t: np.ndarray) -> np.ndarray:
     bad = [tuple(int(i) for i in index) for index in np.argwhere(~np.isfinite(t))]
     t = np.array(t)
     for index in bad[:SWEEP]:
-        t[index] = element(e, name, index).along(e.dout)[0] / unit_of(e, name, index)
+        t[index] = element(e, name, index).along(e.dout)[0]
     return t
 
 
-def _row(name: str, a: np.ndarray, t: np.ndarray, kinks: np.ndarray, method: str) -> Row:
-    known = np.isfinite(t) & ~kinks
-    distance = float(np.max(np.abs(a - t), initial=0.0, where=known))
-    size = float(np.max(np.abs(t), initial=0.0, where=known))
-    size = size or float(np.max(np.abs(a), initial=0.0)) or 1.0
-    return Row(name, a.shape, distance, distance / size, method)
+def _row(case: Case, method: str, verdict: str = "right") -> Row:
+    size = case.size or float(np.max(np.abs(case.a), initial=0.0)) or 1.0
+    return Row(case.name, case.a.shape, case.apart, case.apart / size, method, verdict)
 
 
-def _refuted(
-    e: Evidence, name: str, a: np.ndarray, t: np.ndarray, wrong: np.ndarray
-) -> tuple[np.ndarray, bool]:
+def _refuted(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, bool]:
     """Leave out the elements at which differences of forward agree with `backward`.
 
     There the opened graph is to blame: a rule that underflows, or a value that left the graph. The
     second result tells that every element that was looked at is of this kind, and more are left.
     """
-    wrong = np.array(wrong)
+    wrong, a, t = np.array(wrong), case.a, case.t
     for index in islice(worst_first(wrong, a, t), 8):
-        slope, unit = element(e, name, index), unit_of(e, name, index)
-        value, error = (part / unit for part in slope.along(e.dout))
+        slope = element(case.e, case.name, index)
+        value, error = slope.along(case.dout)
         far = abs(a[index] - t[index])
         if not slope.smooth.all() or error > 0.05 * far or abs(value - a[index]) > 0.1 * far:
             return wrong, False
@@ -170,8 +152,9 @@ def _refuted(
     return wrong, bool(wrong.any())
 
 
-def _confirm(e: Evidence, name: str, a: np.ndarray) -> None:
+def _confirm(case: Case) -> None:
     """Hold the agreement of `backward` and the opened graph against one slope of forward itself."""
+    e, name, a = case.e, case.name, case.a
     for _ in range(2):
         gap, slope = probe(e, name, a)
         if gap <= 1e-4:
@@ -185,11 +168,10 @@ def _confirm(e: Evidence, name: str, a: np.ndarray) -> None:
         )
         e.fault(Kind.UNKNOWN, message, name)
         return
-    note_kinks(e, name, a, slope)
+    note_kinks(case, slope)
 
 
 def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
-    """Compare with differences of forward alone."""
     if e.exhaustive:
         _sweep(e, name, a, list(np.ndindex(a.shape)))
         return
@@ -211,37 +193,34 @@ def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
 
 def _sweep(e: Evidence, name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]) -> None:
     """Differentiate element by element, and tell wrong ones from kinks."""
-    t = np.full(a.shape, np.nan)
-    margin = np.zeros(a.shape)
+    t, margin = np.full(a.shape, np.nan), np.zeros(a.shape)
     kinks, wrong = np.zeros(a.shape, bool), np.zeros(a.shape, bool)
+    case = Case(e, name, a, t, e.dout, skip=kinks)
     between: dict[tuple[int, ...], tuple[float, float]] = {}
     jacobian = np.full((*a.shape, e.out.size), np.nan) if a.size * e.out.size < 2**21 else None
     for index in indices:
-        slope, unit = element(e, name, index), unit_of(e, name, index)
+        slope = element(e, name, index)
         if jacobian is not None:
-            jacobian[index] = slope.value / unit
-        value = float(np.sum(np.where(np.isfinite(slope.value), slope.value, 0) * e.dout)) / unit
-        t[index], margin[index] = value, 10 * slope.along(e.dout)[1] / unit
+            jacobian[index] = slope.value
+        t[index] = np.sum(np.where(np.isfinite(slope.value), slope.value, 0) * e.dout)
+        margin[index] = 10 * slope.along(e.dout)[1]
         if not slope.smooth.all():
-            low, high = slope.between(e.dout)
-            between[index] = low / unit, high / unit
+            between[index] = slope.between(e.dout)
     size = float(np.nanmax(np.abs(t), initial=0.0))
     margin += 1e-6 * np.maximum(np.abs(a), np.abs(np.nan_to_num(t))) + 1e-7 * size
     known = np.isfinite(t)
     wrong[known] = np.abs(a - np.where(known, t, 0))[known] > margin[known]
     for index, (low, high) in between.items():
         inside = low - margin[index] <= a[index] <= high + margin[index]
-        kinks[index], wrong[index] = inside, not inside
-        if inside and not is_kink(e, name, index, float(a[index]), e.dout):
-            kinks[index] = False
+        kinks[index], wrong[index] = inside and is_kink(case, index), not inside
     if kinks.any():
-        tell_kinks(e, name, a, kinks)
+        tell_kinks(case, kinks)
     if jacobian is not None and known.all():
         e.jacobians[name] = jacobian
     if wrong.any():
-        _report(e, name, a, t, wrong, e.dout, kinks)
+        _report(case, wrong)
     elif name not in e.rows or e.exhaustive:
-        e.rows[name] = _row(name, a, t, kinks, "element by element")
+        e.rows[name] = _row(case, "element by element")
 
 
 def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> None:
@@ -253,31 +232,22 @@ def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> None:
         t = np.full(shape, np.nan)
         jacobian = np.full((*shape, e.out.size), np.nan)
         for index in list(np.ndindex(shape))[:SWEEP]:
-            jacobian[index] = element(e, name, index).value / unit_of(e, name, index)
+            jacobian[index] = element(e, name, index).value
             t[index] = jacobian[index] @ e.dout
         if np.isfinite(t).all():
             e.jacobians[name] = jacobian
-    case = Case(e, name, a, t, e.dout, np.zeros(shape, bool))
-    found = diagnose(case)
+    found = diagnose(Case(e, name, a, t, e.dout))
     e.rows[name] = Row(name, shape, None, None, "shape", found.kind.value)
     message = f"its derivative has the shape {a.shape} and not {shape}: {found.message}"
     e.fault(found.kind, message, name, factor=found.factor)
 
 
-def _report(
-    e: Evidence,
-    name: str,
-    a: np.ndarray,
-    t: np.ndarray,
-    wrong: np.ndarray,
-    dout: np.ndarray,
-    skip: np.ndarray,
-    fallback: Kind | None = None,
-) -> None:
+def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None:
     """Add the finding of a wrong derivative: its worst element, both values, and the diagnosis."""
+    e, name, a, t = case.e, case.name, case.a, case.t
     worst = np.argmax(np.where(wrong, np.abs(a - np.nan_to_num(t)), -1.0))
     index = index_at(worst, a.shape)
-    found = diagnose(Case(e, name, a, t, dout, skip))
+    found = diagnose(case)
     kind, message = found.kind, found.message
     if fallback is not None and kind is not Kind.CLIPPED:
         kind = fallback
@@ -287,18 +257,18 @@ def _report(
         )
     count = int(np.count_nonzero(wrong))
     swept = int(np.count_nonzero(np.isfinite(t)))
-    row = _row(name, a, t, skip, "automatic" if e.opened else "element by element")
-    e.rows[name] = Row(name, row.shape, row.absolute, row.relative, row.method, kind.value)
+    e.rows[name] = _row(case, "automatic" if e.opened else "element by element", kind.value)
     told = {f.kind for f in e.findings if f.fault}
     if Kind.IN_PLACE in told or (kind is Kind.PRECISION and Kind.DTYPE in told):
         return  # what was found before explains it; this may be right once that is
+    numeric = element(e, name, index).along(case.dout)[0]
     e.fault(
         kind,
         f"{message} ({count} of {swept} elements are wrong)" if swept > 1 else message,
         name,
         index=index,
         analytic=float(a[index]),
-        numeric=numeric_value(e, name, index, dout),
+        numeric=numeric if np.isfinite(numeric) else None,
         automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
         factor=found.factor,
     )

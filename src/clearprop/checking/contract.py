@@ -10,12 +10,8 @@ import numpy as np
 
 from clearprop.checking import compare
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.copies import (
-    fingerprint,
-    generator_states,
-    random_fingerprint,
-    same_draws,
-)
+from clearprop.checking.case import Case
+from clearprop.checking.copies import fingerprint, generator_states, random_fingerprint, same_draws
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
@@ -46,8 +42,8 @@ def forward_repeats(e: Evidence) -> None:
         drew = generator_states(layer) != held
         again = trial.run(layer=layer).vector
     except LayerRaised as raised:
-        problem = told(raised.error)
-        e.stop(Kind.STATEFUL, f"forward works once and raises the second time: {problem}")
+        message = f"forward works once and raises the second time: {told(raised.error)}"
+        e.stop(Kind.STATEFUL, message)
     if not same(trial.run().vector, e.out):
         e.stop(
             Kind.STOCHASTIC,
@@ -86,28 +82,27 @@ def backward_repeats(e: Evidence) -> None:
             second, third = run.derivatives(e.dout), run.derivatives(e.dout)
     except LayerRaised as raised:
         e.reproducible = False
-        problem = told(raised.error)
-        message = f"backward works once after each forward; a second time it raises {problem}"
-        e.fault(Kind.STATEFUL, message, fault=False)
+        message = "backward works once after each forward; a second time it raises "
+        e.fault(Kind.STATEFUL, message + told(raised.error), fault=False)
         return
     for name in e.analytic:
         if same(first[name], second[name]):
             continue
         e.reproducible = False
-        if first[name].shape != second[name].shape:
-            message = f"the second time, backward gives the shape {second[name].shape}"
+        one, two = first[name], second[name]
+        if one.shape != two.shape:
+            message = f"the second time, backward gives the shape {two.shape}"
             e.fault(Kind.STATEFUL, message, name)
             continue
-        index = _worst(first[name], second[name])
-        values: dict[str, Any] = {"index": index, "analytic": float(second[name][index])}
-        step = second[name] - first[name]
+        index = _worst(one, two)
+        values: dict[str, Any] = {"index": index, "analytic": float(two[index])}
         if drew:
             message = "backward draws random numbers of its own: run twice, it differs"
             e.fault(Kind.STOCHASTIC, message, name, **values)
-        elif same(third[name] - second[name], step, 1e-9):
+        elif same(third[name] - two, two - one, 1e-9):
             message = (
                 f"backward adds to {beside(name)}: run twice with the same dout, it gives "
-                f"{second[name][index]:.6g} after {first[name][index]:.6g}"
+                f"{two[index]:.6g} after {one[index]:.6g}"
             )
             e.fault(Kind.ACCUMULATES, message, name, **values)
         else:
@@ -144,7 +139,7 @@ def linear_in_dout(e: Evidence) -> None:
         both = e.pull(e.dout + other)
         true = {name: both[name] - e.pull(e.dout)[name] for name in names}
     for name in names:
-        compare.second_opinion(e, name, second[name], true[name], other)
+        compare.second_opinion(Case(e, name, second[name], true[name], other))
 
 
 def nothing_stale(e: Evidence) -> None:
@@ -170,9 +165,8 @@ def _after_another_call(e: Evidence, inputs: list[Any]) -> None:
         out = run.vector
         found = run.derivatives(e.dout) if same(out, e.out) else None
     except LayerRaised as raised:
-        problem = told(raised.error)
-        message = f"after a call with an output of shape {shape}, this one raises {problem}"
-        e.fault(Kind.STALE, message)
+        message = f"after a call with an output of shape {shape}, this one raises "
+        e.fault(Kind.STALE, message + told(raised.error))
         return
     if found is None:
         e.fault(Kind.STALE, "forward gives something else after a call with other inputs", "output")
@@ -220,28 +214,21 @@ def _after_an_update(e: Evidence) -> None:
                 "after the parameters were changed in place, as an optimiser does, it is no longer "
                 "right: backward uses a copy that was made of them earlier"
             )
-            e.fault(
-                Kind.STALE,
-                message,
-                name,
-                index=index,
-                analytic=float(found[name][index]),
-                automatic=float(true[name][index]),
-            )
+            analytic, automatic = float(found[name][index]), float(true[name][index])
+            e.fault(Kind.STALE, message, name, index=index, analytic=analytic, automatic=automatic)
 
 
 def _shuffled(e: Evidence) -> list[Any]:
     """Other inputs of the same kind: the same values at other places."""
     trial, found = e.trial, []
     for i, x in enumerate(trial.inputs):
-        if not isinstance(x, np.ndarray) or not x.size:
-            found.append(x)
-            continue
-        if i in trial.float_places:
-            other = e.rng.permutation(x.reshape(-1)).reshape(x.shape)
-            other = 0.9 * x if np.array_equal(other, x) else other
-        else:
-            other = e.rng.permutation(x, axis=0) if x.ndim else x
+        other = x
+        if isinstance(x, np.ndarray) and x.size:
+            if i in trial.float_places:
+                other = e.rng.permutation(x.reshape(-1)).reshape(x.shape)
+                other = 0.9 * x if np.array_equal(other, x) else other
+            elif x.ndim:
+                other = e.rng.permutation(x, axis=0)
         found.append(other)
     return found
 

@@ -28,8 +28,10 @@ def private(value: Any, dtype: DTypeLike = np.float64) -> Any:
     """
     memo: dict[int, Any] = {}
     keep: list[Any] = []  # objects made on the way must outlive their id in `memo`
-    for found in _arrays(value, keep):
-        if id(found) not in memo:
+    for found in held_by(value):
+        if not isinstance(found, np.ndarray | np.floating):
+            keep.append(found)
+        elif id(found) not in memo:
             _convert(found, np.dtype(dtype), memo, keep)
     try:
         twin = copy.deepcopy(value, memo)
@@ -59,15 +61,6 @@ def _own_class_arrays(twin: Any, dtype: np.dtype) -> None:
         for name, value in vars(cls).items():
             if isinstance(value, np.ndarray) and name not in getattr(twin, "__dict__", {name: 0}):
                 setattr(twin, name, _cast(value, dtype))
-
-
-def _arrays(root: Any, keep: list[Any]) -> Iterator[Any]:
-    """Find the arrays and NumPy numbers that an object holds."""
-    for value in held_by(root):
-        if isinstance(value, np.ndarray | np.floating):
-            yield value
-        else:
-            keep.append(value)
 
 
 def held_by(root: Any) -> Iterator[Any]:

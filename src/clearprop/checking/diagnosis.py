@@ -1,14 +1,24 @@
 """From a wrong derivative to its likely cause, by the pattern of the two arrays.
 
 A pattern is a small function that asks one question of a `Case`: is what backward gave exactly the
-true derivative with this mistake made in it? The first that says yes names the kind.
+true derivative with this mistake made in it? The first that has something to say names the kind.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.checking import patterns_inside, patterns_shape, patterns_value
-from clearprop.checking.case import Case, Diagnosis
+from clearprop.checking.case import Case
 from clearprop.checking.findings import Kind
+
+
+class Diagnosis(NamedTuple):
+    """What kind of mistake it is, and the evidence in words."""
+
+    kind: Kind
+    message: str
+    factor: float | None = None
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -19,11 +29,11 @@ def diagnose(case: Case) -> Diagnosis:
         patterns = (*patterns_value.PATTERNS, *patterns_inside.PATTERNS)
     for pattern in patterns:
         try:
-            found = pattern(case)
+            for saying in pattern(case):
+                kind, message, *factor = saying
+                return Diagnosis(kind, message, *factor)
         except Exception:  # a diagnosis is a guess: without it, the finding still stands
             continue
-        if found is not None:
-            return found
     if case.a.shape != case.t.shape:
         return Diagnosis(Kind.SHAPE, "a derivative must have the shape of its variable")
     return _unknown(case)

@@ -7,7 +7,7 @@ kink, such as ReLU's at 0, from a curve.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,11 @@ class Slope:
         error = np.where(self.smooth, self.error, 0.0)
         return float(weights @ value), float(3 * np.linalg.norm(weights * error))
 
+    def per(self, unit: float) -> "Slope":
+        """The slope for a step of 1, where the step was `unit`."""
+        parts = {n: getattr(self, n) / unit for n in ("value", "left", "right", "error")}
+        return replace(self, **parts)
+
     def between(self, dout: np.ndarray) -> tuple[float, float]:
         """The lowest and the highest slope that Σ dout · output can be said to have here."""
         one, other = dout * self.left, dout * self.right
@@ -50,13 +55,9 @@ class Slope:
         )
 
 
+@np.errstate(all="ignore")
 def slope_with(f: Callable[[float], np.ndarray], f0: np.ndarray, h: float) -> Slope:
     """Measure the slope of `f` at 0 with the steps h and h/2; `f0` is f(0)."""
-    with np.errstate(all="ignore"):
-        return _slope_with(f, f0, h)
-
-
-def _slope_with(f: Callable[[float], np.ndarray], f0: np.ndarray, h: float) -> Slope:
     high, low = f(h), f(-h)
     half_high, half_low = f(h / 2), f(-h / 2)
     wide, narrow = (high - low) / (2 * h), (half_high - half_low) / h

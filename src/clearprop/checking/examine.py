@@ -68,10 +68,9 @@ def _stages(e: Evidence) -> None:
     if e.stages == "all" and not runs_alone(e.layer):
         words.keeps_state(e)
         words.infers(e)
-        if not any(f.fault for f in e.findings):
+        if not e.faulty:
             words.nothing_left_out(e)
-        following = None if any(f.fault for f in e.findings) else words.in_the_next_step(e)
-        if following is not None:
+        if not e.faulty and (following := words.in_the_next_step(e)):
             _also(e, following, "in the step that follows")
 
 
@@ -102,7 +101,7 @@ def _on_few(e: Evidence, inputs: list[Any]) -> None:
 def _batch_of_one(e: Evidence) -> None:
     """Check a batch of one sample as well, where there is one and it was not that already."""
     inputs = e.trial.batch(0, 1)
-    if inputs is None or any(f.fault for f in e.findings) or not _takes(e, inputs):
+    if inputs is None or e.faulty or not _takes(e, inputs):
         return
     one = Evidence(e.name, e.layer, inputs, e.rng, stages="values")
     _also(e, one, "with a batch of one")

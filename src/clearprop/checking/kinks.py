@@ -3,57 +3,50 @@
 import numpy as np
 
 from clearprop.checking import differences
+from clearprop.checking.case import Case
 from clearprop.checking.differences import Slope
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind
-from clearprop.checking.probing import SWEEP, element, unit_of, worst_first
+from clearprop.checking.probing import SWEEP, element, worst_first
 
 
-def without_kinks(
-    e: Evidence,
-    name: str,
-    a: np.ndarray,
-    t: np.ndarray,
-    wrong: np.ndarray,
-    dout: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+def without_kinks(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Leave out the elements without a derivative, where any slope between the sides is right."""
-    wrong, kinks = np.array(wrong), np.zeros(a.shape, bool)
-    for tried, index in enumerate(worst_first(wrong, a, t)):
+    wrong, kinks = np.array(wrong), np.zeros(wrong.shape, bool)
+    for tried, index in enumerate(worst_first(wrong, case.a, case.t)):
         if tried >= 32 and not kinks.any():
             break  # so many without a kink: it is not kinks that are wrong here
         if tried >= 8 * SWEEP:
             break
-        if is_kink(e, name, index, float(a[index]), dout):
+        if is_kink(case, index):
             wrong[index], kinks[index] = False, True
     if kinks.any():
-        tell_kinks(e, name, a, kinks)
+        tell_kinks(case, kinks)
     return wrong, kinks
 
 
-def is_kink(e: Evidence, name: str, index: tuple[int, ...], value: float, dout: np.ndarray) -> bool:
-    """Whether forward has a kink at this element, and `value` is one of the slopes around it."""
-    slope = element(e, name, index, h=1e-7)
+def is_kink(case: Case, index: tuple[int, ...]) -> bool:
+    """Whether forward has a kink at this element, and backward gave one of the slopes around it."""
+    slope = element(case.e, case.name, index, h=1e-7)
     if slope.smooth.all() or not np.isfinite(slope.value).all():
         return False
-    low, high = (bound / unit_of(e, name, index) for bound in slope.between(dout))
+    value, (low, high) = float(case.a[index]), slope.between(case.dout)
     margin = 1e-5 * max(abs(low), abs(high), abs(value))
     return low - margin <= value <= high + margin
 
 
-def tell_kinks(e: Evidence, name: str, a: np.ndarray, kinks: np.ndarray) -> None:
+def tell_kinks(case: Case, kinks: np.ndarray) -> None:
     """Add the finding, which is no fault, that some elements have no derivative."""
-    index = first_true(kinks)
+    e, name, index = case.e, case.name, first_true(kinks)
     if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
         return
-    slope = element(e, name, index, h=1e-7)
-    low, high = (bound / unit_of(e, name, index) for bound in slope.between(e.dout))
+    low, high = element(e, name, index, h=1e-7).between(e.dout)
     many = f"{np.count_nonzero(kinks)} elements have" if kinks.sum() > 1 else "one element has"
     message = (
         f"{many} no derivative: forward has a kink there, with slopes from {low:.6g} to "
         f"{high:.6g}; backward may give any of them"
     )
-    e.fault(Kind.KINK, message, name, index=index, analytic=float(a[index]), fault=False)
+    e.fault(Kind.KINK, message, name, index=index, analytic=float(case.a[index]), fault=False)
 
 
 def look_at_ties(e: Evidence) -> None:
@@ -80,15 +73,14 @@ def look_at_ties(e: Evidence) -> None:
         e.fault(Kind.TIES, message, next(iter(inputs)))
 
 
-def note_kinks(e: Evidence, name: str, a: np.ndarray, slope: Slope) -> None:
+def note_kinks(case: Case, slope: Slope) -> None:
     """Tell the kinks that a random direction came across, where they can be named."""
     rough = np.flatnonzero(~slope.smooth)
-    if not rough.size or a.size != slope.smooth.size:
+    if not rough.size or case.a.size != slope.smooth.size:
         return
-    kinks = np.zeros(a.shape, bool)
+    kinks = np.zeros(case.a.shape, bool)
     for i in rough[:32]:
-        index = index_at(i, a.shape)
-        if is_kink(e, name, index, float(a[index]), e.dout):
-            kinks[index] = True
+        index = index_at(i, kinks.shape)
+        kinks[index] = is_kink(case, index)
     if kinks.any():
-        tell_kinks(e, name, a, kinks)
+        tell_kinks(case, kinks)

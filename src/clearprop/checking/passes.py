@@ -37,10 +37,12 @@ def first_forward(e: Evidence) -> Run:
     try:
         run = trial.run()
     except LayerRaised as raised:
-        again = _again_with_integers(trial)
-        if again is None:
+        try:  # floats made of integers may be indices: once more with what they were
+            run = trial.run() if trial.keep_integers() else None
+        except LayerRaised:
+            run = None
+        if run is None:
             e.stop(Kind.RAISES, f"forward raises {told(raised.error)}")
-        run = again
     if trial.made_on_the_way(run.layer):
         run = trial.run()
     _check_outputs(e, run)
@@ -53,16 +55,6 @@ def first_forward(e: Evidence) -> Run:
     for name in written:
         e.fault(Kind.IN_PLACE, f"forward writes into {name}, which belongs to its caller", name)
     return run
-
-
-def _again_with_integers(trial: Trial) -> Run | None:
-    """Where `forward` fails on floats made of integers, they may be indices: try them as such."""
-    if not trial.keep_integers():
-        return None
-    try:
-        return trial.run()
-    except LayerRaised:
-        return None
 
 
 def _changed_parameters(trial: Trial, layer: Any) -> list[str]:
@@ -110,14 +102,18 @@ def first_backward(e: Evidence) -> None:
     douts = run.douts(e.dout)
     if not takes(run.layer.backward, 1) and not takes(run.layer.backward, len(douts)):
         e.stop(Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
-    kept = [np.array(d) for d in douts]
-    outputs = [out.copy() for out in run.outputs]
-    inputs = [np.array(x) for x in run.inputs]
-    parameters = {n: np.array(a.value) for n, a in e.trial.arguments.items() if a.slot}
+    dout = "dout, which belongs to its caller"
+    held = [("dout", dout, d) for d in douts]
+    held += (("output", "the output that forward gave", out) for out in run.outputs)
+    held += ((n, n, x) for n, x in zip(e.trial.input_names, run.inputs, strict=True))
+    kept = [fingerprint(value) for *_, value in held]
     try:
         given, set_for = run.backward(douts)
     except LayerRaised as raised:
-        e.stop(Kind.RAISES, _raised(raised.error, run), "dout")
+        shapes = ", ".join(str(out.shape) for out in run.outputs)
+        message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
+        e.stop(Kind.RAISES, message, "dout")
+    changed = _changed_parameters(e.trial, run.layer)
     if e.trial.infer_parameters(run.layer):
         set_for = {n: a.slot.derivative(run.layer) for n, a in e.trial.arguments.items() if a.slot}
         kept_names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)
@@ -127,27 +123,13 @@ def first_backward(e: Evidence) -> None:
                 f"it keeps {', '.join(kept_names)} like parameters but does not declare them; "
                 f"write params = {kept_names!r} in the class, or training will not change them",
             )
-    for dout, before in zip(douts, kept, strict=True):
-        if fingerprint(dout) != fingerprint(before):
-            e.fault(Kind.IN_PLACE, "backward writes into dout, which belongs to its caller", "dout")
-            break
-    names = ["the output that forward gave"] * len(outputs) + e.trial.input_names
-    arrays = zip(names, [*run.outputs, *run.inputs], [*outputs, *inputs], strict=True)
-    for name, array, before in arrays:
-        if fingerprint(array) != fingerprint(before) and name not in e.faulty:
-            argument = name if name in e.trial.input_names else "output"
-            e.fault(Kind.IN_PLACE, f"backward writes into {name}", argument)
-    for name, before in parameters.items():
-        slot = e.trial.arguments[name].slot
-        if slot and fingerprint(slot.get(run.layer)) != fingerprint(before):
-            message = f"backward changes the parameter {name}; that is the optimiser's work"
-            e.fault(Kind.IN_PLACE, message, name)
+    for (name, what, value), before in zip(held, kept, strict=True):
+        if fingerprint(value) != before and (name == "output" or name not in e.faulty):
+            e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
+    for name in changed:
+        message = f"backward changes the parameter {name}; that is the optimiser's work"
+        e.fault(Kind.IN_PLACE, message, name)
     _sort(e, run, given, set_for)
-
-
-def _raised(error: BaseException, run: Run) -> str:
-    shapes = ", ".join(str(out.shape) for out in run.outputs)
-    return f"backward raises {told(error)}, given dout of the output's shape {shapes}"
 
 
 def _sort(e: Evidence, run: Run, given: Sequence[Any], set_for: Mapping[str, Any]) -> None:
@@ -191,12 +173,8 @@ def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
 
 def _is_number_array(e: Evidence, name: str, raw: Any, is_parameter: bool) -> bool:
     if raw is None:
-        how = (
-            f"backward never sets {beside(name)}"
-            if is_parameter
-            else "backward returns None for it"
-        )
-        e.fault(Kind.MISSING, how, name)
+        never = f"backward never sets {beside(name)}"
+        e.fault(Kind.MISSING, never if is_parameter else "backward returns None for it", name)
         return False
     try:
         dtype = np.asarray(raw).dtype
@@ -207,8 +185,7 @@ def _is_number_array(e: Evidence, name: str, raw: Any, is_parameter: bool) -> bo
     elif dtype.kind not in "fiub":
         what = type(raw).__name__
         e.fault(Kind.DTYPE, f"its derivative is a {what}, not an array of numbers", name)
-    elif not np.isfinite(numbers(raw)).all():
-        array = numbers(raw)
+    elif not np.isfinite(array := numbers(raw)).all():
         index = first_true(~np.isfinite(array))
         e.fault(Kind.NOT_FINITE, f"backward gives {array[index]}", name, index=index)
     else:
@@ -224,9 +201,9 @@ def told(error: BaseException) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).parent != HERE and "numpy" not in Path(frame.filename).parts
     ]
-    where = ""
-    if frames:
-        last = frames[-1]
-        code = f": {last.line}" if last.line else ""
-        where = f" (line {last.lineno} of {Path(last.filename).name}{code})"
-    return f"{type(error).__name__}: {text}{where}"
+    if not frames:
+        return f"{type(error).__name__}: {text}"
+    last = frames[-1]
+    code = f": {last.line}" if last.line else ""
+    where = f"line {last.lineno} of {Path(last.filename).name}{code}"
+    return f"{type(error).__name__}: {text} ({where})"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Diagnosis, in_words
+from clearprop.checking.case import Case, Saying, Sayings, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.patterns_value import name_factor
 
@@ -15,11 +15,11 @@ MANY = 400
 """Backward passes that a single pattern may take."""
 
 
-def _term(case: Case) -> Diagnosis | None:
+def _term(case: Case) -> Sayings:
     """Is one way through the operations of forward left out, or taken with a factor?"""
     opened = case.e.opened
     if opened is None:
-        return None
+        return
     gap = case.a - case.t
     # Ways that cancel out, such as those through the maximum that softmax subtracts, are closed.
     idle = [e for e in opened.edges[:MANY] if case.explains(_without(case, [e]), case.t)]
@@ -37,13 +37,12 @@ def _term(case: Case) -> Diagnosis | None:
     for edge, part in ways:
         ratio = float(part.ravel() @ gap.ravel()) / float(part.ravel() @ part.ravel())
         if ratio and case.explains(case.t + ratio * part):
-            return _about_a_way(case, edge, ratio)
+            yield _about_a_way(case, edge, ratio)
     pairs = itertools.combinations([edge for edge, _ in ways], 2)
     for one, two in itertools.islice(pairs, MANY):
         if case.explains(_without(case, [*idle, one, two])):
             message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
-            return Diagnosis(Kind.DROPPED_TERM, message)
-    return None
+            yield Kind.DROPPED_TERM, message
 
 
 def _without(case: Case, edges: list[Any]) -> np.ndarray:
@@ -51,15 +50,15 @@ def _without(case: Case, edges: list[Any]) -> np.ndarray:
     return opened.without(edges, case.dout)[case.name] if opened else case.t
 
 
-def _about_a_way(case: Case, edge: Any, ratio: float) -> Diagnosis:
+def _about_a_way(case: Case, edge: Any, ratio: float) -> Saying:
     where = _named(edge)
     factor = 1 + ratio
     if abs(factor) < 1e-6:
-        return Diagnosis(Kind.DROPPED_TERM, f"what goes back through {where} is missing")
+        return Kind.DROPPED_TERM, f"what goes back through {where} is missing"
     if abs(factor + 1) < 1e-6:
-        return Diagnosis(Kind.SIGN, f"what goes back through {where} has the opposite sign")
+        return Kind.SIGN, f"what goes back through {where} has the opposite sign"
     message = f"what goes back through {where} has the factor {name_factor(case, factor)} too much"
-    return Diagnosis(Kind.FACTOR, message, factor)
+    return Kind.FACTOR, message, factor
 
 
 def _named(edge: Any) -> str:
@@ -76,10 +75,10 @@ def _ordinal(place: int) -> str:
     return ("first", "second", "third")[place] if place < 3 else f"{place + 1}th"
 
 
-def _overwritten(case: Case) -> Diagnosis | None:
+def _overwritten(case: Case) -> Sayings:
     """Was only one of several contributions kept, where they should be added?"""
     if len(case.e.run.outputs) != 1 or case.true(case.dout) is None:
-        return None
+        return
     dout = case.douts[0]
     for count in range(1, dout.ndim + 1):
         for axes in itertools.combinations(range(dout.ndim), count):
@@ -93,15 +92,14 @@ def _overwritten(case: Case) -> Diagnosis | None:
             for part in parts:
                 if case.explains(case.t - part):
                     message = "one of several contributions is missing: a loop ends too early?"
-                    return Diagnosis(Kind.DROPPED_TERM, message)
+                    yield Kind.DROPPED_TERM, message
             for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
                 if case.explains(np.take_along_axis(parts, which[None], axis=0)[0]):
                     message = (
                         f"where several derivatives meet, only the {words} one is kept; they must "
                         "be added (np.add.at, or += in a loop)"
                     )
-                    return Diagnosis(Kind.NOT_SUMMED, message)
-    return None
+                    yield Kind.NOT_SUMMED, message
 
 
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -132,7 +130,7 @@ def _slopes(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     yield f"1 − σ({name})", 1 - s
 
 
-def _local(case: Case) -> Diagnosis | None:
+def _local(case: Case) -> Sayings:
     """Is a factor missing, or once too often there?"""
     for value, z in case.fitting(case.t.shape):
         for i, (name, factor) in enumerate(_slopes(z, value)):
@@ -143,30 +141,26 @@ def _local(case: Case) -> Diagnosis | None:
             # too many could be by chance.
             missing = np.where(known, case.t / np.where(known, factor, 1), case.a)
             if i < 2 and case.explains_wrong(missing):
-                return Diagnosis(Kind.DROPPED_TERM, f"the factor ({name}) is missing in it")
+                yield Kind.DROPPED_TERM, f"the factor ({name}) is missing in it"
             if case.explains_wrong(case.t * factor):
-                message = f"it has the factor ({name}) too much"
-                return Diagnosis(Kind.WRONG_VALUE, message)
-    return None
+                yield Kind.WRONG_VALUE, f"it has the factor ({name}) too much"
 
 
-def _made_of(case: Case) -> Diagnosis | None:
+def _made_of(case: Case) -> Sayings:
     """Is it dout times something simple, where the true one is dout times something else?"""
     for dout in case.douts:
         if dout.shape != case.t.shape:
             continue
         if case.explains_wrong(dout):
-            message = "it is dout itself: the local derivative is missing"
-            return Diagnosis(Kind.DROPPED_TERM, message)
+            yield Kind.DROPPED_TERM, "it is dout itself: the local derivative is missing"
         for value, z in case.fitting(dout.shape):
             for name, slope in _slopes(z, value):
                 for sign, mark in ((1, ""), (-1, "−")):
                     if case.explains_wrong(sign * dout * slope):
-                        return Diagnosis(Kind.WRONG_VALUE, f"it is {mark}dout · ({name})")
-    return None
+                        yield Kind.WRONG_VALUE, f"it is {mark}dout · ({name})"
 
 
-def _sum_of(case: Case) -> Diagnosis | None:
+def _sum_of(case: Case) -> Sayings:
     """Is it a sum of dout · something over the right axes, with another something?"""
     for dout in case.douts:
         lost = dout.ndim - case.t.ndim
@@ -176,8 +170,7 @@ def _sum_of(case: Case) -> Diagnosis | None:
                 total = (dout * z).sum(axis=axes)
                 if lost > 0 and total.shape == case.t.shape and case.explains(total):
                     message = f"it is the sum of dout · {name}, which is not what forward did"
-                    return Diagnosis(Kind.WRONG_VALUE, message)
-    return None
+                    yield Kind.WRONG_VALUE, message
 
 
 def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -192,7 +185,7 @@ def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
             yield "transposed in its last two axes", x.swapaxes(-1, -2)
 
 
-def _with_turned(case: Case) -> Diagnosis | None:
+def _with_turned(case: Case) -> Sayings:
     """Would it be right if a matrix were transposed, or a kernel mirrored?"""
     trial = case.e.trial
     for name, argument in trial.arguments.items():
@@ -209,11 +202,10 @@ def _with_turned(case: Case) -> Diagnosis | None:
                 right = case.explains(opened.derivatives(case.dout)[case.name])
             if right:
                 kind = Kind.WRONG_PLACE if words.startswith("mirrored") else Kind.TRANSPOSED
-                return Diagnosis(kind, f"it would be right if {name} were {words}")
-    return None
+                yield kind, f"it would be right if {name} were {words}"
 
 
-def _step(case: Case) -> Diagnosis | None:
+def _step(case: Case) -> Sayings:
     """Is one step inside differentiated wrongly, and everything around it rightly?
 
     Between a value u inside and a later one v of the same shape, the chain rule multiplies by a
@@ -221,7 +213,7 @@ def _step(case: Case) -> Diagnosis | None:
     """
     opened = case.e.opened
     if opened is None or len(opened.graph.nodes) > 24:
-        return None
+        return
     arrived = opened.all_derivatives(case.dout)
     values = [v for v in opened.graph.variables if v in arrived and np.ndim(v.data)]
     tried = 0
@@ -240,31 +232,27 @@ def _step(case: Case) -> Diagnosis | None:
             for name, g in local:
                 tried += 1
                 if tried > MANY:
-                    return None
+                    return
                 if case.explains(opened.pull([u], [arrived[v] * g])[case.name]):
-                    return _about_a_step(v, name)
-    return None
+                    yield _about_a_step(v, name)
 
 
-def _about_a_step(v: Any, slope: str) -> Diagnosis:
+def _about_a_step(v: Any, slope: str) -> Saying:
     what = v.node.operation.name
     if slope == "1" and what in ("np.where", "np.maximum", "np.minimum", "np.clip"):
-        message = f"it goes on where {what} chose another value"
-        return Diagnosis(Kind.MASK_MISSING, message)
+        return Kind.MASK_MISSING, f"it goes on where {what} chose another value"
     if slope == "1":
-        message = f"the local derivative of the step that ends in {what} is missing"
-        return Diagnosis(Kind.DROPPED_TERM, message)
-    message = f"the step that ends in {what} is differentiated to {slope}, which it is not"
+        return Kind.DROPPED_TERM, f"the local derivative of the step that ends in {what} is missing"
     if what == "np.divide" and slope == "out (1 − out)":
-        message = (
+        return Kind.DROPPED_TERM, (
             f"the softmax that ends in {what} is differentiated element by element, to "
             "out (1 − out); the cross terms of its sum are missing"
         )
-        return Diagnosis(Kind.DROPPED_TERM, message)
-    return Diagnosis(Kind.WRONG_VALUE, message)
+    message = f"the step that ends in {what} is differentiated to {slope}, which it is not"
+    return Kind.WRONG_VALUE, message
 
 
-def _product(case: Case) -> Diagnosis | None:
+def _product(case: Case) -> Sayings:
     """Is it a product of dout with a matrix, in another arrangement than the right one?"""
     for dout in case.douts:
         if dout.ndim < 2 or dout.ndim != case.a.ndim:
@@ -278,36 +266,34 @@ def _product(case: Case) -> Diagnosis | None:
                     y = right.swapaxes(-1, -2) if rt else right
                     if x.shape[-1] == y.shape[-2] and case.explains(x @ y):
                         text = f"{ln}{'ᵀ' * lt} {rn}{'ᵀ' * rt}"
-                        return Diagnosis(Kind.TRANSPOSED, f"it is the product {text}")
-    return None
+                        yield Kind.TRANSPOSED, f"it is the product {text}"
 
 
-def _cross_terms(case: Case) -> Diagnosis | None:
+def _cross_terms(case: Case) -> Sayings:
     """Do elements answer to fewer elements of dout than they should?"""
     counted = _answers(case)
     if counted is None or counted[0] or not counted[1]:
-        return None
+        return
     message = (
         "elements do not answer to every part of dout that they went into: cross terms, such as "
         "those of a shared sum or mean, are missing"
     )
-    return Diagnosis(Kind.DROPPED_TERM, message)
+    yield Kind.DROPPED_TERM, message
 
 
-def _other_places(case: Case) -> Diagnosis | None:
+def _other_places(case: Case) -> Sayings:
     """Do elements answer to elements of dout that they should not answer to?"""
     counted = _answers(case)
     if counted is None or not counted[0]:
-        return None
+        return
     if _mixes(case):
-        return Diagnosis(
-            Kind.WRONG_AXIS,
+        message = (
             "one sample's derivative answers to the dout of other samples, which forward keeps "
-            "apart: a sum or mean runs over the batch",
+            "apart: a sum or mean runs over the batch"
         )
+        yield Kind.WRONG_AXIS, message
     own = ", and not to their own" if counted[1] else ""
-    message = f"elements answer to parts of dout that they did not go into{own}"
-    return Diagnosis(Kind.WRONG_AXIS, message)
+    yield Kind.WRONG_AXIS, f"elements answer to parts of dout that they did not go into{own}"
 
 
 def _answers(case: Case) -> tuple[int, int] | None:
@@ -344,7 +330,7 @@ def _mixes(case: Case) -> bool:
     return bool(np.any(np.abs(a[1:]) > bound)) and not np.any(np.abs(t[1:]) > bound)
 
 
-def _by_lines(case: Case) -> Diagnosis | None:
+def _by_lines(case: Case) -> Sayings:
     """A factor of its own for each row, column or channel."""
     for axis in range(case.t.ndim):
         rest = tuple(i for i in range(case.t.ndim) if i != axis)
@@ -359,8 +345,7 @@ def _by_lines(case: Case) -> Diagnosis | None:
                 f"each index along {in_words((axis,), case.t.ndim)} has a factor of its own, from "
                 f"{low:.4g} to {high:.4g}"
             )
-            return Diagnosis(Kind.FACTOR, message)
-    return None
+            yield Kind.FACTOR, message
 
 
 PATTERNS = (

@@ -4,21 +4,20 @@ import itertools
 
 import numpy as np
 
-from clearprop.checking.case import Case, Diagnosis, axes_of, broadcasts, in_words
+from clearprop.checking.case import Case, Sayings, axes_of, broadcasts, in_words
 from clearprop.checking.findings import Kind
 
 
-def transposed(case: Case) -> Diagnosis | None:
+def transposed(case: Case) -> Sayings:
     """Is it the true derivative with its axes in another order?"""
     if case.a.ndim != case.t.ndim or case.a.ndim < 2:
-        return None
+        return
     for order in itertools.islice(itertools.permutations(range(case.t.ndim)), 1, None):
         if case.explains(case.t.transpose(order)):
-            return Diagnosis(Kind.TRANSPOSED, "it is the true derivative transposed")
-    return None
+            yield Kind.TRANSPOSED, "it is the true derivative transposed"
 
 
-def _not_summed(case: Case) -> Diagnosis | None:
+def _not_summed(case: Case) -> Sayings:
     a, t = case.a, case.t
     for axes in axes_of(a.ndim):
         for kept in (False, True):
@@ -26,32 +25,26 @@ def _not_summed(case: Case) -> Diagnosis | None:
             if total.size == t.size and case.explains(total.reshape(t.shape), t):
                 where = in_words(axes, a.ndim)
                 message = f"the sum over {where} is missing; with it, it would be right"
-                return Diagnosis(Kind.NOT_SUMMED, message)
-    return None
+                yield Kind.NOT_SUMMED, message
 
 
-def _summed(case: Case) -> Diagnosis | None:
+def _summed(case: Case) -> Sayings:
     a, t = case.a, case.t
     for axes in axes_of(t.ndim):
         total = t.sum(axis=axes)
         for factor, how in ((1.0, "summed"), (total.size / t.size, "averaged")):
             if total.size == a.size and case.explains((factor * total).reshape(a.shape)):
-                message = (
-                    f"the true derivative is {how} over {in_words(axes, t.ndim)} once too often"
-                )
-                return Diagnosis(Kind.SUMMED, message)
-    return None
+                where = in_words(axes, t.ndim)
+                yield Kind.SUMMED, f"the true derivative is {how} over {where} once too often"
 
 
-def _folded(case: Case) -> Diagnosis | None:
+def _folded(case: Case) -> Sayings:
     a, t = case.a, case.t
     if a.size == t.size and case.explains(a.reshape(t.shape), t):
-        message = f"its values are right; bring them into shape with .reshape({t.shape})"
-        return Diagnosis(Kind.SHAPE, message)
-    return None
+        yield Kind.SHAPE, f"its values are right; bring them into shape with .reshape({t.shape})"
 
 
-def wrong_axis(case: Case) -> Diagnosis | None:
+def wrong_axis(case: Case) -> Sayings:
     """Is it a sum over some axes of dout · something, and the true one that over others?"""
     for dout in case.douts:
         factors = [("dout", np.ones(dout.shape))]
@@ -72,37 +65,31 @@ def wrong_axis(case: Case) -> Diagnosis | None:
                     if case.explains((factor * total).reshape(case.a.shape)):
                         done, due = in_words(axes, dout.ndim), in_words(right[0], dout.ndim)
                         kind = Kind.SUMMED if set(axes) > set(right[0]) else Kind.WRONG_AXIS
-                        message = f"it is {label}, summed over {done}; it should be over {due}"
-                        return Diagnosis(kind, message)
-    return None
+                        yield kind, f"it is {label}, summed over {done}; it should be over {due}"
 
 
-def _padding(case: Case) -> Diagnosis | None:
+def _padding(case: Case) -> Sayings:
     a, t = case.a, case.t
     if a.ndim != t.ndim or any(n < m for n, m in zip(a.shape, t.shape, strict=True)):
-        return None
+        return
     margins = [n - m for n, m in zip(a.shape, t.shape, strict=True)]
     for starts in itertools.product(*(sorted({0, m // 2, m}) for m in margins)):
         cut = tuple(slice(s, s + m) for s, m in zip(starts, t.shape, strict=True))
         if case.explains(a[cut], t):
-            message = "it still has the padding of forward; cut it off, and it is right"
-            return Diagnosis(Kind.SHAPE, message)
-    return None
+            yield Kind.SHAPE, "it still has the padding of forward; cut it off, and it is right"
 
 
-def _for_another(case: Case) -> Diagnosis | None:
+def _for_another(case: Case) -> Sayings:
     for name, other in case.e.truth.items():
         if name != case.name and case.explains(other):
-            return Diagnosis(Kind.SWAPPED, f"it is the derivative by {name}")
-    return None
+            yield Kind.SWAPPED, f"it is the derivative by {name}"
 
 
-def _same_for_all(case: Case) -> Diagnosis | None:
+def _same_for_all(case: Case) -> Sayings:
     if broadcasts(case.a.shape, case.t.shape):
         wide = np.broadcast_to(case.a, case.t.shape)
         if case.explains(wide, case.t):
-            return Diagnosis(Kind.SHAPE, "it is right once it is broadcast to the right shape")
-    return None
+            yield Kind.SHAPE, "it is right once it is broadcast to the right shape"
 
 
 PATTERNS = (

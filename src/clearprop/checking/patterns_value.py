@@ -6,121 +6,112 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Diagnosis, axes_of, in_words
+from clearprop.checking.case import Case, Sayings, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.patterns_shape import transposed, wrong_axis
 
 
-def _zero(case: Case) -> Diagnosis | None:
-    if np.any(case.a[case.known]):
-        return None
-    return Diagnosis(Kind.ZERO, "it is 0 throughout, and the true derivative is not")
+def _zero(case: Case) -> Sayings:
+    if not np.any(case.a[case.known]):
+        yield Kind.ZERO, "it is 0 throughout, and the true derivative is not"
 
 
-def _without_dout(case: Case) -> Diagnosis | None:
+def _without_dout(case: Case) -> Sayings:
     """A derivative that does not answer to dout at all."""
     other = case.pulled(-2 * case.dout)
     if other is None or other.shape != case.a.shape or not np.any(case.a):
-        return None
+        return
     if not np.allclose(other, case.a, rtol=1e-9, atol=0):
-        return None
+        return
     ones = case.true(np.ones_like(case.dout))
     evidence = (
         "it is the derivative for dout = 1"
         if ones is not None and case.explains(ones)
         else "it stays the same whatever dout is"
     )
-    return Diagnosis(Kind.IGNORES_DOUT, evidence)
+    yield Kind.IGNORES_DOUT, evidence
 
 
-def _extra(case: Case) -> Diagnosis | None:
+def _extra(case: Case) -> Sayings:
     """Something that is there even when dout is 0."""
     rest = case.pulled(0 * case.dout)
     if rest is None or rest.shape != case.a.shape or not np.any(rest):
-        return None
+        return
     left = case.e.trial.arguments[case.name].slot
     before = left and left.derivative(case.e.trial.layer)
     if before is not None and np.shape(before) == rest.shape and np.allclose(rest, before):
-        message = f"it contains what d{case.name} was before: backward adds to it"
-        return Diagnosis(Kind.ACCUMULATES, message)
+        yield Kind.ACCUMULATES, f"it contains what d{case.name} was before: backward adds to it"
     for name, z in case.fitting(rest.shape):
         ratio = _ratio(z, rest)
         if ratio is not None:
             message = f"with dout = 0 it is {ratio:.4g} · {name}: a term that forward does not have"
-            return Diagnosis(Kind.EXTRA_TERM, message, ratio)
-    return Diagnosis(Kind.EXTRA_TERM, "with dout = 0 it is not 0: a term is added to it")
+            yield Kind.EXTRA_TERM, message, ratio
+    yield Kind.EXTRA_TERM, "with dout = 0 it is not 0: a term is added to it"
 
 
-def _sign(case: Case) -> Diagnosis | None:
+def _sign(case: Case) -> Sayings:
     if case.explains(-case.t):
-        return Diagnosis(Kind.SIGN, "it is the true derivative with the opposite sign")
-    return None
+        yield Kind.SIGN, "it is the true derivative with the opposite sign"
 
 
-def _clipped(case: Case) -> Diagnosis | None:
+def _clipped(case: Case) -> Sayings:
     top = float(np.max(np.abs(case.a), initial=0.0, where=case.known))
     size = np.abs(case.t[case.known])
     both = np.any(size > top) and (np.any(size < 0.999 * top) or size.size > 8)
     if both and case.explains(np.clip(case.t, -top, top)):
-        return Diagnosis(Kind.CLIPPED, f"it is the true derivative cut off at ±{top:.6g}", top)
-    return None
+        yield Kind.CLIPPED, f"it is the true derivative cut off at ±{top:.6g}", top
 
 
-def _rounded(case: Case) -> Diagnosis | None:
+def _rounded(case: Case) -> Sayings:
     for cut in (np.trunc, np.round, np.floor):
         whole = case.a.dtype.kind in "iub" or np.array_equal(case.a, cut(case.a))
         if whole and case.explains(cut(case.t)):
             message = "its fractions are cut off: it was written into an array of integers"
-            return Diagnosis(Kind.INTEGER, message)
+            yield Kind.INTEGER, message
     for digits in range(1, 9):
         if case.explains(np.round(case.t, digits)):
-            return Diagnosis(Kind.PRECISION, f"it is rounded to {digits} decimals")
-    return None
+            yield Kind.PRECISION, f"it is rounded to {digits} decimals"
 
 
-def _precision(case: Case) -> Diagnosis | None:
+def _precision(case: Case) -> Sayings:
     """A difference too small for a wrong formula."""
     a = case.a[case.known]
     if case.apart > 2e-3 * case.size:
-        return None
+        return
     for dtype, name in ((np.float32, "float32"), (np.float16, "float16")):
         rounded = a.astype(dtype).astype(np.float64)
         coarse = 4 * float(np.finfo(dtype).eps) * case.size
         if case.apart <= coarse and np.array_equal(rounded, a) and np.any(a != np.round(a)):
             message = f"every element of it is a number of {name}; the other digits are lost"
-            return Diagnosis(Kind.PRECISION, message)
+            yield Kind.PRECISION, message
     if case.apart <= 1e-4 * case.size:
         message = (
             f"it is right to {-math.log10(case.apart / case.size):.0f} digits only: something is "
             "computed in a lower precision, or a small constant such as 1e-7 stands in another "
             "place than in forward"
         )
-        return Diagnosis(Kind.PRECISION, message)
-    return None
+        yield Kind.PRECISION, message
 
 
-def _factor(case: Case) -> Diagnosis | None:
+def _factor(case: Case) -> Sayings:
     ratio = _ratio(case.t, case.a, case)
-    if ratio is None:
-        return None
-    return Diagnosis(
-        Kind.FACTOR, f"it is the true derivative times {name_factor(case, ratio)}", ratio
-    )
+    if ratio is not None:
+        message = f"it is the true derivative times {name_factor(case, ratio)}"
+        yield Kind.FACTOR, message, ratio
 
 
-def _nonlinear(case: Case) -> Diagnosis | None:
+def _nonlinear(case: Case) -> Sayings:
     twice, opposite = case.pulled(2 * case.dout), case.pulled(-case.dout)
     if twice is None or opposite is None or twice.shape != case.a.shape:
-        return None
+        return
     for power, words in ((4.0, "twice"), (8.0, "three times")):
         if case.explains(twice / power):
-            return Diagnosis(Kind.NOT_LINEAR, f"dout goes in {words} as a factor")
+            yield Kind.NOT_LINEAR, f"dout goes in {words} as a factor"
     if case.explains(twice / 2) and not case.explains(-opposite):
         message = "it does not turn its sign with dout: something is decided by the sign of dout"
-        return Diagnosis(Kind.NOT_LINEAR, message)
+        yield Kind.NOT_LINEAR, message
     if not case.explains(twice / 2) and np.max(np.abs(twice - 2 * case.a)) > 1e-6 * case.size:
-        return Diagnosis(Kind.NOT_LINEAR, "with twice the dout it is not twice as large")
-    return None
+        yield Kind.NOT_LINEAR, "with twice the dout it is not twice as large"
 
 
 def _ratio(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | None:
@@ -134,10 +125,10 @@ def _ratio(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | No
         return None
     ratio = float(x @ y) / square
     if case is not None:
-        return ratio if ratio and case.explains(ratio * t) else None
-    return (
-        ratio if ratio and np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max()) else None
-    )
+        fits = case.explains(ratio * t)
+    else:
+        fits = np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max())
+    return ratio if ratio and fits else None
 
 
 def name_factor(case: Case, ratio: float) -> str:
@@ -216,11 +207,11 @@ def _other_ratio(case: Case) -> float | None:
 
 def _sizes(case: Case) -> Iterator[tuple[int, str]]:
     """The lengths of axes, and their products, with their place."""
-    arrays = [*case.e.trial.inputs, *case.e.run.outputs]
-    names = [*case.e.trial.input_names, *("out" for _ in case.e.run.outputs)]
-    arrays += [a.value for a in case.e.trial.arguments.values() if a.slot]
-    names += [n for n, a in case.e.trial.arguments.items() if a.slot]
-    for name, x in zip(names, arrays, strict=True):
+    trial = case.e.trial
+    named = [*zip(trial.input_names, trial.inputs, strict=True)]
+    named += (("out", out) for out in case.e.run.outputs)
+    named += ((n, a.value) for n, a in trial.arguments.items() if a.slot)
+    for name, x in named:
         if isinstance(x, np.ndarray):
             for axes in axes_of(x.ndim):
                 n = math.prod(x.shape[i] for i in axes)
@@ -233,37 +224,35 @@ def _settings(case: Case) -> Iterator[tuple[str, float]]:
             yield f"self.{name}", float(value)
 
 
-def _swapped(case: Case) -> Diagnosis | None:
+def _swapped(case: Case) -> Sayings:
     for name, other in case.e.truth.items():
         found = case.e.analytic.get(name)
         right = found is not None and found.shape == other.shape and np.allclose(found, other)
         if name != case.name and not right and case.explains(other):
-            return Diagnosis(Kind.SWAPPED, f"it is the derivative by {name}")
-    return None
+            yield Kind.SWAPPED, f"it is the derivative by {name}"
 
 
-def _displaced(case: Case) -> Diagnosis | None:
+def _displaced(case: Case) -> Sayings:
     """The right values at the wrong places."""
     a, t = case.a, case.t
     if not case.known.all() or t.size < 3 or np.unique(np.round(t, 12)).size < 3:
-        return None
+        return
     for axes in axes_of(t.ndim):
         if case.explains(np.flip(t, axes)):
             where = in_words(axes, t.ndim)
-            return Diagnosis(Kind.WRONG_PLACE, f"its values are mirrored along {where}")
+            yield Kind.WRONG_PLACE, f"its values are mirrored along {where}"
     for axis in range(t.ndim):
         for shift in range(1, min(t.shape[axis], 16)):
             if case.explains(np.roll(t, shift, axis)):
                 message = f"its values are shifted along {in_words((axis,), t.ndim)} by {shift}"
-                return Diagnosis(Kind.WRONG_PLACE, message)
+                yield Kind.WRONG_PLACE, message
     if case.explains(np.sort(t, axis=None), np.sort(a, axis=None)) or (
         np.allclose(np.sort(t, axis=None), np.sort(a, axis=None), rtol=1e-9, atol=1e-12 * case.size)
     ):
-        return Diagnosis(Kind.WRONG_PLACE, "its values are right, but stand at other elements")
-    return None
+        yield Kind.WRONG_PLACE, "its values are right, but stand at other elements"
 
 
-def _summed(case: Case) -> Diagnosis | None:
+def _summed(case: Case) -> Sayings:
     t = case.t
     for axes in axes_of(t.ndim):
         if not case.known.all() or all(t.shape[i] == 1 for i in axes):
@@ -275,27 +264,24 @@ def _summed(case: Case) -> Diagnosis | None:
             if case.explains(np.broadcast_to(total, t.shape)):
                 where = in_words(axes, t.ndim)
                 message = f"the true derivative was {how} over {where} and given to every element"
-                return Diagnosis(Kind.SUMMED, message)
-    return None
+                yield Kind.SUMMED, message
 
 
-def _masked(case: Case) -> Diagnosis | None:
+def _masked(case: Case) -> Sayings:
     """Zeros at other places than the true derivative."""
     a, t = case.a[case.known], case.t[case.known]
     tiny = 1e-12 * case.size
     a0, t0 = np.abs(a) <= tiny, np.abs(t) <= tiny
     equal = np.abs(a - t) <= 1e-6 * np.maximum(np.abs(t), tiny)
     if t0.any() and not t0.all() and np.array_equal(a0, ~t0):
-        return Diagnosis(Kind.MASK_INVERTED, "it is 0 exactly where the true derivative is not")
+        yield Kind.MASK_INVERTED, "it is 0 exactly where the true derivative is not"
     if t0.any() and np.all(equal[~t0]) and not np.all(a0[t0]):
         message = "it is right where the true derivative is not 0, and goes on where that is 0"
-        return Diagnosis(Kind.MASK_MISSING, message)
+        yield Kind.MASK_MISSING, message
     if np.any(a0 & ~t0) and np.all(equal | a0):
-        return Diagnosis(
-            Kind.DROPPED_TERM,
-            f"it is right but for {int(np.sum(a0 & ~t0))} elements, where it is 0{_where(case)}",
-        )
-    return None
+        count = int(np.sum(a0 & ~t0))
+        message = f"it is right but for {count} elements, where it is 0{_where(case)}"
+        yield Kind.DROPPED_TERM, message
 
 
 def _where(case: Case) -> str:

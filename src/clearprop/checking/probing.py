@@ -1,7 +1,6 @@
 """Slopes of a layer under examination: along random directions, and element by element."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -19,8 +18,8 @@ def probe(e: Evidence, name: str, a: np.ndarray) -> tuple[float, Slope]:
     Errors of the difference itself are taken off. Outputs without a slope are left out, on both
     sides: their `dout` is 0.
     """
-    x = e.trial.arguments[name].value
-    v = e.sizes[name] * e.rng.uniform(0.5, 1.5, x.shape) * e.rng.choice([-1.0, 1.0], x.shape)
+    sizes, rng = e.sizes[name], e.rng
+    v = sizes * rng.uniform(0.5, 1.5, sizes.shape) * rng.choice([-1.0, 1.0], sizes.shape)
     slope = along(e, name, v)
     if not slope.smooth.all():
         if not slope.smooth.any():
@@ -28,9 +27,7 @@ def probe(e: Evidence, name: str, a: np.ndarray) -> tuple[float, Slope]:
         a = e.pull(np.where(slope.smooth, e.dout, 0.0))[name]
     numeric, error = slope.along(e.dout)
     moved = a * v
-    whole = max(abs(numeric), float(np.linalg.norm(moved)))
-    if whole == 0:
-        return 0.0, slope
+    whole = max(abs(numeric), float(np.linalg.norm(moved))) or 1.0
     return max(0.0, abs(numeric - float(moved.sum())) - 10 * error) / whole, slope
 
 
@@ -47,29 +44,18 @@ def along(e: Evidence, name: str, v: np.ndarray, h: float | None = None) -> Slop
 
 
 def element(e: Evidence, name: str, index: tuple[int, ...], h: float | None = None) -> Slope:
-    """The slope of all outputs when one element moves by its own size."""
+    """The derivative of all outputs by one element, which moves by its own size."""
+    unit = float(e.sizes[name][index])
     v = np.zeros(e.trial.arguments[name].value.shape)
-    v[index] = unit_of(e, name, index)
-    return along(e, name, v, h)
-
-
-def unit_of(e: Evidence, name: str, index: tuple[int, ...]) -> float:
-    """How large a step one element of an argument deserves."""
-    return float(e.sizes[name][index])
-
-
-def numeric_value(e: Evidence, name: str, index: tuple[int, ...], dout: np.ndarray) -> Any:
-    """The numerical derivative of one element, `None` where differences give no number."""
-    value = element(e, name, index).along(dout)[0] / unit_of(e, name, index)
-    return value if np.isfinite(value) else None
+    v[index] = unit
+    return along(e, name, v, h).per(unit)
 
 
 def suspects(e: Evidence, name: str, a: np.ndarray) -> list[tuple[int, ...]]:
     """The elements to be swept: all, or those of the blocks that a direction finds wrong."""
-    everything = np.arange(a.size)
     if a.size <= SWEEP:
         return list(np.ndindex(a.shape))
-    block = everything
+    block = np.arange(a.size)
     while block.size > SWEEP // 4:
         parts = np.array_split(block, 8)
         block = max(parts, key=lambda part: _gap_within(e, name, a, part))
@@ -88,6 +74,5 @@ def _gap_within(e: Evidence, name: str, a: np.ndarray, block: np.ndarray) -> flo
     x = e.trial.arguments[name].value
     v = np.zeros(x.size)
     v[block] = e.sizes[name].reshape(-1)[block] * e.rng.uniform(0.5, 1.5, block.size)
-    slope = along(e, name, v.reshape(x.shape))
-    numeric, error = slope.along(e.dout)
+    numeric, error = along(e, name, v.reshape(x.shape)).along(e.dout)
     return max(0.0, abs(numeric - float(a.reshape(-1) @ v)) - 10 * error)

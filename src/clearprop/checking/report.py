@@ -98,7 +98,6 @@ def _finite(value: Any) -> Any:
 
 
 def _text(report: Report) -> str:
-    """The table, one row a layer and argument, and the findings under it."""
     cells = _cells(report)
     widths = [max(len(row[i]) for row in (HEAD, *cells)) for i in range(len(HEAD))]
     lines = [_line(HEAD, widths), "  ".join("─" * w for w in widths)]
@@ -112,15 +111,14 @@ def _text(report: Report) -> str:
 def _summary(report: Report) -> str:
     """One sentence: how much was compared, and whether all of it is right."""
     arguments = sum(row.absolute is not None for layer in report.layers for row in layer.rows)
-    layers = len(report.layers)
-    what = f"{layers} layer{'s' * (layers != 1)}, {arguments} derivative{'s' * (arguments != 1)}"
-    faults = len(report.faults)
-    if report.ok:
-        verdict = "all right"
-    else:
-        bad = [layer.name for layer in report.layers if not layer.ok]
-        verdict = f"{faults} fault{'s' * (faults != 1)}, in {', '.join(bad)}"
+    what = f"{_several(len(report.layers), 'layer')}, {_several(arguments, 'derivative')}"
+    bad = ", ".join(layer.name for layer in report.layers if not layer.ok)
+    verdict = "all right" if report.ok else f"{_several(len(report.faults), 'fault')}, in {bad}"
     return f"{report.name}: {what} compared in float64: {verdict}."
+
+
+def _several(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def _ordered(report: Report) -> list[Finding]:
@@ -153,7 +151,6 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _html(report: Report) -> str:
-    """The same as a table of HTML, with everything escaped."""
     head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in HEAD)
     rows = []
     for cells in _cells(report):

@@ -6,23 +6,18 @@ import numpy as np
 
 from clearprop.checking import differences
 from clearprop.checking.automatic import open_forward
+from clearprop.checking.case import Case
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.trial import LayerRaised
 
 
-def beyond_rounding(
-    e: Evidence,
-    name: str,
-    a: np.ndarray,
-    t: np.ndarray,
-    wrong: np.ndarray,
-    dout: np.ndarray,
-) -> np.ndarray:
+def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
     """Leave out what rounding can explain: how much do both move with the last bits of the values?
 
     Where large numbers cancel, two right formulas differ by far more than their last digits. What
     `forward` kept is jittered as well: of an output that was rounded to 1, `1 - out` knows nothing.
     """
+    e, name, a, dout = case.e, case.name, case.a, case.dout
     noise = np.zeros(a.shape)
     for _ in range(3 if wrong.any() else 0):
         jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}
@@ -37,9 +32,9 @@ def beyond_rounding(
             moved.append(kept.derivatives(dout)[name])
         except LayerRaised:
             return wrong
-        noise += np.abs(opened.derivatives(dout)[name] - t)
+        noise += np.abs(opened.derivatives(dout)[name] - case.t)
         noise += sum(np.abs(m - a) for m in moved if m.shape == a.shape)
-    return wrong & ~(np.abs(a - t) <= 8 * noise)
+    return wrong & ~(np.abs(a - case.t) <= 8 * noise)
 
 
 def _jittered(e: Evidence, array: Any) -> Any:

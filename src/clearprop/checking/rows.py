@@ -112,11 +112,10 @@ def _key(finding: Finding) -> Any:
 
 
 def _worse(one: Row, other: Row) -> Row:
-    def badness(row: Row) -> tuple[bool, float]:
-        return not row.ok, math.inf if row.relative is None else row.relative
-
     # The larger shape says more, as long as both are right.
     if one.ok and other.ok:
         worst = max((one, other), key=lambda r: r.relative or 0.0)
         return replace(worst, shape=max(one.shape, other.shape, key=lambda s: (math.prod(s), s)))
-    return max((one, other), key=badness)
+    return max(
+        (one, other), key=lambda r: (not r.ok, math.inf if r.relative is None else r.relative)
+    )

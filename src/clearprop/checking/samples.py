@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES
+from clearprop.checking.arguments import CONSTANT_NAMES, positional
 from clearprop.checking.copies import private
 from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.passes import told
@@ -118,15 +118,7 @@ def _parameters(layer: Any) -> list[np.ndarray]:
 
 def _required(function: Any) -> list[str]:
     """The names of the arguments that must be given."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [
-        p.name
-        for p in parameters
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
-    ]
+    return [p.name for p in positional(function) if p.default is p.empty]
 
 
 def _example(cls: type) -> str:

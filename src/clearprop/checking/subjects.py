@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.automatic import data_of
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
@@ -18,7 +19,6 @@ from clearprop.checking.trial import parts
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError
-from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import at_path, dotted, layers_of, names_of
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks import Network
@@ -77,12 +77,10 @@ class Inspector:
     ) -> tuple[LayerReport, ...]:
         """Check layers one after the other, each at the values that it really sees."""
         reports: list[LayerReport] = []
-        stopped: str | None = None
-        inputs: tuple[Any, ...] = (x,)
-        entries = [*places, *([("lastLayer", loss)] if loss is not None else [])]
-        for name, layer in entries:
+        stopped, inputs = "", (x,)
+        for name, layer in (*places, *([] if loss is None else [("lastLayer", loss)])):
             if stopped:
-                reports.append(LayerReport(name, type(layer).__name__, closed=stopped))
+                reports.append(_closed(name, layer, stopped))
                 continue
             if layer is loss and t is not None:
                 inputs = (*inputs, t)
@@ -96,13 +94,11 @@ class Inspector:
 
     def layers(self, layers: Sequence[Any], inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
         """Check a list of layers: in a row on inputs, or each on its own samples."""
-        if not inputs:
-            classes = [entry if isinstance(entry, type) else None for entry in layers]
-            if all(classes):
-                return self.classes(c for c in classes if c)
-            named = named_layers(layers)
-            return tuple(r for name, layer in named for r in self.by_samples(layer, name))
+        if not inputs and all(isinstance(entry, type) for entry in layers):
+            return self.classes(layers)
         places = list(named_layers(layers))
+        if not inputs:
+            return tuple(r for name, layer in places for r in self.by_samples(layer, name))
         if len(inputs) == 2:
             *places, (_, loss) = places
             return self.chain(places, inputs[0], loss, inputs[1])
@@ -118,10 +114,8 @@ class Inspector:
                 f"check: a network is checked on a batch, as in check({name.lower()}, x, t); "
                 f"got {len(inputs)} inputs"
             )
-        if isinstance(network, Network):
-            reports = self.walked(network, inputs)
-        else:
-            reports = self.by_hand(network, inputs)
+        walk = self.walked if isinstance(network, Network) else self.by_hand
+        reports = walk(network, inputs)
         if len(inputs) == 2 and all(report.ok for report in reports):
             whole = whole_network(network, inputs[0], inputs[1], self.rng, self.layer)
             reports = (*reports, whole) if whole else reports
@@ -131,8 +125,11 @@ class Inspector:
         """Check the layers of a network from elsewhere, which are taken to be a chain."""
         layers = network.layers
         places = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
-        loss = loss_layer(network) if len(inputs) == 2 else None
-        return self.chain(places, inputs[0], loss, inputs[1] if loss is not None else None)
+        usual = ("lastLayer", "last_layer", "loss_layer", "lossLayer")
+        name = next((name for name in usual if hasattr(network, name)), "")
+        if len(inputs) == 1 or not name:
+            return self.chain(places, inputs[0])
+        return self.chain(places, inputs[0], getattr(network, name), inputs[1])
 
     def walked(self, network: Network, inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
         """Check every layer that runs in a network, at its first use.
@@ -157,9 +154,9 @@ class Inspector:
             if opened and not names_of(layer):
                 continue
             if stopped:
-                reports.append(LayerReport(name, type(layer).__name__, closed=stopped))
+                reports.append(_closed(name, layer, stopped))
                 continue
-            found, evidence = self.place(name, layer, tuple(map(_plain, given)))
+            found, evidence = self.place(name, layer, tuple(map(data_of, given)))
             reports += found[-1:] if opened else found
             if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
@@ -174,20 +171,12 @@ class Inspector:
         for name, layer in network.members.layers.items():
             if id(layer) not in seen:
                 why = stopped or "not compared: forward did not use it"
-                reports.append(LayerReport(name, type(layer).__name__, closed=why))
+                reports.append(_closed(name, layer, why))
         return tuple(reports)
 
 
-def _plain(x: Any) -> Any:
-    return x.data if isinstance(x, Recorded) else x
-
-
-def loss_layer(network: Any) -> Any:
-    """The loss layer of a network, under one of its usual names."""
-    for name in ("lastLayer", "last_layer", "loss_layer", "lossLayer"):
-        if hasattr(network, name):
-            return getattr(network, name)
-    return None
+def _closed(name: str, layer: Any, why: str) -> LayerReport:
+    return LayerReport(name, type(layer).__name__, closed=why)
 
 
 def is_network(thing: Any) -> bool:
@@ -199,19 +188,26 @@ def is_network(thing: Any) -> bool:
     )
 
 
-class Function:
-    """A function as a layer: its `backward` multiplies `dout` by the gradient that was given."""
+class Recordable:
+    """A function as a layer without a `backward`: automatic differentiation serves."""
 
     runs_alone = True
 
-    def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any]) -> None:
-        self.f, self.gradient = f, gradient
-        self.signature = f
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.f = self.signature = f
         self.inputs: tuple[Any, ...] = ()
 
     def forward(self, *inputs: Any) -> Any:
         self.inputs = inputs
         return self.f(*inputs)
+
+
+class Function(Recordable):
+    """A function as a layer: its `backward` multiplies `dout` by the gradient that was given."""
+
+    def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any]) -> None:
+        super().__init__(f)
+        self.gradient = gradient
 
     def backward(self, dout: Any) -> Any:
         if np.ndim(dout):
@@ -223,18 +219,6 @@ class Function:
         if isinstance(found, tuple | list) and len(self.inputs) == len(found) != 1:
             return tuple(dout * np.asarray(d) for d in found)
         return dout * np.asarray(found)
-
-
-class Recordable:
-    """A function as a layer without a `backward`: automatic differentiation serves."""
-
-    runs_alone = True
-
-    def __init__(self, f: Callable[..., Any]) -> None:
-        self.f = self.signature = f
-
-    def forward(self, *inputs: Any) -> Any:
-        return self.f(*inputs)
 
 
 def own_layers() -> list[type]:

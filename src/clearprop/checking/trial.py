@@ -61,7 +61,9 @@ class Trial:
         self.kind = type(layer).__name__
         self.dtype = np.dtype(dtype)
         self.layer = private(layer, dtype)
-        self.input_names = input_names(_signed(layer), len(inputs))
+        # A function that is wrapped names its inputs itself.
+        signed = getattr(layer, "signature", None) or getattr(layer, "forward", None)
+        self.input_names = input_names(signed, len(inputs))
         self.declared_constants = constant_names(layer)
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
@@ -92,16 +94,16 @@ class Trial:
         if isinstance(x, bool | str | bytes | type(None)):
             return x
         if isinstance(x, np.ma.MaskedArray | np.matrix):
-            kind = type(x).__name__
-            message = f"{name} is a {kind}; give a plain array, np.asarray(x) or x.filled(0)"
-            raise Found(Finding(layer=self.name, argument=name, kind=Kind.DTYPE, message=message))
+            remedy = "give a plain array, np.asarray(x) or x.filled(0)"
+            message = f"{name} is a {type(x).__name__}; {remedy}"
+            raise Found(self._finding(name, Kind.DTYPE, message))
         try:
             array = np.array(x)
         except (ValueError, TypeError):
             return x
         if array.dtype.kind == "c":
             message = f"{name} holds complex numbers; derivatives are taken by real numbers only"
-            raise Found(Finding(layer=self.name, argument=name, kind=Kind.COMPLEX, message=message))
+            raise Found(self._finding(name, Kind.COMPLEX, message))
         if array.dtype.kind not in "fui":
             return private(x) if array.dtype.kind == "O" else array
         if array.dtype.kind in "ui":
@@ -114,16 +116,11 @@ class Trial:
                     f"{name} is an array of integers ({array.dtype}); it was compared as float64, "
                     "since an integer has no small neighbours"
                 )
-                self.notes.append(
-                    Finding(
-                        layer=self.name,
-                        argument=name,
-                        kind=Kind.INTEGER,
-                        message=message,
-                        fault=False,
-                    )
-                )
+                self.notes.append(self._finding(name, Kind.INTEGER, message, fault=False))
         return array.astype(self.dtype)
+
+    def _finding(self, argument: str, kind: Kind, message: str, fault: bool = True) -> Finding:
+        return Finding(layer=self.name, argument=argument, kind=kind, message=message, fault=fault)
 
     def keep_integers(self) -> bool:
         """Let integers be what they were: indices, say, for which `forward` wants them."""
@@ -154,10 +151,7 @@ class Trial:
             f"{slot.name} is made of integers; an update of it by fractions would be cut off or "
             "fail. It was compared as float64"
         )
-        note = Finding(
-            layer=self.name, argument=slot.name, kind=Kind.INTEGER, message=message, fault=False
-        )
-        self.notes.append(note)
+        self.notes.append(self._finding(slot.name, Kind.INTEGER, message, fault=False))
         value = np.asarray(value).astype(self.dtype)
         slot.replace(self.layer, value)
         return value
@@ -196,10 +190,6 @@ class Trial:
                 self.list_arguments()
                 return True
         return False
-
-    @property
-    def values(self) -> dict[str, np.ndarray]:
-        return {name: argument.value for name, argument in self.arguments.items()}
 
     def copy(self) -> Any:
         """A fresh copy of the layer, as it was before anything was run."""
@@ -240,8 +230,7 @@ class Trial:
         elif shapes in self.noise:
             passing = Pass(again=self.noise[shapes], **more)
         else:
-            source = Pass(rng=np.random.default_rng(0))
-            passing = Pass(outer=source, **more)
+            passing = Pass(outer=Pass(rng=np.random.default_rng(0)), **more)
         with running(passing):
             out = on_arrays(layer, tuple(inputs), passing)
         if formula == "forward":
@@ -267,18 +256,12 @@ class Trial:
             return None
         return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in self.inputs]
 
-    def variant(self, inputs: Sequence[Any], values: Values | None = None) -> "Trial":
+    def variant(self, inputs: Sequence[Any]) -> "Trial":
         """The same layer on other inputs."""
         twin = object.__new__(Trial)
         twin.__dict__.update(self.__dict__)
         twin.inputs = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
         twin.notes = []
-        if values:
-            twin.layer = self.copy()
-            for name, value in values.items():
-                argument = self.arguments[name]
-                if argument.slot:
-                    argument.slot.put(twin.layer, value)
         twin.list_arguments()
         return twin
 
@@ -325,8 +308,7 @@ class Run:
         goes_on = nullcontext() if self.state is None else same_draws(self.state)
         with goes_on:  # backward goes on where forward stopped drawing
             found = self._call_backward(douts)
-        given = list(found) if isinstance(found, tuple | list) else [found]
-        return given, {
+        return parts(found), {
             name: argument.slot.derivative(self.layer)
             for name, argument in self.trial.arguments.items()
             if argument.slot
@@ -356,11 +338,8 @@ class Run:
     def sorted(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, Any]:
         """Sort what `backward` returned and set by the argument that it belongs to, as it is."""
         trial = self.trial
-        if len(given) == len(trial.inputs):
-            places: Iterable[int] = range(len(given))
-        else:
-            places = trial.float_places
-        returned = dict(zip(places, given, strict=False))
+        each = len(given) == len(trial.inputs)
+        returned = dict(zip(range(len(given)) if each else trial.float_places, given, strict=False))
         return {
             name: set_for.get(name) if a.place is None else returned.get(a.place)
             for name, a in trial.arguments.items()
@@ -399,11 +378,6 @@ def flat(arrays: Iterable[Any]) -> np.ndarray:
 def _number(x: Any) -> Any:
     """A NumPy number for an array without axes, as a formula on numbers expects."""
     return x[()] if isinstance(x, np.ndarray) and not x.ndim else x
-
-
-def _signed(layer: Any) -> Any:
-    """Whose signature tells the names of the inputs: a function's own, if a function is wrapped."""
-    return getattr(layer, "signature", None) or getattr(layer, "forward", None)
 
 
 def takes(function: Any, n: int) -> bool:

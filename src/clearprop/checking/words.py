@@ -84,12 +84,12 @@ def keeps_state(e: Evidence) -> None:
         e.fault(Kind.SHAPE, message, "next_state", remedy=STATE)
         return
     for name in names:
-        old, new, other = np.asarray(getattr(run.layer, name)), first[name], again[name]
+        old, new = np.asarray(getattr(run.layer, name)), first[name]
         if old.dtype != object and (old.shape, old.dtype) != (new.shape, new.dtype):
-            was = f"is {old.dtype} {old.shape}"
-            message = f"next_state gives {name} as {new.dtype} {new.shape}, but it {was}"
+            message = f"next_state gives {name} as {new.dtype} {new.shape}, but it is "
+            message += f"{old.dtype} {old.shape}"
             e.fault(Kind.SHAPE, message, "next_state", remedy=STATE)
-        elif fingerprint(new) != fingerprint(other):
+        elif fingerprint(new) != fingerprint(again[name]):
             message = f"after backward, or asked twice, next_state gives another {name}"
             e.fault(Kind.STATEFUL, message, "next_state", remedy=STATE)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from clearprop.cli.expression import evaluate
-from clearprop.cli.options import whole
+from clearprop.cli.options import EXPRESSION, VALUES, whole
 from clearprop.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -14,13 +14,8 @@ if TYPE_CHECKING:
 
 
 def draw(
-    expression: Annotated[
-        str | None, Parameter(help='What to compute, in quotes: `"apple * apple_num * tax"`.')
-    ] = None,
-    values: Annotated[
-        list[str] | None,
-        Parameter(help="The value of each name: `apple=100`, `x=[[1,2],[3,4]]`.", negative=""),
-    ] = None,
+    expression: Annotated[str | None, EXPRESSION] = None,
+    values: Annotated[list[str] | None, VALUES] = None,
     /,
     *,
     output: Annotated[

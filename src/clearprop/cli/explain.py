@@ -4,15 +4,12 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from clearprop.cli.options import EXPRESSION, VALUES
+
 
 def explain(
-    expression: Annotated[
-        str, Parameter(help='What to compute, in quotes: `"apple * apple_num * tax"`.')
-    ],
-    values: Annotated[
-        list[str] | None,
-        Parameter(help="The value of each name: `apple=100`, `x=[[1,2],[3,4]]`.", negative=""),
-    ] = None,
+    expression: Annotated[str, EXPRESSION],
+    values: Annotated[list[str] | None, VALUES] = None,
     /,
     *,
     by: Annotated[

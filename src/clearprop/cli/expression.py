@@ -10,6 +10,7 @@ import operator
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, NoReturn
 
@@ -19,12 +20,13 @@ from clearprop.errors import ConfigError
 from clearprop.graph import Variable
 from clearprop.graph.node import Recorded
 from clearprop.primitives import arithmetic, transcendental
-from clearprop.primitives.registry import PRIMITIVES
 
 LONGEST, DEEPEST, LARGEST = 10_000, 200, 1_000_000
 """Characters of an expression, levels of nesting, elements of an array."""
 
-_BINARY: dict[type, Callable[[Any, Any], Any]] = {
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -32,9 +34,6 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
     ast.Mod: operator.mod,
     ast.MatMult: operator.matmul,
-}
-_UNARY: dict[type, Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
-_COMPARED: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -48,10 +47,7 @@ _REFUSED = {
     ast.Attribute: "a dot (attribute access)",
     ast.Lambda: "lambda",
     ast.IfExp: "if … else; use where(condition, a, b)",
-    ast.ListComp: "a comprehension",
-    ast.SetComp: "a comprehension",
-    ast.DictComp: "a comprehension",
-    ast.GeneratorExp: "a comprehension",
+    **dict.fromkeys((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), "a comprehension"),
     ast.Dict: "a dictionary",
     ast.Set: "a set",
     ast.Await: "await",
@@ -82,8 +78,7 @@ _REFUSED = {
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions that an expression may call, by NumPy's name for them."""
     rows = (*arithmetic.ROWS, *transcendental.ROWS)
-    known = [row.function for row in rows] + [f for f in _OTHER_FUNCTIONS if callable(f)]
-    assert all(row.function in PRIMITIVES for row in rows)
+    known = (*(row.function for row in rows), *_OTHER_FUNCTIONS)
     return {f.__name__: f for f in known} | {"abs": np.absolute, "max": np.max, "min": np.min}
 
 
@@ -176,28 +171,24 @@ def _literal(tree: ast.expr, text: str, depth: int) -> Any:
         raise ConfigError(f"{text[:40]!r}: arrays have 10 axes at most")
     if isinstance(tree, ast.List | ast.Tuple):
         return [_literal(part, text, depth + 1) for part in tree.elts]
-    if isinstance(tree, ast.UnaryOp) and type(tree.op) in _UNARY:
-        inner = tree.operand
-        if isinstance(inner, ast.Constant):
-            return _UNARY[type(tree.op)](_number(inner, text))
-    if isinstance(tree, ast.Constant):
-        return _number(tree, text)
+    match tree:
+        case ast.UnaryOp(op=ast.UAdd() | ast.USub() as sign, operand=ast.Constant() as number):
+            return _OPERATORS[type(sign)](_number(number, text))
+        case ast.Constant():
+            return _number(tree, text)
     raise ConfigError(f"{text!r} is not a number or a list of numbers, such as 1.5 or [[1, 2]]")
 
 
 def _number(tree: ast.Constant, text: str) -> int | float:
     x = tree.value
-    if type(x) is int:
-        return x if abs(x) < 1 << 62 else _finite(float(min(max(x, -(1 << 1023)), 1 << 1023)), text)
-    if type(x) is float:
-        return _finite(x, text)
-    raise ConfigError(f"{text[:40]!r}: {x!r} is not a real number")
-
-
-def _finite(x: float, text: str) -> float:
-    if not np.isfinite(x) or abs(x) >= float(1 << 1023):
-        raise ConfigError(f"{text[:40]!r}: a number is too large")
-    return x
+    if isinstance(x, bool) or not isinstance(x, int | float):
+        raise ConfigError(f"{text[:40]!r}: {x!r} is not a real number")
+    if isinstance(x, int) and abs(x) < 1 << 62:
+        return x
+    with suppress(OverflowError):
+        if abs(number := float(x)) < 2.0**1023:
+            return number
+    raise ConfigError(f"{text[:40]!r}: a number is too large")
 
 
 class _Reader:
@@ -220,34 +211,31 @@ class _Reader:
                 return self._name(name)
             case ast.List() | ast.Tuple():
                 return _plain(tree, self.text)
-            case ast.UnaryOp(op=op, operand=inner) if type(op) in _UNARY:
-                return self._apply(_UNARY[type(op)], self.value(inner, deeper))
-            case ast.BinOp(op=op, left=left, right=right) if type(op) in _BINARY:
-                return self._apply(
-                    _BINARY[type(op)], self.value(left, deeper), self.value(right, deeper)
-                )
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARED:
-                return self._apply(
-                    _COMPARED[type(op)], self.value(left, deeper), self.value(right, deeper)
-                )
+            case ast.UnaryOp(op=op, operand=inner):
+                return self._operate(op, deeper, inner)
+            case ast.BinOp(op=op, left=left, right=right):
+                return self._operate(op, deeper, left, right)
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return self._operate(op, deeper, left, right)
             case ast.Call():
                 return self._call(tree, deeper)
             case ast.Subscript(value=inner, slice=index):
                 return self.value(inner, deeper)[self._index(index)]
-            case ast.UnaryOp(op=op) | ast.BinOp(op=op):
-                self._refuse(op)
-            case ast.Compare(ops=[op]):
-                self._refuse(op)
             case ast.Compare():
                 raise ConfigError(f"{self.text!r}: compare two things at a time")
         self._refuse(tree)
+
+    def _operate(self, op: ast.AST, depth: int, *operands: ast.expr) -> Any:
+        if type(op) not in _OPERATORS:
+            self._refuse(op)
+        return self._apply(_OPERATORS[type(op)], *(self.value(part, depth) for part in operands))
 
     def _name(self, name: str) -> Any:
         if name in self.values:
             self.used.add(name)
             return self.values[name]
         if name in ("pi", "e"):
-            return {"pi": np.pi, "e": np.e}[name]
+            return getattr(math, name)
         if name in functions():
             raise ConfigError(f"{self.text!r}: {name} is a function; call it, as in {name}(x)")
         raise ConfigError(f"{self.text!r} uses {name}, which has no value; add {name}=…")

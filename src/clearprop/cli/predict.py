@@ -7,24 +7,20 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.options import RUN, flag_option
 from clearprop.errors import DataError, NonFiniteError
 from clearprop.layers import Softmax
 from clearprop.networks import Network
 
 
 def predict(
-    run: Annotated[Path, Parameter(help="The folder that `clearprop train` left.")],
+    run: Annotated[Path, RUN],
     images: Annotated[
         list[Path], Parameter(help="PNG files, 28×28 pixels or larger, one digit in each.")
     ],
     /,
     *,
-    json: Annotated[
-        bool,
-        Parameter(
-            help="Print JSON with the probability of every digit.", negative="", show_default=False
-        ),
-    ] = False,
+    json: Annotated[bool, flag_option("Print JSON with the probability of every digit.")] = False,
 ) -> None:
     """Read the digits in pictures with a trained network.
 

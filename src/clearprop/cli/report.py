@@ -5,9 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from clearprop.cli.options import RUN
+
 
 def report(
-    run: Annotated[Path, Parameter(help="The folder that `clearprop train` left.")],
+    run: Annotated[Path, RUN],
     /,
     *,
     data: Annotated[

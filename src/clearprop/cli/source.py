@@ -6,12 +6,12 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from clearprop.cli.options import count_option
+from clearprop.cli.options import RUN, count_option
 from clearprop.files import atomic_write
 
 
 def source(
-    run: Annotated[Path, Parameter(help="The folder that `clearprop train` left.")],
+    run: Annotated[Path, RUN],
     /,
     *,
     batch: Annotated[

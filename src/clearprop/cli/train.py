@@ -13,7 +13,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.data import SCALE, dataset_in
-from clearprop.cli.options import count_option, seed_option
+from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
 
 if TYPE_CHECKING:
@@ -70,21 +70,13 @@ def train(
     ] = None,
     no_compile: Annotated[
         bool,
-        Parameter(
-            help="Run the layers as they are written, instead of the program compiled from them: "
-            "slower, with the same result but for rounding.",
-            negative="",
-            show_default=False,
+        flag_option(
+            "Run the layers as they are written, instead of the program compiled from them: "
+            "slower, with the same result but for rounding."
         ),
     ] = False,
     quiet: Annotated[
-        bool,
-        Parameter(
-            help="Print nothing but the folder of the run.",
-            alias="-q",
-            negative="",
-            show_default=False,
-        ),
+        bool, flag_option("Print nothing but the folder of the run.", alias="-q")
     ] = False,
 ) -> int:
     """Train a network on handwritten digits, or on images of your own.

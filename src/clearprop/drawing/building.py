@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.drawing.folding import choose_fold
-from clearprop.drawing.inside import derivatives_inside, inside, shares
+from clearprop.drawing.inside import derivatives_inside, inside
 from clearprop.drawing.opening import Open, Opening
 from clearprop.drawing.outline import End, Flow, Item, Scope, derivative_of
 from clearprop.errors import ClearpropError, ConfigError, GraphError
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Node, Recorded
+from clearprop.graph.shares import shares
 from clearprop.graph.variable import Parameter
 
 LIMIT = 300

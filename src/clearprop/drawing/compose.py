@@ -41,7 +41,7 @@ def _inputs_stand_left(scope: Scope) -> bool:
 
 
 def _notes(scope: Scope) -> Iterator[str]:
-    closed = [i for s in scope.walk() for i in s.items if i.why_closed and i.kind == "layer"]
+    closed = [i for i in scope.all_items() if i.why_closed and i.kind == "layer"]
     if closed:
         what = closed[0].name if len(closed) == 1 else f"{len(closed)} layers"
         reason = closed[0].why_closed.removeprefix(f"{closed[0].name} ")
@@ -207,22 +207,15 @@ class _Composer:
                     ways[id(line)].append(Stretch(left, left, y, c))
             meets[id(line)] = Arrival(x, y)
         for item, several in together.items():
-            box = self._box(item)
+            box, body = self._box(item), self.a.bodies[item]
+            axis = box.y + body.axis
             several.sort(key=lambda line: (ways[id(line)][-1].y, line.end and line.end.operand))
             last = [ways[id(line)][-1] for line in several]
             v = self.a.place[item]
             left, c = self._side(v)[0], self.a.layout.column[v]
-            found = arrivals(
-                self.a.bodies[item],
-                box.x,
-                box.y + self.a.bodies[item].axis,
-                [s.y for s in last],
-                [box.x - s.right for s in last],
-                box.x - left,
-            )
+            heights, room = [s.y for s in last], [box.x - s.right for s in last]
+            found = arrivals(body, box.x, axis, heights, room, box.x - left)
             operands = [line.end.operand if line.end else 0 for line in several]
-            body = self.a.bodies[item]
-            axis = box.y + body.axis
             self.numbers[item] = operand_marks(item, body, box.x, axis, operands, found)
             for line, arrival in zip(several, found, strict=True):
                 meets[id(line)] = arrival
@@ -252,8 +245,10 @@ class _Composer:
         split = len(flow.ends) > 1 and line.end is not None
         derivative = line.end.derivative if split and line.end else flow.derivative
         double = derivative is not None
-        goes_on = target in self.a.inner and bool(self._port(line).ends)
-        head = line.end is not None and target is not None and not goes_on
+        head = line.end is not None and target is not None
+        if line.end is not None and target is not None and target in self.a.inner:
+            # The line may go on behind the border.
+            head = not self.a.inner[target].scope.ports[line.end.operand].ends
         ends_back = not split and flow.source is not None and flow.source not in self.a.inner
         forward = routes.forward(way, end, double, head)
         backward = routes.backward(way, end, ends_back) if double else None
@@ -283,12 +278,6 @@ class _Composer:
                 derivative=derivative,
             )
         )
-
-    def _port(self, line: Line) -> Flow:
-        assert line.end is not None
-        assert line.end.item is not None
-        assert line.end.item.inside is not None
-        return line.end.item.inside.ports[line.end.operand]
 
     # Labels.
 

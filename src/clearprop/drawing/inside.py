@@ -6,8 +6,7 @@ from typing import Any
 from clearprop.graph.backward import derivatives
 from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation
-from clearprop.graph.node import Node, Recorded, variable
-from clearprop.graph.recording import attach
+from clearprop.graph.node import Node, Recorded
 
 
 def inside(node: Node) -> Graph:
@@ -41,29 +40,3 @@ def derivatives_inside(graph: Graph, douts: Iterable[Any]) -> dict[Recorded, Any
         if v.node is None and dout is not None:  # what comes in goes out as it is
             found[v] = found[v] + dout if v in found else dout
     return found
-
-
-def shares(node: Node, douts: tuple[Any, ...]) -> list[Any]:
-    """What one node sends back to each of its operands: upstream times local derivative.
-
-    `douts` are the derivatives of the node's outputs, `None` where there is none. An operand that
-    has no derivative gets `None`. Where a value is used several times, the backward pass sums these
-    shares; here each stands alone.
-
-    >>> import numpy as np
-    >>> from clearprop.graph.variable import Variable
-    >>> x = Variable(3.0)
-    >>> print(*shares((x * x).node, (np.float64(1.0),)))
-    3.0 3.0
-    """
-    if all(dout is None for dout in douts):
-        return [None] * len(node.inputs)
-    fresh = tuple(
-        variable(Recorded.made_as, value, None, None) if isinstance(x, Recorded) else x
-        for x, value in zip(node.inputs, node.values, strict=True)
-    )
-    made = attach(node.operation, fresh, node.values, node.params, node.out)
-    outs = made if isinstance(made, tuple | list) else (made,)
-    pairs = [(v, dout) for v, dout in zip(outs, douts, strict=True) if dout is not None]
-    found = derivatives(pairs)
-    return [found.get(x) if isinstance(x, Recorded) else None for x in fresh]

@@ -28,8 +28,7 @@ def write_mermaid(scope: Scope) -> str:
       i2 --> i0
       i0 -->|"200"| i3
     """
-    items = (item for s in scope.walk() for item in s.items)
-    number = {item: f"i{n}" for n, item in enumerate(items)}
+    number = {item: f"i{n}" for n, item in enumerate(scope.all_items())}
     lines = ["flowchart LR", *_items(scope, number, "  ")]
     for link in links(scope):
         text = "<br/>".join(map(_escaped, link.said))

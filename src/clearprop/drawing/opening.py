@@ -70,7 +70,8 @@ class Opening:
         """
         missing = [w for w in self.wanted if w not in self.met]
         if missing:
-            names = ", ".join(sorted(map(_said, missing)))
+            wanted = (w.operation.name if isinstance(w, Node) else w for w in missing)
+            names = ", ".join(sorted(map(repr, wanted)))
             known = ", ".join(map(repr, self.known)) or "none"
             raise GraphError(
                 f"open: this graph shows no layer or network {names}; it has: {known}; or say how "
@@ -104,10 +105,6 @@ def nodes_inside(node: Node) -> tuple[Node, ...]:
 def is_network(node: Node) -> bool:
     """Whether layers stand inside this node, not only primitives."""
     return any(n.operation.opens for n in nodes_inside(node))
-
-
-def _said(wanted: Any) -> str:
-    return repr(wanted.operation.name) if isinstance(wanted, Node) else repr(wanted)
 
 
 def _checked(wanted: Any) -> list[Any]:

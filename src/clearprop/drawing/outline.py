@@ -79,6 +79,11 @@ class Scope:
             if item.inside is not None:
                 yield from item.inside.walk()
 
+    def all_items(self) -> Iterator[Item]:
+        """What is drawn here and, all the way down, inside it."""
+        for scope in self.walk():
+            yield from scope.items
+
     def count(self) -> int:
         """How many items are drawn, all the way down."""
         return sum(len(scope.items) for scope in self.walk())

@@ -46,20 +46,14 @@ def forward(way: Sequence[Stretch], end: Arrival, double: bool, head: bool) -> P
 def backward(way: Sequence[Stretch], end: Arrival, head: bool) -> Path:
     """The line from the target back to the source."""
     there = _line(way, end, APART, tip=0.0, head=False)
-    points = list(there.points())
-    start, curves = points[-1], []
-    sizes = [len(curve) for curve in there.curves]
-    points = points[::-1]
-    at = 1
-    for size in reversed(sizes):
-        curves.append(tuple(points[at : at + size]))
-        at += size
+    ends = [there.start, *(curve[-1] for curve in there.curves)]
+    curves = [(*curve[-2::-1], end) for curve, end in zip(there.curves, ends, strict=False)][::-1]
     if not head:
-        return Path(start, tuple(curves))
-    x, y = points[-1]
+        return Path(ends[-1], tuple(curves))
+    x, y = there.start
     # The last piece stops where the head begins.
     curves[-1] = (*curves[-1][:-1], (x + HEAD * 0.75, y))
-    return Path(start, tuple(curves), (x, y, -1.0, 0.0))
+    return Path(ends[-1], tuple(curves), (x, y, -1.0, 0.0))
 
 
 def _line(way: Sequence[Stretch], end: Arrival, offset: float, tip: float, head: bool) -> Path:

@@ -16,12 +16,7 @@ def _svg(graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = 300) ->
 
 
 def _png(
-    graph: Graph,
-    *,
-    open: Any = 0,
-    theme: Any = None,
-    limit: int = 300,
-    scale: float | None = None,
+    graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = 300, scale: float | None = None
 ) -> bytes:
     from clearprop.drawing.picture import scene_of
     from clearprop.drawing.png import write_png
@@ -43,19 +38,11 @@ def _mermaid(graph: Graph, *, open: Any = 0, limit: int = 300) -> str:
     return write_mermaid(outline(graph, open, limit))
 
 
-def _text(graph: Graph) -> str:
-    return f"{graph}\n"
-
-
-def _json(graph: Graph) -> str:
-    return graph.to_json(indent=1) + "\n"
-
-
 WRITERS: dict[str, Callable[..., str | bytes]] = {
     ".svg": _svg,
     ".png": _png,
-    ".txt": _text,
-    ".json": _json,
+    ".txt": lambda graph: f"{graph}\n",
+    ".json": lambda graph: graph.to_json(indent=1) + "\n",
     ".dot": _dot,
     ".mmd": _mermaid,
 }

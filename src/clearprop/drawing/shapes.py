@@ -52,7 +52,8 @@ def body_of(item: Item, before: int, ends: int) -> Body:
         return Body(max(block.width + 28, 84.0), height, block, axis if ends > 1 else height / 2)
     if item.kind == "parameter":
         block = name_block(item.name or "?")
-        block = Block(max(block.width + 16, 30.0), block.height + 8, _inset(block))
+        width = max(block.width + 16, 30.0)
+        block = Block(width, block.height + 8, block.at((width - block.width) / 2, 4))
     elif item.kind == "constant":
         block = value_block(item.value)
     elif item.kind == "output":
@@ -62,10 +63,6 @@ def body_of(item: Item, before: int, ends: int) -> Body:
     else:
         block = Block(9.0, 9.0)
     return Body(block.width, block.height, block, block.height / 2)
-
-
-def _inset(block: Block) -> tuple[Mark, ...]:
-    return block.at((max(block.width + 16, 30.0) - block.width) / 2, 4)
 
 
 _SIGNS = {
@@ -146,8 +143,7 @@ def _apart(angles: list[float], least: float) -> list[float]:
         middle = sum(angles) / 2
         angles = [middle - least / 2, middle + least / 2]
     elif len(angles) == 3:
-        middle = angles[1]
-        middle = max(-0.3, min(0.3, middle))
+        middle = max(-0.3, min(0.3, angles[1]))
         angles = [min(angles[0], middle - least), middle, max(angles[2], middle + least)]
     # Up to three lines have room between the steepest two.
     last = len(angles) - 1

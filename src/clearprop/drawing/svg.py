@@ -1,6 +1,6 @@
 """A scene as SVG text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from clearprop.drawing.routes import HEAD
@@ -35,13 +35,15 @@ def _parts(scene: Scene, theme: Theme) -> Iterator[str]:
 
 
 def _shape(shape: Shape) -> str:
-    return _group(
-        shape.kind, shape.id, shape.tip, body(shape) + "".join(map(mark_text, shape.marks))
-    )
+    return _group(shape.kind, shape.id, shape.tip, body(shape))
 
 
 def body(shape: Shape) -> str:
-    """What a shape is drawn as, without what is written in it."""
+    """What a shape is drawn as, and what is written in it."""
+    return _outline(shape) + texts(shape.marks)
+
+
+def _outline(shape: Shape) -> str:
     box = shape.box
     corner = {"operation": min(21.0, box.height / 2), "parameter": 6, "frame": 10}
     if shape.kind == "fork" or (shape.kind == "input" and not shape.marks):
@@ -91,12 +93,17 @@ def head(x: float, y: float, dx: float, dy: float) -> str:
 
 
 def _label(label: Label) -> str:
-    return _group(f"label {label.kind}", label.id, label.tip, "".join(map(mark_text, label.marks)))
+    return _group(f"label {label.kind}", label.id, label.tip, texts(label.marks))
 
 
 def _group(kind: str, id: str, tip: str, inside: str) -> str:
     title = f"<title>{escaped(tip)}</title>" if tip else ""
     return f'<g class="g-{kind}" data-id="{escaped(id)}">{title}{inside}</g>'
+
+
+def texts(marks: Iterable[Mark]) -> str:
+    """Strokes of the pen, one after the other."""
+    return "".join(map(mark_text, marks))
 
 
 def mark_text(mark: Mark) -> str:

@@ -39,16 +39,11 @@ def style(theme: Theme = None, scope: str = ".clearprop") -> str:
     """
     if theme not in ("light", "dark", None):
         raise ConfigError(f'theme is "light", "dark" or None (as the reader has it), not {theme!r}')
-    if theme is not None:
-        return "\n".join((*_shapes(scope), *_colours(theme == "dark", scope)))
-    dark = "\n".join(_colours(True, scope))
-    return "\n".join(
-        (
-            *_shapes(scope),
-            *_colours(False, scope),
-            f"@media (prefers-color-scheme: dark) {{\n{dark}\n}}",
-        )
-    )
+    rules = [*_shapes(scope), *_colours(theme == "dark", scope)]
+    if theme is None:
+        dark = "\n".join(_colours(True, scope))
+        rules.append(f"@media (prefers-color-scheme: dark) {{\n{dark}\n}}")
+    return "\n".join(rules)
 
 
 def _shapes(scope: str) -> list[str]:
@@ -85,8 +80,5 @@ def _colours(dark: bool, scope: str) -> list[str]:
         ".dot": f"fill: {c['forward']};",
     }
     return [
-        f"{scope} {part} {{ {rule} }}".replace(", .", f", {scope} .")
-        if "," in part
-        else f"{scope} {part} {{ {rule} }}"
-        for part, rule in rules.items()
+        f"{scope} {part.replace(', ', f', {scope} ')} {{ {rule} }}" for part, rule in rules.items()
     ]

@@ -56,22 +56,34 @@ def heat_map(cells: np.ndarray) -> str:
     colours = bytes(POSITIVE) * 64 + bytes(NEGATIVE) * 64 + b"\0\0\0"
     opacity = bytes(round(255 * (i / 63) ** 0.7) for i in range(64)) * 2 + b"\xff"
     height, width = index.shape
-    rows = np.hstack([np.zeros((height, 1), np.uint8), index]).tobytes()
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(
-        _chunk(kind, data)
-        for kind, data in (
-            (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-            (b"PLTE", colours),
-            (b"tRNS", opacity),
-            (b"IDAT", _stored(rows)),
-            (b"IEND", b""),
-        )
+    rows = with_filters(index)
+    return data_address(
+        png(width, height, 3, PLTE=colours, tRNS=opacity, IDAT=_stored(rows.tobytes()))
     )
-    return f"data:image/png;base64,{b64encode(png).decode()}"
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+def png(width: int, height: int, colour_type: int, **chunks: bytes) -> bytes:
+    """Put a PNG file of 8 bits a channel together from its chunks between the first and the last.
+
+    Source: Portable Network Graphics, W3C Recommendation, sections 5 and 11.
+    """
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for name, data in {"IHDR": header, **chunks, "IEND": b""}.items():
+        kind = name.encode()
+        parts += [struct.pack(">I", len(data)), kind, data, struct.pack(">I", crc32(kind + data))]
+    return b"".join(parts)
+
+
+def data_address(picture: bytes) -> str:
+    """A PNG file as an address that pages can show."""
+    return f"data:image/png;base64,{b64encode(picture).decode()}"
+
+
+def with_filters(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (H, …) as the rows of a PNG file, each of which begins with its filter: 0, none."""
+    rows = pixels.reshape(len(pixels), -1)
+    return np.hstack([np.zeros((len(rows), 1), np.uint8), rows])
 
 
 def _stored(data: bytes) -> bytes:

@@ -114,19 +114,15 @@ def listed(pieces: Iterable[Any], words: Words) -> Line:
     return tuple(line)
 
 
-def as_text(blocks: Iterable[Block], words: Words) -> str:
-    """Write plain text."""
-    return _Text(words).written(blocks)
+def written(blocks: Iterable[Block], words: Words, format: str) -> str:
+    """Write a document as plain `text`, as `markdown` or as `latex`.
 
-
-def as_markdown(blocks: Iterable[Block], words: Words) -> str:
-    """Write Markdown, with formulas between dollars as notebooks and GitHub show them."""
-    return _Markdown(words).written(blocks)
-
-
-def as_latex(blocks: Iterable[Block], words: Words) -> str:
-    """Write a piece of LaTeX for an article that loads amsmath."""
-    return f"% {words['latex']}\n{_LATEX_SIGNS}\n{_Latex(words).written(blocks)}"
+    Markdown has its formulas between dollars, as notebooks and GitHub show them; LaTeX is a piece
+    for an article that loads amsmath.
+    """
+    writer = {"text": _Text, "markdown": _Markdown, "latex": _Latex}[format](words)
+    head = f"% {words['latex']}\n{_LATEX_SIGNS}\n" if format == "latex" else ""
+    return head + "\n\n".join(map(writer.block, blocks)) + "\n"
 
 
 class _Text:
@@ -134,9 +130,6 @@ class _Text:
 
     def __init__(self, words: Words) -> None:
         self.words = words
-
-    def written(self, blocks: Iterable[Block]) -> str:
-        return "\n\n".join(map(self.block, blocks)) + "\n"
 
     def block(self, block: Block) -> str:
         match block:
@@ -167,11 +160,12 @@ class _Text:
     def plain(self, text: str) -> str:
         return clean_text(text)
 
-    def code(self, text: str) -> str:
-        return clean_text(text)
+    code = plain
 
     def heading(self, level: int, text: str) -> str:
-        return f"{text}\n{'=-'[level - 1] * _width(text)}"
+        # Chinese and Japanese characters take two columns of a terminal.
+        width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+        return f"{text}\n{'=-'[level - 1] * width}"
 
     def formulas(self, equations: Iterable[Equation]) -> str:
         return "\n".join(f"    {self.formula(e)}" for e in equations)
@@ -276,8 +270,3 @@ def _aligned(equations: Iterable[Equation], words: Words) -> str:
             row += f" {'&' if i == 0 else ''}{sign} {in_latex(side, words)}"
         rows.append(row)
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal; Chinese and Japanese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

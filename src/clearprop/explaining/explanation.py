@@ -30,11 +30,10 @@ class Explanation:
         return self._written("markdown")
 
     def _written(self, format: str) -> str:
-        from clearprop.explaining import documents
+        from clearprop.explaining.documents import written
         from clearprop.explaining.language import language
 
-        write = getattr(documents, f"as_{format}")
-        return write(self.blocks, language(self.language).words)
+        return written(self.blocks, language(self.language).words, format)
 
 
 def explain(

@@ -2,30 +2,32 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, dataclass_transform
 
 
+@dataclass_transform(frozen_default=True)
 class Expression:
-    """A piece of mathematics. Equal trees are equal; nothing in them is ever changed."""
+    """A piece of mathematics. Equal trees are equal; nothing in them is ever changed.
 
-    __slots__ = ()
+    Each kind of expression is a frozen dataclass.
+    """
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True)(cls)
 
 
-@dataclass(frozen=True)
 class Name(Expression):
     """What a person calls a value. It may be any text at all."""
 
     text: str
 
 
-@dataclass(frozen=True)
 class Symbol(Expression):
     """A sign of the notation itself, such as π or N."""
 
     text: str
 
 
-@dataclass(frozen=True)
 class Number(Expression):
     """A number, with the spacing of its dtype, which says how many of its digits mean anything."""
 
@@ -33,7 +35,6 @@ class Number(Expression):
     eps: float = 2.0**-52
 
 
-@dataclass(frozen=True)
 class Partial(Expression):
     """The derivative `∂of/∂by`."""
 
@@ -41,28 +42,24 @@ class Partial(Expression):
     by: Expression
 
 
-@dataclass(frozen=True)
 class Sum(Expression):
     """Terms that are added; a `Negative` among them is subtracted."""
 
     terms: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
 class Product(Expression):
     """Factors that are multiplied, number by number: `a · b`."""
 
     factors: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
 class MatrixProduct(Expression):
     """Factors side by side: `x W`."""
 
     factors: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
 class Quotient(Expression):
     """`above / below`."""
 
@@ -70,14 +67,12 @@ class Quotient(Expression):
     below: Expression
 
 
-@dataclass(frozen=True)
 class Negative(Expression):
     """`−inner`."""
 
     inner: Expression
 
 
-@dataclass(frozen=True)
 class Power(Expression):
     """`base` to the `exponent`."""
 
@@ -85,7 +80,6 @@ class Power(Expression):
     exponent: Expression
 
 
-@dataclass(frozen=True)
 class Root(Expression):
     """The square root, or with `degree` 3 the cube root."""
 
@@ -93,7 +87,6 @@ class Root(Expression):
     degree: int = 2
 
 
-@dataclass(frozen=True)
 class Call(Expression):
     """A function of its arguments."""
 
@@ -101,7 +94,6 @@ class Call(Expression):
     arguments: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
 class Fenced(Expression):
     """Something between bars: `|x|`, or `⌊x⌋` for the integer below."""
 
@@ -109,14 +101,12 @@ class Fenced(Expression):
     fence: str
 
 
-@dataclass(frozen=True)
 class Transposed(Expression):
     """`innerᵀ`."""
 
     inner: Expression
 
 
-@dataclass(frozen=True)
 class Indexed(Expression):
     """`inner` with an index below: `x_n`."""
 
@@ -124,7 +114,6 @@ class Indexed(Expression):
     index: str
 
 
-@dataclass(frozen=True)
 class Total(Expression):
     """`Σ inner`, over an index or over everything."""
 
@@ -132,7 +121,6 @@ class Total(Expression):
     index: str = ""
 
 
-@dataclass(frozen=True)
 class Comparison(Expression):
     """`left > right`, with any of > ≥ < ≤ = ≠."""
 
@@ -141,7 +129,6 @@ class Comparison(Expression):
     right: Expression
 
 
-@dataclass(frozen=True)
 class Cases(Expression):
     """One value where its condition holds, another where it does not."""
 
@@ -149,12 +136,10 @@ class Cases(Expression):
     otherwise: Expression | None
 
 
-@dataclass(frozen=True)
 class Folded(Expression):
     """`…`, for what would be too long."""
 
 
-@dataclass(frozen=True)
 class Equation(Expression):
     """Sides that are equal one after the other; the signs are = or ≈."""
 

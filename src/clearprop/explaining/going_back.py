@@ -6,25 +6,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.explaining import expressions as ex
+from clearprop.explaining import formulas
 from clearprop.explaining.documents import Block, Code, Line, Paragraph, fill, listed
 from clearprop.explaining.documents import Step as Told
 from clearprop.explaining.expressions import Expression
-from clearprop.explaining.formulas import (
-    backward_prose,
-    called,
-    downstream,
-    factor_shapes,
-    forward,
-    is_held,
-    layer_of,
-    local,
-    remark,
-    written,
-)
 from clearprop.explaining.language import Language
 from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Place, Step, Story
-from clearprop.explaining.values import described, shape
+from clearprop.explaining.values import described, shape, valued
 
 Fold = Callable[[Sequence[Any]], tuple[list[Any], int]]
 
@@ -74,30 +63,23 @@ class _Teller:
         return Told(told, tuple(lines), tuple(points))
 
     def heading(self, step: Step) -> Line:
-        formulas: list[Any] = [equation(name, made) for name, made, _ in forward(step)]
-        if not formulas:
-            formulas = [called(step)]
-        line = listed(formulas, {**self.words, "and": self.words["comma"]})
-        if layer_of(step) is None:
+        said: list[Any] = [equation(name, made) for name, made, _ in formulas.forward(step)]
+        line = listed(said or [formulas.called(step)], {**self.words, "and": self.words["comma"]})
+        if formulas.layer_of(step) is None:
             return line
         return fill(self.words["layer"], layer=step.node.operation.name, formula=line)
 
     def upstream(self, step: Step) -> Line:
         arrived = [
-            self.valued(ex.Partial(self.y, output.name), output.derivative)
+            valued(ex.Partial(self.y, output.name), output.derivative, self.words)
             for output in step.outputs
             if output.derivative is not None
         ]
         return fill(self.words["upstream"], derivative=listed(arrived, self.words))
 
-    def valued(self, derivative: Expression, value: Any) -> Line:
-        if np.ndim(value) == 0:
-            return (equation(derivative, number(value)),)
-        return fill(self.words["value"], name=derivative, value=described(value, self.words))
-
     def remark(self, step: Step) -> Line:
         """What a teacher adds, the first time that an operation comes up."""
-        text = remark(step, self.language)
+        text = formulas.remark(step, self.language)
         if text in self.said:
             return ()
         self.said.add(text)
@@ -105,9 +87,9 @@ class _Teller:
 
     def point(self, c: Contribution) -> Line:
         """What is sent to one input; a formula of a docstring only where it is true of it."""
-        formula, _ = written(c) if layer_of(c.step) is not None else (None, "")
+        formula, _ = formulas.written(c) if formulas.layer_of(c.step) is not None else (None, "")
         line = self.sent(c)
-        if formula is not None and is_held(c) is False:
+        if formula is not None and formulas.is_held(c) is False:
             said = Code(f"{formula.left} = {formula.right}")
             line += fill(self.words["untrue"], formula=said)
         return line
@@ -116,12 +98,12 @@ class _Teller:
         total = ex.Partial(self.y, c.to.name)
         part = len(c.to.arrivals) > 1
         first = None if part else total
-        symbols = downstream(c, self.story.result)
+        symbols = formulas.downstream(c, self.story.result)
         if c.local is not None:
             return self.number_point(c, first, total, symbols)
         value = described(c.value, self.words)
         if symbols is None:
-            prose = self.language.phrase(backward_prose(c))
+            prose = self.language.phrase(formulas.backward_prose(c))
             line = self.in_words(c, total, prose, value)
         else:
             equal = symbols if first is None else equation(first, symbols)
@@ -133,7 +115,7 @@ class _Teller:
         out = c.step.outputs[0]
         upstream = number(out.derivative)
         by = None if first is None else ex.Partial(out.name, c.to.name)
-        symbolic = local(c)
+        symbolic = formulas.local(c)
         slope: Any = equation(by, symbolic, number(c.local))
         if isinstance(symbolic, ex.Cases):
             slope = (equation(by, number(c.local)), *fill(self.words["said"], prose=symbolic))
@@ -152,7 +134,7 @@ class _Teller:
 
     def shapes(self, c: Contribution) -> Line:
         """The shapes in a product of matrices, which only fit in one arrangement."""
-        factors = factor_shapes(c)
+        factors = formulas.factor_shapes(c)
         if not factors:
             return ()
         return fill(self.words["shapes"], shapes=" ".join(factors), shape=shape(c.value))
@@ -172,7 +154,7 @@ class _Teller:
             terms = ex.Sum(tuple(number(c.value) for c in place.arrivals))
             sum_: Any = equation(total, terms, number(place.derivative))
         else:
-            sum_ = self.valued(total, place.derivative)
+            sum_ = valued(total, place.derivative, words)
         return fill(words["arrived"], x=place.name, n=n, sum=sum_)
 
 

@@ -38,9 +38,8 @@ def shorten(n: Number) -> tuple[str, int | None, bool]:
         return ("NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"), None, True
     if value == 0:
         return "0", None, True
-    digits = next(
-        (d for d in range(1, 17) if abs(_rounded(value, d) - value) <= 8 * n.eps * abs(value)), 17
-    )
+    near = 8 * n.eps * abs(value)
+    digits = next((d for d in range(1, 17) if abs(float(f"{value:.{d - 1}e}") - value) <= near), 17)
     whole = value.is_integer() and abs(value) < 1e15
     exact = digits <= EXACT or whole
     digits = digits if exact else ROUNDED
@@ -71,7 +70,3 @@ def equation(*sides: Expression | None) -> Equation:
             sign = "≈"
         signs.append(sign)
     return Equation(tuple(kept), tuple(signs))
-
-
-def _rounded(value: float, digits: int) -> float:
-    return float(f"{value:.{digits - 1}e}")

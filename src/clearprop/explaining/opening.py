@@ -20,7 +20,10 @@ def open_networks(output: Recorded) -> tuple[Any, dict[Any, Any]]:
             return output, replaced
         now: dict[tuple[Node, int | None], Any] = {}
         for node in reversed(nodes):
-            inputs = tuple(now.get((x.node, x.index), x) if _made(x) else x for x in node.inputs)
+            inputs = tuple(
+                now.get((x.node, x.index), x) if isinstance(x, Recorded) and x.node else x
+                for x in node.inputs
+            )
             if _is_composed(node):
                 out = node.operation.expand(inputs)
             else:
@@ -32,10 +35,6 @@ def open_networks(output: Recorded) -> tuple[Any, dict[Any, Any]]:
         step = {v: now[n, v.index] for n in nodes for v in made[n]}
         replaced = {old: step.get(new, new) for old, new in replaced.items()} | step
         output = now[output.node, output.index]  # type: ignore[index]
-
-
-def _made(x: Any) -> bool:
-    return isinstance(x, Recorded) and x.node is not None
 
 
 def _is_composed(node: Node) -> bool:

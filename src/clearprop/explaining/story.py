@@ -1,6 +1,6 @@
 """What a backward pass did, as facts: places, steps and what arrived where. No words yet."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from clearprop.explaining.expressions import Name
 from clearprop.explaining.opening import open_networks
 from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.node import Node, Recorded, variable
-from clearprop.graph.recording import attach
+from clearprop.graph.shares import shares
 from clearprop.graph.variable import Variable
 
 
@@ -130,7 +130,7 @@ def tell(result: Any, by: Any = None) -> Story:
     """
     _check(result)
     opened, replaced = open_networks(result)
-    nodes, _ = reach([opened])
+    nodes, made = reach([opened])
     places: dict[Any, Place] = {}
 
     def place(v: Any) -> Place:
@@ -140,16 +140,19 @@ def tell(result: Any, by: Any = None) -> Story:
     found = derivatives([(opened, np.ones(opened.data.shape, dtype)[()])])
     steps = []
     for node in reversed(nodes):
-        inputs = [place(x) if isinstance(x, Recorded) else _constant(x) for x in node.inputs]
+        inputs = [place(x) if isinstance(x, Recorded) else constant(x) for x in node.inputs]
         outs = node.out if isinstance(node.out, tuple) else (node.out,)
         several = isinstance(node.out, tuple)
-        outputs = [place(_output(node, o, i if several else None)) for i, o in enumerate(outs)]
+        outputs = [
+            place(variable(Variable, out, node, i if several else None))
+            for i, out in enumerate(outs)
+        ]
         steps.append(Step(node, inputs, outputs))
         for output in outputs:
             output.step = steps[-1]
     for v, d in found.items():
         place(v).derivative = d
-    for v in _made_variables(opened):
+    for v in (v for variables in made.values() for v in variables):
         place(v).variable = v  # with the name that its owner gave
     result_place = place(opened)
     leaves = [p for p in places.values() if p.step is None]
@@ -182,19 +185,10 @@ def key(v: Any) -> Any:
     return v if v.node is None else (v.node, v.index)
 
 
-def _output(node: Node, data: Any, index: int | None) -> Any:
-    return variable(Variable, data, node, index)
-
-
-def _constant(x: Any) -> Any:
+def constant(x: Any) -> Any:
+    """What is met on the way without a derivative: a `Constant` if it is an array."""
     is_array = isinstance(x, np.ndarray) and x.ndim and x.dtype.kind in "fiub"
     return Constant(x) if is_array else x
-
-
-def _made_variables(output: Any) -> Iterator[Any]:
-    _, made = reach([output])
-    for variables in made.values():
-        yield from variables
 
 
 def _send_back(story: Story) -> None:
@@ -204,8 +198,8 @@ def _send_back(story: Story) -> None:
         arrived = [output.derivative for output in step.outputs]
         if all(d is None for d in arrived):
             continue
-        sent = _vjp(step, arrived)
-        local = _vjp(step, [np.ones_like(arrived[0])[()]]) if step.scalar else {}
+        sent = shares(step.node, arrived)
+        local = shares(step.node, [np.ones_like(arrived[0])[()]]) if step.scalar else []
         send_on(step, sent, local)
     for i, leaf in enumerate(story.leaves):
         leaf.serves, leaf.below = 1 << i, 1
@@ -216,33 +210,24 @@ def _send_back(story: Story) -> None:
                 output.below += contribution.to.below
 
 
-def send_on(step: Step, sent: dict[int, Any], local: dict[int, Any]) -> None:
-    """Note what a step sends to its inputs, and along how many ways."""
+def send_on(step: Step, sent: Sequence[Any], local: Sequence[Any]) -> None:
+    """Note what a step sends to its inputs (`None` where nothing), and along how many ways.
+
+    `local` are the local derivatives where they are single numbers, else empty.
+    """
     paths = sum(output.paths for output in step.outputs)
     length = sum(output.multiplications for output in step.outputs)
     scalar = step.scalar and all(output.scalar for output in step.outputs)
-    for position, value in sent.items():
+    for position, value in enumerate(sent):
+        if value is None:
+            continue
         to = step.inputs[position]
-        made = Contribution(step, position, to, value, local.get(position))
+        made = Contribution(step, position, to, value, local[position] if local else None)
         step.contributions.append(made)
         to.arrivals.append(made)
         to.paths += paths
         to.multiplications += length + paths
         to.scalar = to.scalar and scalar
-
-
-def _vjp(step: Step, douts: list[Any]) -> dict[int, Any]:
-    """What one node sends to its inputs, each place by itself, by the engine's own rules."""
-    node = step.node
-    fresh = tuple(
-        variable(Variable, x.data, None, None) if isinstance(x, Recorded) else x
-        for x in node.inputs
-    )
-    made = attach(node.operation, fresh, node.values, node.params, node.out)
-    outs = made if isinstance(made, tuple | list) else (made,)
-    pairs = [(o, d) for o, d in zip(outs, douts, strict=True) if d is not None]
-    found = derivatives(pairs)
-    return {i: found[x] for i, x in enumerate(fresh) if isinstance(x, Recorded) and x in found}
 
 
 def _name_all(story: Story) -> None:
@@ -263,7 +248,7 @@ def _name_all(story: Story) -> None:
     for p in leaves:
         p.name = Name(next(prefix))
     if not story.result.variable.name:
-        ends_in_loss = hasattr(_layer(story.steps[-1]), "loss")
+        ends_in_loss = hasattr(getattr(story.steps[-1].node.operation, "layer", None), "loss")
         name = "loss" if ends_in_loss else "y"
         story.result.name = Name(next(numbered(name, taken, always=False)))
     between = numbered("u", taken, always=True)
@@ -294,10 +279,6 @@ def numbered(name: str, taken: set[str], always: bool) -> Iterator[str]:
         if fresh not in taken:
             taken.add(fresh)
             yield fresh
-
-
-def _layer(step: Step) -> Any:
-    return getattr(step.node.operation, "layer", None)
 
 
 def _asked(

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from clearprop.explaining import formulas
 from clearprop.explaining.documents import (
     Block,
     Heading,
@@ -16,18 +15,11 @@ from clearprop.explaining.documents import (
     listed,
 )
 from clearprop.explaining.expressions import Cases
-from clearprop.explaining.formulas import (
-    called,
-    forward,
-    forward_numbers,
-    forward_prose,
-    layer_of,
-)
 from clearprop.explaining.going_back import backward
 from clearprop.explaining.language import Language
 from clearprop.explaining.numbers import equation, number
-from clearprop.explaining.story import Constant, Place, Step, Story
-from clearprop.explaining.values import described
+from clearprop.explaining.story import Step, Story
+from clearprop.explaining.values import described, valued
 from clearprop.explaining.ways import chain_rule, names, what_was_saved
 
 STEPS = 30
@@ -67,35 +59,28 @@ def folded(steps: Sequence[Any]) -> tuple[list[Any], int]:
 def _given(story: Story, language: Language) -> Line:
     words = language.words
     given = [*story.leaves, *story.constants]
-    shown = [_valued(x, language) for x in given[:STEPS]]
+    shown = [valued(x.name, x.data, words) for x in given[:STEPS]]
     if len(given) > STEPS:
         shown.append(fill(words["more"], n=len(given) - STEPS))
     return listed(shown, words)
-
-
-def _valued(place: Place | Constant, language: Language) -> Line:
-    if np.ndim(place.data) == 0:
-        return (equation(place.name, number(place.data)),)
-    value = described(place.data, language.words)
-    return fill(language.words["value"], name=place.name, value=value)
 
 
 def _computed(step: Step, language: Language) -> Line:
     """What one step of the forward pass computed, and how."""
     words = language.words
     line: list[Any] = []
-    for name, expression, is_out in forward(step):
+    for name, expression, is_out in formulas.forward(step):
         line += [words["comma"]] * bool(line)
         line += _equal(step, name, expression, is_out, words)
     said = bool(line)
     if not said:
-        line = [called(step)]
-        if prose := forward_prose(step):
+        line = [formulas.called(step)]
+        if prose := formulas.forward_prose(step):
             line += fill(words["said"], prose=language.phrase(prose))
     if not (step.scalar and said):
         values = [described(output.data, words) for output in step.outputs]
         line += fill(words["result"], value=listed(values, words))
-    if layer_of(step) is None:
+    if formulas.layer_of(step) is None:
         return tuple(line)
     return fill(words["layer"], layer=step.node.operation.name, formula=tuple(line))
 
@@ -106,4 +91,4 @@ def _equal(step: Step, name: Any, expression: Any, is_out: bool, words: Words) -
     value = number(step.outputs[0].data)
     if isinstance(expression, Cases):
         return [equation(name, value), *fill(words["said"], prose=expression)]
-    return [equation(name, expression, forward_numbers(step), value)]
+    return [equation(name, expression, formulas.forward_numbers(step), value)]

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.explaining.documents import Line, Words, fill
 from clearprop.explaining.expressions import Expression, Number
 from clearprop.explaining.in_text import in_text
-from clearprop.explaining.numbers import number, shorten
+from clearprop.explaining.numbers import equation, number, shorten
 
 IN_FULL = 6
 """An array of so many elements is shown in full."""
@@ -32,6 +32,13 @@ def described(value: Any, words: Words) -> Line:
     said = {k: _number(v) if isinstance(v, float) else v for k, v in facts.items()}
     line = fill(words[template], **said)
     return line + fill(words["zeros"], share=facts["share"]) if "share" in facts else line
+
+
+def valued(name: Expression, value: Any, words: Words) -> Line:
+    """A name with its value: an equation for a number, words for an array."""
+    if np.ndim(value) == 0:
+        return (equation(name, number(value)),)
+    return fill(words["value"], name=name, value=described(value, words))
 
 
 def summary(array: np.ndarray) -> tuple[str, dict[str, Any]]:

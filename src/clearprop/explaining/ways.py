@@ -51,7 +51,8 @@ def chain_rule(story: Story, words: Words) -> Iterator[Block]:
                 fill(words[template], n=place.paths, few=few, y=story.result.name, x=place.name)
             )
         if place is story.result:
-            yield Formulas((_start(story),))
+            one = equation(ex.Partial(place.name, place.name), ex.Number(1.0))
+            yield Formulas((one,))
         elif place.scalar:
             yield from _with_numbers(story, place, words)
         else:
@@ -72,7 +73,9 @@ def what_was_saved(story: Story, words: Words) -> Iterator[Block]:
     lines = []
     for place in reused[:LISTED]:
         below = [leaf for i, leaf in enumerate(story.leaves) if place.serves >> i & 1]
-        derivative = _short(ex.Partial(story.result.name, place.name), place.derivative)
+        derivative: Expression = ex.Partial(story.result.name, place.name)
+        if not np.ndim(place.derivative):
+            derivative = equation(derivative, number(place.derivative))
         key = "reused" if len(below) > 1 else "reused_ways"
         lines.append(fill(words[key], derivative=derivative, xs=names(below, words), n=place.below))
     if len(reused) > LISTED:
@@ -92,9 +95,14 @@ def _with_numbers(story: Story, place: Place, words: Words) -> Iterator[Block]:
     y, x = story.result.name, place.name
     ways = _ways(story, place, WAYS)
     is_all = len(ways) == place.paths
-    partials = _sum([_product(_partials(way)) for way in ways], is_all)
+    partials = _sum(
+        [_product([ex.Partial(c.step.outputs[0].name, c.to.name) for c in way]) for way in ways],
+        is_all,
+    )
     symbols = _sum([_product([ex.Number(1.0), *map(factor, way)]) for way in ways], is_all)
-    numbers = _sum([_product([ex.Number(1.0), *map(_local, way)]) for way in ways], is_all)
+    numbers = _sum(
+        [_product([ex.Number(1.0), *(number(c.local) for c in way)]) for way in ways], is_all
+    )
     total = number(place.derivative)
     rows = [equation(ex.Partial(y, x), symbols, numbers, total)]
     if len(ways) > 1 or len(ways[0]) > 1:
@@ -145,14 +153,6 @@ def _unlinked(linked: Any) -> Iterator[Contribution]:
         yield contribution
 
 
-def _partials(way: Way) -> list[Expression]:
-    return [ex.Partial(c.step.outputs[0].name, c.to.name) for c in way]
-
-
-def _local(c: Contribution) -> Expression:
-    return number(c.local)
-
-
 def _product(factors: Sequence[Expression]) -> Expression:
     return factors[0] if len(factors) == 1 else ex.Product(shortened(factors, FACTORS))
 
@@ -161,13 +161,3 @@ def _sum(terms: list[Expression], is_all: bool) -> Expression:
     if not is_all:
         terms = [*terms, ex.Folded()]
     return terms[0] if len(terms) == 1 else ex.Sum(tuple(terms))
-
-
-def _start(story: Story) -> ex.Equation:
-    y = story.result.name
-    return equation(ex.Partial(y, y), ex.Number(1.0))
-
-
-def _short(derivative: Expression, value: Any) -> Expression:
-    """With its value, if that is one number."""
-    return derivative if np.ndim(value) else equation(derivative, number(value))

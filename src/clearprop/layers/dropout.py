@@ -44,6 +44,7 @@ class Dropout(Layer):
         self.ratio = ratio
         self._check_ratio()
         self.rng = np.random.default_rng(0) if rng is None else rng
+        self.u: Any = None
         self.keep: Any = None
         self.out_shape: tuple[int, ...] | None = None
 

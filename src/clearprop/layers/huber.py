@@ -41,7 +41,7 @@ class Huber(RegressionLoss):
     array([0.25, 0.5 ])
     """
 
-    c: Any = None
+    held: Any = None
 
     def __init__(self, delta: float = 1.0) -> None:
         if not (isinstance(delta, Real) and math.isfinite(delta) and delta > 0):
@@ -53,14 +53,14 @@ class Huber(RegressionLoss):
         x = self.begin(x, t, w)
         # 2. how far off each output is, and that held within ±delta
         difference = x - self.t
-        self.c = np.clip(difference, -self.delta, self.delta)
+        self.held = np.clip(difference, -self.delta, self.delta)
         # 3. the mean of ½ d² near by, and of delta (|d| − ½ delta) far away
-        self.loss = self.mean(self.c * (difference - 0.5 * self.c))
+        self.loss = self.mean(self.held * (difference - 0.5 * self.held))
         return self.loss
 
     def backward(self, dout: Any = 1) -> Any:
         # 3. and 2. each output has the share dout / n in the mean
-        return self.share(dout) * self.c
+        return self.share(dout) * self.held
 
     def __repr__(self) -> str:
         return f"Huber(delta={self.delta})"

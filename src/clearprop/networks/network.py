@@ -1,44 +1,28 @@
 """Layers assembled into a network."""
 
 import copy
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from fnmatch import fnmatchcase
-from functools import wraps
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError, UnsupportedError
+from clearprop.errors import ConfigError
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import (
-    Path,
-    has_backward,
-    inner_layers,
-    is_layer,
-    parameter,
-    set_array,
-)
+from clearprop.graph.parameters import has_backward, inner_layers
 from clearprop.graph.passing import Pass, current, is_bare, running
-from clearprop.graph.randomness import generators_in, undrawn
-from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
-from clearprop.layers.stand_in import KEPT
-from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
+from clearprop.networks.assembled import Assembled
 from clearprop.networks.evaluation import Evaluation, accuracy, scored
-from clearprop.networks.learning import Learning, rows_of
-from clearprop.networks.members import Members, undeclared
-from clearprop.networks.parameters import Parameters, derivative_of
+from clearprop.networks.outermost import learns, looks
+from clearprop.networks.parameters import derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
-from clearprop.networks.walk import Walk, copied, refuse_stranger
+from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.numerical import numerical_gradient
 
 
-class Network(Layer):
+class Network(Assembled):
     """Layers assembled, with a loss at the end: in order, or as a `forward` of one's own says.
 
     `layers` is a mapping from names to layers, or a sequence of layers, which are then named after
@@ -75,80 +59,10 @@ class Network(Layer):
     {'W1': (4, 3), 'b1': (3,), 'W2': (3, 2), 'b2': (2,)}
     """
 
-    own_params: ClassVar[tuple[str, ...]] = ()
-    """The arrays of a network itself, beside its layers': what a subclass names in `params`."""
-
-    rng: np.random.Generator
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if not isinstance(vars(cls).get("params", cls), type | property):
-            cls.own_params = cls.params  # type: ignore[assignment]
-            type.__delattr__(cls, "params")  # so that the property is seen again
-        for name, wrapped in _OUTERMOST.items():
-            if name in vars(cls):
-                setattr(cls, name, wrapped(vars(cls)[name]))
-
-    def __init__(
-        self,
-        layers: Mapping[str, Any] | Iterable[Any] | None = None,
-        loss: Any = None,
-        *,
-        rng: np.random.Generator | None = None,
-    ) -> None:
-        if layers is None and type(self).forward is Network.forward:
-            layers = ()
-        self.layers: OrderedDict[str, Any] = OrderedDict()
-        if layers is not None:
-            named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
-            self.layers.update(one_object_a_place(named, chain=self.is_chain()))
-        self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
-        for layer in self.losses:
-            check_layer("lastLayer", layer, inputs=("x", "t"))
-        self.rng = np.random.default_rng(0) if rng is None else rng
-        self.frozen: set[str] = set()
-        if layers is not None and not self.own_params:
-            self._members = Members(self)  # what is wrong with them is said now
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; layers that come anew are found, those in use are not exchanged."""
-        holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
-        if holds and name not in self.__dict__ and name != KEPT:
-            self.__dict__.pop("_members", None)
-        object.__setattr__(self, name, value)
-
-    @property
-    def members(self) -> Members:
-        """What the network keeps about its layers, found at the first use."""
-        found = self.__dict__.get("_members")
-        if found is None or found.network is not self:
-            found = self.__dict__["_members"] = Members(self)
-        return found
-
-    @property
-    def params(self) -> Parameters:  # type: ignore[override]
-        """All parameters by name, live: what the mapping holds is what the layers hold."""
-        return self.members.params
-
-    @property
-    def states(self) -> Parameters:
-        """The state of the layers by name, such as `BatchNormalization1.running_mean`."""
-        return self.members.states
-
-    @property
-    def losses(self) -> tuple[Any, ...]:
-        """The loss layers: one, or one for each output."""
-        last = self.lastLayer
-        return tuple(last) if isinstance(last, list | tuple) else (last,)
-
-    def name_at(self, path: Path) -> str:
-        """The name of the parameter that a path of attributes and keys leads to."""
-        return (self.__dict__.get("_members") or self.members).name_at(path)  # also a copy's
-
     def __call__(self, *inputs: Any) -> Any:
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
         if is_bare():
-            with self._look("forward", *inputs) as twin:
+            with self.look("forward", *inputs) as twin:
                 return call(twin, *inputs)
         return call(self, *inputs)
 
@@ -161,10 +75,12 @@ class Network(Layer):
             x = call(layer, x, name=name)
         return x
 
+    @looks("infer")
     def predict(self, x: Any) -> Any:
         """Compute the scores of a batch: `x` through all layers, without the loss layer."""
         return self(*x) if isinstance(x, tuple) else self(x)
 
+    @looks("forward")
     def loss(self, x: Any, t: Any) -> Any:
         """Compute the loss of a batch `x` with its labels `t`."""
         return self._loss_of(self.predict(x), t)
@@ -180,6 +96,7 @@ class Network(Layer):
         parts = [call(last, y, s, *w) for last, y, s in zip(self.losses, scores, t, strict=True)]
         return sum(parts[1:], start=parts[0])
 
+    @looks("infer")
     def evaluate(self, x: Any, t: Any, w: Any = None) -> Evaluation:
         """Compute loss and score of a batch at prediction, by the layers' `infer`.
 
@@ -203,6 +120,7 @@ class Network(Layer):
         """What `evaluate` gives as score: accuracy, R², or nothing."""
         return score_of(self.losses[0])
 
+    @looks("infer")
     def accuracy(self, x: Any, t: Any) -> float:
         """Compute the share of samples that are answered rightly, as the loss layer sees it.
 
@@ -214,6 +132,7 @@ class Network(Layer):
         """
         return accuracy(self.losses, self.predict(x), t)
 
+    @learns
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.
 
@@ -221,6 +140,7 @@ class Network(Layer):
         """
         return self.loss_and_gradient(x, t)[1]
 
+    @learns
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()
@@ -239,7 +159,7 @@ class Network(Layer):
             dx = found.get(v)
             gradients[name] = np.zeros_like(v.data) if dx is None else dx
         walk.keep(gradients)
-        self.__dict__["_ran"].extend(walk.ran())
+        self.learning.ran += walk.ran()
         return loss.data, gradients
 
     def numerical_gradient(self, x: Any, t: Any) -> dict[str, np.ndarray]:
@@ -249,45 +169,18 @@ class Network(Layer):
         """
         network, drawn = self.astype(np.float64), None
         if self.members.noisy:  # the very noise, for another dtype might draw another
-            twin, _ = self._looking_copy("forward", x)
-            with running(Pass("forward", outer=self._looking_pass("forward"))) as passing:
+            twin, _ = self.looking_copy("forward", x)
+            with running(Pass("forward", outer=self.looking_pass("forward"))) as passing:
                 twin.loss(x, t)
             drawn = passing.drawn
         cast = _as_float64(x, type(self).__name__)
-        twin, _ = network._looking_copy("forward", cast)
+        twin, _ = network.looking_copy("forward", cast)
 
         def loss(_: Any) -> Any:
             with running(Pass("forward", again=drawn)):
                 return twin.loss(cast, t)
 
         return {name: numerical_gradient(loss, network.params[name]) for name in self.trained}
-
-    @property
-    def trained(self) -> list[str]:
-        """The names of the parameters that are not frozen."""
-        return [name for name in self.params if name not in self.frozen]
-
-    def freeze(self, *patterns: str) -> None:
-        """Leave parameters out of gradients and training, by name or pattern: `W1`, `block.*`.
-
-        Errors: `ConfigError` for a pattern that fits no parameter.
-        """
-        self.frozen |= self._matching(patterns)
-
-    def unfreeze(self, *patterns: str) -> None:
-        """Train parameters again that were frozen; all of them without a pattern."""
-        self.frozen -= self._matching(patterns or ("*",))
-
-    def _matching(self, patterns: Iterable[str]) -> set[str]:
-        found: set[str] = set()
-        for pattern in patterns:
-            names = {name for name in self.params if fnmatchcase(name, pattern)}
-            if not names:
-                raise ConfigError(
-                    f"no parameter is called {pattern!r}; there are: {', '.join(self.params)}"
-                )
-            found |= names
-        return found
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Copy the network with parameters of another dtype; nothing is shared with the copy.
@@ -325,22 +218,6 @@ class Network(Layer):
         walk.predict(x)
         return summarised(walk)
 
-    def walk(self, formula: str, x: Any) -> Walk:
-        """A walk through copies of the layers that looks, and changes nothing; see `Walk`."""
-        self.members.check()
-        twin, copies = self._looking_copy(formula, x)
-        return Walk(self, twin, copies, self._looking_pass(formula))
-
-    def __repr__(self) -> str:
-        found = [*inner_layers(self)]
-        lines = [
-            f"  {'.'.join(map(str, path[path[0] == 'layers' :]))}: {layer!r}"
-            for path, layer in found
-            if path[0] != "lastLayer"
-        ]
-        losses = ", ".join(map(repr, self.losses))
-        return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {losses}", ")"])
-
     def is_chain(self) -> bool:
         """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
@@ -370,27 +247,6 @@ class Network(Layer):
             gradient[name] = sum(parts[1:], start=parts[0])
         return loss, gradient
 
-    @property
-    def learning(self) -> Learning:
-        """What the network remembers of its last step."""
-        found = self.__dict__.get("_learning")
-        if found is None:
-            found = self.__dict__["_learning"] = Learning()
-        return found
-
-    def audit(self, x: Any, t: Any) -> None:
-        """Before the first step: refuse float arrays that nobody declared and the loss depends on.
-
-        Errors: `ConfigError` names the layer and the array.
-        """
-        if self.__dict__.get("_audited") is not self.members:
-            layers = self.members.layers.values()
-            if any(True for layer in layers for _ in undeclared(layer)):
-                twin, copies = copied(self)
-                with undrawn(generators_in(layers)):
-                    Walk(self, twin, copies, self._looking_pass("forward"), audited=True).loss(x, t)
-            self.__dict__["_audited"] = self.members
-
     def check_predict(self, passing: Pass) -> None:
         """Refuse a `predict` that says something else than what is learned."""
         if type(self).predict is not Network.predict and not passing.predicted:
@@ -405,106 +261,8 @@ class Network(Layer):
         inside = (layer for name, layer in self.members.layers.items() if name)
         return own or any(not has_backward(v) and any(inner_layers(v)) for v in inside)
 
-    @contextmanager
-    def _learn(self, x: Any) -> Iterator[None]:
-        """A step of learning; if it fails, state and generator are as they were."""
-        members, rng = self.members, self.rng
-        self.learning.begin(members, rng, rows_of(x))
-        ran: list[tuple[str, Any]] = []
-        self.__dict__["_ran"] = ran
-        passing = Pass("forward", rng, ran=[], plain=True)
-        try:
-            with running(passing):
-                yield
-            names = members.names
-            for layer in passing.ran or ():
-                if id(layer) in names:
-                    ran.append((names[id(layer)], layer))
-                else:
-                    refuse_stranger(self, layer)
-            self.learning.leave(members, ran)
-        except BaseException:
-            self.learning.undo(members, rng)
-            raise
-        finally:
-            del self.__dict__["_ran"]
-
-    @contextmanager
-    def _look(self, formula: str, x: Any, *others: Any, views: bool = False) -> Iterator[Self]:
-        """A look at the network, on copies of its layers."""
-        self.members.check()
-        twin, copies = self._looking_copy(formula, x, views)
-        given = (*(x if isinstance(x, tuple) else (x,)), *others)
-        if any(isinstance(part, Recorded) for part in given):  # as code between the layers is
-            for name, owners in self.params.owners.items():
-                v = parameter(self.params[name], name, owners[0][0])
-                for layer, attribute in owners:
-                    set_array(copies[id(layer)], attribute, v)
-        with running(self._looking_pass(formula)):
-            yield twin
-
-    def _looking_copy(
-        self, formula: str, x: Any, views: bool = False
-    ) -> tuple[Any, dict[int, Any]]:
-        twin, copies = copied(self, views)
-        self.learning.show(self.members, copies, formula, rows_of(x))
-        return twin, copies
-
-    def _looking_pass(self, formula: str) -> Pass:
-        rng = self.learning.generator(self.rng) if self.members.noisy else None
-        return Pass(formula, rng, plain=True)
-
-
-def _looks(formula: str) -> Callable[[Any], Any]:
-    """Let a method decide, if it is the outermost, which formula all inside means."""
-
-    def wrapped(method: Any) -> Any:
-        @wraps(method)
-        def outermost(self: Network, x: Any, *args: Any, **more: Any) -> Any:
-            passing = current()
-            if not is_bare():
-                passing.predicted |= formula == "infer"
-                return method(self, x, *args, **more)
-            if not self.__dict__.get("_writes"):
-                try:
-                    with self._look(formula, x, *args, views=True) as twin:
-                        return method(twin, x, *args, **more)
-                except (ValueError, UnsupportedError) as error:
-                    if "read-only" not in str(error):
-                        raise
-                    self.__dict__["_writes"] = True  # a layer that fills an array of its own
-            with self._look(formula, x, *args) as twin:
-                return method(twin, x, *args, **more)
-
-        return outermost
-
-    return wrapped
-
-
-def _learns(method: Any) -> Any:
-    """Let a method be a step of learning, if it is the outermost."""
-
-    @wraps(method)
-    def outermost(self: Network, x: Any, *args: Any, **more: Any) -> Any:
-        if not is_bare():
-            return method(self, x, *args, **more)
-        with self._learn(x):
-            return method(self, x, *args, **more)
-
-    return outermost
-
 
 _FORMULAS = ("forward", "predict", "loss", "gradient", "loss_and_gradient")
-_OUTERMOST: dict[str, Callable[[Any], Any]] = {
-    "loss": _looks("forward"),
-    "predict": _looks("infer"),
-    "accuracy": _looks("infer"),
-    "evaluate": _looks("infer"),
-    "gradient": _learns,
-    "loss_and_gradient": _learns,
-}
-for _name, _wrapped in _OUTERMOST.items():
-    setattr(Network, _name, _wrapped(vars(Network)[_name]))
 
 
 def _as_float64(x: Any, name: str) -> Any:

@@ -20,6 +20,7 @@ from clearprop.graph.parameters import (
     inner_layers,
     layers_of,
     names_of,
+    parameter,
     places_of,
     set_array,
 )
@@ -215,6 +216,26 @@ def refuse_stranger(network: Any, layer: Any) -> None:
             "the network, so that what it learns would be left out; make it in __init__ and "
             "hold it as an attribute"
         )
+
+
+def by_name(members: Any, ran: Iterable[Any]) -> list[tuple[str, Any]]:
+    """Pairs of name and layer. Errors: `ConfigError` for a layer that the network does not have."""
+    names = members.names
+    for layer in ran:
+        if id(layer) not in names:
+            refuse_stranger(members.network, layer)
+    return [(names[id(layer)], layer) for layer in ran if id(layer) in names]
+
+
+def record_parameters(network: Any, copies: dict[int, Any]) -> None:
+    """Let copies of the layers hold the parameters as Variables.
+
+    What code between the layers does with them is then on the graph too, such as a penalty.
+    """
+    for name, owners in network.params.owners.items():
+        v = parameter(network.params[name], name, owners[0][0])
+        for layer, attribute in owners:
+            set_array(copies[id(layer)], attribute, v)
 
 
 def leaves(x: Any) -> Any:

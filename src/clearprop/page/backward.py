@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.drawing.outline import derivative_of
 from clearprop.explaining.story import key
 from clearprop.graph.backward import derivatives, reach
 from clearprop.graph.graph import Graph
@@ -47,7 +48,7 @@ def run_backward(graph: Graph) -> BackwardPass:
     (6.0, None)
     """
     last = [v for v in _last(graph) if v.node is not None]
-    seeds = [(v, _plain(v.grad)) for v in last if v.grad is not None]
+    seeds = [(v, derivative_of(v)) for v in last if v.grad is not None]
     if not seeds:
         seeds = [(v, _filled(np.ones, v)) for v in last if v.data.size == 1]
     with np.errstate(all="ignore"):
@@ -68,10 +69,6 @@ def _last(graph: Graph) -> list[Any]:
     }
     once = {key(v): v for v in graph.outputs}
     return [v for k, v in once.items() if k not in inner]
-
-
-def _plain(grad: Any) -> Any:
-    return grad.data if isinstance(grad, Recorded) else grad
 
 
 def _filled(make: Any, v: Any) -> Any:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.drawing.inside import shares
 from clearprop.drawing.outline import Flow, Item
 from clearprop.errors import ClearpropError
 from clearprop.explaining.documents import Formulas
 from clearprop.explaining.expressions import Equation, Name
 from clearprop.explaining.language import language
-from clearprop.explaining.story import Constant, Contribution, Place, Step, Story, send_on
+from clearprop.explaining.story import Constant, Contribution, Place, Step, Story, constant, send_on
 from clearprop.explaining.ways import chain_rule
+from clearprop.graph.shares import shares
 from clearprop.page.names import Names
 from clearprop.page.order import Timetable
 
@@ -60,9 +60,7 @@ class Facts:
         if flow.id != origin:
             return
         if flow.source is not None and flow.source.kind == "constant":
-            made: Any = flow.value
-            if isinstance(made, np.ndarray) and made.ndim and made.dtype.kind in "fiub":
-                made = Constant(made)
+            made: Any = constant(flow.value)
         else:
             made = Place(SimpleNamespace(data=np.asarray(flow.value)[()]))
             made.derivative = flow.derivative
@@ -94,13 +92,11 @@ class Facts:
     def _send(self, item: Item) -> list[Contribution]:
         """What a node sends to each of its inputs."""
         step = self.steps[item]
-        coming = sorted(self.timetable.coming.get(item, {}).items())
-        sent = {
-            i: end.derivative
-            for i, (_, end) in coming
-            if end.derivative is not None and isinstance(step.inputs[i], Place)
-        }
-        send_on(step, sent, dict(enumerate(_local(step))))
+        sent: list[Any] = [None] * len(step.inputs)
+        for i, (_, end) in self.timetable.coming.get(item, {}).items():
+            if isinstance(step.inputs[i], Place):
+                sent[i] = end.derivative
+        send_on(step, sent, _local(step))
         return step.contributions
 
     def chains(self, leaves: list[Flow]) -> dict[Flow, tuple[Equation, ...]]:
@@ -126,13 +122,12 @@ class Facts:
 
 def _local(step: Step) -> list[Any]:
     """The local derivatives, where they are single numbers."""
-    none = [None] * len(step.inputs)
     if not step.scalar or step.outputs[0].derivative is None:
-        return none
+        return []
     one = np.ones_like(step.outputs[0].derivative)[()]
     try:
         with np.errstate(all="ignore"):
             found = shares(step.node, (one,))
     except ClearpropError:  # such as a layer from a file that cannot be computed again
-        return none
+        return []
     return [0.0 * one if x is None else x for x in found]

@@ -61,6 +61,11 @@ class Timetable:
         """The number of the last step."""
         return len(self.moments) - 1
 
+    def back_at(self, flow: Flow, end: End | None) -> int:
+        """When the derivative by a value is there, or the share of one of its users."""
+        total = self.total_at.get(flow, self.end)
+        return total if end is None else self.share_at.get(end, total)
+
     def shares(self, flow: Flow) -> list[End]:
         """The users of a value that send a derivative back."""
         return [end for end in flow.ends if _sends(flow, end)]
@@ -114,16 +119,15 @@ class Timetable:
     def _go_back(self, starts: list[Item]) -> None:
         self.waiting = {flow: len(self.shares(flow)) for flow in self.flows}
         self.moments.append(Moment("seed"))
-        self._arrive([self.coming[item][0] for item in starts])
+        self._arrive([self.coming[item][0] for item in starts], self.end)
         for item in reversed(self.nodes):
             if any(flow in self.total_at for flow in self.going.get(item, {}).values()):
                 self.moments.append(Moment("backward", item))
                 sent = self.coming.get(item, {}).values()
-                self._arrive([(flow, end) for flow, end in sent if _sends(flow, end)])
+                self._arrive([(flow, end) for flow, end in sent if _sends(flow, end)], self.end)
 
-    def _arrive(self, sent: list[tuple[Flow, End]]) -> None:
-        """Note what the step that was made last sends back, and what becomes complete by it."""
-        now = self.end
+    def _arrive(self, sent: list[tuple[Flow, End]], now: int) -> None:
+        """Note what is sent back at a step, and what becomes complete by it."""
         for flow, end in sent:
             self.share_at[end] = now
             self.waiting[flow] -= 1
@@ -142,13 +146,8 @@ class Timetable:
             beyond = self.leaving[flow.source.inside].get(flow.output)
         else:
             return
-        if beyond is None or not _sends(*beyond):
-            return
-        further, end = beyond
-        self.share_at[end] = now
-        self.waiting[further] -= 1
-        if self.waiting[further] == 0:
-            self._complete(further, now)
+        if beyond is not None and _sends(*beyond):
+            self._arrive([beyond], now)
 
 
 def _nodes(scope: Scope) -> Iterator[Item]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from clearprop.drawing.outline import End, Flow
-from clearprop.drawing.scene import Arrow, Label, Scene, Shape
-from clearprop.drawing.svg import body, escaped, lines, mark_text, num
+from clearprop.drawing.scene import Arrow, Box, Label, Scene, Shape
+from clearprop.drawing.svg import body, escaped, lines, mark_text, num, texts
 from clearprop.page.order import Timetable
 
 _LEAVES = ("input", "parameter", "constant")
@@ -80,16 +80,10 @@ class Painter:
         _, frame = self.timetable.around[self.timetable.home[flow]]
         return f"{frame.id}/out{end.operand}"
 
-    def _end_of(self, arrow: Arrow) -> End | None:
-        if arrow.operand is None:
-            return None
-        return self.ends[arrow.flow, arrow.target, arrow.operand]
-
     def _back_at(self, arrow: Arrow) -> int:
-        end = self._end_of(arrow)
-        flow = self.flows[arrow.flow]
-        total = self.timetable.total_at.get(flow, self.timetable.end)
-        return total if end is None else self.timetable.share_at.get(end, total)
+        operand = arrow.operand
+        end = None if operand is None else self.ends[arrow.flow, arrow.target, operand]
+        return self.timetable.back_at(self.flows[arrow.flow], end)
 
     # Parts.
 
@@ -103,7 +97,7 @@ class Painter:
         return f' data-peek="{self.known[key]}"'
 
     def _frame(self, frame: Shape, closes: dict[str, int]) -> str:
-        inside = body(frame) + "".join(map(mark_text, frame.marks))
+        inside = body(frame)
         if frame.id in closes:
             x, y = frame.box.right, frame.box.y
             inside += _sign(x, y, "close", frame.id, closes[frame.id])
@@ -128,15 +122,17 @@ class Painter:
         )
 
     def _shape(self, shape: Shape, titles: dict[str, str], opens: dict[str, int]) -> str:
-        inside = body(shape) + "".join(map(mark_text, shape.marks))
+        inside = body(shape)
         kind = f'class="g-{shape.kind}" data-id="{shape.id}"'
         if shape.kind == "fork":
             return f"<g {kind}>{inside}</g>"
         flow = self._flow_of(shape)
-        reach = self._reach(shape)
         peek = self._peek(flow)
         label = escaped(titles.get(shape.id, ""))
         role = "img" if shape.kind in (*_LEAVES, "output") else "button"
+        # What has no outline of its own can be pointed at all the same.
+        bare = role == "img" and shape.kind != "parameter"
+        reach = _reach(shape.box) if bare else ""
         opened = ""
         if shape.id in opens:
             box = shape.box
@@ -153,23 +149,14 @@ class Painter:
             return self.flows[arrow.flow] if arrow is not None else None
         return self.flows.get(shape.id) or self.flows.get(f"{shape.id}:0")
 
-    def _reach(self, shape: Shape) -> str:
-        """What can be pointed at of a shape that has no outline of its own."""
-        if shape.kind not in (*_LEAVES, "output") or shape.kind == "parameter":
-            return ""
-        return _rect("reach", shape.box.x, shape.box.y, shape.box.width, shape.box.height)
-
     def _label(self, label: Label) -> str:
         flow = self.flows[label.flow]
         end = None
         at = self.timetable.value_at[flow]
         if label.kind == "derivative":
             end = self._branch(label, flow)
-            total = self.timetable.total_at.get(flow, self.timetable.end)
-            at = total if end is None else self.timetable.share_at.get(end, total)
-        box = label.box
-        reach = _rect("reach", box.x, box.y, box.width, box.height)
-        inside = reach + "".join(map(mark_text, label.marks))
+            at = self.timetable.back_at(flow, end)
+        inside = _reach(label.box) + texts(label.marks)
         peek = self._peek(flow, end)
         return f'<g class="g-label {label.kind}" data-id="{label.id}"{_at(at)}{peek}>{inside}</g>'
 
@@ -221,10 +208,11 @@ def _at(step: int) -> str:
     return f' data-at="{step}"' if step else ""
 
 
-def _rect(kind: str, x: float, y: float, width: float, height: float) -> str:
+def _reach(box: Box) -> str:
+    """The rectangle in which a part can be pointed at."""
     return (
-        f'<rect class="{kind}" x="{num(x)}" y="{num(y)}" width="{num(width)}" '
-        f'height="{num(height)}"/>'
+        f'<rect class="reach" x="{num(box.x)}" y="{num(box.y)}" width="{num(box.width)}" '
+        f'height="{num(box.height)}"/>'
     )
 
 

@@ -13,19 +13,8 @@ from clearprop.drawing.measure import clean
 from clearprop.drawing.outline import Flow, Item
 from clearprop.drawing.shapes import sign
 from clearprop.explaining import expressions as ex
+from clearprop.explaining import formulas
 from clearprop.explaining.expressions import Expression, parts, shortened
-from clearprop.explaining.formulas import (
-    backward_prose,
-    called,
-    downstream,
-    factor,
-    factor_shapes,
-    forward,
-    forward_numbers,
-    layer_of,
-    local,
-    remark,
-)
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import language
 from clearprop.explaining.numbers import equation, number
@@ -41,6 +30,9 @@ LISTED = 24
 """So many inputs are listed at the start and at the end."""
 TERMS = 10
 """So many terms of a sum are written out."""
+
+Told = tuple[list[Any], list[Any]]
+"""The title and the body of a step."""
 
 
 def written(expression: Expression) -> Json:
@@ -61,11 +53,17 @@ class Steps:
 
     def all(self) -> list[Json]:
         """One entry for each moment of the timetable."""
-        return [getattr(self, f"_{moment.phase}")(moment) for moment in self.timetable.moments]
+        return [self._told(moment) for moment in self.timetable.moments]
+
+    def _told(self, moment: Moment) -> Json:
+        tell, at = getattr(self, f"_{moment.phase}"), moment.item or moment.flow
+        title, body = tell() if at is None else tell(at)
+        key = moment.phase if at is None else f"{moment.phase[0]}:{at.id}"
+        return {"key": key, "phase": moment.phase, "title": title, "body": body}
 
     # The forward pass.
 
-    def _start(self, moment: Moment) -> Json:
+    def _start(self) -> Told:
         results = [self.name(flow) for flow in self._results()]
         body: list[Any] = [
             ["p", "start", {"y": results, "xs": self._names(self.leaves())}],
@@ -77,74 +75,63 @@ class Steps:
             said = {"x": written(x), "y": written(y), "d": written(ex.Partial(y, x))}
             body.append(["p", "notation", said])
         body.append(["given", [self._valued(flow) for flow in self.leaves()[:LISTED]]])
-        return {"key": "start", "phase": "start", "title": ["title_start", {}], "body": body}
+        return ["title_start", {}], body
 
-    def _forward(self, moment: Moment) -> Json:
-        item = moment.item
-        assert item is not None
+    def _forward(self, item: Item) -> Told:
         step = self.facts.steps.get(item)
         if step is None:
-            return self._folded(item, "f")
-        formulas = [written(e) for e in _forward(step)]
+            return self._folded("forward", item)
+        said = [written(e) for e in _forward(step)]
         going = self.timetable.going.get(item, {}).values()
-        body: list[Any] = [["p", "forward_layer" if layer_of(step) else "forward", _node(item)]]
-        body += [["f", formula] for formula in formulas]
+        body: list[Any] = [
+            ["p", "forward_layer" if formulas.layer_of(step) else "forward", _node(item)]
+        ]
+        body += [["f", formula] for formula in said]
         arrays = [flow for flow in going if np.ndim(flow.value)]
         body += [["value", self.name(flow), self.values.add(flow.value)] for flow in arrays]
         if item is self.timetable.nodes[0]:
             body.append(["p", "forward_first", {}])
-            body += [["p", "called", {"x": self.name(f)}] for f in going if _nameless(f)]
-        return {
-            "key": f"f:{item.id}",
-            "phase": "forward",
-            "title": ["title_node", {**_node(item), "said": formulas[-1]}],
-            "body": body,
-        }
+            body += [
+                ["p", "called", {"x": self.name(f)}]
+                for f in going
+                if getattr(f.variable, "name", None) is None
+            ]
+        return ["title_node", {**_node(item), "said": said[-1]}], body
 
-    def _folded(self, item: Item, kind: str) -> Json:
+    def _folded(self, phase: str, item: Item) -> Told:
         said = {"node": clean(item.name)}
-        name = "forward_fold" if kind == "f" else "backward_fold"
-        return {
-            "key": f"{kind}:{item.id}",
-            "phase": "forward" if kind == "f" else "backward",
-            "title": ["title_fold", said],
-            "body": [["p", name, said]],
-        }
+        return ["title_fold", said], [["p", f"{phase}_fold", said]]
 
     # The backward pass.
 
-    def _seed(self, moment: Moment) -> Json:
+    def _seed(self) -> Told:
         y = self.facts.result
         if self.passed.starts_at_one and self.facts.start is not None:
             d = written(equation(ex.Partial(y, y), ex.Number(1.0)))
-            body = [["p", "seed", {"y": {"m": in_text(y)}, "d": d}], ["p", "seed_next", {}]]
-            title: list[Any] = ["title_seed", {"d": d}]
-        else:
-            starts = [
-                self.timetable.coming[item][0]
-                for item in self.timetable.scope.items
-                if item.kind == "output" and item in self.timetable.coming
-            ]
-            starts = [(f, end) for f, end in starts if end in self.timetable.share_at]
-            seeds = [self._derivative(flow, end.derivative) for flow, end in starts]
-            said = {"y": self._names([flow for flow, _ in starts]), "l": {"m": in_text(y)}}
-            body = [["p", "seed_given", said], ["given", seeds], ["p", "seed_next", {}]]
-            title = ["title_seed", {"d": seeds[0][0] if seeds else ""}]
-        return {"key": "seed", "phase": "seed", "title": title, "body": body}
+            said = {"y": {"m": in_text(y)}, "d": d}
+            return ["title_seed", {"d": d}], [["p", "seed", said], ["p", "seed_next", {}]]
+        starts = [
+            self.timetable.coming[item][0]
+            for item in self.timetable.scope.items
+            if item.kind == "output" and item in self.timetable.coming
+        ]
+        starts = [(f, end) for f, end in starts if end in self.timetable.share_at]
+        seeds = [self._derivative(flow, end.derivative) for flow, end in starts]
+        said = {"y": self._names([flow for flow, _ in starts]), "l": {"m": in_text(y)}}
+        title = ["title_seed", {"d": seeds[0][0] if seeds else ""}]
+        return title, [["p", "seed_given", said], ["given", seeds], ["p", "seed_next", {}]]
 
-    def _backward(self, moment: Moment) -> Json:
-        item = moment.item
-        assert item is not None
+    def _backward(self, item: Item) -> Told:
         step = self.facts.steps.get(item)
         if step is None:
-            return self._folded(item, "b")
+            return self._folded("backward", item)
         sent = self.facts.sent[item]
         arrived = [
             self._derivative(flow, flow.derivative)
             for flow in self.timetable.going.get(item, {}).values()
             if flow in self.timetable.total_at and flow.derivative is not None
         ]
-        first = next(m for m in self.timetable.moments if m.phase == "backward") is moment
+        first = next(m for m in self.timetable.moments if m.phase == "backward").item is item
         body: list[Any] = [["p", "upstream", _node(item)], ["given", arrived]]
         numbers = all(c.local is not None for c in sent)
         if not sent:
@@ -156,12 +143,7 @@ class Steps:
         body.append(["remark", name])
         body += [self._card(c) for c in sent]
         titles = [self._sent_title(c) for c in sent[:4]]
-        return {
-            "key": f"b:{item.id}",
-            "phase": "backward",
-            "title": ["title_node", {**_node(item), "said": titles or [""]}],
-            "body": body,
-        }
+        return ["title_node", {**_node(item), "said": titles or [""]}], body
 
     def _sent_title(self, c: Contribution) -> Json:
         total = ex.Partial(self.facts.result, c.to.name)
@@ -178,7 +160,7 @@ class Steps:
             return ["send", self._array_card(c, total, part) | said]
         out = c.step.outputs[0]
         upstream, slope, value = number(out.derivative), number(c.local), number(c.value)
-        symbolic = local(c)
+        symbolic = formulas.local(c)
         between = ex.Partial(out.name, c.to.name)
         worked = equation(ex.Product((upstream, slope)), value)
         row = {
@@ -196,18 +178,18 @@ class Steps:
                 row["means"] = ["card_means", both | sizes]
         # For those who listen: one line instead of a table.
         first = None if part else total
-        heard = ex.Product((ex.Partial(self.facts.result, out.name), factor(c)))
+        heard = ex.Product((ex.Partial(self.facts.result, out.name), formulas.factor(c)))
         row["heard"] = written(equation(first, heard, ex.Product((upstream, slope)), value))
         return ["multiply", row | said]
 
     def _array_card(self, c: Contribution, total: Expression, part: bool) -> Json:
         made: Json = {"value": self.values.add(c.value)}
-        symbols = downstream(c, self.facts.whole)
+        symbols = formulas.downstream(c, self.facts.whole)
         if symbols is not None:
             made["rule"] = written(symbols if part else equation(total, symbols))
-        elif prose := backward_prose(c):
+        elif prose := formulas.backward_prose(c):
             made["prose"] = {code: language(code).phrase(prose) for code in LANGUAGES}
-        if factors := factor_shapes(c):
+        if factors := formulas.factor_shapes(c):
             made["shapes"] = {"factors": " ".join(factors), "shape": shape(c.value)}
         if len(c.step.outputs) == 1:
             made["upstream"] = written(ex.Partial(self.facts.result, c.step.outputs[0].name))
@@ -216,9 +198,7 @@ class Steps:
             made["stretched"] = [shape(c.to.data), shape(c.step.node.out)]
         return made
 
-    def _sum(self, moment: Moment) -> Json:
-        flow = moment.flow
-        assert flow is not None
+    def _sum(self, flow: Flow) -> Told:
         place = self.facts.place(flow)
         total = ex.Partial(self.facts.result, place.name)
         ends = self.timetable.shares(flow)
@@ -238,27 +218,17 @@ class Steps:
         else:
             body.append(["value", written(total), self.values.add(flow.derivative)])
         body.append(["p", "sum_why", {"x": written(place.name), "y": written(self.facts.result)}])
-        return {
-            "key": f"s:{flow.id}",
-            "phase": "sum",
-            "title": ["title_sum", {"said": title}],
-            "body": body,
-        }
+        return ["title_sum", {"said": title}], body
 
     # The end.
 
-    def _end(self, moment: Moment) -> Json:
+    def _end(self) -> Told:
         results = [self.name(flow) for flow in self._results()]
-        body: list[Any]
         if self.passed.seeds:
-            body = [["p", "end", {"y": {"m": in_text(self.facts.result)}}]]
-            body += self._found()
-            title = "title_end"
-        else:
-            title = "title_no_backward"
-            shapes = ", ".join(shape(flow.value) for flow in self._results())
-            body = [["p", "no_backward", {"y": results, "shape": shapes}]]
-        return {"key": "end", "phase": "end", "title": [title, {}], "body": body}
+            y = {"m": in_text(self.facts.result)}
+            return ["title_end", {}], [["p", "end", {"y": y}], *self._found()]
+        shapes = ", ".join(shape(flow.value) for flow in self._results())
+        return ["title_no_backward", {}], [["p", "no_backward", {"y": results, "shape": shapes}]]
 
     def _found(self) -> list[Any]:
         leaves = self.leaves()
@@ -325,10 +295,6 @@ class Steps:
         return [written(equation(partial, number(value))), None]
 
 
-def _nameless(flow: Flow) -> bool:
-    return getattr(flow.variable, "name", None) is None
-
-
 def _node(item: Item) -> Json:
     return {"node": sign(item.name) if item.kind == "operation" else clean(item.name)}
 
@@ -336,26 +302,26 @@ def _node(item: Item) -> Json:
 def _forward(step: Step) -> list[Expression]:
     """What a node computes, as equations: with names, and with numbers where all are numbers."""
     found: list[Expression] = []
-    for name, made, is_out in forward(step):
+    for name, made, is_out in formulas.forward(step):
         if not (step.scalar and is_out):
             found.append(equation(name, made))
         elif isinstance(made, ex.Cases):
             found += [equation(name, made), equation(name, number(step.outputs[0].data))]
         else:
             value = number(step.outputs[0].data)
-            found.append(equation(name, made, forward_numbers(step), value))
+            found.append(equation(name, made, formulas.forward_numbers(step), value))
     if not found:
-        made, value = called(step), number(step.outputs[0].data) if step.scalar else None
+        made, value = formulas.called(step), number(step.outputs[0].data) if step.scalar else None
         found.append(equation(*(made.sides if isinstance(made, ex.Equation) else (made,)), value))
     return found
 
 
 def _remark_name(step: Step) -> str:
-    layer = layer_of(step)
+    layer = formulas.layer_of(step)
     return step.node.operation.name if layer is None else type(layer).__qualname__
 
 
 def remarks(step: Step) -> dict[str, str]:
     """What a teacher adds about an operation or a layer, in each language."""
-    found = {code: remark(step, language(code)) for code in LANGUAGES}
+    found = {code: formulas.remark(step, language(code)) for code in LANGUAGES}
     return {code: text for code, text in found.items() if text}

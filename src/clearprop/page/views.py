@@ -107,7 +107,8 @@ def _choices(
 
     def look(what: Open, label: list[Any]) -> Choice:
         scope = outline(graph, what, limit, passed.derivative)
-        return Choice(label, scope, _opened(scope))
+        opened = frozenset(i.id for i in scope.all_items() if i.inside is not None)
+        return Choice(label, scope, opened)
 
     choices: dict[frozenset[str], Choice] = {}
 
@@ -140,16 +141,11 @@ def _level(graph: Graph) -> str:
     return "level_layers" if layers else "level_primitives"
 
 
-def _opened(scope: Scope) -> frozenset[str]:
-    return frozenset(i.id for s in scope.walk() for i in s.items if i.inside is not None)
-
-
 def _singles(choice: Choice) -> Iterator[tuple[frozenset[str], str]]:
     """What there would be to look at if one more layer were opened."""
-    for scope in choice.scope.walk():
-        for item in scope.items:
-            if item.kind == "layer" and not item.why_closed:
-                yield choice.opened | {item.id}, clean(item.name)
+    for item in choice.scope.all_items():
+        if item.kind == "layer" and not item.why_closed:
+            yield choice.opened | {item.id}, clean(item.name)
 
 
 # One view.
@@ -173,22 +169,21 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
     timetable = steps.timetable
     here = by_opened[choice.opened]
     opens, closes = {}, {}
-    for scope in choice.scope.walk():
-        for item in scope.items:
-            more = by_opened.get(choice.opened | {item.id})
-            if item.kind == "layer" and more is not None:
-                opens[item.id] = more
-            inside = {id for id in choice.opened if id.startswith(f"{item.id}/")}
-            less = by_opened.get(choice.opened - inside - {item.id})
-            if item.inside is not None and less is not None and less != here:
-                closes[item.id] = less
+    for item in choice.scope.all_items():
+        more = by_opened.get(choice.opened | {item.id})
+        if item.kind == "layer" and more is not None:
+            opens[item.id] = more
+        inside = {id for id in choice.opened if id.startswith(f"{item.id}/")}
+        less = by_opened.get(choice.opened - inside - {item.id})
+        if item.inside is not None and less is not None and less != here:
+            closes[item.id] = less
     told = steps.all()
     labels = _labels(steps, told)
     painter = Painter(compose(choice.scope, legend=False), timetable)
     picture = painter.paint("", labels, opens, closes)
     for step, lit in zip(told, picture.lit, strict=True):
         step["lit"] = lit
-    names = {item.id: clean(item.name) for s in choice.scope.walk() for item in s.items}
+    names = {item.id: clean(item.name) for item in choice.scope.all_items()}
     turn = next((i for i, m in enumerate(timetable.moments) if m.phase == "seed"), None)
     data = {
         "label": choice.label,
@@ -235,13 +230,11 @@ def _peek(steps: Steps, peek: Peek) -> Json:
     if isinstance(getattr(place, "name", None), Name):
         made["x"] = written(place.name)
         made["d"] = written(Partial(steps.facts.result, place.name))
-    share = peek.end is not None
-    value = peek.end.derivative if peek.end is not None else flow.derivative
+    value = flow.derivative if peek.end is None else peek.end.derivative
     if value is not None:
         made["derivative"] = steps.values.add(value)
-        at = timetable.share_at.get(peek.end) if peek.end is not None else None
-        made["back"] = timetable.total_at.get(flow, timetable.end) if at is None else at
-        made["share"] = share
+        made["back"] = timetable.back_at(flow, peek.end)
+        made["share"] = peek.end is not None
     return made
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.primitives.quiet import quiet
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import elementwise
 
 
@@ -43,18 +44,6 @@ def _share(x, y):
     """
     half = np.result_type(x, y).type(0.5)
     return ~(y > x) - half * (x == y)
-
-
-def _fmax_first(x, y):
-    return (x >= y) | np.isnan(y)
-
-
-def _fmin_first(x, y):
-    return (x <= y) | np.isnan(y)
-
-
-def _ldexp_samples(rng):
-    yield (rng.standard_normal((3, 4)), rng.integers(-3, 4, 4)), {}
 
 
 _POWER = (("y · xʸ⁻¹", _power_x), ("log(x) · xʸ", _power_y))
@@ -155,7 +144,7 @@ POWERS = (
             ("log(2) · out", lambda out, x, y: math.log(2) * out),
             symbol="x·2ʸ",
         ),
-        samples=_ldexp_samples,
+        samples=calls(call(Normal(3, 4), np.array([-3, 0, 1, 3]))),
     ),
 )
 
@@ -181,16 +170,16 @@ CHOICES = (
     elementwise(
         np.fmax,
         "max(x, y), NaN passed over",
-        ("1 where x ≥ y or y is NaN, else 0", lambda out, x, y: _fmax_first(x, y)),
-        ("0 where x ≥ y or y is NaN, else 1", lambda out, x, y: ~_fmax_first(x, y)),
+        ("1 where x ≥ y or y is NaN, else 0", lambda out, x, y: (x >= y) | np.isnan(y)),
+        ("0 where x ≥ y or y is NaN, else 1", lambda out, x, y: ~((x >= y) | np.isnan(y))),
         symbol="max",
         chooses=True,
     ),
     elementwise(
         np.fmin,
         "min(x, y), NaN passed over",
-        ("1 where x ≤ y or y is NaN, else 0", lambda out, x, y: _fmin_first(x, y)),
-        ("0 where x ≤ y or y is NaN, else 1", lambda out, x, y: ~_fmin_first(x, y)),
+        ("1 where x ≤ y or y is NaN, else 0", lambda out, x, y: (x <= y) | np.isnan(y)),
+        ("0 where x ≤ y or y is NaN, else 1", lambda out, x, y: ~((x <= y) | np.isnan(y))),
         symbol="min",
         chooses=True,
     ),

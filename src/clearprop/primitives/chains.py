@@ -1,11 +1,11 @@
 """Products in terms of those that have a row: kron, cross, chains and powers of matrices."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ShapeError
+from clearprop.primitives.table import composed
 
 
 def _kron(a, b):
@@ -131,16 +131,10 @@ def _trace(x, /, *, offset=0, dtype=None):
     return np.trace(x, offset, axis1=-2, axis2=-1, dtype=dtype)
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.kron: _kron,
-    np.cross: _cross,
+COMPOSITIONS = {
+    **composed(np, _kron, _cross),
+    **composed(np.linalg, _multi_dot, _matrix_power, _vecdot, _outer, _trace),
     np.linalg.cross: _linalg_cross,
-    np.linalg.multi_dot: _multi_dot,
-    np.linalg.matrix_power: _matrix_power,
     np.linalg.matmul: lambda x1, x2, /: np.matmul(x1, x2),
     np.linalg.tensordot: lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes),
-    np.linalg.vecdot: _vecdot,
-    np.linalg.outer: _outer,
-    np.linalg.trace: _trace,
 }
-"""Function → the same in terms of functions that have a row."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.errors import LeavesGraphError, ShapeError
 from clearprop.primitives.indexing import Place, at, put_at
+from clearprop.primitives.table import composed
 
 
 def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
@@ -116,7 +117,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     return powers if dtype is None else powers.astype(dtype)
 
 
-def divmod_(x, y):
+def _divmod(x, y):
     """`np.divmod`: ⌊x / y⌋ and the remainder."""
     return np.floor_divide(x, y), np.remainder(x, y)
 
@@ -156,22 +157,9 @@ def sinc(x):
     return np.where(near, series, np.sin(large) / large)
 
 
-COMPOSITIONS = {
-    np.trace: trace,
-    np.diag: diag,
-    np.diagflat: diagflat,
-    np.tril: tril,
-    np.triu: triu,
-    np.partition: partition,
-    np.select: select,
-    np.choose: choose,
-    np.compress: compress,
-    np.extract: extract,
-    np.full_like: full_like,
-    np.linspace: linspace,
-    np.logspace: logspace,
-    np.divmod: divmod_,
-    np.modf: modf,
-    np.nan_to_num: nan_to_num,
-    np.sinc: sinc,
-}
+COMPOSITIONS = composed(
+    np,
+    *(trace, diag, diagflat, tril, triu),
+    *(partition, select, choose, compress, extract),
+    *(full_like, linspace, logspace, _divmod, modf, nan_to_num, sinc),
+)

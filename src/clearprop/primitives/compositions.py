@@ -56,17 +56,10 @@ def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) ->
     return call
 
 
-COMPOSITIONS: Table = _joined(
-    chains.COMPOSITIONS,
-    choosing.COMPOSITIONS,
-    cumulative.COMPOSITIONS,
-    joining.COMPOSITIONS,
-    norms.COMPOSITIONS,
-    rearranging.COMPOSITIONS,
-    sequences.COMPOSITIONS,
-    splitting.COMPOSITIONS,
-    statistics.COMPOSITIONS,
+_MODULES = (
+    *(chains, choosing, cumulative, joining, norms, rearranging, sequences, splitting, statistics),
 )
+COMPOSITIONS: Table = _joined(*(module.COMPOSITIONS for module in _MODULES))
 """A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
 
 

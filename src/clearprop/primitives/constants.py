@@ -96,7 +96,6 @@ INDICES = {
 }
 
 WITH_OUT = (np.argmax, np.argmin, np.round, np.around, np.all, np.any)
-REDUCES = {np.all: np.logical_and, np.any: np.logical_or}
 
 CONSTANT: dict[Callable[..., Any], Primitive] = {
     function: constant(function, formula, takes_out=True)

@@ -6,7 +6,8 @@ import numpy as np
 
 from clearprop.primitives.dispatch import dispatched
 from clearprop.primitives.reductions import products_before
-from clearprop.primitives.table import primitive
+from clearprop.primitives.samples import Normal, call, calls
+from clearprop.primitives.table import composed, primitive
 
 
 def _cumsum(dout, out, a, *, axis=None, dtype=None):
@@ -104,17 +105,12 @@ def nancumprod(a, axis=None, dtype=None, out=None):
     return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
-def _samples(rng):
-    yield (rng.standard_normal(5),), {}
-    yield (rng.standard_normal((3, 4)),), {}
-    yield (rng.standard_normal((3, 4)), 0), {}
-    yield (rng.standard_normal((2, 3, 4)),), {"axis": -2}
-
-
-def _cumprod_samples(rng):
-    yield from _samples(rng)
-    yield (np.array([2.0, 0.0, 3.0, 0.0, 4.0]),), {}
-
+_SAMPLES = (
+    call(Normal(5)),
+    call(Normal(3, 4)),
+    call(Normal(3, 4), 0),
+    call(Normal(2, 3, 4), axis=-2),
+)
 
 ROWS = (
     primitive(
@@ -122,20 +118,15 @@ ROWS = (
         "the sum so far",
         ("Σ dout from here on", _cumsum),
         takes_out=True,
-        samples=_samples,
+        samples=calls(*_SAMPLES),
     ),
     primitive(
         np.cumprod,
         "the product so far",
         ("Σ, from here on, of dout · the product of the others", _cumprod),
         takes_out=True,
-        samples=_cumprod_samples,
+        samples=calls(*_SAMPLES, call(np.array([2.0, 0.0, 3.0, 0.0, 4.0]))),
     ),
 )
 
-COMPOSITIONS = {
-    np.cumulative_sum: cumulative_sum,
-    np.cumulative_prod: cumulative_prod,
-    np.nancumsum: nancumsum,
-    np.nancumprod: nancumprod,
-}
+COMPOSITIONS = composed(np, cumulative_sum, cumulative_prod, nancumsum, nancumprod)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.shapes import rounded
 from clearprop.primitives.table import Call, primitive
 
@@ -26,10 +27,6 @@ def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
 
 def _letters(numbers: Any) -> str:
     return "".join("..." if n is Ellipsis else _BY_NUMBER[n] for n in numbers)
-
-
-def _compute(*operands: Any, subscripts: str, **kwargs: Any) -> Any:
-    return np.einsum(subscripts, *operands, **kwargs)
 
 
 def _spell_out(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str, str]:
@@ -92,36 +89,34 @@ def _einsum(index, dout, out, *operands, subscripts, dtype=None, optimize: Any =
     return np.reshape(grad, shapes[index])
 
 
-def _samples(rng):
-    x, y, z = (rng.standard_normal(shape) for shape in ((2, 3), (3, 4), (4, 2)))
-    square, stack = rng.standard_normal((3, 3)), rng.standard_normal((2, 3, 3))
-    yield ("ij,jk->ik", x, y), {}
-    yield ("ij,jk", x, y), {"optimize": True}
-    yield ("ij,jk,kl->il", x, y, z), {"optimize": "greedy"}
-    yield ("ij,jk,ki", x, y, z), {}
-    yield ("ij,ij", x, x), {}
-    yield ("ij->ji", x), {}
-    yield ("ba", x), {}
-    yield ("ij->j", x), {}
-    yield ("ij->", x), {}
-    yield ("ij,k->i", x, y[0]), {}
-    yield ("ii->i", square), {}
-    yield ("ii", square), {}
-    yield ("iij->j", np.swapaxes(stack, 0, 2)[:, :, :1]), {}
-    yield ("...ii->...", stack), {}
-    yield ("...ij,jk->...ik", stack, y), {}
-    yield ("...i,...i", stack, x[:, None]), {}
-    yield ("i...,i...->...", x, np.ones((2, 1))), {}
-    yield ("ij,ij->ij", x[:1], x), {}
-    yield ("ij,ij->j", x[:, :1], x), {}
-    yield ("ij,jk->ik", x[:, :1], y), {}
-    yield ("i,j->ij", x[0], y[0]), {}
-    yield (",i->i", rng.standard_normal(()), x[0]), {}
-    yield (x, [0, 1], y, [1, 2], [0, 2]), {}
-    yield (x, [1, 0]), {}
-    yield (stack, [..., 0, 1], x, [..., 1], [..., 0]), {}
-    yield ("ij,jk->ik", np.zeros((2, 0)), np.zeros((0, 3))), {}
-
+_samples = calls(
+    call("ij,jk->ik", Normal(2, 3), Normal(3, 4)),
+    call("ij,jk", Normal(2, 3), Normal(3, 4), optimize=True),
+    call("ij,jk,kl->il", Normal(2, 3), Normal(3, 4), Normal(4, 2), optimize="greedy"),
+    call("ij,jk,ki", Normal(2, 3), Normal(3, 4), Normal(4, 2)),
+    call("ij,ij", Normal(2, 3), Normal(2, 3)),
+    call("ij->ji", Normal(2, 3)),
+    call("ba", Normal(2, 3)),
+    call("ij->j", Normal(2, 3)),
+    call("ij->", Normal(2, 3)),
+    call("ij,k->i", Normal(2, 3), Normal(4)),
+    call("ii->i", Normal(3, 3)),
+    call("ii", Normal(3, 3)),
+    call("iij->j", Normal(3, 3, 1)),
+    call("...ii->...", Normal(2, 3, 3)),
+    call("...ij,jk->...ik", Normal(2, 3, 3), Normal(3, 4)),
+    call("...i,...i", Normal(2, 3, 3), Normal(2, 1, 3)),
+    call("i...,i...->...", Normal(2, 3), np.ones((2, 1))),
+    call("ij,ij->ij", Normal(1, 3), Normal(2, 3)),
+    call("ij,ij->j", Normal(2, 1), Normal(2, 3)),
+    call("ij,jk->ik", Normal(2, 1), Normal(3, 4)),
+    call("i,j->ij", Normal(3), Normal(4)),
+    call(",i->i", Normal(), Normal(3)),
+    call(Normal(2, 3), [0, 1], Normal(3, 4), [1, 2], [0, 2]),
+    call(Normal(2, 3), [1, 0]),
+    call(Normal(2, 3, 3), [..., 0, 1], Normal(2, 3), [..., 1], [..., 0]),
+    call("ij,jk->ik", np.zeros((2, 0)), np.zeros((0, 3))),
+)
 
 ROWS = (
     primitive(
@@ -129,7 +124,7 @@ ROWS = (
         "Σ of products, over the axes that the subscripts leave out",
         ("Einstein sum of dout and the other operands", _einsum),
         bind=_bind,
-        evaluate=_compute,
+        evaluate=lambda *operands, subscripts, **kwargs: np.einsum(subscripts, *operands, **kwargs),
         variadic=True,
         samples=_samples,
     ),

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.table import Call, primitive
+from clearprop.primitives.samples import Normal, call, calls
+from clearprop.primitives.table import as_given, primitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,6 @@ def put_at(dout: Any, *arrays: Any, form: tuple[Any, ...], shape: tuple[int, ...
     return total
 
 
-def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-    return args, kwargs
-
-
 def _getitem(index, dout, out, x, *arrays, form):
     return None if index else put_at(dout, *arrays, form=form, shape=np.shape(x))
 
@@ -92,22 +89,20 @@ ROWS = (
         "x[index]",
         ("dout, added at the index", _getitem),
         symbol="[ ]",
-        bind=_bind,
+        bind=as_given,
         variadic=True,
         view="part",
-        samples=lambda rng: [
-            ((rng.standard_normal((3, 4)),), {"form": (slice(1, None), 2)}),
-            ((rng.standard_normal((3, 4)), np.array([0, 2, 0])), {"form": (Place(0),)}),
-        ],
+        samples=calls(
+            call(Normal(3, 4), form=(slice(1, None), 2)),
+            call(Normal(3, 4), np.array([0, 2, 0]), form=(Place(0),)),
+        ),
     ),
     primitive(
         put_at,
         "0 but for dout at the index",
         ("dout[index]", _put_at),
-        bind=_bind,
+        bind=as_given,
         variadic=True,
-        samples=lambda rng: [
-            ((rng.standard_normal(3), np.array([0, 2, 0])), {"form": (Place(0),), "shape": (4,)}),
-        ],
+        samples=calls(call(Normal(3), np.array([0, 2, 0]), form=(Place(0),), shape=(4,))),
     ),
 )

@@ -8,8 +8,9 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.errors import LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.primitives.rearranging import atleast_1d, atleast_2d, atleast_3d
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.shapes import rounded
-from clearprop.primitives.table import Call, primitive
+from clearprop.primitives.table import Call, composed, primitive
 
 
 def _bind(name: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
@@ -46,22 +47,6 @@ def _stack(index, dout, out, *arrays, axis=0, dtype=None, casting: Any = "same_k
     return dout[(slice(None),) * (axis % np.ndim(out)) + (index,)]
 
 
-def _samples(rng):
-    x, y = rng.standard_normal((2, 3)), rng.standard_normal((1, 3))
-    yield ([x, y],), {}
-    yield ((x, x, y), None), {}
-    yield ([x, rng.standard_normal((2, 0)), x], -1), {}
-    yield ([x, np.arange(6).reshape(2, 3)],), {"axis": 1, "dtype": np.float64}
-
-
-def _stack_samples(rng):
-    x, y = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
-    yield ([x, y],), {}
-    yield ([x, y, x], 1), {}
-    yield ([x, y],), {"axis": -1}
-    yield ([rng.standard_normal(()), np.float64(2)],), {}
-
-
 ROWS = (
     primitive(
         np.concatenate,
@@ -71,7 +56,12 @@ ROWS = (
         evaluate=lambda *arrays, **kwargs: np.concatenate(arrays, **kwargs),
         variadic=True,
         takes_out=True,
-        samples=_samples,
+        samples=calls(
+            call([Normal(2, 3), Normal(1, 3)]),
+            call((Normal(2, 3), Normal(2, 3), Normal(1, 3)), None),
+            call([Normal(2, 3), Normal(2, 0), Normal(2, 3)], -1),
+            call([Normal(2, 3), np.arange(6).reshape(2, 3)], axis=1, dtype=np.float64),
+        ),
     ),
     primitive(
         np.stack,
@@ -81,7 +71,12 @@ ROWS = (
         evaluate=lambda *arrays, **kwargs: np.stack(arrays, **kwargs),
         variadic=True,
         takes_out=True,
-        samples=_stack_samples,
+        samples=calls(
+            call([Normal(2, 3), Normal(2, 3)]),
+            call([Normal(2, 3), Normal(2, 3), Normal(2, 3)], 1),
+            call([Normal(2, 3), Normal(2, 3)], axis=-1),
+            call([Normal(), np.float64(2)]),
+        ),
     ),
 )
 
@@ -101,10 +96,7 @@ def _dstack(tup):
 
 
 def _column_stack(tup):
-    return np.concatenate(
-        [a if np.ndim(a) > 1 else np.reshape(a, (-1, 1)) for a in tup],
-        1,
-    )
+    return np.concatenate([a if np.ndim(a) > 1 else np.reshape(a, (-1, 1)) for a in tup], 1)
 
 
 def _append(arr, values, axis=None):
@@ -186,14 +178,6 @@ def _delete(arr, obj, axis=None):
     return arr[_along(axis, np.delete(np.arange(np.shape(arr)[axis]), obj))]
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.vstack: _vstack,
-    np.hstack: _hstack,
-    np.dstack: _dstack,
-    np.column_stack: _column_stack,
-    np.append: _append,
-    np.block: _block,
-    np.insert: _insert,
-    np.delete: _delete,
-}
-"""Function → the same in terms of functions that have a row."""
+COMPOSITIONS = composed(
+    np, _vstack, _hstack, _dstack, _column_stack, _append, _block, _insert, _delete
+)

@@ -11,15 +11,12 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import primitive
 
 
 def _T(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
-
-
-def _inv(dout, out, a):
-    return -np.matmul(np.matmul(_T(out), dout), _T(out))
 
 
 def _solve_b(dout, out, a, b):
@@ -33,10 +30,6 @@ def _solve_a(dout, out, a, b):
     if np.ndim(b) == 1:
         dout, out = np.expand_dims(dout, -1), np.expand_dims(out, -1)
     return sum_to(-np.matmul(np.linalg.solve(_T(a), dout), _T(out)), np.shape(a))
-
-
-def _det(dout, out, a):
-    return np.expand_dims(dout, (-2, -1)) * cofactors(a)
 
 
 @dispatched
@@ -127,68 +120,63 @@ def _lstsq_b(dout, out, a, b, *, rcond=None):
     return np.reshape(grad, np.shape(b))
 
 
-def _regular(rng: np.random.Generator, *shape: int) -> Any:
+class _Regular(Normal):
     """Matrices far from singular."""
-    return rng.standard_normal(shape) + 3 * np.eye(shape[-1])
+
+    def drawn(self, rng: np.random.Generator) -> Any:
+        return super().drawn(rng) + 3 * np.eye(self.shape[-1])
 
 
-def _square_samples(rng):
-    yield (_regular(rng, 3, 3),), {}
-    yield (_regular(rng, 2, 1, 3, 3),), {}
-    yield (_regular(rng, 1, 1),), {}
-    yield (np.zeros((0, 0)),), {}
-
-
-def _det_samples(rng):
-    yield from _square_samples(rng)
-    singular = rng.standard_normal((3, 3))
-    singular[2] = singular[0] - singular[1]
-    yield (singular,), {}
-    yield (np.eye(3),), {}
-
-
-def _solve_samples(rng):
-    yield (_regular(rng, 3, 3), rng.standard_normal(3)), {}
-    yield (_regular(rng, 3, 3), rng.standard_normal((3, 2))), {}
-    yield (_regular(rng, 2, 3, 3), rng.standard_normal(3)), {}
-    yield (_regular(rng, 2, 1, 3, 3), rng.standard_normal((4, 3, 2))), {}
-    yield (_regular(rng, 3, 3), rng.standard_normal((2, 3, 1))), {}
-
-
-def _pinv_samples(rng):
-    yield (rng.standard_normal((4, 3)),), {}
-    yield (rng.standard_normal((2, 2, 4)),), {}
-
-
-def _lstsq_samples(rng):
-    yield (rng.standard_normal((5, 3)), rng.standard_normal(5)), {}
-    yield (rng.standard_normal((5, 3)), rng.standard_normal((5, 2))), {"rcond": 1e-10}
-    yield (rng.standard_normal((2, 3)), rng.standard_normal((2, 2))), {}
-
+_SQUARE = (
+    call(_Regular(3, 3)),
+    call(_Regular(2, 1, 3, 3)),
+    call(_Regular(1, 1)),
+    call(np.zeros((0, 0))),
+)
+_SINGULAR = np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.5], [-0.8, -1.6, 1.3]])
+_WITH_SINGULAR = calls(*_SQUARE, call(_SINGULAR), call(np.eye(3)))
 
 ROWS = (
     primitive(
-        np.linalg.inv, "a⁻¹", ("−outᵀ dout outᵀ", _inv), symbol="⁻¹", samples=_square_samples
+        np.linalg.inv,
+        "a⁻¹",
+        ("−outᵀ dout outᵀ", lambda dout, out, a: -np.matmul(np.matmul(_T(out), dout), _T(out))),
+        symbol="⁻¹",
+        samples=calls(*_SQUARE),
     ),
     primitive(
         np.linalg.solve,
         "a⁻¹ b",
         ("−(a⁻ᵀ dout) outᵀ", _solve_a),
         ("a⁻ᵀ dout", _solve_b),
-        samples=_solve_samples,
+        samples=calls(
+            call(_Regular(3, 3), Normal(3)),
+            call(_Regular(3, 3), Normal(3, 2)),
+            call(_Regular(2, 3, 3), Normal(3)),
+            call(_Regular(2, 1, 3, 3), Normal(4, 3, 2)),
+            call(_Regular(3, 3), Normal(2, 3, 1)),
+        ),
     ),
-    primitive(np.linalg.det, "det a", ("dout · the cofactors of a", _det), samples=_det_samples),
+    primitive(
+        np.linalg.det,
+        "det a",
+        (
+            "dout · the cofactors of a",
+            lambda dout, out, a: np.expand_dims(dout, (-2, -1)) * cofactors(a),
+        ),
+        samples=_WITH_SINGULAR,
+    ),
     primitive(
         cofactors,
         "the cofactors of a: ∂ det a / ∂a",
         ("products of the singular values, two left out", _cofactors),
-        samples=_det_samples,
+        samples=_WITH_SINGULAR,
     ),
     primitive(
         np.linalg.slogdet,
         "sign and logarithm of det a",
         ("dlog · a⁻ᵀ; the sign is constant", _slogdet),
-        samples=_square_samples,
+        samples=calls(*_SQUARE),
     ),
     primitive(
         np.linalg.pinv,
@@ -199,13 +187,17 @@ ROWS = (
             _pinv,
         ),
         symbol="⁺",
-        samples=_pinv_samples,
+        samples=calls(call(Normal(4, 3)), call(Normal(2, 2, 4))),
     ),
     primitive(
         np.linalg.lstsq,
         "the x of smallest |b − a x|, the squares that remain, the rank, the singular values",
         ("that of a⁺ b, for changes that leave the rank as it is", _lstsq_a),
         ("a⁺ᵀ dout", _lstsq_b),
-        samples=_lstsq_samples,
+        samples=calls(
+            call(Normal(5, 3), Normal(5)),
+            call(Normal(5, 3), Normal(5, 2), rcond=1e-10),
+            call(Normal(2, 3), Normal(2, 2)),
+        ),
     ),
 )

@@ -1,13 +1,13 @@
 """Norms of vectors and matrices."""
 
-from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from clearprop.primitives.axes import normal_axes
-from clearprop.primitives.table import primitive
+from clearprop.primitives.axes import kept_shape, normal_axes
+from clearprop.primitives.samples import Normal, call, calls
+from clearprop.primitives.table import composed, primitive
 
 
 def _norm(dout, out, x, *, ord: Any = None, axis=None, keepdims=False):
@@ -55,30 +55,14 @@ def _largest_sum(dout: Any, x: Any, ord: Any, over: tuple[int, ...]) -> Any:
 
 def _by_singular_values(dout: Any, x: Any, ord: Any, over: tuple[int, ...]) -> Any:
     u, s, vh = np.linalg.svd(np.moveaxis(x, over, (-2, -1)), full_matrices=False)
-    weight = np.expand_dims(np.squeeze(np.broadcast_to(dout, _kept(x, over)), over), -1)
+    weight = np.expand_dims(
+        np.squeeze(np.broadcast_to(dout, kept_shape(np.shape(x), over)), over), -1
+    )
     if ord != "nuc":
         choose = np.max if ord > 0 else np.min
         weight = weight * _share(s == choose(s, axis=-1, keepdims=True), (-1,), dout)
     grad = np.matmul(u * np.expand_dims(weight, -2), vh)
     return np.moveaxis(grad, (-2, -1), over)
-
-
-def _kept(x: Any, over: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(1 if i in over else n for i, n in enumerate(np.shape(x)))
-
-
-def _samples(rng):
-    x, stack = rng.standard_normal((3, 4)), rng.standard_normal((2, 3, 4))
-    yield (x,), {}
-    yield (stack,), {}
-    yield (x[0], 2), {}
-    for p in (None, 1, 2, 3, 0.5, -2, np.inf, -np.inf, 0):
-        yield (x, p), {"axis": 1}
-    yield (x[0], 3), {"keepdims": True}
-    for p in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
-        yield (stack, p), {"axis": (2, 0)}
-    yield (x, "nuc"), {"keepdims": True}
-    yield (np.zeros((2, 0)),), {}
 
 
 ROWS = (
@@ -87,14 +71,26 @@ ROWS = (
         "(Σ |x|ᵖ)^(1/p), or a norm of matrices",
         ("dout · sign(x) (|x| / out)ᵖ⁻¹; for matrices by sums or singular values", _norm),
         symbol="‖ ‖",
-        samples=_samples,
+        samples=calls(
+            call(Normal(3, 4)),
+            call(Normal(2, 3, 4)),
+            call(Normal(4), 2),
+            *(call(Normal(3, 4), p, axis=1) for p in (None, 1, 2, 3, 0.5, -2, np.inf, -np.inf, 0)),
+            call(Normal(4), 3, keepdims=True),
+            *(
+                call(Normal(2, 3, 4), p, axis=(2, 0))
+                for p in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+            ),
+            call(Normal(3, 4), "nuc", keepdims=True),
+            call(np.zeros((2, 0))),
+        ),
     ),
 )
 
 
 def _vector_norm(x, /, *, axis: Any = None, keepdims=False, ord: Any = 2):
     over = normal_axes(axis, np.ndim(x))
-    kept = _kept(x, over)
+    kept = kept_shape(np.shape(x), over)
     last = np.moveaxis(x, over, tuple(range(-len(over), 0))) if over else x
     rest = tuple(n for i, n in enumerate(np.shape(x)) if i not in over)
     found = np.linalg.norm(np.reshape(last, (*rest, -1 if np.size(x) else 0)), ord, axis=-1)
@@ -103,6 +99,10 @@ def _vector_norm(x, /, *, axis: Any = None, keepdims=False, ord: Any = 2):
 
 def _matrix_norm(x, /, *, keepdims=False, ord: Any = "fro"):
     return np.linalg.norm(x, ord, axis=(-2, -1), keepdims=keepdims)
+
+
+def _svdvals(x, /):
+    return np.linalg.svd(x, compute_uv=False)
 
 
 def _cond(x, p: Any = None):
@@ -129,12 +129,6 @@ def _tensorsolve(a, b, axes=None):
     return np.reshape(np.linalg.solve(np.reshape(a, (-1, rows)), np.ravel(b)), shape)
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.linalg.vector_norm: _vector_norm,
-    np.linalg.matrix_norm: _matrix_norm,
-    np.linalg.svdvals: lambda x, /: np.linalg.svd(x, compute_uv=False),
-    np.linalg.cond: _cond,
-    np.linalg.tensorinv: _tensorinv,
-    np.linalg.tensorsolve: _tensorsolve,
-}
-"""Function → the same in terms of functions that have a row."""
+COMPOSITIONS = composed(
+    np.linalg, _vector_norm, _matrix_norm, _svdvals, _cond, _tensorinv, _tensorsolve
+)

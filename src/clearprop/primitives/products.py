@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.errors import LeavesGraphError, UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Call, primitive
 
 
@@ -47,7 +48,7 @@ def _matmul_x2(dout, out, x1, x2):
     if np.ndim(x1) == 1:
         if np.ndim(x2) == 1:
             return dout * x1
-        return sum_to(np.expand_dims(x1, -1) * np.expand_dims(dout, -2), np.shape(x2))
+        return sum_to(_rows(x1, dout), np.shape(x2))
     if np.ndim(x2) == 1:
         return sum_to(np.vecmat(dout, x1), np.shape(x2))
     if np.ndim(x2) == 2 and np.ndim(x1) > 2:
@@ -58,29 +59,14 @@ def _matmul_x2(dout, out, x1, x2):
     return sum_to(np.matmul(np.swapaxes(x1, -1, -2), dout), np.shape(x2))
 
 
+def _rows(column: Any, row: Any) -> Any:
+    """The outer product of the last axes."""
+    return np.expand_dims(column, -1) * np.expand_dims(row, -2)
+
+
 def _vecdot_x1(dout, out, x1, x2, *, axis=-1):
     grad = np.expand_dims(dout, -1) * np.moveaxis(x2, axis, -1)
     return np.moveaxis(sum_to(grad, np.shape(np.moveaxis(x1, axis, -1))), -1, axis)
-
-
-def _vecdot_x2(dout, out, x1, x2, *, axis=-1):
-    return _vecdot_x1(dout, out, x2, x1, axis=axis)
-
-
-def _matvec_x1(dout, out, x1, x2):
-    return sum_to(np.expand_dims(dout, -1) * np.expand_dims(x2, -2), np.shape(x1))
-
-
-def _matvec_x2(dout, out, x1, x2):
-    return sum_to(np.vecmat(dout, x1), np.shape(x2))
-
-
-def _vecmat_x1(dout, out, x1, x2):
-    return sum_to(np.matvec(x2, dout), np.shape(x1))
-
-
-def _vecmat_x2(dout, out, x1, x2):
-    return sum_to(np.expand_dims(x1, -1) * np.expand_dims(dout, -2), np.shape(x2))
 
 
 def _dot_a(dout, out, a, b):
@@ -118,22 +104,6 @@ def _inner_b(dout, out, a, b):
     return np.tensordot(dout, a, (first, first))
 
 
-def _outer_a(dout, out, a, b):
-    return np.reshape(np.matmul(dout, np.ravel(b)), np.shape(a))
-
-
-def _outer_b(dout, out, a, b):
-    return np.reshape(np.matmul(np.ravel(a), dout), np.shape(b))
-
-
-def _vdot_a(dout, out, a, b):
-    return np.reshape(dout * np.ravel(b), np.shape(a))
-
-
-def _vdot_b(dout, out, a, b):
-    return np.reshape(dout * np.ravel(a), np.shape(b))
-
-
 def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
     """The axes of a and of b that a tensordot sums over, pair by pair."""
     if isinstance(axes, np.ndarray):
@@ -164,24 +134,7 @@ def _tensordot_b(dout, out, a, b, *, axes: Any = 2):
 
 
 def _samples(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:
-    return lambda rng: [
-        ((rng.standard_normal(first), rng.standard_normal(second)), {}) for first, second in shapes
-    ]
-
-
-def _vecdot_samples(rng):
-    yield from _samples(((3,), (3,)), ((2, 1, 3), (4, 3)), ((2, 0), (0,)))(rng)
-    yield (rng.standard_normal((3, 2)), rng.standard_normal((3, 1))), {"axis": 0}
-
-
-def _tensordot_samples(rng):
-    x, y = rng.standard_normal((2, 3, 4)), rng.standard_normal((4, 3, 2))
-    yield (x, y, 1), {}
-    yield (x, y.transpose(1, 0, 2)), {"axes": 2}
-    yield (x, y), {"axes": ([1, 0], [1, -1])}
-    yield (x, y), {"axes": ([2, 0, 1], [0, 2, 1])}
-    yield (x, y, (-1, 0)), {}
-    yield (x, rng.standard_normal(2), 0), {}
+    return calls(*(call(Normal(*first), Normal(*second)) for first, second in shapes))
 
 
 ROWS = (
@@ -206,16 +159,21 @@ ROWS = (
         np.vecdot,
         "Σ x1 · x2 along an axis",
         ("dout · x2", _vecdot_x1),
-        ("dout · x1", _vecdot_x2),
+        ("dout · x1", lambda dout, out, x1, x2, **axis: _vecdot_x1(dout, out, x2, x1, **axis)),
         symbol="·",
         bind=_bind_ufunc("np.vecdot", "axis"),
-        samples=_vecdot_samples,
+        samples=calls(
+            call(Normal(3), Normal(3)),
+            call(Normal(2, 1, 3), Normal(4, 3)),
+            call(Normal(2, 0), Normal(0)),
+            call(Normal(3, 2), Normal(3, 1), axis=0),
+        ),
     ),
     primitive(
         np.matvec,
         "x1 x2 of matrices and vectors",
-        ("dout x2ᵀ", _matvec_x1),
-        ("x1ᵀ dout", _matvec_x2),
+        ("dout x2ᵀ", lambda dout, out, x1, x2: sum_to(_rows(dout, x2), np.shape(x1))),
+        ("x1ᵀ dout", lambda dout, out, x1, x2: sum_to(np.vecmat(dout, x1), np.shape(x2))),
         symbol="@",
         bind=_bind_ufunc("np.matvec"),
         samples=_samples(((3, 4), (4,)), ((5, 3, 4), (2, 1, 4)), ((3, 0), (0,))),
@@ -223,8 +181,8 @@ ROWS = (
     primitive(
         np.vecmat,
         "x1 x2 of vectors and matrices",
-        ("x2 dout", _vecmat_x1),
-        ("x1 doutᵀ", _vecmat_x2),
+        ("x2 dout", lambda dout, out, x1, x2: sum_to(np.matvec(x2, dout), np.shape(x1))),
+        ("x1 doutᵀ", lambda dout, out, x1, x2: sum_to(_rows(x1, dout), np.shape(x2))),
         symbol="@",
         bind=_bind_ufunc("np.vecmat"),
         samples=_samples(((3,), (3, 4)), ((2, 1, 3), (5, 3, 4)), ((0,), (0, 2))),
@@ -263,16 +221,16 @@ ROWS = (
     primitive(
         np.outer,
         "a bᵀ",
-        ("dout b", _outer_a),
-        ("doutᵀ a", _outer_b),
+        ("dout b", lambda dout, out, a, b: np.reshape(np.matmul(dout, np.ravel(b)), np.shape(a))),
+        ("doutᵀ a", lambda dout, out, a, b: np.reshape(np.matmul(np.ravel(a), dout), np.shape(b))),
         symbol="⊗",
         samples=_samples(((3,), (4,)), ((2, 2), (3,)), ((), (3,)), ((0,), (2,))),
     ),
     primitive(
         np.vdot,
         "Σ a · b over all elements",
-        ("dout · b", _vdot_a),
-        ("dout · a", _vdot_b),
+        ("dout · b", lambda dout, out, a, b: np.reshape(dout * np.ravel(b), np.shape(a))),
+        ("dout · a", lambda dout, out, a, b: np.reshape(dout * np.ravel(a), np.shape(b))),
         symbol="·",
         bind=_bind_two("np.vdot"),
         samples=_samples(((3,), (3,)), ((2, 3), (3, 2)), ((), ()), ((2, 0), (0,))),
@@ -283,6 +241,13 @@ ROWS = (
         ("dout b, summed over the other axes of b", _tensordot_a),
         ("a dout, summed over the other axes of a", _tensordot_b),
         symbol="·",
-        samples=_tensordot_samples,
+        samples=calls(
+            call(Normal(2, 3, 4), Normal(4, 3, 2), 1),
+            call(Normal(2, 3, 4), Normal(3, 4, 2), axes=2),
+            call(Normal(2, 3, 4), Normal(4, 3, 2), axes=([1, 0], [1, -1])),
+            call(Normal(2, 3, 4), Normal(4, 3, 2), axes=([2, 0, 1], [0, 2, 1])),
+            call(Normal(2, 3, 4), Normal(4, 3, 2), (-1, 0)),
+            call(Normal(2, 3, 4), Normal(2), 0),
+        ),
     ),
 )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.errors import ShapeError
+from clearprop.primitives.table import composed
 
 
 def _rollaxis(a, axis, start=0):
@@ -93,23 +94,20 @@ def _ix_(*args):
     return tuple(axes)
 
 
+def _matrix_transpose(x, /):
+    return np.matrix_transpose(x)
+
+
 def _diagonal(x, /, *, offset=0):
     return np.diagonal(x, offset, axis1=-2, axis2=-1)
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.rollaxis: _rollaxis,
+COMPOSITIONS = {
     np.atleast_1d: atleast_1d,
     np.atleast_2d: atleast_2d,
     np.atleast_3d: atleast_3d,
-    np.broadcast_arrays: _broadcast_arrays,
-    np.fliplr: _fliplr,
-    np.flipud: _flipud,
-    np.resize: _resize,
-    np.unstack: _unstack,
-    np.meshgrid: _meshgrid,
-    np.ix_: _ix_,
-    np.linalg.matrix_transpose: lambda x, /: np.matrix_transpose(x),
-    np.linalg.diagonal: _diagonal,
+    **composed(
+        np, _rollaxis, _broadcast_arrays, _fliplr, _flipud, _resize, _unstack, _meshgrid, _ix_
+    ),
+    **composed(np.linalg, _diagonal, _matrix_transpose),
 }
-"""Function → the same in terms of functions that have a row."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.primitives.axes import count, from_last, kept_shape, to_last
 from clearprop.primitives.quiet import quiet
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import primitive
 
 
@@ -59,8 +60,8 @@ def _var(
     # The mean depends on x too, but the deviations from it sum to 0.
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
     number = _number(dout, a, axis, where) - (ddof if correction is None else correction)
-    scale = 2 / np.maximum(number, 0)
-    dx = (a - centre) * (spread(dout, a, axis, keepdims) * _like(scale, dout))
+    scale = (2 / np.maximum(number, 0)).astype(dout.dtype)  # it would widen float32
+    dx = (a - centre) * (spread(dout, a, axis, keepdims) * scale)
     return _masked(dx, where)
 
 
@@ -70,11 +71,6 @@ def _std(dout, out, a, *, axis=None, keepdims=False, **params):
     level = out == 0
     dvar = np.where(level, 0, dout / (2 * np.where(level, 1, out)))
     return _var(dvar, out, a, axis=axis, keepdims=keepdims, **params)
-
-
-def _like(scale: Any, dout: Any) -> Any:
-    """A NumPy number without axes would widen float32."""
-    return scale.astype(dout.dtype)
 
 
 def _extreme(dout, out, a, *, axis=None, keepdims=False, initial=None, where=True):
@@ -108,47 +104,29 @@ def products_before(rows: Any) -> Any:
     return np.cumprod(np.concatenate([first, rows[..., :-1]], axis=-1), axis=-1)
 
 
-def _samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x,), {}
-    yield (x, 1), {}
-    yield (x[0],), {"axis": -1, "keepdims": True}
-    yield (rng.standard_normal((2, 3, 4)),), {"axis": (0, -1)}
-    yield (rng.standard_normal((2, 3, 4)),), {"axis": (2, 0), "keepdims": True}
-    yield (np.float64(rng.standard_normal()),), {}
-
-
-def _masked_samples(rng):
-    yield from _samples(rng)
-    x = rng.standard_normal((3, 4))
-    mask = np.array([True, False, True, True])
-    yield (x,), {"axis": 1, "where": mask}
-    yield (x,), {"where": x == x, "keepdims": True}
-
-
-def _spread_samples(rng):
-    """More than one element a group, so that a standard deviation has a derivative."""
-    yield from list(_masked_samples(rng))[:-3]
-    x = rng.standard_normal((5, 4))
-    yield (x, 0), {"ddof": 1, "where": np.arange(5)[:, None] != 2}
-    yield (x,), {"axis": 0, "correction": 1.5, "keepdims": True}
-    yield (x,), {"axis": 1, "mean": np.full((5, 1), 0.25)}
-
-
-def _initial_samples(rng):
-    yield from _samples(rng)
-    x = rng.standard_normal((3, 4))
-    mask = np.array([True, False, True, True])
-    for initial in (-9.0, 0.0, 9.0):
-        yield (x, 1), {"initial": initial, "where": mask}
-
-
-def _prod_samples(rng):
-    yield from _initial_samples(rng)
-    x = rng.standard_normal((3, 4))
-    x[0, 1] = x[1, 2] = x[1, 3] = 0
-    yield (x, 1), {}
-
+_MASK = np.array([True, False, True, True])
+_OVER_GROUPS = (
+    call(Normal(3, 4)),
+    call(Normal(3, 4), 1),
+    call(Normal(4), axis=-1, keepdims=True),
+    call(Normal(2, 3, 4), axis=(0, -1)),
+    call(Normal(2, 3, 4), axis=(2, 0), keepdims=True),
+)
+_PLAIN = (*_OVER_GROUPS, call(np.float64(0.7)))
+_MASKED = calls(
+    *_PLAIN,
+    call(Normal(3, 4), axis=1, where=_MASK),
+    call(Normal(3, 4), where=np.ones((3, 4), bool), keepdims=True),
+)
+# More than one element a group, so that a standard deviation has a derivative.
+_SPREAD = calls(
+    *_OVER_GROUPS,
+    call(Normal(5, 4), 0, ddof=1, where=np.arange(5)[:, None] != 2),
+    call(Normal(5, 4), axis=0, correction=1.5, keepdims=True),
+    call(Normal(5, 4), axis=1, mean=np.full((5, 1), 0.25)),
+)
+_INITIAL = (*_PLAIN, *(call(Normal(3, 4), 1, initial=x, where=_MASK) for x in (-9.0, 0.0, 9.0)))
+_ZEROS = np.array([[0.5, 0.0, -1.2, 2.0], [-0.7, 1.5, 0.0, 0.0], [1.1, -0.3, 0.9, 1.6]])
 
 ROWS = (
     primitive(
@@ -157,7 +135,7 @@ ROWS = (
         ("dout, copied to every summand", _sum),
         symbol="Σ",
         reduces=np.add,
-        samples=_masked_samples,
+        samples=_MASKED,
     ),
     primitive(
         np.prod,
@@ -165,7 +143,7 @@ ROWS = (
         ("dout · the product of the others", _prod),
         symbol="Π",
         reduces=np.multiply,
-        samples=_prod_samples,
+        samples=calls(*_INITIAL, call(_ZEROS, 1)),
     ),
     primitive(
         np.mean,
@@ -173,21 +151,21 @@ ROWS = (
         ("dout / n, copied", _mean),
         symbol="mean",
         takes_out=True,
-        samples=_masked_samples,
+        samples=_MASKED,
     ),
     primitive(
         np.var,
         "Σ (x − x̄)² / (n − ddof)",
         ("dout · 2 (x − x̄) / (n − ddof)", _var),
         takes_out=True,
-        samples=_spread_samples,
+        samples=_SPREAD,
     ),
     primitive(
         np.std,
         "√(Σ (x − x̄)² / (n − ddof))",
         ("dout · (x − x̄) / ((n − ddof) · out)", _std),
         takes_out=True,
-        samples=_spread_samples,
+        samples=_SPREAD,
     ),
     *(
         primitive(
@@ -196,7 +174,7 @@ ROWS = (
             (f"dout to the {word}, in equal shares at a tie", _extreme),
             symbol=symbol,
             reduces=ufunc,
-            samples=_initial_samples,
+            samples=calls(*_INITIAL),
         )
         for function, word, symbol, ufunc in (
             (np.max, "largest", "max", np.maximum),

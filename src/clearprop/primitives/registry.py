@@ -26,23 +26,11 @@ from clearprop.primitives.compositions import COMPOSITIONS
 from clearprop.primitives.constants import CONSTANT
 from clearprop.primitives.table import Primitive, collect
 
-PRIMITIVES = collect(
-    arithmetic.ROWS,
-    transcendental.ROWS,
-    reductions.ROWS,
-    cumulative.ROWS,
-    selection.ROWS,
-    windows.ROWS,
-    shapes.ROWS,
-    joining.ROWS,
-    padding.ROWS,
-    products.ROWS,
-    einsum.ROWS,
-    linalg.ROWS,
-    norms.ROWS,
-    decompositions.ROWS,
-    indexing.ROWS,
+_TABLES = (
+    *(arithmetic, transcendental, reductions, cumulative, selection, windows, shapes, joining),
+    *(padding, products, einsum, linalg, norms, decompositions, indexing),
 )
+PRIMITIVES = collect(*(table.ROWS for table in _TABLES))
 """Every differentiable function and its row."""
 
 OPTIONAL = {"scipy.special": "clearprop.primitives.scipy_special"}

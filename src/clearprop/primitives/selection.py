@@ -8,19 +8,8 @@ from clearprop.errors import UnsupportedError
 from clearprop.primitives.axes import normal_axes
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.table import Binder, Call, primitive
-
-
-def _where_x(dout, out, condition, x, y):
-    return sum_to(np.where(condition, dout, 0), np.shape(x))
-
-
-def _where_y(dout, out, condition, x, y):
-    return sum_to(np.where(condition, 0, dout), np.shape(y))
-
-
-def _bind_where(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-    return args, kwargs
+from clearprop.primitives.samples import Normal, call, calls
+from clearprop.primitives.table import Binder, Call, as_given, primitive
 
 
 def _bind_clip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -38,10 +27,6 @@ def _bind_clip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
             f"np.clip: the argument {given} cannot be recorded on a graph; leave it out"
         )
     return (x, low, high), {}
-
-
-def _clip_evaluate(a, low=None, high=None):
-    return np.clip(a, low, high)
 
 
 def _clip_x(dout, out, a, low=None, high=None):
@@ -117,64 +102,9 @@ def _diagonal(dout, out, a, *, offset=0, axis1=0, axis2=1):
     return np.moveaxis(matrices, (-2, -1), (axis1, axis2))
 
 
-def _weights(dout, out, x, weights=None, *, minlength=0):
-    return np.take(dout, x)
-
-
 def _bincount(x, weights=None, minlength=0):
     """The arguments of `np.bincount`, which older versions of NumPy do not tell."""
     return np.bincount(x, weights, minlength)
-
-
-def _where_samples(rng):
-    x, y = rng.standard_normal((2, 3, 4))
-    yield (x > 0, x, y), {}
-    yield (x > 0, x[:1], 2.0), {}
-    yield (np.array(True), x[0], y), {}
-
-
-def _clip_samples(rng):
-    x = rng.standard_normal((5, 4))
-    yield (x, -0.5, 0.5), {}
-    yield (x,), {"min": np.full(4, 0.1)}
-    yield (x, None, np.full((5, 1), 0.1)), {}
-    yield (x, np.full(4, 0.3), np.array([0.5, 0.2, -0.1, 0.6])), {}
-
-
-def _take_samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x, np.array([[0, 11], [5, 5]])), {}
-    yield (x, np.array([2, 0, -1, 2])), {"axis": 1}
-    yield (x, np.array([4, -9, 1]), 0), {"mode": "wrap"}
-    yield (x, np.array([4, -9, 1])), {"axis": -2, "mode": "clip"}
-    yield (x, 1), {"axis": 1}
-
-
-def _along_samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x, rng.integers(0, 4, (3, 6)), 1), {}
-    yield (x, rng.integers(0, 3, (2, 4))), {"axis": 0}
-    yield (x, rng.integers(0, 4, (1, 2)), -1), {}
-    yield (x, rng.integers(0, 12, 5)), {"axis": None}
-
-
-def _sort_samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x,), {}
-    yield (x, 0), {}
-    yield (x,), {"axis": None}
-
-
-def _diagonal_samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x,), {}
-    yield (x, 1), {}
-    yield (rng.standard_normal((2, 3, 4, 5)),), {"offset": -1, "axis1": -1, "axis2": 1}
-
-
-def _bincount_samples(rng):
-    yield (np.array([0, 3, 3, 1]), rng.standard_normal(4)), {}
-    yield (np.array([0, 3, 3, 1]), rng.standard_normal(4), 6), {}
 
 
 ROWS = (
@@ -182,11 +112,21 @@ ROWS = (
         np.where,
         "x where the condition holds, else y",
         ("0", None),
-        ("dout where the condition holds, else 0", _where_x),
-        ("0 where the condition holds, else dout", _where_y),
-        bind=_bind_where,
+        (
+            "dout where the condition holds, else 0",
+            lambda dout, out, condition, x, y: sum_to(np.where(condition, dout, 0), np.shape(x)),
+        ),
+        (
+            "0 where the condition holds, else dout",
+            lambda dout, out, condition, x, y: sum_to(np.where(condition, 0, dout), np.shape(y)),
+        ),
+        bind=as_given,
         chooses=True,
-        samples=_where_samples,
+        samples=calls(
+            call(np.eye(3, 4, dtype=bool), Normal(3, 4), Normal(3, 4)),
+            call(np.eye(3, 4, dtype=bool), Normal(1, 4), 2.0),
+            call(np.array(True), Normal(4), Normal(3, 4)),
+        ),
     ),
     primitive(
         np.clip,
@@ -195,30 +135,46 @@ ROWS = (
         ("dout where x < low, else 0", _clip_low),
         ("dout where x > high, else 0", _clip_high),
         bind=_bind_clip,
-        evaluate=_clip_evaluate,
+        evaluate=lambda a, low=None, high=None: np.clip(a, low, high),
         chooses=True,
         takes_out=True,
-        samples=_clip_samples,
+        samples=calls(
+            call(Normal(5, 4), -0.5, 0.5),
+            call(Normal(5, 4), min=np.full(4, 0.1)),
+            call(Normal(5, 4), None, np.full((5, 1), 0.1)),
+            call(Normal(5, 4), np.full(4, 0.3), np.array([0.5, 0.2, -0.1, 0.6])),
+        ),
     ),
     primitive(
         np.take,
         "the elements of x at the indices",
         ("dout, added at the indices", _take),
         ("0", None),
-        samples=_take_samples,
+        samples=calls(
+            call(Normal(3, 4), np.array([[0, 11], [5, 5]])),
+            call(Normal(3, 4), np.array([2, 0, -1, 2]), axis=1),
+            call(Normal(3, 4), np.array([4, -9, 1]), 0, mode="wrap"),
+            call(Normal(3, 4), np.array([4, -9, 1]), axis=-2, mode="clip"),
+            call(Normal(3, 4), 1, axis=1),
+        ),
     ),
     primitive(
         np.take_along_axis,
         "x[…, index, …], an index for each place",
         ("dout, added at the indices", _take_along_axis),
         ("0", None),
-        samples=_along_samples,
+        samples=calls(
+            call(Normal(3, 4), np.array([[0, 3, 3, 1, 2, 0]] * 3), 1),
+            call(Normal(3, 4), np.array([[0, 2, 2, 1], [1, 2, 0, 0]]), axis=0),
+            call(Normal(3, 4), np.array([[3, 1]]), -1),
+            call(Normal(3, 4), np.array([0, 11, 5, 5, 2]), axis=None),
+        ),
     ),
     primitive(
         np.sort,
         "x in ascending order",
         ("dout, put back in the order of x", _sort),
-        samples=_sort_samples,
+        samples=calls(call(Normal(3, 4)), call(Normal(3, 4), 0), call(Normal(3, 4), axis=None)),
     ),
     primitive(
         np.diagonal,
@@ -226,14 +182,20 @@ ROWS = (
         ("dout on the diagonal, else 0", _diagonal),
         symbol="diag",
         view="view",
-        samples=_diagonal_samples,
+        samples=calls(
+            call(Normal(3, 4)),
+            call(Normal(3, 4), 1),
+            call(Normal(2, 3, 4, 5), offset=-1, axis1=-1, axis2=1),
+        ),
     ),
     primitive(
         np.bincount,
         "Σ of the weights of each number",
         ("0", None),
-        ("dout[x]", _weights),
+        ("dout[x]", lambda dout, out, x, weights=None, **params: np.take(dout, x)),
         bind=Binder(_bincount, "np.bincount", ("x", "weights")),
-        samples=_bincount_samples,
+        samples=calls(
+            call(np.array([0, 3, 3, 1]), Normal(4)), call(np.array([0, 3, 3, 1]), Normal(4), 6)
+        ),
     ),
 )

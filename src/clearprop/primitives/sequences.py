@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.errors import ShapeError, UnsupportedError
 from clearprop.primitives.indexing import at
+from clearprop.primitives.table import composed
 
 
 def diff(a, n=1, axis=-1, prepend=None, append=None):
@@ -234,19 +235,8 @@ def polyint(p, m=1, k=None):
     return p
 
 
-COMPOSITIONS = {
-    np.diff: diff,
-    np.ediff1d: ediff1d,
-    np.trapezoid: trapezoid,
-    np.gradient: gradient,
-    np.unwrap: unwrap,
-    np.convolve: convolve,
-    np.correlate: correlate,
-    np.interp: interp,
-    np.polyval: polyval,
-    np.vander: vander,
-    np.polyadd: polyadd,
-    np.polysub: polysub,
-    np.polyder: polyder,
-    np.polyint: polyint,
-}
+COMPOSITIONS = composed(
+    np,
+    *(diff, ediff1d, trapezoid, gradient, unwrap, convolve, correlate, interp),
+    *(polyval, vander, polyadd, polysub, polyder, polyint),
+)

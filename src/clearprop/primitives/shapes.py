@@ -8,23 +8,16 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.indexing import Place, put_at
+from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Binder, Call, primitive
 
 
-def _reshape(dout, out, a, *, shape=None, order: Any = "C", copy=None, newshape=None):
-    return np.reshape(dout, np.shape(a), order=order)
-
-
-def _ravel(dout, out, a, *, order: Any = "C"):
+def _in_order(dout, out, a, *, order: Any = "C", **shape):
     return np.reshape(dout, np.shape(a), order=order)
 
 
 def _into_shape(dout, out, a, *, axis=None):
     return np.reshape(dout, np.shape(a))
-
-
-def _broadcast_to(dout, out, array, *, shape, subok=False):
-    return sum_to(dout, np.shape(array))
 
 
 def _transpose(dout, out, a, *, axes=None):
@@ -34,29 +27,9 @@ def _transpose(dout, out, a, *, axes=None):
     return np.transpose(dout, sorted(range(n), key=[axis % n for axis in axes].__getitem__))
 
 
-def _matrix_transpose(dout, out, x):
-    return np.swapaxes(dout, -1, -2)
-
-
-def _swapaxes(dout, out, a, *, axis1, axis2):
-    return np.swapaxes(dout, axis1, axis2)
-
-
-def _moveaxis(dout, out, a, *, source, destination):
-    return np.moveaxis(dout, destination, source)
-
-
-def _flip(dout, out, m, *, axis=None):
-    return np.flip(dout, axis)
-
-
 def _roll(dout, out, a, *, shift, axis=None):
     back = -shift if np.ndim(shift) == 0 else tuple(-s for s in shift)
     return np.roll(dout, back, axis)
-
-
-def _rot90(dout, out, m, *, k=1, axes=(0, 1)):
-    return np.rot90(dout, -k, axes)
 
 
 def _tile(dout, out, A, *, reps):
@@ -82,21 +55,9 @@ def _repeat(dout, out, a, *, repeats, axis=None):
     return np.reshape(summed, np.shape(a))
 
 
-def _copy(dout, out, a, *, order="K", subok=False):
-    return dout
-
-
-def _astype(dout, out, x, *, dtype, copy=True, device=None):
-    return None if rounded(x, dtype) else dout  # the engine casts it back
-
-
 def rounded(x: Any, dtype: Any) -> bool:
     """Whether real numbers are made integers: a step function, whose derivative is 0."""
     return dtype is not None and np.dtype(dtype).kind != "f" and np.result_type(x).kind == "f"
-
-
-def _compute_astype(x: Any, *, dtype: Any, copy: bool = True, device: Any = None) -> Any:
-    return np.astype(np.asarray(x), dtype, copy=copy, device=device)
 
 
 def _bind_astype(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -130,72 +91,34 @@ def _bind_with_order(function: Any, name: str) -> Any:
     return bind
 
 
-def _reshape_samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x, (2, 6)), {}
-    yield (x, -1), {}
-    yield (x, (4, -1)), {"order": "F"}
-    yield (x.T, (2, 6)), {"order": "A"}
-    yield (rng.standard_normal(1), ()), {}
-
-
-def _ravel_samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x,), {}
-    yield (x, "F"), {}
-    yield (x.T,), {"order": "K"}
-
-
-def _transpose_samples(rng):
-    x = rng.standard_normal((2, 3, 4))
-    yield (x,), {}
-    yield (x, (2, 0, 1)), {}
-    yield (x,), {"axes": (-2, 0, -1)}
-
-
-def _roll_samples(rng):
-    x = rng.standard_normal((3, 4))
-    yield (x, 2), {}
-    yield (x, -1, 1), {}
-    yield (x, (1, -2)), {"axis": (0, 1)}
-    yield (x, 1), {"axis": (0, 1)}
-
-
-def _tile_samples(rng):
-    x = rng.standard_normal((2, 3))
-    yield (x, 2), {}
-    yield (x, (3, 1, 2)), {}
-    yield (rng.standard_normal(()), (2, 2)), {}
-    yield (x, (0, 1)), {}
-
-
-def _repeat_samples(rng):
-    x = rng.standard_normal((2, 3))
-    yield (x, 2), {}
-    yield (x, 2), {"axis": -1}
-    yield (x, [1, 0, 3]), {"axis": 1}
-    yield (x, [2], 0), {}
-    yield (x, [1, 2, 0, 1, 3, 1]), {}
-
-
 ROWS = (
     primitive(
         np.reshape,
         "x in another shape",
-        ("dout in the shape of x", _reshape),
+        ("dout in the shape of x", _in_order),
         bind=_bind_with_order(np.reshape, "np.reshape"),
         view="view",
         keeps=True,
-        samples=_reshape_samples,
+        samples=calls(
+            call(Normal(3, 4), (2, 6)),
+            call(Normal(3, 4), -1),
+            call(Normal(3, 4), (4, -1), order="F"),
+            call(np.linspace(-1, 1, 12).reshape(3, 4).T, (2, 6), order="A"),
+            call(Normal(1), ()),
+        ),
     ),
     primitive(
         np.ravel,
         "x in a row",
-        ("dout in the shape of x", _ravel),
+        ("dout in the shape of x", _in_order),
         bind=_bind_with_order(np.ravel, "np.ravel"),
         view="view",
         keeps=True,
-        samples=_ravel_samples,
+        samples=calls(
+            call(Normal(3, 4)),
+            call(Normal(3, 4), "F"),
+            call(np.linspace(-1, 1, 12).reshape(3, 4).T, order="K"),
+        ),
     ),
     primitive(
         np.expand_dims,
@@ -203,10 +126,7 @@ ROWS = (
         ("dout in the shape of x", _into_shape),
         view="column",
         keeps=True,
-        samples=lambda rng: [
-            ((rng.standard_normal((3, 4)), (0, 2)), {}),
-            ((rng.standard_normal(3), -1), {}),
-        ],
+        samples=calls(call(Normal(3, 4), (0, 2)), call(Normal(3), -1)),
     ),
     primitive(
         np.squeeze,
@@ -214,23 +134,20 @@ ROWS = (
         ("dout in the shape of x", _into_shape),
         view="view",
         keeps=True,
-        samples=lambda rng: [
-            ((rng.standard_normal((1, 3, 1)),), {}),
-            ((rng.standard_normal((1, 3, 1)), -1), {}),
-            ((rng.standard_normal((1, 1)),), {"axis": (0, 1)}),
-        ],
+        samples=calls(
+            call(Normal(1, 3, 1)), call(Normal(1, 3, 1), -1), call(Normal(1, 1), axis=(0, 1))
+        ),
     ),
     primitive(
         np.broadcast_to,
         "copies of x",
-        ("Σ dout over the copies", _broadcast_to),
+        (
+            "Σ dout over the copies",
+            lambda dout, out, array, *, shape, subok=False: sum_to(dout, np.shape(array)),
+        ),
         view="view",
         keeps=True,
-        samples=lambda rng: [
-            ((rng.standard_normal((1, 4)), (2, 3, 4)), {}),
-            ((rng.standard_normal(()), 3), {}),
-            ((rng.standard_normal((3, 1)), (3, 0)), {}),
-        ],
+        samples=calls(call(Normal(1, 4), (2, 3, 4)), call(Normal(), 3), call(Normal(3, 1), (3, 0))),
     ),
     primitive(
         np.transpose,
@@ -238,86 +155,110 @@ ROWS = (
         ("doutᵀ, the axes in their old order", _transpose),
         symbol="T",
         view="T",
-        samples=_transpose_samples,
+        samples=calls(
+            call(Normal(2, 3, 4)),
+            call(Normal(2, 3, 4), (2, 0, 1)),
+            call(Normal(2, 3, 4), axes=(-2, 0, -1)),
+        ),
     ),
     primitive(
         np.matrix_transpose,
         "xᵀ of each matrix",
-        ("doutᵀ of each matrix", _matrix_transpose),
+        ("doutᵀ of each matrix", lambda dout, out, x: np.swapaxes(dout, -1, -2)),
         symbol="T",
         view="view",
-        samples=lambda rng: [((rng.standard_normal((2, 3, 4)),), {})],
+        samples=calls(call(Normal(2, 3, 4))),
     ),
     primitive(
         np.swapaxes,
         "x with two axes exchanged",
-        ("dout with the axes exchanged back", _swapaxes),
+        (
+            "dout with the axes exchanged back",
+            lambda dout, out, a, **axes: np.swapaxes(dout, **axes),
+        ),
         view="view",
-        samples=lambda rng: [((rng.standard_normal((3, 4, 2)), 0, -1), {})],
+        samples=calls(call(Normal(3, 4, 2), 0, -1)),
     ),
     primitive(
         np.moveaxis,
         "x with axes in other places",
-        ("dout with the axes moved back", _moveaxis),
+        (
+            "dout with the axes moved back",
+            lambda dout, out, a, *, source, destination: np.moveaxis(dout, destination, source),
+        ),
         view="view",
-        samples=lambda rng: [
-            ((rng.standard_normal((3, 4, 2)), 0, -1), {}),
-            ((rng.standard_normal((3, 4, 2)), (0, -1), (1, 0)), {}),
-        ],
+        samples=calls(call(Normal(3, 4, 2), 0, -1), call(Normal(3, 4, 2), (0, -1), (1, 0))),
     ),
     primitive(
         np.flip,
         "x backwards",
-        ("dout backwards", _flip),
+        ("dout backwards", lambda dout, out, m, *, axis=None: np.flip(dout, axis)),
         view="view",
-        samples=lambda rng: [
-            ((rng.standard_normal((3, 4)),), {}),
-            ((rng.standard_normal((3, 4)), -1), {}),
-            ((rng.standard_normal((3, 4, 2)),), {"axis": (0, 2)}),
-        ],
+        samples=calls(
+            call(Normal(3, 4)), call(Normal(3, 4), -1), call(Normal(3, 4, 2), axis=(0, 2))
+        ),
     ),
     primitive(
         np.roll,
         "x shifted round",
         ("dout shifted back", _roll),
-        samples=_roll_samples,
+        samples=calls(
+            call(Normal(3, 4), 2),
+            call(Normal(3, 4), -1, 1),
+            call(Normal(3, 4), (1, -2), axis=(0, 1)),
+            call(Normal(3, 4), 1, axis=(0, 1)),
+        ),
     ),
     primitive(
         np.rot90,
         "x turned by k right angles",
-        ("dout turned back", _rot90),
+        ("dout turned back", lambda dout, out, m, *, k=1, axes=(0, 1): np.rot90(dout, -k, axes)),
         view="view",
-        samples=lambda rng: [
-            ((rng.standard_normal((3, 4)),), {}),
-            ((rng.standard_normal((3, 4, 2)), 3, (1, -1)), {}),
-        ],
+        samples=calls(call(Normal(3, 4)), call(Normal(3, 4, 2), 3, (1, -1))),
     ),
     primitive(
         np.tile,
         "x laid out many times",
         ("Σ dout over the tiles", _tile),
-        samples=_tile_samples,
+        samples=calls(
+            call(Normal(2, 3), 2),
+            call(Normal(2, 3), (3, 1, 2)),
+            call(Normal(), (2, 2)),
+            call(Normal(2, 3), (0, 1)),
+        ),
     ),
     primitive(
         np.repeat,
         "each element of x many times",
         ("Σ dout over the repeats", _repeat),
-        samples=_repeat_samples,
+        samples=calls(
+            call(Normal(2, 3), 2),
+            call(Normal(2, 3), 2, axis=-1),
+            call(Normal(2, 3), [1, 0, 3], axis=1),
+            call(Normal(2, 3), [2], 0),
+            call(Normal(2, 3), [1, 2, 0, 1, 3, 1]),
+        ),
     ),
     primitive(
         np.copy,
         "x",
-        ("dout", _copy),
+        ("dout", lambda dout, out, a, **params: dout),
         keeps=True,
-        samples=lambda rng: [((rng.standard_normal((3, 4)),), {"order": "F"})],
+        samples=calls(call(Normal(3, 4), order="F")),
     ),
     primitive(
         np.astype,
         "x in another dtype",
-        ("dout in the dtype of x; 0 where rounded to integers", _astype),
-        evaluate=_compute_astype,
+        (
+            "dout in the dtype of x; 0 where rounded to integers",
+            # The engine casts it back.
+            lambda dout, out, x, *, dtype, **more: None if rounded(x, dtype) else dout,
+        ),
+        evaluate=lambda x, *, dtype, copy=True, device=None: np.astype(
+            np.asarray(x), dtype, copy=copy, device=device
+        ),
         bind=_bind_astype,
         keeps=True,
-        samples=lambda rng: [((rng.standard_normal((3, 4)), np.float64), {"copy": False})],
+        samples=calls(call(Normal(3, 4), np.float64, copy=False)),
     ),
 )

@@ -9,18 +9,14 @@ from numpy.lib.array_utils import normalize_axis_index
 from clearprop.errors import ShapeError
 
 
-def _slices(pieces: list[np.ndarray]) -> list[slice]:
-    return [slice(p[0], p[-1] + 1) if p.size else slice(0, 0) for p in pieces]
-
-
 def _splitter(split: Callable[..., list[np.ndarray]]) -> Callable[..., Any]:
     """Let NumPy split the numbers 0, 1, 2 … of the places, and slice the array at those."""
 
     def composed(ary, indices_or_sections, axis=0):
         axis = normalize_axis_index(axis, np.ndim(ary))
-        places = np.arange(np.shape(ary)[axis])
-        before = (slice(None),) * axis
-        return [ary[(*before, part)] for part in _slices(split(places, indices_or_sections))]
+        pieces = split(np.arange(np.shape(ary)[axis]), indices_or_sections)
+        parts = [slice(p[0], p[-1] + 1) if p.size else slice(0, 0) for p in pieces]
+        return [ary[(*(slice(None),) * axis, part)] for part in parts]
 
     return composed
 
@@ -45,11 +41,10 @@ def _hsplit(ary, indices_or_sections):
     return _split(ary, indices_or_sections, min(np.ndim(ary) - 1, 1))
 
 
-COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+COMPOSITIONS = {
     np.split: _split,
     np.array_split: _splitter(np.array_split),
     np.hsplit: _hsplit,
     np.vsplit: _split_along(0, "np.vsplit", axes=2),
     np.dsplit: _split_along(2, "np.dsplit", axes=3),
 }
-"""Function → the same in terms of functions that have a row."""

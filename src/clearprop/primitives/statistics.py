@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.axes import kept_shape, normal_axes, to_last
 from clearprop.primitives.indexing import at
+from clearprop.primitives.table import composed
 
 
 def ptp(a, axis=None, out=None, keepdims=False):
@@ -125,17 +126,7 @@ _BETWEEN = {
 }
 
 
-def cov(
-    m,
-    y=None,
-    rowvar=True,
-    bias=False,
-    ddof=None,
-    fweights=None,
-    aweights=None,
-    *,
-    dtype=None,
-):
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
     """`np.cov`: Σ w (x − x̄)(y − ȳ) / (n − ddof), a matrix of variances and covariances."""
     x = _as_rows(m, rowvar)
     if y is not None:
@@ -226,19 +217,8 @@ def _nan_extreme(function, least, a, axis, keepdims, initial, where):
     return np.where(lost, np.nan, found)
 
 
-COMPOSITIONS = {
-    np.ptp: ptp,
-    np.average: average,
-    np.quantile: quantile,
-    np.percentile: percentile,
-    np.median: median,
-    np.cov: cov,
-    np.corrcoef: corrcoef,
-    np.nansum: nansum,
-    np.nanprod: nanprod,
-    np.nanmean: nanmean,
-    np.nanvar: nanvar,
-    np.nanstd: nanstd,
-    np.nanmax: nanmax,
-    np.nanmin: nanmin,
-}
+COMPOSITIONS = composed(
+    np,
+    *(ptp, average, quantile, percentile, median, cov, corrcoef),
+    *(nansum, nanprod, nanmean, nanvar, nanstd, nanmax, nanmin),
+)

@@ -131,14 +131,15 @@ def constant(
         rules=(),
         derivatives=(),
         evaluate=function,
-        bind=_bind_anything if ufunc else LeadingArrays(function),
+        bind=as_given if ufunc else LeadingArrays(function),
         symbol=function.__name__,
         elementwise=ufunc,
         **{"takes_out": ufunc, **facts},
     )
 
 
-def _bind_anything(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+def as_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """Take a call as it is: all positional arguments are operands."""
     return args, kwargs
 
 
@@ -313,3 +314,11 @@ def collect(*tables: Iterable[Primitive]) -> dict[Callable[..., Any], Primitive]
             raise ValueError(f"{row.name} has two rows in the table of primitives")
         joined[row.function] = row
     return joined
+
+
+def composed(module: Any, *functions: Callable[..., Any]) -> dict[Callable[..., Any], Any]:
+    """Functions of ours, written in terms of those that have a row, by the module's own.
+
+    What they stand for has their name, but for the underscore before it.
+    """
+    return {getattr(module, f.__name__.removeprefix("_")): f for f in functions}

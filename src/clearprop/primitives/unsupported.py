@@ -27,10 +27,6 @@ def in_place(instead: str) -> str:
 _BY_NAME: dict[str, str] = {
     "copyto": in_place("choose elements with np.where"),
     "fill_diagonal": in_place("use np.where(np.eye(n, dtype=bool), new, x)"),
-    "place": in_place("use np.where(mask, new, x)"),
-    "put": in_place("use np.where(mask, new, x)"),
-    "put_along_axis": in_place("use np.where(mask, new, x)"),
-    "putmask": in_place("use np.where(mask, new, x)"),
     "apply_along_axis": LOOP,
     "apply_over_axes": "it calls a Python function for each axis; call it with axis= yourself",
     "piecewise": "it hands parts of x to each function; use np.where or np.select",
@@ -52,28 +48,21 @@ _BY_NAME: dict[str, str] = {
     "nanpercentile": "use np.percentile(x[~np.isnan(x)], q)",
     "nanquantile": "use np.quantile(x[~np.isnan(x)], q)",
     "trim_zeros": ENDS,
-    "unique": UNIQUE,
-    "unique_all": UNIQUE,
-    "unique_counts": UNIQUE,
-    "unique_inverse": UNIQUE,
-    "unique_values": UNIQUE,
-    "intersect1d": UNIQUE,
-    "setdiff1d": UNIQUE,
-    "setxor1d": UNIQUE,
-    "union1d": UNIQUE,
-    "histogram": BINS,
-    "histogram2d": BINS,
-    "histogram_bin_edges": BINS,
-    "histogramdd": BINS,
-    "isnat": DATES,
-    "busday_count": DATES,
-    "busday_offset": DATES,
-    "datetime_as_string": DATES,
-    "is_busday": DATES,
-    "save": FILES,
-    "savetxt": FILES,
-    "savez": FILES,
-    "savez_compressed": FILES,
+    **dict.fromkeys(
+        ("place", "put", "put_along_axis", "putmask"), in_place("use np.where(mask, new, x)")
+    ),
+    **dict.fromkeys(
+        (
+            *("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"),
+            *("intersect1d", "setdiff1d", "setxor1d", "union1d"),
+        ),
+        UNIQUE,
+    ),
+    **dict.fromkeys(("histogram", "histogram2d", "histogram_bin_edges", "histogramdd"), BINS),
+    **dict.fromkeys(
+        ("isnat", "busday_count", "busday_offset", "datetime_as_string", "is_busday"), DATES
+    ),
+    **dict.fromkeys(("save", "savetxt", "savez", "savez_compressed"), FILES),
     **dict.fromkeys(
         (
             *("arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray"),

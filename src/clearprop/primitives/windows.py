@@ -7,7 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.primitives.axes import normal_axes
 from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.table import primitive
+from clearprop.primitives.samples import Normal, call, calls
+from clearprop.primitives.table import as_given, primitive
 
 
 @dispatched
@@ -40,20 +41,6 @@ def _add_windows(dout, out, windows, *, shape, axes):
     return sliding_window_view(dout, lengths, axis=axes)
 
 
-def _samples(rng):
-    x = rng.standard_normal((4, 5))
-    yield (x[0], 3), {}
-    yield (x, (2, 3)), {}
-    yield (x, 2), {"axis": 0}
-    yield (x, (3, 2)), {"axis": (-1, 0)}
-    yield (x, (2, 2)), {"axis": (1, 1)}
-
-
-def _add_samples(rng):
-    yield (rng.standard_normal((3, 2)),), {"shape": (4,), "axes": (0,)}
-    yield (rng.standard_normal((3, 2, 4, 2)),), {"shape": (4, 5), "axes": (1, 0)}
-
-
 ROWS = (
     primitive(
         sliding_window_view,
@@ -61,14 +48,23 @@ ROWS = (
         ("Σ dout over the windows an element is in", _sliding_window_view),
         symbol="windows",
         view="windows",
-        samples=_samples,
+        samples=calls(
+            call(Normal(5), 3),
+            call(Normal(4, 5), (2, 3)),
+            call(Normal(4, 5), 2, axis=0),
+            call(Normal(4, 5), (3, 2), axis=(-1, 0)),
+            call(Normal(4, 5), (2, 2), axis=(1, 1)),
+        ),
     ),
     primitive(
         add_windows,
         "Σ of overlapping windows",
         ("the windows of dout", _add_windows),
         symbol="Σ windows",
-        samples=_add_samples,
-        bind=lambda args, kwargs: (args, kwargs),
+        samples=calls(
+            call(Normal(3, 2), shape=(4,), axes=(0,)),
+            call(Normal(3, 2, 4, 2), shape=(4, 5), axes=(1, 0)),
+        ),
+        bind=as_given,
     ),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop.reporting.evidence import Evidence
-from clearprop.reporting.markup import Markup, element, join
+from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.png import ink
 
 CLASSES = 20
@@ -107,6 +107,4 @@ def _mistake(evidence: Evidence, row: int) -> Markup:
 
 def scrollable(content: Markup, name: str) -> Markup:
     """What may be wider than a phone scrolls by itself, also by keyboard."""
-    return element(
-        "div", join([content]), class_="wide", role="region", aria_label=name, tabindex=0
-    )
+    return element("div", content, class_="wide", role="region", aria_label=name, tabindex=0)

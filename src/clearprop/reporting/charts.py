@@ -1,6 +1,6 @@
 """Charts as SVG: lines and bands over time. Colours come from the page's style sheet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,18 +43,17 @@ def chart(
     x_label: str,
     log: bool = False,
     write: Callable[[float], str] = label,
-    include: Sequence[float] = (),
 ) -> Markup:
     """Draw curves as a figure with a title and a legend.
 
     What is not finite is left out, on a logarithmic axis also what is not positive; a chart without
-    anything to draw says so. `include` lists values that the vertical axis shall reach.
+    anything to draw says so.
     """
     marks = drawable(marks, log)
     heading = element("figcaption", element("strong", title), _legend(marks))
     if not marks:
         return element("figure", heading, element("p", "Nothing to draw.", class_="faint"))
-    drawing = plot(marks, title=title, x_label=x_label, log=log, write=write, include=include)
+    drawing = plot(marks, title=title, x_label=x_label, log=log, write=write)
     return element("figure", heading, drawing)
 
 
@@ -70,12 +69,11 @@ def plot(
     x_label: str,
     log: bool = False,
     write: Callable[[float], str] = label,
-    include: Sequence[float] = (),
     **attributes: Any,
 ) -> Markup:
     """Draw curves that are `drawable`, one at least, as an SVG element of `WIDTH` by `HEIGHT`."""
     xs = np.concatenate([mark.x for mark in marks])
-    ys = np.concatenate([y for mark in marks for y in _heights(mark)] + [np.array(include)])
+    ys = np.concatenate([y for mark in marks for y in _heights(mark)])
     x_scale = Scale(*_room(xs.min(), xs.max(), 0.0), LEFT, WIDTH - RIGHT)
     y_scale = Scale(*_room(ys.min(), ys.max(), 0.04, log), HEIGHT - BOTTOM, TOP, log)
     drawn = [_band(m, x_scale, y_scale) for m in marks if isinstance(m, Band)]
@@ -96,26 +94,20 @@ def plot(
 
 
 def _legend(marks: Sequence[Line | Band]) -> Markup | None:
-    named = [m for m in marks if m.name]
-    entries = [
-        element("span", element("i", class_=f"key {m.style} {_kind(m)}"), m.name, class_="entry")
-        for m in named
-    ]
+    entries = []
+    for mark in marks:
+        if mark.name:
+            key = element("i", class_=f"key {mark.style} {type(mark).__name__.lower()}")
+            entries.append(element("span", key, mark.name, class_="entry"))
     return element("span", *entries, class_="legend") if entries else None
 
 
-def _kind(mark: Line | Band) -> str:
-    return type(mark).__name__.lower()
-
-
 def _finite(mark: Line | Band, log: bool) -> Line | Band | None:
-    heights = _heights(mark)
     good = np.isfinite(mark.x)
-    for y in heights:
+    for y in _heights(mark):
         good &= np.isfinite(y) & ((y > 0) if log else True)
-    if not good.any():
-        return None
-    return type(mark)(mark.name, mark.x[good], *(y[good] for y in heights), style=mark.style)
+    heights = (y[good] for y in _heights(mark))
+    return type(mark)(mark.name, mark.x[good], *heights, style=mark.style) if good.any() else None
 
 
 def _heights(mark: Line | Band) -> tuple[np.ndarray, ...]:
@@ -134,7 +126,7 @@ def _room(low: float, high: float, share: float, log: bool = False) -> tuple[flo
 
 def _grid(scale: Scale, write: Callable[[float], str]) -> list[Markup]:
     parts = []
-    for value, y in zip(scale.ticks, scale(np.array(scale.ticks)).tolist(), strict=True):
+    for value, y in scale.ticks:
         parts.append(element("path", d=f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid"))
         parts.append(element("text", write(value), x=LEFT - 7, y=y + 4, class_="tick end"))
     return parts
@@ -143,7 +135,7 @@ def _grid(scale: Scale, write: Callable[[float], str]) -> list[Markup]:
 def _bottom(scale: Scale, x_label: str) -> list[Markup]:
     y = HEIGHT - BOTTOM
     parts = [element("path", d=f"M{LEFT} {y}H{WIDTH - RIGHT}", class_="axis")]
-    for value, x in zip(scale.ticks, scale(np.array(scale.ticks)).tolist(), strict=True):
+    for value, x in scale.ticks:
         parts.append(element("path", d=f"M{x:.1f} {y}v4", class_="axis"))
         parts.append(element("text", label(value), x=x, y=y + 18, class_="tick middle"))
     middle = (LEFT + WIDTH - RIGHT) / 2
@@ -155,15 +147,14 @@ def _line(mark: Line, x_scale: Scale, y_scale: Scale) -> Markup:
     x, y = x_scale(mark.x), y_scale(mark.y)
     if len(x) > 2 * COLUMNS:
         x, y = _spanned(x, y)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
-    line = element("polyline", points=points, class_=f"line {mark.style}")
-    if len(x) > 25 or "thin" in mark.style:
+    points = list(zip(x.tolist(), y.tolist(), strict=True))
+    line = element("polyline", points=_joined(points), class_=f"line {mark.style}")
+    if len(points) > 25 or "thin" in mark.style:
         return line
-    dots = [
-        element("circle", cx=a, cy=b, r=2.6, class_=f"dot {mark.style}")
-        for a, b in zip(x.tolist(), y.tolist(), strict=True)
-    ]
-    return element("g", line, *dots)
+    dot = f"dot {mark.style}"
+    return element(
+        "g", line, *(element("circle", cx=a, cy=b, r=2.6, class_=dot) for a, b in points)
+    )
 
 
 def _band(mark: Band, x_scale: Scale, y_scale: Scale) -> Markup:
@@ -173,8 +164,11 @@ def _band(mark: Band, x_scale: Scale, y_scale: Scale) -> Markup:
         x = x + np.array([-4.0, 4.0])
     there = zip(x.tolist(), high.tolist(), strict=True)
     back = zip(x[::-1].tolist(), low[::-1].tolist(), strict=True)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in (*there, *back))
-    return element("polygon", points=points, class_=f"band {mark.style}")
+    return element("polygon", points=_joined((*there, *back)), class_=f"band {mark.style}")
+
+
+def _joined(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _spanned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -44,10 +44,10 @@ def training_panels(history: History) -> Iterator[dict[str, Any]]:
     x = np.arange(1, len(loss) + 1) * scale
     finite = np.isfinite(loss)
     smoothed = smooth(np.where(finite, loss, 0.0), width) if len(loss) else loss
-    lines = [Line("each mini-batch", x, loss, "a thin")]
-    lines.append(Line(f"mean over {width} batches", x, smoothed, "a"))
+    each = Line("each mini-batch", x, loss, "a thin")
+    mean = Line(f"mean over {width} batches", x, smoothed, "a")
     log = bool(len(loss) and finite.all() and (loss > 0).all() and loss.max() > 50 * loss.min())
-    shown = lines[1:] if width == 1 else lines
+    shown = [mean] if width == 1 else [each, mean]
     yield {"marks": shown, "title": "Loss", "x_label": unit, "log": log}
 
 
@@ -77,17 +77,19 @@ def epochs(history: History) -> tuple[float, str]:
 
 def signal_charts(moments: Sequence[SignalMoment], unit: str) -> Iterator[Markup]:
     """All layers together, and then the distributions in each."""
-    x = _times(moments, unit)
+    x = np.array([m.epoch if unit == "epoch" else m.iteration for m in moments], dtype=float)
     names = [s.layer for s in moments[0].layers]
-    shown = _both_ends(range(len(names)))
+    shown = [*range(len(names))]
+    if len(shown) > LAYERS:
+        shown = [*shown[: LAYERS // 2], *shown[-LAYERS // 2 :]]
     for title, field in (
         ("Size of the activations (root mean square)", "activation"),
         ("Size of the derivatives (root mean square)", "derivative"),
     ):
-        lines = [
-            Line(names[i], x, _column(moments, i, field, "rms"), _style(n))
-            for n, i in enumerate(shown)
-        ]
+        lines = []
+        for n, i in enumerate(shown):
+            rms = np.array([_spread(moment, i, field).rms for moment in moments])
+            lines.append(Line(names[i], x, rms, _style(n)))
         yield chart(lines, title=title, x_label=unit, log=True)
     for i in shown:
         yield _distribution(moments, x, i, "activation", f"{names[i]}: activations", unit)
@@ -140,22 +142,8 @@ def _distribution(
     return element("div", figure, element("p", note, class_="faint") if spread.zeros else None)
 
 
-def _times(moments: Sequence[SignalMoment], unit: str) -> np.ndarray:
-    return np.array([m.epoch if unit == "epoch" else m.iteration for m in moments], dtype=float)
-
-
-def _column(moments: Sequence[SignalMoment], i: int, field: str, value: str) -> np.ndarray:
-    return np.array([getattr(_spread(m, i, field), value) for m in moments], dtype=float)
-
-
 def _spread(moment: SignalMoment, i: int, field: str) -> Spread:
     return getattr(moment.layers[i], field)
-
-
-def _both_ends(items: Sequence[int]) -> list[int]:
-    if len(items) <= LAYERS:
-        return list(items)
-    return [*items[: LAYERS // 2], *items[-LAYERS // 2 :]]
 
 
 def _style(n: int) -> str:

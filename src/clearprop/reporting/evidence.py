@@ -59,18 +59,15 @@ class Evidence:
 
     def image(self, row: int) -> np.ndarray:
         """A sample as an image with values from 0 to 1."""
+        side, (low, width) = self.side or 1, self._range
+        return (self.samples.x[row].reshape(side, side).astype(np.float64) - low) / width
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        """The lowest value, or 0, and how far the highest may be from it."""
         x = self.samples.x
-        side = self.side or 1
-        return (x[row].reshape(side, side).astype(np.float64) - self._low) / self._width
-
-    @cached_property
-    def _low(self) -> float:
-        return min(float(self.samples.x.min()), 0.0)
-
-    @cached_property
-    def _width(self) -> float:
-        top = 255.0 if self.samples.x.dtype == np.uint8 else float(self.samples.x.max())
-        return max(top - self._low, 1e-12)
+        low, top = min(float(x.min()), 0.0), 255.0 if x.dtype == np.uint8 else float(x.max())
+        return low, max(top - low, 1e-12)
 
 
 def ask(network: Network, x_test: Any, t_test: Any, scale: float | None) -> Evidence:

@@ -74,24 +74,10 @@ def layers_table(network: Network, evidence: Evidence) -> Markup:
     summary = network.summary(evidence.samples.batch(slice(0, 1))[0])
     head = ("layer", "kind", "output shape", "parameters", "multiply-adds")
     rows = [
-        element(
-            "tr",
-            element("th", row.name, scope="row"),
-            element("td", row.kind),
-            element("td", f"({', '.join(map(str, ('N', *row.shape)))})"),
-            element("td", f"{row.parameters:,}", class_="number"),
-            element("td", f"{row.multiply_adds:,}", class_="number"),
-        )
+        _layer_row(row.name, row.kind, f"({', '.join(map(str, ('N', *row.shape)))})", row)
         for row in summary.rows
     ]
-    total = element(
-        "tr",
-        element("th", "total", scope="row"),
-        element("td"),
-        element("td"),
-        element("td", f"{summary.parameters:,}", class_="number"),
-        element("td", f"{summary.multiply_adds:,}", class_="number"),
-    )
+    total = _layer_row("total", None, None, summary)
     table = element(
         "table",
         element("thead", element("tr", *(element("th", h, scope="col") for h in head))),
@@ -99,6 +85,17 @@ def layers_table(network: Network, evidence: Evidence) -> Markup:
         element("tfoot", total),
     )
     return scrollable(table, "The layers of the network")
+
+
+def _layer_row(name: str, kind: str | None, shape: str | None, sizes: Any) -> Markup:
+    return element(
+        "tr",
+        element("th", name, scope="row"),
+        element("td", kind),
+        element("td", shape),
+        element("td", f"{sizes.parameters:,}", class_="number"),
+        element("td", f"{sizes.multiply_adds:,}", class_="number"),
+    )
 
 
 def network_graph(network: Network, evidence: Evidence) -> Iterator[Markup]:

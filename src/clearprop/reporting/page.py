@@ -1,5 +1,6 @@
 """The page: its parts in order, its style, one file."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = 
     name = run.path.resolve().name
     body = [
         _header(name, network, history, evidence),
-        _section("Training", *_in_grid(list(training_curves(history)))),
+        _section("Training", _in_grid(training_curves(history))),
         *_signals(moments, epochs(history)[1]),
         _section(
             "Answers on the test data", confusion_matrix(evidence), frequent_mistakes(evidence)
@@ -73,12 +74,13 @@ def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = 
 def _header(name: str, network: Network, history: History, evidence: Evidence) -> Markup:
     sizes = sum(int(np.size(p)) for p in network.params.values())
     last = history.last_evaluation
-    figures = [("test accuracy", f"{evidence.accuracy:.2%}")]
-    if last is not None:
-        figures.append(("training accuracy", f"{last.train_score:.2%}"))
-    figures.append(("mistakes", f"{len(evidence.worst):,} of {len(evidence.right):,}"))
-    figures.append(("iterations", f"{len(history):,}"))
-    figures.append(("parameters", f"{sizes:,}"))
+    figures = [
+        ("test accuracy", f"{evidence.accuracy:.2%}"),
+        *([] if last is None else [("training accuracy", f"{last.train_score:.2%}")]),
+        ("mistakes", f"{len(evidence.worst):,} of {len(evidence.right):,}"),
+        ("iterations", f"{len(history):,}"),
+        ("parameters", f"{sizes:,}"),
+    ]
     cells = [element("div", element("dt", term), element("dd", value)) for term, value in figures]
     return element("header", element("h1", f"Run {name}"), element("dl", *cells, class_="figures"))
 
@@ -87,8 +89,8 @@ def _section(title: str, *parts: Markup | None) -> Markup:
     return element("section", element("h2", title), *parts)
 
 
-def _in_grid(figures: list[Markup]) -> list[Markup]:
-    return [element("div", *figures, class_="grid-of-charts")]
+def _in_grid(figures: Iterable[Markup]) -> Markup:
+    return element("div", *figures, class_="grid-of-charts")
 
 
 def _signals(moments: list[SignalMoment], unit: str) -> list[Markup]:
@@ -107,7 +109,7 @@ def _signals(moments: list[SignalMoment], unit: str) -> list[Markup]:
     details = element(
         "details",
         element("summary", "The distributions in each layer"),
-        *_in_grid(single),
+        _in_grid(single),
         open="open" if len(single) <= 8 else None,
     )
-    return [_section("Inside, over time", about, *told, *_in_grid(together), details)]
+    return [_section("Inside, over time", about, *told, _in_grid(together), details)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.drawing.png import paint
 from clearprop.files import atomic_write
-from clearprop.reporting.charts import HEIGHT, WIDTH, Band, Line, drawable, plot
+from clearprop.reporting.charts import HEIGHT, WIDTH, drawable, plot
 from clearprop.reporting.curves import training_panels
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.style import STYLE
@@ -47,7 +47,8 @@ def curves_svg(history: History) -> Markup:
     for number, panel in enumerate(panels):
         x, y = MARGIN + number * (WIDTH + MARGIN), HEAD + CAPTION
         panel["marks"] = marks = drawable(panel["marks"], panel.get("log", False))
-        legend = _legend(marks) if marks else [element("tspan", "nothing to draw", dx=14)]
+        legend = [element("tspan", m.name, dx=14, class_=f"dot {m.style}") for m in marks]
+        legend = legend or [element("tspan", "nothing to draw", dx=14)]
         parts.append(element("text", panel["title"], *legend, x=x, y=HEAD + 26, class_="head"))
         if marks:
             parts.append(plot(**panel, x=x, y=y, width=WIDTH, height=HEIGHT))
@@ -69,11 +70,6 @@ def _title(history: History) -> str:
     if np.isfinite(last.test_score):
         parts.append(f"test {score_text(history.score_name, last.test_score)}")
     return f"{' · '.join(parts)} after {last.iteration:,} iterations"
-
-
-def _legend(marks: list[Line | Band]) -> list[Markup]:
-    """The names of the curves, each in its colour."""
-    return [element("tspan", m.name, dx=14, class_=f"dot {m.style}") for m in marks]
 
 
 def _style() -> str:

@@ -25,8 +25,10 @@ class Scale:
         return self.start + (values - low) / (high - low) * (self.end - self.start)
 
     @property
-    def ticks(self) -> list[float]:
-        return log_ticks(self.low, self.high) if self.log else ticks(self.low, self.high)
+    def ticks(self) -> list[tuple[float, float]]:
+        """Round values with their places in pixels."""
+        values = log_ticks(self.low, self.high) if self.log else ticks(self.low, self.high)
+        return list(zip(values, self(np.array(values)).tolist(), strict=True))
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:

@@ -194,10 +194,9 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
         where = ", ".join(str(np.shape(x)) for x in inputs)
         at = f"the layer {layer} cannot take a batch {where}: " if layer else ""
         raise ShapeError(f"{name} {given} does not fit the network: {at}{error}") from error
-    largest = 0
-    for use in walk.uses:
-        if not use.opened:
-            largest = max(largest, multiply_adds(use.layer, np.shape(use.outputs[0])[1:]))
+    closed = (use for use in walk.uses if not use.opened)
+    products = (multiply_adds(use.layer, np.shape(use.outputs[0])[1:]) for use in closed)
+    largest = max(products, default=0)
     outs = out if isinstance(out, tuple | list) else (out,)
     for y, loss in zip(outs, network.losses, strict=False):
         shape = np.shape(y)
@@ -213,9 +212,9 @@ def _read_t(
     network: Network, t: Any, name: str, x: tuple[str, Any, int], scores: Any, dtype: np.dtype
 ) -> Any:
     """Targets as the loss layers read them, for the scores that one sample has got."""
-    if not isinstance(network.lastLayer, list | tuple):
-        return _read_targets(network.lastLayer, t, name, x, np.shape(scores), dtype)
     losses = network.losses
+    if not isinstance(network.lastLayer, list | tuple):
+        return _read_targets(losses[0], t, name, x, np.shape(scores), dtype)
     if not isinstance(scores, tuple | list) or not len(scores) == len(losses) == len(t):
         raise ShapeError(
             f"the network has {len(losses)} losses; forward must return as many outputs, and "
@@ -228,12 +227,7 @@ def _read_t(
 
 
 def _read_targets(
-    loss: Any,
-    t: Any,
-    name: str,
-    x: tuple[str, Any, int],
-    shape: tuple[int, ...],
-    dtype: np.dtype,
+    loss: Any, t: Any, name: str, x: tuple[str, Any, int], shape: tuple[int, ...], dtype: np.dtype
 ) -> np.ndarray:
     t = _array(t, name)
     x_name, x_shape, count = x

@@ -1,20 +1,17 @@
 """What happened during training: the loss of every iteration, the scores of every epoch."""
 
 import contextlib
-import errno
 import json
 import math
 import os
 from array import array
 from collections.abc import Iterator
-from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from clearprop.errors import FileFormatError, OutputError
-from clearprop.files import atomic_write
+from clearprop.files import atomic_write, read_bytes
 
 
 class Scores(NamedTuple):
@@ -164,19 +161,13 @@ class History:
         Errors: `FileFormatError` names the file and the line that is not as described above,
         `FileNotFoundError` if there is none.
         """
-        try:
-            content = Path(path).read_bytes()
-        except FileNotFoundError:
-            text = "there is no such history file"
-            raise FileNotFoundError(errno.ENOENT, text, os.fspath(path)) from None
-        except OSError as error:
-            raise FileFormatError(
-                f"{os.fspath(path)} cannot be read as a history: {error.strerror or error}"
-            ) from error
+        content = read_bytes(path, "history", "a history")
         history = cls()
         history.seconds = math.nan
         lines = content.split(b"\n")
-        if not _is_json(lines[-1]):  # empty after a line break, or broken off
+        try:
+            _json_object(lines[-1])
+        except _BadLineError:  # empty after a line break, or broken off
             lines.pop()
         for number, line in enumerate(lines, start=1):
             try:
@@ -231,7 +222,7 @@ class History:
                 raise _BadLineError(f"iteration {len(self) + 1} was expected")
             self.add_loss(_number(entry, "loss"))
             return
-        if "score" in entry and not self._evaluations and isinstance(entry["score"], str):
+        if not self._evaluations and isinstance(entry.get("score"), str):
             self.score_name = entry.pop("score")
         train, test = _keys(self.score_name)
         if entry.keys() == {"iteration", "epoch", train, test}:
@@ -259,45 +250,37 @@ class HistoryWriter:
         self.path = os.fspath(path)
         self.history = history
         self._losses, self._evaluations = len(history), len(history._evaluations)
-        mode = "a" if self._losses else "w"
-        try:
-            # newline="\n": the same file on every system
+        with self._told():  # newline="\n": the same file on every system
+            mode = "a" if self._losses else "w"
             self._file = open(path, mode, encoding="utf-8", newline="\n")  # noqa: SIM115
-        except OSError as error:
-            raise self._error(error) from error
 
     def write(self) -> None:
         """Write what is new, so that it is kept even if the program is killed."""
         lines = "".join(self.history.lines(self._losses, self._evaluations))
         self._losses, self._evaluations = len(self.history), len(self.history._evaluations)
-        try:
+        with self._told():
             self._file.write(lines)
             self._file.flush()
-        except OSError as error:
-            raise self._error(error) from error
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             self.write()
         finally:
-            try:
+            with self._told():
                 self._file.close()
-            except OSError as close_error:
-                raise self._error(close_error) from close_error
 
-    def _error(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"the history {self.path} cannot be written: {error.strerror or error}; "
-            "choose a folder that exists, has room, and that you may write to"
-        )
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"the history {self.path} cannot be written: {error.strerror or error}; "
+                "choose a folder that exists, has room, and that you may write to"
+            ) from error
 
 
 def loss_line(iteration: int, loss: float) -> str:
@@ -331,13 +314,19 @@ def _text(number: float) -> str:
 
 
 def _number(entry: dict[str, Any], key: str) -> float:
-    value = entry[key]
-    if isinstance(value, str) and value in ("nan", "inf", "-inf"):
-        return float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        with contextlib.suppress(OverflowError):
-            return float(value)
+    with contextlib.suppress(ValueError, OverflowError):
+        return number_of(entry[key])
     raise _BadLineError(f'"{key}" must be a number')
+
+
+def number_of(value: Any) -> float:
+    """A number as JSON holds it, or the text that stands for NaN or infinity.
+
+    Errors: `ValueError`, `OverflowError`.
+    """
+    if type(value) in (int, float) or value in ("nan", "inf", "-inf"):
+        return float(value)
+    raise ValueError(f"{value!r} is not a number")
 
 
 def _json_object(line: bytes) -> dict[str, Any]:
@@ -348,14 +337,6 @@ def _json_object(line: bytes) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise _BadLineError("the line must be a JSON object")
     return entry
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        _json_object(line)
-    except _BadLineError:
-        return False
-    return True
 
 
 def _refuse(constant: str) -> None:

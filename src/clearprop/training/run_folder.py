@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,8 +76,7 @@ class RunConfig:
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
-        known = {entry.name for entry in fields(cls)}
-        unknown = ", ".join(values.keys() - known)
+        unknown = ", ".join(values.keys() - _KINDS.keys())
         if unknown:
             raise ConfigError(f"settings that this version does not know: {unknown}")
         return cls(**{**values, "sizes": tuple(values["sizes"])})
@@ -87,16 +86,12 @@ def _whole(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-def _real(value: Any) -> bool:
-    return type(value) in (int, float)
-
-
 _KINDS = {
     "sizes": lambda v: isinstance(v, list) and len(v) > 1 and all(_whole(n) and n for n in v),
     "activation": lambda v: isinstance(v, str),
-    "init": lambda v: isinstance(v, str) or _real(v),
+    "init": lambda v: type(v) in (str, int, float),
     "batch": _whole,
-    "rate": _real,
+    "rate": lambda v: type(v) in (int, float),
     "iterations": _whole,
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
@@ -144,11 +139,14 @@ class RunFolder:
         nothing was changed.
         """
         try:
-            if self.path.is_dir() and any(self.path.iterdir()) and not self._is_run():
-                raise OutputError(
-                    f"{self.path} is not empty and not the folder of a run; choose a folder that "
-                    "does not exist yet, or empty it"
-                )
+            if self.path.is_dir() and any(self.path.iterdir()):
+                try:
+                    self.read_config()
+                except (FileFormatError, FileNotFoundError):
+                    raise OutputError(
+                        f"{self.path} is not empty and not the folder of a run; choose a folder "
+                        "that does not exist yet, or empty it"
+                    ) from None
             self.path.mkdir(parents=True, exist_ok=True)
             atomic_write(self.config_path, config.to_json().encode())
             # What an earlier run left does not belong to these settings.
@@ -217,10 +215,3 @@ class RunFolder:
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
-
-    def _is_run(self) -> bool:
-        try:
-            self.read_config()
-        except (FileFormatError, FileNotFoundError):
-            return False
-        return True

@@ -1,6 +1,5 @@
 """What goes through the layers during training: activations forward, derivatives backward."""
 
-import errno
 import json
 import math
 import os
@@ -11,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.errors import FileFormatError, OutputError
+from clearprop.files import read_bytes
 from clearprop.graph.node import Recorded
 from clearprop.networks import Network
+from clearprop.training.history import number_of
 
 SAMPLES = 64
 """So many training samples are looked at, always the same, so that moments can be compared."""
@@ -128,14 +129,12 @@ class SignalRecorder:
     def moment(self, iteration: int, epoch: float, batch_size: int, final: bool = False) -> None:
         """Look, if it is time; `final` for the last look, which is due unless just done."""
         since = None if self._last is None else (iteration - self._last) * batch_size
-        due = since is None or since >= SHARE * len(self.x) or (final and since > 0)
-        if not due:
+        if not (since is None or since >= SHARE * len(self.x) or (final and since > 0)):
             return
         line = _line(SignalMoment(iteration, epoch, look(self.network, self.x, self.t)))
         try:
-            with open(
-                self.path, "w" if iteration == 0 else "a", encoding="utf-8", newline="\n"
-            ) as file:
+            mode = "w" if iteration == 0 else "a"
+            with open(self.path, mode, encoding="utf-8", newline="\n") as file:
                 file.write(line)
         except OSError as error:
             raise OutputError(
@@ -152,12 +151,8 @@ def read_signals(path: str | os.PathLike[str]) -> list[SignalMoment]:
     not as it should be.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            errno.ENOENT, "there is no such signals file", os.fspath(path)
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path, "signals", "signals").decode()
+    except UnicodeDecodeError as error:
         raise FileFormatError(f"{os.fspath(path)} cannot be read as signals: {error}") from error
     lines = text.split("\n")
     lines.pop()  # empty after a line break, or broken off
@@ -174,11 +169,7 @@ def read_signals(path: str | os.PathLike[str]) -> list[SignalMoment]:
 
 def _line(moment: SignalMoment) -> str:
     layers = [
-        {
-            "layer": s.layer,
-            "activation": _entry(s.activation),
-            "derivative": _entry(s.derivative),
-        }
+        {"layer": s.layer, "activation": _entry(s.activation), "derivative": _entry(s.derivative)}
         for s in moment.layers
     ]
     entry = {"iteration": moment.iteration, "epoch": moment.epoch, "layers": layers}
@@ -207,19 +198,11 @@ def _moment(entry: Any) -> SignalMoment:
         LayerSignals(str(s["layer"]), _spread(s["activation"]), _spread(s["derivative"]))
         for s in entry["layers"]
     )
-    return SignalMoment(iteration, _number(epoch), layers)
+    return SignalMoment(iteration, number_of(epoch), layers)
 
 
 def _spread(entry: Any) -> Spread:
-    quantiles = tuple(map(_number, entry["quantiles"]))
+    quantiles = tuple(map(number_of, entry["quantiles"]))
     if len(quantiles) != len(QUANTILES):
         raise ValueError(f"it has {len(quantiles)} quantiles, not {len(QUANTILES)}")
-    return Spread(quantiles, *(_number(entry[key]) for key in ("rms", "zeros", "silent")))
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, str) and value in ("nan", "inf", "-inf"):
-        return float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    raise ValueError(f"{value!r} is not a number")
+    return Spread(quantiles, *(number_of(entry[key]) for key in ("rms", "zeros", "silent")))

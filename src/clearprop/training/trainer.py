@@ -15,7 +15,7 @@ from clearprop.networks import Network
 from clearprop.training.batches import generator, mini_batches
 from clearprop.training.data import read_samples
 from clearprop.training.evaluation import Evaluator, runs_in_threads, score
-from clearprop.training.history import History, HistoryWriter
+from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.optimizers import SGD, Updates
@@ -111,11 +111,9 @@ class Trainer:
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
         self._train = read_samples(network, x_train, t_train, ("x_train", "t_train"), scale)
-        self._test = (
-            None
-            if x_test is None
-            else read_samples(network, x_test, t_test, ("x_test", "t_test"), scale)
-        )
+        self._sets = [self._train]
+        if x_test is not None:
+            self._sets.append(read_samples(network, x_test, t_test, ("x_test", "t_test"), scale))
         samples = self._train.number
         self.batch_size = _positive_int("batch_size", batch_size)
         if self.batch_size > samples:
@@ -131,12 +129,12 @@ class Trainer:
                 f"leave out {samples % self.batch_size} of the {samples} samples, or use another "
                 "batch_size"
             )
-        in_order = bool(self._carries)
-        self._batches = mini_batches(samples, self.batch_size, self.rng, in_order=in_order)
+        self._batches = mini_batches(
+            samples, self.batch_size, self.rng, in_order=bool(self._carries)
+        )
         self._step, self._why_not = make_step(
             network, self.optimizer, self._train, self.batch_size, compiled=compile
         )
-        self._sets = [self._train] if self._test is None else [self._train, self._test]
         self._evaluator: Evaluator | None = None
         self._evaluating: int | None = None
         """The iteration after which an evaluation has begun that is not finished."""
@@ -170,14 +168,18 @@ class Trainer:
         if threads.threads is None:  # large products use all cores by themselves
             self._cores = 1
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
-        with self._writer() as writer, threads, quiet, Interrupts() as interrupts:
+        file = self.history_path
+        history_writer = nullcontext() if file is None else HistoryWriter(file, self.history)
+        with history_writer as writer, threads, quiet, Interrupts() as interrupts:
             try:
                 self._run(last, writer, interrupts)
                 self.interrupted = len(self.history) < last
             except KeyboardInterrupt:
                 self.interrupted = True
             finally:
-                self._drop_evaluation()
+                self._evaluating = None
+                if self._evaluator is not None:
+                    self._evaluator.cancel()
                 getattr(self._step, "release", lambda: None)()  # the layers get their arrays back
                 self.history.seconds += time.perf_counter() - started
                 self._report(last, done=True)
@@ -243,20 +245,13 @@ class Trainer:
         if self._evaluator is not None and self._evaluating is not None:
             self._note(self._evaluating, self._evaluator.finish(), interrupts)
 
-    def _drop_evaluation(self) -> None:
-        self._evaluating = None
-        if self._evaluator is not None:
-            self._evaluator.cancel()
-
     def _note(self, iteration: int, scores: list[float], interrupts: Interrupts) -> None:
-        train, *test = scores
+        train, test, *_ = (*scores, math.nan)
+        epoch = iteration / self.iterations_per_epoch
         with interrupts.held():
             self._evaluating = None
             self.history.add_evaluation(
-                iteration=iteration,
-                epoch=iteration / self.iterations_per_epoch,
-                train_score=train,
-                test_score=test[0] if test else math.nan,
+                iteration=iteration, epoch=epoch, train_score=train, test_score=test
             )
 
     def _look(self, *, first: bool = False, final: bool = False) -> None:
@@ -275,7 +270,7 @@ class Trainer:
     def _report(self, last: int, *, done: bool = False) -> None:
         if self.on_progress is None:
             return
-        evaluation = self.history.last_evaluation
+        scores = self.history.last_evaluation or Scores(0, 0.0, math.nan, math.nan)
         self.on_progress(
             Moment(
                 iteration=len(self.history),
@@ -283,8 +278,8 @@ class Trainer:
                 epoch=self._epoch(),
                 loss=self.history.last_loss,
                 recent_loss=self.history.recent_loss(),
-                train_score=evaluation.train_score if evaluation else math.nan,
-                test_score=evaluation.test_score if evaluation else math.nan,
+                train_score=scores.train_score,
+                test_score=scores.test_score,
                 done=done,
                 score_name=self.history.score_name,
             )
@@ -302,11 +297,6 @@ class Trainer:
 
     def _epoch(self) -> float:
         return len(self.history) / self.iterations_per_epoch
-
-    def _writer(self) -> Any:
-        if self.history_path is None:
-            return nullcontext()
-        return HistoryWriter(self.history_path, self.history)
 
     def _iterations(self, epochs: int | None, iterations: int | None) -> int:
         if (epochs is None) == (iterations is None):

@@ -1,17 +1,15 @@
 """Weights to and from `.safetensors` files, and with them what is needed to train on."""
 
 import copy
-import errno
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ConfigError, DTypeError, FileFormatError, ShapeError
-from clearprop.files import atomic_write
+from clearprop.files import atomic_write, read_bytes
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.training.optimizers import Optimizer
@@ -111,10 +109,9 @@ _OPTIMIZER = "optimizer."
 
 def _held(network: Network, kind: str) -> dict[str, tuple[Any, str]]:
     """The arrays of one kind that the layers hold: name → layer and attribute."""
-    layers = network.members.layers.items()
     return {
         ".".join(filter(None, (name, attribute))): (layer, attribute)
-        for name, layer in layers
+        for name, layer in network.members.layers.items()
         for attribute in names_of(layer, kind)
     }
 
@@ -156,14 +153,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str
     from safetensors.numpy import load
 
     file = os.fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, "there is no such weights file", file) from None
-    except OSError as error:
-        raise FileFormatError(
-            f"{file} cannot be read as a weights file: {error.strerror or error}"
-        ) from error
+    data = read_bytes(path, "weights", "a weights file")
     try:
         arrays = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -199,6 +189,4 @@ def _check(file: str, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any
 
 
 def _shapes(arrays: Mapping[str, Any]) -> str:
-    return (
-        ", ".join(f"{name} {np.shape(array)}" for name, array in sorted(arrays.items())) or "none"
-    )
+    return ", ".join(f"{n} {np.shape(array)}" for n, array in sorted(arrays.items())) or "none"

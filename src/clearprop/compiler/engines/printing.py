@@ -48,11 +48,11 @@ class Printer:
         returned = [
             self.sheet.returned(v) for i, v in enumerate(trace.outputs) if i not in job.replaces
         ]
-        if job.replaces:
+        if job.replaces or job.checks:
             self._overwrite(returned)
         arguments = ["rng"] * bool(job.drawn) + ["rows"] * bool(job.gathered)
         arguments += [name for v, name in names.items() if v not in given and v not in job.drawn]
-        result = ", ".join([*returned, *(["True"] if job.replaces and job.checks else [])])
+        result = ", ".join([*returned, *(["True"] if job.checks else [])])
         written = self.sheet.assemble(job.title, list(given.values()), arguments, result)
         return Source(written, self.as_written, self.sheet.nbytes)
 

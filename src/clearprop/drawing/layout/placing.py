@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from clearprop.drawing.layout.ordering import Columns
+from clearprop.drawing.layout.ranks import topological
 
 
 @dataclass(slots=True)
@@ -139,7 +140,7 @@ def _compact(
             a, b = root[u], root[v]
             distance[a][b] = max(space, distance[a].get(b, space))
             behind[b][a] = distance[a][b]
-    order = _sorted_blocks(distance, behind)
+    order = topological({b: len(above) for b, above in behind.items()}, distance.__getitem__)
     y: dict[int, float] = {}
     if upper:
         for b in order:
@@ -154,17 +155,3 @@ def _compact(
             if behind[b]:
                 y[b] = min(y[b], max(y[a] + d for a, d in behind[b].items()))
     return [y[root[v]] + shift[v] for v in range(len(root))]
-
-
-def _sorted_blocks(
-    distance: dict[int, dict[int, float]], behind: dict[int, dict[int, float]]
-) -> list[int]:
-    """The blocks from top to bottom."""
-    waiting = {b: len(above) for b, above in behind.items()}
-    ready = [b for b in distance if not waiting[b]]
-    for b in ready:  # grows while it is walked
-        for c in distance[b]:
-            waiting[c] -= 1
-            if not waiting[c]:
-                ready.append(c)
-    return ready

@@ -1,6 +1,6 @@
 """Columns: which vertex stands how far to the right."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 def assign_ranks(
@@ -25,7 +25,8 @@ def assign_ranks(
     for u, v, length in edges:
         into[v].append((u, length))
         outof[u].append((v, length))
-    order = topological(count, outof, into)
+    waiting = {v: len(edges) for v, edges in enumerate(into)}
+    order = topological(waiting, lambda v: [w for w, _ in outof[v]])
     rank = [0] * count
     for v in order:
         rank[v] = fixed.get(v, max((rank[u] + n for u, n in into[v]), default=first))
@@ -39,17 +40,15 @@ def assign_ranks(
     return rank
 
 
-def topological(
-    count: int, outof: list[list[tuple[int, int]]], into: list[list[tuple[int, int]]]
-) -> list[int]:
-    """The vertices, each after those with an edge to it; the first in number first."""
-    waiting = [len(edges) for edges in into]
-    ready = [v for v in range(count) if not waiting[v]]
-    order: list[int] = []
+def topological(waiting: dict[int, int], behind: Callable[[int], Iterable[int]]) -> list[int]:
+    """The vertices, each after those with an edge to it; the first in number first.
+
+    `waiting` says how many edges come in at each vertex, `behind` to which vertices they go out.
+    """
+    ready = [v for v, edges in waiting.items() if not edges]
     for v in ready:  # grows while it is walked
-        order.append(v)
-        for w, _ in outof[v]:
+        for w in behind(v):
             waiting[w] -= 1
             if not waiting[w]:
                 ready.append(w)
-    return order
+    return ready

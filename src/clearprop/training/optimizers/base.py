@@ -89,12 +89,6 @@ class Optimizer:
     usual_decay: ClassVar[float] = 0.0
     """The `weight_decay` where none is given."""
 
-    weight_decay: Setting
-    decay: Decay
-    clip_value: float | None
-    clip_norm: float | None
-    groups: Groups
-
     arrays: dict[str, np.ndarray]
     """The state by names such as `m.W1`; empty before the first step."""
     step_count: int
@@ -244,9 +238,8 @@ class Optimizer:
 
     def structure(self) -> Hashable:
         """What decides the operations of an update, without the numbers in it."""
-        decays = [
-            (p, "weight_decay" in s, s.get("weight_decay") == 0) for p, s in self.groups.items()
-        ]
+        groups = self.groups.items()
+        decays = [(p, "weight_decay" in s, s.get("weight_decay") == 0) for p, s in groups]
         return (*self.limits(), self.decay, self.weight_decay == 0, *decays)
 
     # The state

@@ -17,17 +17,9 @@ def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None
     if params.keys() != grads.keys():
         missing = ", ".join(name for name in params if name not in grads)
         extra = ", ".join(name for name in grads if name not in params)
-        raise ShapeError(
-            "parameters and derivatives must have the same names: "
-            + "; ".join(
-                text
-                for names, text in (
-                    (missing, f"no derivative for {missing}"),
-                    (extra, f"no parameter for the derivative of {extra}"),
-                )
-                if names
-            )
-        )
+        told = [f"no derivative for {missing}"] if missing else []
+        told += [f"no parameter for the derivative of {extra}"] if extra else []
+        raise ShapeError(f"parameters and derivatives must have the same names: {'; '.join(told)}")
     names_of: dict[int, str] = {}
     for name, param in params.items():
         if np.shape(param) != np.shape(grads[name]):

@@ -1,0 +1,208 @@
+"""What a network is beside its formulas: layers put together, and how they are run."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from clearprop.errors import ConfigError
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import Path, inner_layers, is_layer
+from clearprop.graph.passing import Pass, running
+from clearprop.graph.randomness import generators_in, undrawn
+from clearprop.layers import Layer, SoftmaxWithLoss
+from clearprop.layers.stand_in import KEPT
+from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
+from clearprop.networks.learning import Learning, rows_of
+from clearprop.networks.members import Members, undeclared
+from clearprop.networks.outermost import OUTERMOST
+from clearprop.networks.parameters import Parameters
+from clearprop.networks.walk import Walk, by_name, copied, record_parameters
+
+
+class Assembled(Layer):
+    """Layers put together: their names and parameters, a loss at the end, a generator for noise.
+
+    The base of `Network`, which says how the layers follow each other.
+    """
+
+    own_params: ClassVar[tuple[str, ...]] = ()
+    """The arrays of a network itself, beside its layers': what a subclass names in `params`."""
+
+    rng: np.random.Generator
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not isinstance(vars(cls).get("params", cls), type | property):
+            cls.own_params = cls.params  # type: ignore[assignment]
+            type.__delattr__(cls, "params")  # so that the property is seen again
+        for name, wrapped in OUTERMOST.items():
+            if name in vars(cls):
+                setattr(cls, name, wrapped(vars(cls)[name]))
+
+    def __init__(
+        self,
+        layers: Mapping[str, Any] | Iterable[Any] | None = None,
+        loss: Any = None,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        if layers is None and self.is_chain():
+            layers = ()
+        self.layers: OrderedDict[str, Any] = OrderedDict()
+        if layers is not None:
+            named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
+            self.layers.update(one_object_a_place(named, chain=self.is_chain()))
+        self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
+        for layer in self.losses:
+            check_layer("lastLayer", layer, inputs=("x", "t"))
+        self.rng = np.random.default_rng(0) if rng is None else rng
+        self.frozen: set[str] = set()
+        if layers is not None and not self.own_params:
+            self._members = Members(self)  # what is wrong with them is said now
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; layers that come anew are found, those in use are not exchanged."""
+        holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
+        known = name in self.__dict__ or name == KEPT or name[1:] in self.own_params
+        if holds and not known:
+            self.__dict__.pop("_members", None)
+        object.__setattr__(self, name, value)
+
+    @property
+    def members(self) -> Members:
+        """What the network keeps about its layers, found at the first use."""
+        found = self.__dict__.get("_members")
+        if found is None or found.network is not self:
+            found = self.__dict__["_members"] = Members(self)
+        return found
+
+    @property
+    def params(self) -> Parameters:  # type: ignore[override]
+        """All parameters by name, live: what the mapping holds is what the layers hold."""
+        return self.members.params
+
+    @property
+    def states(self) -> Parameters:
+        """The state of the layers by name, such as `BatchNormalization1.running_mean`."""
+        return self.members.states
+
+    @property
+    def losses(self) -> tuple[Any, ...]:
+        """The loss layers: one, or one for each output."""
+        last = self.lastLayer
+        return tuple(last) if isinstance(last, list | tuple) else (last,)
+
+    def name_at(self, path: Path) -> str:
+        """The name of the parameter that a path of attributes and keys leads to."""
+        return (self.__dict__.get("_members") or self.members).name_at(path)  # also a copy's
+
+    def __repr__(self) -> str:
+        found = [*inner_layers(self)]
+        lines = [
+            f"  {'.'.join(map(str, path[path[0] == 'layers' :]))}: {layer!r}"
+            for path, layer in found
+            if path[0] != "lastLayer"
+        ]
+        losses = ", ".join(map(repr, self.losses))
+        return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {losses}", ")"])
+
+    def is_chain(self) -> bool:
+        """Whether the layers run one after the other, by no `forward` of its own."""
+        return False
+
+    @property
+    def learning(self) -> Learning:
+        """What the network remembers of its last step."""
+        found = self.__dict__.get("_learning")
+        if found is None:
+            found = self.__dict__["_learning"] = Learning()
+        return found
+
+    def walk(self, formula: str, x: Any) -> Walk:
+        """A walk through copies of the layers that looks, and changes nothing; see `Walk`."""
+        self.members.check()
+        twin, copies = self.looking_copy(formula, x)
+        return Walk(self, twin, copies, self.looking_pass(formula))
+
+    def audit(self, x: Any, t: Any) -> None:
+        """Before the first step: refuse float arrays that nobody declared and the loss depends on.
+
+        Errors: `ConfigError` names the layer and the array.
+        """
+        if self.__dict__.get("_audited") is not self.members:
+            layers = self.members.layers.values()
+            if any(True for layer in layers for _ in undeclared(layer)):
+                twin, copies = copied(self)
+                with undrawn(generators_in(layers)):
+                    Walk(self, twin, copies, self.looking_pass("forward"), audited=True).loss(x, t)
+            self.__dict__["_audited"] = self.members
+
+    @contextmanager
+    def learn(self, x: Any) -> Iterator[None]:
+        """A step of learning; if it fails, state and generator are as they were."""
+        members, rng = self.members, self.rng
+        self.learning.begin(members, rng, rows_of(x))
+        ran: list[tuple[str, Any]] = []
+        self.learning.ran = ran
+        passing = Pass("forward", rng, ran=[], plain=True)
+        try:
+            with running(passing):
+                yield
+            ran += by_name(members, passing.ran or ())
+            self.learning.leave(members, ran)
+        except BaseException:
+            self.learning.undo(members, rng)
+            raise
+        finally:
+            self.learning.ran = []
+
+    @contextmanager
+    def look(self, formula: str, x: Any, *others: Any, views: bool = False) -> Iterator[Self]:
+        """A look at the network, on copies of its layers."""
+        self.members.check()
+        twin, copies = self.looking_copy(formula, x, views)
+        given = (*(x if isinstance(x, tuple) else (x,)), *others)
+        if any(isinstance(part, Recorded) for part in given):
+            record_parameters(self, copies)
+        with running(self.looking_pass(formula)):
+            yield twin
+
+    def looking_copy(self, formula: str, x: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
+        twin, copies = copied(self, views)
+        self.learning.show(self.members, copies, formula, rows_of(x))
+        return twin, copies
+
+    def looking_pass(self, formula: str) -> Pass:
+        rng = self.learning.generator(self.rng) if self.members.noisy else None
+        return Pass(formula, rng, plain=True)
+
+    @property
+    def trained(self) -> list[str]:
+        """The names of the parameters that are not frozen."""
+        return [name for name in self.params if name not in self.frozen]
+
+    def freeze(self, *patterns: str) -> None:
+        """Leave parameters out of gradients and training, by name or pattern: `W1`, `block.*`.
+
+        Errors: `ConfigError` for a pattern that fits no parameter.
+        """
+        self.frozen |= self._matching(patterns)
+
+    def unfreeze(self, *patterns: str) -> None:
+        """Train parameters again that were frozen; all of them without a pattern."""
+        self.frozen -= self._matching(patterns or ("*",))
+
+    def _matching(self, patterns: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        for pattern in patterns:
+            names = {name for name in self.params if fnmatchcase(name, pattern)}
+            if not names:
+                raise ConfigError(
+                    f"no parameter is called {pattern!r}; there are: {', '.join(self.params)}"
+                )
+            found |= names
+        return found

@@ -1,0 +1,62 @@
+"""The outermost method of a network decides what is meant by everything inside it.
+
+`loss`, `gradient` and what trains mean the layers' `forward`; `predict`, `accuracy` and `evaluate`
+their `infer`. Only `gradient` and what trains are steps of learning; the others look, on copies.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from clearprop.errors import UnsupportedError
+from clearprop.graph.passing import current, is_bare
+
+
+def looks(formula: str) -> Callable[[Any], Any]:
+    """Let a method decide, if it is the outermost, which formula all inside means."""
+
+    def wrapped(method: Any) -> Any:
+        @wraps(method)
+        def outermost(self: Any, x: Any, *args: Any, **more: Any) -> Any:
+            passing = current()
+            if not is_bare():
+                passing.predicted |= formula == "infer"
+                return method(self, x, *args, **more)
+            if not self.__dict__.get("_writes"):
+                try:
+                    with self.look(formula, x, *args, views=True) as twin:
+                        return method(twin, x, *args, **more)
+                except (ValueError, UnsupportedError) as error:
+                    if "read-only" not in str(error):
+                        raise
+                    self.__dict__["_writes"] = True  # a layer that fills an array of its own
+            with self.look(formula, x, *args) as twin:
+                return method(twin, x, *args, **more)
+
+        return outermost
+
+    return wrapped
+
+
+def learns(method: Any) -> Any:
+    """Let a method be a step of learning, if it is the outermost."""
+
+    @wraps(method)
+    def outermost(self: Any, x: Any, *args: Any, **more: Any) -> Any:
+        if not is_bare():
+            return method(self, x, *args, **more)
+        with self.learn(x):
+            return method(self, x, *args, **more)
+
+    return outermost
+
+
+OUTERMOST: dict[str, Callable[[Any], Any]] = {
+    "loss": looks("forward"),
+    "predict": looks("infer"),
+    "accuracy": looks("infer"),
+    "evaluate": looks("infer"),
+    "gradient": learns,
+    "loss_and_gradient": learns,
+}
+"""The methods that decide, wherever a subclass writes them anew."""
