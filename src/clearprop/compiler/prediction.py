@@ -29,21 +29,30 @@ class Prediction(Compiles):
         self.network = network
         self.as_written: dict[str, str] = {}
 
+    def prepare(self, x: Any) -> "Prediction":
+        """Print the program for batches like this one, without running it."""
+        with self._lock:
+            self._find(as_arrays(x))
+        return self
+
     def __call__(self, x: Any) -> Any:
         """Compute the scores of a batch."""
         x = as_arrays(x)
         with self._lock:
-            self.network.members.check()
-            plan = self._last
-            if plan is None or plan.key != signature(x) or not plan.watch.holds():
-                key = signature(x)
-                plan = self._plans.get(key)
-                if plan is None or not plan.watch.holds():
-                    plan = self._keep(key, _Plan(self, x))
-                self._last = plan
-                self.as_written = dict(plan.as_written)
+            plan = self._find(x)
             with plan.threads, np.errstate(all="ignore"):
                 return plan.packing.pack(plan.program(*flat(x), *plan.noise(), *plan.values()))
+
+    def _find(self, x: Any) -> "_Plan":
+        self.network.members.check()
+        plan, key = self._last, signature(x)
+        if plan is None or plan.key != key or not plan.watch.holds():
+            plan = self._plans.get(key)
+            if plan is None or not plan.watch.holds():
+                plan = self._keep(key, _Plan(self, x))
+            self._last = plan
+            self.as_written = dict(plan.as_written)
+        return plan
 
 
 class _Plan(Plan):

@@ -258,7 +258,8 @@ def _name_all(story: Story) -> None:
                 p.name = Name(next(between))
     plain = numbered("c", taken, always=len(story.constants) > 1)
     for step in story.steps:
-        own = getattr(step.node.operation, "operands", ()) if _layer(step) is not None else ()
+        operation = step.node.operation
+        own = getattr(operation, "operands", ()) if hasattr(operation, "layer") else ()
         for i, x in enumerate(step.inputs):
             if isinstance(x, Constant):  # a layer has a name for it, such as t
                 called = numbered(own[i], taken, always=False) if own else plain

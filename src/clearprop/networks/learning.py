@@ -30,10 +30,6 @@ class Learning:
         """What each layer had when the last step began: its key, the layer, the value."""
         self.ran: list[tuple[str, Any]] = []
         """The layers that ran in this step, by name."""
-        self.ran: list[tuple[str, Any]] = []
-        """The layers that ran in this step, by name."""
-        self._had: list[tuple[Key, Any, Any]] = []
-        """What each layer had when the last step began: its key, the layer, the value."""
 
     def begin(
         self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False

@@ -205,7 +205,8 @@ def _is_float(array: np.ndarray) -> bool:
 
 def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
     """The float arrays that hang on a layer and that none of its tuples names."""
-    declared = {name for kind in KINDS for name in names_of(layer, kind)}
+    named = (name for kind in KINDS for name in names_of(layer, kind))
+    declared = {name for name in named if isinstance(name, str)}  # elsewhere, perhaps the arrays
     declared |= {f"d{name}" for name in declared} | {"_given", "_members", "params"}
     for name, value in getattr(layer, "__dict__", {}).items():
         if name not in declared and not (isinstance(layer, Layer) and name in _BOOK):

@@ -51,7 +51,7 @@ def runs_in_threads(network: Network, samples: Samples) -> bool:
     not bear to run twice at once."""
     prediction = Prediction(network, threads=None)
     try:
-        prediction(samples.batch(slice(1))[0])
+        prediction.prepare(samples.batch(slice(1))[0])
     except UnsupportedError:
         return False
     return not prediction.as_written
