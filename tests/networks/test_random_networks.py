@@ -143,7 +143,7 @@ def test_state_that_only_infer_reads():
 
 def test_state_of_two_layers_is_not_one_array():
     one, two = Lazy(), Lazy()
-    compile(Network([one, two]), SGD(0.1))(*batch(Recipe(0, ()), 4, 0))
+    compile(around(one, two), SGD(0.1))(*batch(Recipe(0, ()), 4, 0))
     assert not np.shares_memory(one.mean, two.mean)
 
 
