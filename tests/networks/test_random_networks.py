@@ -227,6 +227,20 @@ def test_a_layer_that_a_holder_with_a_backward_and_the_chain_both_use():
     assert all(difference(found[name], expected[name]) < 1e-7 for name in found)
 
 
+def test_a_setting_of_a_layer_that_a_holder_and_the_chain_both_use():
+    def make():
+        leaky = LAYERS["leaky"](Weights(1, np.float64))
+        return around(leaky, Own([leaky]))
+
+    written, compiled = make(), make()
+    steps = layered_step(written, SGD(0.1)), compile(compiled, SGD(0.1))
+    for seed in range(3):
+        for net, step in zip((written, compiled), steps, strict=True):
+            net.layers["Leaky1"].slope = 0.2 * seed
+            step(*batch(Recipe(0, ()), 4, seed))
+    assert_same({**written.params}, {**compiled.params})
+
+
 def test_layers_without_backward_inside_an_own_backward():
     w = Weights(1, np.float64)
     net = around(Own([Plain(w(D, D), w(D)), Temperature(2.0, w(D))]))

@@ -90,6 +90,8 @@ class Recorder(Walk):
         self.as_written: dict[str, str] = {}
         self.draws: list[Draw] = []
         self.settings: dict[Setting, Held] = {}
+        self.frozen_settings: set[tuple[int, str]] = set()
+        """Those that select a program where a layer is used, by the id of the layer."""
         self.states: dict[Traced, Held] = {}
         self.fixed: dict[Traced, Any] = {}
         self.fixed_places: list[Held] = []
@@ -166,17 +168,17 @@ class Recorder(Walk):
         self._noise(live, layer, inputs)
         drawn = self._drawn_inside(live, layer, inputs)
         if name not in self.as_written:
-            floats = {n: v for n, v in getattr(layer, "__dict__", {}).items() if type(v) is float}
-            for attribute, value in floats.items():
-                leaf = setting(value, f"{name}.{attribute}")
-                self.settings[leaf] = live, attribute
-                setattr(layer, attribute, leaf)
+            floats = self._floats(live, layer)
+            for leaf, held, (_, attribute) in floats:
+                setattr(held, attribute, leaf)
             reason = self._why_not(live, layer, inputs, own, drawn)
             if reason and floats:  # perhaps a number is needed as such: it then selects a program
-                for attribute, value in floats.items():
-                    setattr(layer, attribute, value)
-                self.settings = {v: p for v, p in self.settings.items() if p[0] is not live}
+                for leaf, held, (_, attribute) in floats:
+                    setattr(held, attribute, leaf.data.item())
+                self.frozen_settings |= {(id(found), name) for _, _, (found, name) in floats}
+                floats = []
                 reason = self._why_not(live, layer, inputs, own, drawn)
+            self.settings.update((leaf, place) for leaf, _, place in floats)
             if not reason:
                 return self._recorded(layer, inputs, own, name, drawn)
             if drawn is not None:
@@ -186,6 +188,16 @@ class Recorder(Walk):
                 )
             self.as_written[name] = reason
         return self._written(layer, live, inputs, own, name)
+
+    def _floats(self, live: Any, layer: Any) -> list[tuple[Setting, Any, Held]]:
+        """Leaves for the plain numbers of a layer and those inside, and where copy and layer hold
+        them."""
+        return [
+            (setting(value, f"{self.members.names.get(id(found), '')}.{name}"), held, (found, name))
+            for (_, found), (_, held) in zip(layers_of(live), layers_of(layer), strict=True)
+            for name, value in getattr(held, "__dict__", {}).items()
+            if type(value) is float
+        ]
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
         """Draw the noise of a layer as leaves."""

@@ -22,6 +22,7 @@ class Watch:
         self._settings: list[tuple[Any, str, Any]] = []
         self._contents: list[tuple[Any, str, Any]] = []
         arguments = {(id(layer), name) for layer, name in recorder.settings.values()}
+        arguments -= recorder.frozen_settings
         for name, layer in recorder.members.layers.items():
             if name in recorder.as_written:
                 continue
