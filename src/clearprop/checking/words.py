@@ -16,9 +16,8 @@ from clearprop.checking.findings import Kind
 from clearprop.checking.passes import told
 from clearprop.checking.trial import LayerRaised, flat, parts
 from clearprop.errors import ConfigError
-from clearprop.graph.layer_call import inline
 from clearprop.graph.parameters import KINDS, Path, at_path, dotted, layers_of, names_of
-from clearprop.graph.passing import Pass, has_infer, prediction_flags
+from clearprop.graph.passing import Pass, has_infer, inline, prediction_flags
 from clearprop.networks.audit import audit
 from clearprop.networks.learning import next_state
 from clearprop.networks.members import undeclared
