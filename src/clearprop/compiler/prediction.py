@@ -70,16 +70,15 @@ class _Plan(Plan):
             recorder = Recorder(network, "infer", params, rows_of(x))
             packing = Packing(recorder.predict(formed(x, iter(leaves))))
         for i, v in enumerate(packing.recorded):
-            recorder.labeller.label([v], f"output {i}")
+            recorder.label([v], f"output {i}")
         self.packing = packing
         fixed = recorder.fixed
-        held = recorder.held(set(Graph(packing.recorded).leaves))
+        used, held = set(Graph(packing.recorded).leaves), recorder.states | recorder.settings
+        held = {v: place for v, place in held.items() if v in used}
         self._network, self._held = network, list(held.values())
         self._draws = recorder.draws
         given = [*leaves, *(u for draw in self._draws for u in draw.leaves), *held]
-        trace = Trace(
-            packing.recorded, [*given, *params.values(), *fixed], recorder.labeller.labels
-        )
+        trace = Trace(packing.recorded, [*given, *params.values(), *fixed], recorder.labels)
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         kind = type(network).__name__
         shapes = ", ".join(str(a.shape) for a in parts)

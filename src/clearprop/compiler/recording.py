@@ -6,7 +6,7 @@ the output of the node is pointed to the operations that were recorded inside it
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
 from clearprop.compiler.sameness import form, varied
-from clearprop.compiler.tracing import Labeller
+from clearprop.compiler.tracing import label
 from clearprop.errors import UnsupportedError
 from clearprop.graph.layer_call import LayerOperation, argument_names
-from clearprop.graph.node import Recorded, data_of, parts, variable
+from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Drawn, Pass, inline, noise_for, run, running
 from clearprop.graph.randomness import generators_in, undrawn
@@ -95,7 +95,8 @@ class Recorder(Walk):
         self.fixed_places: list[Held] = []
         self.written: dict[str, set[str]] = {}
         """By layer the attributes that `forward` and `backward` write."""
-        self.labeller = Labeller()
+        self.labels: dict[Node, str] = {}
+        """Where each node comes from."""
         self._opened: list[tuple[Any, Any]] = []
         self._last_written: dict[str, tuple[AsWrittenForward, tuple[Any, ...]]] = {}
         """By layer its last use as written, and all that went in and came out."""
@@ -116,14 +117,14 @@ class Recorder(Walk):
                 self.states[leaf] = layer, attribute
                 setattr(copies[id(layer)], attribute, leaf)
 
+    def label(self, outputs: Iterable[Any], text: str) -> None:
+        """Say of the nodes behind these outputs that have no label yet where they come from."""
+        label(self.labels, outputs, text)
+
     def leaves(self) -> list[Any]:
         """The leaves of the recording beside batch and parameters, in order."""
         noise = (u for draw in self.draws for u in draw.leaves)
         return [*noise, *self.settings, *self.states, *self.fixed]
-
-    def held(self, used: set[Any]) -> dict[Any, Held]:
-        """The state and settings among these leaves: leaf → where the value is held."""
-        return {v: place for v, place in {**self.states, **self.settings}.items() if v in used}
 
     def open(self) -> None:
         """Point what closed layers gave to the operations inside: nothing is differentiated any
@@ -149,14 +150,14 @@ class Recorder(Walk):
                 found = parts(ran.next_state())
                 next_state(name, live, ran)  # refuses by name what does not fit
             new.update(zip(keys, found, strict=True))
-            self.labeller.label(found, f"{name}.next_state")
+            self.label(found, f"{name}.next_state")
         return new
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
         own = places_of(layer)
         if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
             return super()._closed(layer, live, inputs, name)
-        self.labeller.label(inputs, "forward")
+        self.label(inputs, "forward")
         self._noise(live, layer, inputs)
         drawn = self._drawn_inside(live, layer, inputs)
         if name not in self.as_written:
@@ -216,11 +217,11 @@ class Recorder(Walk):
         written = {n for n, value in vars(ran).items() if before.get(n, self) is not value}
         self.written.setdefault(name, set()).update(written)
         outs = parts(out)
-        self.labeller.label([*outs, *kept_by(ran)], f"{shown(name)}.{self.passing.formula}")
+        self.label([*outs, *kept_by(ran)], f"{shown(name)}.{self.passing.formula}")
         if self.passing.formula == "infer" or not has_backward(layer):
             return out, ran
         operation = _Closed(ran, len(inputs), tuple(own), shown(name))
-        operation.label = self.labeller.label
+        operation.label = self.label
         given = (*inputs, *own.values())
         values = tuple(map(data_of, given))
         data = tuple(o.data for o in outs) if isinstance(out, tuple | list) else out.data
@@ -312,7 +313,7 @@ class Recorder(Walk):
             out = operation.on(operation.trial, values)
         made = attach(operation, given, values, {}, out)
         outs = parts(made)
-        self.labeller.label(outs, f"{shown(name)}.forward")
+        self.label(outs, f"{shown(name)}.forward")
         self._last_written[name] = operation, (*outs, *given)
         return made, live
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeGuard
 
 from clearprop.compiler.leaf import Setting
-from clearprop.compiler.tracing import Trace
+from clearprop.compiler.tracing import Trace, label
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.recording import attach
@@ -35,7 +35,7 @@ def rebuild(
         out = rule(node, inputs)
         if out is None:
             out = kept(node, inputs, made[node])
-        _inherit(out, trace.labels[node], labels)
+        label(labels, parts(out), trace.labels[node])
         done[node] = out
         return out
 
@@ -93,14 +93,3 @@ def is_number(x: Any) -> bool:
 def is_constant(x: Any, number: float) -> bool:
     """Whether a value is the given plain number."""
     return not is_recorded(x) and is_number(x) and x == number
-
-
-def _inherit(out: Any, label: str, labels: dict[Node, str]) -> None:
-    """Nodes that a rule made take the label of the node they stand for."""
-    stack = [v.node for v in parts(out) if is_recorded(v)]
-    while stack:
-        node = stack.pop()
-        if node is None or node in labels:
-            continue
-        labels[node] = label
-        stack += [x.node for x in node.inputs if is_recorded(x)]

@@ -52,9 +52,8 @@ class StepPlan(Plan):
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
         batch = [*flat(recorded.x), *flat(recorded.t)]
-        held = recorder.held(used)
-        self._states = [(v, p) for v, p in held.items() if v in recorder.states]
-        self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
+        self._states = [(v, place) for v, place in recorder.states.items() if v in used]
+        self._numbers = [(v, place) for v, place in recorder.settings.items() if v in used]
         self._draws = recorder.draws
         self._drawn = plain_draws(self._draws, network.rng)
         noise = [u for draw in self._draws for u in draw.leaves]
@@ -66,7 +65,7 @@ class StepPlan(Plan):
         self._left = recorded.left
         stored = {**recorded.stored, **{v: v.data for v, _ in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
-        trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labeller.labels)
+        trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
         gathered: dict[Any, Any] = {}
         if source is not None:
             gathered = dict(zip(batch, (*flat(source.x), *flat(source.t)), strict=True))
@@ -156,7 +155,7 @@ class _Recorded:
         params = self._views(network, layout, vectors, labels)
         self.recorder = recorder = Recorder(network, "forward", params, plan.rows)
         for v, label in labels:
-            recorder.labeller.label([v], label)
+            recorder.label([v], label)
         self.stored |= recorder.fixed
         loss, gradients, next_states = self._differentiated(recorder, self.x)
         if network.has_glue():
@@ -168,7 +167,7 @@ class _Recorded:
             np.concatenate([_flattened(gradients[name], params[name]) for name in group.names])
             for group in layout.groups
         ]
-        recorder.labeller.label(joined, "update")
+        recorder.label(joined, "update")
         if self.limits:
             joined = optimizer.clipped(joined, **{n: v for v, n in self.limits})
         self.outputs: list[Any] = [loss]
@@ -200,7 +199,7 @@ class _Recorded:
                 self._replace(leaf, value)
         self.outputs[1:1] = returned  # after the loss, before what is replaced
         self.replaces = {i + len(returned): leaf for i, leaf in self.replaces.items()}
-        recorder.labeller.label(self.outputs, "update")
+        recorder.label(self.outputs, "update")
 
     def _replace(self, leaf: Any, value: Any) -> None:
         if value.dtype != leaf.dtype:
@@ -235,14 +234,14 @@ class _Recorded:
         source, layout = self.plan.source, self.plan.layout
         if source is not None and source.scale is not None:
             x = np.astype(x, layout.dtype) * source.scale
-            recorder.labeller.label([x], "input")
+            recorder.label([x], "input")
         loss = recorder.loss(x, self.t)
         recorder.network.check_predict(recorder.passing)
-        recorder.labeller.label([loss], "loss")
+        recorder.label([loss], "loss")
         names = [name for group in layout.groups for name in group.names]
         found = recorder.derivatives(loss, names, record=True)
         gradients = {name: found.get(recorder.params[name]) for name in names}
-        recorder.labeller.label(gradients.values(), "backward")
+        recorder.label(gradients.values(), "backward")
         states = recorder.next_states()
         recorder.open()
         return loss, gradients, states

@@ -142,23 +142,16 @@ class Variable(ArrayMethods):
     def _called(self) -> str:
         return f"Variable {self.name!r}" if self.name else "this Variable"
 
-    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+    def _leave(self, *args: Any, **kwargs: Any) -> Any:
         refuse_leaving()
+
+    __array__ = __float__ = __int__ = __index__ = _leave
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         return array_ufunc(ufunc, method, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return array_function(function, args, kwargs)
-
-    def __float__(self) -> float:
-        refuse_leaving()
-
-    def __int__(self) -> int:
-        refuse_leaving()
-
-    def __index__(self) -> int:
-        refuse_leaving()
 
     def __bool__(self) -> bool:
         return bool(self.data)

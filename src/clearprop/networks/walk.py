@@ -145,7 +145,8 @@ class Walk:
         for use in self.uses:
             if use.layer is use.run or use.layer is self.network:
                 continue
-            arrays = _array_names(use.layer)
+            kinds = ("params", "state", "carried")
+            arrays = {name for kind in kinds for name in names_of(use.layer, kind)}
             for name, value in vars(use.run).items():
                 if name not in arrays and not any(inner_layers(SimpleNamespace(v=value))):
                     use.layer.__dict__[name] = unwrapped(value)
@@ -251,7 +252,3 @@ def copied(network: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
     """A copy of a network that shares its arrays, and which layer has become which."""
     members = network.members
     return twins(network, [*members.params.values(), *members.states.values()], views)
-
-
-def _array_names(layer: Any) -> set[str]:
-    return {n for k in ("params", "state", "carried") for n in names_of(layer, k)}
