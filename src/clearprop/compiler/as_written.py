@@ -18,6 +18,15 @@ from clearprop.networks.learning import next_state
 class AsWritten:
     """What a node does that calls a layer itself, which may do more than compute."""
 
+    def on(self, layer: Any, values: tuple[Any, ...]) -> Any:
+        """Call the method on this layer, with the values of a node."""
+        raise NotImplementedError
+
+    def tried(self, trial: Any, inputs: tuple[Any, ...]) -> Any:
+        """Put the node on the graph, with what a copy gives that is there to record with."""
+        values = tuple(map(data_of, inputs))
+        return attach(self, inputs, values, {}, self.on(trial, values))
+
 
 class AsWrittenForward(AsWritten, LayerOperation):
     """Call a layer's own formula on arrays; the parameters are the layer's own."""
@@ -55,10 +64,7 @@ class AsWrittenForward(AsWritten, LayerOperation):
         operation = AsWrittenBackward(self, tuple(wanted), len(douts))
         # What went into forward, and came out, is an input here so that it is kept until now: the
         # layer may hold on to it.
-        inputs = (*douts, *parts(out), *values)
-        arrays = tuple(map(data_of, inputs))
-        found = attach(operation, inputs, arrays, {}, operation.on(self.trial, arrays))
-        return list(found)
+        return list(operation.tried(self.trial, (*douts, *parts(out), *values)))
 
 
 class _OfLayer(AsWritten):
@@ -72,10 +78,6 @@ class _OfLayer(AsWritten):
         self.forward = forward
         self.name = f"{forward.symbol}.{method}"
         self.symbol = f"{forward.symbol}_{method}"
-
-    def on(self, layer: Any, values: tuple[Any, ...]) -> Any:
-        """Call the method of this layer on the values of a node."""
-        raise NotImplementedError
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
         """Ask the layer that ran, while what `forward` kept is still there."""

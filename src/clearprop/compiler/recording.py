@@ -127,8 +127,7 @@ class Recorder(Walk):
         return [*noise, *self.settings, *self.states, *self.fixed]
 
     def open(self) -> None:
-        """Point what closed layers gave to the operations inside: nothing is differentiated any
-        more."""
+        """Point what closed layers gave to the operations inside, once all is differentiated."""
         for outside, inside in self._opened:
             outside.node, outside.index = inside.node, inside.index
         self._opened.clear()
@@ -143,9 +142,7 @@ class Recorder(Walk):
                 continue
             if name in self.as_written:
                 forward, inputs = self._last_written[name]
-                values = tuple(map(data_of, inputs))
-                operation = AsWrittenState(forward)
-                found = attach(operation, inputs, values, {}, operation.on(forward.trial, values))
+                found = AsWrittenState(forward).tried(forward.trial, inputs)
             else:
                 found = parts(ran.next_state())
                 next_state(name, live, ran)  # refuses by name what does not fit
@@ -306,12 +303,10 @@ class Recorder(Walk):
             self.network, live, len(inputs), tuple(own), shown(name), formula, noise
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
-        values = tuple(map(data_of, given))
         operation.runs_again = name in self._last_written
         operation.trial = copy.deepcopy(live)
         with undrawn():
-            out = operation.on(operation.trial, values)
-        made = attach(operation, given, values, {}, out)
+            made = operation.tried(operation.trial, given)
         outs = parts(made)
         self.label(outs, f"{shown(name)}.forward")
         self._last_written[name] = operation, (*outs, *given)

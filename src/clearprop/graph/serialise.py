@@ -63,9 +63,7 @@ def _graph(graph: Any) -> dict[str, Any]:
         (v.node, v.index): i for v, i in number.items() if v.node is not None
     }
     for node in graph.nodes:
-        outs: list[Any] = [None]
-        if isinstance(node.out, tuple):
-            outs = list(range(len(node.out)))
+        outs = range(len(node.out)) if isinstance(node.out, tuple) else (None,)
         nodes.append(
             {
                 **_operation(graph, node),

@@ -11,7 +11,6 @@ from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS, STATEMENTS
 from clearprop.compiler.lifetimes import Lifetimes
-from clearprop.compiler.program import Source
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
@@ -28,7 +27,7 @@ class Printer:
         self.lives = Lifetimes(job.trace, job.replaces)
         self.sheet = Sheet(self.lives, job)
 
-    def source(self) -> Source:
+    def source(self) -> str:
         """Print the program."""
         job, trace = self.job, self.job.trace
         names = {v: self.sheet.name(v.name or "x") for v in trace.leaves}
@@ -53,8 +52,7 @@ class Printer:
         arguments = ["rng"] * bool(job.drawn) + ["rows"] * bool(job.gathered)
         arguments += [name for v, name in names.items() if v not in given and v not in job.drawn]
         result = ", ".join([*returned, *(["True"] if job.checks else [])])
-        written = self.sheet.assemble(job.title, list(given.values()), arguments, result)
-        return Source(written, self.as_written, self.sheet.nbytes)
+        return self.sheet.assemble(job.title, list(given.values()), arguments, result)
 
     def _spell(self, time: int, node: Node) -> None:
         try:
