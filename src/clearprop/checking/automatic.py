@@ -9,7 +9,7 @@ from clearprop.checking.copies import same_draws
 from clearprop.checking.trial import LayerRaised, Trial, flat, parts
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node, Recorded, data_of
 from clearprop.graph.recording import record
 
 
@@ -122,11 +122,6 @@ def open_forward(
     if not any(isinstance(out, Recorded) for out in outputs):
         return "its result does not come from recorded operations on its inputs"
     return Opened(variables, outputs)
-
-
-def data_of(x: Any) -> Any:
-    """The value of a Variable, and everything else as it is."""
-    return x.data if isinstance(x, Recorded) else x
 
 
 def agrees(opened: Opened, expected: np.ndarray) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.automatic import data_of
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
@@ -19,6 +18,7 @@ from clearprop.checking.trial import parts
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError
+from clearprop.graph.node import data_of
 from clearprop.graph.parameters import at_path, dotted, layers_of, names_of
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks import Network

@@ -21,9 +21,8 @@ from clearprop.checking.arguments import (
 )
 from clearprop.checking.copies import private, random_state, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.graph.layer_call import inline, on_arrays
 from clearprop.graph.parameters import at_path, layers_of, names_of
-from clearprop.graph.passing import Drawn, Pass, running
+from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.networks.learning import rows_of
 
 Values = Mapping[str, np.ndarray]

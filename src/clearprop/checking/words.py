@@ -16,11 +16,10 @@ from clearprop.checking.findings import Kind
 from clearprop.checking.passes import told
 from clearprop.checking.trial import LayerRaised, flat, parts
 from clearprop.errors import ConfigError
-from clearprop.graph.layer_call import inline
 from clearprop.graph.parameters import KINDS, Path, at_path, dotted, layers_of, names_of
-from clearprop.graph.passing import Pass, has_infer, prediction_flags
+from clearprop.graph.passing import Pass, has_infer, inline, prediction_flags
 from clearprop.networks.audit import audit
-from clearprop.networks.learning import next_state
+from clearprop.networks.learning import next_state, state_names
 from clearprop.networks.members import undeclared
 
 DRAW = "draw from the rng that draw is given, one array for each name"
@@ -73,7 +72,7 @@ def keeps_state(e: Evidence) -> None:
         if after[name] != value and name not in trial.arguments:
             message = f"forward changes {name}, which must stay as it is within a step"
             e.fault(Kind.IN_PLACE, message, name, remedy=STATE)
-    names = _state_of(run.layer)
+    names = state_names(run.layer)
     try:
         first = _next(e.name, run.layer) if names else {}
         if e.analytic:
@@ -158,7 +157,7 @@ def nothing_left_out(e: Evidence) -> None:
 def in_the_next_step(e: Evidence) -> Evidence | None:
     """The layer as the next step will find it, if it has state: what was zero no longer is."""
     run, layer = e.trial.run(), e.trial.copy()
-    stateful = [(path, held) for path, held in layers_of(layer) if _state_of(held)]
+    stateful = [(path, held) for path, held in layers_of(layer) if state_names(held)]
     for path, held in stateful:
         ran = at_path(run.layer, path)
         try:
@@ -168,10 +167,6 @@ def in_the_next_step(e: Evidence) -> Evidence | None:
         for (_, name), value in new.items():
             setattr(held, name, value)
     return Evidence(e.name, layer, e.inputs, e.rng, stages="values") if stateful else None
-
-
-def _state_of(layer: Any) -> tuple[str, ...]:
-    return names_of(layer, "state") + names_of(layer, "carried")
 
 
 def _next(name: str, layer: Any) -> dict[str, np.ndarray]:

@@ -27,11 +27,7 @@ __all__ = [
 
 
 def compile(
-    thing: Any,
-    optimizer: Any = None,
-    *,
-    threads: int | str | None = "auto",
-    engine: str = "numpy",
+    thing: Any, optimizer: Any = None, *, threads: int | str | None = "auto", engine: str = "numpy"
 ) -> Any:
     """Compile a network's training step, its prediction, or a function of arrays.
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from clearprop.errors import GraphError
 from clearprop.graph.layer_call import LayerOperation
-from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import Places, arrays_of
+from clearprop.graph.node import data_of, parts
+from clearprop.graph.parameters import arrays_of
 from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.recording import attach
 from clearprop.graph.twins import twin
@@ -18,24 +18,24 @@ from clearprop.networks.learning import next_state
 class AsWritten:
     """What a node does that calls a layer itself, which may do more than compute."""
 
+    def on(self, layer: Any, values: tuple[Any, ...]) -> Any:
+        """Call the method on this layer, with the values of a node."""
+        raise NotImplementedError
+
+    def tried(self, trial: Any, inputs: tuple[Any, ...]) -> Any:
+        """Put the node on the graph, with what a copy gives that is there to record with."""
+        values = tuple(map(data_of, inputs))
+        return attach(self, inputs, values, {}, self.on(trial, values))
+
 
 class AsWrittenForward(AsWritten, LayerOperation):
     """Call a layer's own formula on arrays; the parameters are the layer's own."""
 
     opens = False
 
-    def __init__(
-        self,
-        name: str,
-        layer: Any,
-        n_inputs: int,
-        places: tuple[Places, ...],
-        mode: str,
-        noise: tuple[str, ...],
-        network: Any,
-    ) -> None:
-        super().__init__(layer, n_inputs, places, name, mode, noise)
-        self.symbol, self.name = name, f"{name}.{mode}"
+    def __init__(self, network: Any, layer: Any, *how: Any) -> None:
+        super().__init__(layer, *how)
+        self.name = f"{self.symbol}.{self.mode}"
         self.live, self.network = layer, network
         self.runs_again = False
         """Whether the layer has run before in this program, and still needs what it kept then."""
@@ -60,16 +60,11 @@ class AsWrittenForward(AsWritten, LayerOperation):
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
     ) -> list[Any]:
         """A node that calls the layer's own `backward`."""
-        wanted = tuple(wanted)
-        douts = dout if isinstance(dout, tuple) else (dout,)
-        outs = out if isinstance(out, tuple) else (out,)
-        operation = AsWrittenBackward(self, wanted, len(douts))
+        douts = parts(dout)
+        operation = AsWrittenBackward(self, tuple(wanted), len(douts))
         # What went into forward, and came out, is an input here so that it is kept until now: the
         # layer may hold on to it.
-        inputs = (*douts, *outs, *values)
-        arrays = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
-        found = attach(operation, inputs, arrays, {}, operation.on(self.trial, arrays))
-        return list(found)
+        return list(operation.tried(self.trial, (*douts, *parts(out), *values)))
 
 
 class _OfLayer(AsWritten):
@@ -84,23 +79,23 @@ class _OfLayer(AsWritten):
         self.name = f"{forward.symbol}.{method}"
         self.symbol = f"{forward.symbol}_{method}"
 
+    def evaluate(self, *values: Any, **params: Any) -> Any:
+        """Ask the layer that ran, while what `forward` kept is still there."""
+        return self.on(self.forward.layer, values)
+
     def vjp(self, wanted: Iterable[int], dout: Any, out: Any, values: Any, params: Any) -> Any:
         """Refused: derivatives of derivatives are not compiled."""
         raise GraphError(f"{self.name} runs as written and is not differentiated here")
 
 
 class AsWrittenState(_OfLayer):
-    """Call a layer's own `next_state`, while what `forward` kept is still there."""
+    """Call a layer's own `next_state`: the new state, in order."""
 
     def __init__(self, forward: AsWrittenForward) -> None:
         super().__init__(forward, "next_state")
 
-    def evaluate(self, *values: Any, **params: Any) -> Any:
-        """The new state, in order."""
-        return self.on(self.forward.layer)
-
-    def on(self, layer: Any) -> tuple[Any, ...]:
-        """Ask the layer that ran; the arrays are copied, since they may be the program's."""
+    def on(self, layer: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arrays are copied, since they may be the program's."""
         forward = self.forward
         return tuple(map(np.array, next_state(forward.symbol, forward.live, layer).values()))
 
@@ -112,10 +107,6 @@ class AsWrittenBackward(_OfLayer):
         super().__init__(forward, "backward")
         self.wanted = wanted
         self.n_outputs = n_outputs
-
-    def evaluate(self, *values: Any, **params: Any) -> Any:
-        """Run on the derivatives from upstream."""
-        return self.on(self.forward.layer, values)
 
     def on(self, layer: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Run `backward` on copies, since such layers may write into what they are given."""

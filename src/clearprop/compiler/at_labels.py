@@ -35,20 +35,8 @@ def _positional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return args, kwargs
 
 
-def _samples_pick(rng: np.random.Generator) -> Any:
-    return [((rng.standard_normal((4, 3)), np.array([0, 2, 1, 0])), {})]
-
-
-def _samples_subtract(rng: np.random.Generator) -> Any:
-    return [((rng.standard_normal((4, 3)), np.array([0, 2, 1, 0]), 0.5), {})]
-
-
 def _pick_dx(dout: Any, out: Any, x: Any, t: Any) -> Any:
     return -subtract_at(np.zeros_like(x), t, 1) * np.expand_dims(dout, 1)
-
-
-def _subtract_dx(dout: Any, out: Any, x: Any, t: Any, c: Any) -> Any:
-    return dout
 
 
 PICK_AT: Primitive = primitive(
@@ -56,12 +44,12 @@ PICK_AT: Primitive = primitive(
     "x[n, t_n]",
     ("dout at the labels, else 0", _pick_dx),
     bind=_positional,
-    samples=_samples_pick,
+    samples=lambda rng: [((rng.standard_normal((4, 3)), np.array([0, 2, 1, 0])), {})],
 )
 SUBTRACT_AT: Primitive = primitive(
     subtract_at,
     "x, less c at [n, t_n]",
-    ("dout", _subtract_dx),
+    ("dout", lambda dout, out, x, t, c: dout),
     bind=_positional,
-    samples=_samples_subtract,
+    samples=lambda rng: [((rng.standard_normal((4, 3)), np.array([0, 2, 1, 0]), 0.5), {})],
 )

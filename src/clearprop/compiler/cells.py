@@ -1,6 +1,6 @@
 """Where each value of a program lives: in a buffer, in a view of one, or in a name of its own."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,6 @@ class Cell:
     """Whether it is the whole of its buffer, so that a result may take its place."""
     varies: bool = False
     """Whether it is made anew in every call, rather than once beforehand."""
-    inputs: list["Cell"] = field(default_factory=list)
 
     @property
     def nbytes(self) -> int:

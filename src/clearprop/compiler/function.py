@@ -73,4 +73,4 @@ class Compiled(Compiles):
         name = getattr(self.function, "__name__", "f").strip("<>")
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
-        return Plan(self, recorded, identifier(name), title), packing
+        return Plan(self, recorded, identifier(name), title, {}), packing

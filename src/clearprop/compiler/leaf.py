@@ -1,14 +1,24 @@
 """The leaves of a program: Variables that stand for every value of their shape and dtype."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.graph.node import Recorded, variable
+from clearprop.graph.node import data_of, variable
 from clearprop.graph.recording import attach
 from clearprop.graph.variable import Variable
 from clearprop.primitives.registry import PRIMITIVES
+
+
+def _refused(what: str) -> Any:
+    def method(self: Any, *args: Any) -> Any:
+        raise UnsupportedError(
+            f"it {what}, so that what it does depends on more than shapes; write it with np.where"
+        )
+
+    method.__doc__ = "Refused: a program is recorded for all values."
+    return method
 
 
 class Traced(Variable):
@@ -20,28 +30,11 @@ class Traced(Variable):
 
     __slots__ = ()
 
-    def __bool__(self) -> bool:
-        self._refuse("branches on a value (if, while, and, or)")
-
-    def __float__(self) -> float:
-        self._refuse("turns a value into a number (float)")
-
-    def __int__(self) -> int:
-        self._refuse("turns a value into a number (int)")
-
-    def item(self, *index: int) -> Any:
-        """Refused: a program is recorded for all values."""
-        self._refuse("turns a value into a number (item)")
-
-    def tolist(self) -> Any:
-        """Refused: a program is recorded for all values."""
-        self._refuse("turns values into numbers (tolist)")
-
-    @staticmethod
-    def _refuse(what: str) -> NoReturn:
-        raise UnsupportedError(
-            f"it {what}, so that what it does depends on more than shapes; write it with np.where"
-        )
+    __bool__ = _refused("branches on a value (if, while, and, or)")
+    __float__ = _refused("turns a value into a number (float)")
+    __int__ = _refused("turns a value into a number (int)")
+    item = _refused("turns a value into a number (item)")
+    tolist = _refused("turns values into numbers (tolist)")
 
 
 Traced.made_as = Traced
@@ -69,16 +62,14 @@ def _operator(ufunc: np.ufunc, turned: bool = False) -> Any:
         args = (*others, self) if turned else (self, *others)
         out = self.__array_ufunc__(ufunc, "__call__", *args)
         if all(isinstance(_weak(x), int | float) for x in args):
-            return variable(Setting, out.data, out.node, None)
+            return variable(Setting, out.data, out.node)
         return out
 
     return method
 
 
 def _weak(x: Any) -> Any:
-    if isinstance(x, Setting):
-        return float(x.data)
-    return x.data if isinstance(x, Recorded) else x
+    return float(x.data) if isinstance(x, Setting) else data_of(x)
 
 
 # Python asks the class further down first, so that these decide on either side of an operator.
@@ -96,13 +87,9 @@ for _name, _ufunc in {
 
 def traced(value: Any, name: str) -> Traced:
     """Make a leaf of a program, sharing its array."""
-    v = variable(Traced, value, None, None)
-    v.name = name
-    return v
+    return variable(Traced, value, name=name)
 
 
 def setting(value: float, name: str) -> Setting:
     """Make a leaf of a program for a plain number."""
-    v = variable(Setting, np.float64(value), None, None)
-    v.name = name
-    return v
+    return variable(Setting, np.float64(value), name=name)

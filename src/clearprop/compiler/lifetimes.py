@@ -9,7 +9,7 @@ import numpy as np
 from clearprop.compiler.layouts import column_major
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.compiler.tracing import Trace
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, data_of, parts
 from clearprop.primitives.labels import read_labels, read_numbers
 
 _CHECKS = (read_labels, read_numbers)
@@ -147,13 +147,12 @@ class Lifetimes:
 
     def shares(self, node: Node) -> bool:
         """Whether an operation that makes its result by itself gives a view of an operand."""
-        values = tuple(x.data if is_recorded(x) else x for x in node.inputs)
+        values = tuple(map(data_of, node.inputs))
         arrays = [v for v in values if isinstance(v, np.ndarray)]
         if isinstance(function_of(node), np.ufunc) or not arrays:
             return False
-        found = node.operation.evaluate(*values, **node.params)
-        parts = found if isinstance(found, tuple | list) else (found,)
-        return any(np.shares_memory(part, array) for part in parts for array in arrays)
+        found = parts(node.operation.evaluate(*values, **node.params))
+        return any(np.shares_memory(part, array) for part in found for array in arrays)
 
     def root(self, v: Any) -> Any:
         """The node or leaf in whose storage a value lies."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.compiler.leaf import Traced
 from clearprop.compiler.rewriting import is_recorded
+from clearprop.graph.node import parts
 
 METHODS = ("random", "standard_normal", "standard_exponential")
 """What a generator can draw into `out=`."""
@@ -25,8 +26,7 @@ class Draw:
 
     def __call__(self, rng: np.random.Generator) -> tuple[Any, ...]:
         """Draw for one call; the arrays must have the shapes that they were recorded with."""
-        found = self.layer.draw(rng, *self._like)
-        return tuple(found) if isinstance(found, tuple | list) else (found,)
+        return parts(self.layer.draw(rng, *self._like))
 
 
 class _Noting(np.random.Generator):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.naming import names
+from clearprop.compiler.sameness import names
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Recorded
 

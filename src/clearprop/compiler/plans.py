@@ -1,7 +1,7 @@
 """What all compiled objects share: programs for the shapes they have met, one call at a time."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from threading import RLock
 from typing import Any
 
@@ -27,23 +27,16 @@ class Plan:
         recorded: Trace,
         function: str,
         title: str,
+        stored: Mapping[Any, Any],
         **how: Any,
     ) -> None:
         self.recorded = recorded
         self.trace = simplified(recorded)
         leaves = set(self.trace.leaves)
-        how = {k: _used(v, leaves) if k == "stored" else v for k, v in how.items()}
-        self.program: Program = engine(owner.engine).program(
-            Job(self.trace, function, title, **how)
-        )
+        stored = {leaf: array for leaf, array in stored.items() if leaf in leaves}
+        job = Job(self.trace, function, title, stored, **how)
+        self.program: Program = engine(owner.engine).program(job)
         self.threads = BlasThreads.chosen(owner.threads, largest_product(self.trace))
-
-
-def _used(arrays: Any, leaves: set[Any]) -> Any:
-    """Of the arrays that leaves stand for, those that the simplified program still reads."""
-    if not isinstance(arrays, Mapping):
-        return arrays
-    return {leaf: array for leaf, array in arrays.items() if leaf in leaves}
 
 
 class Compiles:
@@ -102,6 +95,11 @@ def signature(x: Any) -> Hashable:
 def as_arrays(x: Any) -> Any:
     """An input as an array, or several as a tuple of arrays."""
     return tuple(map(as_arrays, x)) if type(x) is tuple else np.asarray(x)
+
+
+def formed(x: Any, entries: Iterator[Any]) -> Any:
+    """Other entries in the form of an input that may be several: the inverse of `flat`."""
+    return tuple(formed(part, entries) for part in x) if isinstance(x, tuple) else next(entries)
 
 
 def flat(x: Any) -> list[Any]:

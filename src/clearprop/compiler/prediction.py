@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.compiler.leaf import traced
 from clearprop.compiler.packing import Packing
-from clearprop.compiler.plans import Compiles, Plan, as_arrays, flat, signature
+from clearprop.compiler.plans import Compiles, Plan, as_arrays, flat, formed, signature
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
@@ -68,12 +68,13 @@ class _Plan(Plan):
         leaves = [traced(a, name) for a, name in zip(parts, names, strict=True)]
         with np.errstate(all="ignore"), BlasThreads(1):
             recorder = Recorder(network, "infer", params, rows_of(x))
-            packing = Packing(recorder.predict(_shaped(x, iter(leaves))))
+            packing = Packing(recorder.predict(formed(x, iter(leaves))))
         for i, v in enumerate(packing.recorded):
-            recorder.labeller.label([v], f"output {i}")
+            recorder.label([v], f"output {i}")
         self.packing = packing
         fixed = recorder.fixed
-        held = recorder.held(set(Graph(packing.recorded).leaves))
+        used, held = set(Graph(packing.recorded).leaves), recorder.states | recorder.settings
+        held = {v: place for v, place in held.items() if v in used}
         self._network, self._held = network, list(held.values())
         self._draws = recorder.draws
         given = [*leaves, *(u for draw in self._draws for u in draw.leaves), *held]
@@ -83,10 +84,8 @@ class _Plan(Plan):
         shapes = ", ".join(str(a.shape) for a in parts)
         title = f"Scores of {kind} for batches {shapes}, written by clearprop."
         stored = {v: network.params[name] for name, v in params.items()} | fixed
-        super().__init__(prediction, trace, "predict", title, stored=stored)
-        arrays = [
-            (holder, a) for holders in members.params.owners.values() for holder, a in holders
-        ]
+        super().__init__(prediction, trace, "predict", title, stored)
+        arrays = [held for holders in members.params.owners.values() for held in holders]
         self.watch = Watch(recorder, [*arrays, *recorder.fixed_places])
 
     def values(self) -> list[Any]:
@@ -99,7 +98,3 @@ class _Plan(Plan):
             return []
         rng = self._network.learning.generator(self._network.rng)
         return [u for draw in self._draws for u in draw(rng)]
-
-
-def _shaped(x: Any, leaves: Any) -> Any:
-    return tuple(_shaped(part, leaves) for part in x) if isinstance(x, tuple) else next(leaves)

@@ -5,7 +5,6 @@ import itertools
 import linecache
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from clearprop.errors import UnsupportedError
@@ -14,35 +13,27 @@ from clearprop.files import atomic_write
 _number = itertools.count(1)
 
 
-@dataclass
-class Source:
-    """A printed program and what it needs from outside."""
-
-    text: str
-    as_written: dict[str, Any]
-    """What the program calls and cannot import, by the name it has in it."""
-    nbytes: int
-    """The size of its arena."""
-
-
 class Program:
     """A printed program, ready to be called.
 
     `source` is its text. The text is our own printing, from a graph: nothing that a user wrote is
-    executed as source.
+    executed as source. `as_written` is what it calls and cannot import, by the name it has there;
+    `nbytes` is the size of its arena.
     """
 
-    def __init__(self, source: Source, name: str, stored: Sequence[Any]) -> None:
-        self.source = source.text
-        self.nbytes = source.nbytes
-        self.as_written = source.as_written
+    def __init__(
+        self, source: str, name: str, stored: Sequence[Any], as_written: dict[str, Any], nbytes: int
+    ) -> None:
+        self.source = source
+        self.nbytes = nbytes
+        self.as_written = as_written
         self.filename = f"<clearprop: {name}, program {next(_number)}>"
-        namespace: dict[str, Any] = dict(source.as_written)
-        code = builtins.compile(source.text, self.filename, "exec")
+        namespace: dict[str, Any] = dict(as_written)
+        code = builtins.compile(source, self.filename, "exec")
         exec(code, namespace)
         # linecache keeps what has no file only if it has no modification time
-        lines = source.text.splitlines(keepends=True)
-        linecache.cache[self.filename] = (len(source.text), None, lines, self.filename)
+        lines = source.splitlines(keepends=True)
+        linecache.cache[self.filename] = (len(source), None, lines, self.filename)
         self._function = namespace["make"](*stored)
 
     def __call__(self, *args: Any) -> Any:

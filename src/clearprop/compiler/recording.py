@@ -6,7 +6,7 @@ the output of the node is pointed to the operations that were recorded inside it
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,16 @@ from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
 from clearprop.compiler.sameness import form, varied
-from clearprop.compiler.tracing import Labeller
+from clearprop.compiler.tracing import label
 from clearprop.errors import UnsupportedError
-from clearprop.graph.layer_call import LayerOperation, argument_names, inline
-from clearprop.graph.node import Recorded, variable
+from clearprop.graph.layer_call import LayerOperation, argument_names
+from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
-from clearprop.graph.passing import Drawn, Pass, draws, run, running
+from clearprop.graph.passing import Drawn, Pass, inline, noise_for, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
 from clearprop.graph.twins import twin
-from clearprop.networks.learning import next_state, with_rows
+from clearprop.networks.learning import next_state, state_names, with_rows
 from clearprop.networks.walk import Walk, copied
 
 
@@ -97,7 +97,8 @@ class Recorder(Walk):
         self.fixed_places: list[Held] = []
         self.written: dict[str, set[str]] = {}
         """By layer the attributes that `forward` and `backward` write."""
-        self.labeller = Labeller()
+        self.labels: dict[Node, str] = {}
+        """Where each node comes from."""
         self._opened: list[tuple[Any, Any]] = []
         self._last_written: dict[str, tuple[AsWrittenForward, tuple[Any, ...]]] = {}
         """By layer its last use as written, and all that went in and came out."""
@@ -110,31 +111,25 @@ class Recorder(Walk):
                     self.fixed[leaf] = array
                     self.fixed_places.append((layer, attribute))
                     setattr(copies[id(layer)], attribute, leaf)
-            for attribute in (*names_of(layer, "state"), *names_of(layer, "carried")):
-                value, carried = getattr(layer, attribute), attribute in names_of(layer, "carried")
-                if isinstance(value, np.ndarray) and not (formula == "infer" and carried):
-                    value = with_rows(value, rows if carried else None, f"{name}.{attribute}")
-                    leaf = traced(value.copy(), f"{name}.{attribute}")  # a program writes into it
-                    self.states[leaf] = layer, attribute
-                    setattr(copies[id(layer)], attribute, leaf)
+        for name, layer, attribute, carried in self.members.stateful:
+            value = getattr(layer, attribute)
+            if isinstance(value, np.ndarray) and not (formula == "infer" and carried):
+                value = with_rows(value, rows if carried else None, f"{name}.{attribute}")
+                leaf = traced(value.copy(), f"{name}.{attribute}")  # a program writes into it
+                self.states[leaf] = layer, attribute
+                setattr(copies[id(layer)], attribute, leaf)
 
-    @property
-    def labels(self) -> dict[Any, str]:
-        """Where each node comes from."""
-        return self.labeller.labels
+    def label(self, outputs: Iterable[Any], text: str) -> None:
+        """Say of the nodes behind these outputs that have no label yet where they come from."""
+        label(self.labels, outputs, text)
 
     def leaves(self) -> list[Any]:
         """The leaves of the recording beside batch and parameters, in order."""
         noise = (u for draw in self.draws for u in draw.leaves)
         return [*noise, *self.settings, *self.states, *self.fixed]
 
-    def held(self, used: set[Any]) -> dict[Any, Held]:
-        """The state and settings among these leaves: leaf → where the value is held."""
-        return {v: place for v, place in {**self.states, **self.settings}.items() if v in used}
-
     def open(self) -> None:
-        """Point what closed layers gave to the operations inside: nothing is differentiated any
-        more."""
+        """Point what closed layers gave to the operations inside, once all is differentiated."""
         for outside, inside in self._opened:
             outside.node, outside.index = inside.node, inside.index
         self._opened.clear()
@@ -144,27 +139,24 @@ class Recorder(Walk):
         new: dict[tuple[str, str], Any] = {}
         for name, ran in self.ran():
             live = self.members.layers[name]
-            keys = [(name, a) for a in (*names_of(live, "state"), *names_of(live, "carried"))]
+            keys = [(name, attribute) for attribute in state_names(live)]
             if not keys:
                 continue
             if name in self.as_written:
                 forward, inputs = self._last_written[name]
-                values = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
-                operation = AsWrittenState(forward)
-                found = attach(operation, inputs, values, {}, operation.on(forward.trial))
+                found = AsWrittenState(forward).tried(forward.trial, inputs)
             else:
-                found = ran.next_state()
-                found = found if isinstance(found, tuple | list) else (found,)
+                found = parts(ran.next_state())
                 next_state(name, live, ran)  # refuses by name what does not fit
             new.update(zip(keys, found, strict=True))
-            self.labeller.label(found, f"{name}.next_state")
+            self.label(found, f"{name}.next_state")
         return new
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
         own = places_of(layer)
         if not any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
             return super()._closed(layer, live, inputs, name)
-        self.labeller.label(inputs, "forward")
+        self.label(inputs, "forward")
         self._noise(live, layer, inputs)
         drawn = self._drawn_inside(live, layer, inputs)
         if name not in self.as_written:
@@ -201,11 +193,9 @@ class Recorder(Walk):
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
         """Draw the noise of a layer as leaves."""
-        names = names_of(layer, "noise") if draws(live, self.passing.formula) else ()
-        for attribute, u in zip(
-            names, self.drawn(live, layer, inputs) if names else (), strict=True
-        ):
-            setattr(layer, attribute, u)
+        if names := noise_for(live, self.passing.formula):
+            for attribute, u in zip(names, self.drawn(live, layer, inputs), strict=True):
+                setattr(layer, attribute, u)
 
     def drawn(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> tuple[Traced, ...]:
         """Draw for a layer: leaves, which every call of the program draws again."""
@@ -235,17 +225,17 @@ class Recorder(Walk):
         out = self._through(ran, inputs, drawn, self.passing.ran)
         written = {n for n, value in vars(ran).items() if before.get(n, self) is not value}
         self.written.setdefault(name, set()).update(written)
-        outs = out if isinstance(out, tuple | list) else (out,)
-        self.labeller.label([*outs, *kept_by(ran)], f"{shown(name)}.{self.passing.formula}")
+        outs = parts(out)
+        self.label([*outs, *kept_by(ran)], f"{shown(name)}.{self.passing.formula}")
         if self.passing.formula == "infer" or not has_backward(layer):
             return out, ran
         operation = _Closed(ran, len(inputs), tuple(own), shown(name))
-        operation.label = self.labeller.label
+        operation.label = self.label
         given = (*inputs, *own.values())
-        values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
+        values = tuple(map(data_of, given))
         data = tuple(o.data for o in outs) if isinstance(out, tuple | list) else out.data
         made = attach(operation, given, values, {}, data)
-        for outside, inside in zip(made if isinstance(made, tuple) else (made,), outs, strict=True):
+        for outside, inside in zip(parts(made), outs, strict=True):
             # What only hands its input on has no operation of its own to point to.
             bare = inside.node is None or any(inside is x for x in given)
             self._opened.append((outside, alias(inside) if bare else inside))
@@ -257,9 +247,8 @@ class Recorder(Walk):
         formula = self.passing.formula
         with running(Pass(formula, record=inline, again=drawn, ran=ran)):
             out = run(layer, formula, inputs)
-        for part in out if isinstance(out, tuple | list) else (out,):
-            if not isinstance(part, Recorded):
-                raise UnsupportedError("its forward does not return what NumPy functions give")
+        if not all(isinstance(part, Recorded) for part in parts(out)):
+            raise UnsupportedError("its forward does not return what NumPy functions give")
         return out
 
     def _why_not(
@@ -305,42 +294,33 @@ class Recorder(Walk):
     ) -> list[Any]:
         """The operations of forward and backward, comparable with those of another run."""
         out = self._through(layer, inputs, drawn)
-        outs = out if isinstance(out, tuple | list) else (out,)
-        outputs, douts = [*outs], []
+        outputs, douts = [*parts(out)], []
         if self.passing.formula == "forward" and has_backward(layer):
-            douts = [variable(Traced, np.ones_like(o.data), None, None) for o in outs]
+            douts = [variable(Traced, np.ones_like(o.data)) for o in outputs]
             operation = _Closed(layer, len(inputs), tuple(own), type(layer).__name__)
             operation.label = lambda *_: None
             given = (*inputs, *own.values())
             wanted = [i for i, x in enumerate(given) if isinstance(x, Recorded)]
             fixed = getattr(layer, "constants", ())
             wanted = [i for i in wanted if i >= len(inputs) or operation.inputs[i] not in fixed]
-            values = tuple(given)
-            outputs += operation.vjp(wanted, tuple(douts), out, values, {})
+            outputs += operation.vjp(wanted, tuple(douts), out, given, {})
         known = (*inputs, *own.values(), *douts)
         return form((*outputs, *kept_by(layer)), tuple(x for x in known if isinstance(x, Recorded)))
 
     def _written(self, layer: Any, live: Any, inputs: Any, own: Any, name: str) -> Any:
         """Call the layer itself within the program."""
-        noise = names_of(live, "noise") if draws(live, self.passing.formula) else ()
+        formula = self.passing.formula
+        noise = noise_for(live, formula)
         operation = AsWrittenForward(
-            shown(name),
-            live,
-            len(inputs),
-            tuple(own),
-            self.passing.formula,
-            noise,
-            self.network,
+            self.network, live, len(inputs), tuple(own), shown(name), formula, noise
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
-        values = tuple(x.data if isinstance(x, Recorded) else x for x in given)
         operation.runs_again = name in self._last_written
         operation.trial = copy.deepcopy(live)
         with undrawn():
-            out = operation.on(operation.trial, values)
-        made = attach(operation, given, values, {}, out)
-        outs = made if isinstance(made, tuple) else (made,)
-        self.labeller.label(outs, f"{shown(name)}.forward")
+            made = operation.tried(operation.trial, given)
+        outs = parts(made)
+        self.label(outs, f"{shown(name)}.forward")
         self._last_written[name] = operation, (*outs, *given)
         return made, live
 

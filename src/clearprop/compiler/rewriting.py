@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, TypeGuard
 
 from clearprop.compiler.leaf import Setting
-from clearprop.compiler.tracing import Trace
+from clearprop.compiler.tracing import Trace, label
 from clearprop.graph.backward import reach
-from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.recording import attach
 
 Rule = Callable[[Node, tuple[Any, ...]], Any]
@@ -35,13 +35,12 @@ def rebuild(
         out = rule(node, inputs)
         if out is None:
             out = kept(node, inputs, made[node])
-        _inherit(out, trace.labels[node], labels)
+        label(labels, parts(out), trace.labels[node])
         done[node] = out
         return out
 
-    leaves = {v: v for v in trace.leaves}
-    found = trace._run(leaves, step)
-    return Trace(found if isinstance(found, tuple) else (found,), trace.leaves, labels)
+    found = trace._run({v: v for v in trace.leaves}, step)
+    return Trace(parts(found), trace.leaves, labels)
 
 
 def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
@@ -52,10 +51,10 @@ def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
         known = {v.index: v for v in made}
         if len(known) == len(node.out):
             return tuple(known[i] for i in range(len(node.out)))
-    values = tuple(x.data if is_recorded(x) else x for x in inputs)
+    values = tuple(map(data_of, inputs))
     out = attach(node.operation, inputs, values, node.params, node.out)
     if isinstance(made[0], Setting):  # a plain number stays one
-        return variable(Setting, out.data, out.node, None)
+        return variable(Setting, out.data, out.node)
     return out
 
 
@@ -94,14 +93,3 @@ def is_number(x: Any) -> bool:
 def is_constant(x: Any, number: float) -> bool:
     """Whether a value is the given plain number."""
     return not is_recorded(x) and is_number(x) and x == number
-
-
-def _inherit(out: Any, label: str, labels: dict[Node, str]) -> None:
-    """Nodes that a rule made take the label of the node they stand for."""
-    stack = [v.node for v in (out if isinstance(out, tuple) else (out,)) if is_recorded(v)]
-    while stack:
-        node = stack.pop()
-        if node is None or node in labels:
-            continue
-        labels[node] = label
-        stack += [x.node for x in node.inputs if is_recorded(x)]

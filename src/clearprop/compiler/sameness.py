@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from clearprop.compiler.leaf import Setting, Traced
-from clearprop.compiler.naming import names
 from clearprop.graph.node import Node, Recorded, variable
 
 
@@ -47,4 +48,17 @@ def varied(x: Any) -> Any:
     if not isinstance(x, Recorded) or isinstance(x, Setting):
         return x
     data = x.data if x.data.dtype.kind != "f" else x.data * x.data.dtype.type(1 + 2**-7)
-    return variable(Traced, data, None, None)
+    return variable(Traced, data)
+
+
+def names(x: Any) -> Any:
+    """Something hashable that is equal exactly for equal arguments of operations."""
+    if isinstance(x, tuple | list):
+        return (type(x).__name__, *map(names, x))
+    if isinstance(x, Recorded):
+        return ("variable", id(x))
+    if isinstance(x, np.ndarray):
+        return ("array", x.dtype.str, x.shape, x.tobytes())
+    if isinstance(x, slice):
+        return ("slice", x.start, x.stop, x.step)
+    return (type(x).__name__, repr(x))

@@ -3,8 +3,8 @@
 from typing import Any
 
 from clearprop.compiler.as_written import AsWritten
-from clearprop.compiler.naming import names
 from clearprop.compiler.rewriting import kept, rebuild
+from clearprop.compiler.sameness import names
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node

@@ -8,13 +8,7 @@ import numpy as np
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
 from clearprop.compiler.step_plan import Data, StepPlan
-from clearprop.errors import (
-    DataError,
-    LabelError,
-    NonFiniteError,
-    ShapeError,
-    UnsupportedError,
-)
+from clearprop.errors import DataError, LabelError, NonFiniteError, ShapeError, UnsupportedError
 from clearprop.networks import Network
 
 

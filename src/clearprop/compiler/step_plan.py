@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import plain_draws
-from clearprop.compiler.plans import Plan, flat
+from clearprop.compiler.plans import Plan, flat, formed
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.sameness import form, varied
@@ -52,9 +52,8 @@ class StepPlan(Plan):
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
         batch = [*flat(recorded.x), *flat(recorded.t)]
-        held = recorder.held(used)
-        self._states = [(v, p) for v, p in held.items() if v in recorder.states]
-        self._numbers = [(v, p) for v, p in held.items() if v in recorder.settings]
+        self._states = [(v, place) for v, place in recorder.states.items() if v in used]
+        self._numbers = [(v, place) for v, place in recorder.settings.items() if v in used]
         self._draws = recorder.draws
         self._drawn = plain_draws(self._draws, network.rng)
         noise = [u for draw in self._draws for u in draw.leaves]
@@ -80,7 +79,7 @@ class StepPlan(Plan):
             trace,
             "step",
             title,
-            stored=stored,
+            stored,
             gathered=gathered,
             drawn=self._drawn or {},
             replaces=recorded.replaces,
@@ -142,6 +141,7 @@ class _Recorded:
     """What one recording of a step consists of."""
 
     def __init__(self, plan: StepPlan, x: Any, t: Any) -> None:
+        self.plan = plan
         network, optimizer, layout = plan.network, plan.optimizer, plan.layout
         self.x, self.t = _leaves(x, "x"), _leaves(t, "t")
         self.stored: dict[Any, Any] = {}
@@ -153,14 +153,13 @@ class _Recorded:
             self.stored |= {leaf: kinds[k] for k, leaf in leaves.items()}
         labels: list[tuple[Any, str]] = []
         params = self._views(network, layout, vectors, labels)
-        scale = None if plan.source is None else plan.source.scale
         self.recorder = recorder = Recorder(network, "forward", params, plan.rows)
         for v, label in labels:
-            recorder.labeller.label([v], label)
+            recorder.label([v], label)
         self.stored |= recorder.fixed
-        loss, gradients, next_states = _differentiated(recorder, self.x, self.t, scale, layout)
+        loss, gradients, next_states = self._differentiated(recorder, self.x)
         if network.has_glue():
-            _check_again(network, plan.rows, recorder, self.x, self.t, scale, layout, params, loss)
+            self._check_again(params, loss)
         self.limits = [(setting(v, n), n) for n, v in optimizer.limits().items()]
         self.hyperparameters: list[tuple[Setting, int, str]] = []
         self.step = setting(1.0, "step")
@@ -168,7 +167,7 @@ class _Recorded:
             np.concatenate([_flattened(gradients[name], params[name]) for name in group.names])
             for group in layout.groups
         ]
-        recorder.labeller.label(joined, "update")
+        recorder.label(joined, "update")
         if self.limits:
             joined = optimizer.clipped(joined, **{n: v for v, n in self.limits})
         self.outputs: list[Any] = [loss]
@@ -198,12 +197,9 @@ class _Recorded:
                 returned.append(value)
             else:
                 self._replace(leaf, value)
-        at = 1
-        for value in returned:  # handed out after the loss, before what is replaced
-            self.outputs.insert(at, value)
-            at += 1
+        self.outputs[1:1] = returned  # after the loss, before what is replaced
         self.replaces = {i + len(returned): leaf for i, leaf in self.replaces.items()}
-        recorder.labeller.label(self.outputs, "update")
+        recorder.label(self.outputs, "update")
 
     def _replace(self, leaf: Any, value: Any) -> None:
         if value.dtype != leaf.dtype:
@@ -231,59 +227,44 @@ class _Recorded:
                 self.stored[params[name]] = array
         return {name: params[name] for name in network.params}
 
+    def _differentiated(
+        self, recorder: Recorder, x: Any
+    ) -> tuple[Any, dict[str, Any], dict[tuple[str, str], Any]]:
+        """Loss, derivatives and new state; then the layers are opened."""
+        source, layout = self.plan.source, self.plan.layout
+        if source is not None and source.scale is not None:
+            x = np.astype(x, layout.dtype) * source.scale
+            recorder.label([x], "input")
+        loss = recorder.loss(x, self.t)
+        recorder.network.check_predict(recorder.passing)
+        recorder.label([loss], "loss")
+        names = [name for group in layout.groups for name in group.names]
+        found = recorder.derivatives(loss, names, record=True)
+        gradients = {name: found.get(recorder.params[name]) for name in names}
+        recorder.label(gradients.values(), "backward")
+        states = recorder.next_states()
+        recorder.open()
+        return loss, gradients, states
 
-def _differentiated(
-    recorder: Recorder, x: Any, t: Any, scale: float | None, layout: Layout
-) -> tuple[Any, dict[str, Any], dict[tuple[str, str], Any]]:
-    """Loss, derivatives and new state; then the layers are opened."""
-    if scale is not None:
-        x = np.astype(x, layout.dtype) * scale
-        recorder.labeller.label([x], "input")
-    loss = recorder.loss(x, t)
-    recorder.network.check_predict(recorder.passing)
-    recorder.labeller.label([loss], "loss")
-    names = [name for group in layout.groups for name in group.names]
-    found = recorder.derivatives(loss, names, record=True)
-    gradients = {name: found.get(recorder.params[name]) for name in names}
-    recorder.labeller.label(gradients.values(), "backward")
-    states = recorder.next_states()
-    recorder.open()
-    return loss, gradients, states
+    def _check_again(self, params: dict[str, Any], loss: Any) -> None:
+        """Record once more with other values, where code stands between the layers.
 
-
-def _check_again(
-    network: Any,
-    rows: Any,
-    first: Recorder,
-    x: Any,
-    t: Any,
-    scale: Any,
-    layout: Any,
-    params: Any,
-    loss: Any,
-) -> None:
-    """Record once more with other values, where code stands between the layers.
-
-    Errors: `UnsupportedError` if something else is recorded: it would be frozen in the program.
-    """
-    others = {name: varied(v) for name, v in params.items()}
-    again = Recorder(network, "forward", others, rows)
-    again.as_written.update(first.as_written)
-    other_x = tuple(map(varied, flat(x)))
-    given = _shaped(x, iter(other_x))
-    other_loss, *_ = _differentiated(again, given, t, scale, layout)
-    known = [*flat(x), *flat(t), *params.values(), *first.leaves()]
-    other_known = [*other_x, *flat(t), *others.values(), *again.leaves()]
-    if form([loss], tuple(known)) != form([other_loss], tuple(other_known)):
-        raise UnsupportedError(
-            f"compile: {type(network).__name__} does not do the same for every batch of this "
-            "shape: what it does between its layers draws random numbers, or uses values that are "
-            "not on the graph"
-        )
-
-
-def _shaped(x: Any, leaves: Any) -> Any:
-    return tuple(_shaped(part, leaves) for part in x) if isinstance(x, tuple) else next(leaves)
+        Errors: `UnsupportedError` if something else is recorded: it would be frozen in the program.
+        """
+        network, first = self.plan.network, self.recorder
+        others = {name: varied(v) for name, v in params.items()}
+        again = Recorder(network, "forward", others, self.plan.rows)
+        again.as_written.update(first.as_written)
+        x, t, other_x = flat(self.x), flat(self.t), tuple(map(varied, flat(self.x)))
+        other_loss, *_ = self._differentiated(again, formed(self.x, iter(other_x)))
+        known = (*x, *t, *params.values(), *first.leaves())
+        other_known = (*other_x, *t, *others.values(), *again.leaves())
+        if form([loss], known) != form([other_loss], other_known):
+            raise UnsupportedError(
+                f"compile: {type(network).__name__} does not do the same for every batch of this "
+                "shape: what it does between its layers draws random numbers, or uses values that "
+                "are not on the graph"
+            )
 
 
 def _flattened(g: Any, param: Any) -> Any:

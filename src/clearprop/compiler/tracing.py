@@ -23,20 +23,14 @@ class Trace(Graph):
         self.labels = {node: labels.get(node, "") for node in self.nodes}
 
 
-class Labeller:
-    """Give the nodes made within a stretch of the recording a label."""
-
-    def __init__(self) -> None:
-        self.labels: dict[Node, str] = {}
-
-    def label(self, outputs: Iterable[Any], text: str) -> None:
-        """Label every node behind the outputs that has no label yet."""
-        stack = [v.node for v in outputs if isinstance(v, Recorded)]
-        while stack:
-            node = stack.pop()
-            if node is not None and node not in self.labels:
-                self.labels[node] = text
-                stack += [x.node for x in node.inputs if isinstance(x, Recorded)]
+def label(labels: dict[Node, str], outputs: Iterable[Any], text: str) -> None:
+    """Label every node behind the outputs that has no label yet."""
+    stack = [v.node for v in outputs if isinstance(v, Recorded)]
+    while stack:
+        node = stack.pop()
+        if node is not None and node not in labels:
+            labels[node] = text
+            stack += [x.node for x in node.inputs if isinstance(x, Recorded)]
 
 
 def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace | None, Packing]:
@@ -63,6 +57,6 @@ def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace 
             "compile: the function does not do the same for every argument of this shape: it draws "
             "random numbers, or computes with values that are not on the graph"
         )
-    labeller = Labeller()
-    labeller.label(packing.recorded, getattr(f, "__name__", "f").strip("<>"))
-    return Trace(packing.recorded, leaves, labeller.labels), packing
+    labels: dict[Node, str] = {}
+    label(labels, packing.recorded, getattr(f, "__name__", "f").strip("<>"))
+    return Trace(packing.recorded, leaves, labels), packing

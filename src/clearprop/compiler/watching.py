@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.naming import names
+from clearprop.compiler.sameness import names
 from clearprop.graph.parameters import KINDS, names_of
+from clearprop.networks.learning import state_names
 
 _PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
 
@@ -27,7 +28,8 @@ class Watch:
             if name in recorder.as_written:
                 continue
             known = {n for kind in KINDS for n in names_of(layer, kind)} | {"params", "frozen"}
-            known -= {n for n in _state(layer) if not isinstance(_value(layer, n), np.ndarray)}
+            # State that is not made yet selects a program, too.
+            known -= {n for n in state_names(layer) if not isinstance(_value(layer, n), np.ndarray)}
             known |= {f"d{n}" for n in known} | recorder.written.get(name, set())
             for attribute, value in _attributes(layer):
                 if attribute in known or (id(layer), attribute) in arguments:
@@ -50,11 +52,6 @@ class Watch:
             if names(getattr(layer, name, None)) != content:
                 return False
         return True
-
-
-def _state(layer: Any) -> tuple[str, ...]:
-    """The names of a layer's state, which may not be made yet: it then selects a program, too."""
-    return (*names_of(layer, "state"), *names_of(layer, "carried"))
 
 
 def _value(layer: Any, name: str) -> Any:

@@ -5,31 +5,7 @@ put themselves into `Displayed` when they are imported; `import clearprop` does 
 """
 
 import os
-from typing import Any, ClassVar, Protocol
-
-
-class Drawing(Protocol):
-    """What draws graphs."""
-
-    def save(self, graph: Any, path: str | os.PathLike[str], **options: Any) -> None:
-        """Write the picture to a file, in the format that its suffix says."""
-        ...
-
-    def svg_of(self, graph: Any, **options: Any) -> str:
-        """Make the picture as SVG text; of a Variable, that of its graph."""
-        ...
-
-    def html_of(self, graph: Any) -> str:
-        """Make what a notebook shows; of a Variable, that of its graph."""
-        ...
-
-
-class Page(Protocol):
-    """What makes pages to step through."""
-
-    def explore(self, graph: Any, **options: Any) -> Any:
-        """Make the page that steps through both passes, for a notebook."""
-        ...
+from typing import Any, ClassVar
 
 
 class Displayed:
@@ -37,8 +13,10 @@ class Displayed:
 
     __slots__ = ()
 
-    drawing: ClassVar[Drawing]
-    page: ClassVar[Page]
+    drawing: ClassVar[Any]
+    """What draws a graph, or that of a Variable: `save`, `svg_of`, `html_of`."""
+    page: ClassVar[Any]
+    """What makes the page to step through: `explore`."""
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the graph to a file: a picture, or text for other programs.

@@ -9,7 +9,7 @@ from clearprop.errors import DTypeError, GraphError, ShapeError, UnsupportedErro
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import check_marks
 from clearprop.graph.display import Displayed
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node, Recorded, parts
 from clearprop.graph.recording import record
 from clearprop.graph.text import tree
 from clearprop.graph.variable import Parameter, Variable
@@ -90,7 +90,7 @@ class Graph(Displayed):
         value of another number of axes.
         """
         known = self._substitutes(values or {})
-        return self._run(known, lambda node, inputs: _evaluate(node, inputs))
+        return self._run(known, _evaluate)
 
     def opened(self, depth: int | None = None) -> "Graph":
         """The same computation with the layers opened, to a depth or all the way.
@@ -105,14 +105,13 @@ class Graph(Displayed):
             if not node.operation.opens:
                 return record(node.operation, inputs, node.params)
             out = node.operation.expand(inputs)
-            _check_same(node, out if isinstance(out, tuple | list) else (out,))
+            _check_same(node, parts(out))
             return out
 
         graph, level = self, 0
         while (depth is None or level < depth) and any(n.operation.opens for n in graph.nodes):
             leaves = {v: v for v in (*graph.inputs, *graph._parameters)}
-            found = graph._run(leaves, expand)
-            graph = Graph(found if isinstance(found, tuple) else (found,), self.inputs)
+            graph = Graph(parts(graph._run(leaves, expand)), self.inputs)
             level += 1
         return graph
 
@@ -133,7 +132,7 @@ class Graph(Displayed):
         same again.
         """
         inputs, out = node.operation.open(node.values)
-        outs = out if isinstance(out, tuple | list) else (out,)
+        outs = parts(out)
         _check_same(node, outs)
         leaves: tuple[Any, ...] = tuple(v for v in inputs if isinstance(v, Recorded))
         inner = Graph(outs, leaves)
@@ -191,10 +190,10 @@ class Graph(Displayed):
         value: Any
         named = [*((v.name, v) for v in self.inputs if v.name), *self.parameters.items()]
         for key, value in values.items():
-            by_name = isinstance(key, str)
-            matches = (
-                [v for n, v in named if n == key] if by_name else [v for v in leaves if v is key]
-            )
+            if isinstance(key, str):
+                matches = [v for n, v in named if n == key]
+            else:
+                matches = [v for v in leaves if v is key]
             if len(matches) != 1:
                 names = ", ".join(repr(name) for name, _ in named) or "none has a name"
                 how = "no leaf" if not matches else f"{len(matches)} leaves"
@@ -233,13 +232,12 @@ def graph(outputs: Any, inputs: Iterable[Variable] = ()) -> Graph:
     >>> graph(x**2)
     <Graph of 1 nodes: 1 inputs, 0 parameters, 1 outputs>
     """
-    return Graph(outputs if isinstance(outputs, tuple | list) else (outputs,), inputs)
+    return Graph(parts(outputs), inputs)
 
 
 def _check_same(node: Node, outs: Iterable[Any]) -> None:
     """What a layer computes when it is opened must be what it computed when it was closed."""
-    then = node.out if isinstance(node.out, tuple) else (node.out,)
-    for before, now in zip(then, outs, strict=True):
+    for before, now in zip(parts(node.out), outs, strict=True):
         eps = np.finfo(before.dtype).eps ** 0.5 if before.dtype.kind == "f" else 0
         scale = float(np.max(np.abs(before), initial=0, where=np.isfinite(before)))
         if before.shape != now.shape or not np.allclose(

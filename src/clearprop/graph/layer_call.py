@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
-from clearprop.graph.backward import derivatives, reach
-from clearprop.graph.node import Recorded
+from clearprop.graph.backward import reach
+from clearprop.graph.nested import inner_derivatives
+from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
     Places,
+    at_path,
     bind,
     dotted,
     has_backward,
-    holder_at,
     inner_layers,
     names_of,
     parameter,
@@ -26,13 +27,14 @@ from clearprop.graph.passing import (
     Drawn,
     Pass,
     current,
-    draws,
     has_infer,
+    inline,
     noise_does_not_fit,
+    on_arrays,
     run,
     running,
 )
-from clearprop.graph.recording import alias, attach, constant_operand
+from clearprop.graph.recording import attach, constant_operand
 from clearprop.graph.twins import twin
 from clearprop.graph.variable import new_leaves
 
@@ -62,27 +64,6 @@ def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     if on_arrays_alone and not any(isinstance(v, Recorded) for v in own.values()):
         return on_arrays(layer, inputs, passing)
     return on_graph(layer, inputs, passing, own, name)
-
-
-def inline(layer: Any, inputs: tuple[Any, ...], name: str | None) -> Any:
-    """Run a layer as part of the one that calls it, whatever it is given: `Pass.record`."""
-    return on_arrays(layer, inputs, current())
-
-
-def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
-    """Run the layer itself on arrays, with the noise of the pass."""
-    if passing.ran is not None:
-        passing.ran.append(layer)
-    bind_noise(layer, inputs, passing)
-    return run(layer, passing.formula, inputs)
-
-
-def bind_noise(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> None:
-    """Give a layer the noise of a pass."""
-    if draws(layer, passing.formula):
-        drawn = passing.draw(layer, inputs)
-        for attribute, u in zip(names_of(layer, "noise"), drawn, strict=True):
-            setattr(layer, attribute, u)
 
 
 def on_graph(
@@ -156,7 +137,7 @@ class LayerOperation:
 
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
-        values = tuple(map(_plain, inputs))
+        values = tuple(map(data_of, inputs))
         inside = Pass(self.mode, outer=passing)
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
         out: Any = None
@@ -174,7 +155,7 @@ class LayerOperation:
             else:
                 self.inner = fresh, out
                 self._refuse_outside(fresh, out)
-                out = _each(_plain, out)
+                out = _each(data_of, out)
         if not self.is_composed:
             bind(self.layer, self.places, values[self.n_inputs :])
             out = _each(self._result, self._forward(self.layer, values, inside))
@@ -182,7 +163,7 @@ class LayerOperation:
 
     def again(self, inputs: tuple[Any, ...]) -> Any:
         """Run the layer on other inputs and parameters, as a node of its own."""
-        self._check_noise(tuple(map(_plain, inputs)))
+        self._check_noise(tuple(map(data_of, inputs)))
         operation = copy.copy(self)
         operation.layer = twin(self.layer)
         return operation.start(inputs, self._repeated())
@@ -207,12 +188,12 @@ class LayerOperation:
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
     ) -> list[Any]:
         """Run the layer's own `backward`; recorded where the values are Variables."""
-        recorded = any(isinstance(x, Recorded) for x in values)
-        if self.is_composed:
-            return self._automatic(tuple(wanted), dout, values, recorded)
-        layer = self._ran(values, recorded)
-        found = self._backward(layer, dout if isinstance(dout, tuple) else (dout,), recorded)
         wanted = tuple(wanted)
+        if self.is_composed:
+            return inner_derivatives(self, wanted, dout, values, self.inner)
+        recorded = any(isinstance(x, Recorded) for x in values)
+        layer = self._ran(values, recorded)
+        found = self._backward(layer, parts(dout), recorded)
         by_input = self._by_input(found, values, wanted)
         last = self.n_inputs + len(self.parameters)
         return [
@@ -232,7 +213,7 @@ class LayerOperation:
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""
-        fresh = self._fresh(tuple(map(_plain, values)))
+        fresh = self._fresh(tuple(map(data_of, values)))
         return fresh, self.expand(fresh)
 
     def _fresh(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -240,23 +221,18 @@ class LayerOperation:
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
-        self._check_noise(tuple(map(_plain, inputs)))
+        self._check_noise(tuple(map(data_of, inputs)))
         layer = self._bound(inputs)
-        if self.is_composed:
-            return self._recorded(self._forward(layer, inputs, self._repeated()))
         try:
             return self._recorded(self._forward(layer, inputs, self._repeated()))
-        except ClearpropError as error:
-            raise UnsupportedError(f"{self.name} cannot be opened: {error}") from error
         except Exception as error:
-            raise UnsupportedError(
-                f"{self.name} cannot be opened: its forward runs on arrays, but not on "
-                f"Variables ({type(error).__name__}: {error}); write it with NumPy functions"
-            ) from error
+            if self.is_composed:
+                raise
+            reason = _reason("its forward", error)
+            raise UnsupportedError(f"{self.name} cannot be opened: {reason}") from error
 
     def _recorded(self, out: Any) -> Any:
-        parts = out if isinstance(out, tuple | list) else (out,)
-        if not all(isinstance(part, Recorded) for part in parts):
+        if not all(isinstance(part, Recorded) for part in parts(out)):
             raise UnsupportedError(
                 f"what the forward of {self.name} returns does not depend on its inputs by "
                 "recorded operations; write it with NumPy functions on the inputs"
@@ -293,7 +269,7 @@ class LayerOperation:
     def _refuse_outside(self, fresh: tuple[Any, ...], out: Any) -> None:
         """Inside a closed node nothing may depend on Variables that the node does not have."""
         own = {v for v in fresh if isinstance(v, Recorded)}
-        _, made = reach(out if isinstance(out, tuple | list) else (out,))
+        _, made = reach(parts(out))
         for v in made:
             if isinstance(v, Recorded) and v not in own:
                 called = f"the Variable {v.name!r}" if v.name else "a Variable"
@@ -310,42 +286,19 @@ class LayerOperation:
         )
         try:
             return layer.backward(*douts)
-        except (LeavesGraphError, UnsupportedError) as error:
-            if recorded:
-                raise UnsupportedError(
-                    f"{self.name}.backward cannot be recorded: {error}"
-                ) from error
-            raise
-        except ClearpropError:
-            raise
         except Exception as error:
-            if recorded:
+            foreign = not isinstance(error, ClearpropError)
+            if recorded and (foreign or isinstance(error, LeavesGraphError | UnsupportedError)):
+                reason = _reason("it", error)
                 raise UnsupportedError(
-                    f"{self.name}.backward cannot be recorded: it runs on arrays, but not on "
-                    f"Variables ({type(error).__name__}: {error}); write it with NumPy functions"
+                    f"{self.name}.backward cannot be recorded: {reason}"
                 ) from error
-            if "read-only" in str(error):
+            if foreign and "read-only" in str(error):
                 raise UnsupportedError(
                     f"{self.name}.backward writes into an array that is not its own, an input or a "
                     "parameter; make a new array"
                 ) from error
             raise
-
-    def _automatic(
-        self, wanted: tuple[int, ...], dout: Any, values: tuple[Any, ...], recorded: bool
-    ) -> list[Any]:
-        """Differentiate the operations inside: of a network, or a layer without `backward`."""
-        if recorded:
-            # New Variables, for an input may stand at two places, or depend on another input.
-            inputs = tuple(alias(x) if isinstance(x, Recorded) else x for x in values)
-            out = self.expand(inputs)
-        else:
-            inputs, out = self.inner or self.open(values)
-        outs = out if isinstance(out, tuple | list) else (out,)
-        douts = dout if isinstance(dout, tuple) else (dout,)
-        pairs = zip(outs, douts, strict=True)
-        found = derivatives(pairs, targets=[inputs[i] for i in wanted], record=recorded)
-        return [found.get(inputs[i]) for i in wanted]
 
     def _by_input(
         self, found: Any, values: tuple[Any, ...], wanted: tuple[int, ...]
@@ -353,13 +306,12 @@ class LayerOperation:
         names = self.inputs
         fixed = getattr(self.layer, "constants", ())
         places = [i for i, name in enumerate(names) if name not in fixed]
-        given = found if isinstance(found, tuple | list) else (found,)
+        given = parts(found)
         if not places and all(d is None for d in given):
             return {}
         if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
-            places = places[
-                : len(given)
-            ]  # of what nobody asks for, such as labels, it may be silent
+            # Of what nobody asks for, such as labels, it may be silent.
+            places = places[: len(given)]
         if len(given) != len(places):
             raise ShapeError(
                 f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "
@@ -371,13 +323,12 @@ class LayerOperation:
 
     def _by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
         """The derivative that `backward` set, summed over the layers that share the parameter."""
-        parts = []
+        terms = []
         for path in self.places[i - self.n_inputs]:
-            holder = holder_at(layer, path)
-            name = dotted((*path[:-1], f"d{path[-1]}"))
-            d = getattr(holder, f"d{path[-1]}", None)
-            parts.append(self._checked(d, values[i], dotted(path), name))
-        return sum(parts[1:], start=parts[0])
+            *within, name = path
+            d = getattr(at_path(layer, path[:-1]), f"d{name}", None)
+            terms.append(self._checked(d, values[i], dotted(path), dotted((*within, f"d{name}"))))
+        return sum(terms[1:], start=terms[0])
 
     def _checked(self, d: Any, value: Any, name: str, attribute: str = "") -> Any:
         if d is None:
@@ -425,8 +376,14 @@ def _constant(x: Any, name: str) -> Any:
     return constant_operand(np.asarray(x) if isinstance(x, list | tuple) else x, name)
 
 
-def _plain(x: Any) -> Any:
-    return x.data if isinstance(x, Recorded) else x
+def _reason(what: str, error: Exception) -> str:
+    """Why a method that runs on arrays does not run on Variables."""
+    if isinstance(error, ClearpropError):
+        return str(error)
+    return (
+        f"{what} runs on arrays, but not on Variables ({type(error).__name__}: {error}); write it "
+        "with NumPy functions"
+    )
 
 
 def _each(f: Callable[[Any], Any], out: Any) -> Any:

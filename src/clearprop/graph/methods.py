@@ -8,13 +8,7 @@ import numpy as np
 
 from clearprop.graph.leaving import refuse_write
 from clearprop.graph.node import Node, Recorded, variable
-from clearprop.graph.recording import (
-    NUMBERS,
-    array_function,
-    attach,
-    constant_operand,
-    record,
-)
+from clearprop.graph.recording import NUMBERS, array_function, attach, constant_operand, record
 from clearprop.primitives.indexing import getitem, split_index
 from clearprop.primitives.registry import PRIMITIVES
 

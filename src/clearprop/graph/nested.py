@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.errors import GraphError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Recorded
+from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.recording import alias, record
 from clearprop.graph.variable import new_leaves
 
@@ -35,23 +35,12 @@ class NestedOperation:
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
     ) -> list[Any]:
         """Run the backward pass of the inner graph."""
-        douts = dout if isinstance(dout, tuple) else (dout,)
-        recorded = any(isinstance(x, Recorded) for x in values)
-        if recorded:
-            inputs = tuple(alias(x) if isinstance(x, Recorded) else x for x in values)
-            made = self.expand(inputs)
-        else:
-            inputs, made = self.open(values)
-        outs = made if isinstance(made, tuple) else (made,)
-        targets = [inputs[i] for i in wanted]
-        pairs = zip(outs, douts, strict=True)
-        found = derivatives(pairs, targets=targets, record=recorded)
-        return [found.get(v) for v in targets]
+        return inner_derivatives(self, wanted, dout, values)
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run the inner graph on fresh Variables."""
         names = iter([leaf.name for leaf in self._inner().leaves])
-        plain = tuple(v.data if isinstance(v, Recorded) else v for v in values)
+        plain = tuple(map(data_of, values))
         fresh = new_leaves(plain, (next(names, None) if _is_real(v) else None for v in plain))
         return fresh, self.expand(fresh)
 
@@ -70,6 +59,26 @@ class NestedOperation:
                 "its values are here, but it cannot be computed again"
             )
         return self.inner
+
+
+def inner_derivatives(
+    operation: Any, wanted: Iterable[int], dout: Any, values: tuple[Any, ...], known: Any = None
+) -> list[Any]:
+    """Differentiate the operations inside a node; recorded where the values are Variables.
+
+    `known` are the inputs and outputs inside, where they have been computed already.
+    """
+    recorded = any(isinstance(x, Recorded) for x in values)
+    if recorded:
+        # New Variables, for an input may stand at two places, or depend on another input.
+        inputs = tuple(alias(x) if isinstance(x, Recorded) else x for x in values)
+        out = operation.expand(inputs)
+    else:
+        inputs, out = known or operation.open(values)
+    targets = [inputs[i] for i in wanted]
+    pairs = zip(parts(out), parts(dout), strict=True)
+    found = derivatives(pairs, targets=targets, record=recorded)
+    return [found.get(v) for v in targets]
 
 
 def _is_real(value: Any) -> bool:

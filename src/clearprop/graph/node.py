@@ -1,35 +1,17 @@
 """Node and the base of Variable: the two things a graph is made of."""
 
-from collections.abc import Iterable
 from itertools import count
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 _serial = count().__next__
 
 
-class Operation(Protocol):
-    """What a node does. Primitives and layers are operations."""
-
-    name: str
-    symbol: str
-    formula: str
-    elementwise: bool
-    opens: bool
-    """Whether there is something inside, as in a layer."""
-
-    def evaluate(self, *values: Any, **params: Any) -> Any:
-        """Compute the output, or a tuple of outputs, from arrays."""
-        ...
-
-    def vjp(
-        self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
-    ) -> list[Any]:
-        """Compute the derivatives by the wanted inputs from the derivative of the output."""
-        ...
-
-
 class Node:
     """One operation that was carried out: what went in, what came out.
+
+    Its `operation`, a primitive or a layer, has `name`, `symbol` and `formula`, computes by
+    `evaluate(*values, **params)` and goes back by `vjp(wanted, dout, out, values, params)`, the
+    derivatives by the wanted inputs; it `opens` if there is something inside.
 
     A node refers to the Variables that went in, never to those that came out: the graph is freed
     from its end when the last Variable is dropped, without reference cycles.
@@ -79,12 +61,28 @@ class Recorded:
     """Which of the node's outputs this is; None where it has one only."""
 
 
-def variable(made_as: type[Recorded], data: Any, node: Node | None, index: int | None) -> Any:
+def variable(
+    made_as: type[Recorded],
+    data: Any,
+    node: Node | None = None,
+    index: int | None = None,
+    name: str | None = None,
+) -> Any:
     """Make a Variable around a value that is known to be good."""
     made = made_as.__new__(made_as)
     made.data = data
     made.grad = None
-    made.name = None
+    made.name = name
     made.node = node
     made.index = index
     return made
+
+
+def data_of(x: Any) -> Any:
+    """The value of a Variable; what is none stays as it is."""
+    return x.data if isinstance(x, Recorded) else x
+
+
+def parts(out: Any) -> tuple[Any, ...]:
+    """What an operation or a layer gives: several for a tuple or a list, otherwise one."""
+    return tuple(out) if isinstance(out, tuple | list) else (out,)

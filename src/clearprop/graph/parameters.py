@@ -128,16 +128,11 @@ def at_path(layer: Any, path: Path) -> Any:
     return layer
 
 
-def holder_at(layer: Any, path: Path) -> Any:
-    """The layer that holds the array at a path."""
-    return at_path(layer, path[:-1])
-
-
 def bind(layer: Any, places: Iterable[Places], values: Iterable[Any]) -> None:
     """Give a layer other values for its arrays."""
     for paths, value in zip(places, values, strict=True):
         for path in paths:
-            set_array(holder_at(layer, path), path[-1], value)
+            set_array(at_path(layer, path[:-1]), path[-1], value)
 
 
 def dotted(path: Path) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import GraphError, ShapeError, UnsupportedError
-from clearprop.graph.node import Recorded
+from clearprop.graph.node import Recorded, parts
 from clearprop.graph.parameters import names_of
 
 Drawn = tuple[tuple[tuple[int, ...], ...], tuple[Any, ...]]
@@ -77,8 +77,8 @@ class Pass:
         elif self.outer is not None:
             found = self.outer.draw(layer, inputs)
         else:
-            found = layer.draw(generator_of(layer) if self.rng is None else self.rng, *inputs)
-            found = found if isinstance(found, tuple | list) else (found,)
+            rng = generator_of(layer) if self.rng is None else self.rng
+            found = parts(layer.draw(rng, *inputs))
             if len(found) != len(names) or any(isinstance(u, Recorded) for u in found):
                 raise ShapeError(
                     f"{kind}.draw gave {len(found)} arrays for noise = {names!r}; it must return "
@@ -180,9 +180,30 @@ def has_infer(layer: Any) -> bool:
     return bool(prediction_flags(getattr(type(layer), "forward", None)))
 
 
-def draws(layer: Any, formula: str) -> bool:
-    """Whether a layer draws noise for a formula: for `infer` too, if that is its `forward`."""
-    return bool(names_of(layer, "noise")) and (formula == "forward" or not has_infer(layer))
+def noise_for(layer: Any, formula: str) -> tuple[str, ...]:
+    """The names of what a layer draws for a formula: for `infer` too, if that is its `forward`."""
+    names = names_of(layer, "noise")
+    return names if names and (formula == "forward" or not has_infer(layer)) else ()
+
+
+def bind_noise(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> None:
+    """Give a layer the noise of a pass."""
+    if names := noise_for(layer, passing.formula):
+        for name, u in zip(names, passing.draw(layer, inputs), strict=True):
+            setattr(layer, name, u)
+
+
+def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
+    """Run the layer itself on arrays, with the noise of the pass."""
+    if passing.ran is not None:
+        passing.ran.append(layer)
+    bind_noise(layer, inputs, passing)
+    return run(layer, passing.formula, inputs)
+
+
+def inline(layer: Any, inputs: tuple[Any, ...], name: str | None) -> Any:
+    """Run a layer as part of the one that calls it, whatever it is given: `Pass.record`."""
+    return on_arrays(layer, inputs, current())
 
 
 def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
@@ -201,6 +222,4 @@ def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
             f"{kind}.forward is written out inside another layer or on a graph, where its noise, "
             f"state or infer would be passed by; call the layer, as in self.{kind.lower()}(x)"
         )
-    if names := names_of(layer, "noise"):
-        for name, u in zip(names, _BARE.draw(layer, inputs), strict=True):
-            setattr(layer, name, u)
+    bind_noise(layer, inputs, _BARE)

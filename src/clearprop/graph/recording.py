@@ -90,7 +90,7 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
             _refuse_out(name_of(function), kwargs)
         return composition(*args, **kwargs)
     if function in STATIC:
-        return function(*_unwrapped(args), **{k: _unwrapped(v) for k, v in kwargs.items()})
+        return function(*unwrapped(args), **{k: unwrapped(v) for k, v in kwargs.items()})
     row = row_of(function)  # of a package that was imported since
     if row is None:
         raise _refusal(function)
@@ -212,11 +212,14 @@ def _refuse_nested(values: Any, name: str) -> None:
             _refuse_nested(value, name)
 
 
-def _unwrapped(value: Any) -> Any:
+def unwrapped(value: Any) -> Any:
+    """A value off the graph, with all that it contains."""
     if isinstance(value, Recorded):
         return value.data
     if type(value) in (list, tuple):
-        return type(value)(map(_unwrapped, value))
+        return type(value)(map(unwrapped, value))
+    if type(value) is dict:
+        return {key: unwrapped(entry) for key, entry in value.items()}
     return value
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop.errors import FileFormatError, GraphError, UnsupportedError
 from clearprop.graph.nested import NestedOperation
-from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.variable import Parameter, Variable
 from clearprop.primitives.indexing import Place
 from clearprop.primitives.registry import row_named
@@ -63,9 +63,7 @@ def _graph(graph: Any) -> dict[str, Any]:
         (v.node, v.index): i for v, i in number.items() if v.node is not None
     }
     for node in graph.nodes:
-        outs: list[Any] = [None]
-        if isinstance(node.out, tuple):
-            outs = list(range(len(node.out)))
+        outs = range(len(node.out)) if isinstance(node.out, tuple) else (None,)
         nodes.append(
             {
                 **_operation(graph, node),
@@ -88,7 +86,7 @@ def _graph(graph: Any) -> dict[str, Any]:
                 "kind": "parameter" if isinstance(v, Parameter) else "variable",
                 "made": v.node is not None,
                 "data": _encode(v.data) if v.node is None else None,
-                "grad": _encode(v.grad.data if isinstance(v.grad, Recorded) else v.grad),
+                "grad": _encode(data_of(v.grad)),
             }
             for v in number
         ],
@@ -124,7 +122,7 @@ def _read_graph(content: Any, make: Callable[..., Any]) -> Any:
     for i, entry in enumerate(entries):
         if not entry["made"]:
             kind = Parameter if entry["kind"] == "parameter" else Variable
-            made[i] = variable(kind, _real(_decode(entry["data"])), None, None)
+            made[i] = variable(kind, _real(_decode(entry["data"])))
     for entry in content["nodes"]:
         inputs = tuple(
             made[x["variable"]] if "variable" in x else _decode(x["constant"])
@@ -137,7 +135,7 @@ def _read_graph(content: Any, make: Callable[..., Any]) -> Any:
         params = {k: _decode(v) for k, v in entry["params"].items()}
         out = _decode(entry["out"])
         several = isinstance(out, tuple)
-        for o in out if several else (out,):
+        for o in parts(out):
             _real(o)
         node = Node(_read_operation(entry, make), inputs, values, params, out)
         for i, place in enumerate(entry["outputs"]):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.node import Node, Recorded, parts, variable
 from clearprop.graph.recording import attach
 
 
@@ -24,11 +24,10 @@ def shares(node: Node, douts: Sequence[Any]) -> list[Any]:
     if all(dout is None for dout in douts):
         return [None] * len(node.inputs)
     fresh = tuple(
-        variable(Recorded.made_as, value, None, None) if isinstance(x, Recorded) else x
+        variable(Recorded.made_as, value) if isinstance(x, Recorded) else x
         for x, value in zip(node.inputs, node.values, strict=True)
     )
     made = attach(node.operation, fresh, node.values, node.params, node.out)
-    outs = made if isinstance(made, tuple | list) else (made,)
-    pairs = [(v, dout) for v, dout in zip(outs, douts, strict=True) if dout is not None]
-    found = derivatives(pairs)
+    pairs = zip(parts(made), douts, strict=True)
+    found = derivatives((v, dout) for v, dout in pairs if dout is not None)
     return [found.get(x) if isinstance(x, Recorded) else None for x in fresh]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.graph.node import Recorded
+from clearprop.graph.node import Recorded, data_of
 
 
 def tree(graph: Any, limit: int = 400) -> str:
@@ -60,7 +60,7 @@ def describe(x: Any) -> str:
     text = f"{label or 'input'} = {digest(x.data)}"
     if x.grad is None:
         return text
-    return f"{text}   ∂ {digest(x.grad.data if isinstance(x.grad, Recorded) else x.grad)}"
+    return f"{text}   ∂ {digest(data_of(x.grad))}"
 
 
 def digest(value: Any) -> str:

@@ -10,7 +10,7 @@ from clearprop.graph.backward import derivatives, floating
 from clearprop.graph.display import Displayed
 from clearprop.graph.leaving import refuse_leaving
 from clearprop.graph.methods import ArrayMethods
-from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.node import Node, Recorded, data_of, variable
 from clearprop.graph.recording import array_function, array_ufunc
 
 
@@ -106,7 +106,7 @@ class Variable(ArrayMethods):
             if type(dx) is np.ndarray:
                 dx.flags.writeable = False  # a derivative may be shared between Variables
             if record and not isinstance(dx, Recorded):  # it depends on nothing that is recorded
-                dx = variable(type(self).made_as, dx, None, None)
+                dx = variable(type(self).made_as, dx)
             v.grad = v.grad + dx if accumulate and v.grad is not None else dx
 
     def _seed(self, dout: Any, record: bool) -> Any:
@@ -142,23 +142,16 @@ class Variable(ArrayMethods):
     def _called(self) -> str:
         return f"Variable {self.name!r}" if self.name else "this Variable"
 
-    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+    def _leave(self, *args: Any, **kwargs: Any) -> Any:
         refuse_leaving()
+
+    __array__ = __float__ = __int__ = __index__ = _leave
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         return array_ufunc(ufunc, method, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return array_function(function, args, kwargs)
-
-    def __float__(self) -> float:
-        refuse_leaving()
-
-    def __int__(self) -> int:
-        refuse_leaving()
-
-    def __index__(self) -> int:
-        refuse_leaving()
 
     def __bool__(self) -> bool:
         return bool(self.data)
@@ -179,8 +172,7 @@ class Variable(ArrayMethods):
         if self.grad is None:
             parts.append("derivative not computed yet")
         else:
-            grad = self.grad.data if isinstance(self.grad, Recorded) else self.grad
-            parts.append(f"derivative {_text(grad)}")
+            parts.append(f"derivative {_text(data_of(self.grad))}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _repr_svg_(self) -> str:
@@ -230,15 +222,12 @@ def new_leaves(values: Iterable[Any], names: Iterable[str | None]) -> tuple[Any,
         values = tuple(
             np.asarray(v, np.result_type(*dtypes, v))[()] if type(v) in _WEAK else v for v in values
         )
-    leaves = []
-    for v, name in zip(values, names, strict=True):
-        if isinstance(v, np.ndarray | np.generic) and v.dtype.kind in "fiub":
-            leaf = variable(Variable, v, None, None)
-            leaf.name = name
-            leaves.append(leaf)
-        else:
-            leaves.append(v)
-    return tuple(leaves)
+    return tuple(
+        variable(Variable, v, name=name)
+        if isinstance(v, np.ndarray | np.generic) and v.dtype.kind in "fiub"
+        else v
+        for v, name in zip(values, names, strict=True)
+    )
 
 
 _WEAK = frozenset({int, float, bool})

@@ -15,7 +15,7 @@ from clearprop.errors import GraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import bind, holder_at, places_of
+from clearprop.graph.parameters import at_path, bind, places_of
 from clearprop.graph.passing import Pass, current, run, running
 from clearprop.graph.twins import twin
 from clearprop.graph.variable import Variable
@@ -61,7 +61,7 @@ def stand_in(layer: Any, dout: Any) -> Any:
         found = _numerical(layer, inputs, wanted, dout)
     for paths in places_of(layer):
         for path in paths:
-            setattr(holder_at(layer, path), f"d{path[-1]}", found[paths])
+            setattr(at_path(layer, path[:-1]), f"d{path[-1]}", found[paths])
     answer = tuple(found.get(i) for i in places)
     return answer[0] if len(answer) == 1 else answer
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError
-from clearprop.graph.node import Recorded
+from clearprop.graph.node import data_of, parts
 from clearprop.graph.parameters import dotted
 from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.twins import twin
@@ -20,7 +20,7 @@ def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple
 
     Errors: `ConfigError` names the layer, the array and what to write.
     """
-    plain = tuple(x.data if isinstance(x, Recorded) else x for x in inputs)
+    plain = tuple(map(data_of, inputs))
     with np.errstate(all="ignore"):
         base = _outputs(layer, formula, plain)
         if base is None or not _same(base, _outputs(layer, formula, plain)):
@@ -42,10 +42,7 @@ def _outputs(
             out = run(copy, formula, inputs)
     except Exception:
         return None
-    return [
-        np.asarray(getattr(part, "data", part) if isinstance(part, Recorded) else part)
-        for part in (out if isinstance(out, tuple | list) else (out,))
-    ]
+    return [np.asarray(data_of(part)) for part in parts(out)]
 
 
 def _with(held: Any, path: tuple[Any, ...], changed: Any) -> Any:
@@ -62,14 +59,10 @@ def _with(held: Any, path: tuple[Any, ...], changed: Any) -> Any:
 
 
 def _same(a: list[Any] | None, b: list[Any] | None) -> bool:
-    return (
-        a is not None
-        and b is not None
-        and len(a) == len(b)
-        and all(
-            np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a, b, strict=True)
-        )
-    )
+    if a is None or b is None or len(a) != len(b):
+        return False
+    pairs = zip(a, b, strict=True)
+    return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
 
 
 def _refuse(name: str, layer: Any, path: tuple[Any, ...], array: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DataError, ShapeError
+from clearprop.graph.node import parts
 from clearprop.graph.parameters import names_of
 
 Key = tuple[str, str]
@@ -42,17 +43,15 @@ class Learning:
             self._before = rng.bit_generator.state
         self._had = [
             ((name, attribute), layer, getattr(layer, attribute))
-            for name, layer in members.stateful
-            for attribute in _names(layer)
+            for name, layer, attribute, _ in members.stateful
         ]
-        for name, layer in members.stateful:
-            for attribute in _names(layer):
-                value = getattr(layer, attribute)
-                if attribute in names_of(layer, "carried"):
-                    value = with_rows(value, rows, f"{name}.{attribute}")
-                    setattr(layer, attribute, value)
-                self._seen[name, attribute] = copy.copy(value) if apart else value
-                self._left[name, attribute] = value
+        for name, layer, attribute, carried in members.stateful:
+            value = getattr(layer, attribute)
+            if carried:
+                value = with_rows(value, rows, f"{name}.{attribute}")
+                setattr(layer, attribute, value)
+            self._seen[name, attribute] = copy.copy(value) if apart else value
+            self._left[name, attribute] = value
 
     def now(self, members: Any, layer: Any, attribute: str) -> None:
         """Note that what a layer holds was left by a step, and not assigned by somebody."""
@@ -63,7 +62,7 @@ class Learning:
         new = {}
         for name, run in ran if members.stateful else ():
             layer = members.layers.get(name)
-            if layer is not None and _names(layer):
+            if layer is not None and state_names(layer):
                 new.update(next_state(name, layer, run))
         for (name, attribute), value in new.items():
             self._left[name, attribute] = value
@@ -89,30 +88,26 @@ class Learning:
 
     def show(self, members: Any, copies: Mapping[int, Any], formula: str, rows: int | None) -> None:
         """Give copies of the layers the state that looking sees."""
-        for name, layer in members.stateful:
-            for attribute in _names(layer):
-                value = getattr(layer, attribute)
-                if attribute in names_of(layer, "carried"):
-                    if formula == "infer" and value is not None:
-                        value = np.zeros_like(value)
-                    elif formula == "forward":
-                        value = self._last_seen(name, attribute, value)
-                    value = with_rows(value, rows, f"{name}.{attribute}")
-                elif formula == "forward":
-                    value = self._last_seen(name, attribute, value)
-                setattr(copies[id(layer)], attribute, value)
+        for name, layer, attribute, carried in members.stateful:
+            value = getattr(layer, attribute)
+            if formula == "forward":
+                value = self._last_seen(name, attribute, value)
+            elif carried and value is not None:
+                value = np.zeros_like(value)
+            if carried:
+                value = with_rows(value, rows, f"{name}.{attribute}")
+            setattr(copies[id(layer)], attribute, value)
 
     def astype(self, members: Any, dtype: Any) -> None:
         """Cast the state of the layers, and what the last step saw."""
-        for name, layer in members.stateful:
-            for attribute in _names(layer):
-                value = getattr(layer, attribute)
-                if getattr(getattr(value, "dtype", None), "kind", "") == "f":
-                    seen = self._last_seen(name, attribute, value)
-                    value = value.astype(dtype)
-                    self._seen[name, attribute] = None if seen is None else seen.astype(dtype)
-                    self._left[name, attribute] = value
-                    setattr(layer, attribute, value)
+        for name, layer, attribute, _ in members.stateful:
+            value = getattr(layer, attribute)
+            if getattr(getattr(value, "dtype", None), "kind", "") == "f":
+                seen = self._last_seen(name, attribute, value)
+                value = value.astype(dtype)
+                self._seen[name, attribute] = None if seen is None else seen.astype(dtype)
+                self._left[name, attribute] = value
+                setattr(layer, attribute, value)
 
     def _last_seen(self, name: str, attribute: str, value: Any) -> Any:
         """What the last step saw, unless somebody has assigned another array since."""
@@ -126,8 +121,7 @@ def next_state(name: str, layer: Any, run: Any) -> dict[Key, Any]:
 
     Errors: `ShapeError` for another number of arrays than names, or another shape.
     """
-    names, found = _names(layer), run.next_state()
-    found = found if isinstance(found, tuple | list) else (found,)
+    names, found = state_names(layer), parts(run.next_state())
     if len(found) != len(names):
         raise ShapeError(
             f"{name}.next_state gave {len(found)} arrays for the state {', '.join(names)}; "
@@ -148,7 +142,8 @@ def next_state(name: str, layer: Any, run: Any) -> dict[Key, Any]:
     return new
 
 
-def _names(layer: Any) -> tuple[str, ...]:
+def state_names(layer: Any) -> tuple[str, ...]:
+    """The names of what a layer leaves to the next step, in the order of `next_state`."""
     return names_of(layer, "state") + names_of(layer, "carried")
 
 

@@ -53,10 +53,12 @@ class Members:
         self.states = Parameters(self._owners("state", set()))
         self.noisy = [n for n, layer in self.layers.items() if names_of(layer, "noise")]
         self.stateful = [
-            (n, layer)
-            for n, layer in self.layers.items()
-            if names_of(layer, "state") or names_of(layer, "carried")
+            (name, layer, attribute, kind == "carried")
+            for name, layer in self.layers.items()
+            for kind in ("state", "carried")
+            for attribute in names_of(layer, kind)
         ]
+        """All state: the name of its layer, the layer, its own name, whether it has rows."""
 
     def check(self) -> None:
         """Refuse a network whose layers were exchanged. Errors: `ConfigError`."""

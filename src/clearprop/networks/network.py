@@ -15,7 +15,6 @@ from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
 from clearprop.networks.assembled import Assembled
 from clearprop.networks.evaluation import Evaluation, accuracy, scored
-from clearprop.networks.outermost import learns, looks
 from clearprop.networks.parameters import derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
 from clearprop.networks.walk import Walk, copied
@@ -75,12 +74,10 @@ class Network(Assembled):
             x = call(layer, x, name=name)
         return x
 
-    @looks("infer")
     def predict(self, x: Any) -> Any:
         """Compute the scores of a batch: `x` through all layers, without the loss layer."""
         return self(*x) if isinstance(x, tuple) else self(x)
 
-    @looks("forward")
     def loss(self, x: Any, t: Any) -> Any:
         """Compute the loss of a batch `x` with its labels `t`."""
         return self._loss_of(self.predict(x), t)
@@ -96,7 +93,6 @@ class Network(Assembled):
         parts = [call(last, y, s, *w) for last, y, s in zip(self.losses, scores, t, strict=True)]
         return sum(parts[1:], start=parts[0])
 
-    @looks("infer")
     def evaluate(self, x: Any, t: Any, w: Any = None) -> Evaluation:
         """Compute loss and score of a batch at prediction, by the layers' `infer`.
 
@@ -120,7 +116,6 @@ class Network(Assembled):
         """What `evaluate` gives as score: accuracy, R², or nothing."""
         return score_of(self.losses[0])
 
-    @looks("infer")
     def accuracy(self, x: Any, t: Any) -> float:
         """Compute the share of samples that are answered rightly, as the loss layer sees it.
 
@@ -132,7 +127,6 @@ class Network(Assembled):
         """
         return accuracy(self.losses, self.predict(x), t)
 
-    @learns
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.
 
@@ -140,7 +134,6 @@ class Network(Assembled):
         """
         return self.loss_and_gradient(x, t)[1]
 
-    @learns
     def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()

@@ -59,4 +59,4 @@ OUTERMOST: dict[str, Callable[[Any], Any]] = {
     "gradient": learns,
     "loss_and_gradient": learns,
 }
-"""The methods that decide, wherever a subclass writes them anew."""
+"""The methods that decide, in `Network` and wherever a subclass writes them anew."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.layer_call import bind_noise, on_arrays, on_graph
-from clearprop.graph.node import Recorded, variable
+from clearprop.graph.layer_call import on_graph
+from clearprop.graph.node import Recorded, parts, variable
 from clearprop.graph.parameters import (
     at_path,
     bind,
@@ -24,7 +24,8 @@ from clearprop.graph.parameters import (
     places_of,
     set_array,
 )
-from clearprop.graph.passing import Pass, run, running
+from clearprop.graph.passing import Pass, bind_noise, on_arrays, run, running
+from clearprop.graph.recording import unwrapped
 from clearprop.graph.twins import twin, twins
 from clearprop.graph.variable import Parameter, new_leaves
 from clearprop.networks.audit import audit
@@ -81,16 +82,15 @@ class Walk:
             if id(layer) in copies
         }
         for name, owners in self.members.params.owners.items():
-            v = self._leaf(network.params[name], name) if params is None else params[name]
+            if params is None:
+                value = network.params[name]
+                value = value if np.ndim(value) else np.asarray(value)[()]
+                v = variable(Parameter, value, name=name)
+            else:
+                v = params[name]
             self.params[name] = v
             for layer, attribute in owners:
                 set_array(copies[id(layer)], attribute, v)
-
-    @staticmethod
-    def _leaf(value: Any, name: str) -> Any:
-        v = variable(Parameter, value if np.ndim(value) else np.asarray(value)[()], None, None)
-        v.name = name
-        return v
 
     def loss(self, x: Any, t: Any) -> Any:
         """Run the loss of a batch."""
@@ -145,10 +145,11 @@ class Walk:
         for use in self.uses:
             if use.layer is use.run or use.layer is self.network:
                 continue
-            arrays = _array_names(use.layer)
+            kinds = ("params", "state", "carried")
+            arrays = {name for kind in kinds for name in names_of(use.layer, kind)}
             for name, value in vars(use.run).items():
                 if name not in arrays and not any(inner_layers(SimpleNamespace(v=value))):
-                    use.layer.__dict__[name] = _plain(value)
+                    use.layer.__dict__[name] = unwrapped(value)
         for name, d in gradients.items():
             for layer, attribute in self.members.params.owners[name]:
                 setattr(layer, f"d{attribute}", d)
@@ -171,8 +172,7 @@ class Walk:
             out = run(layer, self.passing.formula, inputs)
         else:
             out, ran = self._closed(layer, live, inputs, own_name)
-        outs = tuple(out) if isinstance(out, tuple | list) else (out,)
-        self.uses.append(Use(own_name, live, ran, inputs, outs, opened))
+        self.uses.append(Use(own_name, live, ran, inputs, parts(out), opened))
         self.at = None
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
@@ -187,16 +187,14 @@ class Walk:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
         own = places_of(layer)
         closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
-        if self.passing.formula == "infer":  # nothing is differentiated, so arrays will do
-            ran = twin(layer, own.values())
-            bind(ran, own, map(_plain, own.values()))
-            with running(closed):
-                return on_arrays(ran, _plain(inputs), closed), ran
-        if any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
+        infers = self.passing.formula == "infer"
+        if not infers and any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
             out = on_graph(layer, inputs, closed, own, name)
-            first = out[0] if isinstance(out, tuple | list) else out
-            return out, first.node.operation.layer
+            return out, parts(out)[0].node.operation.layer
         ran = twin(layer, own.values())
+        if infers:  # nothing is differentiated, so arrays will do
+            bind(ran, own, map(unwrapped, own.values()))
+            inputs = unwrapped(inputs)
         with running(closed):
             return on_arrays(ran, inputs, closed), ran
 
@@ -254,18 +252,3 @@ def copied(network: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
     """A copy of a network that shares its arrays, and which layer has become which."""
     members = network.members
     return twins(network, [*members.params.values(), *members.states.values()], views)
-
-
-def _array_names(layer: Any) -> set[str]:
-    return {n for k in ("params", "state", "carried") for n in names_of(layer, k)}
-
-
-def _plain(value: Any) -> Any:
-    """What `forward` kept, off the graph."""
-    if isinstance(value, Recorded):
-        return value.data
-    if type(value) in (list, tuple):
-        return type(value)(map(_plain, value))
-    if type(value) is dict:
-        return {key: _plain(entry) for key, entry in value.items()}
-    return value

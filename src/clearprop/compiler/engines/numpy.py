@@ -7,6 +7,6 @@ from clearprop.compiler.program import Program
 
 def program(job: Job) -> Program:
     """Print a recording as source, and make the source a function."""
-    return Program(
-        Printer(job).source(), job.function, (*job.stored.values(), *job.gathered.values())
-    )
+    printer = Printer(job)
+    source, stored = printer.source(), (*job.stored.values(), *job.gathered.values())
+    return Program(source, job.function, stored, printer.as_written, printer.sheet.nbytes)

@@ -11,7 +11,6 @@ from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS, STATEMENTS
 from clearprop.compiler.lifetimes import Lifetimes
-from clearprop.compiler.program import Source
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
@@ -28,7 +27,7 @@ class Printer:
         self.lives = Lifetimes(job.trace, job.replaces)
         self.sheet = Sheet(self.lives, job)
 
-    def source(self) -> Source:
+    def source(self) -> str:
         """Print the program."""
         job, trace = self.job, self.job.trace
         names = {v: self.sheet.name(v.name or "x") for v in trace.leaves}
@@ -53,8 +52,7 @@ class Printer:
         arguments = ["rng"] * bool(job.drawn) + ["rows"] * bool(job.gathered)
         arguments += [name for v, name in names.items() if v not in given and v not in job.drawn]
         result = ", ".join([*returned, *(["True"] if job.checks else [])])
-        written = self.sheet.assemble(job.title, list(given.values()), arguments, result)
-        return Source(written, self.as_written, self.sheet.nbytes)
+        return self.sheet.assemble(job.title, list(given.values()), arguments, result)
 
     def _spell(self, time: int, node: Node) -> None:
         try:
@@ -169,26 +167,24 @@ class Printer:
     def _plain(self, node: Node) -> None:
         """An operation that makes its result by itself."""
         call = self.call(node)
-        # A view of a buffer would change when the buffer is reused.
-        if isinstance(node.out, tuple):
-            self._several(
-                node, f"(np.array(part) for part in {call})" if self.lives.shares(node) else call
-            )
-            return
-        cell = self._made(node, node, node.out)
-        self.sheet.say(
-            node, f"{cell.name} = {f'np.array({call})' if self.lives.shares(node) else call}"
-        )
+        if self.lives.shares(node):  # a view of a buffer would change when the buffer is reused
+            several = isinstance(node.out, tuple)
+            call = f"(np.array(part) for part in {call})" if several else f"np.array({call})"
+        self._assign(node, call)
 
-    def _several(self, node: Node, call: str) -> None:
-        names = [self._made(node, (node, i), out).name for i, out in enumerate(node.out)]
+    def _assign(self, node: Node, call: str) -> None:
+        """What a call gives under names of its own."""
+        if not isinstance(node.out, tuple):
+            self.sheet.say(node, f"{self._made(node, node, node.out)} = {call}")
+            return
+        names = [self._made(node, (node, i), out) for i, out in enumerate(node.out)]
         comma = "," if len(names) == 1 else ""
         self.sheet.say(node, f"{', '.join(names)}{comma} = {call}")
 
-    def _made(self, node: Node, key: Any, out: Any) -> Cell:
+    def _made(self, node: Node, key: Any, out: Any) -> str:
         name, whole = self.sheet.fresh_name(node), Buffer(0, pinned=True)
         self.sheet.cells[key] = Cell(name, np.shape(out), out.dtype, whole, varies=True)
-        return self.sheet.cells[key]
+        return name
 
     def _view(self, node: Node) -> None:
         source = self.sheet.cell(node.inputs[0])
@@ -196,10 +192,7 @@ class Printer:
         own = self.sheet.view_name(node, source)
         cell = Cell(own, node.out.shape, node.out.dtype, source.buffer, varies=source.varies)
         self.sheet.cells[node] = cell
-        if source.varies:
-            self.sheet.body.append((f"{own} = {value}", ""))
-        else:
-            self.sheet.setup.append(f"{own} = {value}")
+        self.sheet.define(own, value, source.varies)
 
     def _join(self, node: Node) -> None:
         """The parts lie side by side already; those that do not are copied."""
@@ -216,11 +209,7 @@ class Printer:
         operation = node.operation
         name = self.sheet.name(operation.symbol)
         self.as_written[name] = operation
-        call = f"{name}.evaluate({self.sheet.operands(node)})"
-        if isinstance(node.out, tuple):
-            self._several(node, call)
-        else:
-            self.sheet.say(node, f"{self._made(node, node, node.out).name} = {call}")
+        self._assign(node, f"{name}.evaluate({self.sheet.operands(node)})")
 
     def call(self, node: Node, out: str = "") -> str:
         """A node as a call of its function, which writes into `out` where that is given."""

@@ -138,12 +138,16 @@ class Sheet:
         if key not in self.cells:
             name = self.name(f"{x.name}_flat")
             value = f"{x.name}{'.T' if x.order == 'F' else ''}.reshape(-1)"
-            if x.varies:
-                self.body.append((f"{name} = {value}", ""))
-            else:
-                self.setup.append(f"{name} = {value}")
+            self.define(name, value, x.varies)
             self.cells[key] = Cell(name, (), x.dtype)
         return self.cells[key].name
+
+    def define(self, name: str, value: str, varies: bool) -> None:
+        """Give an expression a name: in every call, or once beforehand."""
+        if varies:
+            self.body.append((f"{name} = {value}", ""))
+        else:
+            self.setup.append(f"{name} = {value}")
 
     def fresh_name(self, node: Node) -> str:
         label, dot, phase = self.trace.labels[node].rpartition(".")

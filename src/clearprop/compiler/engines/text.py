@@ -24,9 +24,8 @@ def literal(value: Any) -> str:
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, np.dtype | type):
         return f"np.{np.dtype(value).name}"
-    if value is None or value is Ellipsis or isinstance(value, bool | int | float | str):
-        return repr(value)
-    if isinstance(value, slice | range):
+    plain = bool | int | float | str | slice | range
+    if value is None or value is Ellipsis or isinstance(value, plain):
         return repr(value)
     raise UnsupportedError(f"the argument {value!r} cannot be written down")
 
