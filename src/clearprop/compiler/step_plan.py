@@ -103,12 +103,12 @@ class StepPlan(Plan):
         values: list[Any] = [self.network.rng, *batch] if self._drawn else [*batch]
         if self._drawn is None:
             values += [u for draw in self._draws for u in draw(self.network.rng)]
-        values += [getattr(layer, name) for _, (layer, name) in self._numbers]
+        if self._numbers:
+            values += [getattr(layer, name) for _, (layer, name) in self._numbers]
         step = self.optimizer.step_count + 1
-        if self._hyper:
-            settings = self.optimizer.settings
-            groups = [settings(group, step) for group in self.layout.groups]
-            values += [groups[g][name] for _, g, name in self._hyper]
+        settings = self.optimizer.settings
+        groups = [settings(group, step) for group in self.layout.groups]
+        values += [groups[g][name] for _, g, name in self._hyper]
         if self._limits:
             limits = self.optimizer.limits()
             values += [limits[name] for _, name in self._limits]

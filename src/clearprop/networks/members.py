@@ -45,6 +45,7 @@ class Members:
             self.layers[name] = layer
             self.names[id(layer)] = name
             self.paths[name] = path
+        self._is_chain = network.is_chain() and len(network.losses) == 1
         self._direct = self._now()
         held = sum(1 for layer in self.layers.values() for _ in inner_layers(layer))
         self.repeated = held > len(self.layers) - 1
@@ -82,8 +83,8 @@ class Members:
 
     def _now(self) -> list[int]:
         network = self.network
-        if network.is_chain():  # the quick way, for it is asked in every step
-            return [*map(id, network.layers.values()), *map(id, network.losses)]
+        if self._is_chain:  # the quick way, for it is asked in every step
+            return [*map(id, network.layers.values()), id(network.lastLayer)]
         return [id(layer) for _, layer in inner_layers(network)]
 
     def _owners(self, kind: str, counted: set[int]) -> Owners:
