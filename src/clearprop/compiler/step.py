@@ -130,7 +130,10 @@ class Step(Compiles):
         """The program for such a batch, which may be gathered from a data set."""
         self.network.members.check()
         layout = self.layout()
-        key = signature(x), signature(t), id(source)  # of this layout: another forgets them all
+        # Of this layout: another forgets them all. For arrays this is the quick way.
+        several = type(x) is tuple or type(t) is tuple
+        shapes = signature((x, t)) if several else (x.shape, x.dtype, t.shape, t.dtype)
+        key = shapes, id(source)
         plan = self._last
         if plan is None or plan.key != key or not plan.holds():
             plan = self._plans.get(key)

@@ -92,10 +92,12 @@ class StepPlan(Plan):
 
     def holds(self) -> bool:
         """Whether the layers are still set as they were when this was recorded."""
-        if any(type(getattr(*place, None)) is not float for _, place in self._numbers):
-            return False
-        if any(np.shape(value_of(place)) != v.shape for v, place in self._states):
-            return False
+        for _, place in self._numbers:
+            if type(getattr(*place, None)) is not float:
+                return False
+        for v, place in self._states:
+            if np.shape(value_of(place)) != v.shape:
+                return False
         return self._watch.holds()
 
     def call(self, batch: tuple[Any, ...]) -> list[Any]:
