@@ -106,6 +106,7 @@ class Layout:
         o, (groups, decay, weight_decay, value, norm, frozen) = self.optimizer, self._seen
         if (  # the quick way, for it is asked in every step
             o.groups is groups
+            and not groups  # which may be changed in place
             and o.decay is decay
             and o.weight_decay is weight_decay
             and o.clip_value is value

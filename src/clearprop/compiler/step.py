@@ -131,8 +131,10 @@ class Step(Compiles):
         self.network.members.check()
         layout = self.layout()
         # Of this layout: another forgets them all. For arrays this is the quick way.
-        several = type(x) is tuple or type(t) is tuple
-        shapes = signature((x, t)) if several else (x.shape, x.dtype, t.shape, t.dtype)
+        if isinstance(x, tuple) or isinstance(t, tuple):
+            shapes = signature((x, t))
+        else:
+            shapes = (x.shape, x.dtype, t.shape, t.dtype)
         key = shapes, id(source)
         plan = self._last
         if plan is None or plan.key != key or not plan.holds():
