@@ -234,7 +234,7 @@ def taken(x: Any, rows: Any) -> Any:
 
 
 def _whole(x: Any) -> Any:
-    """An array that rows can be taken of; whole numbers as an index, which labels are."""
+    """An array that rows can be taken of quickly, or each of several."""
     if isinstance(x, tuple):
         return tuple(map(_whole, x))
     return np.ascontiguousarray(x)

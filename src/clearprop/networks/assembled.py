@@ -172,11 +172,13 @@ class Assembled(Layer):
             yield twin
 
     def looking_copy(self, formula: str, x: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
+        """A copy of the network with the state that looking sees, and what has become of what."""
         twin, copies = copied(self, views)
         self.learning.show(self.members, copies, formula, rows_of(x))
         return twin, copies
 
     def looking_pass(self, formula: str) -> Pass:
+        """A pass that draws the noise of the last step again."""
         rng = self.learning.generator(self.rng) if self.members.noisy else None
         return Pass(formula, rng, plain=True)
 

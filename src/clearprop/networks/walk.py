@@ -72,25 +72,21 @@ class Walk:
         self.uses: list[Use] = []
         self.entered: list[tuple[str, Any, tuple[Any, ...]]] = []
         self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
-        self.params: dict[str, Any] = {}
-        self.at: tuple[str, tuple[Any, ...]] | None = None
-        """The layer that runs, by its name, with what it was given."""
         self._audited: set[int] | None = set() if audited else None
         self._known = {
             id(copies[id(layer)]): (name, layer)
             for name, layer in self.members.layers.items()
             if id(layer) in copies
         }
-        for name, owners in self.members.params.owners.items():
-            if params is None:
-                value = network.params[name]
-                value = value if np.ndim(value) else np.asarray(value)[()]
-                v = variable(Parameter, value, name=name)
-            else:
-                v = params[name]
-            self.params[name] = v
-            for layer, attribute in owners:
-                set_array(copies[id(layer)], attribute, v)
+        if params is None:  # without a copy of the arrays: the graph does not outlive the walk
+            params = {
+                name: variable(
+                    Parameter, value if np.ndim(value) else np.asarray(value)[()], name=name
+                )
+                for name, value in network.params.items()
+            }
+        self.params = {name: params[name] for name in network.params}
+        _hold(self.members, copies, self.params)
 
     def loss(self, x: Any, t: Any) -> Any:
         """Run the loss of a batch."""
@@ -166,14 +162,12 @@ class Walk:
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
         ran = layer
         hanging = self._hanging(live, layer)
-        self.at = own_name, inputs
         if opened or layer is self.copy:
             self._noise(live, layer, inputs)
             out = run(layer, self.passing.formula, inputs)
         else:
             out, ran = self._closed(layer, live, inputs, own_name)
         self.uses.append(Use(own_name, live, ran, inputs, parts(out), opened))
-        self.at = None
         if hanging:
             audit(own_name or type(live).__name__, ran, hanging, self.passing.formula, inputs)
         self.entered.pop()
@@ -230,10 +224,18 @@ def record_parameters(network: Any, copies: dict[int, Any]) -> None:
 
     What code between the layers does with them is then on the graph too, such as a penalty.
     """
-    for name, owners in network.params.owners.items():
-        v = parameter(network.params[name], name, owners[0][0])
+    params = {
+        name: parameter(network.params[name], name, owners[0][0])
+        for name, owners in network.params.owners.items()
+    }
+    _hold(network.members, copies, params)
+
+
+def _hold(members: Any, copies: dict[int, Any], params: dict[str, Any]) -> None:
+    """Let copies of the layers hold these in place of their parameters."""
+    for name, owners in members.params.owners.items():
         for layer, attribute in owners:
-            set_array(copies[id(layer)], attribute, v)
+            set_array(copies[id(layer)], attribute, params[name])
 
 
 def leaves(x: Any) -> Any:

@@ -190,7 +190,7 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
     except (ConfigError, UnsupportedError):
         raise
     except (ValueError, IndexError, TypeError) as error:  # ours, or NumPy's own in a user's layer
-        layer, inputs = walk.at or ("", ())
+        layer, _, inputs = walk.entered[-1] if walk.entered else ("", None, ())
         where = ", ".join(str(np.shape(x)) for x in inputs)
         at = f"the layer {layer} cannot take a batch {where}: " if layer else ""
         raise ShapeError(f"{name} {given} does not fit the network: {at}{error}") from error
