@@ -27,7 +27,7 @@ def test_a_run_leaves_weights_history_settings_and_a_picture(clearprop, data, tm
     assert run.code == 0
     folder = tmp_path / "runs" / "1"
     assert sorted(p.name for p in folder.iterdir()) == [
-        *("config.json", "curves.png", "history.jsonl"),
+        *("best.safetensors", "config.json", "curves.png", "history.jsonl"),
         *("report.html", "signals.jsonl", "weights.safetensors"),
     ]
     config = json.loads((folder / "config.json").read_text())
@@ -66,7 +66,8 @@ def test_quiet_prints_the_folder_alone(clearprop, data):
 
 
 def test_each_run_takes_the_next_free_folder(clearprop, data, tmp_path):
-    (tmp_path / "runs" / "2").mkdir(parents=True)
+    (tmp_path / "runs" / "1").mkdir(parents=True)  # empty: nobody's
+    (tmp_path / "runs" / "2" / "thesis").mkdir(parents=True)
     common = ("train", "--data", data, "--iterations", 1, "--batch", 5, "-q")
     assert [clearprop(*common).out for _ in range(2)] == ["runs/1\n", "runs/3\n"]
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from clearprop.errors import ConfigError
-from clearprop.training.batches import generator, mini_batches
+from clearprop.training.batches import MiniBatches, generator
 
 
 @pytest.mark.parametrize(
     ("samples", "batch_size"), [(10, 5), (10, 3), (7, 7), (5, 1), (1, 1), (101, 100)]
 )
 def test_each_sample_is_seen_once_an_epoch(samples, batch_size):
-    batches = mini_batches(samples, batch_size, np.random.default_rng(0))
+    batches = MiniBatches(samples, batch_size, np.random.default_rng(0))
     for _ in range(3):
         epoch = list(itertools.islice(batches, -(-samples // batch_size)))
         assert all(len(rows) == batch_size for rows in epoch[:-1])
@@ -20,7 +20,7 @@ def test_each_sample_is_seen_once_an_epoch(samples, batch_size):
 
 def test_epochs_differ_and_seeds_repeat():
     first, again, other = (
-        list(itertools.islice(mini_batches(50, 50, np.random.default_rng(seed)), 2))
+        list(itertools.islice(MiniBatches(50, 50, np.random.default_rng(seed)), 2))
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)

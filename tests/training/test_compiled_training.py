@@ -360,8 +360,9 @@ def test_a_limit_of_threads_is_kept_to(monkeypatch):
     with BlasThreads(1):
         trainer.train(epochs=1)
         assert threads_as_set() == 1
-    assert trainer._evaluator is not None
-    assert trainer._evaluator.cores == 1
+    evaluator = trainer._referee._evaluator
+    assert evaluator is not None
+    assert evaluator.cores == 1
     assert threads_as_set() == before
 
 

@@ -18,7 +18,7 @@ def trained(path) -> RunFolder:
     trainer = Trainer(network, x, t, batch_size=30, rng=3, history_path=run.history_path)
     run.create(CONFIG)
     trainer.train(iterations=6)
-    run.save(network)
+    save_weights(run.weights_path, network)
     return run
 
 
@@ -31,7 +31,7 @@ def test_a_run_leaves_all_it_should(tmp_path):
     assert json.loads(run.config_path.read_text()) == {
         "sizes": [4, 8, 3], "activation": "relu", "init": "he", "batch": 30, "rate": 0.5,
         "iterations": 6, "seed": 3, "dtype": "float32", "compile": True, "data": None,
-        "version": clearprop.__version__,
+        "patience": None, "save_every": 30.0, "version": clearprop.__version__,
     }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_the_network_comes_back(tmp_path):
 
 def test_a_new_run_leaves_nothing_of_the_old_one(tmp_path):
     run = trained(tmp_path)
-    run.create(RunConfig(sizes=(4, 8, 3), activation="sigmoid"))
+    run.create(RunConfig(sizes=(4, 8, 3), activation="sigmoid"), overwrite=True)
     assert os.listdir(tmp_path) == ["config.json"]
 
 
@@ -92,8 +92,35 @@ def test_an_earlier_run_survives_settings_that_cannot_be_written(tmp_path, monke
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OutputError, match="No space left"):
+        run.create(CONFIG, overwrite=True)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_an_earlier_run_is_not_overwritten_unasked(tmp_path):
+    run = trained(tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match="holds a run already"):
         run.create(CONFIG)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_two_trainings_are_not_in_one_folder(tmp_path):
+    one, two = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
+    with one.lock():  # noqa: SIM117
+        with pytest.raises(OutputError, match="another training is writing to"), two.lock():
+            pass
+    with two.lock():
+        pass
+
+
+def test_what_a_killed_training_left_half_written_is_removed(tmp_path):
+    run = trained(tmp_path)
+    names = sorted(os.listdir(tmp_path))
+    for name in ".weights.safetensors.0123abcd.tmp", ".config.json.00000000.tmp":
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".mine.tmp").write_text("not ours")
+    with run.lock():
+        assert sorted(os.listdir(tmp_path)) == [".mine.tmp", *names]
 
 
 @pytest.mark.parametrize(

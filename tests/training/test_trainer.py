@@ -10,7 +10,7 @@ from clearprop.errors import ConfigError, OutputError
 from clearprop.layers import SoftmaxWithLoss
 from clearprop.networks import Network
 from clearprop.training import SGD, History, Trainer
-from clearprop.training.batches import mini_batches
+from clearprop.training.batches import MiniBatches
 from clearprop.training.step import layered_step
 
 
@@ -37,7 +37,7 @@ def trained_by_hand(dtype="float32"):
     """A network after seven steps with batches of 40, and their losses."""
     x, t = points()
     network, losses = make_network(dtype=dtype), []
-    for rows in itertools.islice(mini_batches(90, 40, np.random.default_rng(5)), 7):
+    for rows in itertools.islice(MiniBatches(90, 40, np.random.default_rng(5)), 7):
         losses.append(float(network.loss(x[rows].astype(dtype), t[rows])))
         for name, grad in network.gradient(x[rows].astype(dtype), t[rows]).items():
             network.params[name] -= 0.2 * grad

@@ -4,13 +4,14 @@ import itertools
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from clearprop.cli.data import SCALE, dataset_in
 from clearprop.cli.options import count_option, flag_option, seed_option
@@ -18,48 +19,70 @@ from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteEr
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
-    from clearprop.networks import Network
-    from clearprop.training import History, RunConfig, RunFolder
-
-ITERATIONS = 10_000
-"""The length of the chapter's run."""
+    from clearprop.training import RunConfig, RunFolder, Trainer
 
 
 def train(
     *,
     hidden: Annotated[
-        tuple[int, ...],
+        tuple[int, ...] | None,
         count_option(
             "Neurons in the hidden layers, the first layer first: `--hidden 100 50`. [default: 50]",
             consume_multiple=1,
             negative="",
-            show_default=False,
         ),
-    ] = (50,),
+    ] = None,
     activation: Annotated[
-        str, Parameter(help="What follows each hidden layer: relu or sigmoid.")
-    ] = "relu",
+        str | None,
+        Parameter(help="What follows each hidden layer: relu or sigmoid. [default: relu]"),
+    ] = None,
     init: Annotated[
-        float | str,
+        float | str | None,
         Parameter(
             help="Spread of the first random weights: he (suits relu), xavier (suits sigmoid), or "
-            "a standard deviation such as 0.01."
+            "a standard deviation such as 0.01. [default: he]"
         ),
-    ] = "he",
-    batch: Annotated[int, count_option("Images in each step.")] = 100,
-    rate: Annotated[float, Parameter(help="Learning rate: how far each step goes.")] = 0.1,
+    ] = None,
+    batch: Annotated[int | None, count_option("Images in each step. [default: 100]")] = None,
+    rate: Annotated[
+        float | None, Parameter(help="Learning rate: how far each step goes. [default: 0.1]")
+    ] = None,
     epochs: Annotated[
         int | None, count_option("Train for so many passes through the data.")
     ] = None,
     iterations: Annotated[
-        int | None, count_option(f"Train for so many steps. [default: {ITERATIONS}]")
+        int | None, count_option("Train for so many steps. [default: 10000]")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        count_option("Stop when so many epochs in a row were no better on the test images."),
     ] = None,
     seed: Annotated[
-        int, seed_option("Draws first weights and batches; the same seed gives the same run.")
-    ] = 0,
+        int | None,
+        seed_option(
+            "Draws first weights and batches; the same seed gives the same run. [default: 0]"
+        ),
+    ] = None,
     folder: Annotated[
         Path | None,
         Parameter(help="Where to leave the run. [default: the next free of runs/1, runs/2, …]"),
+    ] = None,
+    overwrite: Annotated[
+        bool, flag_option("Let the run take the place of an earlier one in that folder.")
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        Parameter(
+            help="Go on with a run that was stopped or killed, by its folder. With `--epochs` or "
+            "`--iterations`, which count what was done before, it can be made longer."
+        ),
+    ] = None,
+    save_every: Annotated[
+        float | None,
+        Parameter(
+            help="Seconds that a killed run can lose at most. [default: 30]",
+            validator=Number(gt=0),
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -88,55 +111,117 @@ def train(
         clearprop train --hidden 100 50 --epochs 20
         clearprop train --activation sigmoid --init xavier --rate 0.5
         clearprop train --seed 1 --folder runs/second-try
+        clearprop train --resume runs/1 --epochs 30
 
-    The run folder then holds `weights.safetensors` (what was learned), `config.json` (all
-    settings), `history.jsonl` (loss of each step, accuracies of each epoch), `curves.png` (a
-    picture of these), `signals.jsonl` (activations and derivatives of the layers over time) and
-    `report.html`, a page that shows it all. Ctrl-C stops early and keeps what was learned.
+    The run folder holds `weights.safetensors` (what was learned, and all that is needed to go on),
+    `best.safetensors` (what was learned when the test accuracy was highest), `config.json` (all
+    settings), `history.jsonl` (loss of each step, accuracies of each epoch), `signals.jsonl`
+    (activations and derivatives of the layers over time), and at the end `curves.png` and
+    `report.html`, a page that shows it all. Ctrl-C stops early; whatever ends a run, what was
+    learned is kept, and `--resume` goes on to the same weights as if it had not been stopped.
     """
-    from clearprop.reporting import draw_curves, write_report
-    from clearprop.training import SGD, RunConfig, RunFolder, Trainer, rich_progress
+    from clearprop.training import RunConfig, RunFolder
 
+    settings = {
+        "activation": activation,
+        "init": init,
+        "batch": batch,
+        "rate": rate,
+        "patience": patience,
+        "seed": seed,
+        "save_every": save_every,
+    }
+    settings = {name: value for name, value in settings.items() if value is not None}
     if epochs is not None and iterations is not None:
         raise ConfigError("--epochs and --iterations both say how long to train; give one of them")
+    if resume is not None:
+        others = {"hidden": hidden, "folder": folder}
+        others |= {"overwrite": overwrite or None, "no_compile": no_compile or None}
+        given = [*settings, *(name for name, value in others.items() if value is not None)]
+        if given:
+            option = f"--{given[0].replace('_', '-')}"
+            raise ConfigError(
+                f"--resume goes on with the settings of the run, so {option} cannot be given; "
+                "--epochs and --iterations can"
+            )
+        run = RunFolder(resume)
+        config = run.read_config()
+        dataset = dataset_in(data or (Path(config.data) if config.data else None))
+        return _run(config, dataset, run, epochs, iterations, resume=True, quiet=quiet)
     dataset = dataset_in(data)
-    rng = np.random.default_rng(seed)
-    config = RunConfig(
-        sizes=(dataset.x_train.shape[1], *hidden, _classes(dataset)),
-        activation=activation,
-        init=init,
-        batch=batch,
-        rate=rate,
-        seed=seed,
-        compile=not no_compile,
-        data=None if data is None else str(data.resolve()),
-    )
+    sizes = (dataset.x_train.shape[1], *(hidden or (50,)), _classes(dataset))
+    where = None if data is None else str(data.resolve())
+    config = RunConfig(sizes=sizes, compile=not no_compile, data=where, **settings)
+    run = None if folder is None else RunFolder(folder)
+    return _run(config, dataset, run, epochs, iterations, overwrite=overwrite, quiet=quiet)
+
+
+def _run(
+    config: "RunConfig",
+    dataset: "Dataset",
+    run: "RunFolder | None",
+    epochs: int | None,
+    iterations: int | None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool,
+) -> int:
+    """Train, in the folder of `run` or in the next free one."""
+    from clearprop.training import SGD, Trainer, rich_progress
+
+    rng = np.random.default_rng(config.seed)
     trainer = Trainer(
         config.network(rng),
         dataset.x_train,
         dataset.t_train,
         dataset.x_test,
         dataset.t_test,
-        batch_size=batch,
-        optimizer=SGD(lr=rate),
+        batch_size=config.batch,
+        optimizer=SGD(lr=config.rate),
         scale=SCALE,
-        compile=not no_compile,
+        compile=config.compile,
         rng=rng,
         on_progress=rich_progress(quiet=quiet),
+        checkpoint_seconds=config.save_every,
+        patience=config.patience,
     )
     if epochs is not None:
         iterations = epochs * trainer.iterations_per_epoch
-    config = replace(config, iterations=iterations or ITERATIONS)
+    config = replace(config, iterations=iterations or config.iterations)
     # Nothing is written before everything that was asked for is known to be right.
-    run = RunFolder(next_folder(Path("runs")) if folder is None else folder)
-    run.create(config)
-    trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
+    with free_folder(Path("runs")) if run is None else _locked(run) as run:
+        if resume:
+            _go_on(trainer, run, config)
+        else:
+            run.create(config, overwrite=overwrite)
+        trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
+        trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
+        return _train(trainer, run, config, dataset, quiet)
+
+
+def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
+    """Take up a run where it was left; one that was killed at once begins anew."""
+    if run.weights_path.exists():
+        done = len(trainer.resume(run.weights_path))
+        if done > config.iterations:
+            raise ConfigError(
+                f"{run.path} has {done:,} iterations already, which --epochs and --iterations "
+                f"count too, and {config.iterations:,} were asked for"
+            )
+    run.change(config)
+
+
+def _train(
+    trainer: "Trainer", run: "RunFolder", config: "RunConfig", dataset: "Dataset", quiet: bool
+) -> int:
+    from clearprop.reporting import draw_curves, write_report
+
     failure = None
     try:
-        trainer.train(iterations=config.iterations)
+        trainer.train(iterations=config.iterations, in_all=True)
     except NonFiniteError as error:
         failure = f"{error}. The weights of before it are kept in {run.weights_path}"
-    run.save(trainer.network)
     # What was learned is safe; pictures of it can be made later.
     history = trainer.history
     with _told(run.curves_path):
@@ -148,8 +233,14 @@ def train(
     if quiet:
         print(run.path)
     else:
-        _print_result(run, config, history, trainer.network)
+        _print_result(run, config, trainer)
     return 130 if trainer.interrupted else 0
+
+
+@contextmanager
+def _locked(run: "RunFolder") -> Iterator["RunFolder"]:
+    with run.lock():
+        yield run
 
 
 @contextmanager
@@ -169,17 +260,16 @@ def _classes(dataset: "Dataset") -> int:
     return classes
 
 
-def _print_result(
-    run: "RunFolder", config: "RunConfig", history: "History", network: "Network"
-) -> None:
+def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    history = trainer.history
     done, asked = len(history), config.iterations
     stopped = "" if done == asked else f", stopped at {done:,}"
-    parameters = sum(array.size for array in network.params.values())
+    parameters = sum(array.size for array in trainer.network.params.values())
     table = Table(box=SIMPLE_HEAD, show_header=False)
     table.add_row("network", f"{'-'.join(map(str, config.sizes))}, {config.activation}")
     table.add_row("parameters", f"{parameters:,}")
@@ -187,10 +277,15 @@ def _print_result(
     table.add_row("time", f"{history.seconds:.1f} s")
     table.add_row("training accuracy", _last(history.train_accuracy))
     table.add_row("test accuracy", f"[bold]{_last(history.test_accuracy)}[/]")
+    if config.patience is not None and (best := trainer.best).iteration is not None:
+        epoch = best.iteration // trainer.iterations_per_epoch
+        table.add_row("best", f"{best.score:.2%} after epoch {epoch}, which predict takes")
     console = Console()
     console.print(table)
-    if stopped:
+    if trainer.interrupted:
+        go_on = f"{_command()} train --resume {run.path}"
         console.print("Stopped early; what was learned until then is kept.")
+        console.print(f"Go on: {escape(go_on)}", soft_wrap=True)
     console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
     if run.report_path.exists():
         console.print(f"Look at it: {escape(str(run.report_path))}", soft_wrap=True)
@@ -211,21 +306,32 @@ def _command() -> str:
     return "clearprop" if shutil.which("clearprop") == str(called) else str(called)
 
 
-def next_folder(root: Path) -> Path:
-    """Make the first of `root/1`, `root/2`, … that does not exist, also if two runs want it.
+@contextmanager
+def free_folder(root: Path) -> Iterator["RunFolder"]:
+    """Lock the first of `root/1`, `root/2`, … that is missing or empty, also if two runs want it.
 
     Errors: `OutputError` if no folder can be made there.
     """
+    from clearprop.training import RunFolder
+
     try:
         root.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            with suppress(FileExistsError):
-                folder = root / str(number)
-                folder.mkdir()
-                return folder
     except OSError as error:
         raise OutputError(
             f"no folder can be made in {root}: {error.strerror or error}; "
             "choose one that you may write to with --folder"
         ) from error
-    raise AssertionError("the numbers do not end")
+    for number in itertools.count(1):
+        run = RunFolder(root / str(number))
+        if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
+            continue
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(run.lock())
+            except OutputError:
+                if not run.path.is_dir():
+                    raise
+                continue  # another run was quicker
+            if not any(run.path.iterdir()):
+                yield run
+                return

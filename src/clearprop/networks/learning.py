@@ -86,6 +86,22 @@ class Learning:
             twin.bit_generator.state = self._before
         return twin
 
+    def memory(self, members: Any) -> tuple[dict[Key, Any], Any]:
+        """What looking sees: the state that the last step saw, and its generator before it."""
+        seen = {
+            (name, attribute): self._last_seen(name, attribute, getattr(layer, attribute))
+            for name, layer, attribute, _ in members.stateful
+        }
+        return seen, self._before
+
+    def recall(self, members: Any, seen: Mapping[Key, Any], before: Any) -> None:
+        """Remember what `memory` gave, where the layers have the state that this step left."""
+        for name, layer, attribute, _ in members.stateful:
+            if (name, attribute) in seen:
+                self._seen[name, attribute] = seen[name, attribute]
+                self._left[name, attribute] = getattr(layer, attribute)
+        self._before = before
+
     def show(self, members: Any, copies: Mapping[int, Any], formula: str, rows: int | None) -> None:
         """Give copies of the layers the state that looking sees."""
         for name, layer, attribute, carried in members.stateful:

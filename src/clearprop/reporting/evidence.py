@@ -87,17 +87,18 @@ def ask(network: Network, x_test: Any, t_test: Any, scale: float | None) -> Evid
     return Evidence(samples, right, np.concatenate(answers))
 
 
-def check_same_data(evidence: Evidence, history: History) -> None:
-    """Refuse test data that cannot be those of the training.
+def check_same_data(evidence: Evidence, history: History, iteration: int | None) -> None:
+    """Refuse test data that cannot be those of the training, by its score after `iteration`.
 
     Errors: `DataError` if the accuracy on them is not the one that the training found.
     """
-    last = history.last_evaluation
-    if last is None or last.iteration != len(history) or math.isnan(last.test_score):
+    iteration = len(history) if iteration is None else iteration
+    score = dict(zip(history.evaluated_at, history.test_score, strict=True)).get(iteration)
+    if score is None or math.isnan(score):
         return
-    if abs(evidence.accuracy - last.test_score) > TOLERANCE + 1 / len(evidence.right):
+    if abs(evidence.accuracy - score) > TOLERANCE + 1 / len(evidence.right):
         raise DataError(
-            f"these are not the test data of this run: at its end it had a test accuracy of "
-            f"{last.test_score:.2%}, and on these data it has {evidence.accuracy:.2%}; "
+            f"these are not the test data of this run: its network had a test accuracy of "
+            f"{score:.2%}, and on these data it has {evidence.accuracy:.2%}; "
             "give the folder that it was trained on with --data"
         )

@@ -44,7 +44,7 @@ def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = 
     moments = run.read_signals()
     network = run.load_network()
     evidence = ask(network, x_test, t_test, scale)
-    check_same_data(evidence, history)
+    check_same_data(evidence, history, run.read_iteration())
     name = run.path.resolve().name
     body = [
         _header(name, network, history, evidence),

@@ -1,16 +1,16 @@
 """Mini-batches: the order in which samples are learned from."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from clearprop.errors import ConfigError
 
 
-def mini_batches(
-    samples: int, batch_size: int, rng: np.random.Generator, *, in_order: bool = False
-) -> Iterator[np.ndarray]:
-    """Yield the row numbers of mini-batches without end, epoch after epoch.
+class MiniBatches:
+    """The row numbers of mini-batches without end, epoch after epoch.
 
     At the start of each epoch the samples are shuffled, unless `in_order`, and cut into batches.
     Every sample is therefore seen exactly once an epoch. Where `batch_size` does not divide the
@@ -21,15 +21,61 @@ def mini_batches(
 
     Source: Bottou 2012, *Stochastic Gradient Descent Tricks*.
 
-    >>> batches = mini_batches(5, 2, np.random.default_rng(0))
+    >>> batches = MiniBatches(5, 2, np.random.default_rng(0))
     >>> epoch = [next(batches) for _ in range(3)]
     >>> [len(rows) for rows in epoch], sorted(np.concatenate(epoch).tolist())
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
-    while True:
-        order = np.arange(samples) if in_order else rng.permutation(samples)
-        for start in range(0, samples, batch_size):
-            yield order[start : start + batch_size]
+
+    def __init__(
+        self, samples: int, batch_size: int, rng: np.random.Generator, *, in_order: bool = False
+    ) -> None:
+        self.samples, self.batch_size = samples, batch_size
+        self.rng, self.in_order = rng, in_order
+        self._start = samples
+        """Where the next batch begins in the order of this epoch."""
+        self._before = rng.bit_generator.state
+        """The generator as it stood before this epoch was shuffled."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> np.ndarray:
+        if self._start >= self.samples:
+            self._shuffle()
+            self._start = 0
+        self._start += self.batch_size
+        return self._order[self._start - self.batch_size : self._start]
+
+    def put_back(self) -> None:
+        """Give the last batch once more, for a step that failed."""
+        self._start -= self.batch_size
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where in which epoch the next batch begins, as values that JSON holds."""
+        return {"start": self._start, "before": self._before, "now": self.rng.bit_generator.state}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state` was taken, with the same generator.
+
+        Errors: `KeyError`, `TypeError`, `ValueError` for what is no such state.
+        """
+        start = state["start"]
+        if type(start) is not int or start < 0:
+            raise ValueError(f"{start!r} is not the start of a batch")
+        for key in ("before", "now"):  # refused before anything is changed
+            copy.deepcopy(self.rng).bit_generator.state = state[key]
+        self.rng.bit_generator.state = state["before"]
+        self._start = start
+        if start < self.samples:
+            self._shuffle()
+        self.rng.bit_generator.state = state["now"]
+
+    def _shuffle(self) -> None:
+        self._before = self.rng.bit_generator.state
+        rows = np.arange(self.samples)
+        self._order = rows if self.in_order else self.rng.permutation(self.samples)
 
 
 def generator(rng: int | np.random.Generator | None) -> np.random.Generator:

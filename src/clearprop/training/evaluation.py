@@ -82,10 +82,10 @@ class Evaluator:
     def __init__(self, network: Network, sets: Sequence[Samples], cores: int) -> None:
         self.sets = sets
         self.cores = cores
-        self._live, self._network = network, copied(network)[0]
+        self._live, self.network = network, copied(network)[0]
         for name, array in network.params.items():
-            self._network.params[name] = np.array(array)
-        self._programs = [Prediction(self._network, threads=None) for _ in range(cores)]
+            self.network.params[name] = np.array(array)
+        self._programs = [Prediction(self.network, threads=None) for _ in range(cores)]
         self._pool: ThreadPoolExecutor | None = None
         self._left: deque[tuple[int, int]] = deque()
         """Chunks that nobody has taken yet: the number of the set, and where they start in it."""
@@ -94,11 +94,11 @@ class Evaluator:
     def start(self) -> None:
         """Take the network as it is, and begin."""
         for name, array in self._live.params.items():
-            np.copyto(self._network.params[name], array)
+            np.copyto(self.network.params[name], array)
         for name, layer in self._live.members.layers.items():
             settings = {k: v for k, v in vars(layer).items() if type(v) in (int, float, bool, str)}
             state = {k: copy.copy(getattr(layer, k)) for k in names_of(layer, "state")}
-            vars(self._network.members.layers[name]).update({**settings, **state})
+            vars(self.network.members.layers[name]).update({**settings, **state})
         self._left.extend((i, start) for i, s in enumerate(self.sets) for start in _starts(s))
         self._pool = ThreadPoolExecutor(len(self._programs))
         self._submit(self._programs[1:2])
@@ -116,12 +116,12 @@ class Evaluator:
             found = [self._work(self._programs[0]), *(f.result() for f in self._working)]
         except NonFiniteError:
             # Once more in order, as written: the same message whoever met with it first.
-            return [score(self._network, samples) for samples in self.sets]
+            return [score(self.network, samples) for samples in self.sets]
         finally:
             self.cancel()
         # found: for each thread and set, the tallies of its chunks
         return [
-            _total(self._network, dict(chain.from_iterable(t.items() for t in of_set)))
+            _total(self.network, dict(chain.from_iterable(t.items() for t in of_set)))
             for of_set in zip(*found, strict=True)
         ]
 
@@ -145,8 +145,66 @@ class Evaluator:
                 i, start = self._left.popleft()
             except IndexError:  # another thread was quicker
                 break
-            tallies[i][start] = _of(self._network, predict, self.sets[i], start)
+            tallies[i][start] = _of(self.network, predict, self.sets[i], start)
         return tallies
+
+
+class Referee:
+    """Scores a network now and then while it learns, beside the training where that can be.
+
+    `note(iteration, scores, network)` is told the score on each set, and the network as it was.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        sets: Sequence[Samples],
+        note: Callable[[int, list[float], Network], None],
+        compiled: bool,
+    ) -> None:
+        self.network, self.sets, self.note, self.compiled = network, sets, note, compiled
+        self._evaluator: Evaluator | None = None
+        self._at: int | None = None
+        """The iteration after which an evaluation has begun that is not finished."""
+        self._beside: bool | None = None
+        """Whether evaluations may run beside the training; `None` before the first."""
+
+    def begin(self, iteration: int, cores: int, *, beside: bool) -> None:
+        """Begin an evaluation beside the training if that can be, or else do it at once."""
+        self.settle()
+        if self._beside is None:
+            self._beside = self.compiled and runs_in_threads(self.network, self.sets[0])
+        if not self._beside:
+            self.note(iteration, [score(self.network, s) for s in self.sets], self.network)
+            return
+        if self._evaluator is None or self._evaluator.cores != cores:
+            self._evaluator = Evaluator(self.network, self.sets, cores)
+        self._evaluator.start()
+        self._at = iteration
+        if not beside or cores == 1:
+            self.settle()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an evaluation has begun that is not finished."""
+        return self._at is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `settle` has nothing left to do but to note it."""
+        return self._evaluator is not None and self._evaluator.is_ready
+
+    def settle(self) -> None:
+        """Finish the evaluation that was begun, if any."""
+        if self._evaluator is not None and self._at is not None:
+            iteration, self._at = self._at, None
+            self.note(iteration, self._evaluator.finish(), self._evaluator.network)
+
+    def cancel(self) -> None:
+        """Drop the evaluation that was begun, if any."""
+        self._at = None
+        if self._evaluator is not None:
+            self._evaluator.cancel()
 
 
 def _starts(samples: Samples) -> range:

@@ -72,6 +72,17 @@ class History:
         self._evaluations: list[Scores] = []
         self.seconds: float = 0.0
 
+    @classmethod
+    def of(cls, score_name: str | None, loss: np.ndarray, evaluations: np.ndarray) -> Self:
+        """Make the history that has these values, as `loss` and `evaluations` gave them.
+
+        Errors: `TypeError`, `ValueError` for arrays of other forms.
+        """
+        history = cls(score_name)
+        history._loss = array("d", loss.tolist())
+        history._evaluations = [Scores(int(i), *rest) for i, *rest in evaluations.tolist()]
+        return history
+
     @property
     def loss(self) -> np.ndarray:
         return np.array(self._loss, dtype=np.float64)
@@ -83,6 +94,11 @@ class History:
     @property
     def epoch(self) -> np.ndarray:
         return self._column("epoch")
+
+    @property
+    def evaluations(self) -> np.ndarray:
+        """All of them as rows: iteration, epoch, score on training data, on test data."""
+        return np.array(self._evaluations, dtype=np.float64).reshape(-1, 4)
 
     @property
     def train_score(self) -> np.ndarray:

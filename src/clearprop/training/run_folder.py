@@ -3,6 +3,9 @@
 import errno
 import json
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +17,7 @@ from clearprop.files import atomic_write
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
 from clearprop.training.signals import SignalMoment, read_signals
-from clearprop.training.weights import load_weights, save_weights
+from clearprop.training.weights import load_weights, read_arrays
 
 
 def _version() -> str:
@@ -40,6 +43,10 @@ class RunConfig:
     seed: int = 0
     dtype: str = "float32"
     compile: bool = True
+    patience: int | None = None
+    """After how many epochs without a better score it ends; `None` for never."""
+    save_every: float = 30.0
+    """Seconds from one checkpoint to the next at most."""
     data: str | None = None
     """The folder of the images it learned from; `None` for MNIST."""
     version: str = field(default_factory=_version)
@@ -72,7 +79,7 @@ class RunConfig:
         if not isinstance(values, dict):
             raise ConfigError("the settings of a run are a JSON object")
         for name, right in _KINDS.items():
-            if name not in values and name in ("compile", "data"):
+            if name not in values and name in ("compile", "data", "patience", "save_every"):
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
@@ -96,9 +103,30 @@ _KINDS = {
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
     "compile": lambda v: isinstance(v, bool),
+    "patience": lambda v: v is None or (_whole(v) and v),
+    "save_every": lambda v: type(v) in (int, float) and v > 0,
     "data": lambda v: v is None or isinstance(v, str),
     "version": lambda v: isinstance(v, str),
 }
+
+
+def _locked(path: Path) -> int | None:
+    """Lock a folder: the descriptor that holds the lock until it is closed, if there is one."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise OutputError(
+            f"another training is writing to {path}; wait for its end, or choose another folder"
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    return folder
 
 
 class RunFolder:
@@ -106,17 +134,19 @@ class RunFolder:
 
     - `config.json`: the settings (`RunConfig`);
     - `history.jsonl`: the loss of each iteration, the accuracies of each epoch (`History`);
-    - `weights.safetensors`: the parameters;
+    - `weights.safetensors`: what was learned, and all that is needed to go on: a checkpoint;
+    - `best.safetensors`: what was learned when the score was best, after an epoch;
     - `curves.png`: a picture of the history;
     - `signals.jsonl`: activations and derivatives of the layers over time (`SignalRecorder`);
     - `report.html`: all of it as a page, where one was made.
 
     >>> import tempfile
+    >>> import clearprop
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     run = RunFolder(f"{folder}/first")
     ...     run.create(RunConfig(sizes=(4, 3, 2)))
     ...     network = run.read_config().network()
-    ...     save_weights(run.weights_path, network)
+    ...     clearprop.training.save_weights(run.weights_path, network)
     ...     sorted(file.name for file in run.path.iterdir())
     ...     list(run.load_network().layers)
     ['config.json', 'weights.safetensors']
@@ -128,17 +158,39 @@ class RunFolder:
         self.config_path = self.path / "config.json"
         self.history_path = self.path / "history.jsonl"
         self.weights_path = self.path / "weights.safetensors"
+        self.best_path = self.path / "best.safetensors"
         self.curves_path = self.path / "curves.png"
         self.signals_path = self.path / "signals.jsonl"
         self.report_path = self.path / "report.html"
 
-    def create(self, config: RunConfig) -> None:
-        """Make the folder and write the settings. An earlier run in it is replaced.
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the folder if need be, and keep other trainings out of it within a `with` block.
 
-        Errors: `OutputError` if the folder holds anything but a run, or cannot be written; then
-        nothing was changed.
+        What killed trainings left half written is removed. The lock ends with the process at the
+        latest. On Windows, and where a file system has no locks, nobody is kept out.
+
+        Errors: `OutputError` if another training is in the folder, or it cannot be made.
         """
+        with self._told():
+            self.path.mkdir(parents=True, exist_ok=True)
+        folder = _locked(self.path)
         try:
+            for path in self.path.glob(".*.tmp"):
+                if re.fullmatch(r"\..+\.[0-9a-f]{8}\.tmp", path.name):
+                    path.unlink(missing_ok=True)
+            yield
+        finally:
+            if folder is not None:
+                os.close(folder)
+
+    def create(self, config: RunConfig, *, overwrite: bool = False) -> None:
+        """Make the folder and write the settings; with `overwrite`, in place of an earlier run.
+
+        Errors: `OutputError` if the folder holds a run and may not be overwritten, or anything but
+        a run, or cannot be written; then nothing was changed.
+        """
+        with self._told():
             if self.path.is_dir() and any(self.path.iterdir()):
                 try:
                     self.read_config()
@@ -147,26 +199,30 @@ class RunFolder:
                         f"{self.path} is not empty and not the folder of a run; choose a folder "
                         "that does not exist yet, or empty it"
                     ) from None
+                if not overwrite:
+                    raise OutputError(
+                        f"{self.path} holds a run already; choose another folder, let the new run "
+                        "take its place with overwrite, or resume it"
+                    )
             self.path.mkdir(parents=True, exist_ok=True)
-            atomic_write(self.config_path, config.to_json().encode())
-            # What an earlier run left does not belong to these settings.
-            stale_files = (self.weights_path, self.history_path, self.curves_path)
-            for stale in (*stale_files, self.signals_path, self.report_path):
+            # What an earlier run left does not belong to these settings. At no time do its weights
+            # stand beside them, and they come back if the settings cannot be written.
+            aside = self.path / ".weights.safetensors.00000000.tmp"
+            with suppress(FileNotFoundError):
+                os.replace(self.weights_path, aside)
+            try:
+                atomic_write(self.config_path, config.to_json().encode())
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.replace(aside, self.weights_path)
+                raise
+            learned = (aside, self.best_path, self.history_path, self.signals_path)
+            for stale in (*learned, self.curves_path, self.report_path):
                 stale.unlink(missing_ok=True)
-        except OutputError:
-            raise
-        except OSError as error:
-            raise OutputError(
-                f"the run folder {self.path} cannot be made: {error.strerror or error}; "
-                "choose a folder that you may write to"
-            ) from error
 
-    def save(self, network: Network) -> None:
-        """Write the weights.
-
-        Errors: `OutputError` if they cannot be written.
-        """
-        save_weights(self.weights_path, network)
+    def change(self, config: RunConfig) -> None:
+        """Write other settings, of a run that goes on. Errors: `OutputError`."""
+        atomic_write(self.config_path, config.to_json().encode())
 
     def read_config(self) -> RunConfig:
         """Read the settings.
@@ -200,7 +256,7 @@ class RunFolder:
         return read_signals(self.signals_path) if self.signals_path.exists() else []
 
     def load_network(self) -> Network:
-        """Build the network from the settings and load its weights.
+        """Build the network from the settings and load its weights; the best of early stopping.
 
         Errors: `FileFormatError` for settings or weights that are damaged, `ShapeError` for
         weights of other shapes than the settings say, `FileNotFoundError` if a file is missing.
@@ -210,8 +266,33 @@ class RunFolder:
             network = config.network()
         except ConfigError as error:
             raise FileFormatError(f"{self.config_path}: {error}") from error
-        load_weights(self.weights_path, network)
+        load_weights(self._learned(config), network)
         return network
+
+    def read_iteration(self) -> int | None:
+        """After which iteration the network was as `load_network` gives it, if its file says so.
+
+        Errors: those of `load_network`.
+        """
+        _, about = read_arrays(self._learned(self.read_config()))
+        iteration = about.get("iteration")
+        return iteration if type(iteration) is int else None
+
+    def _learned(self, config: RunConfig) -> Path:
+        best = config.patience is not None and self.best_path.exists()
+        return self.best_path if best else self.weights_path
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OutputError:
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"the run folder {self.path} cannot be made: {error.strerror or error}; "
+                "choose a folder that you may write to"
+            ) from error
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"

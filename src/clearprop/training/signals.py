@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.errors import FileFormatError, OutputError
-from clearprop.files import read_bytes
+from clearprop.files import atomic_write, read_bytes
 from clearprop.graph.node import Recorded
 from clearprop.networks import Network
 from clearprop.training.history import number_of
@@ -124,12 +124,24 @@ class SignalRecorder:
         self.path = Path(path)
         self.network = network
         self.x, self.t = x, t
-        self._last: int | None = None
+        self.looked_at: int | None = None
+        """The iteration of the last look that was due; one at an end does not put off others."""
+        self._wrote: int | None = None
+
+    def go_on(self, looked_at: int | None) -> None:
+        """Go on after the moment `looked_at`; what the file tells of later ones is dropped."""
+        if self.path.exists():
+            moments = read_signals(self.path)
+            last = -1 if looked_at is None else looked_at
+            kept = (_line(moment) for moment in moments if moment.iteration <= last)
+            atomic_write(self.path, "".join(kept).encode())
+        self.looked_at = self._wrote = looked_at
 
     def moment(self, iteration: int, epoch: float, batch_size: int, final: bool = False) -> None:
-        """Look, if it is time; `final` for the last look, which is due unless just done."""
-        since = None if self._last is None else (iteration - self._last) * batch_size
-        if not (since is None or since >= SHARE * len(self.x) or (final and since > 0)):
+        """Look, if it is time; `final` for a look at an end, unless one was just done."""
+        since = None if self.looked_at is None else (iteration - self.looked_at) * batch_size
+        is_due = since is None or since >= SHARE * len(self.x)
+        if not is_due and (not final or self._wrote == iteration):
             return
         line = _line(SignalMoment(iteration, epoch, look(self.network, self.x, self.t)))
         try:
@@ -141,7 +153,9 @@ class SignalRecorder:
                 f"{self.path} cannot be written: {error.strerror or error}; "
                 "choose a folder that exists and that you may write to"
             ) from error
-        self._last = iteration
+        self._wrote = iteration
+        if is_due:
+            self.looked_at = iteration
 
 
 def read_signals(path: str | os.PathLike[str]) -> list[SignalMoment]:

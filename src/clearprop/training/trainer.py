@@ -3,7 +3,8 @@
 import math
 import os
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,26 @@ from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.training.batches import generator, mini_batches
+from clearprop.training.batches import MiniBatches, generator
+from clearprop.training.best import Best
+from clearprop.training.checkpoint import (
+    Training,
+    fingerprint,
+    of_optimizer,
+    read_checkpoint,
+    write_checkpoint,
+)
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import Evaluator, runs_in_threads, score
+from clearprop.training.evaluation import Referee
 from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
+from clearprop.training.keeping import Keeper
 from clearprop.training.nonfinite import first_nonfinite
-from clearprop.training.optimizers import SGD, Updates
+from clearprop.training.optimizers import SGD, Updates, positive_number
 from clearprop.training.progress import EVERY, Moment, Progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import make_step
+from clearprop.training.weights import copied_contents, take_up
 
 
 class Trainer:
@@ -47,6 +58,17 @@ class Trainer:
 
     With `scale`, integers in `x_train` and `x_test` are kept and multiplied by it as they are used:
     the bytes of pixels with `scale=1/255`, in a quarter of the memory.
+
+    **Checkpoints.** With `checkpoint_path` all that a training needs to go on is kept there: after
+    epochs (as often as takes a fiftieth of the time), at least every `checkpoint_seconds`, and at
+    the end, however it comes. The best network, by its score on test data if there are any, is kept
+    at `best_path`. Both are weights files, whole at any time. `resume` goes on from a checkpoint.
+    If it cannot be written, training stops, and what was learned goes to the folder for temporary
+    files.
+
+    **Early stopping.** With `patience` training stops when so many evaluations in a row have not
+    been better than the best, and when `train` returns the network is the best one, unless Ctrl-C
+    ended it.
 
     **Compiling.** The step runs as a compiled program (see `clearprop.compile`), and the layers get
     their own arrays back, with what was learned, when `train` returns. `compile=False` runs the
@@ -92,6 +114,10 @@ class Trainer:
         on_progress: Progress | None = None,
         history_path: str | os.PathLike[str] | None = None,
         signals_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_seconds: float = 30.0,
+        best_path: str | os.PathLike[str] | None = None,
+        patience: int | None = None,
     ) -> None:
         if (x_test is None) != (t_test is None):
             raise ConfigError("x_test and t_test belong together: give both or neither")
@@ -105,6 +131,17 @@ class Trainer:
         self.on_progress = on_progress
         self.history_path = history_path
         self.signals_path = signals_path
+        self.checkpoint_path, self.best_path = checkpoint_path, best_path
+        self.checkpoint_seconds = positive_number("checkpoint_seconds", checkpoint_seconds)
+        self.patience = None if patience is None else _positive_int("patience", patience)
+        self.best = Best()
+        """The network with the best score after an epoch, kept with `best_path` or `patience`."""
+        self._aside: tuple[dict[str, np.ndarray], Any] | None = None
+        """What was learned last, while the network is the best one."""
+        self._resumed = False
+        self._looked_at: int | None = None
+        self._threads: int | None = None
+        """How many BLAS threads take the steps, once it is chosen."""
         self._signals: SignalRecorder | None = None
         self.history = History(network.score_name)
         """What happened so far; grows with each call of `train`."""
@@ -129,17 +166,13 @@ class Trainer:
                 f"leave out {samples % self.batch_size} of the {samples} samples, or use another "
                 "batch_size"
             )
-        self._batches = mini_batches(
+        self._batches = MiniBatches(
             samples, self.batch_size, self.rng, in_order=bool(self._carries)
         )
         self._step, self._why_not = make_step(
             network, self.optimizer, self._train, self.batch_size, compiled=compile
         )
-        self._evaluator: Evaluator | None = None
-        self._evaluating: int | None = None
-        """The iteration after which an evaluation has begun that is not finished."""
-        self._beside: bool | None = None
-        """Whether evaluations may run beside the training; `None` before the first."""
+        self._referee = Referee(network, self._sets, self._note, self._why_not is None)
 
     @property
     def as_written(self) -> dict[str, str]:
@@ -148,122 +181,245 @@ class Trainer:
             return {"the whole step": self._why_not}
         return dict(self._step.step.as_written)  # type: ignore[attr-defined]
 
-    def train(self, epochs: int | None = None, iterations: int | None = None) -> History:
+    def train(
+        self, epochs: int | None = None, iterations: int | None = None, *, in_all: bool = False
+    ) -> History:
         """Train for so many epochs or iterations, and return the history.
 
-        A further call goes on where this one ended. Ctrl-C ends training between two steps: the
-        parameters keep what was learned, `interrupted` is `True` and the history is returned as
-        usual.
+        A further call goes on where this one ended; `in_all` counts what was done before. Ctrl-C
+        ends training between two steps: the parameters keep what was learned, `interrupted` is
+        `True` and the history is returned as usual. SIGTERM and SIGHUP end it so, too, and then the
+        program.
 
         Errors: `ConfigError` unless one of `epochs` and `iterations` is given, and positive;
-        `OutputError` if the history file cannot be written; `NonFiniteError` if NaN or infinity
-        turns up: it names the layer where, and the parameters are those before that step.
+        `OutputError` if a file cannot be written; `NonFiniteError` if NaN or infinity turns up: it
+        names the layer where, and the parameters are those before that step.
         """
-        last = len(self.history) + self._iterations(epochs, iterations)
+        last = self._iterations(epochs, iterations) + (0 if in_all else len(self.history))
         self.interrupted = False
         started = time.perf_counter()
-        largest_product = self.batch_size * self._train.largest_product
-        self._cores = threads_as_set()
-        threads = BlasThreads.for_products_of(largest_product)
-        if threads.threads is None:  # large products use all cores by themselves
-            self._cores = 1
+        self._swap(best=False)
+        keeper = None
+        if self.checkpoint_path is not None:
+            where = self.checkpoint_path, self.best_path
+            keeper = Keeper(self._training, *where, self.checkpoint_seconds)
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
-        file = self.history_path
-        history_writer = nullcontext() if file is None else HistoryWriter(file, self.history)
-        with history_writer as writer, threads, quiet, Interrupts() as interrupts:
+        with Interrupts() as interrupts, self._blas(), quiet:
             try:
-                self._run(last, writer, interrupts)
-                self.interrupted = len(self.history) < last
+                with self._writer() as writer:
+                    self._run(last, writer, keeper, interrupts)
+                self.interrupted = interrupts.requested and len(self.history) < last
             except KeyboardInterrupt:
                 self.interrupted = True
             finally:
-                self._evaluating = None
-                if self._evaluator is not None:
-                    self._evaluator.cancel()
-                getattr(self._step, "release", lambda: None)()  # the layers get their arrays back
-                self.history.seconds += time.perf_counter() - started
-                self._report(last, done=True)
+                with interrupts.held():
+                    self._end(last, started, keeper)
+            if not self.interrupted and self.patience is not None:
+                self._swap(best=True)
         return self.history
 
-    def _run(self, last: int, writer: HistoryWriter | None, interrupts: Interrupts) -> None:
-        evaluated = False
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a checkpoint: all that a training needs to go on as if it had not been stopped.
+
+        That is parameters and state of the layers, state and step of the optimizer, generators, the
+        position in the epoch, the history and the best network. It is a weights file, too, see
+        `load_weights`. Data and settings are not in it.
+
+        Errors: `OutputError` if it cannot be written, `ConfigError` for an optimizer whose state
+        nobody knows, since it is no `Optimizer`.
+        """
+        shown = self._aside is not None
+        self._swap(best=False)
+        write_checkpoint(path, self._training, self.history, self._notes())
+        self._swap(best=shown)
+
+    def resume(self, path: str | os.PathLike[str]) -> History:
+        """Go on from a checkpoint, and return the history until there.
+
+        The Trainer must have been made as the one that wrote it, with the same data and settings;
+        the network's first weights do not matter. On the same machine training then gives what it
+        would have given without the stop, bit for bit. The history file is cut to what the
+        checkpoint knows of when training goes on.
+
+        Errors: `FileNotFoundError` if there is no such file, `FileFormatError` if it is no
+        checkpoint or a damaged one, `ConfigError` if it is that of a training on other data, with
+        another `batch_size` or optimizer, or with compiled steps where these are not; `ShapeError`
+        and `DTypeError` for another network. Nothing is changed then.
+
+        >>> import tempfile
+        >>> from clearprop.networks import TwoLayerNet
+        >>> x, t = np.eye(4), np.arange(4)
+        >>> def trainer():
+        ...     network = TwoLayerNet(4, 8, 4, rng=np.random.default_rng(0))
+        ...     return Trainer(network, x, t, batch_size=2, rng=0)
+        >>> first, second, whole = trainer(), trainer(), trainer()
+        >>> _ = first.train(iterations=3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     first.save(f"{folder}/checkpoint.safetensors")
+        ...     second.resume(f"{folder}/checkpoint.safetensors")
+        History(3 iterations, last loss 1.386, training 0.5000, test nan)
+        >>> second.train(iterations=10, in_all=True) == whole.train(iterations=10)
+        True
+        """
+        checkpoint = read_checkpoint(path)
+        self._swap(best=False)
+        self.history = checkpoint.restore(self._training)
+        self._threads = checkpoint.notes.get("threads") or None
+        self._resumed = True
+        self._signals = None
+        self._looked_at = checkpoint.notes.get("signals")
+        return self.history
+
+    @cached_property
+    def _training(self) -> Training:
+        facts = {
+            "batch_size": self.batch_size,
+            "compiled": self._why_not is None,
+            "data": [fingerprint(samples) for samples in self._sets],
+        }
+        optimizer = of_optimizer(self.optimizer)
+        epoch = self.iterations_per_epoch
+        return Training(self.network, optimizer, epoch, self._batches, self.best, facts)
+
+    def _notes(self) -> dict[str, Any]:
+        return {"threads": self._threads, "signals": self._signals and self._signals.looked_at}
+
+    def _blas(self) -> BlasThreads:
+        """The choice of threads, which stays: another would change the order of sums."""
+        self._cores = threads_as_set()
+        if self._threads is None:
+            chosen = BlasThreads.for_products_of(self.batch_size * self._train.largest_product)
+            self._threads = chosen.threads or self._cores
+        if self._threads > 1:  # large products use all cores by themselves
+            self._cores = 1
+        return BlasThreads(self._threads)
+
+    def _writer(self) -> AbstractContextManager[HistoryWriter | None]:
+        if self.history_path is None:
+            return nullcontext()
+        if self._resumed:
+            self.history.write(self.history_path)
+        return HistoryWriter(self.history_path, self.history)
+
+    def _swap(self, *, best: bool) -> None:
+        """Let the network be the best one, or again what it was last."""
+        network = self.network
+        learning, members = network.learning, network.members
+        if best and self.best.arrays and self._aside is None:
+            self._aside = copied_contents(network), learning.memory(members)
+            self.best.put_into(network)
+        elif not best and self._aside is not None:
+            arrays, memory = self._aside
+            take_up("what was learned last", arrays, {}, network)
+            learning.recall(members, *memory)
+            self._aside = None
+
+    def _end(self, last: int, started: float, keeper: Keeper | None) -> None:
+        """What is done however a training ends."""
+        try:
+            if keeper is not None and not keeper.is_finished:
+                with suppress(NonFiniteError):
+                    self._referee.settle()
+                keeper.finish(self.history, self._notes())
+        finally:
+            self._resumed = False
+            self._referee.cancel()
+            getattr(self._step, "release", lambda: None)()  # the layers get their arrays back
+            self.history.seconds += time.perf_counter() - started
+            self._report(last, done=True)
+
+    def _run(
+        self,
+        last: int,
+        writer: HistoryWriter | None,
+        keeper: Keeper | None,
+        interrupts: Interrupts,
+    ) -> None:
+        evaluated = after_epoch = False
         # At a few thousand iterations a second, the steps are all that should take time.
         every = EVERY if self.on_progress is None else getattr(self.on_progress, "every", 0.0)
         next_look = 0.0
         self._look(first=True)
         for iteration in range(len(self.history) + 1, last + 1):
-            if interrupts.requested:
+            if interrupts.requested or self._is_exhausted():
                 break
             with interrupts.held():
                 rows = next(self._batches)
                 try:
                     loss = self._step(rows)
-                except NonFiniteError as error:
-                    self._settle(interrupts)
+                except BaseException as error:
+                    self._batches.put_back()
+                    if not isinstance(error, NonFiniteError):
+                        raise
+                    self._referee.settle()
                     raise NonFiniteError(self._explain(iteration, error, rows)) from None
                 self.history.add_loss(loss)
-            evaluated = iteration % self.iterations_per_epoch == 0
+                evaluated = iteration % self.iterations_per_epoch == 0
+                if evaluated:
+                    # Who asks after each iteration is told the scores of now, and early stopping
+                    # takes effect at once.
+                    self._evaluate(beside=every > 0 and self.patience is None)
+                    after_epoch = True
             if evaluated:
-                # Who asks after each iteration is told the scores of now.
-                self._evaluate(interrupts, beside=every > 0)
                 self._look()
             now = time.monotonic()
             if now >= next_look or evaluated:
                 next_look = now + every
-                if self._evaluator is not None and self._evaluator.is_ready:
-                    self._settle(interrupts)
-                # The file tells things in the order in which they happened.
-                if writer is not None and self._evaluating is None:
-                    with interrupts.held():
-                        writer.write()
+                with interrupts.held():
+                    due = keeper is not None and keeper.is_due(after_epoch=False)
+                    if due or self._referee.is_ready:
+                        self._referee.settle()
+                    # The files tell things in the order in which they happened.
+                    if not self._referee.is_working:
+                        if writer is not None:
+                            writer.write()
+                        if keeper is not None and keeper.is_due(after_epoch=after_epoch):
+                            keeper.write(self.history, self._notes())
+                            after_epoch = False
                 self._report(last)
-        self._settle(interrupts)
-        if not evaluated:
-            self._evaluate(interrupts)
+        with interrupts.held():
+            self._referee.settle()
+            if keeper is not None:
+                keeper.finish(self.history, self._notes())
+        scores = self.history.last_evaluation
+        if not interrupts.ending and (scores is None or scores.iteration < len(self.history)):
+            self._evaluate()
         self._look(final=True)
 
-    def _evaluate(self, interrupts: Interrupts, *, beside: bool = False) -> None:
-        """Begin an evaluation beside the training if that can be, or else do it at once."""
-        self._settle(interrupts)
-        if self.history.score_name is None:
-            return
-        if self._beside is None:
-            self._beside = self._why_not is None and runs_in_threads(self.network, self._train)
-        if not self._beside:
-            scores = [score(self.network, samples) for samples in self._sets]
-            self._note(len(self.history), scores, interrupts)
-            return
-        if self._evaluator is None or self._evaluator.cores != self._cores:
-            self._evaluator = Evaluator(self.network, self._sets, self._cores)
-        self._evaluator.start()
-        self._evaluating = len(self.history)
-        if not beside or self._cores == 1:
-            self._settle(interrupts)
+    def _is_exhausted(self) -> bool:
+        """Whether so many evaluations in a row have not been better as `patience` allows."""
+        if self.patience is None or self.best.iteration is None:
+            return False
+        return int((self.history.evaluated_at > self.best.iteration).sum()) >= self.patience
 
-    def _settle(self, interrupts: Interrupts) -> None:
-        """Finish the evaluation that was begun, if any."""
-        if self._evaluator is not None and self._evaluating is not None:
-            self._note(self._evaluating, self._evaluator.finish(), interrupts)
+    def _evaluate(self, *, beside: bool = False) -> None:
+        if self.history.score_name is not None:
+            self._referee.begin(len(self.history), self._cores, beside=beside)
 
-    def _note(self, iteration: int, scores: list[float], interrupts: Interrupts) -> None:
+    def _note(self, iteration: int, scores: list[float], network: Network) -> None:
         train, test, *_ = (*scores, math.nan)
-        epoch = iteration / self.iterations_per_epoch
-        with interrupts.held():
-            self._evaluating = None
-            self.history.add_evaluation(
-                iteration=iteration, epoch=epoch, train_score=train, test_score=test
-            )
+        noted = self.history.add_evaluation(
+            iteration=iteration,
+            epoch=iteration / self.iterations_per_epoch,
+            train_score=train,
+            test_score=test,
+        )
+        after_epoch = iteration % self.iterations_per_epoch == 0
+        if after_epoch and (self.best_path is not None or self.patience is not None):
+            self.best.consider(noted, network)
 
     def _look(self, *, first: bool = False, final: bool = False) -> None:
         if self.signals_path is None:
             return
-        if self._signals is None and first and not len(self.history):
+        if self._signals is None and first and (not len(self.history) or self._resumed):
             samples = self._train.number
             rows = np.linspace(0, samples - 1, min(SAMPLES, samples)).astype(np.intp)
             if self._carries:  # what is carried has a row for each sample of a batch
                 rows = np.arange(self.batch_size)
             batch = self._train.batch(rows)
             self._signals = SignalRecorder(self.signals_path, self.network, *batch)
+            if self._resumed:
+                self._signals.go_on(self._looked_at)
         if self._signals is not None:
             self._signals.moment(len(self.history), self._epoch(), self.batch_size, final)
 

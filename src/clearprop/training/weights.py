@@ -41,8 +41,24 @@ def save_weights(
     >>> bool((other.params["W1"] == network.params["W1"]).all())
     True
     """
+    write_arrays(path, *contents(network, optimizer))
+
+
+def write_arrays(
+    path: str | os.PathLike[str], arrays: dict[str, np.ndarray], about: dict[str, Any]
+) -> None:
+    """Write arrays, and as JSON what is `about` them, to a `.safetensors` file, atomically."""
     from safetensors.numpy import save
 
+    # One text, since several would stand in another order each time.
+    text = json.dumps(about, default=np.ndarray.tolist)
+    atomic_write(path, save(arrays, metadata={"clearprop": text}))
+
+
+def contents(
+    network: Network, optimizer: Optimizer | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What `save_weights` writes: the arrays themselves, by name, and what is about them."""
     params = {name: np.asarray(value, order="C") for name, value in network.params.items()}
     for name, array in params.items():
         if array.dtype not in (np.float16, np.float32, np.float64):
@@ -50,16 +66,21 @@ def save_weights(
                 f"parameter {name} has dtype {array.dtype}, which weights files do not hold; "
                 "use float16, float32 or float64: network.astype(np.float32)"
             )
-    states, about = _arrays(network, "state"), {"format": "clearprop"}
+    states, about = _arrays(network, "state"), {}
     if optimizer is not None:
         states |= _arrays(network, "carried")
         states |= {_OPTIMIZER + n: np.asarray(a, order="C") for n, a in optimizer.arrays.items()}
-        about |= {"optimizer": type(optimizer).__name__, "step": str(optimizer.step_count)}
-        about["rng"] = json.dumps(network.rng.bit_generator.state, default=np.ndarray.tolist)
+        about = {"optimizer": type(optimizer).__name__, "step": optimizer.step_count}
+        about["rng"] = network.rng.bit_generator.state
     for name, array in states.items():
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise DTypeError(f"state {name} has dtype {array.dtype}, which files do not hold")
-    atomic_write(path, save(params | states, metadata=about))
+    return params | states, about
+
+
+def copied_contents(network: Network) -> dict[str, np.ndarray]:
+    """What a network has learned until now, which further steps do not change."""
+    return {name: array.copy() for name, array in contents(network)[0].items()}
 
 
 def load_weights(
@@ -77,12 +98,25 @@ def load_weights(
     network, `DTypeError` if its dtypes are not, `ConfigError` if the state is that of another
     optimiser, `FileNotFoundError` if there is none.
     """
-    file = os.fspath(path)
-    arrays, about = _read(path)
+    take_up(os.fspath(path), *read_arrays(path), network, optimizer)
+
+
+def take_up(
+    file: str,
+    arrays: dict[str, np.ndarray],
+    about: Mapping[str, Any],
+    network: Network,
+    optimizer: Optimizer | None = None,
+) -> None:
+    """Take up what `file` holds, as `load_weights`."""
     states, carried = _held(network, "state"), _held(network, "carried")
     own = {**network.params, **states, **carried}
     of_optimizer = {n: a for n, a in arrays.items() if n.startswith(_OPTIMIZER) and n not in own}
-    left = {*carried, *of_optimizer}
+    left = {
+        *carried,
+        *of_optimizer,
+        *(n for n in arrays if n.startswith(TRAINING) and n not in own),
+    }
     # State that is no array yet takes the form that it has in the file.
     made = {n: getattr(*where) for n, where in states.items()}
     left |= {name for name, value in made.items() if not isinstance(value, np.ndarray)}
@@ -93,7 +127,7 @@ def load_weights(
     )
     if optimizer is not None:
         state = {name.removeprefix(_OPTIMIZER): a for name, a in of_optimizer.items()}
-        _take_up(file, about, state, network, optimizer)
+        _go_on(file, about, state, network, optimizer)
         states |= carried
     for name, param in network.params.items():
         if isinstance(param, np.ndarray):
@@ -104,6 +138,8 @@ def load_weights(
         setattr(*states[name], arrays[name])
 
 
+TRAINING = "training."
+"""The names of what a checkpoint holds besides begin so, see `clearprop.training.checkpoint`."""
 _OPTIMIZER = "optimizer."
 
 
@@ -122,9 +158,9 @@ def _arrays(network: Network, kind: str) -> dict[str, np.ndarray]:
     return {name: np.asarray(a, order="C") for name, a in held.items() if a is not None}
 
 
-def _take_up(
+def _go_on(
     file: str,
-    about: Mapping[str, str],
+    about: Mapping[str, Any],
     arrays: dict[str, np.ndarray],
     network: Network,
     optimizer: Optimizer,
@@ -139,7 +175,7 @@ def _take_up(
     if about["optimizer"] != kind:
         raise ConfigError(f"{file} holds the state of {about['optimizer']}, not of {kind}")
     try:
-        step, state = int(about["step"]), json.loads(about["rng"])
+        step, state = int(about["step"]), about["rng"]
         copy.deepcopy(network.rng).bit_generator.state = state
     except (ValueError, TypeError, KeyError) as error:
         raise FileFormatError(f"{file}: step or generator do not fit: {error}") from None
@@ -148,7 +184,8 @@ def _take_up(
     network.rng.bit_generator.state = state
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read the arrays of a `.safetensors` file, and what `write_arrays` was told about them."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -157,7 +194,10 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str
     try:
         arrays = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return arrays, header.get("__metadata__", {})
+        about = json.loads(header.get("__metadata__", {}).get("clearprop", "{}"))
+        if not isinstance(about, dict):
+            raise TypeError("what it says about the arrays is no object")
+        return arrays, about
     # SafetensorError for what is no such file, the others for dtypes that NumPy does not have
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(

@@ -1,0 +1,59 @@
+"""The best network of a training: what it had learned where its score was highest."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from clearprop.networks import Network
+from clearprop.training.history import History, Scores
+from clearprop.training.weights import copied_contents, take_up, write_arrays
+
+
+class Best:
+    """Keeps a copy of parameters and state of the network with the best score so far.
+
+    That is the score on test data, or on training data where there are no others; of equal ones
+    the first. Scores that are NaN are no best ones.
+
+    >>> from clearprop.networks import TwoLayerNet
+    >>> best, network = Best(), TwoLayerNet(4, 3, 2)
+    >>> for iteration, score in (10, 0.5), (20, 0.7), (30, 0.6):
+    ...     best.consider(Scores(iteration, 1.0, score, np.nan), network)
+    >>> best.iteration, best.score
+    (20, 0.7)
+    """
+
+    def __init__(self) -> None:
+        self.iteration: int | None = None
+        """The iteration after which it was the best; `None` before the first evaluation."""
+        self.score = -np.inf
+        self.arrays: dict[str, np.ndarray] = {}
+        """What such a network has learned, as in a weights file."""
+
+    def consider(self, scores: Scores, network: Network) -> None:
+        """Keep this network if it is better than those before."""
+        if self._is_better(scores):
+            self.arrays = copied_contents(network)
+
+    def _is_better(self, scores: Scores) -> bool:
+        """Note these scores if they are better than those before."""
+        score = scores.train_score if np.isnan(scores.test_score) else scores.test_score
+        if better := bool(score > self.score):
+            self.iteration, self.score = scores.iteration, score
+        return better
+
+    def load(self, arrays: Mapping[str, np.ndarray], history: History) -> None:
+        """Take up the best of a training with this history."""
+        self.iteration, self.score, self.arrays = None, -np.inf, dict(arrays)
+        for iteration, *scores in history.evaluations.tolist() if arrays else ():
+            self._is_better(Scores(int(iteration), *scores))
+
+    def put_into(self, network: Network) -> None:
+        """Let a network have what the best one had learned."""
+        own = {name: array.copy() for name, array in self.arrays.items()}
+        take_up("the best network of this training", own, {}, network)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write it as a weights file. Errors: `OutputError` if it cannot be written."""
+        write_arrays(path, self.arrays, {"iteration": self.iteration})

@@ -1,0 +1,179 @@
+"""Checkpoints: all that a training needs to go on as if it had not been stopped."""
+
+import copy
+import hashlib
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.compiler.plans import flat
+from clearprop.errors import ConfigError, FileFormatError
+from clearprop.networks import Network
+from clearprop.training.batches import MiniBatches
+from clearprop.training.best import Best
+from clearprop.training.data import Samples
+from clearprop.training.history import History
+from clearprop.training.optimizers import Optimizer, Updates
+from clearprop.training.weights import (
+    TRAINING,
+    contents,
+    read_arrays,
+    take_up,
+    write_arrays,
+)
+
+_LOSS, _EVALUATIONS = f"{TRAINING}loss", f"{TRAINING}evaluations"
+_SEEN, _BEST = f"{TRAINING}seen.", f"{TRAINING}best."
+
+
+class Training(NamedTuple):
+    """What a checkpoint is made of, and what takes it up again."""
+
+    network: Network
+    optimizer: Optimizer
+    iterations_per_epoch: int
+    batches: MiniBatches
+    best: Best
+    facts: dict[str, Any]
+    """What must be the same when it goes on, under the names of the Trainer's arguments."""
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint as it was read: `restore` takes it up."""
+
+    file: str
+    arrays: dict[str, np.ndarray]
+    about: dict[str, Any]
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What else the Trainer noted."""
+        return self.about["training"]["notes"]
+
+    def restore(self, training: Training) -> History:
+        """Go on from here, and return the history until here.
+
+        Nothing is changed if something does not fit.
+
+        Errors: `ConfigError` for another training, and those of `load_weights`.
+        """
+        file, entry, network = self.file, self.about["training"], training.network
+        for name, now in training.facts.items():
+            if (then := entry["facts"].get(name)) != now:
+                raise ConfigError(
+                    f"{file} was written by a training with {name} {then}, and this one has "
+                    f"{now}; make the Trainer as it was made then"
+                )
+        batches, before = training.batches.state, entry.get("before")
+        try:
+            history = History.of(entry["score"], self.arrays[_LOSS], self.arrays[_EVALUATIONS])
+            if before is not None:
+                copy.deepcopy(network.rng).bit_generator.state = before
+            training.batches.load(entry["batches"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _broken(file, error) from None
+        try:
+            take_up(file, self.arrays, self.about, network, training.optimizer)
+        except BaseException:
+            training.batches.load(batches)
+            raise
+        best = {name: array for name, array in self.arrays.items() if name.startswith(_BEST)}
+        members = network.members
+        named = {f"{_SEEN}{name}.{a}": (name, a) for name, _, a, _ in members.stateful}
+        seen = {key: self.arrays[n] for n, key in named.items() if n in self.arrays}
+        network.learning.recall(members, seen, before)
+        training.best.load({n.removeprefix(_BEST): a for n, a in best.items()}, history)
+        return history
+
+
+def write_checkpoint(
+    path: str | os.PathLike[str], training: Training, history: History, notes: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint, wholly or not at all; it is a weights file, too (see `load_weights`).
+
+    `notes` are what else the Trainer wants to find again: whole numbers from 0 on, or `None`.
+
+    Errors: `OutputError` if the file cannot be written, `DTypeError` for parameters or state that
+    such a file does not hold.
+    """
+    network = training.network
+    arrays, about = contents(network, training.optimizer)
+    seen, before = network.learning.memory(network.members)
+    for (name, attribute), value in seen.items():
+        if value is not None:
+            arrays[f"{_SEEN}{name}.{attribute}"] = np.asarray(value, order="C")
+    arrays |= {_BEST + name: array for name, array in training.best.arrays.items()}
+    # An evaluation where a training was stopped is not part of the course it goes on with.
+    course = history.evaluations
+    course = course[course[:, 0] % training.iterations_per_epoch == 0]
+    arrays[_LOSS], arrays[_EVALUATIONS] = history.loss, course
+    entry = {
+        "score": history.score_name,
+        "facts": training.facts,
+        "batches": training.batches.state,
+        "before": before,
+        "notes": notes,
+    }
+    write_arrays(path, arrays, about | {"iteration": len(history), "training": entry})
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint.
+
+    Errors: `FileNotFoundError` if there is none, `FileFormatError` for a file that is truncated or
+    of another kind.
+    """
+    file = os.fspath(path)
+    arrays, about = read_arrays(path)
+    if "training" not in about:
+        raise FileFormatError(
+            f"{file} holds weights, but not where the training stood; write it with Trainer.save, "
+            "or give the Trainer a checkpoint_path"
+        )
+    try:
+        entry = about["training"]
+        loss, evaluations = arrays[_LOSS], arrays[_EVALUATIONS]
+        if (loss.ndim, evaluations.shape[1:]) != (1, (4,)):
+            raise ValueError(f"a history of shapes {loss.shape}, {evaluations.shape}")
+        if not all(isinstance(entry[key], dict) for key in ("facts", "batches", "notes")):
+            raise TypeError("its settings are no objects")
+        if not all(n is None or (type(n) is int and n >= 0) for n in entry["notes"].values()):
+            raise ValueError(f"notes are {entry['notes']}")
+        for name in (n for n in arrays if n.startswith(_BEST)):
+            last = arrays[name.removeprefix(_BEST)]
+            if (last.shape, last.dtype) != (arrays[name].shape, arrays[name].dtype):
+                raise ValueError(f"{name} has shape {arrays[name].shape}, not {last.shape}")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _broken(file, error) from None
+    return Checkpoint(file, arrays, about)
+
+
+def _broken(file: str, error: Exception) -> FileFormatError:
+    return FileFormatError(f"{file} does not say where its training stood: {error!r}")
+
+
+def of_optimizer(optimizer: Updates) -> Optimizer:
+    """An optimiser whose state can be kept.
+
+    Errors: `ConfigError` for anything that updates without being an `Optimizer`.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise ConfigError(
+            f"a checkpoint holds the state of the optimizer, and {optimizer!r} does not say what "
+            "that is; write it as an Optimizer (see clearprop.training.Optimizer), or train "
+            "without checkpoint_path"
+        )
+    return optimizer
+
+
+def fingerprint(samples: Samples) -> str:
+    """A short text that other data would not have: of shapes, dtypes and a thousand of the rows."""
+    digest = hashlib.blake2b(digest_size=8)
+    for array in (*flat(samples.x), *flat(samples.t)):
+        digest.update(f"{array.shape} {array.dtype} {samples.scale}".encode())
+        step = math.ceil(len(array) / 1000)
+        digest.update(np.ascontiguousarray(array[::step]).tobytes())
+    return digest.hexdigest()

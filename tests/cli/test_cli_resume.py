@@ -1,0 +1,216 @@
+"""Runs that are stopped, killed and resumed: nothing learned is lost, and nothing is changed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from clearprop.training import History, RunFolder
+from clearprop.training.weights import read_arrays
+
+KILLS = int(os.environ.get("CLEARPROP_KILLS", "3"))
+"""So many runs are killed; the moments differ from run to run of the tests."""
+
+posix = pytest.mark.skipif(os.name == "nt", reason="needs signals to one process")
+
+
+def files(folder):
+    """What a run left: name → bytes."""
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def outcome(folder):
+    """The same without the page, which says the folder's name."""
+    return {name: data for name, data in files(folder).items() if name != "report.html"}
+
+
+def command(data, *arguments):
+    return [sys.executable, "-m", "clearprop", "train", *map(str, arguments), "-q"]
+
+
+def wait_for(path, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("options", [(), ("--no-compile",), ("--patience", 1000)])
+def test_a_run_that_goes_on_is_the_one_that_was_not_stopped(clearprop, data, options):
+    common = ("train", "--data", data, "--batch", 7, "-q", *options)
+    clearprop(*common, "--epochs", 6, "--folder", "whole")
+    clearprop(*common, "--iterations", 23, "--folder", "parts")  # in the middle of an epoch
+    clearprop("train", "--resume", "parts", "--iterations", 31, "-q")
+    run = clearprop("train", "--resume", "parts", "--epochs", 6, "-q")
+    assert (run.code, run.out) == (0, "parts\n")
+    assert outcome("parts") == outcome("whole")
+
+
+def test_a_run_that_was_at_its_end_stays_as_it_is(clearprop, data):
+    clearprop("train", "--data", data, "--batch", 7, "--iterations", 30, "-q")
+    before = files("runs/1")
+    assert clearprop("train", "--resume", "runs/1", "-q").code == 0
+    assert files("runs/1") == before
+
+
+def test_a_run_that_had_not_begun_begins(clearprop, data):
+    clearprop("train", "--data", data, "--batch", 7, "--epochs", 3, "-q")
+    before = outcome("runs/1")
+    for name in before.keys() - {"config.json"}:
+        Path("runs/1", name).unlink()
+    assert clearprop("train", "--resume", "runs/1", "-q").code == 0
+    assert outcome("runs/1") == before
+
+
+REFUSED = {
+    "no run": (["--resume", "nowhere"], "not the folder of a run"),
+    "another rate": (["--resume", "runs/1", "--rate", "0.1"], "--rate cannot be given"),
+    "another folder": (["--resume", "runs/1", "--folder", "b"], "--folder cannot be given"),
+    "written": (["--resume", "runs/1", "--no-compile"], "--no-compile cannot be given"),
+    "fewer": (["--resume", "runs/1", "--iterations", "4"], "has 30 iterations already"),
+    "an earlier run": (["--folder", "runs/1", "--batch", "7"], "holds a run already"),
+    "no patience": (["--patience", "0"], "--patience"),
+    "no time": (["--save-every", "0"], "--save-every"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_named_and_changes_nothing(clearprop, data, case):
+    clearprop("train", "--data", data, "--batch", 7, "--iterations", 30, "-q")
+    before = files("runs/1")
+    options, named = REFUSED[case]
+    given = [] if "--resume" in options else ["--data", data]
+    run = clearprop("train", *given, *options)
+    assert run.code == 2
+    assert named in run.err
+    assert files("runs/1") == before
+    assert [p.name for p in Path("runs").iterdir()] == ["1"]
+
+
+def test_overwrite_makes_a_new_run(clearprop, data):
+    common = ("train", "--data", data, "--batch", 7, "--iterations", 30, "-q", "--folder")
+    clearprop(*common, "a", "--seed", 1)
+    clearprop(*common, "b")
+    assert clearprop(*common, "a", "--overwrite").code == 0
+    assert outcome("a") == outcome("b")
+
+
+def test_early_stopping_keeps_the_best_for_predict_and_report(clearprop, data):
+    run = clearprop("train", "--data", data, "--batch", 7, "--epochs", 200, "--patience", 3)
+    folder = RunFolder("runs/1")
+    history = folder.read_history()
+    best = folder.read_iteration()
+    assert len(history) == best + 3 * 9
+    assert "after epoch" in run.out
+    learned = folder.load_network().params["W1"].tobytes()
+    assert learned == read_arrays(folder.best_path)[0]["W1"].tobytes()
+    Path("runs/1/report.html").unlink()
+    assert clearprop("report", "runs/1").code == 0
+
+
+def test_other_data_are_refused(clearprop, data, tmp_path):
+    from stripes import own_data
+
+    clearprop("train", "--data", data, "--batch", 7, "--iterations", 30, "-q")
+    other = own_data(tmp_path / "other")
+    labels = other / "train-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[::-1])
+    before = files("runs/1")
+    run = clearprop("train", "--resume", "runs/1", "--data", other, "--epochs", 9)
+    assert run.code == 2
+    assert files("runs/1") == before
+
+
+@posix
+def test_killed_at_any_moment_a_run_goes_on_to_the_same_bits(data, tmp_path):
+    length = ("--data", data, "--batch", 7, "--iterations", 4000, "--save-every", 0.05)
+    subprocess.run(command(data, *length, "--folder", "whole"), cwd=tmp_path, check=True)
+    expected, seed = outcome(tmp_path / "whole"), time.time_ns()
+    moments = random.Random(seed)
+    started = time.monotonic()
+    subprocess.run(command(data, *length, "--folder", "timed"), cwd=tmp_path, check=True)
+    seconds = time.monotonic() - started
+    for kill in range(KILLS):
+        folder = tmp_path / f"killed{kill}"
+        arguments = [*length, "--folder", folder.name]
+        while True:
+            process = subprocess.Popen(command(data, *arguments), cwd=tmp_path)
+            try:
+                process.wait(moments.uniform(0.3, 1.1) * seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()  # SIGKILL: nothing can be done about it
+            finally:
+                process.kill()
+                process.wait()
+            if process.returncode == 0:
+                break
+            if (folder / "config.json").exists():
+                arguments = ["--resume", folder.name]
+        assert outcome(folder) == expected, f"kill {kill}, seed {seed}"
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_program_told_to_end_keeps_what_it_learned_and_ends(data, tmp_path, name):
+    number = getattr(signal, name)
+    length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
+    process = subprocess.Popen(command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE)
+    try:
+        wait_for(tmp_path / "run" / "weights.safetensors")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == -number
+    assert b"Traceback" not in err
+    run = RunFolder(tmp_path / "run")
+    assert run.read_iteration() == len(run.read_history()) > 0
+
+
+@posix
+@pytest.mark.parametrize("presses", [1, 2, 30])
+def test_however_often_ctrl_c_is_pressed_nothing_is_lost(data, tmp_path, presses):
+    length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
+    process = subprocess.Popen(command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE)
+    try:
+        wait_for(tmp_path / "run" / "weights.safetensors")
+        for _ in range(presses):
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.003)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert b"Traceback" not in err
+    run = RunFolder(tmp_path / "run")
+    history = History.read(run.history_path)
+    assert run.read_iteration() == len(history) > 0
+    resumed = subprocess.run(
+        command(data, "--resume", "run", "--iterations", len(history) + 50),
+        cwd=tmp_path,
+        check=True,
+    )
+    assert resumed.returncode == 0
+
+
+@posix
+def test_a_second_run_does_not_enter_the_folder_of_one_that_goes_on(data, tmp_path):
+    length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
+    process = subprocess.Popen(command(data, *length), cwd=tmp_path)
+    try:
+        wait_for(tmp_path / "run" / "weights.safetensors")
+        for others in (["--resume", "run"], [*length, "--overwrite"]):
+            second = subprocess.run(
+                command(data, *others), cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+            assert second.returncode == 2
+            assert "another training is writing to" in second.stderr
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
