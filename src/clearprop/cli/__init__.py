@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 
 from clearprop import __version__
 from clearprop.cli.check import check
+from clearprop.cli.compare import compare
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
 from clearprop.cli.gradcheck import gradcheck
@@ -35,6 +36,7 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop gradcheck                 the same question, asked of a network by the book
     clearprop source runs/1             the program that training runs
     clearprop report runs/1             how it learned, as a page (train makes it too)
+    clearprop compare runs/1 runs/2     what two runs differ in, and what came of it
     clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
     clearprop explain "x * y" x=2 y=3   its backward pass in words
 
@@ -54,6 +56,7 @@ app.command(gradcheck)
 app.command(check)
 app.command(source)
 app.command(report)
+app.command(compare)
 app.command(draw)
 app.command(explain)
 

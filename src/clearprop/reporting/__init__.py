@@ -11,6 +11,6 @@ picture    the curves alone, as PNG
 """
 
 from clearprop.reporting.page import report_page, write_report
-from clearprop.reporting.picture import draw_curves
+from clearprop.reporting.picture import draw_comparison, draw_curves
 
-__all__ = ["draw_curves", "report_page", "write_report"]
+__all__ = ["draw_comparison", "draw_curves", "report_page", "write_report"]

@@ -1,6 +1,6 @@
 """The course of the training: scores, loss, and what went through the layers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def training_curves(history: History) -> Iterator[Markup]:
 
 def training_panels(history: History) -> Iterator[dict[str, Any]]:
     """What is to be drawn of the scores, if any, and of the loss: arguments of `chart`."""
-    scale, unit = epochs(history)
+    scale, unit = history.axis
     name = history.score_name
     if name is not None:
         x = history.evaluated_at * scale
@@ -39,16 +39,54 @@ def training_panels(history: History) -> Iterator[dict[str, Any]]:
         ]
         write = {"write": percent} if name == "accuracy" else {}
         yield {"marks": lines, "title": name[:1].upper() + name[1:], "x_label": unit, **write}
+    x, loss, mean, width = _loss(history)
+    each = Line("each mini-batch", x, loss, "a thin")
+    shown = [Line(f"mean over {width} batches", x, mean, "a")]
+    shown = shown if width == 1 else [each, *shown]
+    yield {"marks": shown, "title": "Loss", "x_label": unit, "log": _is_wide(loss)}
+
+
+def comparison_panels(histories: Mapping[str, History]) -> Iterator[dict[str, Any]]:
+    """The same of several trainings, by their names: scores on test data, if any, and mean losses.
+
+    Scores of several kinds have no common axis, and are left out.
+    """
+    runs = [(name, h, STYLES[n % len(STYLES)]) for n, (name, h) in enumerate(histories.items())]
+    unit = {h.axis[1] for h in histories.values()}
+    x_label = unit.pop() if len(unit) == 1 else "iteration"
+    scales = {name: h.axis[0] if x_label == "epoch" else 1.0 for name, h in histories.items()}
+    kinds = {h.score_name for h in histories.values()}
+    if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+        lines = []
+        for name, h, style in runs:
+            score = h.train_score if np.isnan(h.test_score).all() else h.test_score
+            lines.append(Line(name, h.evaluated_at * scales[name], score, style))
+        write = {"write": percent} if kind == "accuracy" else {}
+        on_test = any(not np.isnan(h.test_score).all() for h in histories.values())
+        title = f"{kind[:1].upper()}{kind[1:]} on {'test' if on_test else 'training'} data"
+        yield {"marks": lines, "title": title, "x_label": x_label, **write}
+    lines, losses = [], []
+    for name, h, style in runs:
+        x, loss, mean, _ = _loss(h, scales[name])
+        lines.append(Line(name, x, mean, style))
+        losses.append(loss)
+    wide = _is_wide(np.concatenate(losses))
+    yield {"marks": lines, "title": "Loss", "x_label": x_label, "log": wide}
+
+
+def _loss(history: History, scale: float | None = None) -> tuple[Any, Any, Any, int]:
+    """Where the losses stand, the losses, their running means, and over how many these are."""
     loss = history.loss
     width = len(loss) // 100 | 1  # odd, so that it has a middle
-    x = np.arange(1, len(loss) + 1) * scale
-    finite = np.isfinite(loss)
-    smoothed = smooth(np.where(finite, loss, 0.0), width) if len(loss) else loss
-    each = Line("each mini-batch", x, loss, "a thin")
-    mean = Line(f"mean over {width} batches", x, smoothed, "a")
-    log = bool(len(loss) and finite.all() and (loss > 0).all() and loss.max() > 50 * loss.min())
-    shown = [mean] if width == 1 else [each, mean]
-    yield {"marks": shown, "title": "Loss", "x_label": unit, "log": log}
+    x = np.arange(1, len(loss) + 1) * (history.axis[0] if scale is None else scale)
+    mean = smooth(np.where(np.isfinite(loss), loss, 0.0), width) if len(loss) else loss
+    return x, loss, mean, width
+
+
+def _is_wide(loss: np.ndarray) -> bool:
+    """Whether a logarithmic axis shows more."""
+    finite = len(loss) and np.isfinite(loss).all()
+    return bool(finite and (loss > 0).all() and loss.max() > 50 * loss.min())
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:
@@ -65,14 +103,6 @@ def smooth(values: np.ndarray, width: int) -> np.ndarray:
     half = np.minimum(place, width // 2)
     first, last = place - half, np.minimum(place + half + 1, len(values))
     return (sums[last] - sums[first]) / (last - first)
-
-
-def epochs(history: History) -> tuple[float, str]:
-    """Epochs an iteration, and the name of that axis; iterations where no epoch is known."""
-    last = history.last_evaluation
-    if last is None or not last.iteration or not last.epoch:
-        return 1.0, "iteration"
-    return last.epoch / last.iteration, "epoch"
 
 
 def signal_charts(moments: Sequence[SignalMoment], unit: str) -> Iterator[Markup]:

@@ -2,13 +2,15 @@
 
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from clearprop.drawing.png import paint
 from clearprop.files import atomic_write
 from clearprop.reporting.charts import HEIGHT, WIDTH, drawable, plot
-from clearprop.reporting.curves import training_panels
+from clearprop.reporting.curves import STYLES, comparison_panels, training_panels
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.style import STYLE
 from clearprop.training.history import History, score_text
@@ -36,13 +38,25 @@ def curves_svg(history: History) -> Markup:
     >>> curves_svg(history).count("<polyline")
     1
     """
-    panels = list(training_panels(history))
+    return _panels(list(training_panels(history)), _title(history))
+
+
+def draw_comparison(histories: Mapping[str, History], path: str | os.PathLike[str]) -> None:
+    """Draw scores on test data and mean losses of several trainings, by name, as a PNG file.
+
+    Errors: those of `draw_curves`.
+    """
+    panels = list(comparison_panels(histories))
+    atomic_write(path, paint(_panels(panels, " · ".join(histories)), ZOOM))
+
+
+def _panels(panels: list[dict[str, Any]], title: str) -> Markup:
     width = MARGIN + len(panels) * (WIDTH + MARGIN)
     height = HEAD + CAPTION + HEIGHT + MARGIN // 2
     parts = [
         element("style", Markup(_style())),
         element("rect", width=width, height=height, class_="paper"),
-        element("text", _title(history), x=MARGIN, y=32, class_="title"),
+        element("text", title, x=MARGIN, y=32, class_="title"),
     ]
     for number, panel in enumerate(panels):
         x, y = MARGIN + number * (WIDTH + MARGIN), HEAD + CAPTION
@@ -85,7 +99,6 @@ def _style() -> str:
         .head { font-size: 13.5px; font-weight: bold; fill: var(--ink); }
         .head tspan { font-weight: normal; }
         .head .thin { fill-opacity: .65; }
-        .dot.a { fill: var(--a); }
-        .dot.b { fill: var(--b); }
     """
+    own += "".join(f".dot.{c} {{ fill: var(--{c}); }}\n" for c in STYLES)
     return re.sub(r"var\(--(\w+)\)", lambda found: light[found[1]], own + "\n".join(rules))

@@ -131,6 +131,14 @@ class History:
         """The latest scores; `None` before the first evaluation."""
         return self._evaluations[-1] if self._evaluations else None
 
+    @property
+    def axis(self) -> tuple[float, str]:
+        """Epochs an iteration, and the name of that axis; iterations where no epoch is known."""
+        last = self.last_evaluation
+        if last is None or not last.iteration or not last.epoch:
+            return 1.0, "iteration"
+        return last.epoch / last.iteration, "epoch"
+
     def add_loss(self, loss: float) -> None:
         """Note the loss of the next iteration."""
         self._loss.append(loss)
@@ -193,6 +201,17 @@ class History:
                     f"{os.fspath(path)}, line {number}: {error}; found {_excerpt(line)}"
                 ) from None
         return history
+
+    def plot(self, axes: Any = None) -> Any:
+        """Plot the scores and the loss by Matplotlib, and return the axes.
+
+        `axes` are two to plot into, or one where there are no scores; by default a new figure.
+
+        Errors: `MissingPackageError` if Matplotlib is not installed.
+        """
+        from clearprop.training.plotting import plot
+
+        return plot(self, axes)
 
     def __len__(self) -> int:
         """The number of iterations."""

@@ -1,6 +1,7 @@
 """Progress of a training, told to people: a bar in a terminal, a few lines elsewhere."""
 
 import math
+import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -62,6 +63,16 @@ def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> P
     if console.is_jupyter or console.is_interactive:
         return _Bar(console)
     return _Lines(console)
+
+
+def usual_progress() -> Progress | None:
+    """A bar at a terminal and in notebooks, and nothing in a pipe or a file.
+
+    >>> usual_progress() is None  # in a test
+    True
+    """
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    return rich_progress() if shown or "ipykernel" in sys.modules else None
 
 
 class _Silence:

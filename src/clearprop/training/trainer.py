@@ -3,9 +3,10 @@
 import math
 import os
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
 from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.optimizers import SGD, Updates, positive_number
-from clearprop.training.progress import EVERY, Moment, Progress
+from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import make_step
 from clearprop.training.weights import copied_contents, take_up
@@ -80,7 +81,9 @@ class Trainer:
     `optimizer` is `SGD(0.1)` where none is given. `rng` is a seed, a `Generator`, or `None` for
     another order each time; the same seed gives the same history and the same weights, bit for
     bit. `on_progress` is called with a `Moment` after each iteration and once at the end, or less
-    often, see `Progress`; `rich_progress()` makes a bar.
+    often, see `Progress`; by default it is a bar at a terminal and in notebooks, and `False` is
+    for none. `callbacks` are called with a `Moment` after each epoch, when it has been evaluated;
+    training ends if one returns `True`.
 
     Errors: `ConfigError` for a setting out of range, `DataError` for data that is empty or not
     finite, `DTypeError` for data that is not numbers, `ShapeError` for shapes that do not fit the
@@ -111,7 +114,8 @@ class Trainer:
         scale: float | None = None,
         compile: bool = True,
         rng: int | np.random.Generator | None = None,
-        on_progress: Progress | None = None,
+        on_progress: Progress | Literal[False] | None = None,
+        callbacks: Sequence[Callable[[Moment], object]] = (),
         history_path: str | os.PathLike[str] | None = None,
         signals_path: str | os.PathLike[str] | None = None,
         checkpoint_path: str | os.PathLike[str] | None = None,
@@ -128,7 +132,11 @@ class Trainer:
                 f"the optimizer {optimizer!r} has no update(params, grads); use SGD(lr=0.1)"
             )
         self.rng = generator(rng)
-        self.on_progress = on_progress
+        self.on_progress = usual_progress() if on_progress is None else on_progress or None
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not callable(callback):
+                raise ConfigError(f"callbacks are functions of a Moment, and {callback!r} is none")
         self.history_path = history_path
         self.signals_path = signals_path
         self.checkpoint_path, self.best_path = checkpoint_path, best_path
@@ -335,13 +343,16 @@ class Trainer:
         keeper: Keeper | None,
         interrupts: Interrupts,
     ) -> None:
-        evaluated = after_epoch = False
+        evaluated = after_epoch = enough = False
+        # Who asks after each iteration is told the scores of now, and what changes the course
+        # takes effect at once.
+        at_once = self.patience is not None or bool(self.callbacks)
         # At a few thousand iterations a second, the steps are all that should take time.
         every = EVERY if self.on_progress is None else getattr(self.on_progress, "every", 0.0)
         next_look = 0.0
         self._look(first=True)
         for iteration in range(len(self.history) + 1, last + 1):
-            if interrupts.requested or self._is_exhausted():
+            if interrupts.requested or enough or self._is_exhausted():
                 break
             with interrupts.held():
                 rows = next(self._batches)
@@ -356,12 +367,12 @@ class Trainer:
                 self.history.add_loss(loss)
                 evaluated = iteration % self.iterations_per_epoch == 0
                 if evaluated:
-                    # Who asks after each iteration is told the scores of now, and early stopping
-                    # takes effect at once.
-                    self._evaluate(beside=every > 0 and self.patience is None)
+                    self._evaluate(beside=every > 0 and not at_once)
                     after_epoch = True
             if evaluated:
                 self._look()
+                said = [callback(self._moment(last)) for callback in self.callbacks]
+                enough = any(answer is True for answer in said)
             now = time.monotonic()
             if now >= next_look or evaluated:
                 next_look = now + every
@@ -424,21 +435,29 @@ class Trainer:
             self._signals.moment(len(self.history), self._epoch(), self.batch_size, final)
 
     def _report(self, last: int, *, done: bool = False) -> None:
-        if self.on_progress is None:
-            return
+        if self.on_progress is not None:
+            self.on_progress(self._moment(last, done=done))
+
+    def _moment(self, last: int, *, done: bool = False) -> Moment:
         scores = self.history.last_evaluation or Scores(0, 0.0, math.nan, math.nan)
-        self.on_progress(
-            Moment(
-                iteration=len(self.history),
-                iterations=last,
-                epoch=self._epoch(),
-                loss=self.history.last_loss,
-                recent_loss=self.history.recent_loss(),
-                train_score=scores.train_score,
-                test_score=scores.test_score,
-                done=done,
-                score_name=self.history.score_name,
-            )
+        return Moment(
+            iteration=len(self.history),
+            iterations=last,
+            epoch=self._epoch(),
+            loss=self.history.last_loss,
+            recent_loss=self.history.recent_loss(),
+            train_score=scores.train_score,
+            test_score=scores.test_score,
+            done=done,
+            score_name=self.history.score_name,
+        )
+
+    def __repr__(self) -> str:
+        samples = f"{self._train.number:,} samples"
+        done = f"{len(self.history):,} iterations done"
+        return (
+            f"<Trainer of {len(self.network.params)} parameters: {samples} in batches of "
+            f"{self.batch_size}, {self.optimizer!r}, {done}>"
         )
 
     def _explain(self, iteration: int, error: Exception, rows: np.ndarray) -> str:
