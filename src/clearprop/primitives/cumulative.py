@@ -6,7 +6,6 @@ import numpy as np
 
 from clearprop.primitives.dispatch import dispatched
 from clearprop.primitives.reductions import products_before
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import composed, primitive
 
 
@@ -105,27 +104,18 @@ def nancumprod(a, axis=None, dtype=None, out=None):
     return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
-_SAMPLES = (
-    call(Normal(5)),
-    call(Normal(3, 4)),
-    call(Normal(3, 4), 0),
-    call(Normal(2, 3, 4), axis=-2),
-)
-
 ROWS = (
     primitive(
         np.cumsum,
         "the sum so far",
         ("Σ dout from here on", _cumsum),
         takes_out=True,
-        samples=calls(*_SAMPLES),
     ),
     primitive(
         np.cumprod,
         "the product so far",
         ("Σ, from here on, of dout · the product of the others", _cumprod),
         takes_out=True,
-        samples=calls(*_SAMPLES, call(np.array([2.0, 0.0, 3.0, 0.0, 4.0]))),
     ),
 )
 

@@ -17,11 +17,7 @@ import numpy as np
 
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Binder, Call, primitive
-
-SYMMETRIC = frozenset({np.linalg.cholesky, np.linalg.eigh, np.linalg.eigvalsh})
-"""The functions of a symmetric matrix: tests change the matrix symmetrically."""
 
 
 def _T(x: Any) -> Any:
@@ -211,80 +207,43 @@ def full_rank(r: Any) -> Any:
     return r
 
 
-class _Symmetric(Normal):
-    def drawn(self, rng: np.random.Generator) -> Any:
-        return 2 * _symmetric(super().drawn(rng))
-
-
-class _Positive(Normal):
-    def drawn(self, rng: np.random.Generator) -> Any:
-        x = super().drawn(rng)
-        return x @ _T(x) + 2 * np.eye(self.shape[-1])
-
-
-_OF_EIGENVALUES = calls(
-    call(_Symmetric(3, 3)), call(_Symmetric(2, 3, 3), "U"), call(np.array([[2.0]]))
-)
-
 ROWS = (
     primitive(
         np.linalg.cholesky,
         "L with L Lᵀ = a",
         ("L⁻ᵀ Φ(Lᵀ dout) L⁻¹, made symmetric; Φ: lower triangle, half the diagonal", _cholesky),
-        samples=calls(
-            call(_Positive(3, 3)),
-            call(_Positive(2, 2, 2)),
-            call(_Positive(3, 3), upper=True),
-            call(np.zeros((0, 0))),
-        ),
     ),
     primitive(
         np.linalg.eigh,
         "w and V with V diag(w) Vᵀ = a",
         ("V (diag(dw) + (Vᵀ dV)_ij / (w_j − w_i)) Vᵀ, made symmetric", _eigh),
-        samples=_OF_EIGENVALUES,
     ),
     primitive(
         np.linalg.eigvalsh,
         "the eigenvalues of a symmetric matrix",
         ("V diag(dout) Vᵀ", _eigvalsh),
-        samples=_OF_EIGENVALUES,
     ),
     primitive(
         np.linalg.svd,
         "U, s, Vᵀ with U diag(s) Vᵀ = a",
         ("U diag(ds) Vᵀ, and what dU and dV turn; not defined for equal values", _svd),
         bind=_bind_svd,
-        samples=calls(
-            call(Normal(3, 3)),
-            call(Normal(4, 2), full_matrices=False),
-            call(Normal(2, 2, 3), False),
-            call(Normal(3, 2), compute_uv=False),
-        ),
     ),
     primitive(
         np.linalg.qr,
         "q and r with q r = a",
         ("(dq + q · symmetric(r drᵀ − dqᵀ q)) r⁻ᵀ", _qr),
         bind=_bind_qr,
-        samples=calls(
-            call(Normal(3, 3)),
-            call(Normal(2, 4, 2)),
-            call(Normal(2, 4), "complete"),
-            call(Normal(4, 3), mode="r"),
-        ),
     ),
     primitive(
         untied,
         "x, if the values of its vectors differ",
         ("dout", lambda dout, out, vectors, values, *, name, nonzero=False: dout),
         ("0", None),
-        samples=calls(call(Normal(3, 2), np.array([1.0, 2.0]), name="f")),
     ),
     primitive(
         full_rank,
         "x, if it has full rank",
         ("dout", lambda dout, out, r: dout),
-        samples=calls(call(np.array([[1.0, 0.3, -0.4], [0.0, -2.0, 0.7], [0.0, 0.0, 1.5]]))),
     ),
 )

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import as_given, primitive
 
 
@@ -92,10 +91,6 @@ ROWS = (
         bind=as_given,
         variadic=True,
         view="part",
-        samples=calls(
-            call(Normal(3, 4), form=(slice(1, None), 2)),
-            call(Normal(3, 4), np.array([0, 2, 0]), form=(Place(0),)),
-        ),
     ),
     primitive(
         put_at,
@@ -103,6 +98,5 @@ ROWS = (
         ("dout[index]", _put_at),
         bind=as_given,
         variadic=True,
-        samples=calls(call(Normal(3), np.array([0, 2, 0]), form=(Place(0),), shape=(4,))),
     ),
 )

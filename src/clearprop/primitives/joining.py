@@ -8,7 +8,6 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.errors import LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.primitives.rearranging import atleast_1d, atleast_2d, atleast_3d
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.shapes import rounded
 from clearprop.primitives.table import Call, composed, primitive
 
@@ -56,12 +55,6 @@ ROWS = (
         evaluate=lambda *arrays, **kwargs: np.concatenate(arrays, **kwargs),
         variadic=True,
         takes_out=True,
-        samples=calls(
-            call([Normal(2, 3), Normal(1, 3)]),
-            call((Normal(2, 3), Normal(2, 3), Normal(1, 3)), None),
-            call([Normal(2, 3), Normal(2, 0), Normal(2, 3)], -1),
-            call([Normal(2, 3), np.arange(6).reshape(2, 3)], axis=1, dtype=np.float64),
-        ),
     ),
     primitive(
         np.stack,
@@ -71,12 +64,6 @@ ROWS = (
         evaluate=lambda *arrays, **kwargs: np.stack(arrays, **kwargs),
         variadic=True,
         takes_out=True,
-        samples=calls(
-            call([Normal(2, 3), Normal(2, 3)]),
-            call([Normal(2, 3), Normal(2, 3), Normal(2, 3)], 1),
-            call([Normal(2, 3), Normal(2, 3)], axis=-1),
-            call([Normal(), np.float64(2)]),
-        ),
     ),
 )
 

@@ -11,7 +11,6 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import primitive
 
 
@@ -120,42 +119,18 @@ def _lstsq_b(dout, out, a, b, *, rcond=None):
     return np.reshape(grad, np.shape(b))
 
 
-class _Regular(Normal):
-    """Matrices far from singular."""
-
-    def drawn(self, rng: np.random.Generator) -> Any:
-        return super().drawn(rng) + 3 * np.eye(self.shape[-1])
-
-
-_SQUARE = (
-    call(_Regular(3, 3)),
-    call(_Regular(2, 1, 3, 3)),
-    call(_Regular(1, 1)),
-    call(np.zeros((0, 0))),
-)
-_SINGULAR = np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.5], [-0.8, -1.6, 1.3]])
-_WITH_SINGULAR = calls(*_SQUARE, call(_SINGULAR), call(np.eye(3)))
-
 ROWS = (
     primitive(
         np.linalg.inv,
         "a⁻¹",
         ("−outᵀ dout outᵀ", lambda dout, out, a: -np.matmul(np.matmul(_T(out), dout), _T(out))),
         symbol="⁻¹",
-        samples=calls(*_SQUARE),
     ),
     primitive(
         np.linalg.solve,
         "a⁻¹ b",
         ("−(a⁻ᵀ dout) outᵀ", _solve_a),
         ("a⁻ᵀ dout", _solve_b),
-        samples=calls(
-            call(_Regular(3, 3), Normal(3)),
-            call(_Regular(3, 3), Normal(3, 2)),
-            call(_Regular(2, 3, 3), Normal(3)),
-            call(_Regular(2, 1, 3, 3), Normal(4, 3, 2)),
-            call(_Regular(3, 3), Normal(2, 3, 1)),
-        ),
     ),
     primitive(
         np.linalg.det,
@@ -164,19 +139,16 @@ ROWS = (
             "dout · the cofactors of a",
             lambda dout, out, a: np.expand_dims(dout, (-2, -1)) * cofactors(a),
         ),
-        samples=_WITH_SINGULAR,
     ),
     primitive(
         cofactors,
         "the cofactors of a: ∂ det a / ∂a",
         ("products of the singular values, two left out", _cofactors),
-        samples=_WITH_SINGULAR,
     ),
     primitive(
         np.linalg.slogdet,
         "sign and logarithm of det a",
         ("dlog · a⁻ᵀ; the sign is constant", _slogdet),
-        samples=calls(*_SQUARE),
     ),
     primitive(
         np.linalg.pinv,
@@ -187,17 +159,11 @@ ROWS = (
             _pinv,
         ),
         symbol="⁺",
-        samples=calls(call(Normal(4, 3)), call(Normal(2, 2, 4))),
     ),
     primitive(
         np.linalg.lstsq,
         "the x of smallest |b − a x|, the squares that remain, the rank, the singular values",
         ("that of a⁺ b, for changes that leave the rank as it is", _lstsq_a),
         ("a⁺ᵀ dout", _lstsq_b),
-        samples=calls(
-            call(Normal(5, 3), Normal(5)),
-            call(Normal(5, 3), Normal(5, 2), rcond=1e-10),
-            call(Normal(2, 3), Normal(2, 2)),
-        ),
     ),
 )

@@ -8,7 +8,6 @@ import numpy as np
 
 from clearprop.errors import LeavesGraphError, UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Call, primitive
 
 
@@ -133,10 +132,6 @@ def _tensordot_b(dout, out, a, b, *, axes: Any = 2):
     return np.transpose(grad, [found.index(i) for i in range(np.ndim(b))])
 
 
-def _samples(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:
-    return calls(*(call(Normal(*first), Normal(*second)) for first, second in shapes))
-
-
 ROWS = (
     primitive(
         np.matmul,
@@ -145,15 +140,6 @@ ROWS = (
         ("x1ᵀ dout", _matmul_x2),
         symbol="@",
         bind=_bind_ufunc("np.matmul"),
-        samples=_samples(
-            ((3, 4), (4, 2)),
-            ((4,), (4,)),
-            ((4,), (5, 4, 2)),
-            ((5, 2, 4), (4,)),
-            ((5, 1, 3, 4), (2, 4, 2)),
-            ((5, 3, 4), (4, 2)),
-            ((3, 0), (0, 2)),
-        ),
     ),
     primitive(
         np.vecdot,
@@ -162,12 +148,6 @@ ROWS = (
         ("dout · x1", lambda dout, out, x1, x2, **axis: _vecdot_x1(dout, out, x2, x1, **axis)),
         symbol="·",
         bind=_bind_ufunc("np.vecdot", "axis"),
-        samples=calls(
-            call(Normal(3), Normal(3)),
-            call(Normal(2, 1, 3), Normal(4, 3)),
-            call(Normal(2, 0), Normal(0)),
-            call(Normal(3, 2), Normal(3, 1), axis=0),
-        ),
     ),
     primitive(
         np.matvec,
@@ -176,7 +156,6 @@ ROWS = (
         ("x1ᵀ dout", lambda dout, out, x1, x2: sum_to(np.vecmat(dout, x1), np.shape(x2))),
         symbol="@",
         bind=_bind_ufunc("np.matvec"),
-        samples=_samples(((3, 4), (4,)), ((5, 3, 4), (2, 1, 4)), ((3, 0), (0,))),
     ),
     primitive(
         np.vecmat,
@@ -185,7 +164,6 @@ ROWS = (
         ("x1 doutᵀ", lambda dout, out, x1, x2: sum_to(_rows(x1, dout), np.shape(x2))),
         symbol="@",
         bind=_bind_ufunc("np.vecmat"),
-        samples=_samples(((3,), (3, 4)), ((2, 1, 3), (5, 3, 4)), ((0,), (0, 2))),
     ),
     primitive(
         np.dot,
@@ -195,17 +173,6 @@ ROWS = (
         symbol="@",
         bind=_bind_two("np.dot"),
         takes_out=True,
-        samples=_samples(
-            ((3, 4), (4, 2)),
-            ((4,), (4,)),
-            ((2, 3, 4), (4,)),
-            ((4,), (2, 4, 3)),
-            ((2, 3), (5, 3, 4)),
-            ((2, 2, 3), (3, 4)),
-            ((), (3, 2)),
-            ((3,), ()),
-            ((3, 0), (0, 2)),
-        ),
     ),
     primitive(
         np.inner,
@@ -214,9 +181,6 @@ ROWS = (
         ("doutᵀ a", _inner_b),
         symbol="·",
         bind=_bind_two("np.inner"),
-        samples=_samples(
-            ((4,), (4,)), ((3, 4), (2, 4)), ((2, 3, 4), (4,)), ((4,), (2, 4)), ((), (2, 3))
-        ),
     ),
     primitive(
         np.outer,
@@ -224,7 +188,6 @@ ROWS = (
         ("dout b", lambda dout, out, a, b: np.reshape(np.matmul(dout, np.ravel(b)), np.shape(a))),
         ("doutᵀ a", lambda dout, out, a, b: np.reshape(np.matmul(np.ravel(a), dout), np.shape(b))),
         symbol="⊗",
-        samples=_samples(((3,), (4,)), ((2, 2), (3,)), ((), (3,)), ((0,), (2,))),
     ),
     primitive(
         np.vdot,
@@ -233,7 +196,6 @@ ROWS = (
         ("dout · a", lambda dout, out, a, b: np.reshape(dout * np.ravel(a), np.shape(b))),
         symbol="·",
         bind=_bind_two("np.vdot"),
-        samples=_samples(((3,), (3,)), ((2, 3), (3, 2)), ((), ()), ((2, 0), (0,))),
     ),
     primitive(
         np.tensordot,
@@ -241,13 +203,5 @@ ROWS = (
         ("dout b, summed over the other axes of b", _tensordot_a),
         ("a dout, summed over the other axes of a", _tensordot_b),
         symbol="·",
-        samples=calls(
-            call(Normal(2, 3, 4), Normal(4, 3, 2), 1),
-            call(Normal(2, 3, 4), Normal(3, 4, 2), axes=2),
-            call(Normal(2, 3, 4), Normal(4, 3, 2), axes=([1, 0], [1, -1])),
-            call(Normal(2, 3, 4), Normal(4, 3, 2), axes=([2, 0, 1], [0, 2, 1])),
-            call(Normal(2, 3, 4), Normal(4, 3, 2), (-1, 0)),
-            call(Normal(2, 3, 4), Normal(2), 0),
-        ),
     ),
 )

@@ -51,8 +51,6 @@ class Primitive:
     variadic: bool = False
     operands: tuple[str, ...] = ()
     domain: tuple[Domain, ...] = ()
-    samples: Callable[[np.random.Generator], Iterable[Call]] | None = None
-    """Calls on which the tests try the row; for elementwise rows made from `domain`."""
     view: str = ""
     """What to call the result where it may lie in the storage of the first operand, such as `T`:
     elements are placed and none is computed."""
@@ -217,7 +215,6 @@ def primitive(
     formula: str,
     *derivatives: tuple[str, Rule | None],
     symbol: str | None = None,
-    samples: Callable[[np.random.Generator], Iterable[Call]],
     bind: Callable[[tuple[Any, ...], dict[str, Any]], Call] | None = None,
     evaluate: Callable[..., Any] | None = None,
     variadic: bool = False,
@@ -248,7 +245,6 @@ def primitive(
         symbol=symbol or function.__name__,
         variadic=variadic,
         operands=operands,
-        samples=samples,
         **{"takes_out": isinstance(function, np.ufunc), **facts},
     )
 
