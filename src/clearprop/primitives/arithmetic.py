@@ -45,25 +45,12 @@ def _share(x, y):
 
 
 _POWER = (("y · xʸ⁻¹", _power_x), ("log(x) · xʸ", _power_y))
+_ONE = ("1", lambda out, x, y=None: 1)
 _SIGN = ("1 where x > 0, −1 where x < 0, 0 at 0", lambda out, x: np.sign(x))
 
 ARITHMETIC = (
-    elementwise(
-        np.add,
-        "x + y",
-        ("1", lambda out, x, y: 1),
-        ("1", lambda out, x, y: 1),
-        symbol="+",
-        operator="+",
-    ),
-    elementwise(
-        np.subtract,
-        "x − y",
-        ("1", lambda out, x, y: 1),
-        ("−1", lambda out, x, y: -1),
-        symbol="−",
-        operator="-",
-    ),
+    elementwise(np.add, "x + y", _ONE, _ONE, symbol="+", operator="+"),
+    elementwise(np.subtract, "x − y", _ONE, ("−1", lambda out, x, y: -1), symbol="−", operator="-"),
     elementwise(
         np.multiply,
         "x · y",
@@ -82,12 +69,12 @@ ARITHMETIC = (
         operator="/",
     ),
     elementwise(np.negative, "−x", ("−1", lambda out, x: -1), symbol="−"),
-    elementwise(np.positive, "x", ("1", lambda out, x: 1), symbol="+", keeps=True),
-    elementwise(np.conjugate, "x (real)", ("1", lambda out, x: 1), symbol="x̄", keeps=True),
+    elementwise(np.positive, "x", _ONE, symbol="+", keeps=True),
+    elementwise(np.conjugate, "x (real)", _ONE, symbol="x̄", keeps=True),
     elementwise(
         np.remainder,
         "x − ⌊x / y⌋ · y",
-        ("1", lambda out, x, y: 1),
+        _ONE,
         ("−⌊x / y⌋", lambda out, x, y: -np.floor_divide(x, y)),
         symbol="mod",
         domain=("real", "nonzero"),
@@ -95,7 +82,7 @@ ARITHMETIC = (
     elementwise(
         np.fmod,
         "x − trunc(x / y) · y",
-        ("1", lambda out, x, y: 1),
+        _ONE,
         # Not trunc(x / y): x / y may round up to the next integer, out knows which one it was.
         ("−trunc(x / y)", lambda out, x, y: -np.rint((x - out) / y)),
         symbol="mod",

@@ -105,12 +105,7 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 
 
 ROWS = (
-    primitive(
-        np.cumsum,
-        "the sum so far",
-        ("Σ dout from here on", _cumsum),
-        takes_out=True,
-    ),
+    primitive(np.cumsum, "the sum so far", ("Σ dout from here on", _cumsum), takes_out=True),
     primitive(
         np.cumprod,
         "the product so far",

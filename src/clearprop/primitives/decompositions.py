@@ -219,9 +219,7 @@ ROWS = (
         ("V (diag(dw) + (Vᵀ dV)_ij / (w_j − w_i)) Vᵀ, made symmetric", _eigh),
     ),
     primitive(
-        np.linalg.eigvalsh,
-        "the eigenvalues of a symmetric matrix",
-        ("V diag(dout) Vᵀ", _eigvalsh),
+        np.linalg.eigvalsh, "the eigenvalues of a symmetric matrix", ("V diag(dout) Vᵀ", _eigvalsh)
     ),
     primitive(
         np.linalg.svd,
@@ -241,9 +239,5 @@ ROWS = (
         ("dout", lambda dout, out, vectors, values, *, name, nonzero=False: dout),
         ("0", None),
     ),
-    primitive(
-        full_rank,
-        "x, if it has full rank",
-        ("dout", lambda dout, out, r: dout),
-    ),
+    primitive(full_rank, "x, if it has full rank", ("dout", lambda dout, out, r: dout)),
 )

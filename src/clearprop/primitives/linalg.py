@@ -126,12 +126,7 @@ ROWS = (
         ("−outᵀ dout outᵀ", lambda dout, out, a: -np.matmul(np.matmul(_T(out), dout), _T(out))),
         symbol="⁻¹",
     ),
-    primitive(
-        np.linalg.solve,
-        "a⁻¹ b",
-        ("−(a⁻ᵀ dout) outᵀ", _solve_a),
-        ("a⁻ᵀ dout", _solve_b),
-    ),
+    primitive(np.linalg.solve, "a⁻¹ b", ("−(a⁻ᵀ dout) outᵀ", _solve_a), ("a⁻ᵀ dout", _solve_b)),
     primitive(
         np.linalg.det,
         "det a",

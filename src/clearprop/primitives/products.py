@@ -6,22 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import LeavesGraphError, UnsupportedError
+from clearprop.errors import LeavesGraphError
 from clearprop.primitives.broadcasting import sum_to
-from clearprop.primitives.table import Call, primitive
+from clearprop.primitives.table import Call, only_keywords, primitive
 
-
-def _bind_ufunc(name: str, *allowed: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
-    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        refused = [key for key in kwargs if key not in allowed]
-        if refused:
-            raise UnsupportedError(
-                f"{name}: the argument {refused[0]} cannot be recorded on a graph; leave it out "
-                "(move axes with np.moveaxis, convert with .astype())"
-            )
-        return args, kwargs
-
-    return bind
+_INSTEAD = "move axes with np.moveaxis, convert with .astype()"
 
 
 def _bind_two(name: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
@@ -139,7 +128,7 @@ ROWS = (
         ("dout x2ᵀ", _matmul_x1),
         ("x1ᵀ dout", _matmul_x2),
         symbol="@",
-        bind=_bind_ufunc("np.matmul"),
+        bind=only_keywords("np.matmul", _INSTEAD),
     ),
     primitive(
         np.vecdot,
@@ -147,7 +136,7 @@ ROWS = (
         ("dout · x2", _vecdot_x1),
         ("dout · x1", lambda dout, out, x1, x2, **axis: _vecdot_x1(dout, out, x2, x1, **axis)),
         symbol="·",
-        bind=_bind_ufunc("np.vecdot", "axis"),
+        bind=only_keywords("np.vecdot", _INSTEAD, "axis"),
     ),
     primitive(
         np.matvec,
@@ -155,7 +144,7 @@ ROWS = (
         ("dout x2ᵀ", lambda dout, out, x1, x2: sum_to(_rows(dout, x2), np.shape(x1))),
         ("x1ᵀ dout", lambda dout, out, x1, x2: sum_to(np.vecmat(dout, x1), np.shape(x2))),
         symbol="@",
-        bind=_bind_ufunc("np.matvec"),
+        bind=only_keywords("np.matvec", _INSTEAD),
     ),
     primitive(
         np.vecmat,
@@ -163,7 +152,7 @@ ROWS = (
         ("x2 dout", lambda dout, out, x1, x2: sum_to(np.matvec(x2, dout), np.shape(x1))),
         ("x1 doutᵀ", lambda dout, out, x1, x2: sum_to(_rows(x1, dout), np.shape(x2))),
         symbol="@",
-        bind=_bind_ufunc("np.vecmat"),
+        bind=only_keywords("np.vecmat", _INSTEAD),
     ),
     primitive(
         np.dot,

@@ -104,32 +104,13 @@ def products_before(rows: Any) -> Any:
 
 
 ROWS = (
+    primitive(np.sum, "Σ x", ("dout, copied to every summand", _sum), symbol="Σ", reduces=np.add),
     primitive(
-        np.sum,
-        "Σ x",
-        ("dout, copied to every summand", _sum),
-        symbol="Σ",
-        reduces=np.add,
+        np.prod, "Π x", ("dout · the product of the others", _prod), symbol="Π", reduces=np.multiply
     ),
+    primitive(np.mean, "Σ x / n", ("dout / n, copied", _mean), symbol="mean", takes_out=True),
     primitive(
-        np.prod,
-        "Π x",
-        ("dout · the product of the others", _prod),
-        symbol="Π",
-        reduces=np.multiply,
-    ),
-    primitive(
-        np.mean,
-        "Σ x / n",
-        ("dout / n, copied", _mean),
-        symbol="mean",
-        takes_out=True,
-    ),
-    primitive(
-        np.var,
-        "Σ (x − x̄)² / (n − ddof)",
-        ("dout · 2 (x − x̄) / (n − ddof)", _var),
-        takes_out=True,
+        np.var, "Σ (x − x̄)² / (n − ddof)", ("dout · 2 (x − x̄) / (n − ddof)", _var), takes_out=True
     ),
     primitive(
         np.std,

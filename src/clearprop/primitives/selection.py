@@ -145,11 +145,7 @@ ROWS = (
         ("dout, added at the indices", _take_along_axis),
         ("0", None),
     ),
-    primitive(
-        np.sort,
-        "x in ascending order",
-        ("dout, put back in the order of x", _sort),
-    ),
+    primitive(np.sort, "x in ascending order", ("dout, put back in the order of x", _sort)),
     primitive(
         np.diagonal,
         "x[i, i + offset]",

@@ -132,11 +132,7 @@ ROWS = (
         keeps=True,
     ),
     primitive(
-        np.transpose,
-        "xᵀ",
-        ("doutᵀ, the axes in their old order", _transpose),
-        symbol="T",
-        view="T",
+        np.transpose, "xᵀ", ("doutᵀ, the axes in their old order", _transpose), symbol="T", view="T"
     ),
     primitive(
         np.matrix_transpose,
@@ -169,33 +165,16 @@ ROWS = (
         ("dout backwards", lambda dout, out, m, *, axis=None: np.flip(dout, axis)),
         view="view",
     ),
-    primitive(
-        np.roll,
-        "x shifted round",
-        ("dout shifted back", _roll),
-    ),
+    primitive(np.roll, "x shifted round", ("dout shifted back", _roll)),
     primitive(
         np.rot90,
         "x turned by k right angles",
         ("dout turned back", lambda dout, out, m, *, k=1, axes=(0, 1): np.rot90(dout, -k, axes)),
         view="view",
     ),
-    primitive(
-        np.tile,
-        "x laid out many times",
-        ("Σ dout over the tiles", _tile),
-    ),
-    primitive(
-        np.repeat,
-        "each element of x many times",
-        ("Σ dout over the repeats", _repeat),
-    ),
-    primitive(
-        np.copy,
-        "x",
-        ("dout", lambda dout, out, a, **params: dout),
-        keeps=True,
-    ),
+    primitive(np.tile, "x laid out many times", ("Σ dout over the tiles", _tile)),
+    primitive(np.repeat, "each element of x many times", ("Σ dout over the repeats", _repeat)),
+    primitive(np.copy, "x", ("dout", lambda dout, out, a, **params: dout), keeps=True),
     primitive(
         np.astype,
         "x in another dtype",
