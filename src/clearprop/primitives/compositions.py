@@ -1,5 +1,6 @@
 """Functions that need no row of their own: written in terms of functions that have one."""
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -38,7 +39,7 @@ def _joined(*tables: Table) -> Table:
 
 def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) -> Callable[..., Any]:
     """Where NumPy takes an array to write into, accept None alone."""
-    code = composed.__code__
+    code = inspect.unwrap(composed).__code__
     names = code.co_varnames[: code.co_argcount]
     if "out" not in names:
         return composed
@@ -108,8 +109,8 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.logaddexp, "reduce"): _log_sum_exp,
     (np.add, "accumulate"): _accumulate(np.cumsum),
     (np.multiply, "accumulate"): _accumulate(np.cumprod),
-    (np.maximum, "accumulate"): cumulative.running_max,
-    (np.minimum, "accumulate"): cumulative.running_min,
+    (np.maximum, "accumulate"): cumulative.running(1),
+    (np.minimum, "accumulate"): cumulative.running(-1),
     **{
         (ufunc, "outer"): _outer(ufunc)
         for ufunc in (
