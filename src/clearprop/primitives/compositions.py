@@ -1,6 +1,5 @@
 """Functions that need no row of their own: written in terms of functions that have one."""
 
-import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -24,22 +23,10 @@ from clearprop.primitives import (
 from clearprop.primitives.constants import CONSTANT
 from clearprop.primitives.table import name_of
 
-Table = dict[Callable[..., Any], Callable[..., Any]]
-
-
-def _joined(*tables: Table) -> Table:
-    joined: Table = {}
-    for table in tables:
-        twice = joined.keys() & table.keys()
-        if twice:
-            raise ValueError(f"composed twice: {', '.join(f.__name__ for f in twice)}")
-        joined |= {f: _refusing_out(f, composed) for f, composed in table.items()}
-    return joined
-
 
 def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) -> Callable[..., Any]:
     """Where NumPy takes an array to write into, accept None alone."""
-    code = inspect.unwrap(composed).__code__
+    code = composed.__code__
     names = code.co_varnames[: code.co_argcount]
     if "out" not in names:
         return composed
@@ -57,10 +44,14 @@ def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) ->
     return call
 
 
-_MODULES = (
+MODULES = (
     *(chains, choosing, cumulative, joining, norms, rearranging, sequences, splitting, statistics),
 )
-COMPOSITIONS: Table = _joined(*(module.COMPOSITIONS for module in _MODULES))
+COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    function: _refusing_out(function, composed)
+    for module in MODULES
+    for function, composed in module.COMPOSITIONS.items()
+}
 """A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
 
 

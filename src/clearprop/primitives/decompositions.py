@@ -17,31 +17,21 @@ import numpy as np
 
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.linalg import T, product
 from clearprop.primitives.table import Binder, Call, primitive
 
 
-def _T(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
-def _dot(*matrices: Any) -> Any:
-    product = matrices[0]
-    for matrix in matrices[1:]:
-        product = np.matmul(product, matrix)
-    return product
-
-
 def _symmetric(x: Any) -> Any:
-    return (x + _T(x)) / 2
+    return (x + T(x)) / 2
 
 
 def _cholesky(dout, out, a, *, upper=False):
     if upper:
-        dout, out = _T(dout), _T(out)
-    inner = _dot(_T(out), dout)
+        dout, out = T(dout), T(out)
+    inner = product(T(out), dout)
     inner = (np.tril(inner) + np.tril(inner, -1)) / 2  # the diagonal counts half
-    left = np.linalg.solve(_T(out), inner)
-    return _symmetric(np.linalg.solve(_T(out), _T(left)))
+    left = np.linalg.solve(T(out), inner)
+    return _symmetric(np.linalg.solve(T(out), T(left)))
 
 
 def _tied(values: Any) -> Any:
@@ -89,21 +79,21 @@ def untied(vectors: Any, values: Any, *, name: str, nonzero: bool = False) -> An
 def _over_gaps(p: Any, values: Any, gaps: Any) -> Any:
     """The antisymmetric part of p, each element divided by the gap between its two values."""
     tied = _tied(values)
-    return np.where(tied, 0, (p - _T(p)) / 2 / np.where(tied, 1, gaps))
+    return np.where(tied, 0, (p - T(p)) / 2 / np.where(tied, 1, gaps))
 
 
 def _eigh(dout, out, a, *, UPLO="L"):
     w, v = out
     dw, dv = dout
     dv = untied(dv, w, name="np.linalg.eigh")
-    turned = _over_gaps(_dot(_T(v), dv), w, np.expand_dims(w, -2) - np.expand_dims(w, -1))
+    turned = _over_gaps(product(T(v), dv), w, np.expand_dims(w, -2) - np.expand_dims(w, -1))
     on_diagonal = np.eye(np.shape(w)[-1], dtype=bool) * np.expand_dims(dw, -2)
-    return _symmetric(_dot(v, on_diagonal + turned, _T(v)))
+    return _symmetric(product(v, on_diagonal + turned, T(v)))
 
 
 def _eigvalsh(dout, out, a, *, UPLO: Any = "L"):
     _, v = np.linalg.eigh(a, UPLO)
-    return _symmetric(_dot(v * np.expand_dims(dout, -2), _T(v)))
+    return _symmetric(product(v * np.expand_dims(dout, -2), T(v)))
 
 
 _sort_svd = Binder(np.linalg.svd, "np.linalg.svd", ("a",))
@@ -129,23 +119,23 @@ def _bind_svd(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
 def _svd(dout, out, a, *, full_matrices=True, compute_uv=True, hermitian=False):
     if not compute_uv:
         u, _, vh = np.linalg.svd(a, full_matrices=False)
-        return _dot(u * np.expand_dims(dout, -2), vh)
+        return product(u * np.expand_dims(dout, -2), vh)
     u, s, vh = out
     m, n = np.shape(a)[-2:]
     du = untied(dout[0], s, name="np.linalg.svd", nonzero=m > n)
-    dv = untied(_T(dout[2]), s, name="np.linalg.svd", nonzero=n > m)
-    v = _T(vh)
+    dv = untied(T(dout[2]), s, name="np.linalg.svd", nonzero=n > m)
+    v = T(vh)
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
     gaps = (row - column) * (row + column)
-    turned_u, turned_v = _dot(_T(u), du), _dot(vh, dv)
+    turned_u, turned_v = product(T(u), du), product(vh, dv)
     inner = 2 * (_over_gaps(turned_u, s, gaps) * row + column * _over_gaps(turned_v, s, gaps))
     inner = inner + np.eye(np.shape(s)[-1], dtype=bool) * np.expand_dims(dout[1], -2)
-    grad = _dot(u, inner, vh)
+    grad = product(u, inner, vh)
     safe = np.where(row == 0, 1, row)  # where s is 0 nobody used the vector: untied saw to it
     if m > n:
-        grad = grad + _dot((du - _dot(u, turned_u)) / safe, vh)
+        grad = grad + product((du - product(u, turned_u)) / safe, vh)
     if n > m:
-        grad = grad + _dot(u / safe, _T(dv - _dot(v, turned_v)))
+        grad = grad + product(u / safe, T(dv - product(v, turned_v)))
     return grad
 
 
@@ -176,14 +166,14 @@ def _qr(dout, out, a, *, mode="reduced"):
         return _qr_tall(q, r, dq, dr)
     # The first m columns make q; the others are only turned by it: r = [u | qᵀ y].
     y, dv = a[..., m:], dr[..., m:]
-    dx = _qr_tall(q, r[..., :m], dq + _dot(y, _T(dv)), dr[..., :m])
-    return np.concatenate([dx, _dot(q, dv)], axis=-1)
+    dx = _qr_tall(q, r[..., :m], dq + product(y, T(dv)), dr[..., :m])
+    return np.concatenate([dx, product(q, dv)], axis=-1)
 
 
 def _qr_tall(q: Any, r: Any, dq: Any, dr: Any) -> Any:
-    inner = _dot(r, _T(dr)) - _dot(_T(dq), q)
-    inner = np.tril(inner) + _T(np.tril(inner, -1))
-    return _T(np.linalg.solve(full_rank(r), _T(dq + _dot(q, inner))))
+    inner = product(r, T(dr)) - product(T(dq), q)
+    inner = np.tril(inner) + T(np.tril(inner, -1))
+    return T(np.linalg.solve(full_rank(r), T(dq + product(q, inner))))
 
 
 @dispatched

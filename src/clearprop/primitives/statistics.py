@@ -1,7 +1,7 @@
 """Averages, spreads and quantiles, in terms of functions that have rows."""
 
 from collections.abc import Callable
-from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -49,8 +49,8 @@ def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     return np.reshape(in_order, [n if i in axes else 1 for i, n in enumerate(shape)])
 
 
-def _quantiles(name: str, whole: float) -> Callable[..., Any]:
-    """Quantiles: sorted, and interpolated between two neighbours; `whole` is the last of them."""
+def _quantiles(name: str, share: Callable[[Any], Any] = lambda q: q) -> Callable[..., Any]:
+    """Quantiles: sorted, and interpolated between two neighbours; `share(q)` is from 0 to 1."""
 
     def quantiles(
         a,
@@ -69,8 +69,7 @@ def _quantiles(name: str, whole: float) -> Callable[..., Any]:
                 f"{name} can be recorded on a graph with one of the methods "
                 f"{', '.join(_BETWEEN)}, without weights= and overwrite_input="
             )
-        if whole != 1:
-            q = np.divide(q, whole) if np.ndim(q) else q / whole
+        q = share(q)
         if not isinstance(q, int | float) and not hasattr(q, "dtype"):
             q = np.asarray(q)
         rows = np.sort(to_last(a, axis), axis=-1)
@@ -82,11 +81,11 @@ def _quantiles(name: str, whole: float) -> Callable[..., Any]:
         # A q outside of 0 … 1 must not count from the end: n is out of bounds and refused by take.
         low = np.where(below < 0, n, below).astype(np.intp)
         high = np.where(place > n - 1, n, np.ceil(place)).astype(np.intp)
-        share = _BETWEEN[method](place, below)
+        step = _BETWEEN[method](place, below)
         if np.result_type(rows).kind == "f" and isinstance(q, int | float):
-            share = share.astype(rows.dtype)
+            step = step.astype(rows.dtype)
         left, right = at(rows, low, axis=-1), at(rows, high, axis=-1)
-        between = left + (right - left) * share
+        between = left + (right - left) * step
         last = np.reshape(rows[..., -1], (*np.shape(rows)[:-1], *(1,) * np.ndim(q)))
         between = np.where(np.isnan(last), last, between)  # sorted, a NaN stands last
         if np.ndim(q):
@@ -108,7 +107,7 @@ _BETWEEN = {
 }
 
 
-_middle = _quantiles("np.median", 1)
+_middle = _quantiles("np.median")
 
 
 def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
@@ -157,10 +156,10 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None):
 def _passing_over(function: Callable[..., Any]) -> Callable[..., Any]:
     """A reduction that passes NaN over, such as `np.nansum`; its arguments are the same."""
 
-    @wraps(function)
-    def reduce(a, *args, where=True, **more):
-        return function(a, *args, where=~np.isnan(a) & where, **more)
+    def reduce(a, axis=None, dtype=None, out=None, *args, where=True, **more):
+        return function(a, axis, dtype, None, *args, where=~np.isnan(a) & where, **more)
 
+    reduce.__signature__ = signature(function)  # type: ignore[attr-defined]
     return reduce
 
 
@@ -185,8 +184,10 @@ def _extreme(function: Callable[..., Any], least: float) -> Callable[..., Any]:
 
 COMPOSITIONS = {
     **composed(np, ptp, average, median, cov, corrcoef),
-    np.quantile: _quantiles("np.quantile", 1),
-    np.percentile: _quantiles("np.percentile", 100),
+    np.quantile: _quantiles("np.quantile"),
+    np.percentile: _quantiles(
+        "np.percentile", lambda q: np.divide(q, 100) if np.ndim(q) else q / 100
+    ),
     np.nansum: _passing_over(np.sum),
     np.nanprod: _passing_over(np.prod),
     np.nanmean: _passing_over(np.mean),
