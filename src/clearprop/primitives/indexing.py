@@ -34,16 +34,13 @@ def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     def place(entry: Any) -> Any:
         if not is_array(entry):
             return entry
-        arrays.append(_as_indices(entry) if isinstance(entry, list | tuple) else entry)
+        if isinstance(entry, list | tuple):  # an empty list has no kind of its own
+            entry = np.asarray(entry, None if np.size(entry) else np.intp)
+        arrays.append(entry)
         return Place(len(arrays) - 1)
 
     form = tuple(map(place, index if isinstance(index, tuple) else (index,)))
     return form, tuple(arrays)
-
-
-def _as_indices(entry: Any) -> np.ndarray:
-    array = np.asarray(entry)
-    return array if array.size else array.astype(np.intp)  # an empty list has no kind of its own
 
 
 def join_index(form: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:

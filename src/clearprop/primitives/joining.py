@@ -78,10 +78,6 @@ def _hstack(tup, *, dtype=None, casting: Any = "same_kind"):
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
 
-def _dstack(tup):
-    return np.concatenate([atleast_3d(a) for a in tup], 2)
-
-
 def _column_stack(tup):
     return np.concatenate([a if np.ndim(a) > 1 else np.reshape(a, (-1, 1)) for a in tup], 1)
 
@@ -165,6 +161,7 @@ def _delete(arr, obj, axis=None):
     return arr[_along(axis, np.delete(np.arange(np.shape(arr)[axis]), obj))]
 
 
-COMPOSITIONS = composed(
-    np, _vstack, _hstack, _dstack, _column_stack, _append, _block, _insert, _delete
-)
+COMPOSITIONS = {
+    **composed(np, _vstack, _hstack, _column_stack, _append, _block, _insert, _delete),
+    np.dstack: lambda tup: np.concatenate([atleast_3d(a) for a in tup], 2),
+}

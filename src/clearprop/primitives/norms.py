@@ -87,10 +87,6 @@ def _matrix_norm(x, /, *, keepdims=False, ord: Any = "fro"):
     return np.linalg.norm(x, ord, axis=(-2, -1), keepdims=keepdims)
 
 
-def _svdvals(x, /):
-    return np.linalg.svd(x, compute_uv=False)
-
-
 def _cond(x, p: Any = None):
     if p in (None, 2, -2):
         s = np.linalg.svd(x, compute_uv=False)
@@ -115,6 +111,7 @@ def _tensorsolve(a, b, axes=None):
     return np.reshape(np.linalg.solve(np.reshape(a, (-1, rows)), np.ravel(b)), shape)
 
 
-COMPOSITIONS = composed(
-    np.linalg, _vector_norm, _matrix_norm, _svdvals, _cond, _tensorinv, _tensorsolve
-)
+COMPOSITIONS = {
+    **composed(np.linalg, _vector_norm, _matrix_norm, _cond, _tensorinv, _tensorsolve),
+    np.linalg.svdvals: lambda x, /: np.linalg.svd(x, compute_uv=False),
+}
