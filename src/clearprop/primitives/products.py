@@ -92,20 +92,19 @@ def _inner_b(dout, out, a, b):
     return np.tensordot(dout, a, (first, first))
 
 
-def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
-    """The axes of a and of b that a tensordot sums over, pair by pair."""
-    if isinstance(axes, np.ndarray):
-        axes = axes.tolist()
-    if not isinstance(axes, list | tuple):
-        return list(range(np.ndim(a) - axes, np.ndim(a))), list(range(axes))
-    left, right = ([each] if np.ndim(each) == 0 else each for each in axes)
-    return [i % np.ndim(a) for i in left], [i % np.ndim(b) for i in right]
+def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], ...]:
+    """The axes of a and of b that a tensordot sums over, pair by pair, and the others of each."""
+    n, m = np.ndim(a), np.ndim(b)
+    if np.ndim(axes) == 0:
+        axes = range(n - axes, n), range(axes)
+    left = [i % n for i in np.ravel(axes[0]).tolist()]
+    right = [i % m for i in np.ravel(axes[1]).tolist()]
+    free = [i for i in range(n) if i not in left]
+    return left, right, free, [i for i in range(m) if i not in right]
 
 
 def _tensordot_a(dout, out, a, b, *, axes: Any = 2):
-    left, right = _contracted(a, b, axes)
-    free = [i for i in range(np.ndim(a)) if i not in left]
-    others = [i for i in range(np.ndim(b)) if i not in right]
+    left, right, free, others = _contracted(a, b, axes)
     grad = np.tensordot(dout, b, (range(len(free), len(free) + len(others)), others))
     # Its axes: the free ones of a, then those summed over, in the order in which b has them.
     found = free + [left[right.index(i)] for i in sorted(right)]
@@ -113,9 +112,7 @@ def _tensordot_a(dout, out, a, b, *, axes: Any = 2):
 
 
 def _tensordot_b(dout, out, a, b, *, axes: Any = 2):
-    left, right = _contracted(a, b, axes)
-    free = [i for i in range(np.ndim(a)) if i not in left]
-    others = [i for i in range(np.ndim(b)) if i not in right]
+    left, right, free, others = _contracted(a, b, axes)
     grad = np.tensordot(a, dout, (free, range(len(free))))
     found = [right[left.index(i)] for i in sorted(left)] + others
     return np.transpose(grad, [found.index(i) for i in range(np.ndim(b))])
