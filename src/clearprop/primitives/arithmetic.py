@@ -48,7 +48,7 @@ _POWER = (("y · xʸ⁻¹", _power_x), ("log(x) · xʸ", _power_y))
 _ONE = ("1", lambda out, x, y=None: 1)
 _SIGN = ("1 where x > 0, −1 where x < 0, 0 at 0", lambda out, x: np.sign(x))
 
-ARITHMETIC = (
+ROWS = (
     elementwise(np.add, "x + y", _ONE, _ONE, symbol="+", operator="+"),
     elementwise(np.subtract, "x − y", _ONE, ("−1", lambda out, x, y: -1), symbol="−", operator="-"),
     elementwise(
@@ -88,9 +88,7 @@ ARITHMETIC = (
         symbol="mod",
         domain=("real", "nonzero"),
     ),
-)
-
-POWERS = (
+    # powers
     elementwise(np.square, "x²", ("2x", lambda out, x: 2 * x), symbol="x²"),
     elementwise(
         np.sqrt,
@@ -128,9 +126,7 @@ POWERS = (
         ("log(2) · out", lambda out, x, y: math.log(2) * out),
         symbol="x·2ʸ",
     ),
-)
-
-CHOICES = (
+    # choices
     elementwise(np.absolute, "|x|", _SIGN, symbol="|x|"),
     elementwise(np.fabs, "|x|", _SIGN, symbol="|x|"),
     elementwise(
@@ -181,5 +177,3 @@ CHOICES = (
         domain=("nonzero", "real"),
     ),
 )
-
-ROWS = ARITHMETIC + POWERS + CHOICES
