@@ -3,7 +3,6 @@
 import copy
 import inspect
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -356,8 +355,10 @@ def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
     return _names(forward) if function is None else _names(function)[1:]
 
 
-@lru_cache
 def _names(function: Any) -> tuple[str, ...]:
+    code = getattr(function, "__code__", None)
+    if code is not None and not hasattr(function, "__wrapped__"):
+        return code.co_varnames[: code.co_argcount]  # quicker than a signature
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)
 
