@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from row_samples import SAMPLES, drawn
 
 from clearprop.primitives.broadcasting import sum_to
-from clearprop.primitives.decompositions import SYMMETRIC
 from clearprop.primitives.registry import OPTIONAL, PRIMITIVES, read_optional
 from clearprop.primitives.table import Call, Primitive
 
@@ -19,6 +19,9 @@ for package in OPTIONAL:
 read_optional()
 ROWS = tuple(PRIMITIVES.values())
 """Every row that is differentiable, those for optional packages among them if these are there."""
+
+SYMMETRIC = frozenset({np.linalg.cholesky, np.linalg.eigh, np.linalg.eigvalsh})
+"""The functions of a symmetric matrix, which is changed symmetrically."""
 
 RANGES = {
     "real": lambda rng, shape: rng.standard_normal(shape),
@@ -43,9 +46,9 @@ class Case:
 
 
 def samples(row: Primitive, rng: np.random.Generator) -> list[Call]:
-    """The row's own samples; for an elementwise row broadcast shapes from its domain."""
-    if row.samples is not None:
-        return [row.bind(args, kwargs) for args, kwargs in row.samples(rng)]
+    """The calls noted for the row; otherwise, if it is elementwise, shapes from its domain."""
+    if row.name in SAMPLES or not row.elementwise:
+        return [row.bind(drawn(args, rng), kwargs) for args, kwargs in SAMPLES[row.name]]
     draw = [RANGES[d] for d in row.domain]
     if len(draw) == 1:
         shapes: list[tuple[tuple[int, ...], ...]] = [((),), ((3, 4),), ((0, 2),)]

@@ -7,7 +7,7 @@ from numpy.testing.overrides import (
     get_overridable_numpy_ufuncs,
 )
 
-from clearprop.primitives.compositions import COMPOSITIONS
+from clearprop.primitives.compositions import COMPOSITIONS, MODULES
 from clearprop.primitives.constants import CONSTANT, STATIC
 from clearprop.primitives.registry import PRIMITIVES
 from clearprop.primitives.unsupported import UNSUPPORTED, UNSUPPORTED_MODULES, remedy
@@ -47,6 +47,10 @@ def test_a_function_stands_in_one_table(function):
         assert remedy(function)
     else:
         assert len(found) == 1, f"{function.__name__} is in {found or 'no table'}"
+
+
+def test_nothing_is_composed_twice():
+    assert len(COMPOSITIONS) == sum(len(module.COMPOSITIONS) for module in MODULES)
 
 
 def test_the_functions_that_are_left_out_are_not_for_numbers():

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 from agreement import agree, agree_twice, keeps_float32
+from row_samples import EINSUM, drawn
 
 from clearprop.errors import ClearpropError, LeavesGraphError, UnsupportedError
 from clearprop.graph import Variable
-from clearprop.primitives import einsum
 
 rng = np.random.default_rng(5)
 
@@ -147,7 +147,7 @@ def test_tensordot_of_an_array_with_itself():
     agree(lambda x: np.tensordot(x, x, ([0, 2], [1, 2])), a)
 
 
-SUMS = [((args, kwargs), i) for i, (args, kwargs) in enumerate(einsum._samples(rng))]
+SUMS = [((drawn(args, rng), kwargs), i) for i, (args, kwargs) in enumerate(EINSUM)]
 SUMS += [
     ((("ij->ij", normal(2, 3)), {}), "as it is"),
     ((("iii->i", normal(3, 3, 3)), {}), "three of a kind"),

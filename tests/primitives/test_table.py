@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness import ROWS, Case, cases, check, derivative, differentiable, random_dout
+from harness import ROWS, SYMMETRIC, Case, cases, check, derivative, differentiable, random_dout
 
 from clearprop.errors import UnsupportedError
 from clearprop.graph import Variable
 from clearprop.graph.recording import record as record_node
-from clearprop.primitives.decompositions import SYMMETRIC
 from clearprop.primitives.registry import OPTIONAL, PRIMITIVES
 from clearprop.primitives.table import collect, elementwise
 

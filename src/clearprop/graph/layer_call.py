@@ -75,7 +75,7 @@ def on_graph(
     for paths, value in own.items():
         values.append(parameter(value, parameter_name(layer, paths[0]), layer))
     own_copy, mode = twin(layer, own.values()), passing.formula
-    if mode == "infer" and not (has_infer(layer) or any(True for _ in inner_layers(layer))):
+    if mode == "infer" and not (has_infer(layer) or any(inner_layers(layer))):
         mode = "forward"  # it has the one formula, and perhaps a backward of its own
     noise = names_of(layer, "noise") if mode == "forward" else ()
     if noise:
@@ -142,16 +142,16 @@ class LayerOperation:
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
         out: Any = None
         if self.is_composed:
-            fresh = self._fresh(values)
+            fresh = new_leaves(values, self.operands)
             bind(self.layer, self.places, fresh[self.n_inputs :])
             try:
                 out = self._recorded(self._forward(self.layer, fresh, inside))
             except LeavesGraphError:
                 # It writes into an array of its own: differences of forward stand in for backward.
-                self.is_composed = not can_stand_in(self.layer) or self.mode == "infer"
-                if self.is_composed:
+                alone = hasattr(self.layer, "backward") and not any(inner_layers(self.layer))
+                if self.mode == "infer" or not alone:
                     raise
-                self.layer.cannot_be_opened = True
+                self.is_composed, self.layer.cannot_be_opened = False, True
             else:
                 self.inner = fresh, out
                 self._refuse_outside(fresh, out)
@@ -213,11 +213,8 @@ class LayerOperation:
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""
-        fresh = self._fresh(tuple(map(data_of, values)))
+        fresh = new_leaves(map(data_of, values), self.operands)
         return fresh, self.expand(fresh)
-
-    def _fresh(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return new_leaves(values, self.operands)
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
@@ -350,11 +347,6 @@ class LayerOperation:
                 "it must be real numbers"
             )
         return d
-
-
-def can_stand_in(layer: Any) -> bool:
-    """Whether a layer has the stand-in for its `backward`, and calls no layer with one."""
-    return hasattr(layer, "backward") and not any(True for _ in inner_layers(layer))
 
 
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:

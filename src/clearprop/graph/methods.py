@@ -17,7 +17,7 @@ _NO_PARAMS: dict[str, Any] = {}
 
 def _binary(ufunc: np.ufunc, symbol: str) -> Any:
     row = PRIMITIVES.get(ufunc)
-    if row is None:  # a comparison: a node without a derivative
+    if row is None:  # a comparison, or divmod
 
         def constant_method(self: Any, other: Any) -> Any:
             return array_function(ufunc, (self, other), {})
@@ -43,11 +43,11 @@ def _binary(ufunc: np.ufunc, symbol: str) -> Any:
     return method
 
 
-def _reflected(ufunc: np.ufunc) -> Any:
-    def method(self: Any, other: Any) -> Any:
+def _both_sides(ufunc: np.ufunc, symbol: str) -> tuple[Any, Any]:
+    def reflected(self: Any, other: Any) -> Any:
         return array_function(ufunc, (other, self), {})
 
-    return method
+    return _binary(ufunc, symbol), reflected
 
 
 def _unary(ufunc: np.ufunc) -> Any:
@@ -78,40 +78,26 @@ class ArrayMethods(Recorded):
 
     __slots__ = ()
 
-    __add__ = _binary(np.add, "add")
-    __radd__ = _reflected(np.add)
-    __sub__ = _binary(np.subtract, "sub")
-    __rsub__ = _reflected(np.subtract)
-    __mul__ = _binary(np.multiply, "mul")
-    __rmul__ = _reflected(np.multiply)
-    __truediv__ = _binary(np.divide, "truediv")
-    __rtruediv__ = _reflected(np.divide)
-    __pow__ = _binary(np.power, "pow")
-    __rpow__ = _reflected(np.power)
-    __matmul__ = _binary(np.matmul, "matmul")
-    __rmatmul__ = _reflected(np.matmul)
-    __floordiv__ = _binary(np.floor_divide, "floordiv")
-    __rfloordiv__ = _reflected(np.floor_divide)
-    __mod__ = _binary(np.remainder, "mod")
-    __rmod__ = _reflected(np.remainder)
-    __divmod__ = _function(np.divmod)
-    __rdivmod__ = _reflected(np.divmod)
+    __add__, __radd__ = _both_sides(np.add, "add")
+    __sub__, __rsub__ = _both_sides(np.subtract, "sub")
+    __mul__, __rmul__ = _both_sides(np.multiply, "mul")
+    __truediv__, __rtruediv__ = _both_sides(np.divide, "truediv")
+    __pow__, __rpow__ = _both_sides(np.power, "pow")
+    __matmul__, __rmatmul__ = _both_sides(np.matmul, "matmul")
+    __floordiv__, __rfloordiv__ = _both_sides(np.floor_divide, "floordiv")
+    __mod__, __rmod__ = _both_sides(np.remainder, "mod")
+    __divmod__, __rdivmod__ = _both_sides(np.divmod, "divmod")
     __lt__ = _binary(np.less, "lt")
     __le__ = _binary(np.less_equal, "le")
     __gt__ = _binary(np.greater, "gt")
     __ge__ = _binary(np.greater_equal, "ge")
     __eq__ = _binary(np.equal, "eq")
     __ne__ = _binary(np.not_equal, "ne")
-    __and__ = _binary(np.bitwise_and, "and_")
-    __rand__ = _reflected(np.bitwise_and)
-    __or__ = _binary(np.bitwise_or, "or_")
-    __ror__ = _reflected(np.bitwise_or)
-    __xor__ = _binary(np.bitwise_xor, "xor")
-    __rxor__ = _reflected(np.bitwise_xor)
-    __lshift__ = _binary(np.left_shift, "lshift")
-    __rlshift__ = _reflected(np.left_shift)
-    __rshift__ = _binary(np.right_shift, "rshift")
-    __rrshift__ = _reflected(np.right_shift)
+    __and__, __rand__ = _both_sides(np.bitwise_and, "and_")
+    __or__, __ror__ = _both_sides(np.bitwise_or, "or_")
+    __xor__, __rxor__ = _both_sides(np.bitwise_xor, "xor")
+    __lshift__, __rlshift__ = _both_sides(np.left_shift, "lshift")
+    __rshift__, __rrshift__ = _both_sides(np.right_shift, "rshift")
     __neg__ = _unary(np.negative)
     __pos__ = _unary(np.positive)
     __abs__ = _unary(np.absolute)

@@ -68,10 +68,6 @@ def _graph(graph: Any) -> dict[str, Any]:
             {
                 **_operation(graph, node),
                 "inputs": [operand(x) for x in node.inputs],
-                "values": [
-                    None if isinstance(x, Recorded) and x.data is v else _encode(v)
-                    for x, v in zip(node.inputs, node.values, strict=True)
-                ],
                 "params": {k: _encode(v) for k, v in node.params.items()},
                 "outputs": [made.get((node, i)) for i in outs],
                 "out": _encode(node.out),
@@ -128,15 +124,12 @@ def _read_graph(content: Any, make: Callable[..., Any]) -> Any:
             made[x["variable"]] if "variable" in x else _decode(x["constant"])
             for x in entry["inputs"]
         )
-        values = tuple(
-            x.data if v is None and isinstance(x, Recorded) else x if v is None else _decode(v)
-            for x, v in zip(inputs, entry["values"], strict=True)
-        )
         params = {k: _decode(v) for k, v in entry["params"].items()}
         out = _decode(entry["out"])
         several = isinstance(out, tuple)
         for o in parts(out):
             _real(o)
+        values = tuple(map(data_of, inputs))
         node = Node(_read_operation(entry, make), inputs, values, params, out)
         for i, place in enumerate(entry["outputs"]):
             if place is not None:

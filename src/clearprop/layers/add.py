@@ -32,10 +32,9 @@ class AddLayer(Layer):
     (1.1, 1.1)
     """
 
-    def __init__(self) -> None:
-        self.x_shape: tuple[int, ...] = ()
-        self.y_shape: tuple[int, ...] = ()
-        self.out_shape: tuple[int, ...] = ()
+    x_shape: tuple[int, ...] = ()
+    y_shape: tuple[int, ...] = ()
+    out_shape = ()
 
     def forward(self, x: Any, y: Any) -> Any:
         x, y = real(x, "AddLayer"), real(y, "AddLayer", "y")

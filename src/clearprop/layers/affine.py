@@ -57,7 +57,6 @@ class Affine(Layer):
         self.db: Any = None
         self.x: Any = None
         self.x_shape: tuple[int, ...] = ()
-        self.out_shape: tuple[int, ...] | None = None
 
     @classmethod
     def from_sizes(

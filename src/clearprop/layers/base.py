@@ -67,6 +67,9 @@ class Layer:
     fixed: ClassVar[tuple[str, ...]] = ()
     """Names of the arrays that are deliberately not learned."""
 
+    out_shape: tuple[int, ...] | None = None
+    """What a layer may keep to hold `dout` against: the shape of its last output."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let `forward` keep its inputs where there is no `backward` yet, for the stand-in."""
         super().__init_subclass__(**kwargs)

@@ -70,7 +70,6 @@ class BatchNormalization(Layer):
         self.var: Any = None
         self.std: Any = None
         self.xn: Any = None
-        self.out_shape: tuple[int, ...] | None = None
 
     @classmethod
     def from_size(

@@ -46,7 +46,6 @@ class Dropout(Layer):
         self.rng = np.random.default_rng(0) if rng is None else rng
         self.u: Any = None
         self.keep: Any = None
-        self.out_shape: tuple[int, ...] | None = None
 
     def draw(self, rng: np.random.Generator, x: Any) -> Any:
         self._check_ratio()

@@ -34,10 +34,8 @@ class Gelu(Layer):
     array([-0.082964,  0.5     ,  1.082964])
     """
 
-    def __init__(self) -> None:
-        self.h: Any = None
-        self.bent: Any = None
-        self.out_shape: tuple[int, ...] | None = None
+    h: Any = None
+    bent: Any = None
 
     def forward(self, x: Any) -> Any:
         x = real(x, "Gelu")

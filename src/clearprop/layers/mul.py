@@ -35,10 +35,8 @@ class MulLayer(Layer):
     2.2 110.00000000000001 200
     """
 
-    def __init__(self) -> None:
-        self.x: Any = None
-        self.y: Any = None
-        self.out_shape: tuple[int, ...] | None = None
+    x: Any = None
+    y: Any = None
 
     def forward(self, x: Any, y: Any) -> Any:
         self.x, self.y = real(x, "MulLayer"), real(y, "MulLayer", "y")

@@ -33,9 +33,7 @@ class Relu(Layer):
            [ 0., 40.]])
     """
 
-    def __init__(self) -> None:
-        self.mask: Any = None
-        self.out_shape: tuple[int, ...] | None = None
+    mask: Any = None
 
     def forward(self, x: Any) -> Any:
         x = real(x, "Relu")

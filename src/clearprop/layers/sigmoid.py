@@ -34,9 +34,7 @@ class Sigmoid(Layer):
     array([0.25, 0.  , 0.  ])
     """
 
-    def __init__(self) -> None:
-        self.out: Any = None
-        self.out_shape: tuple[int, ...] | None = None
+    out: Any = None
 
     def forward(self, x: Any) -> Any:
         x = real(x, "Sigmoid")

@@ -33,9 +33,7 @@ class Softmax(Layer):
     np.True_
     """
 
-    def __init__(self) -> None:
-        self.y: Any = None
-        self.out_shape: tuple[int, ...] | None = None
+    y: Any = None
 
     def forward(self, x: Any) -> Any:
         x = real(x, "Softmax")

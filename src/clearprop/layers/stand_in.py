@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import GraphError, ShapeError, UnsupportedError
-from clearprop.graph.backward import derivatives
+from clearprop.graph.backward import derivatives, floating
 from clearprop.graph.layer_call import call
-from clearprop.graph.node import Recorded
+from clearprop.graph.node import Recorded, parts
 from clearprop.graph.parameters import at_path, bind, places_of
 from clearprop.graph.passing import Pass, current, run, running
 from clearprop.graph.twins import twin
@@ -70,7 +70,7 @@ def _automatic(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[An
     given = [Variable(x) if i in wanted else x for i, x in enumerate(inputs)]
     with running(Pass(current().formula, bound=True)):  # the noise of that forward
         out = call(layer, *given)
-    outs = out if isinstance(out, tuple | list) else (out,)
+    outs = parts(out)
     douts = _like([v.data for v in outs], dout, type(layer).__name__)
     targets: dict[Any, Any] = {i: given[i] for i in wanted}
     own = places_of(layer)
@@ -88,8 +88,8 @@ def _numerical(layer: Any, inputs: Any, wanted: list[int], dout: Any) -> dict[An
         copy = twin(layer)
         bind(copy, own, ({**own, changed: value}[places] for places in own))
         given = [value if i == changed else x for i, x in enumerate(inputs)]
-        parts = zip(_run(copy, given), douts, strict=True)
-        return float(sum(np.sum(np.asarray(d) * part) for part, d in parts))
+        pairs = zip(_run(copy, given), douts, strict=True)
+        return float(sum(np.sum(np.asarray(d) * part) for part, d in pairs))
 
     values = {**{i: inputs[i] for i in wanted}, **own}
     return {
@@ -103,8 +103,7 @@ def _run(layer: Any, inputs: Any) -> list[Any]:
     """Run `forward` on copies, for it may write into what it is given."""
     copies = tuple(np.array(x)[()] if isinstance(x, np.ndarray) else x for x in inputs)
     with running(Pass(bound=True)):
-        out = run(layer, "forward", copies)
-    return list(out) if isinstance(out, tuple | list) else [out]
+        return list(parts(run(layer, "forward", copies)))
 
 
 def _like(outs: list[Any], dout: Any, name: str) -> tuple[Any, ...]:
@@ -117,20 +116,14 @@ def _like(outs: list[Any], dout: Any, name: str) -> tuple[Any, ...]:
             f"{name}: dout has shape {', '.join(map(str, shapes))}, but it must have the shape "
             f"{due} of the output"
         )
-    kinds = [np.asarray(out).dtype for out in outs]
-    return tuple(
-        np.asarray(d, dtype if dtype.kind == "f" else np.float64)[()]
-        for d, dtype in zip(douts, kinds, strict=True)
-    )
+    pairs = zip(douts, outs, strict=True)
+    return tuple(np.asarray(d, floating(np.asarray(out)))[()] for d, out in pairs)
 
 
 def _is_differentiable(x: Any) -> bool:
-    if isinstance(x, bool):
-        return False
-    return isinstance(x, int | float) or np.asarray(x).dtype.kind == "f"
+    return type(x) is int or np.asarray(x).dtype.kind == "f"
 
 
 def _or_zero(dx: Any, x: Any) -> Any:
-    dtype = np.asarray(x).dtype
-    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    dtype = floating(np.asarray(x))
     return np.zeros(np.shape(x), dtype)[()] if dx is None else np.asarray(dx, dtype)[()]

@@ -30,9 +30,7 @@ class Tanh(Layer):
     array([1.      , 0.786448, 0.      ])
     """
 
-    def __init__(self) -> None:
-        self.out: Any = None
-        self.out_shape: tuple[int, ...] | None = None
+    out: Any = None
 
     def forward(self, x: Any) -> Any:
         self.out = np.tanh(real(x, "Tanh"))

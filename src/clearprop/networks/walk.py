@@ -158,7 +158,7 @@ class Walk:
             refuse_stranger(self.network, layer)
         own_name, live = known
         self.entered.append((own_name, live, inputs))
-        holds = any(True for _ in inner_layers(layer))
+        holds = any(inner_layers(layer))
         opened = holds and (self.passing.formula == "infer" or not has_backward(layer))
         ran = layer
         hanging = self._hanging(live, layer)

@@ -12,7 +12,6 @@ derivative, for people and as plain NumPy. From then on it can be drawn, explain
 ...     softplus,
 ...     "log(1 + exp(x))",
 ...     ("dout / (1 + exp(−x))", lambda dout, out, x: dout / (1 + np.exp(-x))),
-...     samples=lambda rng: [((rng.standard_normal(3),), {})],
 ... )
 >>> register(row)  # doctest: +SKIP
 >>> grad(softplus)(0.0)  # doctest: +SKIP

@@ -29,19 +29,13 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     a0, a1, a2 = _components(a)
     b0, b1, b2 = _components(b)
     c2 = a0 * b1 - a1 * b0
-    if a2 is None and b2 is None:
+    if np.shape(a)[-1] == np.shape(b)[-1] == 2:
         return c2
-    if a2 is None:
-        c0, c1 = a1 * b2, -(a0 * b2)
-    elif b2 is None:
-        c0, c1 = -(a2 * b1), a2 * b0
-    else:
-        c0, c1 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2
-    return np.stack([c0, c1, c2], axisc)
+    return np.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, c2], axisc)
 
 
 def _components(a: Any) -> tuple[Any, Any, Any]:
-    return a[..., 0], a[..., 1], a[..., 2] if np.shape(a)[-1] == 3 else None
+    return a[..., 0], a[..., 1], a[..., 2] if np.shape(a)[-1] == 3 else 0
 
 
 def _linalg_cross(x1, x2, /, *, axis=-1):
@@ -114,10 +108,6 @@ def _matrix_power(a, n):
         power = np.matmul(power, power)
 
 
-def _vecdot(x1, x2, /, *, axis=-1):
-    return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
-
-
 def _outer(x1, x2, /):
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
         raise ShapeError(
@@ -127,14 +117,14 @@ def _outer(x1, x2, /):
     return np.outer(x1, x2)
 
 
-def _trace(x, /, *, offset=0, dtype=None):
-    return np.trace(x, offset, axis1=-2, axis2=-1, dtype=dtype)
-
-
 COMPOSITIONS = {
     **composed(np, _kron, _cross),
-    **composed(np.linalg, _multi_dot, _matrix_power, _vecdot, _outer, _trace),
+    **composed(np.linalg, _multi_dot, _matrix_power, _outer),
     np.linalg.cross: _linalg_cross,
     np.linalg.matmul: lambda x1, x2, /: np.matmul(x1, x2),
     np.linalg.tensordot: lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes),
+    np.linalg.trace: lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype),
+    np.linalg.vecdot: lambda x1, x2, /, *, axis=-1: np.vecdot(
+        np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
+    ),
 }

@@ -27,11 +27,6 @@ def diag(v, k=0):
     return put_at(v, places + max(-k, 0), places + max(k, 0), form=form, shape=(n, n))
 
 
-def diagflat(v, k=0):
-    """`np.diagflat`: a matrix around the flat array."""
-    return diag(np.ravel(v), k)
-
-
 def tril(m, k=0):
     """`np.tril`: 0 above the k-th diagonal."""
     return np.where(np.tri(*np.shape(m)[-2:], k=k, dtype=bool), m, np.zeros_like(m))
@@ -84,11 +79,6 @@ def compress(condition, a, axis=None, out=None):
     return at(a, np.nonzero(condition)[0], axis=axis)
 
 
-def extract(condition, arr):
-    """`np.extract`: the elements for which the condition holds."""
-    return compress(np.ravel(condition), arr)
-
-
 def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """`np.full_like`: a value, copied into the shape of another."""
     copies = np.broadcast_to(fill_value, np.shape(a) if shape is None else shape)
@@ -115,11 +105,6 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
         base = np.expand_dims(base, axis)
     powers = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
     return powers if dtype is None else powers.astype(dtype)
-
-
-def _divmod(x, y):
-    """`np.divmod`: ⌊x / y⌋ and the remainder."""
-    return np.floor_divide(x, y), np.remainder(x, y)
 
 
 def modf(x):
@@ -157,9 +142,10 @@ def sinc(x):
     return np.where(near, series, np.sin(large) / large)
 
 
-COMPOSITIONS = composed(
-    np,
-    *(trace, diag, diagflat, tril, triu),
-    *(partition, select, choose, compress, extract),
-    *(full_like, linspace, logspace, _divmod, modf, nan_to_num, sinc),
-)
+COMPOSITIONS = {
+    **composed(np, trace, diag, tril, triu, partition, select, choose, compress),
+    **composed(np, full_like, linspace, logspace, modf, nan_to_num, sinc),
+    np.diagflat: lambda v, k=0: diag(np.ravel(v), k),
+    np.extract: lambda condition, arr: compress(np.ravel(condition), arr),
+    np.divmod: lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)),
+}

@@ -23,18 +23,6 @@ from clearprop.primitives import (
 from clearprop.primitives.constants import CONSTANT
 from clearprop.primitives.table import name_of
 
-Table = dict[Callable[..., Any], Callable[..., Any]]
-
-
-def _joined(*tables: Table) -> Table:
-    joined: Table = {}
-    for table in tables:
-        twice = joined.keys() & table.keys()
-        if twice:
-            raise ValueError(f"composed twice: {', '.join(f.__name__ for f in twice)}")
-        joined |= {f: _refusing_out(f, composed) for f, composed in table.items()}
-    return joined
-
 
 def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) -> Callable[..., Any]:
     """Where NumPy takes an array to write into, accept None alone."""
@@ -56,10 +44,14 @@ def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) ->
     return call
 
 
-_MODULES = (
+MODULES = (
     *(chains, choosing, cumulative, joining, norms, rearranging, sequences, splitting, statistics),
 )
-COMPOSITIONS: Table = _joined(*(module.COMPOSITIONS for module in _MODULES))
+COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    function: _refusing_out(function, composed)
+    for module in MODULES
+    for function, composed in module.COMPOSITIONS.items()
+}
 """A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
 
 
@@ -108,8 +100,8 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.logaddexp, "reduce"): _log_sum_exp,
     (np.add, "accumulate"): _accumulate(np.cumsum),
     (np.multiply, "accumulate"): _accumulate(np.cumprod),
-    (np.maximum, "accumulate"): cumulative.running_max,
-    (np.minimum, "accumulate"): cumulative.running_min,
+    (np.maximum, "accumulate"): cumulative.running(1),
+    (np.minimum, "accumulate"): cumulative.running(-1),
     **{
         (ufunc, "outer"): _outer(ufunc)
         for ufunc in (

@@ -13,7 +13,8 @@ from clearprop.primitives.cumulative import running_argmax
 from clearprop.primitives.labels import read_labels, read_numbers
 from clearprop.primitives.table import Primitive, constant
 
-COMPARISONS = {
+_FORMULAS: dict[Callable[..., Any], str] = {
+    # comparisons
     np.equal: "1 where x = y",
     np.not_equal: "1 where x ≠ y",
     np.less: "1 where x < y",
@@ -25,11 +26,7 @@ COMPARISONS = {
     np.array_equal: "whether shape and all elements agree",
     np.array_equiv: "whether all elements agree once broadcast",
     np.isin: "1 where x is among the others",
-}
-if hasattr(np, "in1d"):  # until NumPy 2.3
-    COMPARISONS[getattr(np, "in1d")] = "1 where x is among the others"  # noqa: B009
-
-LOGIC = {
+    # logic
     np.logical_and: "1 where x and y",
     np.logical_or: "1 where x or y",
     np.logical_xor: "1 where x or y, not both",
@@ -44,9 +41,7 @@ LOGIC = {
     np.isreal: "1 where x is real",
     np.iscomplex: "1 where x is not real",
     np.signbit: "1 where the sign of x is −",
-}
-
-STEPS = {
+    # steps
     np.sign: "the sign",
     np.floor: "the integer below",
     np.ceil: "the integer above",
@@ -61,9 +56,7 @@ STEPS = {
     np.searchsorted: "the place in a sorted array",
     np.count_nonzero: "how many are not 0",
     np.linalg.matrix_rank: "how many singular values are not 0",
-}
-
-WHOLE_NUMBERS = {
+    # whole numbers
     np.bitwise_and: "x and y, bit by bit",
     np.bitwise_or: "x or y, bit by bit",
     np.bitwise_xor: "x or y, not both, bit by bit",
@@ -75,9 +68,7 @@ WHOLE_NUMBERS = {
     np.lcm: "the least common multiple",
     np.packbits: "bits in bytes",
     np.unpackbits: "bytes in bits",
-}
-
-INDICES = {
+    # indices
     np.argmax: "the index of the largest element",
     np.argmin: "the index of the smallest element",
     np.nanargmax: "the index of the largest element, NaN passed over",
@@ -95,14 +86,13 @@ INDICES = {
     read_numbers: "the numbers, once they are seen to be finite and in range",
 }
 
-WITH_OUT = (np.argmax, np.argmin, np.round, np.around, np.all, np.any)
+if hasattr(np, "in1d"):  # until NumPy 2.3
+    _FORMULAS[getattr(np, "in1d")] = _FORMULAS[np.isin]  # noqa: B009
+_WITH_OUT = frozenset({np.argmax, np.argmin, np.round, np.around, np.all, np.any})
 
 CONSTANT: dict[Callable[..., Any], Primitive] = {
-    function: constant(function, formula, takes_out=True)
-    if function in WITH_OUT
-    else constant(function, formula)
-    for table in (COMPARISONS, LOGIC, STEPS, WHOLE_NUMBERS, INDICES)
-    for function, formula in table.items()
+    f: constant(f, formula, takes_out=isinstance(f, np.ufunc) or f in _WITH_OUT)
+    for f, formula in _FORMULAS.items()
 }
 """Recorded as a node with derivative zero."""
 

@@ -1,13 +1,13 @@
 """Running sums and products along an axis."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from clearprop.primitives.dispatch import dispatched
 from clearprop.primitives.reductions import products_before
-from clearprop.primitives.samples import Normal, call, calls
-from clearprop.primitives.table import composed, primitive
+from clearprop.primitives.table import primitive
 
 
 def _cumsum(dout, out, a, *, axis=None, dtype=None):
@@ -62,71 +62,57 @@ def running_argmax(a: Any, *, axis: int = 0) -> Any:
     return np.maximum.accumulate(np.where((a == best) | np.isnan(a), place, 0), axis=axis)
 
 
-def running_max(array, axis=0, dtype=None, out=None):
-    """`np.maximum.accumulate`: the element that is the largest so far."""
-    return np.take_along_axis(array, running_argmax(array, axis=axis), axis=axis)
+def running(sign: int) -> Callable[..., Any]:
+    """`np.maximum.accumulate`, or `np.minimum.accumulate` for −1: the element that wins so far."""
+
+    def accumulate(array, axis=0, dtype=None, out=None):
+        place = running_argmax(array if sign > 0 else -array, axis=axis)
+        return np.take_along_axis(array, place, axis=axis)
+
+    return accumulate
 
 
-def running_min(array, axis=0, dtype=None, out=None):
-    """`np.minimum.accumulate`: the element that is the smallest so far."""
-    return np.take_along_axis(array, running_argmax(-array, axis=axis), axis=axis)
+def _from_start(function: Callable[..., Any], initial: Callable[..., Any]) -> Callable[..., Any]:
+    """`np.cumulative_sum` or `np.cumulative_prod`, which may begin with nothing: 0 or 1."""
+
+    def cumulative(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+        if axis is None:
+            if np.ndim(x) != 1:
+                raise ValueError(
+                    "For arrays which have more than one dimension ``axis`` is required."
+                )
+            axis = 0
+        total = function(x, axis=axis, dtype=dtype)
+        if not include_initial:
+            return total
+        shape = [1 if i == axis % np.ndim(total) else n for i, n in enumerate(np.shape(total))]
+        return np.concatenate([initial(shape, total.dtype), total], axis=axis)
+
+    return cumulative
 
 
-def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-    """`np.cumulative_sum`, which may begin with the empty sum."""
-    return _cumulative(np.cumsum, np.zeros, x, axis, dtype, include_initial)
+def _without_nan(function: Callable[..., Any], neutral: int) -> Callable[..., Any]:
+    """`np.nancumsum` or `np.nancumprod`: a NaN counts as 0, or as 1."""
 
+    def cumulative(a, axis=None, dtype=None, out=None):
+        return function(np.where(np.isnan(a), neutral, a), axis=axis, dtype=dtype)
 
-def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-    """`np.cumulative_prod`, which may begin with the empty product."""
-    return _cumulative(np.cumprod, np.ones, x, axis, dtype, include_initial)
+    return cumulative
 
-
-def _cumulative(function, initial, x, axis, dtype, include_initial):
-    if axis is None:
-        if np.ndim(x) != 1:
-            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
-        axis = 0
-    total = function(x, axis=axis, dtype=dtype)
-    if not include_initial:
-        return total
-    shape = np.shape(total)
-    first = initial([1 if i == axis % len(shape) else n for i, n in enumerate(shape)], total.dtype)
-    return np.concatenate([first, total], axis=axis)
-
-
-def nancumsum(a, axis=None, dtype=None, out=None):
-    """`np.nancumsum`: a NaN counts as 0."""
-    return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype)
-
-
-def nancumprod(a, axis=None, dtype=None, out=None):
-    """`np.nancumprod`: a NaN counts as 1."""
-    return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
-
-
-_SAMPLES = (
-    call(Normal(5)),
-    call(Normal(3, 4)),
-    call(Normal(3, 4), 0),
-    call(Normal(2, 3, 4), axis=-2),
-)
 
 ROWS = (
-    primitive(
-        np.cumsum,
-        "the sum so far",
-        ("Σ dout from here on", _cumsum),
-        takes_out=True,
-        samples=calls(*_SAMPLES),
-    ),
+    primitive(np.cumsum, "the sum so far", ("Σ dout from here on", _cumsum), takes_out=True),
     primitive(
         np.cumprod,
         "the product so far",
         ("Σ, from here on, of dout · the product of the others", _cumprod),
         takes_out=True,
-        samples=calls(*_SAMPLES, call(np.array([2.0, 0.0, 3.0, 0.0, 4.0]))),
     ),
 )
 
-COMPOSITIONS = composed(np, cumulative_sum, cumulative_prod, nancumsum, nancumprod)
+COMPOSITIONS = {
+    np.cumulative_sum: _from_start(np.cumsum, np.zeros),
+    np.cumulative_prod: _from_start(np.cumprod, np.ones),
+    np.nancumsum: _without_nan(np.cumsum, 0),
+    np.nancumprod: _without_nan(np.cumprod, 1),
+}

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.shapes import rounded
 from clearprop.primitives.table import Call, primitive
 
@@ -89,35 +88,6 @@ def _einsum(index, dout, out, *operands, subscripts, dtype=None, optimize: Any =
     return np.reshape(grad, shapes[index])
 
 
-_samples = calls(
-    call("ij,jk->ik", Normal(2, 3), Normal(3, 4)),
-    call("ij,jk", Normal(2, 3), Normal(3, 4), optimize=True),
-    call("ij,jk,kl->il", Normal(2, 3), Normal(3, 4), Normal(4, 2), optimize="greedy"),
-    call("ij,jk,ki", Normal(2, 3), Normal(3, 4), Normal(4, 2)),
-    call("ij,ij", Normal(2, 3), Normal(2, 3)),
-    call("ij->ji", Normal(2, 3)),
-    call("ba", Normal(2, 3)),
-    call("ij->j", Normal(2, 3)),
-    call("ij->", Normal(2, 3)),
-    call("ij,k->i", Normal(2, 3), Normal(4)),
-    call("ii->i", Normal(3, 3)),
-    call("ii", Normal(3, 3)),
-    call("iij->j", Normal(3, 3, 1)),
-    call("...ii->...", Normal(2, 3, 3)),
-    call("...ij,jk->...ik", Normal(2, 3, 3), Normal(3, 4)),
-    call("...i,...i", Normal(2, 3, 3), Normal(2, 1, 3)),
-    call("i...,i...->...", Normal(2, 3), np.ones((2, 1))),
-    call("ij,ij->ij", Normal(1, 3), Normal(2, 3)),
-    call("ij,ij->j", Normal(2, 1), Normal(2, 3)),
-    call("ij,jk->ik", Normal(2, 1), Normal(3, 4)),
-    call("i,j->ij", Normal(3), Normal(4)),
-    call(",i->i", Normal(), Normal(3)),
-    call(Normal(2, 3), [0, 1], Normal(3, 4), [1, 2], [0, 2]),
-    call(Normal(2, 3), [1, 0]),
-    call(Normal(2, 3, 3), [..., 0, 1], Normal(2, 3), [..., 1], [..., 0]),
-    call("ij,jk->ik", np.zeros((2, 0)), np.zeros((0, 3))),
-)
-
 ROWS = (
     primitive(
         np.einsum,
@@ -126,6 +96,5 @@ ROWS = (
         bind=_bind,
         evaluate=lambda *operands, subscripts, **kwargs: np.einsum(subscripts, *operands, **kwargs),
         variadic=True,
-        samples=_samples,
     ),
 )

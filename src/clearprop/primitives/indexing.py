@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import as_given, primitive
 
 
@@ -35,16 +34,13 @@ def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     def place(entry: Any) -> Any:
         if not is_array(entry):
             return entry
-        arrays.append(_as_indices(entry) if isinstance(entry, list | tuple) else entry)
+        if isinstance(entry, list | tuple):  # an empty list has no kind of its own
+            entry = np.asarray(entry, None if np.size(entry) else np.intp)
+        arrays.append(entry)
         return Place(len(arrays) - 1)
 
     form = tuple(map(place, index if isinstance(index, tuple) else (index,)))
     return form, tuple(arrays)
-
-
-def _as_indices(entry: Any) -> np.ndarray:
-    array = np.asarray(entry)
-    return array if array.size else array.astype(np.intp)  # an empty list has no kind of its own
 
 
 def join_index(form: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -92,10 +88,6 @@ ROWS = (
         bind=as_given,
         variadic=True,
         view="part",
-        samples=calls(
-            call(Normal(3, 4), form=(slice(1, None), 2)),
-            call(Normal(3, 4), np.array([0, 2, 0]), form=(Place(0),)),
-        ),
     ),
     primitive(
         put_at,
@@ -103,6 +95,5 @@ ROWS = (
         ("dout[index]", _put_at),
         bind=as_given,
         variadic=True,
-        samples=calls(call(Normal(3), np.array([0, 2, 0]), form=(Place(0),), shape=(4,))),
     ),
 )

@@ -8,7 +8,6 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.errors import LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.primitives.rearranging import atleast_1d, atleast_2d, atleast_3d
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.shapes import rounded
 from clearprop.primitives.table import Call, composed, primitive
 
@@ -56,12 +55,6 @@ ROWS = (
         evaluate=lambda *arrays, **kwargs: np.concatenate(arrays, **kwargs),
         variadic=True,
         takes_out=True,
-        samples=calls(
-            call([Normal(2, 3), Normal(1, 3)]),
-            call((Normal(2, 3), Normal(2, 3), Normal(1, 3)), None),
-            call([Normal(2, 3), Normal(2, 0), Normal(2, 3)], -1),
-            call([Normal(2, 3), np.arange(6).reshape(2, 3)], axis=1, dtype=np.float64),
-        ),
     ),
     primitive(
         np.stack,
@@ -71,12 +64,6 @@ ROWS = (
         evaluate=lambda *arrays, **kwargs: np.stack(arrays, **kwargs),
         variadic=True,
         takes_out=True,
-        samples=calls(
-            call([Normal(2, 3), Normal(2, 3)]),
-            call([Normal(2, 3), Normal(2, 3), Normal(2, 3)], 1),
-            call([Normal(2, 3), Normal(2, 3)], axis=-1),
-            call([Normal(), np.float64(2)]),
-        ),
     ),
 )
 
@@ -89,10 +76,6 @@ def _hstack(tup, *, dtype=None, casting: Any = "same_kind"):
     arrays = [atleast_1d(a) for a in tup]
     axis = 0 if arrays and np.ndim(arrays[0]) == 1 else 1
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
-
-
-def _dstack(tup):
-    return np.concatenate([atleast_3d(a) for a in tup], 2)
 
 
 def _column_stack(tup):
@@ -178,6 +161,7 @@ def _delete(arr, obj, axis=None):
     return arr[_along(axis, np.delete(np.arange(np.shape(arr)[axis]), obj))]
 
 
-COMPOSITIONS = composed(
-    np, _vstack, _hstack, _dstack, _column_stack, _append, _block, _insert, _delete
-)
+COMPOSITIONS = {
+    **composed(np, _vstack, _hstack, _column_stack, _append, _block, _insert, _delete),
+    np.dstack: lambda tup: np.concatenate([atleast_3d(a) for a in tup], 2),
+}

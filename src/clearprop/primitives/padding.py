@@ -6,7 +6,6 @@ import numpy as np
 
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Binder, Call, primitive
 
 _MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -66,14 +65,5 @@ ROWS = (
         "x with a border",
         ("dout without the border; what was copied into it is added", _pad),
         bind=_bind,
-        samples=calls(
-            call(Normal(3, 4), 1),
-            call(Normal(3, 4), ((0, 2), (1, 0)), constant_values=5.0),
-            call(Normal(3, 4), (1, 2), "edge"),
-            call(Normal(3, 4), ((2, 2), (3, 3)), mode="reflect"),
-            call(Normal(3, 4), ((4, 2), (0, 5)), mode="symmetric"),
-            call(Normal(3, 4), ((4, 0), (1, 9)), mode="wrap"),
-            call(Normal(3, 4), {-1: (1, 2)}),
-        ),
     ),
 )

@@ -6,23 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import LeavesGraphError, UnsupportedError
+from clearprop.errors import LeavesGraphError
 from clearprop.primitives.broadcasting import sum_to
-from clearprop.primitives.samples import Normal, call, calls
-from clearprop.primitives.table import Call, primitive
+from clearprop.primitives.table import Call, only_keywords, primitive
 
-
-def _bind_ufunc(name: str, *allowed: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
-    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        refused = [key for key in kwargs if key not in allowed]
-        if refused:
-            raise UnsupportedError(
-                f"{name}: the argument {refused[0]} cannot be recorded on a graph; leave it out "
-                "(move axes with np.moveaxis, convert with .astype())"
-            )
-        return args, kwargs
-
-    return bind
+_INSTEAD = "move axes with np.moveaxis, convert with .astype()"
 
 
 def _bind_two(name: str) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
@@ -104,20 +92,19 @@ def _inner_b(dout, out, a, b):
     return np.tensordot(dout, a, (first, first))
 
 
-def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
-    """The axes of a and of b that a tensordot sums over, pair by pair."""
-    if isinstance(axes, np.ndarray):
-        axes = axes.tolist()
-    if not isinstance(axes, list | tuple):
-        return list(range(np.ndim(a) - axes, np.ndim(a))), list(range(axes))
-    left, right = ([each] if np.ndim(each) == 0 else each for each in axes)
-    return [i % np.ndim(a) for i in left], [i % np.ndim(b) for i in right]
+def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], ...]:
+    """The axes of a and of b that a tensordot sums over, pair by pair, and the others of each."""
+    n, m = np.ndim(a), np.ndim(b)
+    if np.ndim(axes) == 0:
+        axes = range(n - axes, n), range(axes)
+    left = [i % n for i in np.ravel(axes[0]).tolist()]
+    right = [i % m for i in np.ravel(axes[1]).tolist()]
+    free = [i for i in range(n) if i not in left]
+    return left, right, free, [i for i in range(m) if i not in right]
 
 
 def _tensordot_a(dout, out, a, b, *, axes: Any = 2):
-    left, right = _contracted(a, b, axes)
-    free = [i for i in range(np.ndim(a)) if i not in left]
-    others = [i for i in range(np.ndim(b)) if i not in right]
+    left, right, free, others = _contracted(a, b, axes)
     grad = np.tensordot(dout, b, (range(len(free), len(free) + len(others)), others))
     # Its axes: the free ones of a, then those summed over, in the order in which b has them.
     found = free + [left[right.index(i)] for i in sorted(right)]
@@ -125,16 +112,10 @@ def _tensordot_a(dout, out, a, b, *, axes: Any = 2):
 
 
 def _tensordot_b(dout, out, a, b, *, axes: Any = 2):
-    left, right = _contracted(a, b, axes)
-    free = [i for i in range(np.ndim(a)) if i not in left]
-    others = [i for i in range(np.ndim(b)) if i not in right]
+    left, right, free, others = _contracted(a, b, axes)
     grad = np.tensordot(a, dout, (free, range(len(free))))
     found = [right[left.index(i)] for i in sorted(left)] + others
     return np.transpose(grad, [found.index(i) for i in range(np.ndim(b))])
-
-
-def _samples(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:
-    return calls(*(call(Normal(*first), Normal(*second)) for first, second in shapes))
 
 
 ROWS = (
@@ -144,16 +125,7 @@ ROWS = (
         ("dout x2ᵀ", _matmul_x1),
         ("x1ᵀ dout", _matmul_x2),
         symbol="@",
-        bind=_bind_ufunc("np.matmul"),
-        samples=_samples(
-            ((3, 4), (4, 2)),
-            ((4,), (4,)),
-            ((4,), (5, 4, 2)),
-            ((5, 2, 4), (4,)),
-            ((5, 1, 3, 4), (2, 4, 2)),
-            ((5, 3, 4), (4, 2)),
-            ((3, 0), (0, 2)),
-        ),
+        bind=only_keywords("np.matmul", _INSTEAD),
     ),
     primitive(
         np.vecdot,
@@ -161,13 +133,7 @@ ROWS = (
         ("dout · x2", _vecdot_x1),
         ("dout · x1", lambda dout, out, x1, x2, **axis: _vecdot_x1(dout, out, x2, x1, **axis)),
         symbol="·",
-        bind=_bind_ufunc("np.vecdot", "axis"),
-        samples=calls(
-            call(Normal(3), Normal(3)),
-            call(Normal(2, 1, 3), Normal(4, 3)),
-            call(Normal(2, 0), Normal(0)),
-            call(Normal(3, 2), Normal(3, 1), axis=0),
-        ),
+        bind=only_keywords("np.vecdot", _INSTEAD, "axis"),
     ),
     primitive(
         np.matvec,
@@ -175,8 +141,7 @@ ROWS = (
         ("dout x2ᵀ", lambda dout, out, x1, x2: sum_to(_rows(dout, x2), np.shape(x1))),
         ("x1ᵀ dout", lambda dout, out, x1, x2: sum_to(np.vecmat(dout, x1), np.shape(x2))),
         symbol="@",
-        bind=_bind_ufunc("np.matvec"),
-        samples=_samples(((3, 4), (4,)), ((5, 3, 4), (2, 1, 4)), ((3, 0), (0,))),
+        bind=only_keywords("np.matvec", _INSTEAD),
     ),
     primitive(
         np.vecmat,
@@ -184,8 +149,7 @@ ROWS = (
         ("x2 dout", lambda dout, out, x1, x2: sum_to(np.matvec(x2, dout), np.shape(x1))),
         ("x1 doutᵀ", lambda dout, out, x1, x2: sum_to(_rows(x1, dout), np.shape(x2))),
         symbol="@",
-        bind=_bind_ufunc("np.vecmat"),
-        samples=_samples(((3,), (3, 4)), ((2, 1, 3), (5, 3, 4)), ((0,), (0, 2))),
+        bind=only_keywords("np.vecmat", _INSTEAD),
     ),
     primitive(
         np.dot,
@@ -195,17 +159,6 @@ ROWS = (
         symbol="@",
         bind=_bind_two("np.dot"),
         takes_out=True,
-        samples=_samples(
-            ((3, 4), (4, 2)),
-            ((4,), (4,)),
-            ((2, 3, 4), (4,)),
-            ((4,), (2, 4, 3)),
-            ((2, 3), (5, 3, 4)),
-            ((2, 2, 3), (3, 4)),
-            ((), (3, 2)),
-            ((3,), ()),
-            ((3, 0), (0, 2)),
-        ),
     ),
     primitive(
         np.inner,
@@ -214,9 +167,6 @@ ROWS = (
         ("doutᵀ a", _inner_b),
         symbol="·",
         bind=_bind_two("np.inner"),
-        samples=_samples(
-            ((4,), (4,)), ((3, 4), (2, 4)), ((2, 3, 4), (4,)), ((4,), (2, 4)), ((), (2, 3))
-        ),
     ),
     primitive(
         np.outer,
@@ -224,7 +174,6 @@ ROWS = (
         ("dout b", lambda dout, out, a, b: np.reshape(np.matmul(dout, np.ravel(b)), np.shape(a))),
         ("doutᵀ a", lambda dout, out, a, b: np.reshape(np.matmul(np.ravel(a), dout), np.shape(b))),
         symbol="⊗",
-        samples=_samples(((3,), (4,)), ((2, 2), (3,)), ((), (3,)), ((0,), (2,))),
     ),
     primitive(
         np.vdot,
@@ -233,7 +182,6 @@ ROWS = (
         ("dout · a", lambda dout, out, a, b: np.reshape(dout * np.ravel(a), np.shape(b))),
         symbol="·",
         bind=_bind_two("np.vdot"),
-        samples=_samples(((3,), (3,)), ((2, 3), (3, 2)), ((), ()), ((2, 0), (0,))),
     ),
     primitive(
         np.tensordot,
@@ -241,13 +189,5 @@ ROWS = (
         ("dout b, summed over the other axes of b", _tensordot_a),
         ("a dout, summed over the other axes of a", _tensordot_b),
         symbol="·",
-        samples=calls(
-            call(Normal(2, 3, 4), Normal(4, 3, 2), 1),
-            call(Normal(2, 3, 4), Normal(3, 4, 2), axes=2),
-            call(Normal(2, 3, 4), Normal(4, 3, 2), axes=([1, 0], [1, -1])),
-            call(Normal(2, 3, 4), Normal(4, 3, 2), axes=([2, 0, 1], [0, 2, 1])),
-            call(Normal(2, 3, 4), Normal(4, 3, 2), (-1, 0)),
-            call(Normal(2, 3, 4), Normal(2), 0),
-        ),
     ),
 )

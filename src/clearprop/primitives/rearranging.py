@@ -94,14 +94,6 @@ def _ix_(*args):
     return tuple(axes)
 
 
-def _matrix_transpose(x, /):
-    return np.matrix_transpose(x)
-
-
-def _diagonal(x, /, *, offset=0):
-    return np.diagonal(x, offset, axis1=-2, axis2=-1)
-
-
 COMPOSITIONS = {
     np.atleast_1d: atleast_1d,
     np.atleast_2d: atleast_2d,
@@ -109,5 +101,6 @@ COMPOSITIONS = {
     **composed(
         np, _rollaxis, _broadcast_arrays, _fliplr, _flipud, _resize, _unstack, _meshgrid, _ix_
     ),
-    **composed(np.linalg, _diagonal, _matrix_transpose),
+    np.linalg.diagonal: lambda x, /, *, offset=0: np.diagonal(x, offset, axis1=-2, axis2=-1),
+    np.linalg.matrix_transpose: lambda x, /: np.matrix_transpose(x),
 }

@@ -6,7 +6,6 @@ import numpy as np
 
 from clearprop.primitives.axes import count, from_last, kept_shape, to_last
 from clearprop.primitives.quiet import quiet
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import primitive
 
 
@@ -104,68 +103,20 @@ def products_before(rows: Any) -> Any:
     return np.cumprod(np.concatenate([first, rows[..., :-1]], axis=-1), axis=-1)
 
 
-_MASK = np.array([True, False, True, True])
-_OVER_GROUPS = (
-    call(Normal(3, 4)),
-    call(Normal(3, 4), 1),
-    call(Normal(4), axis=-1, keepdims=True),
-    call(Normal(2, 3, 4), axis=(0, -1)),
-    call(Normal(2, 3, 4), axis=(2, 0), keepdims=True),
-)
-_PLAIN = (*_OVER_GROUPS, call(np.float64(0.7)))
-_MASKED = calls(
-    *_PLAIN,
-    call(Normal(3, 4), axis=1, where=_MASK),
-    call(Normal(3, 4), where=np.ones((3, 4), bool), keepdims=True),
-)
-# More than one element a group, so that a standard deviation has a derivative.
-_SPREAD = calls(
-    *_OVER_GROUPS,
-    call(Normal(5, 4), 0, ddof=1, where=np.arange(5)[:, None] != 2),
-    call(Normal(5, 4), axis=0, correction=1.5, keepdims=True),
-    call(Normal(5, 4), axis=1, mean=np.full((5, 1), 0.25)),
-)
-_INITIAL = (*_PLAIN, *(call(Normal(3, 4), 1, initial=x, where=_MASK) for x in (-9.0, 0.0, 9.0)))
-_ZEROS = np.array([[0.5, 0.0, -1.2, 2.0], [-0.7, 1.5, 0.0, 0.0], [1.1, -0.3, 0.9, 1.6]])
-
 ROWS = (
+    primitive(np.sum, "Σ x", ("dout, copied to every summand", _sum), symbol="Σ", reduces=np.add),
     primitive(
-        np.sum,
-        "Σ x",
-        ("dout, copied to every summand", _sum),
-        symbol="Σ",
-        reduces=np.add,
-        samples=_MASKED,
+        np.prod, "Π x", ("dout · the product of the others", _prod), symbol="Π", reduces=np.multiply
     ),
+    primitive(np.mean, "Σ x / n", ("dout / n, copied", _mean), symbol="mean", takes_out=True),
     primitive(
-        np.prod,
-        "Π x",
-        ("dout · the product of the others", _prod),
-        symbol="Π",
-        reduces=np.multiply,
-        samples=calls(*_INITIAL, call(_ZEROS, 1)),
-    ),
-    primitive(
-        np.mean,
-        "Σ x / n",
-        ("dout / n, copied", _mean),
-        symbol="mean",
-        takes_out=True,
-        samples=_MASKED,
-    ),
-    primitive(
-        np.var,
-        "Σ (x − x̄)² / (n − ddof)",
-        ("dout · 2 (x − x̄) / (n − ddof)", _var),
-        takes_out=True,
-        samples=_SPREAD,
+        np.var, "Σ (x − x̄)² / (n − ddof)", ("dout · 2 (x − x̄) / (n − ddof)", _var), takes_out=True
     ),
     primitive(
         np.std,
         "√(Σ (x − x̄)² / (n − ddof))",
         ("dout · (x − x̄) / ((n − ddof) · out)", _std),
         takes_out=True,
-        samples=_SPREAD,
     ),
     *(
         primitive(
@@ -174,7 +125,6 @@ ROWS = (
             (f"dout to the {word}, in equal shares at a tie", _extreme),
             symbol=symbol,
             reduces=ufunc,
-            samples=calls(*_INITIAL),
         )
         for function, word, symbol, ufunc in (
             (np.max, "largest", "max", np.maximum),

@@ -8,7 +8,6 @@ from clearprop.errors import UnsupportedError
 from clearprop.primitives.axes import normal_axes
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Binder, Call, as_given, primitive
 
 
@@ -122,11 +121,6 @@ ROWS = (
         ),
         bind=as_given,
         chooses=True,
-        samples=calls(
-            call(np.eye(3, 4, dtype=bool), Normal(3, 4), Normal(3, 4)),
-            call(np.eye(3, 4, dtype=bool), Normal(1, 4), 2.0),
-            call(np.array(True), Normal(4), Normal(3, 4)),
-        ),
     ),
     primitive(
         np.clip,
@@ -138,55 +132,26 @@ ROWS = (
         evaluate=lambda a, low=None, high=None: np.clip(a, low, high),
         chooses=True,
         takes_out=True,
-        samples=calls(
-            call(Normal(5, 4), -0.5, 0.5),
-            call(Normal(5, 4), min=np.full(4, 0.1)),
-            call(Normal(5, 4), None, np.full((5, 1), 0.1)),
-            call(Normal(5, 4), np.full(4, 0.3), np.array([0.5, 0.2, -0.1, 0.6])),
-        ),
     ),
     primitive(
         np.take,
         "the elements of x at the indices",
         ("dout, added at the indices", _take),
         ("0", None),
-        samples=calls(
-            call(Normal(3, 4), np.array([[0, 11], [5, 5]])),
-            call(Normal(3, 4), np.array([2, 0, -1, 2]), axis=1),
-            call(Normal(3, 4), np.array([4, -9, 1]), 0, mode="wrap"),
-            call(Normal(3, 4), np.array([4, -9, 1]), axis=-2, mode="clip"),
-            call(Normal(3, 4), 1, axis=1),
-        ),
     ),
     primitive(
         np.take_along_axis,
         "x[…, index, …], an index for each place",
         ("dout, added at the indices", _take_along_axis),
         ("0", None),
-        samples=calls(
-            call(Normal(3, 4), np.array([[0, 3, 3, 1, 2, 0]] * 3), 1),
-            call(Normal(3, 4), np.array([[0, 2, 2, 1], [1, 2, 0, 0]]), axis=0),
-            call(Normal(3, 4), np.array([[3, 1]]), -1),
-            call(Normal(3, 4), np.array([0, 11, 5, 5, 2]), axis=None),
-        ),
     ),
-    primitive(
-        np.sort,
-        "x in ascending order",
-        ("dout, put back in the order of x", _sort),
-        samples=calls(call(Normal(3, 4)), call(Normal(3, 4), 0), call(Normal(3, 4), axis=None)),
-    ),
+    primitive(np.sort, "x in ascending order", ("dout, put back in the order of x", _sort)),
     primitive(
         np.diagonal,
         "x[i, i + offset]",
         ("dout on the diagonal, else 0", _diagonal),
         symbol="diag",
         view="view",
-        samples=calls(
-            call(Normal(3, 4)),
-            call(Normal(3, 4), 1),
-            call(Normal(2, 3, 4, 5), offset=-1, axis1=-1, axis2=1),
-        ),
     ),
     primitive(
         np.bincount,
@@ -194,8 +159,5 @@ ROWS = (
         ("0", None),
         ("dout[x]", lambda dout, out, x, weights=None, **params: np.take(dout, x)),
         bind=Binder(_bincount, "np.bincount", ("x", "weights")),
-        samples=calls(
-            call(np.array([0, 3, 3, 1]), Normal(4)), call(np.array([0, 3, 3, 1]), Normal(4), 6)
-        ),
     ),
 )

@@ -1,5 +1,6 @@
 """Neighbours along an axis: differences, integrals, convolution, interpolation, polynomials."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -199,22 +200,15 @@ def vander(x, N=None, increasing=False):
     return np.power(x[:, None], powers if increasing else powers[::-1])
 
 
-def polyadd(a1, a2):
-    """`np.polyadd`: the sum of two polynomials."""
-    a1, a2 = _same_length(a1, a2)
-    return a1 + a2
+def _of_polynomials(ufunc: np.ufunc) -> Callable[..., Any]:
+    """`np.polyadd` or `np.polysub`: term by term, the lowest power last."""
 
+    def combine(a1, a2):
+        flat = np.ravel(a1), np.ravel(a2)
+        length = max(map(np.size, flat))
+        return ufunc(*(np.pad(p, (length - np.size(p), 0)) for p in flat))
 
-def polysub(a1, a2):
-    """`np.polysub`: the difference of two polynomials."""
-    a1, a2 = _same_length(a1, a2)
-    return a1 - a2
-
-
-def _same_length(*polynomials: Any) -> list[Any]:
-    flat = [np.ravel(p) for p in polynomials]
-    length = max(map(np.size, flat))
-    return [np.pad(p, (length - np.size(p), 0)) for p in flat]
+    return combine
 
 
 def polyder(p, m=1):
@@ -235,8 +229,9 @@ def polyint(p, m=1, k=None):
     return p
 
 
-COMPOSITIONS = composed(
-    np,
-    *(diff, ediff1d, trapezoid, gradient, unwrap, convolve, correlate, interp),
-    *(polyval, vander, polyadd, polysub, polyder, polyint),
-)
+COMPOSITIONS = {
+    **composed(np, diff, ediff1d, trapezoid, gradient, unwrap, convolve, correlate, interp),
+    **composed(np, polyval, vander, polyder, polyint),
+    np.polyadd: _of_polynomials(np.add),
+    np.polysub: _of_polynomials(np.subtract),
+}

@@ -8,7 +8,6 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import Binder, Call, primitive
 
 
@@ -99,13 +98,6 @@ ROWS = (
         bind=_bind_with_order(np.reshape, "np.reshape"),
         view="view",
         keeps=True,
-        samples=calls(
-            call(Normal(3, 4), (2, 6)),
-            call(Normal(3, 4), -1),
-            call(Normal(3, 4), (4, -1), order="F"),
-            call(np.linspace(-1, 1, 12).reshape(3, 4).T, (2, 6), order="A"),
-            call(Normal(1), ()),
-        ),
     ),
     primitive(
         np.ravel,
@@ -114,11 +106,6 @@ ROWS = (
         bind=_bind_with_order(np.ravel, "np.ravel"),
         view="view",
         keeps=True,
-        samples=calls(
-            call(Normal(3, 4)),
-            call(Normal(3, 4), "F"),
-            call(np.linspace(-1, 1, 12).reshape(3, 4).T, order="K"),
-        ),
     ),
     primitive(
         np.expand_dims,
@@ -126,7 +113,6 @@ ROWS = (
         ("dout in the shape of x", _into_shape),
         view="column",
         keeps=True,
-        samples=calls(call(Normal(3, 4), (0, 2)), call(Normal(3), -1)),
     ),
     primitive(
         np.squeeze,
@@ -134,9 +120,6 @@ ROWS = (
         ("dout in the shape of x", _into_shape),
         view="view",
         keeps=True,
-        samples=calls(
-            call(Normal(1, 3, 1)), call(Normal(1, 3, 1), -1), call(Normal(1, 1), axis=(0, 1))
-        ),
     ),
     primitive(
         np.broadcast_to,
@@ -147,19 +130,9 @@ ROWS = (
         ),
         view="view",
         keeps=True,
-        samples=calls(call(Normal(1, 4), (2, 3, 4)), call(Normal(), 3), call(Normal(3, 1), (3, 0))),
     ),
     primitive(
-        np.transpose,
-        "xᵀ",
-        ("doutᵀ, the axes in their old order", _transpose),
-        symbol="T",
-        view="T",
-        samples=calls(
-            call(Normal(2, 3, 4)),
-            call(Normal(2, 3, 4), (2, 0, 1)),
-            call(Normal(2, 3, 4), axes=(-2, 0, -1)),
-        ),
+        np.transpose, "xᵀ", ("doutᵀ, the axes in their old order", _transpose), symbol="T", view="T"
     ),
     primitive(
         np.matrix_transpose,
@@ -167,7 +140,6 @@ ROWS = (
         ("doutᵀ of each matrix", lambda dout, out, x: np.swapaxes(dout, -1, -2)),
         symbol="T",
         view="view",
-        samples=calls(call(Normal(2, 3, 4))),
     ),
     primitive(
         np.swapaxes,
@@ -177,7 +149,6 @@ ROWS = (
             lambda dout, out, a, **axes: np.swapaxes(dout, **axes),
         ),
         view="view",
-        samples=calls(call(Normal(3, 4, 2), 0, -1)),
     ),
     primitive(
         np.moveaxis,
@@ -187,65 +158,23 @@ ROWS = (
             lambda dout, out, a, *, source, destination: np.moveaxis(dout, destination, source),
         ),
         view="view",
-        samples=calls(call(Normal(3, 4, 2), 0, -1), call(Normal(3, 4, 2), (0, -1), (1, 0))),
     ),
     primitive(
         np.flip,
         "x backwards",
         ("dout backwards", lambda dout, out, m, *, axis=None: np.flip(dout, axis)),
         view="view",
-        samples=calls(
-            call(Normal(3, 4)), call(Normal(3, 4), -1), call(Normal(3, 4, 2), axis=(0, 2))
-        ),
     ),
-    primitive(
-        np.roll,
-        "x shifted round",
-        ("dout shifted back", _roll),
-        samples=calls(
-            call(Normal(3, 4), 2),
-            call(Normal(3, 4), -1, 1),
-            call(Normal(3, 4), (1, -2), axis=(0, 1)),
-            call(Normal(3, 4), 1, axis=(0, 1)),
-        ),
-    ),
+    primitive(np.roll, "x shifted round", ("dout shifted back", _roll)),
     primitive(
         np.rot90,
         "x turned by k right angles",
         ("dout turned back", lambda dout, out, m, *, k=1, axes=(0, 1): np.rot90(dout, -k, axes)),
         view="view",
-        samples=calls(call(Normal(3, 4)), call(Normal(3, 4, 2), 3, (1, -1))),
     ),
-    primitive(
-        np.tile,
-        "x laid out many times",
-        ("Σ dout over the tiles", _tile),
-        samples=calls(
-            call(Normal(2, 3), 2),
-            call(Normal(2, 3), (3, 1, 2)),
-            call(Normal(), (2, 2)),
-            call(Normal(2, 3), (0, 1)),
-        ),
-    ),
-    primitive(
-        np.repeat,
-        "each element of x many times",
-        ("Σ dout over the repeats", _repeat),
-        samples=calls(
-            call(Normal(2, 3), 2),
-            call(Normal(2, 3), 2, axis=-1),
-            call(Normal(2, 3), [1, 0, 3], axis=1),
-            call(Normal(2, 3), [2], 0),
-            call(Normal(2, 3), [1, 2, 0, 1, 3, 1]),
-        ),
-    ),
-    primitive(
-        np.copy,
-        "x",
-        ("dout", lambda dout, out, a, **params: dout),
-        keeps=True,
-        samples=calls(call(Normal(3, 4), order="F")),
-    ),
+    primitive(np.tile, "x laid out many times", ("Σ dout over the tiles", _tile)),
+    primitive(np.repeat, "each element of x many times", ("Σ dout over the repeats", _repeat)),
+    primitive(np.copy, "x", ("dout", lambda dout, out, a, **params: dout), keeps=True),
     primitive(
         np.astype,
         "x in another dtype",
@@ -259,6 +188,5 @@ ROWS = (
         ),
         bind=_bind_astype,
         keeps=True,
-        samples=calls(call(Normal(3, 4), np.float64, copy=False)),
     ),
 )

@@ -1,5 +1,7 @@
 """Averages, spreads and quantiles, in terms of functions that have rows."""
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -47,74 +49,53 @@ def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     return np.reshape(in_order, [n if i in axes else 1 for i, n in enumerate(shape)])
 
 
-def quantile(
-    a,
-    q,
-    axis=None,
-    out=None,
-    overwrite_input=False,
-    method="linear",
-    keepdims=False,
-    *,
-    weights=None,
-    interpolation=None,
-):
-    """`np.quantile`: sorted, and interpolated between two neighbours."""
-    return _quantile("np.quantile", a, q, axis, overwrite_input, method, keepdims, weights)
+def _quantiles(name: str, share: Callable[[Any], Any] = lambda q: q) -> Callable[..., Any]:
+    """Quantiles: sorted, and interpolated between two neighbours; `share(q)` is from 0 to 1."""
 
+    def quantiles(
+        a,
+        q,
+        axis=None,
+        out=None,
+        overwrite_input=False,
+        method="linear",
+        keepdims=False,
+        *,
+        weights=None,
+        interpolation=None,
+    ):
+        if method not in _BETWEEN or weights is not None or overwrite_input:
+            raise UnsupportedError(
+                f"{name} can be recorded on a graph with one of the methods "
+                f"{', '.join(_BETWEEN)}, without weights= and overwrite_input="
+            )
+        q = share(q)
+        if not isinstance(q, int | float) and not hasattr(q, "dtype"):
+            q = np.asarray(q)
+        rows = np.sort(to_last(a, axis), axis=-1)
+        n = np.shape(rows)[-1]
+        if not n:
+            return np.mean(a, axis=axis, keepdims=keepdims) + 0 * q
+        place = q * (n - 1)
+        below = np.floor(place)
+        # A q outside of 0 … 1 must not count from the end: n is out of bounds and refused by take.
+        low = np.where(below < 0, n, below).astype(np.intp)
+        high = np.where(place > n - 1, n, np.ceil(place)).astype(np.intp)
+        step = _BETWEEN[method](place, below)
+        if np.result_type(rows).kind == "f" and isinstance(q, int | float):
+            step = step.astype(rows.dtype)
+        left, right = at(rows, low, axis=-1), at(rows, high, axis=-1)
+        between = left + (right - left) * step
+        last = np.reshape(rows[..., -1], (*np.shape(rows)[:-1], *(1,) * np.ndim(q)))
+        between = np.where(np.isnan(last), last, between)  # sorted, a NaN stands last
+        if np.ndim(q):
+            places = tuple(range(-np.ndim(q), 0))
+            between = np.moveaxis(between, places, tuple(range(np.ndim(q))))
+        if keepdims:
+            return np.reshape(between, (*np.shape(q), *kept_shape(np.shape(a), axis)))
+        return between
 
-def percentile(
-    a,
-    q,
-    axis=None,
-    out=None,
-    overwrite_input=False,
-    method="linear",
-    keepdims=False,
-    *,
-    weights=None,
-    interpolation=None,
-):
-    """`np.percentile`: the quantile of q / 100."""
-    q = np.divide(q, 100) if np.ndim(q) else q / 100
-    return _quantile("np.percentile", a, q, axis, overwrite_input, method, keepdims, weights)
-
-
-def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    """`np.median`: the middle one, or the mean of the two in the middle."""
-    return _quantile("np.median", a, 0.5, axis, overwrite_input, "linear", keepdims, None)
-
-
-def _quantile(name, a, q, axis, overwrite_input, method, keepdims, weights):
-    if method not in _BETWEEN or weights is not None or overwrite_input:
-        raise UnsupportedError(
-            f"{name} can be recorded on a graph with one of the methods {', '.join(_BETWEEN)}, "
-            "without weights= and overwrite_input="
-        )
-    if not isinstance(q, int | float) and not hasattr(q, "dtype"):
-        q = np.asarray(q)
-    rows = np.sort(to_last(a, axis), axis=-1)
-    n = np.shape(rows)[-1]
-    if not n:
-        return np.mean(a, axis=axis, keepdims=keepdims) + 0 * q
-    place = q * (n - 1)
-    below = np.floor(place)
-    # A q outside of 0 … 1 must not count from the end: n is out of bounds and refused by take.
-    low = np.where(below < 0, n, below).astype(np.intp)
-    high = np.where(place > n - 1, n, np.ceil(place)).astype(np.intp)
-    share = _BETWEEN[method](place, below)
-    if np.result_type(rows).kind == "f" and isinstance(q, int | float):
-        share = share.astype(rows.dtype)
-    left, right = at(rows, low, axis=-1), at(rows, high, axis=-1)
-    between = left + (right - left) * share
-    last = np.reshape(rows[..., -1], (*np.shape(rows)[:-1], *(1,) * np.ndim(q)))
-    between = np.where(np.isnan(last), last, between)  # sorted, a NaN stands last
-    if np.ndim(q):
-        places = tuple(range(-np.ndim(q), 0))
-        between = np.moveaxis(between, places, tuple(range(np.ndim(q))))
-    if keepdims:
-        return np.reshape(between, (*np.shape(q), *kept_shape(np.shape(a), axis)))
-    return between
+    return quantiles
 
 
 _BETWEEN = {
@@ -124,6 +105,14 @@ _BETWEEN = {
     "nearest": lambda place, below: np.rint(place) - below,
     "midpoint": lambda place, below: 0.5 * (np.ceil(place) - below),
 }
+
+
+_middle = _quantiles("np.median")
+
+
+def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    """`np.median`: the middle one, or the mean of the two in the middle."""
+    return _middle(a, 0.5, axis, None, overwrite_input, keepdims=keepdims)
 
 
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
@@ -164,61 +153,46 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None):
     return np.clip(matrix / spread[:, None] / spread[None, :], -1, 1)
 
 
-def nansum(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
-    """`np.nansum`: a NaN is passed over."""
-    there = ~np.isnan(a) & where
-    return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=there)
+def _passing_over(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction that passes NaN over, such as `np.nansum`; its arguments are the same."""
+
+    def reduce(a, axis=None, dtype=None, out=None, *args, where=True, **more):
+        return function(a, axis, dtype, None, *args, where=~np.isnan(a) & where, **more)
+
+    reduce.__signature__ = signature(function)  # type: ignore[attr-defined]
+    return reduce
 
 
-def nanprod(a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
-    """`np.nanprod`: a NaN is passed over."""
-    there = ~np.isnan(a) & where
-    return np.prod(a, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=there)
+def _extreme(function: Callable[..., Any], least: float) -> Callable[..., Any]:
+    """`np.nanmax` or `np.nanmin`: a NaN is passed over; NaN where there is nothing else."""
+
+    def extreme(a, axis=None, out=None, keepdims=False, initial=None, where=True):
+        more = {} if initial is None else {"initial": initial}
+        if where is not True:
+            more["where"] = where
+        if np.result_type(a).kind != "f":
+            return function(a, axis=axis, keepdims=keepdims, **more)
+        missing = np.isnan(a)
+        found = function(np.where(missing, least, a), axis=axis, keepdims=keepdims, **more)
+        if initial is not None:
+            return found
+        lost = np.all(missing, axis=axis, keepdims=keepdims, where=where)
+        return np.where(lost, np.nan, found)
+
+    return extreme
 
 
-def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
-    """`np.nanmean`: a NaN is passed over."""
-    return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=~np.isnan(a) & where)
-
-
-def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, **more):
-    """`np.nanvar`: a NaN is passed over."""
-    there = ~np.isnan(a) & where
-    return np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=there, **more)
-
-
-def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, **more):
-    """`np.nanstd`: a NaN is passed over."""
-    there = ~np.isnan(a) & where
-    return np.std(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=there, **more)
-
-
-def nanmax(a, axis=None, out=None, keepdims=False, initial=None, where=True):
-    """`np.nanmax`: a NaN is passed over; NaN where there is nothing else."""
-    return _nan_extreme(np.max, -np.inf, a, axis, keepdims, initial, where)
-
-
-def nanmin(a, axis=None, out=None, keepdims=False, initial=None, where=True):
-    """`np.nanmin`: a NaN is passed over; NaN where there is nothing else."""
-    return _nan_extreme(np.min, np.inf, a, axis, keepdims, initial, where)
-
-
-def _nan_extreme(function, least, a, axis, keepdims, initial, where):
-    more = {} if initial is None else {"initial": initial}
-    if where is not True:
-        more["where"] = where
-    if np.result_type(a).kind != "f":
-        return function(a, axis=axis, keepdims=keepdims, **more)
-    missing = np.isnan(a)
-    found = function(np.where(missing, least, a), axis=axis, keepdims=keepdims, **more)
-    if initial is not None:
-        return found
-    lost = np.all(missing, axis=axis, keepdims=keepdims, where=where)
-    return np.where(lost, np.nan, found)
-
-
-COMPOSITIONS = composed(
-    np,
-    *(ptp, average, quantile, percentile, median, cov, corrcoef),
-    *(nansum, nanprod, nanmean, nanvar, nanstd, nanmax, nanmin),
-)
+COMPOSITIONS = {
+    **composed(np, ptp, average, median, cov, corrcoef),
+    np.quantile: _quantiles("np.quantile"),
+    np.percentile: _quantiles(
+        "np.percentile", lambda q: np.divide(q, 100) if np.ndim(q) else q / 100
+    ),
+    np.nansum: _passing_over(np.sum),
+    np.nanprod: _passing_over(np.prod),
+    np.nanmean: _passing_over(np.mean),
+    np.nanvar: _passing_over(np.var),
+    np.nanstd: _passing_over(np.std),
+    np.nanmax: _extreme(np.max, -np.inf),
+    np.nanmin: _extreme(np.min, np.inf),
+}

@@ -51,8 +51,6 @@ class Primitive:
     variadic: bool = False
     operands: tuple[str, ...] = ()
     domain: tuple[Domain, ...] = ()
-    samples: Callable[[np.random.Generator], Iterable[Call]] | None = None
-    """Calls on which the tests try the row; for elementwise rows made from `domain`."""
     view: str = ""
     """What to call the result where it may lie in the storage of the first operand, such as `T`:
     elements are placed and none is computed."""
@@ -115,6 +113,76 @@ class WithKeywords:
         return values[:at], {**params, **dict(zip(self.keywords, values[at:], strict=True))}
 
 
+def primitive(
+    function: Callable[..., Any],
+    formula: str,
+    *derivatives: tuple[str, Rule | None],
+    name: str | None = None,
+    symbol: str | None = None,
+    bind: Callable[[tuple[Any, ...], dict[str, Any]], Call] | None = None,
+    evaluate: Callable[..., Any] | None = None,
+    **facts: Any,
+) -> Primitive:
+    """Make the row of a function from its vector-Jacobian products.
+
+    Each derivative is a pair: what it is, for people, and the rule
+    `rule(dout, out, *operands, **parameters)`. The names of the first rule's own arguments say
+    what is an operand (positional) and what a parameter (keyword-only), by the names NumPy uses.
+    `name` is where the function is found, such as `scipy.special.erf`, if that cannot be seen;
+    `bind` and `evaluate` are given where NumPy's own signature does not say it all, and `facts`
+    are those of `Primitive`.
+    """
+    name = name or name_of(function)
+    rules = tuple(rule for _, rule in derivatives)
+    facts = {"takes_out": isinstance(function, np.ufunc), "operands": (), **facts}
+    first = next(filter(None, rules), None)
+    if first is not None and not (facts["operands"] or facts.get("variadic")):
+        kinds = inspect.signature(first).parameters.values()
+        facts["operands"] = tuple(p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD)[2:]
+    return Primitive(
+        name=name,
+        function=function,
+        formula=formula,
+        rules=rules,
+        derivatives=tuple(text for text, _ in derivatives),
+        evaluate=evaluate or function,
+        bind=bind or Binder(function, name, facts["operands"]),
+        symbol=symbol or function.__name__,
+        **facts,
+    )
+
+
+def elementwise(
+    function: np.ufunc,
+    formula: str,
+    *derivatives: tuple[str, Rule | None],
+    domain: Sequence[Domain] = (),
+    name: str | None = None,
+    **facts: Any,
+) -> Primitive:
+    """Make the row of an elementwise function from its local derivatives.
+
+    Each derivative is a pair: what it is, for people, and the rule `rule(out, *operands)`. All
+    else is as for `primitive`.
+
+    >>> row = elementwise(np.exp, "exp(x)", ("out", lambda out, x: out))
+    >>> row.name, row.derivatives
+    ('np.exp', ('out',))
+    """
+    name = name or name_of(function)
+    return primitive(
+        function,
+        formula,
+        *derivatives,
+        name=name,
+        bind=only_keywords(name, "convert with .astype(), choose elements with np.where"),
+        elementwise=True,
+        operands=("x", "y")[: function.nin],
+        domain=tuple(domain) or ("real",) * function.nin,
+        **facts,
+    )
+
+
 def constant(
     function: Callable[..., Any], formula: str, name: str | None = None, **facts: Any
 ) -> Primitive:
@@ -124,23 +192,29 @@ def constant(
     ()
     """
     ufunc = isinstance(function, np.ufunc)
-    return Primitive(
-        name=name or name_of(function),
-        function=function,
-        formula=formula,
-        rules=(),
-        derivatives=(),
-        evaluate=function,
-        bind=as_given if ufunc else LeadingArrays(function),
-        symbol=function.__name__,
-        elementwise=ufunc,
-        **{"takes_out": ufunc, **facts},
-    )
+    bind = as_given if ufunc else LeadingArrays(function)
+    return primitive(function, formula, name=name, bind=bind, elementwise=ufunc, **facts)
 
 
 def as_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     """Take a call as it is: all positional arguments are operands."""
     return args, kwargs
+
+
+def only_keywords(
+    name: str, instead: str, *allowed: str
+) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
+    """Take a call as it is, and refuse all arguments by keyword but those that are allowed."""
+
+    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        if kwargs and (refused := ", ".join(key for key in kwargs if key not in allowed)):
+            raise UnsupportedError(
+                f"{name}: the argument {refused} cannot be recorded on a graph; "
+                f"leave it out ({instead})"
+            )
+        return args, kwargs
+
+    return bind
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,93 +238,6 @@ class LeadingArrays:
                 break
             operands.append(arguments.pop(name))
         return tuple(operands), arguments
-
-
-def elementwise(
-    function: np.ufunc,
-    formula: str,
-    *derivatives: tuple[str, Rule | None],
-    symbol: str | None = None,
-    domain: Sequence[Domain] = (),
-    name: str | None = None,
-    **facts: Any,
-) -> Primitive:
-    """Make the row of an elementwise function from its local derivatives.
-
-    Each derivative is a pair: what it is, for people, and the rule `rule(out, *operands)`. `name`
-    is where the function is found, such as `scipy.special.erf`, if that cannot be seen;
-    `facts` are those of `Primitive`.
-
-    >>> row = elementwise(np.exp, "exp(x)", ("out", lambda out, x: out))
-    >>> row.name, row.derivatives
-    ('np.exp', ('out',))
-    """
-    known = name or name_of(function)
-
-    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        if kwargs:
-            given = ", ".join(kwargs)
-            raise UnsupportedError(
-                f"{known}: the argument {given} cannot be recorded on a graph; "
-                "leave it out (convert with .astype(), choose elements with np.where)"
-            )
-        return args, {}
-
-    return Primitive(
-        name=known,
-        function=function,
-        formula=formula,
-        rules=tuple(rule for _, rule in derivatives),
-        derivatives=tuple(text for text, _ in derivatives),
-        evaluate=function,
-        bind=bind,
-        symbol=symbol or function.__name__,
-        elementwise=True,
-        operands=("x", "y")[: function.nin],
-        domain=tuple(domain) or ("real",) * function.nin,
-        **{"takes_out": True, **facts},
-    )
-
-
-def primitive(
-    function: Callable[..., Any],
-    formula: str,
-    *derivatives: tuple[str, Rule | None],
-    symbol: str | None = None,
-    samples: Callable[[np.random.Generator], Iterable[Call]],
-    bind: Callable[[tuple[Any, ...], dict[str, Any]], Call] | None = None,
-    evaluate: Callable[..., Any] | None = None,
-    variadic: bool = False,
-    name: str | None = None,
-    **facts: Any,
-) -> Primitive:
-    """Make the row of any other function from its vector-Jacobian products.
-
-    Each derivative is a pair: what it is, for people, and the rule
-    `rule(dout, out, *operands, **parameters)`. The names of the first rule's own arguments say
-    what is an operand (positional) and what a parameter (keyword-only), by the names NumPy uses.
-    `bind` and `evaluate` are given where NumPy's own signature does not say it all.
-    """
-    rule = next((rule for _, rule in derivatives if rule is not None), None)
-    operands: tuple[str, ...] = ()
-    if rule is not None and not variadic:
-        kinds = inspect.signature(rule).parameters.values()
-        operands = tuple(p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD)[2:]
-    name = name or name_of(function)
-    return Primitive(
-        name=name,
-        function=function,
-        formula=formula,
-        rules=tuple(rule for _, rule in derivatives),
-        derivatives=tuple(text for text, _ in derivatives),
-        evaluate=evaluate or function,
-        bind=bind or Binder(function, name, operands),
-        symbol=symbol or function.__name__,
-        variadic=variadic,
-        operands=operands,
-        samples=samples,
-        **{"takes_out": isinstance(function, np.ufunc), **facts},
-    )
 
 
 @dataclass(frozen=True, slots=True)

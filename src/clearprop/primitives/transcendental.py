@@ -32,7 +32,8 @@ def _share2(x, y):
     return np.exp2(-np.logaddexp2(0, y - x))
 
 
-EXPONENTIALS = (
+ROWS = (
+    # exponentials and logarithms
     elementwise(np.exp, "exp(x)", ("out", lambda out, x: out)),
     elementwise(np.exp2, "2ˣ", ("log(2) · out", lambda out, x: LOG2 * out), symbol="2ˣ"),
     elementwise(
@@ -74,9 +75,7 @@ EXPONENTIALS = (
         ("2ˣ⁻ᵒᵘᵗ", quiet(lambda out, x, y: _share2(x, y))),
         ("2ʸ⁻ᵒᵘᵗ", quiet(lambda out, x, y: _share2(y, x))),
     ),
-)
-
-ANGLES = (
+    # angles
     elementwise(np.sin, "sin(x)", ("cos(x)", lambda out, x: np.cos(x))),
     elementwise(np.cos, "cos(x)", ("−sin(x)", lambda out, x: -np.sin(x))),
     elementwise(np.tan, "tan(x)", ("1 + out²", lambda out, x: 1 + out * out), domain=("unit",)),
@@ -108,9 +107,7 @@ ANGLES = (
         elementwise(function, "x · 180 / π", ("180 / π", lambda out, x: 1 / DEGREE), symbol="°")
         for function in (np.rad2deg, np.degrees)
     ),
-)
-
-HYPERBOLIC = (
+    # hyperbolic functions
     elementwise(np.sinh, "sinh(x)", ("cosh(x)", lambda out, x: np.cosh(x))),
     elementwise(np.cosh, "cosh(x)", ("sinh(x)", lambda out, x: np.sinh(x))),
     elementwise(np.tanh, "tanh(x)", ("1 − out²", lambda out, x: 1 - out * out)),
@@ -135,5 +132,3 @@ HYPERBOLIC = (
         domain=("unit",),
     ),
 )
-
-ROWS = EXPONENTIALS + ANGLES + HYPERBOLIC

@@ -7,7 +7,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.primitives.axes import normal_axes
 from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.samples import Normal, call, calls
 from clearprop.primitives.table import as_given, primitive
 
 
@@ -48,23 +47,12 @@ ROWS = (
         ("Σ dout over the windows an element is in", _sliding_window_view),
         symbol="windows",
         view="windows",
-        samples=calls(
-            call(Normal(5), 3),
-            call(Normal(4, 5), (2, 3)),
-            call(Normal(4, 5), 2, axis=0),
-            call(Normal(4, 5), (3, 2), axis=(-1, 0)),
-            call(Normal(4, 5), (2, 2), axis=(1, 1)),
-        ),
     ),
     primitive(
         add_windows,
         "Σ of overlapping windows",
         ("the windows of dout", _add_windows),
         symbol="Σ windows",
-        samples=calls(
-            call(Normal(3, 2), shape=(4,), axes=(0,)),
-            call(Normal(3, 2, 4, 2), shape=(4, 5), axes=(1, 0)),
-        ),
         bind=as_given,
     ),
 )
