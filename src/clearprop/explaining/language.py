@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from clearprop.errors import ConfigError
@@ -36,5 +38,17 @@ def language(code: str) -> Language:
         known = ", ".join(_TABLES)
         raise ConfigError(f"explain: language {code!r} is not known; use one of: {known}")
     table = _TABLES[code]
-    remarks = en.REMARKS | table.REMARKS
-    return Language(en.WORDS | table.WORDS, remarks, table.LAYERS, table.PHRASES)
+    return Language(
+        en.WORDS | table.WORDS, en.REMARKS | table.REMARKS, table.LAYERS, phrases()[code]
+    )
+
+
+@cache
+def phrases() -> dict[str, dict[str, str]]:
+    """By language what its column of `phrases.tsv` says for the English of the first."""
+    table = files("clearprop.explaining.words").joinpath("phrases.tsv").read_text("utf-8")
+    codes, *rows = (line.split("\t") for line in table.splitlines())
+    english, *_ = columns = list(zip(*rows, strict=True))
+    return {
+        c: dict(zip(english, column, strict=True)) for c, column in zip(codes, columns, strict=True)
+    }

@@ -95,6 +95,3 @@ REMARKS = {
 
 LAYERS: dict[str, str] = {}
 """In English the layers' own docstrings say it."""
-
-PHRASES: dict[str, str] = {}
-"""In English the table of primitives says it."""

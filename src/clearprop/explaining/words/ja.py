@@ -1,9 +1,5 @@
 """日本語。"""
 
-from clearprop.explaining.words.ja_phrases import PHRASES
-
-__all__ = ["LAYERS", "PHRASES", "REMARKS", "WORDS"]
-
 WORDS = {
     # 数式
     "case": "{condition} のとき {value}",

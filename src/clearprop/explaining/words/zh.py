@@ -1,9 +1,5 @@
 """简体中文。"""
 
-from clearprop.explaining.words.zh_phrases import PHRASES
-
-__all__ = ["LAYERS", "PHRASES", "REMARKS", "WORDS"]
-
 WORDS = {
     # 公式
     "case": "当 {condition} 时为 {value}",
