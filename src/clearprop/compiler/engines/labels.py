@@ -4,7 +4,7 @@ from math import isfinite
 
 import numpy as np
 
-from clearprop.compiler.cells import Buffer, Cell
+from clearprop.compiler.cells import Cell
 from clearprop.compiler.engines import text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.graph.node import Node
@@ -17,7 +17,7 @@ def read(sheet: Sheet, time: int, node: Node) -> None:
     name = source.name
     if node.out.shape == shape:  # one-hot or soft
         own = sheet.name("labels")
-        sheet.cells[node] = Cell(own, shape, node.out.dtype, Buffer(0, pinned=True), varies=True)
+        sheet.put(node, own, node.out, varies=True)
         sheet.say(node, f"{own} = {name}.astype({text.literal(node.out.dtype)}, copy=False)")
         off = f"abs({own}.sum(axis=-1) - 1).max() > 1e-6 * {shape[-1]}"
         wrong = f"not {own}.min() >= 0 or not isfinite({own}.max()) or {off}"
@@ -27,7 +27,7 @@ def read(sheet: Sheet, time: int, node: Node) -> None:
         own = sheet.name("labels")
         sheet.body.append((f"{own} = {name}.reshape({text.literal(node.out.shape)})", ""))
         name = own
-    sheet.cells[node] = Cell(name, node.out.shape, node.out.dtype, source.buffer, varies=True)
+    sheet.put(node, name, node.out, varies=True)
     signed = node.out.dtype.kind == "i"
     low = f"np.minimum.reduce({name}, axis=None) < 0 or " if signed else ""
     wrong = f"{low}np.maximum.reduce({name}, axis=None) >= {shape[-1]}"
@@ -67,7 +67,7 @@ def subtract(sheet: Sheet, time: int, node: Node) -> None:
     out = sheet.result(time, node, may_replace=True, only=node.inputs[0])
     if out.name != x.name:
         sheet.say(node, f"np.copyto({out.name}, {x.name})")
-    flat, few = sheet.flat(out), sheet.scratch(time, (x.shape[0],), x.dtype, "chosen")
+    flat, few = sheet.flat(out), sheet.scratch(time, node.out[:, 0], "chosen")
     sheet.say(node, f'{flat}.take({places}, out={few}, mode="clip")')
     sheet.say(node, f"np.subtract({few}, {sheet.operand(node.inputs[2])}, out={few})")
     sheet.say(node, f'{flat}.put({places}, {few}, mode="clip")')

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.as_written import AsWritten
-from clearprop.compiler.cells import Buffer, Cell
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS, STATEMENTS
@@ -39,8 +38,7 @@ class Printer:
             self.sheet.draw(v, names[v], method)
         for v, name in names.items():
             if v not in job.gathered and v not in job.drawn:
-                whole = Buffer(0, pinned=True)
-                self.sheet.cells[v] = Cell(name, v.shape, v.dtype, whole, varies=v not in given)
+                self.sheet.put(v, name, v, varies=v not in given)
         for time, node in enumerate(self.lives.nodes):
             if node not in self.lives.in_place:
                 self._spell(time, node)
@@ -161,7 +159,7 @@ class Printer:
             # [()] turns an array without axes, which might be a view, into a number.
             value = self.call(node) + ("" if isinstance(function_of(node), np.ufunc) else "[()]")
         name = self.sheet.fresh_name(node)
-        self.sheet.cells[node] = Cell(name, (), node.out.dtype, None, varies=True)
+        self.sheet.put(node, name, node.out, varies=True)
         self.sheet.say(node, f"{name} = {value}")
 
     def _plain(self, node: Node) -> None:
@@ -182,16 +180,13 @@ class Printer:
         self.sheet.say(node, f"{', '.join(names)}{comma} = {call}")
 
     def _made(self, node: Node, key: Any, out: Any) -> str:
-        name, whole = self.sheet.fresh_name(node), Buffer(0, pinned=True)
-        self.sheet.cells[key] = Cell(name, np.shape(out), out.dtype, whole, varies=True)
-        return name
+        return self.sheet.put(key, self.sheet.fresh_name(node), out, varies=True).name
 
     def _view(self, node: Node) -> None:
         source = self.sheet.cell(node.inputs[0])
         value = self.call(node)
         own = self.sheet.view_name(node, source)
-        cell = Cell(own, node.out.shape, node.out.dtype, source.buffer, varies=source.varies)
-        self.sheet.cells[node] = cell
+        self.sheet.put(node, own, node.out, source.varies)
         self.sheet.define(own, value, source.varies)
 
     def _join(self, node: Node) -> None:
