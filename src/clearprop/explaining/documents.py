@@ -120,7 +120,7 @@ def written(blocks: Iterable[Block], words: Words, format: str) -> str:
     Markdown has its formulas between dollars, as notebooks and GitHub show them; LaTeX is a piece
     for an article that loads amsmath.
     """
-    writer = {"text": _Text, "markdown": _Markdown, "latex": _Latex}[format](words)
+    writer = FORMATS[format](words)
     head = f"% {words['latex']}\n{_LATEX_SIGNS}\n" if format == "latex" else ""
     return head + "\n\n".join(map(writer.block, blocks)) + "\n"
 
@@ -222,6 +222,8 @@ class _Latex(_Markdown):
         text = f"\\noindent\\textbf{{{number}.}} " + "\\\\\n".join(lines)
         return f"{text}\n{self.points(points)}" if points else text
 
+
+FORMATS = {"text": _Text, "markdown": _Markdown, "latex": _Latex}
 
 _LATEX_SIGNS = r"\providecommand{\lt}{<}\providecommand{\gt}{>}"
 

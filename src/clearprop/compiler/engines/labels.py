@@ -25,7 +25,7 @@ def read(sheet: Sheet, time: int, node: Node) -> None:
         return
     if source.shape != node.out.shape:
         own = sheet.name("labels")
-        sheet.body.append((f"{own} = {name}.reshape({text.literal(node.out.shape)})", ""))
+        sheet.define(own, f"{name}.reshape({text.literal(node.out.shape)})", varies=True)
         name = own
     sheet.put(node, name, node.out, varies=True)
     signed = node.out.dtype.kind == "i"
@@ -47,9 +47,9 @@ def numbers(sheet: Sheet, time: int, node: Node) -> None:
 
 
 def _guard(sheet: Sheet, condition: str, what: str) -> None:
-    if sheet.label_checks:
-        sheet.body.append((f"if {condition}:", ""))
-        sheet.body.append((f'    raise ValueError("{what}")', ""))
+    if sheet.job.label_checks:
+        sheet.line(f"if {condition}:")
+        sheet.line(f'    raise ValueError("{what}")')
 
 
 def pick(sheet: Sheet, time: int, node: Node) -> None:
@@ -81,7 +81,7 @@ def _places(sheet: Sheet, node: Node, x: Cell, t: Cell) -> str:
         steps = np.arange(n, dtype=np.intp) * (1 if x.order == "F" else c)
         rows = sheet.constant(steps, "rows")
         name = sheet.name("places")
-        sheet.setup.append(f"{name} = np.empty({n}, np.intp)")
+        sheet.define(name, f"np.empty({n}, np.intp)")
         if x.order == "F":
             sheet.say(node, f"np.multiply({t.name}, {n}, out={name}, dtype=np.intp)")
             sheet.say(node, f"np.add({name}, {rows}, out={name})")

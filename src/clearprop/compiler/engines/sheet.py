@@ -16,11 +16,9 @@ from clearprop.graph.node import Node
 class Sheet:
     """Gives every value a name and a place, and keeps the lines until the arena is planned."""
 
-    def __init__(self, lives: Lifetimes, job: Job) -> None:
-        self.lives = lives
-        self.trace = job.trace
-        self.function = job.function
-        self.label_checks = job.label_checks
+    def __init__(self, job: Job) -> None:
+        self.job, self.trace = job, job.trace
+        self.lives = Lifetimes(job.trace, job.replaces)
         outputs = enumerate(self.trace.outputs)
         self._handed_out = {v.node for i, v in outputs if i not in job.replaces}
         self.setup: list[str | Cell] = []
@@ -82,21 +80,20 @@ class Sheet:
         joined, name = self.joined(join), self.fresh_name(node)
         piece = f"{joined.name}[{start}:{start + node.out.size}]"
         shape = "" if node.out.ndim == 1 else f".reshape({text.literal(node.out.shape)})"
-        self.setup.append(f"{name} = {piece}{shape}")
+        self.define(name, f"{piece}{shape}")
         return self.put(node, name, node.out)
 
     def joined(self, node: Node) -> Cell:
         if node not in self.cells:
             name = self.name("G")
-            self.setup.append(f"{name} = np.empty({node.out.size}, {text.literal(node.out.dtype)})")
+            self.define(name, text.empty(node.out.size, node.out.dtype))
             self.put(node, name, node.out)
         return self.cells[node]
 
     def _new(self, node: Node) -> Cell:
         """A result that is returned is the caller's: a new array in each call."""
         name = self.fresh_name(node)
-        dtype = text.literal(node.out.dtype)
-        self.body.append((f"{name} = np.empty({text.literal(node.out.shape)}, {dtype})", ""))
+        self.define(name, text.empty(node.out.shape, node.out.dtype), varies=True)
         return self.put(node, name, node.out, varies=True)
 
     def scratch(self, time: int, like: Any, wish: str) -> str:
@@ -130,7 +127,7 @@ class Sheet:
         if key not in self.cells:
             shape = "x".join(map(str, value.shape))
             own = self.name(f"{name}_{shape}" if shape else name)
-            self.setup.append(f"{own} = {text.array(value)}")
+            self.define(own, text.array(value))
             self.put(key, own, value)
         return self.cells[key].name
 
@@ -143,10 +140,10 @@ class Sheet:
             self.cells[key] = Cell(name, (), x.dtype)
         return self.cells[key].name
 
-    def define(self, name: str, value: str, varies: bool) -> None:
+    def define(self, name: str, value: str, varies: bool = False) -> None:
         """Give an expression a name: in every call, or once beforehand."""
         if varies:
-            self.body.append((f"{name} = {value}", ""))
+            self.line(f"{name} = {value}")
         else:
             self.setup.append(f"{name} = {value}")
 
@@ -155,7 +152,7 @@ class Sheet:
         if not dot:
             label, phase = phase, ""
         what = node.operation.name.rpartition(".")[2]
-        return self.name(f"{'d' if phase == 'backward' else ''}{label or self.function}_{what}")
+        return self.name(f"{'d' if phase == 'backward' else ''}{label or self.job.function}_{what}")
 
     def view_name(self, node: Node, source: Cell) -> str:
         label = self.trace.labels[node]
@@ -174,26 +171,28 @@ class Sheet:
     def say(self, node: Node, statement: str) -> None:
         shapes = ", ".join(text.shape_of(np.shape(x)) for x in node.inputs if np.ndim(x))
         out = node.out[0] if isinstance(node.out, tuple) else node.out
-        self.body.append(
-            (statement, f"{self.trace.labels[node]}: {shapes} → {text.shape_of(np.shape(out))}")
-        )
+        comment = f"{self.trace.labels[node]}: {shapes} → {text.shape_of(np.shape(out))}"
+        self.line(statement, comment)
+
+    def line(self, statement: str, comment: str = "") -> None:
+        self.body.append((statement, comment))
 
     def gather(self, v: Any, name: str, data: str) -> None:
         """Fetch the rows of a batch into a buffer of their own."""
         self._outside(v, name)
         axis = ", axis=0" if v.ndim > 1 else ""
         call = f'{data}.take(rows{axis}, out={name}, mode="clip")'
-        self.body.append((call, f"the batch: rows of {data} → {text.shape_of(v.shape)}"))
+        self.line(call, f"the batch: rows of {data} → {text.shape_of(v.shape)}")
 
     def draw(self, v: Any, name: str, method: str) -> None:
         """Fill a buffer with noise."""
         self._outside(v, name)
         option = "" if v.dtype == np.float64 else f"dtype={text.literal(v.dtype)}, "
         call = f"rng.{method}({option}out={name})"
-        self.body.append((call, f"noise → {text.shape_of(v.shape)}"))
+        self.line(call, f"noise → {text.shape_of(v.shape)}")
 
     def _outside(self, v: Any, name: str) -> None:
-        self.setup.append(f"{name} = np.empty({text.literal(v.shape)}, {text.literal(v.dtype)})")
+        self.define(name, text.empty(v.shape, v.dtype))
         self.put(v, name, v)
 
     def returned(self, v: Any) -> str:
@@ -224,12 +223,12 @@ class Sheet:
         if any("b64decode(" in line for line in setup):
             lines[2:2] = ["from base64 import b64decode", *([""] if len(lines) == 3 else [])]
         lines += ["", "", f"def make({', '.join(stored)}):", *(f"    {line}" for line in setup)]
-        lines += ["", f"    def {self.function}({', '.join(arguments)}):"]
+        lines += ["", f"    def {self.job.function}({', '.join(arguments)}):"]
         width = max((len(s) for s, c in self.body if c and len(s) < 88), default=0)
         for statement, comment in self.body:
             padded = f"{statement:<{width}}  # {comment}" if comment else statement
             lines.append(f"        {padded}")
-        lines += [f"        return {result}", "", f"    return {self.function}"]
+        lines += [f"        return {result}", "", f"    return {self.job.function}"]
         return "\n".join(lines) + "\n"
 
     def _setup_lines(self) -> list[str]:
