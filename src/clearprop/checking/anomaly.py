@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import left_alone, private
-from clearprop.checking.trial import parts
 from clearprop.errors import ClearpropError, GraphError
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import call
-from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.node import Node, Recorded, parts, variable
 from clearprop.graph.recording import record
 
 Given = tuple[tuple[str, np.ndarray], ...]
@@ -110,7 +109,7 @@ def _run(thing: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
         raise
     except Exception as error:
         raise GraphError(f"first_anomaly: it could not be run: {error}") from error
-    outputs = tuple(parts(out))
+    outputs = parts(out)
     if not all(isinstance(v, Recorded) for v in outputs):
         raise GraphError(
             "first_anomaly: the result does not come from recorded operations on the inputs; "
@@ -121,7 +120,7 @@ def _run(thing: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 def _forward(outputs: Sequence[Any], inside: tuple[str, ...]) -> Anomaly | None:
     for node in Graph(outputs).nodes:
-        if all(map(finite, _outs(node))):
+        if all(map(finite, parts(node.out))):
             continue
         given = _inputs(node)
         for name, value in given:
@@ -131,7 +130,7 @@ def _forward(outputs: Sequence[Any], inside: tuple[str, ...]) -> Anomaly | None:
         deeper = _forward(inner, (*inside, node.operation.name)) if inner else None
         if deeper and deeper.direction == "forward":
             return deeper
-        out = next(out for out in _outs(node) if not finite(out))
+        out = next(out for out in parts(node.out) if not finite(out))
         return _anomaly("forward", node.operation.name, inside, np.asarray(out), given)
     return None
 
@@ -189,13 +188,9 @@ def _opened(node: Node) -> tuple[Any, ...]:
     if not node.operation.opens:
         return ()
     try:
-        return tuple(parts(node.operation.open(node.values)[1]))
+        return parts(node.operation.open(node.values)[1])
     except Exception:
         return ()
-
-
-def _outs(node: Node) -> tuple[Any, ...]:
-    return node.out if isinstance(node.out, tuple) else (node.out,)
 
 
 def _inputs(node: Node) -> Given:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import same_draws
-from clearprop.checking.trial import LayerRaised, Trial, flat, parts
+from clearprop.checking.trial import LayerRaised, Trial, flat
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Node, Recorded, data_of
+from clearprop.graph.node import Node, Recorded, data_of, parts
 from clearprop.graph.recording import record
 
 

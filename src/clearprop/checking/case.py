@@ -10,7 +10,8 @@ import numpy as np
 
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
-from clearprop.checking.trial import LayerRaised, parts
+from clearprop.checking.trial import LayerRaised
+from clearprop.graph.node import parts
 
 
 class Guess(NamedTuple):

@@ -13,9 +13,15 @@ from clearprop.checking.case import Case
 from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
-from clearprop.checking.kinks import is_kink, look_at_ties, note_kinks, tell_kinks, without_kinks
+from clearprop.checking.no_faults import (
+    beyond_rounding,
+    is_kink,
+    look_at_ties,
+    note_kinks,
+    tell_kinks,
+    without_kinks,
+)
 from clearprop.checking.probing import SWEEP, element, probe, suspects, worst_first
-from clearprop.checking.rounding import beyond_rounding
 from clearprop.checking.rows import Row
 
 VANISHING = 1e-150

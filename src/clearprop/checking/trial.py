@@ -21,6 +21,7 @@ from clearprop.checking.arguments import (
 )
 from clearprop.checking.copies import private, random_state, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.graph.node import parts
 from clearprop.graph.parameters import at_path, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.networks.learning import rows_of
@@ -203,9 +204,7 @@ class Trial:
         the same state, so that a layer which draws random numbers draws the same.
         """
         layer = self.copy() if layer is None else layer
-        if not self.draws:
-            return Run(self, layer, values or {}, inputs)
-        with same_draws():
+        with same_draws() if self.draws else nullcontext():
             return Run(self, layer, values or {}, inputs)
 
     def call(self, layer: Any, inputs: Sequence[Any], formula: str = "forward", **more: Any) -> Any:
@@ -302,10 +301,11 @@ class Run:
             start += out.size
         return found
 
-    def backward(self, douts: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+    def backward(self, douts: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Run `backward`: what it returned, and what it set for the parameters, as it is."""
-        goes_on = nullcontext() if self.state is None else same_draws(self.state)
-        with goes_on:  # backward goes on where forward stopped drawing
+        with (
+            same_draws(self.state) if self.state else nullcontext()
+        ):  # backward goes on where forward stopped drawing
             found = self._call_backward(douts)
         return parts(found), {
             name: argument.slot.derivative(self.layer)
@@ -327,12 +327,7 @@ class Run:
         For runs after the first, which has shown that they are there: what cannot be read as
         numbers comes as NaN.
         """
-        given, set_for = self.backward(self.douts(vector))
-        return self.by_name(given, set_for)
-
-    def by_name(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Sort derivatives by the argument that they belong to, as arrays that are not shared."""
-        return {name: numbers(d) for name, d in self.sorted(given, set_for).items()}
+        return {n: numbers(d) for n, d in self.sorted(*self.backward(self.douts(vector))).items()}
 
     def sorted(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, Any]:
         """Sort what `backward` returned and set by the argument that it belongs to, as it is."""
@@ -361,11 +356,6 @@ def numbers(value: Any) -> np.ndarray:
     except (ValueError, TypeError):
         array = np.array(None)
     return array if array.dtype.kind in "fuib" else np.array(np.nan)
-
-
-def parts(out: Any) -> list[Any]:
-    """The outputs of a layer: several for a tuple or a list, otherwise one."""
-    return list(out) if isinstance(out, tuple | list) else [out]
 
 
 def flat(arrays: Iterable[Any]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from clearprop.graph.backward import reach
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node, Recorded, parts
 from clearprop.graph.recording import attach
 
 
@@ -28,9 +28,8 @@ def open_networks(output: Recorded) -> tuple[Any, dict[Any, Any]]:
                 out = node.operation.expand(inputs)
             else:
                 out = attach(node.operation, inputs, node.values, node.params, node.out)
-            outs = out if isinstance(out, tuple | list) else (out,)
             for v in made[node]:
-                now[node, v.index] = new = outs[v.index or 0]
+                now[node, v.index] = new = parts(out)[v.index or 0]
                 new.name = v.name or new.name
         step = {v: now[n, v.index] for n in nodes for v in made[n]}
         replaced = {old: step.get(new, new) for old, new in replaced.items()} | step
