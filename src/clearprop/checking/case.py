@@ -99,7 +99,8 @@ class Case:
 
     def scope(self) -> Iterator[tuple[str, np.ndarray]]:
         """What a backward could be made of, by name: inputs, outputs, parameters, kept values."""
-        trial, run, opened = self.e.trial, self.e.run, self.e.opened
+        trial, run = self.e.trial, self.e.run
+        nodes = self.e.opened.graph.nodes if self.e.opened else ()
         several = len(run.outputs) > 1
         found = [
             *zip(trial.input_names, trial.inputs, strict=True),
@@ -111,7 +112,11 @@ class Case:
                 if not name.startswith("d") and name not in ("params", "grads")
                 for item in parts(value)
             ),
-            *((f"(the result of {name})", z) for name, z in (opened.values() if opened else ())),
+            *(
+                (f"(the result of {node.operation.name})", node.out)
+                for node in nodes
+                if isinstance(node.out, np.ndarray) and node.out.dtype.kind == "f"
+            ),
         ]
         seen: set[int] = set()
         for name, z in found:
