@@ -11,8 +11,8 @@ from clearprop.errors import ClearpropError, GraphError
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import call
-from clearprop.graph.node import Node, Recorded, parts, variable
-from clearprop.graph.recording import record
+from clearprop.graph.node import Node, Recorded, parts
+from clearprop.graph.shares import shares
 
 Given = tuple[tuple[str, np.ndarray], ...]
 
@@ -159,17 +159,10 @@ def _backward(outputs: Sequence[Any], dout: Any, inside: tuple[str, ...]) -> Ano
 
 def _one_step(node: Node, arrived: list[Any], inside: tuple[str, ...]) -> Anomaly | None:
     """Send what arrived at a node back through it alone, and look at what it hands on."""
-    fresh = [
-        variable(Variable, v, None, None) if isinstance(x, Recorded) else x
-        for x, v in zip(node.inputs, node.values, strict=True)
-    ]
-    again = node.operation.again if node.operation.opens else None
-    out = again(tuple(fresh)) if again else record(node.operation, tuple(fresh), node.params)
-    seeds = [(parts(out)[v.index or 0], d) for v, d in arrived]
-    handed = derivatives(seeds, targets=[x for x in fresh if isinstance(x, Recorded)])
+    by_output = {v.index or 0: d for v, d in arrived}
+    handed = shares(node, [by_output.get(i) for i in range(len(parts(node.out)))])
     inputs, douts = _inputs(node), tuple(np.asarray(d) for _, d in arrived)
-    for (name, _), x in zip(inputs, fresh, strict=True):
-        d = handed.get(x) if isinstance(x, Recorded) else None
+    for (name, _), d in zip(inputs, handed, strict=True):
         if d is None or finite(d):
             continue
         inner = _opened(node)
