@@ -9,16 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.checking.arguments import (
-    CONSTANT_NAMES,
-    Slot,
-    constant_names,
-    declared_slots,
-    declares_parameters,
-    inferred_slots,
-    input_names,
-    runs_alone,
-)
+from clearprop.checking import arguments
 from clearprop.checking.copies import private, random_state, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.graph.node import parts
@@ -44,7 +35,7 @@ class Argument:
     name: str
     value: np.ndarray
     place: int | None = None
-    slot: Slot | None = None
+    slot: arguments.Slot | None = None
 
 
 class Trial:
@@ -63,17 +54,17 @@ class Trial:
         self.layer = private(layer, dtype)
         # A function that is wrapped names its inputs itself.
         signed = getattr(layer, "signature", None) or getattr(layer, "forward", None)
-        self.input_names = input_names(signed, len(inputs))
-        self.declared_constants = constant_names(layer)
+        self.input_names = arguments.input_names(signed, len(inputs))
+        self.declared_constants = arguments.constant_names(layer)
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
         self.notes: list[Finding] = []
         self.were_integers: dict[int, np.ndarray] = {}
         self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
-        self.slots = declared_slots(self.layer)
+        self.slots = arguments.declared_slots(self.layer)
         self.carried = [
             (path, name)
-            for path, held in ([] if runs_alone(layer) else layers_of(self.layer))
+            for path, held in ([] if arguments.runs_alone(layer) else layers_of(self.layer))
             for name in names_of(held, "carried")
         ]
         self.noise: dict[Any, list[Drawn]] = {}
@@ -108,7 +99,7 @@ class Trial:
             return private(x) if array.dtype.kind == "O" else array
         if array.dtype.kind in "ui":
             labels = self.declared_constants
-            if name in labels if labels is not None else name in CONSTANT_NAMES:
+            if name in labels if labels is not None else name in arguments.CONSTANT_NAMES:
                 return array
             self.were_integers[place] = array
             if not isinstance(x, int):
@@ -146,7 +137,7 @@ class Trial:
                 name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
                 self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
 
-    def _integer_parameter(self, slot: Slot, value: Any) -> Any:
+    def _integer_parameter(self, slot: arguments.Slot, value: Any) -> Any:
         message = (
             f"{slot.name} is made of integers; an update of it by fractions would be cut off or "
             "fail. It was compared as float64"
@@ -166,9 +157,9 @@ class Trial:
 
     def infer_parameters(self, after: Any) -> bool:
         """Find the parameters of a layer that declares none; whether there are any."""
-        if self.slots or declares_parameters(self.layer):
+        if self.slots or arguments.declares_parameters(self.layer):
             return False
-        self.slots = inferred_slots(self.layer, after)
+        self.slots = arguments.inferred_slots(self.layer, after)
         self.list_arguments()
         return bool(self.slots)
 
@@ -182,7 +173,7 @@ class Trial:
             return True
         if self.declared_constants is not None:
             return False
-        named = {i for i in self.float_places if self.input_names[i] in CONSTANT_NAMES}
+        named = {i for i in self.float_places if self.input_names[i] in arguments.CONSTANT_NAMES}
         for left_out in (named, {*named, *self.were_integers}):
             fewer = [i for i in self.float_places if i not in left_out]
             if n_found == len(fewer):
@@ -213,7 +204,7 @@ class Trial:
         Layers inside it run as part of it.
         """
         try:
-            if runs_alone(layer):
+            if arguments.runs_alone(layer):
                 return layer.forward(*inputs)
             return self._call(layer, inputs, formula, **more)
         except (Exception, SystemExit) as error:

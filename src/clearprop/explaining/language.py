@@ -8,12 +8,15 @@ from importlib.resources import files
 from clearprop.errors import ConfigError
 from clearprop.explaining.words import en, ja, zh
 
+Words = Mapping[str, str]
+"""The sentences of one language, by what they say."""
+
 
 @dataclass(frozen=True)
 class Language:
     """The tables of one language; what it has no words for is said in English."""
 
-    words: Mapping[str, str]
+    words: Words
     remarks: Mapping[str, str]
     """What a teacher adds, by the name of an operation or the class of one of our layers."""
     phrases: Mapping[str, str]

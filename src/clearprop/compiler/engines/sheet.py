@@ -169,9 +169,9 @@ class Sheet:
         return name
 
     def say(self, node: Node, statement: str) -> None:
-        shapes = ", ".join(text.shape_of(np.shape(x)) for x in node.inputs if np.ndim(x))
+        shapes = ", ".join(str(np.shape(x)) for x in node.inputs if np.ndim(x))
         out = node.out[0] if isinstance(node.out, tuple) else node.out
-        comment = f"{self.trace.labels[node]}: {shapes} → {text.shape_of(np.shape(out))}"
+        comment = f"{self.trace.labels[node]}: {shapes} → {np.shape(out)}"
         self.line(statement, comment)
 
     def line(self, statement: str, comment: str = "") -> None:
@@ -182,14 +182,14 @@ class Sheet:
         self._outside(v, name)
         axis = ", axis=0" if v.ndim > 1 else ""
         call = f'{data}.take(rows{axis}, out={name}, mode="clip")'
-        self.line(call, f"the batch: rows of {data} → {text.shape_of(v.shape)}")
+        self.line(call, f"the batch: rows of {data} → {v.shape}")
 
     def draw(self, v: Any, name: str, method: str) -> None:
         """Fill a buffer with noise."""
         self._outside(v, name)
         option = "" if v.dtype == np.float64 else f"dtype={text.literal(v.dtype)}, "
         call = f"rng.{method}({option}out={name})"
-        self.line(call, f"noise → {text.shape_of(v.shape)}")
+        self.line(call, f"noise → {v.shape}")
 
     def _outside(self, v: Any, name: str) -> None:
         self.define(name, text.empty(v.shape, v.dtype))

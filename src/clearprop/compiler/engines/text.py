@@ -85,8 +85,3 @@ def identifier(text: str) -> str:
     if name[0].isdigit():
         name = f"_{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
-
-
-def shape_of(shape: tuple[int, ...]) -> str:
-    """A shape for a comment."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
