@@ -85,11 +85,8 @@ class Case:
 
     def where_wrong(self, candidate: np.ndarray) -> np.ndarray:
         """A candidate for what backward gave where it is wrong, be it right elsewhere."""
-        return (
-            np.where(self.wrong, candidate, self.a)
-            if candidate.shape == self.t.shape
-            else candidate
-        )
+        fits = candidate.shape == self.t.shape
+        return np.where(self.wrong, candidate, self.a) if fits else candidate
 
     @cached_property
     def wrong(self) -> np.ndarray:

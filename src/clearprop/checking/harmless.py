@@ -1,5 +1,4 @@
-"""What differs without being wrong: kinks, where any slope between the two sides is right, and
-rounding."""
+"""What differs without being wrong: kinks, where any slope between the sides is right; rounding."""
 
 from typing import Any
 

@@ -20,14 +20,18 @@ def _term(case: Case) -> Guesses:
     opened = case.e.opened
     if opened is None:
         return
+
+    def without(edges: list[Any]) -> np.ndarray:
+        return opened.without(edges, case.dout)[case.name]
+
     gap = case.a - case.t
     # Ways that cancel out, such as those through the maximum that softmax subtracts, are closed.
-    idle = [e for e in opened.edges[:MANY] if case.explains(_without(case, [e]), case.t)]
-    if not case.explains(_without(case, idle), case.t):
+    idle = [e for e in opened.edges[:MANY] if case.explains(without([e]), case.t)]
+    if not case.explains(without(idle), case.t):
         idle = []
     ways: list[tuple[Any, np.ndarray]] = []
     for edge in opened.edges[:MANY]:
-        part = case.t - _without(case, [*idle, edge])
+        part = case.t - without([*idle, edge])
         if np.abs(part).max(initial=0) <= 1e-12 * case.size or not np.isfinite(part).all():
             continue
         if np.allclose(part, case.t, rtol=1e-12, atol=1e-14 * case.size):
@@ -41,12 +45,7 @@ def _term(case: Case) -> Guesses:
     pairs = itertools.combinations([edge for edge, _ in ways], 2)
     for one, two in itertools.islice(pairs, MANY):
         message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
-        yield Kind.DROPPED_TERM, message, _without(case, [*idle, one, two])
-
-
-def _without(case: Case, edges: list[Any]) -> np.ndarray:
-    opened = case.e.opened
-    return opened.without(edges, case.dout)[case.name] if opened else case.t
+        yield Kind.DROPPED_TERM, message, without([*idle, one, two])
 
 
 def _about_a_way(case: Case, where: str, factor: float) -> Guess:
