@@ -21,8 +21,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["pack_images", "unpack_images"]
-
 BLOCK = 2**18
 """Pixels that are put together at once; a multiple of 8. They fit into a core's cache, which is
 twice as fast as all pixels at once."""
