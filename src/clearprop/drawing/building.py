@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.drawing.folding import choose_fold
-from clearprop.drawing.inside import derivatives_inside, inside
-from clearprop.drawing.opening import Open, Opening
+from clearprop.drawing.opening import Open, Opening, inside
 from clearprop.drawing.outline import End, Flow, Item, Scope, derivative_of
 from clearprop.errors import ClearpropError, ConfigError, GraphError
+from clearprop.graph.backward import derivatives
 from clearprop.graph.graph import Graph
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node, Recorded, parts
 from clearprop.graph.shares import shares
 from clearprop.graph.variable import Parameter
 
@@ -168,10 +168,10 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
     """Open what is to be opened, level by level, while the picture has room."""
     opened: list[tuple[Item, Graph]] = []
     for item in scope.items:
-        if item.kind != "layer" or not opening.wants(_node(item), item.id, level):
+        if item.kind != "layer" or not opening.wants(item.node, item.id, level):
             continue
         try:
-            graph = inside(_node(item))
+            graph = inside(item.node)
         except ClearpropError as error:
             if opening.strict:
                 raise
@@ -184,38 +184,26 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
         opened.append((item, graph))
         left[0] -= more
     for item, graph in opened:
-        found = derivatives_inside(graph, _arriving(scope, item))
-        outer = [_flow_into(scope, item, i).origin for i in range(len(_node(item).inputs))]
+        douts = _arriving(scope, item)
+        pairs = zip(graph.outputs, douts, strict=True)
+        found = derivatives((v, dout) for v, dout in pairs if dout is not None)
+        into = {e.operand: flow for flow in scope.flows for e in flow.ends if e.item is item}
+        outer = [into[i].origin for i in range(len(item.node.inputs))]
         builder = _Builder(graph, f"{item.id}/", found.get, outer, 10**9)
         item.kind, item.inside = "frame", builder.scope
         # What leaves goes on outside with the derivative that comes in there.
         for flow in builder.scope.flows:
             for end in flow.ends:
                 if end.item is None:
-                    end.derivative = _arriving(scope, item)[end.operand]
+                    end.derivative = douts[end.operand]
         _open(builder.scope, opening, level + 1, f"{item.id}/", left)
     _share(scope)
 
 
-def _node(item: Item) -> Node:
-    assert item.node is not None
-    return item.node
-
-
 def _arriving(scope: Scope, item: Item) -> list[Any]:
     """The derivatives that arrive at the outputs of a node."""
-    out = _node(item).out
-    names = [f"{item.id}:{i}" for i in range(len(out))] if isinstance(out, tuple) else [item.id]
-    by_name = {flow.id: flow.derivative for flow in scope.flows if flow.source is item}
-    return [by_name.get(name) for name in names]
-
-
-def _flow_into(scope: Scope, item: Item, operand: int) -> Flow:
-    for flow in scope.flows:
-        for end in flow.ends:
-            if end.item is item and end.operand == operand:
-                return flow
-    raise GraphError(f"{item.name}: nothing goes into its operand {operand}")
+    found = {flow.output: flow.derivative for flow in scope.flows if flow.source is item}
+    return [found.get(i) for i in range(len(parts(item.node.out)))]
 
 
 def _share(scope: Scope) -> None:
@@ -235,16 +223,11 @@ def _share(scope: Scope) -> None:
                 end.derivative = item.inside.ports[end.operand].derivative
                 continue
             if item not in known:
-                known[item] = _shares_of(scope, item)
+                try:
+                    known[item] = shares(item.node, _arriving(scope, item))
+                except ClearpropError:  # such as a layer from a file that cannot be computed again
+                    known[item] = [None] * len(item.node.inputs)
             end.derivative = known[item][end.operand]
-
-
-def _shares_of(scope: Scope, item: Item) -> list[Any]:
-    node = _node(item)
-    try:
-        return shares(node, tuple(_arriving(scope, item)))
-    except ClearpropError:  # such as a layer from a file that cannot be computed again
-        return [None] * len(node.inputs)
 
 
 def _settle_leaves(scope: Scope) -> None:

@@ -69,7 +69,6 @@ class Facts:
         self.places[origin] = made
 
     def _step(self, item: Item) -> Step:
-        assert item.node is not None
         coming = self.timetable.coming.get(item, {})
         inputs = [
             self.place(coming[i][0]) if i in coming else x for i, x in enumerate(item.node.inputs)

@@ -120,7 +120,7 @@ def _choices(
         return [whole], 0
     layers = add(look("layers", ["level_layers", {}]))
     singles = dict(s for base in (whole, layers) for s in _singles(base))
-    room = SINGLE // max(layers.scope.count() + 10, 1)
+    room = SINGLE // max(len([*layers.scope.all_items()]) + 10, 1)
     if len(singles) <= room:
         for opened, name in singles.items():
             if opened in choices:
