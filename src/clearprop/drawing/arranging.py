@@ -50,8 +50,8 @@ class Arrangement:
         self.bodies: dict[Item, Body] = {}
         self.main: dict[Item | None, int] = {}
         """Of each item the operand on its main line, the first but parameters and constants."""
-        self.labels: dict[Any, tuple[Block, Block]] = {}
-        """What stands above and below a line, by flow, or by end for the branches of a fork."""
+        self.labels: dict[Flow | End, tuple[Flow, Block, Block]] = {}
+        """What stands above and below a flow's line, or, by end, that of a branch of its fork."""
         self.title = name_block(title, NAME - 1, "b") if title else Block()
         self._add_ports()
         coming: dict[Item | None, list[tuple[int, bool]]] = {}
@@ -106,7 +106,7 @@ class Arrangement:
         if value.height or derivative.height:
             # Without labels on the branches, the dot stands at the right end of this one.
             room = 4 * DOT if forks and not branches else 0.0
-            label = self._add_label(flow, value, derivative, here, room)
+            label = self._add_label(flow, flow, value, derivative, here, room)
             trunk.append(self._edge(here, label, at, 0.0, weight))
             here, at = label, 0.0
         if branches or (forks and not trunk):
@@ -121,7 +121,7 @@ class Arrangement:
             before, before_at = here, at
             if branches and end.derivative is not None and end.item is not None:
                 share = value_block(end.derivative, "d")
-                before, before_at = self._add_label(end, Block(), share, here), 0.0
+                before, before_at = self._add_label(end, flow, Block(), share, here), 0.0
                 line.edges.append(self._edge(here, before, at, 0.0, weight))
             target, target_at = self._target(end)
             dear = weight + (self.main.get(end.item) == end.operand)
@@ -135,11 +135,11 @@ class Arrangement:
         return self.place[end.item], inner.way_in(end.operand) if inner else 0.0
 
     def _add_label(
-        self, key: Any, value: Block, derivative: Block, after: int, room: float = 0.0
+        self, key: Flow | End, flow: Flow, value: Block, back: Block, after: int, room: float = 0.0
     ) -> int:
-        self.labels[key] = (value, derivative)
-        width = max(value.width, derivative.width) + 10 + room
-        up, down = value.height + ABOVE, derivative.height + ABOVE
+        self.labels[key] = (flow, value, back)
+        width = max(value.width, back.width) + 10 + room
+        up, down = value.height + ABOVE, back.height + ABOVE
         return self._add(key, Vertex(width, up, down, inner=True, tight=after))
 
     def _edge(

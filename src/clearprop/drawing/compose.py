@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from clearprop.drawing import routes
 from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
 from clearprop.drawing.digest import sentence
 from clearprop.drawing.faces import SMALL, beside, lines
 from clearprop.drawing.measure import clean, text_width
-from clearprop.drawing.outline import Flow, Item, Scope
+from clearprop.drawing.outline import End, Flow, Item, Scope
 from clearprop.drawing.routes import Arrival, Stretch
 from clearprop.drawing.scene import Arrow, Block, Box, Label, Mark, Scene, Shape
 from clearprop.drawing.shapes import TOUCH, arrivals, operand_marks, tip_of
@@ -121,20 +122,14 @@ class _Composer:
     def _frame(self, item: Item, inner: Arrangement) -> None:
         box = self._box(item)
         marks = inner.title.at(box.x + 12, box.y + (HEADER - 20) / 2)
-        self.scene.frames.append(
-            Shape(item.id, "frame", box, marks, tip_of(item), self.parent, item.node)
-        )
+        self.scene.frames.append(Shape(item.id, "frame", box, marks, tip_of(item), self.parent))
 
     def _shape(self, item: Item) -> None:
         box, block = self._box(item), self.a.bodies[item].block
         marks = block.at(
             box.x + (box.width - block.width) / 2, box.y + (box.height - block.height) / 2
         ) + self.numbers.get(item, ())
-        self.scene.shapes.append(
-            Shape(
-                item.id, item.kind, box, marks, tip_of(item), self.parent, item.node, item.variable
-            )
-        )
+        self.scene.shapes.append(Shape(item.id, item.kind, box, marks, tip_of(item), self.parent))
 
     def _forks(self) -> None:
         for flow in self.a.scope.flows:
@@ -143,9 +138,7 @@ class _Composer:
             x, y = self._fork(flow)
             box = Box(x - DOT, y - DOT, 2 * DOT, 2 * DOT)
             tip = "the value goes several ways; the derivatives that come back are summed"
-            self.scene.shapes.append(
-                Shape(f"{flow.id}+", "fork", box, (), tip, self.parent, None, flow.variable)
-            )
+            self.scene.shapes.append(Shape(f"{flow.id}+", "fork", box, (), tip, self.parent))
 
     def _fork(self, flow: Flow) -> tuple[float, float]:
         v = self.a.place.get((flow, "+"))
@@ -251,6 +244,8 @@ class _Composer:
             head = not self.a.inner[target].scope.ports[line.end.operand].ends
         ends_back = not split and flow.source is not None and flow.source not in self.a.inner
         forward = routes.forward(way, end, double, head)
+        tip = f"value {sentence(flow.value, exact=True)}"
+        tip += f"\nderivative {sentence(derivative, exact=True)}" if double else ""
         backward = routes.backward(way, end, ends_back) if double else None
         if line.end is None:
             goal = f"{flow.id}+"
@@ -265,68 +260,43 @@ class _Composer:
             Arrow(
                 id=name,
                 flow=flow.id,
-                origin=flow.origin,
                 source=f"{flow.id}+" if split else flow.source.id if flow.source else flow.id,
                 target=goal,
                 operand=line.end.operand if line.end else None,
                 forward=forward,
                 backward=backward,
-                tip=_tip(flow, derivative),
+                tip=tip,
                 parent=self.parent,
-                variable=flow.variable,
-                value=flow.value,
                 derivative=derivative,
             )
         )
 
     # Labels.
 
-    def _label(self, key: object) -> None:
+    def _label(self, key: Flow | End) -> None:
         v = self.a.place[key]
         left, right = self._side(v)
         y = self._y(v)
-        value, derivative = self.a.labels[key]
-        if isinstance(key, Flow):
-            flow, name = key, key.id
-        else:
-            flow, name = next(
-                (f, f"{f.id}+>{e.item and e.item.id}.{e.operand}")
-                for f in self.a.scope.flows
-                for e in f.ends
-                if e is key
-            )
+        flow, value, derivative = self.a.labels[key]
+        name = flow.id
+        if isinstance(key, End):
+            name += f"+>{key.item and key.item.id}.{key.operand}"
         middle = (left + right) / 2
         if value.height:
             lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
             tip = sentence(flow.value, exact=True)
             self._add_label(name, flow, "value", value, middle, y - lift - value.height, tip)
         if derivative.height:
-            share = flow.derivative if key is flow else key.derivative  # type: ignore[attr-defined]
-            tip = f"∂ {sentence(share, exact=True)}"
+            tip = f"∂ {sentence(key.derivative, exact=True)}"
             self._add_label(name, flow, "derivative", derivative, middle, y + ABOVE, tip)
 
     def _add_label(
-        self, name: str, flow: Flow, kind: str, block: Block, middle: float, y: float, tip: str
+        self, name: str, flow: Flow, kind: Any, block: Block, middle: float, y: float, tip: str
     ) -> None:
         x = middle - block.width / 2
-        self.scene.labels.append(
-            Label(
-                f"{name}:{kind}",
-                flow.id,
-                kind,  # type: ignore[arg-type]
-                Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2)),
-                block.at(x, y),
-                tip,
-                self.parent,
-            )
-        )
-
-
-def _tip(flow: Flow, derivative: object) -> str:
-    text = f"value {sentence(flow.value, exact=True)}"
-    if derivative is None:
-        return text
-    return f"{text}\nderivative {sentence(derivative, exact=True)}"
+        box = Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2))
+        label = Label(f"{name}:{kind}", flow.id, kind, box, block.at(x, y), tip, self.parent)
+        self.scene.labels.append(label)
 
 
 def text_marks(scene: Scene) -> Iterator[Mark]:

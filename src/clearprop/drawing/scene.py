@@ -14,10 +14,8 @@ downward, and an `id` that stays the same from run to run, whatever is opened el
 of the graph's leaves (`graph.leaves`), `n3.1` the constant that is operand 1 of node `n3`; an
 output's end is `out0`. The **flow** of a value, from where it is made to where it is used, is
 named after its source: `n3`, or `n3:1` for the second of several results, `x0`, `n3.1`. A flow
-that goes on inside an opened node is `n3/x0` there, and its `origin` is the flow outside. A fork's
-dot is the flow's name with `+`, an arrow `flow>target`.
-
-Shapes and arrows carry the `Node` and the flow's `variable` themselves, for those in this process.
+that goes on inside an opened node is `n3/x0` there. A fork's dot is the flow's name with `+`, an
+arrow `flow>target`.
 """
 
 from collections.abc import Iterator
@@ -100,8 +98,6 @@ class Shape:
     """What a tooltip says."""
     parent: str | None = None
     """The id of the frame it stands in."""
-    node: Any = None
-    variable: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,6 @@ class Arrow:
 
     id: str
     flow: str
-    origin: str
     source: str
     target: str
     operand: int | None
@@ -136,8 +131,6 @@ class Arrow:
     """Its start is at the target and its end at the source; `None` if there is no derivative."""
     tip: str
     parent: str | None = None
-    variable: Any = None
-    value: Any = None
     derivative: Any = None
     """What flows back along this arrow: at a fork, the share of this branch."""
 
