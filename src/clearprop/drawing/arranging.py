@@ -145,7 +145,7 @@ class Arrangement:
     def _edge(
         self, u: int, v: int, tail_at: float, head_at: float, weight: int, operand: int = 0
     ) -> int:
-        self.edges.append(Edge(u, v, 1, tail_at, head_at, weight, operand))
+        self.edges.append(Edge(u, v, tail_at, head_at, weight, operand))
         return len(self.edges) - 1
 
     # As a frame, seen from outside.
