@@ -148,7 +148,8 @@ def _arrows(scene):
             first, *_, last = arrow.backward.points()
             if last[0] > first[0]:
                 yield f"the way back of {arrow.id} runs to the right"
-        if (arrow.backward is None) != (arrow.derivative is None):
+        back = arrow.end if "+>" in arrow.id else arrow.flow
+        if (arrow.backward is None) != (back.derivative is None):
             yield f"{arrow.id} has a derivative and no way back, or the other way round"
 
 

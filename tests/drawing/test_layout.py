@@ -46,7 +46,9 @@ def test_the_first_operand_is_above_the_second():
     for out in (x - y, y - x, (x - 1) / (y - 3)):
         picture = scene_of(graph(out))
         node = f"n{len(graph(out).nodes) - 1}"
-        coming = sorted((a for a in picture.arrows if a.target == node), key=lambda a: a.operand)
+        coming = sorted(
+            (a for a in picture.arrows if a.target == node), key=lambda a: a.end.operand
+        )
         ends = [list(a.forward.points())[-1][1] for a in coming]
         assert ends == sorted(ends)
 
@@ -61,7 +63,7 @@ def test_operands_that_come_in_another_order_are_numbered():
             continue
         coming = [a for a in picture.arrows if a.target == shape.id]
         by_height = sorted(coming, key=lambda a: list(a.forward.points())[-1][1])
-        operands = [a.operand for a in by_height]
+        operands = [a.end.operand for a in by_height]
         numbers = sorted((m for m in shape.marks if m.size < 9), key=lambda m: m.y)
         if shape.marks[0].content in "−/" and operands != sorted(operands):
             assert [int(m.content) - 1 for m in numbers] == operands

@@ -286,7 +286,7 @@ def test_a_function_with_several_results():
     assert {id for id in found if id.startswith("n0")} == {"n0:1"}
     np.testing.assert_array_equal(found["n0:1"].value, R.data)
     np.testing.assert_allclose(found["n0:1"].derivative, 2 * R.data)
-    assert "n0:1" in {arrow.flow for arrow in scene_of(graph(total)).arrows}
+    assert "n0:1" in {arrow.flow.id for arrow in scene_of(graph(total)).arrows}
 
 
 def test_a_graph_from_a_file_is_drawn_like_its_original():

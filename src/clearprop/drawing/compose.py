@@ -233,41 +233,35 @@ class _Composer:
                 else:
                     meets[name] = replace(meets[name], turn=turn)
 
-    def _arrow(self, line: Line, way: list[Stretch], end: Arrival) -> None:
-        flow, target = line.flow, line.end.item if line.end else None
-        split = len(flow.ends) > 1 and line.end is not None
-        derivative = line.end.derivative if split and line.end else flow.derivative
+    def _arrow(self, line: Line, way: list[Stretch], arrival: Arrival) -> None:
+        flow, end = line.flow, line.end
+        source, target = flow.source, end.item if end else None
+        split = len(flow.ends) > 1 and end is not None
+        derivative = end.derivative if split and end else flow.derivative
         double = derivative is not None
-        head = line.end is not None and target is not None
-        if line.end is not None and target is not None and target in self.a.inner:
+        head = target is not None
+        if end is not None and target is not None and target in self.a.inner:
             # The line may go on behind the border.
-            head = not self.a.inner[target].scope.ports[line.end.operand].ends
-        ends_back = not split and flow.source is not None and flow.source not in self.a.inner
-        forward = routes.forward(way, end, double, head)
+            head = not self.a.inner[target].scope.ports[end.operand].ends
+        ends_back = not split and source is not None and source not in self.a.inner
         tip = f"value {sentence(flow.value, exact=True)}"
         tip += f"\nderivative {sentence(derivative, exact=True)}" if double else ""
-        backward = routes.backward(way, end, ends_back) if double else None
-        if line.end is None:
-            goal = f"{flow.id}+"
-        elif target is None:
-            goal = f"{self.parent}/out{line.end.operand}"
-        else:
-            goal = target.id
-        name = f"{flow.id}{'+' if split else ''}>{goal}"
-        if line.end is not None and target is not None:
-            name += f".{line.end.operand}"
+        goal, operand = f"{flow.id}+", ""
+        if end is not None and target is None:
+            goal = f"{self.parent}/out{end.operand}"
+        elif end is not None and target is not None:
+            goal, operand = target.id, f".{end.operand}"
         self.scene.arrows.append(
             Arrow(
-                id=name,
-                flow=flow.id,
-                source=f"{flow.id}+" if split else flow.source.id if flow.source else flow.id,
+                id=f"{flow.id}{'+' if split else ''}>{goal}{operand}",
+                flow=flow,
+                end=end,
+                source=f"{flow.id}+" if split else source.id if source else flow.id,
                 target=goal,
-                operand=line.end.operand if line.end else None,
-                forward=forward,
-                backward=backward,
+                forward=routes.forward(way, arrival, double, head),
+                backward=routes.backward(way, arrival, ends_back) if double else None,
                 tip=tip,
                 parent=self.parent,
-                derivative=derivative,
             )
         )
 
@@ -278,25 +272,31 @@ class _Composer:
         left, right = self._side(v)
         y = self._y(v)
         flow, value, derivative = self.a.labels[key]
-        name = flow.id
-        if isinstance(key, End):
-            name += f"+>{key.item and key.item.id}.{key.operand}"
+        end = key if isinstance(key, End) else None
         middle = (left + right) / 2
         if value.height:
             lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
             tip = sentence(flow.value, exact=True)
-            self._add_label(name, flow, "value", value, middle, y - lift - value.height, tip)
+            self._add_label(flow, end, "value", value, middle, y - lift - value.height, tip)
         if derivative.height:
             tip = f"∂ {sentence(key.derivative, exact=True)}"
-            self._add_label(name, flow, "derivative", derivative, middle, y + ABOVE, tip)
+            self._add_label(flow, end, "derivative", derivative, middle, y + ABOVE, tip)
 
     def _add_label(
-        self, name: str, flow: Flow, kind: Any, block: Block, middle: float, y: float, tip: str
+        self,
+        flow: Flow,
+        end: End | None,
+        kind: Any,
+        block: Block,
+        middle: float,
+        y: float,
+        tip: str,
     ) -> None:
+        branch = f"+>{end.item and end.item.id}.{end.operand}" if end else ""
         x = middle - block.width / 2
         box = Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2))
-        label = Label(f"{name}:{kind}", flow.id, kind, box, block.at(x, y), tip, self.parent)
-        self.scene.labels.append(label)
+        name, marks = f"{flow.id}{branch}:{kind}", block.at(x, y)
+        self.scene.labels.append(Label(name, flow, end, kind, box, marks, tip, self.parent))
 
 
 def text_marks(scene: Scene) -> Iterator[Mark]:

@@ -9,10 +9,13 @@ item.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from clearprop.drawing.scene import Kind
 from clearprop.graph.node import Recorded
+
+Kind = Literal[
+    "input", "parameter", "constant", "operation", "layer", "fold", "output", "fork", "frame"
+]
 
 
 @dataclass(eq=False, slots=True)

@@ -20,11 +20,9 @@ arrow `flow>target`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
-Kind = Literal[
-    "input", "parameter", "constant", "operation", "layer", "fold", "output", "fork", "frame"
-]
+from clearprop.drawing.outline import End, Flow, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +119,16 @@ class Arrow:
     """A value on its way from a source to one of its users, and the derivative on its way back."""
 
     id: str
-    flow: str
+    flow: Flow
+    end: End | None
+    """Which use of the value it goes to; `None` for the stretch before a fork."""
     source: str
     target: str
-    operand: int | None
-    """Which input of the target this is."""
     forward: Path
     backward: Path | None
     """Its start is at the target and its end at the source; `None` if there is no derivative."""
     tip: str
     parent: str | None = None
-    derivative: Any = None
-    """What flows back along this arrow: at a fork, the share of this branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,9 @@ class Label:
     """The value above an arrow or the derivative below it."""
 
     id: str
-    flow: str
+    flow: Flow
+    end: End | None
+    """The branch of a fork whose share it is, if it is not that of the whole."""
     kind: Literal["value", "derivative"]
     box: Box
     marks: tuple[Mark, ...]

@@ -19,20 +19,12 @@ _SIGN = 8.0
 
 
 @dataclass(slots=True)
-class Peek:
-    """What is shown of a part that is pointed at."""
-
-    flow: Flow | None
-    end: End | None = None
-    """For the branch of a fork: its own share of the derivative."""
-
-
-@dataclass(slots=True)
 class Picture:
     """SVG text, and what its parts refer to."""
 
     svg: str = ""
-    peeks: list[Peek] = field(default_factory=list)
+    peeks: list[tuple[Flow, End | None]] = field(default_factory=list)
+    """The values that can be pointed at; for the branch of a fork, also which."""
     lit: list[list[str]] = field(default_factory=list)
     """For each step the parts that stand out."""
 
@@ -43,13 +35,8 @@ class Painter:
     def __init__(self, scene: Scene, timetable: Timetable) -> None:
         self.scene, self.timetable = scene, timetable
         self.flows = {flow.id: flow for flow in timetable.flows}
-        self.ends: dict[tuple[str, str, int], End] = {}
-        for flow in timetable.flows:
-            for end in flow.ends:
-                target = end.item.id if end.item is not None else self._way_out(flow, end)
-                self.ends[flow.id, target, end.operand] = end
         self.picture = Picture()
-        self.known: dict[tuple[int, int], int] = {}
+        self.known: dict[tuple[Flow, End | None], int] = {}
 
     def paint(
         self, label: str, titles: dict[str, str], opens: dict[str, int], closes: dict[str, int]
@@ -71,30 +58,16 @@ class Painter:
         parts += map(self._label, self.scene.labels)
         parts += map(mark_text, self.scene.notes)
         self.picture.svg = "\n".join([*parts, "</svg>"])
+        self.picture.peeks = [*self.known]
         self.picture.lit = self._lit()
         return self.picture
-
-    # When things appear.
-
-    def _way_out(self, flow: Flow, end: End) -> str:
-        _, frame = self.timetable.around[self.timetable.home[flow]]
-        return f"{frame.id}/out{end.operand}"
-
-    def _back_at(self, arrow: Arrow) -> int:
-        operand = arrow.operand
-        end = None if operand is None else self.ends[arrow.flow, arrow.target, operand]
-        return self.timetable.back_at(self.flows[arrow.flow], end)
 
     # Parts.
 
     def _peek(self, flow: Flow | None, end: End | None = None) -> str:
         if flow is None:
             return ""
-        key = (id(flow), id(end))
-        if key not in self.known:
-            self.known[key] = len(self.picture.peeks)
-            self.picture.peeks.append(Peek(flow, end))
-        return f' data-peek="{self.known[key]}"'
+        return f' data-peek="{self.known.setdefault((flow, end), len(self.known))}"'
 
     def _frame(self, frame: Shape, closes: dict[str, int]) -> str:
         inside = body(frame)
@@ -104,11 +77,10 @@ class Painter:
         return f'<g class="g-frame" data-id="{frame.id}">{inside}</g>'
 
     def _arrow(self, arrow: Arrow) -> Iterator[str]:
-        flow = self.flows[arrow.flow]
-        at = _at(self.timetable.value_at[flow])
+        at = _at(self.timetable.value_at[arrow.flow])
         yield f'<g class="g-arrow" data-id="{arrow.id}"{at}>{lines(arrow.forward, "fwd")}</g>'
         if arrow.backward is not None:
-            at = _at(self._back_at(arrow))
+            at = _at(self.timetable.back_at(arrow.flow, arrow.end))
             name = f"{arrow.id}:back"
             yield f'<g class="g-back" data-id="{name}"{at}>{lines(arrow.backward, "back")}</g>'
 
@@ -145,28 +117,16 @@ class Painter:
     def _flow_of(self, shape: Shape) -> Flow | None:
         """The value that a shape stands for: what it makes, or for an output what comes in."""
         if shape.kind == "output":
-            arrow = next((a for a in self.scene.arrows if a.target == shape.id), None)
-            return self.flows[arrow.flow] if arrow is not None else None
+            return next((a.flow for a in self.scene.arrows if a.target == shape.id), None)
         return self.flows.get(shape.id) or self.flows.get(f"{shape.id}:0")
 
     def _label(self, label: Label) -> str:
-        flow = self.flows[label.flow]
-        end = None
-        at = self.timetable.value_at[flow]
+        at = self.timetable.value_at[label.flow]
         if label.kind == "derivative":
-            end = self._branch(label, flow)
-            at = self.timetable.back_at(flow, end)
+            at = self.timetable.back_at(label.flow, label.end)
         inside = _reach(label.box) + texts(label.marks)
-        peek = self._peek(flow, end)
+        peek = self._peek(label.flow, label.end)
         return f'<g class="g-label {label.kind}" data-id="{label.id}"{_at(at)}{peek}>{inside}</g>'
-
-    def _branch(self, label: Label, flow: Flow) -> End | None:
-        """The branch that a label belongs to, if it is not that of the whole."""
-        name = label.id.removesuffix(":derivative")
-        if name == flow.id:
-            return None
-        target, _, operand = name.removeprefix(f"{flow.id}+>").rpartition(".")
-        return self.ends.get((flow.id, target, int(operand)))
 
     # What stands out.
 
@@ -175,7 +135,7 @@ class Painter:
         of: dict[str, list[str]] = {}
         for arrow in self.scene.arrows:
             into.setdefault(arrow.target, []).append(arrow.id)
-            of.setdefault(arrow.flow, []).append(arrow.id)
+            of.setdefault(arrow.flow.id, []).append(arrow.id)
         known = {p.id for p in (*self.scene.shapes, *self.scene.arrows, *self.scene.labels)}
         known |= {f"{a.id}:back" for a in self.scene.arrows if a.backward is not None}
         found = []

@@ -10,7 +10,7 @@ from clearprop.drawing.building import LIMIT, outline
 from clearprop.drawing.compose import compose
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open, is_network
-from clearprop.drawing.outline import Flow, Scope
+from clearprop.drawing.outline import End, Flow, Scope
 from clearprop.errors import ClearpropError
 from clearprop.explaining.expressions import Name, Partial
 from clearprop.graph.graph import Graph
@@ -19,7 +19,7 @@ from clearprop.page.facts import Facts
 from clearprop.page.names import Names
 from clearprop.page.nudge import nudged
 from clearprop.page.order import Timetable
-from clearprop.page.painting import Painter, Peek, Picture
+from clearprop.page.painting import Painter, Picture
 from clearprop.page.steps import Steps, remarks, written
 from clearprop.page.values import Json, Values
 
@@ -54,8 +54,8 @@ class Views:
     remarks: dict[str, dict[str, str]] = field(default_factory=dict)
     result: Json = field(default_factory=dict)
     """What is differentiated; empty if nothing is."""
-    results: list[str] = field(default_factory=list)
-    leaves: list[str] = field(default_factory=list)
+    results: list[Json] = field(default_factory=list)
+    leaves: list[Json] = field(default_factory=list)
 
 
 def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> Views:
@@ -92,8 +92,8 @@ def _views(graph: Graph, open: Open | None, limit: int) -> Views:
         for name, step in steps.remarked.items():
             made.remarks.setdefault(name, remarks(step))
         if not made.results:
-            made.results = [s["m"] for s in view.data["steps"][0]["body"][0][2]["y"]]
-            made.leaves = [s["m"] for s in view.data["steps"][0]["body"][0][2]["xs"]]
+            said = view.data["steps"][0]["body"][0][2]
+            made.results, made.leaves = said["y"], said["xs"]
     return made
 
 
@@ -188,7 +188,7 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
     data = {
         "label": choice.label,
         "steps": told,
-        "peeks": [_peek(steps, peek) for peek in picture.peeks],
+        "peeks": [_peek(steps, *peek) for peek in picture.peeks],
         "opens": {id: [view, names[id]] for id, view in opens.items()},
         "closes": {id: [view, names[id]] for id, view in closes.items()},
         "turn": timetable.end if turn is None else turn,
@@ -221,20 +221,19 @@ def _plain(steps: Steps, flow: Flow) -> str:
     return f"{name} = {value}" if name else str(value)
 
 
-def _peek(steps: Steps, peek: Peek) -> Json:
+def _peek(steps: Steps, flow: Flow, end: End | None) -> Json:
     """What is shown of a part that is pointed at: its value and derivative, and from when on."""
-    flow, timetable = peek.flow, steps.timetable
-    assert flow is not None
+    timetable = steps.timetable
     made: Json = {"value": steps.values.add(flow.value), "at": timetable.value_at[flow]}
     place = steps.facts.place(flow)
     if isinstance(getattr(place, "name", None), Name):
         made["x"] = written(place.name)
         made["d"] = written(Partial(steps.facts.result, place.name))
-    value = flow.derivative if peek.end is None else peek.end.derivative
+    value = flow.derivative if end is None else end.derivative
     if value is not None:
         made["derivative"] = steps.values.add(value)
-        made["back"] = timetable.back_at(flow, peek.end)
-        made["share"] = peek.end is not None
+        made["back"] = timetable.back_at(flow, end)
+        made["share"] = end is not None
     return made
 
 
