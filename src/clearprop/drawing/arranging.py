@@ -10,7 +10,7 @@ from typing import Any
 
 from clearprop.drawing.faces import NAME, name_block, stacked, value_block
 from clearprop.drawing.layout import Edge, Layout, Vertex, lay_out
-from clearprop.drawing.outline import End, Flow, Item, Scope
+from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
 from clearprop.drawing.routes import APART
 from clearprop.drawing.scene import Block
 from clearprop.drawing.shapes import Body, body_of
@@ -89,7 +89,7 @@ class Arrangement:
             self._add(item, Vertex(inner.width, inner.height / 2, inner.height / 2))
             return
         body = self.bodies[item] = body_of(item, before, coming)
-        leaf = item.kind in ("input", "parameter", "constant")
+        leaf = item.kind in LEAVES
         column = 0 if inputs_left and item.kind == "input" else None
         down = body.height - body.axis
         self._add(item, Vertex(body.width, body.axis, down, column=column, floating=leaf))

@@ -69,9 +69,8 @@ class _Builder:
                 self.flows[v] = flow
                 scope.ports.append(flow)
         self.folded, self.fold = choose_fold(graph, limit), None
-        self.folded_leaves: set[Any] = set()
-        shown = (n for n in graph.nodes if n not in self.folded)
-        self.shown_leaves = {x for n in shown for x in n.inputs if isinstance(x, Recorded)}
+        shown = {x for n in graph.nodes if n not in self.folded for x in _leaves(n)}
+        self.folded_leaves = {x for n in self.folded for x in _leaves(n)} - shown
         for i, node in enumerate(graph.nodes):
             self._add_node(node, f"{prefix}n{i}")
         for i, v in enumerate(graph.outputs):
@@ -80,19 +79,17 @@ class _Builder:
             for v in graph.leaves:
                 if v not in self.flows and v not in self.folded_leaves:
                     self._flow(v)
-        if self.fold is not None:
-            self._word_on_fold()
         scope.flows = [f for f in self.flows.values() if f.ends or f.variable is not None]
 
     def _add_node(self, node: Node, id: str) -> None:
         if node in self.folded:
-            item = self._fold_item()
+            item = self.fold = self.fold or self._fold_item()
         else:
             kind = "layer" if node.operation.opens else "operation"
             item = Item(id, kind, node.operation.symbol, node)
             self.scope.items.append(item)
         for i, x in enumerate(node.inputs):
-            if item is self.fold and self._stays_inside(x):
+            if item is self.fold and (not isinstance(x, Recorded) or self._is_folded(x)):
                 continue
             flow = self._flow(x) if isinstance(x, Recorded) else self._constant(x, id, i)
             if item is self.fold and any(end.item is item for end in flow.ends):
@@ -106,27 +103,17 @@ class _Builder:
             out = node.out if outs is None else outs[index or 0]
             self.flows[node, index] = Flow(name, item, out, output=index or 0)
 
-    def _stays_inside(self, x: Any) -> bool:
-        """Whether what a folded node uses is folded with it."""
-        if not isinstance(x, Recorded):
-            return True
-        if x.node is None and x not in self.shown_leaves:
-            self.folded_leaves.add(x)
-            return True
-        return x.node in self.folded
+    def _is_folded(self, x: Recorded) -> bool:
+        return x in self.folded_leaves or x.node in self.folded
 
     def _fold_item(self) -> Item:
-        if self.fold is None:
-            self.fold = Item(f"{self.prefix}fold", "fold")
-            self.scope.items.append(self.fold)
-        return self.fold
-
-    def _word_on_fold(self) -> None:
-        assert self.fold is not None
         count = len(self.folded)
-        self.fold.name = f"{count:,} more nodes" if count > 1 else "1 more node"
+        name = f"{count:,} more nodes" if count > 1 else "1 more node"
         if self.folded_leaves:
-            self.fold.name += f" and {len(self.folded_leaves):,} of the inputs"
+            name += f" and {len(self.folded_leaves):,} of the inputs"
+        item = Item(f"{self.prefix}fold", "fold", name)
+        self.scope.items.append(item)
+        return item
 
     def _flow(self, v: Recorded) -> Flow:
         """The flow of a Variable; a leaf gets its item when it is first met."""
@@ -162,6 +149,10 @@ class _Builder:
             flow.named = ""
             self.scope.items.append(item)
             flow.ends.append(End(item, 0))
+
+
+def _leaves(node: Node) -> list[Recorded]:
+    return [x for x in node.inputs if isinstance(x, Recorded) and x.node is None]
 
 
 def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[int]) -> None:

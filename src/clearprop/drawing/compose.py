@@ -9,13 +9,12 @@ from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
 from clearprop.drawing.digest import sentence
 from clearprop.drawing.faces import SMALL, beside, lines
 from clearprop.drawing.measure import clean, text_width
-from clearprop.drawing.outline import End, Flow, Item, Scope
+from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
 from clearprop.drawing.routes import Arrival, Stretch
 from clearprop.drawing.scene import Arrow, Block, Box, Label, Mark, Scene, Shape
 from clearprop.drawing.shapes import TOUCH, arrivals, operand_marks, tip_of
 
 MARGIN = 18.0
-_LEAVES = ("input", "parameter", "constant")
 
 
 def compose(scope: Scope, title: str = "", legend: bool = True) -> Scene:
@@ -109,7 +108,7 @@ class _Composer:
         left, right = self._side(v)
         vertex = self.a.vertices[v]
         x = (left + right - vertex.width) / 2
-        if item.kind in _LEAVES:
+        if item.kind in LEAVES:
             x = right - vertex.width
         elif item.kind == "output":
             x = left

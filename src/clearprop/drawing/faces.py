@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.drawing.digest import facts, number, shape
+from clearprop.drawing.digest import facts, number
 from clearprop.drawing.measure import clean, text_width, wrapped
 from clearprop.drawing.scene import Block, Mark
 from clearprop.drawing.thumbnails import bars, cells_of, heat_map
@@ -119,7 +119,7 @@ def _matrix(cells: list[list[str]], style: str) -> Block:
 def _digest(array: np.ndarray, style: str) -> Block:
     faint = style or "faint"
     text = stacked(
-        lines([shape(array)], VALUE - 1, style), lines(_telling(array), SMALL, faint), gap=1
+        lines([str(array.shape)], VALUE - 1, style), lines(_telling(array), SMALL, faint), gap=1
     )
     picture = _picture(array, style)
     return beside(picture, text, 8) if picture else text

@@ -16,6 +16,7 @@ from clearprop.graph.node import Recorded
 Kind = Literal[
     "input", "parameter", "constant", "operation", "layer", "fold", "output", "fork", "frame"
 ]
+LEAVES = ("input", "parameter", "constant")
 
 
 @dataclass(eq=False, slots=True)

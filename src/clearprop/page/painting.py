@@ -8,12 +8,11 @@ on paper, everything is visible.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from clearprop.drawing.outline import End, Flow
+from clearprop.drawing.outline import LEAVES, End, Flow
 from clearprop.drawing.scene import Arrow, Box, Label, Scene, Shape
 from clearprop.drawing.svg import body, escaped, lines, mark_text, num, texts
 from clearprop.page.order import Timetable
 
-_LEAVES = ("input", "parameter", "constant")
 _SIGN = 8.0
 """Half the size of the sign at a layer's corner that opens it."""
 
@@ -101,7 +100,7 @@ class Painter:
         flow = self._flow_of(shape)
         peek = self._peek(flow)
         label = escaped(titles.get(shape.id, ""))
-        role = "img" if shape.kind in (*_LEAVES, "output") else "button"
+        role = "img" if shape.kind in (*LEAVES, "output") else "button"
         # What has no outline of its own can be pointed at all the same.
         bare = role == "img" and shape.kind != "parameter"
         reach = _reach(shape.box) if bare else ""

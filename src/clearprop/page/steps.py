@@ -45,8 +45,9 @@ def written(expression: Expression) -> Json:
 class Steps:
     """The steps of one view."""
 
-    def __init__(self, facts: Facts, passed: BackwardPass, values: Values) -> None:
-        self.facts, self.passed, self.values = facts, passed, values
+    def __init__(self, facts: Facts, passed: BackwardPass, values: Values, check: Any) -> None:
+        """`check` puts the derivative by an input to the test: see `nudged`."""
+        self.facts, self.passed, self.values, self.check = facts, passed, values, check
         self.timetable: Timetable = facts.timetable
         self.remarked: dict[str, Step] = {}
         """Operations and layers about which there may be something to remark."""
@@ -245,6 +246,10 @@ class Steps:
             if not np.ndim(flow.derivative) and np.isfinite(flow.derivative):
                 name = self.facts.place(flow).name
                 said["means"] = self._means(name, number(flow.derivative))
+            # Where one number depends on others, each derivative is put to the test.
+            one = self.facts.start is not None and not np.ndim(flow.value)
+            if one and (check := self.check(flow.variable)):
+                said["check"] = check
             body.append(["leaf", said])
         if len(leaves) > LISTED:
             body.append(["p", "more", {"n": str(len(leaves) - LISTED)}])

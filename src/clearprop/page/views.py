@@ -1,7 +1,9 @@
 """The views of a page: the same graph at every depth that can be looked at, each laid out."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from clearprop.drawing.building import LIMIT, outline
 from clearprop.drawing.compose import compose
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open, is_network
-from clearprop.drawing.outline import End, Flow, Scope
+from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
 from clearprop.errors import ClearpropError
 from clearprop.explaining.expressions import Name, Partial
 from clearprop.graph.graph import Graph
@@ -58,16 +60,12 @@ class Views:
     leaves: list[Json] = field(default_factory=list)
 
 
+@np.errstate(all="ignore")  # what is not finite is shown as what it is
 def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> Views:
     """Lay the graph out at every depth, and tell both passes at each.
 
     Errors: those of `outline`.
     """
-    with np.errstate(all="ignore"):  # what is not finite is shown as what it is
-        return _views(graph, open, limit)
-
-
-def _views(graph: Graph, open: Open | None, limit: int) -> Views:
     passed = run_backward(graph)
     choices, start = _choices(graph, passed, open, limit)
     made = Views(start=start)
@@ -81,13 +79,17 @@ def _views(graph: Graph, open: Open | None, limit: int) -> Views:
     single = tables[0].coming[starts[0][0]][0][0].id if is_one else None
     result = Name(names.known[single]) if single else Name(names.fresh("L"))
     made.result = written(result) if passed.seeds else {}
-    nudges: dict[Any, Any] = {}
+    leaves = set(graph.leaves)
+
+    @cache
+    def check(v: Any) -> dict[str, str] | None:
+        return nudged(graph, v, passed.derivative(v)) if v in leaves else None
+
     for choice, timetable in zip(choices, tables, strict=True):
         first = next((f for f in timetable.flows if f.id == single), None) if single else None
         facts = Facts(timetable, names, result, first)
-        steps = Steps(facts, passed, made.values)
+        steps = Steps(facts, passed, made.values, check)
         view = _view(choice, steps, by_opened)
-        _add_checks(graph, steps, view.data["steps"][-1], nudges)
         made.views.append(view)
         for name, step in steps.remarked.items():
             made.remarks.setdefault(name, remarks(step))
@@ -105,32 +107,26 @@ def _choices(
 ) -> tuple[list[Choice], int]:
     """The depths, from the whole to the single operation, and which of them comes first."""
 
-    def look(what: Open, label: list[Any]) -> Choice:
-        scope = outline(graph, what, limit, passed.derivative)
-        opened = frozenset(i.id for i in scope.all_items() if i.inside is not None)
-        return Choice(label, scope, opened)
-
     choices: dict[frozenset[str], Choice] = {}
 
-    def add(choice: Choice) -> Choice:
-        return choices.setdefault(choice.opened, choice)
+    def look(what: Open, label: str, **said: str) -> Choice:
+        scope = outline(graph, what, limit, passed.derivative)
+        opened = frozenset(i.id for i in scope.all_items() if i.inside is not None)
+        return choices.setdefault(opened, Choice([label, said], scope, opened))
 
-    whole = add(look("network", [_level(graph), {}]))
+    whole = look("network", _level(graph))
     if open in (None, 0, "network") and not any(node.operation.opens for node in graph.nodes):
         return [whole], 0
-    layers = add(look("layers", ["level_layers", {}]))
+    layers = look("layers", "level_layers")
     singles = dict(s for base in (whole, layers) for s in _singles(base))
     room = SINGLE // max(len([*layers.scope.all_items()]) + 10, 1)
     if len(singles) <= room:
         for opened, name in singles.items():
-            if opened in choices:
-                continue
-            try:
-                add(look(sorted(opened), ["level_opened", {"node": name}]))
-            except ClearpropError:
-                continue  # it cannot be opened; its node says so
-    add(look("primitives", ["level_primitives", {}]))
-    wanted = layers if open is None else add(look(open, ["level_chosen", {}]))
+            if opened not in choices:
+                with suppress(ClearpropError):  # if it cannot be opened, its node says so
+                    look(sorted(opened), "level_opened", node=name)
+    look("primitives", "level_primitives")
+    wanted = layers if open is None else look(open, "level_chosen")
     return list(choices.values()), list(choices).index(wanted.opened)
 
 
@@ -153,16 +149,13 @@ def _singles(choice: Choice) -> Iterator[tuple[frozenset[str], str]]:
 
 def _mark_starts(scope: Scope, passed: BackwardPass) -> list[Any]:
     """The outputs at which the backward pass starts; their arrows say with what."""
-    starts = []
+    starts: dict[Flow, Item] = {}
     for item in scope.items:
-        if item.kind != "output":
-            continue
-        seed = passed.start_at(item.variable)
-        flow, end = next((f, e) for f in scope.flows for e in f.ends if e.item is item)
-        if seed is not None and not any(s is flow for s, _ in starts):
-            end.derivative = seed
-            starts.append((flow, item))
-    return [item for _, item in starts]
+        if item.kind == "output" and (seed := passed.start_at(item.variable)) is not None:
+            flow, end = next((f, e) for f in scope.flows for e in f.ends if e.item is item)
+            if starts.setdefault(flow, item) is item:
+                end.derivative = seed
+    return [*starts.values()]
 
 
 def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) -> View:
@@ -206,7 +199,7 @@ def _labels(steps: Steps, told: list[Json]) -> dict[str, str]:
             text = text["en"] if isinstance(text, dict) else text
             labels[moment.item.id] = f"{said['node']}: {text}" if text else said["node"]
     for flow in steps.timetable.flows:
-        if flow.source is not None and flow.source.kind in ("input", "parameter", "constant"):
+        if flow.source is not None and flow.source.kind in LEAVES:
             labels[flow.source.id] = _plain(steps, flow)
         for end in flow.ends:
             if end.item is not None and end.item.kind == "output":
@@ -235,22 +228,3 @@ def _peek(steps: Steps, flow: Flow, end: End | None) -> Json:
         made["back"] = timetable.back_at(flow, end)
         made["share"] = end is not None
     return made
-
-
-def _add_checks(graph: Graph, steps: Steps, last: Json, nudges: dict[Any, Any]) -> None:
-    """Where one number depends on others, put each derivative to the test."""
-    if steps.facts.start is None:
-        return
-    leaves = set(graph.leaves)
-    by_name = {str(steps.name(flow)): flow for flow in steps.leaves()}
-    for block in last["body"]:
-        if block[0] != "leaf":
-            continue
-        flow = by_name[str(block[1]["x"])]
-        variable = flow.variable
-        if np.ndim(flow.value) or flow.derivative is None or variable not in leaves:
-            continue
-        if variable not in nudges:
-            nudges[variable] = nudged(graph, variable, flow.derivative)
-        if nudges[variable] is not None:
-            block[1]["check"] = nudges[variable]

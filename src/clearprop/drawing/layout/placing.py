@@ -141,17 +141,12 @@ def _compact(
             distance[a][b] = max(space, distance[a].get(b, space))
             behind[b][a] = distance[a][b]
     order = topological({b: len(above) for b, above in behind.items()}, distance.__getitem__)
+    if not upper:  # the same upside down
+        order, distance, behind = order[::-1], behind, distance
     y: dict[int, float] = {}
-    if upper:
-        for b in order:
-            y[b] = max((y[a] + d for a, d in behind[b].items()), default=0.0)
-        for b in reversed(order):
-            if distance[b]:
-                y[b] = max(y[b], min(y[c] - d for c, d in distance[b].items()))
-    else:
-        for b in reversed(order):
-            y[b] = min((y[c] - d for c, d in distance[b].items()), default=0.0)
-        for b in order:
-            if behind[b]:
-                y[b] = min(y[b], max(y[a] + d for a, d in behind[b].items()))
-    return [y[root[v]] + shift[v] for v in range(len(root))]
+    for b in order:
+        y[b] = max((y[a] + d for a, d in behind[b].items()), default=0.0)
+    for b in reversed(order):
+        if distance[b]:
+            y[b] = max(y[b], min(y[c] - d for c, d in distance[b].items()))
+    return [(y[root[v]] if upper else -y[root[v]]) + shift[v] for v in range(len(root))]
