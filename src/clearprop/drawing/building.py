@@ -95,12 +95,9 @@ class _Builder:
             if item is self.fold and any(end.item is item for end in flow.ends):
                 continue
             flow.ends.append(End(item, i))
-        outs = node.out if isinstance(node.out, tuple) else None
-        for index in range(len(outs)) if outs is not None else (None,):
-            name = item.id if index is None else f"{item.id}:{index}"
-            if item is self.fold:
-                name = id if index is None else f"{id}:{index}"
-            out = node.out if outs is None else outs[index or 0]
+        several = isinstance(node.out, tuple)
+        for index, out in enumerate(node.out) if several else [(None, node.out)]:
+            name = id if index is None else f"{id}:{index}"
             self.flows[node, index] = Flow(name, item, out, output=index or 0)
 
     def _is_folded(self, x: Recorded) -> bool:

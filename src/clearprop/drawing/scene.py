@@ -18,7 +18,6 @@ that goes on inside an opened node is `n3/x0` there. A fork's dot is the flow's 
 arrow `flow>target`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -78,11 +77,6 @@ class Box:
         """The x of the right side."""
         return self.x + self.width
 
-    @property
-    def bottom(self) -> float:
-        """The y of the lower side."""
-        return self.y + self.height
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -106,12 +100,6 @@ class Path:
     curves: tuple[tuple[tuple[float, float], ...], ...]
     head: tuple[float, float, float, float] | None = None
     """Tip and direction (x, y, dx, dy) of the arrowhead, if the line ends in one."""
-
-    def points(self) -> Iterator[tuple[float, float]]:
-        """The start and every control and end point."""
-        yield self.start
-        for curve in self.curves:
-            yield from curve
 
 
 @dataclass(frozen=True, slots=True)

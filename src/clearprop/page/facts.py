@@ -37,10 +37,10 @@ class Facts:
         self.whole = Place(SimpleNamespace(data=None))
         """What is differentiated, as a place."""
         self.whole.name = result
-        self.start = start
         self.places: dict[str, Any] = {}
         for flow in timetable.flows:
-            self._place(flow)
+            if flow.id == timetable.origin(flow):
+                self.places[flow.id] = self._place(flow)
         self.first = self.place(start) if start is not None else None
         """The place of what is differentiated, if that is one number."""
         if self.first is not None:
@@ -55,18 +55,15 @@ class Facts:
         """The `Place` or `Constant` of a value; a number among the constants is itself."""
         return self.places[self.timetable.origin(flow)]
 
-    def _place(self, flow: Flow) -> None:
-        origin = self.timetable.origin(flow)
-        if flow.id != origin:
-            return
+    def _place(self, flow: Flow) -> Any:
         if flow.source is not None and flow.source.kind == "constant":
             made: Any = constant(flow.value)
         else:
             made = Place(SimpleNamespace(data=np.asarray(flow.value)[()]))
             made.derivative = flow.derivative
         if isinstance(made, Place | Constant):
-            made.name = Name(self.names.known[origin])
-        self.places[origin] = made
+            made.name = Name(self.names.known[flow.id])
+        return made
 
     def _step(self, item: Item) -> Step:
         coming = self.timetable.coming.get(item, {})

@@ -107,7 +107,7 @@ class Steps:
 
     def _seed(self) -> Told:
         y = self.facts.result
-        if self.passed.starts_at_one and self.facts.start is not None:
+        if self.passed.starts_at_one and self.facts.first is not None:
             d = written(equation(ex.Partial(y, y), ex.Number(1.0)))
             said = {"y": {"m": in_text(y)}, "d": d}
             return ["title_seed", {"d": d}], [["p", "seed", said], ["p", "seed_next", {}]]
@@ -247,7 +247,7 @@ class Steps:
                 name = self.facts.place(flow).name
                 said["means"] = self._means(name, number(flow.derivative))
             # Where one number depends on others, each derivative is put to the test.
-            one = self.facts.start is not None and not np.ndim(flow.value)
+            one = self.facts.first is not None and not np.ndim(flow.value)
             if one and (check := self.check(flow.variable)):
                 said["check"] = check
             body.append(["leaf", said])

@@ -86,6 +86,7 @@ class Optimizer:
     hyperparameters: ClassVar[tuple[str, ...]] = ("lr",)
     state: ClassVar[tuple[str, ...]] = ()
     change: ClassVar[Callable[..., Any]]
+    lr: Setting
     usual_decay: ClassVar[float] = 0.0
     """The `weight_decay` where none is given."""
 
