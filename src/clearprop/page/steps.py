@@ -111,12 +111,9 @@ class Steps:
             d = written(equation(ex.Partial(y, y), ex.Number(1.0)))
             said = {"y": {"m": in_text(y)}, "d": d}
             return ["title_seed", {"d": d}], [["p", "seed", said], ["p", "seed_next", {}]]
-        starts = [
-            self.timetable.coming[item][0]
-            for item in self.timetable.scope.items
-            if item.kind == "output" and item in self.timetable.coming
-        ]
-        starts = [(f, end) for f, end in starts if end in self.timetable.share_at]
+        outputs = [item for item in self.timetable.scope.items if item.kind == "output"]
+        ends = [end for item in outputs for end in self.timetable.coming.get(item, {}).values()]
+        starts = [(flow, end) for flow, end in ends if end in self.timetable.share_at]
         seeds = [self._derivative(flow, end.derivative) for flow, end in starts]
         said = {"y": self._names([flow for flow, _ in starts]), "l": {"m": in_text(y)}}
         title = ["title_seed", {"d": seeds[0][0] if seeds else ""}]
@@ -212,11 +209,10 @@ class Steps:
             terms = ex.Sum(shortened([number(share) for share in shares], TERMS))
             title = written(equation(total, terms, number(flow.derivative)))
             body.append(["f", title])
-        elif known:
-            parts = [("+" if i else "", share) for i, share in enumerate(shares[:LISTED])]
-            body.append(["given", [[piece, self.values.add(share)] for piece, share in parts]])
-            body.append(["value", written(total), self.values.add(flow.derivative)])
         else:
+            if known:
+                parts = [("+" if i else "", share) for i, share in enumerate(shares[:LISTED])]
+                body.append(["given", [[sign, self.values.add(share)] for sign, share in parts]])
             body.append(["value", written(total), self.values.add(flow.derivative)])
         body.append(["p", "sum_why", {"x": written(place.name), "y": written(self.facts.result)}])
         return ["title_sum", {"said": title}], body
@@ -289,15 +285,15 @@ class Steps:
         return [means, said]
 
     def _valued(self, flow: Flow) -> list[Any]:
-        if np.ndim(flow.value):
-            return [self.name(flow), self.values.add(flow.value)]
-        return [written(equation(self.facts.place(flow).name, number(flow.value))), None]
+        return self._equal(self.facts.place(flow).name, flow.value)
 
     def _derivative(self, flow: Flow, value: Any) -> list[Any]:
-        partial = ex.Partial(self.facts.result, self.facts.place(flow).name)
+        return self._equal(ex.Partial(self.facts.result, self.facts.place(flow).name), value)
+
+    def _equal(self, name: Expression, value: Any) -> list[Any]:
         if np.ndim(value):
-            return [written(partial), self.values.add(value)]
-        return [written(equation(partial, number(value))), None]
+            return [written(name), self.values.add(value)]
+        return [written(equation(name, number(value))), None]
 
 
 def _node(item: Item) -> Json:
