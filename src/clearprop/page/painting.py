@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from clearprop.drawing.outline import LEAVES, End, Flow
 from clearprop.drawing.scene import Arrow, Box, Label, Scene, Shape
-from clearprop.drawing.svg import body, escaped, lines, mark_text, num, texts
+from clearprop.drawing.svg import body, escaped, lines, mark_text, num, place, texts
 from clearprop.page.order import Timetable
 
 _SIGN = 8.0
@@ -69,10 +69,7 @@ class Painter:
         return f' data-peek="{self.known.setdefault((flow, end), len(self.known))}"'
 
     def _frame(self, frame: Shape, closes: dict[str, int]) -> str:
-        inside = body(frame)
-        if frame.id in closes:
-            x, y = frame.box.right, frame.box.y
-            inside += _sign(x, y, "close", frame.id, closes[frame.id])
+        inside = body(frame) + _sign(frame, "close", closes)
         return f'<g class="g-frame" data-id="{frame.id}">{inside}</g>'
 
     def _arrow(self, arrow: Arrow) -> Iterator[str]:
@@ -86,31 +83,22 @@ class Painter:
     def _in_order(self) -> list[Shape]:
         """Leaves first, then the nodes in the order of the forward pass, for those who tab."""
         step = {item.id: n for item, n in self.timetable.step_of.items()}
-        after = len(step) + 1
-        return sorted(
-            self.scene.shapes,
-            key=lambda s: step.get(s.id, after if s.kind == "output" else 0),
-        )
+        step |= {s.id: len(step) + 1 for s in self.scene.shapes if s.kind == "output"}
+        return sorted(self.scene.shapes, key=lambda s: step.get(s.id, 0))
 
     def _shape(self, shape: Shape, titles: dict[str, str], opens: dict[str, int]) -> str:
-        inside = body(shape)
         kind = f'class="g-{shape.kind}" data-id="{shape.id}"'
         if shape.kind == "fork":
-            return f"<g {kind}>{inside}</g>"
-        flow = self._flow_of(shape)
-        peek = self._peek(flow)
+            return f"<g {kind}>{body(shape)}</g>"
+        peek = self._peek(self._flow_of(shape))
         label = escaped(titles.get(shape.id, ""))
         role = "img" if shape.kind in (*LEAVES, "output") else "button"
         # What has no outline of its own can be pointed at all the same.
         bare = role == "img" and shape.kind != "parameter"
         reach = _reach(shape.box) if bare else ""
-        opened = ""
-        if shape.id in opens:
-            box = shape.box
-            opened = _sign(box.right, box.y, "open", shape.id, opens[shape.id])
         return (
             f'<g {kind}{peek} tabindex="0" role="{role}" aria-label="{label}">'
-            f"{reach}{inside}</g>{opened}"
+            f"{reach}{body(shape)}</g>{_sign(shape, 'open', opens)}"
         )
 
     def _flow_of(self, shape: Shape) -> Flow | None:
@@ -169,18 +157,17 @@ def _at(step: int) -> str:
 
 def _reach(box: Box) -> str:
     """The rectangle in which a part can be pointed at."""
-    return (
-        f'<rect class="reach" x="{num(box.x)}" y="{num(box.y)}" width="{num(box.width)}" '
-        f'height="{num(box.height)}"/>'
-    )
+    return f'<rect class="reach" {place(box)}/>'
 
 
-def _sign(x: float, y: float, kind: str, id: str, view: int) -> str:
-    """A plus or minus in a circle, at the corner of a layer or a frame."""
-    s = _SIGN / 2
+def _sign(shape: Shape, kind: str, views: dict[str, int]) -> str:
+    """A plus or minus in a circle at the corner of a layer or a frame, if there is such a view."""
+    if shape.id not in views:
+        return ""
+    x, y, s = shape.box.right - 6, shape.box.y + 2, _SIGN / 2
     path = f"M{num(-s)} 0H{num(s)}" + (f"M0 {num(-s)}V{num(s)}" if kind == "open" else "")
     return (
-        f'<g class="sign" data-view="{view}" data-sign="{kind}" data-of="{id}" tabindex="0" '
-        f'role="button" transform="translate({num(x - 6)} {num(y + 2)})">'
+        f'<g class="sign" data-view="{views[shape.id]}" data-sign="{kind}" data-of="{shape.id}" '
+        f'tabindex="0" role="button" transform="translate({num(x)} {num(y)})">'
         f'<circle r="{num(_SIGN)}"/><path d="{path}"/></g>'
     )
