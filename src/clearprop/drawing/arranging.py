@@ -97,7 +97,7 @@ class Arrangement:
     def _add_flow(self, flow: Flow) -> None:
         source = flow.source
         here = self.place[flow if source is None else source]
-        at = self.inner[source].way_out(flow.output) if source in self.inner else 0.0
+        at = self.inner[source].way(flow.output) if source in self.inner else 0.0
         weight = _WEIGHTS.get(source.kind, 4) if source is not None else 4
         forks = len(flow.ends) > 1
         branches = forks and any(e.derivative is not None for e in flow.ends)
@@ -132,7 +132,7 @@ class Arrangement:
         if end.item is None:
             return self.place[end.operand], 0.0
         inner = self.inner.get(end.item)
-        return self.place[end.item], inner.way_in(end.operand) if inner else 0.0
+        return self.place[end.item], inner.way(inner.scope.ports[end.operand]) if inner else 0.0
 
     def _add_label(
         self, key: Flow | End, flow: Flow, value: Block, back: Block, after: int, room: float = 0.0
@@ -167,14 +167,9 @@ class Arrangement:
             else:
                 self.left += extra / 2
 
-    def way_in(self, operand: int) -> float:
-        """Where an operand enters, above or below the frame's middle."""
-        flow = self.scope.ports[operand]
-        return self.top + self.layout.y[self.place[flow]] - self.height / 2
-
-    def way_out(self, number: int) -> float:
-        """Where a result leaves, above or below the frame's middle."""
-        return self.top + self.layout.y[self.place[number]] - self.height / 2
+    def way(self, key: Flow | int) -> float:
+        """Where a port's flow enters, or a result of that number leaves: below the middle."""
+        return self.top + self.layout.y[self.place[key]] - self.height / 2
 
 
 _WEIGHTS = {"input": 2, "parameter": 1, "constant": 1}

@@ -60,10 +60,7 @@ def heat_map(cells: np.ndarray) -> str:
 
 
 def png(
-    pixels: np.ndarray,
-    colour_type: int,
-    pack: Callable[[bytes], bytes] = compress,
-    **chunks: bytes,
+    pixels: np.ndarray, colour_type: int, pack: Callable[[bytes], bytes] = compress, **chunks: bytes
 ) -> bytes:
     """Write bytes (H, W) or (H, W, channels) as a PNG file; `chunks` are to come before them.
 

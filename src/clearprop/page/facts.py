@@ -46,10 +46,7 @@ class Facts:
         if self.first is not None:
             self.first.paths = 1
         self.steps = {item: self._step(item) for item in timetable.nodes if item.node is not None}
-        self.sent: dict[Item, list[Contribution]] = {}
-        for item in reversed(timetable.nodes):
-            if item in self.steps:
-                self.sent[item] = self._send(item)
+        self.sent = {item: self._send(item) for item in reversed(self.steps)}
 
     def place(self, flow: Flow) -> Any:
         """The `Place` or `Constant` of a value; a number among the constants is itself."""

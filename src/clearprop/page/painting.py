@@ -6,7 +6,7 @@ on paper, everything is visible.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from clearprop.drawing.outline import LEAVES, End, Flow
 from clearprop.drawing.scene import Arrow, Box, Label, Scene, Shape
@@ -17,14 +17,13 @@ _SIGN = 8.0
 """Half the size of the sign at a layer's corner that opens it."""
 
 
-@dataclass(slots=True)
-class Picture:
+class Picture(NamedTuple):
     """SVG text, and what its parts refer to."""
 
-    svg: str = ""
-    peeks: list[tuple[Flow, End | None]] = field(default_factory=list)
+    svg: str
+    peeks: list[tuple[Flow, End | None]]
     """The values that can be pointed at; for the branch of a fork, also which."""
-    lit: list[list[str]] = field(default_factory=list)
+    lit: list[list[str]]
     """For each step the parts that stand out."""
 
 
@@ -34,16 +33,15 @@ class Painter:
     def __init__(self, scene: Scene, timetable: Timetable) -> None:
         self.scene, self.timetable = scene, timetable
         self.flows = {flow.id: flow for flow in timetable.flows}
-        self.picture = Picture()
         self.known: dict[tuple[Flow, End | None], int] = {}
 
     def paint(
-        self, label: str, titles: dict[str, str], opens: dict[str, int], closes: dict[str, int]
+        self, label: str, titles: dict[str, str], opens: dict[str, Any], closes: dict[str, Any]
     ) -> Picture:
         """Write the picture.
 
         `titles` say what a node does, by id. `opens` and `closes` are the layers and frames that
-        can be opened and closed, by id.
+        can be opened and closed, by id: the view to go to, and the name.
         """
         w, h = num(self.scene.width), num(self.scene.height)
         parts = [
@@ -56,10 +54,7 @@ class Painter:
         parts += [self._shape(shape, titles, opens) for shape in self._in_order()]
         parts += map(self._label, self.scene.labels)
         parts += map(mark_text, self.scene.notes)
-        self.picture.svg = "\n".join([*parts, "</svg>"])
-        self.picture.peeks = [*self.known]
-        self.picture.lit = self._lit()
-        return self.picture
+        return Picture("\n".join([*parts, "</svg>"]), [*self.known], self._lit())
 
     # Parts.
 
@@ -68,7 +63,7 @@ class Painter:
             return ""
         return f' data-peek="{self.known.setdefault((flow, end), len(self.known))}"'
 
-    def _frame(self, frame: Shape, closes: dict[str, int]) -> str:
+    def _frame(self, frame: Shape, closes: dict[str, Any]) -> str:
         inside = body(frame) + _sign(frame, "close", closes)
         return f'<g class="g-frame" data-id="{frame.id}">{inside}</g>'
 
@@ -86,7 +81,7 @@ class Painter:
         step |= {s.id: len(step) + 1 for s in self.scene.shapes if s.kind == "output"}
         return sorted(self.scene.shapes, key=lambda s: step.get(s.id, 0))
 
-    def _shape(self, shape: Shape, titles: dict[str, str], opens: dict[str, int]) -> str:
+    def _shape(self, shape: Shape, titles: dict[str, str], opens: dict[str, Any]) -> str:
         kind = f'class="g-{shape.kind}" data-id="{shape.id}"'
         if shape.kind == "fork":
             return f"<g {kind}>{body(shape)}</g>"
@@ -160,14 +155,14 @@ def _reach(box: Box) -> str:
     return f'<rect class="reach" {place(box)}/>'
 
 
-def _sign(shape: Shape, kind: str, views: dict[str, int]) -> str:
+def _sign(shape: Shape, kind: str, views: dict[str, Any]) -> str:
     """A plus or minus in a circle at the corner of a layer or a frame, if there is such a view."""
     if shape.id not in views:
         return ""
     x, y, s = shape.box.right - 6, shape.box.y + 2, _SIGN / 2
     path = f"M{num(-s)} 0H{num(s)}" + (f"M0 {num(-s)}V{num(s)}" if kind == "open" else "")
     return (
-        f'<g class="sign" data-view="{views[shape.id]}" data-sign="{kind}" data-of="{shape.id}" '
+        f'<g class="sign" data-view="{views[shape.id][0]}" data-sign="{kind}" data-of="{shape.id}" '
         f'tabindex="0" role="button" transform="translate({num(x)} {num(y)})">'
         f'<circle r="{num(_SIGN)}"/><path d="{path}"/></g>'
     )

@@ -165,25 +165,24 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
     for item in choice.scope.all_items():
         more = by_opened.get(choice.opened | {item.id})
         if item.kind == "layer" and more is not None:
-            opens[item.id] = more
+            opens[item.id] = [more, clean(item.name)]
         inside = {id for id in choice.opened if id.startswith(f"{item.id}/")}
         less = by_opened.get(choice.opened - inside - {item.id})
         if item.inside is not None and less is not None and less != here:
-            closes[item.id] = less
+            closes[item.id] = [less, clean(item.name)]
     told = steps.all()
     labels = _labels(steps, told)
     painter = Painter(compose(choice.scope, legend=False), timetable)
     picture = painter.paint("", labels, opens, closes)
     for step, lit in zip(told, picture.lit, strict=True):
         step["lit"] = lit
-    names = {item.id: clean(item.name) for item in choice.scope.all_items()}
     turn = next((i for i, m in enumerate(timetable.moments) if m.phase == "seed"), None)
     data = {
         "label": choice.label,
         "steps": told,
         "peeks": [_peek(steps, *peek) for peek in picture.peeks],
-        "opens": {id: [view, names[id]] for id, view in opens.items()},
-        "closes": {id: [view, names[id]] for id, view in closes.items()},
+        "opens": opens,
+        "closes": closes,
         "turn": timetable.end if turn is None else turn,
     }
     return View(picture, data)
@@ -192,12 +191,11 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
 def _labels(steps: Steps, told: list[Json]) -> dict[str, str]:
     """What a screen reader says of each shape: formulas, which are the same in each language."""
     labels = {}
-    for moment, step in zip(steps.timetable.moments, told, strict=True):
-        if moment.phase == "forward" and moment.item is not None:
-            said = step["title"][1]
-            text = said.get("said", {}).get("m", "")
-            text = text["en"] if isinstance(text, dict) else text
-            labels[moment.item.id] = f"{said['node']}: {text}" if text else said["node"]
+    for item, step in steps.timetable.step_of.items():
+        said = told[step]["title"][1]
+        text = said.get("said", {}).get("m", "")
+        text = text["en"] if isinstance(text, dict) else text
+        labels[item.id] = f"{said['node']}: {text}" if text else said["node"]
     for flow in steps.timetable.flows:
         if flow.source is not None and flow.source.kind in LEAVES:
             labels[flow.source.id] = _plain(steps, flow)

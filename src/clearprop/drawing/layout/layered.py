@@ -111,8 +111,7 @@ def _columns_of(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> list[int]:
     )
     column = [rank[leader[v]] + behind[v] for v in range(len(vertices))]
     end = max((c for v, c in enumerate(column) if not vertices[v].last), default=-1) + 1
-    column = [end if x.last else column[v] for v, x in enumerate(vertices)]
-    return column
+    return [end if x.last else column[v] for v, x in enumerate(vertices)]
 
 
 def _proper(
