@@ -24,11 +24,7 @@ def said(item: Item) -> str:
 
 def links(scope: Scope) -> Iterator[Link]:
     """Follow every flow from its source, through the borders of frames, to its ends."""
-    outer: dict[Scope, tuple[Scope, Item]] = {}
-    for s in scope.walk():
-        for item in s.items:
-            if item.inside is not None:
-                outer[item.inside] = (s, item)
+    outer = {item.inside: (s, item) for s in scope.walk() for item in s.items if item.inside}
 
     def follow(source: Item, flow: Flow, here: Scope) -> Iterator[Link]:
         for end in flow.ends:

@@ -33,7 +33,7 @@ class Timetable:
     def __init__(self, scope: Scope, starts: list[Item]) -> None:
         self.scope = scope
         self.flows = [flow for s in scope.walk() for flow in s.flows]
-        self.around: dict[Scope, tuple[Scope, Item]] = {}
+        self.around = {i.inside: (s, i) for s in scope.walk() for i in s.items if i.inside}
         """The frame that a scope is the inside of, and the scope that this frame stands in."""
         self.coming: dict[Item | Scope, dict[int, tuple[Flow, End]]] = {}
         """What comes to an item, by operand, or leaves an inner scope, by output."""
@@ -81,9 +81,6 @@ class Timetable:
 
     def _connect(self, scope: Scope) -> None:
         for s in scope.walk():
-            for item in s.items:
-                if item.inside is not None:
-                    self.around[item.inside] = (s, item)
             for flow in s.flows:
                 self.home[flow] = s
                 if flow.source is not None:
