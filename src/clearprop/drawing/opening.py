@@ -107,6 +107,7 @@ def is_network(node: Node) -> bool:
 
 
 def _kept(node: Node) -> Graph | None:
+    """What a network has kept of its inside."""
     operation = node.operation
     if not isinstance(operation, LayerOperation) or operation.inner is None:
         return None
