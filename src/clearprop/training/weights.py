@@ -123,11 +123,7 @@ def _arrays(network: Network, kind: str) -> dict[str, np.ndarray]:
 
 
 def _take_up(
-    file: str,
-    about: Mapping[str, str],
-    arrays: dict[str, np.ndarray],
-    network: Network,
-    optimizer: Optimizer,
+    file: str, about: dict[str, str], arrays: dict[str, Any], network: Network, optimizer: Optimizer
 ) -> None:
     """Let optimiser and generator go on from where they were saved."""
     kind = type(optimizer).__name__
