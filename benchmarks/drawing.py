@@ -85,7 +85,7 @@ def main() -> int:
     missed = []
     for maker in makers:
         g = maker()
-        items = outline(g, "primitives").count()
+        items = len([*outline(g, "primitives").all_items()])
         walls, works = [], []
         for _ in range(ROUNDS):
             wall, work = perf_counter(), process_time()

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from clearprop.datasets import read_idx
-from clearprop.datasets.inkpack import pack_images, unpack_images
+from clearprop.datasets.inkpack import middle_of, unpack_images
 
 DATA = Path(__file__).parents[1] / "src" / "clearprop" / "datasets" / "data"
 
@@ -40,6 +40,14 @@ def read_original(folder: Path, name: str) -> np.ndarray:
     if found != MD5[name]:
         raise SystemExit(f"{path}: MD5 {found}, but the original has {MD5[name]}")
     return array
+
+
+def pack_images(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Take pictures (N, H, W), 0 for paper, apart into `ink`, `rim` and `middle`."""
+    pixels = images.ravel()
+    ink = pixels != 0
+    middle = middle_of(ink, width=images.shape[2])
+    return {"ink": np.packbits(ink), "rim": pixels[ink & ~middle], "middle": pixels[middle]}
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -6,13 +6,16 @@ from nets import batch, dense
 from traces import check_same, listing, trace_of
 
 from clearprop.compiler import SIMPLIFICATIONS, compile, simplified
-from clearprop.compiler.simplify_identities import without_identities
-from clearprop.compiler.simplify_raised import raised_scalars
-from clearprop.compiler.simplify_relu import rectified
-from clearprop.compiler.simplify_scalars import sunk_scalars
-from clearprop.compiler.simplify_sharing import common_subexpressions
-from clearprop.compiler.simplify_softmax import labels_as_places, shared_softmax
-from clearprop.compiler.simplify_sums import sums_as_products
+from clearprop.compiler.simplify import (
+    common_subexpressions,
+    labels_as_places,
+    raised_scalars,
+    rectified,
+    shared_softmax,
+    sums_as_products,
+    sunk_scalars,
+    without_identities,
+)
 from clearprop.layers import SoftmaxWithLoss
 from clearprop.primitives.labels import read_labels
 from clearprop.training import SGD

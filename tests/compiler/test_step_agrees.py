@@ -17,10 +17,12 @@ from nets import (
 
 from clearprop import Affine, Layer, Network, Relu, TwoLayerNet
 from clearprop.compiler import Step, compile, simplify
-from clearprop.compiler.simplify_identities import without_identities
-from clearprop.compiler.simplify_relu import rectified
-from clearprop.compiler.simplify_sharing import common_subexpressions
-from clearprop.compiler.simplify_softmax import labels_as_places
+from clearprop.compiler.simplify import (
+    common_subexpressions,
+    labels_as_places,
+    rectified,
+    without_identities,
+)
 from clearprop.training import SGD
 from clearprop.training.step import layered_step
 

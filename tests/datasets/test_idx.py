@@ -105,7 +105,7 @@ def test_a_pipe_can_be_read(path: Path) -> None:
 
 
 def test_missing_file(path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no such file to read as IDX") as caught:
+    with pytest.raises(FileNotFoundError, match="no such IDX file") as caught:
         read_idx(path)
     assert caught.value.filename == str(path)
 
@@ -273,14 +273,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), fail)
+    monkeypatch.setattr(os, step, fail)
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected) as caught:
         write_idx(path, np.zeros(3, np.uint8))
     if expected is OutputError:
         assert str(path) in str(caught.value)
         assert "No space left" in str(caught.value)
-        assert "unchanged" in str(caught.value)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert path.read_bytes() == SHORTS
 

@@ -1,5 +1,7 @@
 """Taking pictures apart into ink, rim and middle loses nothing."""
 
+import importlib.util
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -7,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from clearprop.datasets.inkpack import pack_images, unpack_images
+from clearprop.datasets.inkpack import unpack_images
+
+TOOL = Path(__file__).parents[2] / "tools" / "pack_mnist.py"
+spec = importlib.util.spec_from_file_location("pack_mnist", TOOL)
+assert spec is not None
+assert spec.loader is not None
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+pack_images = tool.pack_images
 
 IMAGES = hnp.arrays(
     np.uint8,

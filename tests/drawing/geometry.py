@@ -8,11 +8,20 @@ SLACK = 0.6
 """Coordinates are rounded; this much is no overlap."""
 
 
+def bottom_of(box):
+    return box.y + box.height
+
+
+def points(path):
+    """The start of a line and every control and end point."""
+    return [path.start, *(point for curve in path.curves for point in curve)]
+
+
 def overlap(a, b):
     """Whether two rectangles share more than a rim."""
     return (
         min(a.right, b.right) - max(a.x, b.x) > SLACK
-        and min(a.bottom, b.bottom) - max(a.y, b.y) > SLACK
+        and min(bottom_of(a), bottom_of(b)) - max(a.y, b.y) > SLACK
     )
 
 
@@ -21,7 +30,7 @@ def contains(outer, inner):
         inner.x >= outer.x - SLACK
         and inner.y >= outer.y - SLACK
         and inner.right <= outer.right + SLACK
-        and inner.bottom <= outer.bottom + SLACK
+        and bottom_of(inner) <= bottom_of(outer) + SLACK
     )
 
 
@@ -75,16 +84,14 @@ def parts(scene):
 def _outside(scene):
     for part in (*scene.frames, *parts(scene)):
         box = part.box
-        if min(box.x, box.y) < 0 or box.right > scene.width or box.bottom > scene.height:
+        if min(box.x, box.y) < 0 or box.right > scene.width or bottom_of(box) > scene.height:
             yield f"{part.id} leaves the picture"
     for mark in scene.notes:
         if mark.kind == "text" and not (mark.x >= 0 and text_box(mark)[2] <= scene.width):
             yield f"the note {mark.content!r} leaves the picture"
     for arrow in scene.arrows:
         for path in filter(None, (arrow.forward, arrow.backward)):
-            if any(
-                not (0 <= x <= scene.width and 0 <= y <= scene.height) for x, y in path.points()
-            ):
+            if any(not (0 <= x <= scene.width and 0 <= y <= scene.height) for x, y in points(path)):
                 yield f"{arrow.id} leaves the picture"
 
 
@@ -130,7 +137,7 @@ def _cut_off(scene):
                 left < box.x - 1
                 or right > box.right + 1
                 or top < box.y - 2
-                or bottom > box.bottom + 2
+                or bottom > bottom_of(box) + 2
             ):
                 yield f"the text {mark.content!r} of {part.id} leaves its place"
 
@@ -141,14 +148,15 @@ def _arrows(scene):
         source, target = shapes.get(arrow.source), shapes.get(arrow.target)
         if source and target and source.box.right > target.box.x + SLACK:
             yield f"{arrow.id} does not go to the right"
-        start, *_, end = arrow.forward.points()
+        start, *_, end = points(arrow.forward)
         if end[0] < start[0]:
             yield f"{arrow.id} runs to the left"
         if arrow.backward is not None:
-            first, *_, last = arrow.backward.points()
+            first, *_, last = points(arrow.backward)
             if last[0] > first[0]:
                 yield f"the way back of {arrow.id} runs to the right"
-        if (arrow.backward is None) != (arrow.derivative is None):
+        back = arrow.end if "+>" in arrow.id else arrow.flow
+        if (arrow.backward is None) != (back.derivative is None):
             yield f"{arrow.id} has a derivative and no way back, or the other way round"
 
 
@@ -164,7 +172,7 @@ def _lines_over_things(scene):
                     continue
                 box = thing.box
                 if any(
-                    box.x + 1 < x < box.right - 1 and box.y + 1 < y < box.bottom - 1
+                    box.x + 1 < x < box.right - 1 and box.y + 1 < y < bottom_of(box) - 1
                     for x, y in points
                 ):
                     yield f"{arrow.id} runs over {thing.id}"

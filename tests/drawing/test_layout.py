@@ -4,7 +4,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from geometry import points_along
+from geometry import points, points_along
 from graphs import apple, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,7 +38,7 @@ def test_the_main_line_is_straight():
 def test_the_main_line_of_a_network_is_straight(level):
     picture = scene_of(graph(network()), level)
     x = next(a for a in picture.arrows if a.source == "x0")
-    assert {y for _, y in x.forward.points()} == {x.forward.start[1]}
+    assert {y for _, y in points(x.forward)} == {x.forward.start[1]}
 
 
 def test_the_first_operand_is_above_the_second():
@@ -46,8 +46,10 @@ def test_the_first_operand_is_above_the_second():
     for out in (x - y, y - x, (x - 1) / (y - 3)):
         picture = scene_of(graph(out))
         node = f"n{len(graph(out).nodes) - 1}"
-        coming = sorted((a for a in picture.arrows if a.target == node), key=lambda a: a.operand)
-        ends = [list(a.forward.points())[-1][1] for a in coming]
+        coming = sorted(
+            (a for a in picture.arrows if a.target == node), key=lambda a: a.end.operand
+        )
+        ends = [points(a.forward)[-1][1] for a in coming]
         assert ends == sorted(ends)
 
 
@@ -60,8 +62,8 @@ def test_operands_that_come_in_another_order_are_numbered():
         if shape.kind != "operation":
             continue
         coming = [a for a in picture.arrows if a.target == shape.id]
-        by_height = sorted(coming, key=lambda a: list(a.forward.points())[-1][1])
-        operands = [a.operand for a in by_height]
+        by_height = sorted(coming, key=lambda a: points(a.forward)[-1][1])
+        operands = [a.end.operand for a in by_height]
         numbers = sorted((m for m in shape.marks if m.size < 9), key=lambda m: m.y)
         if shape.marks[0].content in "−/" and operands != sorted(operands):
             assert [int(m.content) - 1 for m in numbers] == operands

@@ -127,7 +127,7 @@ def test_every_part_of_the_picture_appears_in_some_step(g, open):
     assert len(picture.lit) == len(table.moments)
     for arrow in scene.arrows:
         if arrow.backward is not None:
-            assert 0 < painter._back_at(arrow) <= table.end
+            assert 0 < table.back_at(arrow.flow, arrow.end) <= table.end
     for item, step in table.step_of.items():
         assert item.id in picture.lit[step]
     assert {id for part in picture.lit for id in part} <= ids

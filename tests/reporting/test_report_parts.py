@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from clearprop.drawing.thumbnails import png
 from clearprop.reporting.charts import (
     BOTTOM,
     HEIGHT,
@@ -21,7 +22,6 @@ from clearprop.reporting.charts import (
     Line,
     chart,
 )
-from clearprop.reporting.png import write_png
 from clearprop.reporting.scales import label, log_ticks, ticks
 
 
@@ -31,7 +31,7 @@ def test_another_program_reads_the_same_pixels(colour_type, mode, channels):
     pixels = rng.integers(0, 256, (5, 7, channels), dtype=np.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        image = Image.open(io.BytesIO(write_png(pixels, colour_type)))
+        image = Image.open(io.BytesIO(png(pixels, colour_type)))
         assert image.mode == mode
         np.testing.assert_array_equal(np.asarray(image), pixels)
 

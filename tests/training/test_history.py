@@ -1,5 +1,6 @@
 import json
 import math
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_every_line_is_strict_json(tmp_path):
 
 def test_the_writer_writes_what_write_writes(tmp_path):
     history, grown, whole = History(), tmp_path / "grown.jsonl", tmp_path / "whole.jsonl"
-    with HistoryWriter(grown, history) as writer:
+    with closing(HistoryWriter(grown, history)) as writer:
         history.add_loss(0.5)
         history.add_loss(0.5)
         assert grown.read_bytes() == b""
@@ -93,7 +94,7 @@ def test_the_writer_writes_what_write_writes(tmp_path):
         # what was written is in the file at once, also if the program dies now
         assert History.read(grown) == history
         history.add_evaluation(epoch=1.5, train_score=0.8)
-    with HistoryWriter(grown, history) as writer:
+    with closing(HistoryWriter(grown, history)) as writer:
         writer.write()
         history.add_loss(0.125)
     history.write(whole)
@@ -103,7 +104,7 @@ def test_the_writer_writes_what_write_writes(tmp_path):
 def test_a_new_history_begins_a_new_file(tmp_path):
     path = tmp_path / "h.jsonl"
     sample().write(path)
-    with HistoryWriter(path, History()):
+    with closing(HistoryWriter(path, History())):
         pass
     assert path.read_bytes() == b""
 
@@ -112,7 +113,7 @@ def test_what_happened_before_an_error_is_written(tmp_path):
     history = History()
 
     def train():
-        with HistoryWriter(tmp_path / "h", history):
+        with closing(HistoryWriter(tmp_path / "h", history)):
             history.add_loss(0.5)
             raise ZeroDivisionError
 

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import left_alone, private
-from clearprop.checking.trial import parts
 from clearprop.errors import ClearpropError, GraphError
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import call
-from clearprop.graph.node import Node, Recorded, variable
-from clearprop.graph.recording import record
+from clearprop.graph.node import Node, Recorded, parts
+from clearprop.graph.shares import shares
 
 Given = tuple[tuple[str, np.ndarray], ...]
 
@@ -110,7 +109,7 @@ def _run(thing: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
         raise
     except Exception as error:
         raise GraphError(f"first_anomaly: it could not be run: {error}") from error
-    outputs = tuple(parts(out))
+    outputs = parts(out)
     if not all(isinstance(v, Recorded) for v in outputs):
         raise GraphError(
             "first_anomaly: the result does not come from recorded operations on the inputs; "
@@ -121,7 +120,7 @@ def _run(thing: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 def _forward(outputs: Sequence[Any], inside: tuple[str, ...]) -> Anomaly | None:
     for node in Graph(outputs).nodes:
-        if all(map(finite, _outs(node))):
+        if all(map(finite, parts(node.out))):
             continue
         given = _inputs(node)
         for name, value in given:
@@ -131,7 +130,7 @@ def _forward(outputs: Sequence[Any], inside: tuple[str, ...]) -> Anomaly | None:
         deeper = _forward(inner, (*inside, node.operation.name)) if inner else None
         if deeper and deeper.direction == "forward":
             return deeper
-        out = next(out for out in _outs(node) if not finite(out))
+        out = next(out for out in parts(node.out) if not finite(out))
         return _anomaly("forward", node.operation.name, inside, np.asarray(out), given)
     return None
 
@@ -160,17 +159,10 @@ def _backward(outputs: Sequence[Any], dout: Any, inside: tuple[str, ...]) -> Ano
 
 def _one_step(node: Node, arrived: list[Any], inside: tuple[str, ...]) -> Anomaly | None:
     """Send what arrived at a node back through it alone, and look at what it hands on."""
-    fresh = [
-        variable(Variable, v, None, None) if isinstance(x, Recorded) else x
-        for x, v in zip(node.inputs, node.values, strict=True)
-    ]
-    again = node.operation.again if node.operation.opens else None
-    out = again(tuple(fresh)) if again else record(node.operation, tuple(fresh), node.params)
-    seeds = [(parts(out)[v.index or 0], d) for v, d in arrived]
-    handed = derivatives(seeds, targets=[x for x in fresh if isinstance(x, Recorded)])
+    by_output = {v.index or 0: d for v, d in arrived}
+    handed = shares(node, [by_output.get(i) for i in range(len(parts(node.out)))])
     inputs, douts = _inputs(node), tuple(np.asarray(d) for _, d in arrived)
-    for (name, _), x in zip(inputs, fresh, strict=True):
-        d = handed.get(x) if isinstance(x, Recorded) else None
+    for (name, _), d in zip(inputs, handed, strict=True):
         if d is None or finite(d):
             continue
         inner = _opened(node)
@@ -189,13 +181,9 @@ def _opened(node: Node) -> tuple[Any, ...]:
     if not node.operation.opens:
         return ()
     try:
-        return tuple(parts(node.operation.open(node.values)[1]))
+        return parts(node.operation.open(node.values)[1])
     except Exception:
         return ()
-
-
-def _outs(node: Node) -> tuple[Any, ...]:
-    return node.out if isinstance(node.out, tuple) else (node.out,)
 
 
 def _inputs(node: Node) -> Given:

@@ -1,15 +1,15 @@
 """Automatic differentiation of `forward`: the layer's inside on a graph, where it can be opened."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking.copies import same_draws
-from clearprop.checking.trial import LayerRaised, Trial, flat, parts
+from clearprop.checking.trial import LayerRaised, Trial, flat
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Node, Recorded, data_of
+from clearprop.graph.node import Node, Recorded, data_of, parts
 from clearprop.graph.recording import record
 
 
@@ -72,31 +72,16 @@ class Opened:
         self, blocked: Sequence[tuple[Node, int]], dout: np.ndarray
     ) -> dict[str, np.ndarray]:
         """The derivatives if some ways were not followed back."""
-        made: dict[Any, Any] = {}
 
-        def current(x: Any) -> Any:
-            if not isinstance(x, Recorded) or x.node is None:
-                return x
-            out = made[x.node]
-            return out if x.index is None else out[x.index]
+        def step(node: Node, inputs: tuple[Any, ...]) -> Any:
+            # A constant in place of the Variable: nothing goes back through it.
+            inputs = tuple(data_of(x) if (node, i) in blocked else x for i, x in enumerate(inputs))
+            recorded = any(isinstance(x, Recorded) for x in inputs)
+            return record(node.operation, inputs, node.params) if recorded else node.out
 
-        for node in self.graph.nodes:
-            inputs = tuple(
-                # A constant in place of the Variable: nothing goes back through it.
-                data_of(x) if (node, i) in blocked else current(x)
-                for i, x in enumerate(node.inputs)
-            )
-            if any(isinstance(x, Recorded) for x in inputs):
-                made[node] = record(node.operation, inputs, node.params)
-            else:
-                made[node] = node.out
-        return self.pull(*self._seeds([current(v) for v in self.outputs], dout))
-
-    def values(self) -> Iterator[tuple[str, np.ndarray]]:
-        """What the operations inside computed, with their names."""
-        for node in self.graph.nodes:
-            if isinstance(node.out, np.ndarray) and node.out.dtype.kind == "f":
-                yield node.operation.name, node.out
+        made = iter(parts(self.graph._run({v: v for v in self.graph.leaves}, step)))
+        outputs = [next(made) if isinstance(v, Recorded) else v for v in self.outputs]
+        return self.pull(*self._seeds(outputs, dout))
 
 
 def open_forward(

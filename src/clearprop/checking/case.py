@@ -4,19 +4,32 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
-from clearprop.checking.trial import LayerRaised, parts
+from clearprop.checking.trial import LayerRaised
+from clearprop.graph.node import parts
 
-Saying = tuple[Kind, str] | tuple[Kind, str, float]
-"""What kind of mistake it is, and the evidence in words; the factor, if it is one."""
 
-Sayings = Iterator[Saying]
-"""What a pattern says: the first is taken, and it goes no further."""
+class Guess(NamedTuple):
+    """What may have gone wrong, and what backward would have given then.
+
+    Without a candidate it is known already. What it is held against, if not what backward gave, is
+    `target`; `factor` is the factor, if it is one.
+    """
+
+    kind: Kind
+    message: str
+    candidate: Any = None
+    target: np.ndarray | None = None
+    factor: float | None = None
+
+
+Guesses = Iterator[tuple[Any, ...]]
+"""The fields of the guesses that a pattern makes: the first that holds is taken."""
 
 
 @dataclass
@@ -70,12 +83,10 @@ class Case:
         floor = 1e-13 * max(whole, self.size)
         return far <= max(min(exact * whole, 1e-2 * self.apart), floor)
 
-    def explains_wrong(self, candidate: Any) -> bool:
-        """Whether a candidate is what backward gave where it is wrong, be it right elsewhere."""
-        candidate = np.asarray(candidate)
-        return candidate.shape == self.t.shape and self.explains(
-            np.where(self.wrong, candidate, self.a)
-        )
+    def where_wrong(self, candidate: np.ndarray) -> np.ndarray:
+        """A candidate for what backward gave where it is wrong, be it right elsewhere."""
+        fits = candidate.shape == self.t.shape
+        return np.where(self.wrong, candidate, self.a) if fits else candidate
 
     @cached_property
     def wrong(self) -> np.ndarray:
@@ -85,7 +96,8 @@ class Case:
 
     def scope(self) -> Iterator[tuple[str, np.ndarray]]:
         """What a backward could be made of, by name: inputs, outputs, parameters, kept values."""
-        trial, run, opened = self.e.trial, self.e.run, self.e.opened
+        trial, run = self.e.trial, self.e.run
+        nodes = self.e.opened.graph.nodes if self.e.opened else ()
         several = len(run.outputs) > 1
         found = [
             *zip(trial.input_names, trial.inputs, strict=True),
@@ -97,7 +109,11 @@ class Case:
                 if not name.startswith("d") and name not in ("params", "grads")
                 for item in parts(value)
             ),
-            *((f"(the result of {name})", z) for name, z in (opened.values() if opened else ())),
+            *(
+                (f"(the result of {node.operation.name})", node.out)
+                for node in nodes
+                if isinstance(node.out, np.ndarray) and node.out.dtype.kind == "f"
+            ),
         ]
         seen: set[int] = set()
         for name, z in found:
@@ -122,11 +138,12 @@ class Case:
         return found if found is not None and np.isfinite(found).all() else None
 
     def pulled(self, dout: np.ndarray) -> np.ndarray | None:
-        """What backward gives under another `dout`."""
+        """What backward gives under another `dout`, if it still has the same shape."""
         try:
-            return self.e.pull(dout).get(self.name)
+            found = self.e.pull(dout).get(self.name)
         except LayerRaised:
             return None
+        return found if found is not None and found.shape == self.a.shape else None
 
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import left_alone
-from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.report import Report
-from clearprop.checking.rows import LayerReport
 from clearprop.checking.subjects import Function, Inspector, Recordable, is_network, own_layers
 from clearprop.errors import ConfigError
 
@@ -119,35 +117,20 @@ def _check(inspector: Inspector, thing: Any, inputs: tuple[Any, ...], gradient: 
     if is_network(thing):
         return inspector.network(thing, inputs)
     if isinstance(thing, type):
-        return _class(inspector, thing, inputs)
-    name = type(thing).__name__
-    if hasattr(thing, "forward"):
+        if inputs:
+            raise ConfigError(
+                f"check: {thing.__name__} is a class; give a layer with inputs, as in "
+                f"check({thing.__name__}(…), x), or the class alone to try its samples"
+            )
+        return Report(thing.__name__, inspector.by_samples(thing))
+    if callable(thing) and not hasattr(thing, "forward"):
+        return _function(inspector, thing, inputs, gradient)
+    if hasattr(thing, "forward") or hasattr(thing, "backward"):
+        name = type(thing).__name__
         found = inspector.place(name, thing, inputs)[0] if inputs else inspector.by_samples(thing)
         return Report(name, tuple(found))
-    if callable(thing):
-        return _function(inspector, thing, inputs, gradient)
-    if hasattr(thing, "backward"):
-        return Report(name, (_without_forward(name),))
     raise ConfigError(
         f"check: {thing!r} is no layer, network, function, list of layers or path of a file"
-    )
-
-
-def _class(inspector: Inspector, cls: type, inputs: tuple[Any, ...]) -> Report:
-    if inputs:
-        raise ConfigError(
-            f"check: {cls.__name__} is a class; give a layer with inputs, as in "
-            f"check({cls.__name__}(…), x), or the class alone to try its samples"
-        )
-    if not callable(getattr(cls, "forward", None)):
-        return Report(cls.__name__, (_without_forward(cls.__name__),))
-    return Report(cls.__name__, inspector.by_samples(cls))
-
-
-def _without_forward(name: str) -> LayerReport:
-    message = f"{name} has no forward(); there is nothing to check"
-    return LayerReport(
-        name, name, findings=(Finding(layer=name, kind=Kind.MISSING, message=message),)
     )
 
 

@@ -9,13 +9,12 @@ from itertools import islice
 
 import numpy as np
 
+from clearprop.checking import harmless
 from clearprop.checking.case import Case
 from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
-from clearprop.checking.kinks import is_kink, look_at_ties, note_kinks, tell_kinks, without_kinks
 from clearprop.checking.probing import SWEEP, element, probe, suspects, worst_first
-from clearprop.checking.rounding import beyond_rounding
 from clearprop.checking.rows import Row
 
 VANISHING = 1e-150
@@ -49,7 +48,7 @@ def all_arguments(e: Evidence) -> None:
         elif not _by_automatic(e, name, a):
             _by_differences(e, name, a)
     if any(finding.kind is Kind.KINK for finding in e.findings):
-        look_at_ties(e)
+        harmless.look_at_ties(e)
 
 
 def stand_in(e: Evidence) -> None:
@@ -79,7 +78,7 @@ def second_opinion(case: Case) -> None:
     if not wrong.any():
         return
     if e.opened:
-        wrong = beyond_rounding(case, without_kinks(case, wrong)[0])
+        wrong = harmless.beyond_rounding(case, harmless.without_kinks(case, wrong)[0])
     if wrong.any():
         _report(case, wrong, fallback=Kind.NOT_LINEAR)
 
@@ -104,8 +103,8 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
     narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
     wrong = wrong_elements(a, t, 1e-5 if narrow else 1e-9)
     if wrong.any():
-        wrong, case.skip = without_kinks(case, wrong)
-        wrong, left = _refuted(case, beyond_rounding(case, wrong))
+        wrong, case.skip = harmless.without_kinks(case, wrong)
+        wrong, left = _refuted(case, harmless.beyond_rounding(case, wrong))
         if left:
             e.closed = "it does not follow the slope of forward; a value leaves the graph there"
             e.opened = None
@@ -168,7 +167,7 @@ def _confirm(case: Case) -> None:
         )
         e.fault(Kind.UNKNOWN, message, name)
         return
-    note_kinks(case, slope)
+    harmless.note_kinks(case, slope)
 
 
 def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
@@ -212,9 +211,9 @@ def _sweep(e: Evidence, name: str, a: np.ndarray, indices: Iterable[tuple[int, .
     wrong[known] = np.abs(a - np.where(known, t, 0))[known] > margin[known]
     for index, (low, high) in between.items():
         inside = low - margin[index] <= a[index] <= high + margin[index]
-        kinks[index], wrong[index] = inside and is_kink(case, index), not inside
+        kinks[index], wrong[index] = inside and harmless.is_kink(case, index), not inside
     if kinks.any():
-        tell_kinks(case, kinks)
+        harmless.tell_kinks(case, kinks)
     if jacobian is not None and known.all():
         e.jacobians[name] = jacobian
     if wrong.any():
@@ -229,11 +228,10 @@ def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> None:
     if e.opened:
         t = e.truth[name]
     else:
-        t = np.full(shape, np.nan)
         jacobian = np.full((*shape, e.out.size), np.nan)
         for index in list(np.ndindex(shape))[:SWEEP]:
             jacobian[index] = element(e, name, index).value
-            t[index] = jacobian[index] @ e.dout
+        t = jacobian @ e.dout
         if np.isfinite(t).all():
             e.jacobians[name] = jacobian
     found = diagnose(Case(e, name, a, t, e.dout))

@@ -15,7 +15,8 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
-from clearprop.checking.trial import LayerRaised, Run, Trial, parts
+from clearprop.checking.trial import LayerRaised, Run, Trial, numbers
+from clearprop.graph.node import parts
 from clearprop.graph.passing import has_infer
 
 
@@ -262,7 +263,7 @@ def keeps_float32(e: Evidence) -> None:
                 message = "with float32 inputs and parameters, infer gives float64"
                 e.fault(Kind.DTYPE, message, "infer", fault=_has_float32(e))
         given, set_for = run.backward(run.douts(e.dout))
-        found = run.by_name(given, set_for)
+        found = {name: numbers(d) for name, d in run.sorted(given, set_for).items()}
     except LayerRaised:
         return
     weak = {i for i, d in enumerate(given) if isinstance(d, float | int)}

@@ -138,7 +138,7 @@ def _sort(e: Evidence, run: Run, given: Sequence[Any], set_for: Mapping[str, Any
     inputs_fit = len(given) == len(trial.inputs) or trial.resolve(len(given))
     if len(given) == len(trial.inputs):
         _leave_out_constants(trial, given)
-    nothing_due = not trial.float_places and given in ([], [None])
+    nothing_due = not trial.float_places and given in ((), (None,))
     if not inputs_fit and not nothing_due:
         inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
         extra = ""

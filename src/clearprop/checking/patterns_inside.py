@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Saying, Sayings, in_words
+from clearprop.checking.case import Case, Guess, Guesses, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.patterns_value import name_factor
 
@@ -15,19 +15,23 @@ MANY = 400
 """Backward passes that a single pattern may take."""
 
 
-def _term(case: Case) -> Sayings:
+def _term(case: Case) -> Guesses:
     """Is one way through the operations of forward left out, or taken with a factor?"""
     opened = case.e.opened
     if opened is None:
         return
+
+    def without(edges: list[Any]) -> np.ndarray:
+        return opened.without(edges, case.dout)[case.name]
+
     gap = case.a - case.t
     # Ways that cancel out, such as those through the maximum that softmax subtracts, are closed.
-    idle = [e for e in opened.edges[:MANY] if case.explains(_without(case, [e]), case.t)]
-    if not case.explains(_without(case, idle), case.t):
+    idle = [e for e in opened.edges[:MANY] if case.explains(without([e]), case.t)]
+    if not case.explains(without(idle), case.t):
         idle = []
     ways: list[tuple[Any, np.ndarray]] = []
     for edge in opened.edges[:MANY]:
-        part = case.t - _without(case, [*idle, edge])
+        part = case.t - without([*idle, edge])
         if np.abs(part).max(initial=0) <= 1e-12 * case.size or not np.isfinite(part).all():
             continue
         if np.allclose(part, case.t, rtol=1e-12, atol=1e-14 * case.size):
@@ -37,45 +41,34 @@ def _term(case: Case) -> Sayings:
     for edge, part in ways:
         ratio = float(part.ravel() @ gap.ravel()) / float(part.ravel() @ part.ravel())
         if ratio and case.explains(case.t + ratio * part):
-            yield _about_a_way(case, edge, ratio)
+            yield _about_a_way(case, _named(edge), 1 + ratio)
     pairs = itertools.combinations([edge for edge, _ in ways], 2)
     for one, two in itertools.islice(pairs, MANY):
-        if case.explains(_without(case, [*idle, one, two])):
-            message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
-            yield Kind.DROPPED_TERM, message
+        message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
+        yield Kind.DROPPED_TERM, message, without([*idle, one, two])
 
 
-def _without(case: Case, edges: list[Any]) -> np.ndarray:
-    opened = case.e.opened
-    return opened.without(edges, case.dout)[case.name] if opened else case.t
-
-
-def _about_a_way(case: Case, edge: Any, ratio: float) -> Saying:
-    where = _named(edge)
-    factor = 1 + ratio
+def _about_a_way(case: Case, where: str, factor: float) -> Guess:
     if abs(factor) < 1e-6:
-        return Kind.DROPPED_TERM, f"what goes back through {where} is missing"
+        return Guess(Kind.DROPPED_TERM, f"what goes back through {where} is missing")
     if abs(factor + 1) < 1e-6:
-        return Kind.SIGN, f"what goes back through {where} has the opposite sign"
+        return Guess(Kind.SIGN, f"what goes back through {where} has the opposite sign")
     message = f"what goes back through {where} has the factor {name_factor(case, factor)} too much"
-    return Kind.FACTOR, message, factor
+    return Guess(Kind.FACTOR, message, factor=factor)
 
 
 def _named(edge: Any) -> str:
     node, place = edge
     operands = getattr(node.operation, "operands", ())
-    operand = f", its {_ordinal(place)} input" if len(operands) > 1 else ""
+    ordinal = ("first", "second", "third")[place] if place < 3 else f"{place + 1}th"
+    operand = f", its {ordinal} input" if len(operands) > 1 else ""
     made = node.inputs[place]
-    source = f"{made.name}" if made.name else made.node and made.node.operation.name
+    source = made.name or (made.node and made.node.operation.name)
     by = f" of {source}" if source else ""
     return f"{node.operation.name}{by}{operand}"
 
 
-def _ordinal(place: int) -> str:
-    return ("first", "second", "third")[place] if place < 3 else f"{place + 1}th"
-
-
-def _overwritten(case: Case) -> Sayings:
+def _overwritten(case: Case) -> Guesses:
     """Was only one of several contributions kept, where they should be added?"""
     if len(case.e.run.outputs) != 1 or case.true(case.dout) is None:
         return
@@ -90,16 +83,15 @@ def _overwritten(case: Case) -> Sayings:
             touched = np.abs(parts) > case.tiny * np.abs(parts).max()
             last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
             for part in parts:
-                if case.explains(case.t - part):
-                    message = "one of several contributions is missing: a loop ends too early?"
-                    yield Kind.DROPPED_TERM, message
+                message = "one of several contributions is missing: a loop ends too early?"
+                yield Kind.DROPPED_TERM, message, case.t - part
             for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
-                if case.explains(np.take_along_axis(parts, which[None], axis=0)[0]):
-                    message = (
-                        f"where several derivatives meet, only the {words} one is kept; they must "
-                        "be added (np.add.at, or += in a loop)"
-                    )
-                    yield Kind.NOT_SUMMED, message
+                message = (
+                    f"where several derivatives meet, only the {words} one is kept; they must be "
+                    "added (np.add.at, or += in a loop)"
+                )
+                kept = np.take_along_axis(parts, which[None], axis=0)[0]
+                yield Kind.NOT_SUMMED, message, kept
 
 
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -130,7 +122,7 @@ def _slopes(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     yield f"1 − σ({name})", 1 - s
 
 
-def _local(case: Case) -> Sayings:
+def _local(case: Case) -> Guesses:
     """Is a factor missing, or once too often there?"""
     for value, z in case.fitting(case.t.shape):
         for i, (name, factor) in enumerate(_slopes(z, value)):
@@ -139,38 +131,37 @@ def _local(case: Case) -> Sayings:
                 continue
             # Only a value itself, or 1 minus it, is believed to be missing: of the others,
             # too many could be by chance.
-            missing = np.where(known, case.t / np.where(known, factor, 1), case.a)
-            if i < 2 and case.explains_wrong(missing):
-                yield Kind.DROPPED_TERM, f"the factor ({name}) is missing in it"
-            if case.explains_wrong(case.t * factor):
-                yield Kind.WRONG_VALUE, f"it has the factor ({name}) too much"
+            if i < 2:
+                missing = np.where(known, case.t / np.where(known, factor, 1), case.a)
+                message = f"the factor ({name}) is missing in it"
+                yield Kind.DROPPED_TERM, message, case.where_wrong(missing)
+            message = f"it has the factor ({name}) too much"
+            yield Kind.WRONG_VALUE, message, case.where_wrong(case.t * factor)
 
 
-def _made_of(case: Case) -> Sayings:
+def _made_of(case: Case) -> Guesses:
     """Is it dout times something simple, where the true one is dout times something else?"""
     for dout in case.douts:
         if dout.shape != case.t.shape:
             continue
-        if case.explains_wrong(dout):
-            yield Kind.DROPPED_TERM, "it is dout itself: the local derivative is missing"
+        message = "it is dout itself: the local derivative is missing"
+        yield Kind.DROPPED_TERM, message, case.where_wrong(dout)
         for value, z in case.fitting(dout.shape):
             for name, slope in _slopes(z, value):
-                for sign, mark in ((1, ""), (-1, "−")):
-                    if case.explains_wrong(sign * dout * slope):
-                        yield Kind.WRONG_VALUE, f"it is {mark}dout · ({name})"
+                for mark, d in (("", dout), ("−", -dout)):
+                    message = f"it is {mark}dout · ({name})"
+                    yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
 
 
-def _sum_of(case: Case) -> Sayings:
+def _sum_of(case: Case) -> Guesses:
     """Is it a sum of dout · something over the right axes, with another something?"""
     for dout in case.douts:
-        lost = dout.ndim - case.t.ndim
-        for axes in itertools.combinations(range(dout.ndim), max(lost, 0)):
-            values = (("1", np.ones(dout.shape)), *case.fitting(dout.shape))
-            for name, z in values:
-                total = (dout * z).sum(axis=axes)
-                if lost > 0 and total.shape == case.t.shape and case.explains(total):
-                    message = f"it is the sum of dout · {name}, which is not what forward did"
-                    yield Kind.WRONG_VALUE, message
+        if (lost := dout.ndim - case.t.ndim) <= 0:
+            continue
+        for axes in itertools.combinations(range(dout.ndim), lost):
+            for name, z in (("1", np.ones(dout.shape)), *case.fitting(dout.shape)):
+                message = f"it is the sum of dout · {name}, which is not what forward did"
+                yield Kind.WRONG_VALUE, message, (dout * z).sum(axis=axes)
 
 
 def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -185,7 +176,7 @@ def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
             yield "transposed in its last two axes", x.swapaxes(-1, -2)
 
 
-def _with_turned(case: Case) -> Sayings:
+def _with_turned(case: Case) -> Guesses:
     """Would it be right if a matrix were transposed, or a kernel mirrored?"""
     trial = case.e.trial
     for name, argument in trial.arguments.items():
@@ -205,7 +196,7 @@ def _with_turned(case: Case) -> Sayings:
                 yield kind, f"it would be right if {name} were {words}"
 
 
-def _step(case: Case) -> Sayings:
+def _step(case: Case) -> Guesses:
     """Is one step inside differentiated wrongly, and everything around it rightly?
 
     Between a value u inside and a later one v of the same shape, the chain rule multiplies by a
@@ -233,12 +224,11 @@ def _step(case: Case) -> Sayings:
                 tried += 1
                 if tried > MANY:
                     return
-                if case.explains(opened.pull([u], [arrived[v] * g])[case.name]):
-                    yield _about_a_step(v, name)
+                through = opened.pull([u], [arrived[v] * g])[case.name]
+                yield *_about_a_step(v.node.operation.name, name), through
 
 
-def _about_a_step(v: Any, slope: str) -> Saying:
-    what = v.node.operation.name
+def _about_a_step(what: str, slope: str) -> tuple[Kind, str]:
     if slope == "1" and what in ("np.where", "np.maximum", "np.minimum", "np.clip"):
         return Kind.MASK_MISSING, f"it goes on where {what} chose another value"
     if slope == "1":
@@ -252,7 +242,7 @@ def _about_a_step(v: Any, slope: str) -> Saying:
     return Kind.WRONG_VALUE, message
 
 
-def _product(case: Case) -> Sayings:
+def _product(case: Case) -> Guesses:
     """Is it a product of dout with a matrix, in another arrangement than the right one?"""
     for dout in case.douts:
         if dout.ndim < 2 or dout.ndim != case.a.ndim:
@@ -264,12 +254,12 @@ def _product(case: Case) -> Sayings:
                 for lt, rt in itertools.product((False, True), repeat=2):
                     x = left.swapaxes(-1, -2) if lt else left
                     y = right.swapaxes(-1, -2) if rt else right
-                    if x.shape[-1] == y.shape[-2] and case.explains(x @ y):
-                        text = f"{ln}{'ᵀ' * lt} {rn}{'ᵀ' * rt}"
-                        yield Kind.TRANSPOSED, f"it is the product {text}"
+                    if x.shape[-1] == y.shape[-2]:
+                        message = f"it is the product {ln}{'ᵀ' * lt} {rn}{'ᵀ' * rt}"
+                        yield Kind.TRANSPOSED, message, x @ y
 
 
-def _cross_terms(case: Case) -> Sayings:
+def _cross_terms(case: Case) -> Guesses:
     """Do elements answer to fewer elements of dout than they should?"""
     counted = _answers(case)
     if counted is None or counted[0] or not counted[1]:
@@ -281,7 +271,7 @@ def _cross_terms(case: Case) -> Sayings:
     yield Kind.DROPPED_TERM, message
 
 
-def _other_places(case: Case) -> Sayings:
+def _other_places(case: Case) -> Guesses:
     """Do elements answer to elements of dout that they should not answer to?"""
     counted = _answers(case)
     if counted is None or not counted[0]:
@@ -305,7 +295,7 @@ def _answers(case: Case) -> tuple[int, int] | None:
         one = np.zeros(case.dout.size)
         one[k] = 1.0
         a, t = case.pulled(one), case.true(one)
-        if a is None or t is None or a.shape != t.shape:
+        if a is None or t is None:
             return None
         bound = case.tiny * float(np.abs(t).max(initial=0))
         answers, should = np.abs(a) > bound, np.abs(t) > bound
@@ -319,18 +309,16 @@ def _mixes(case: Case) -> bool:
     out = case.e.run.outputs[0]
     if not out.ndim or out.shape[0] < 2 or case.t.shape[:1] != out.shape[:1]:
         return False
-    one = np.zeros(out.shape)
-    one[0] = 1.0
-    vector = np.zeros(case.dout.size)
-    vector[: out.size] = one.ravel()
-    a, t = case.pulled(vector), case.true(vector)
+    first = np.zeros(case.dout.size)
+    first[: out[0].size] = 1.0
+    a, t = case.pulled(first), case.true(first)
     if a is None or t is None:
         return False
     bound = case.tiny * float(np.abs(t).max(initial=0))
     return bool(np.any(np.abs(a[1:]) > bound)) and not np.any(np.abs(t[1:]) > bound)
 
 
-def _by_lines(case: Case) -> Sayings:
+def _by_lines(case: Case) -> Guesses:
     """A factor of its own for each row, column or channel."""
     for axis in range(case.t.ndim):
         rest = tuple(i for i in range(case.t.ndim) if i != axis)
@@ -339,13 +327,11 @@ def _by_lines(case: Case) -> Sayings:
         if not known or not square.all():
             continue
         ratio = (case.a * case.t).sum(axis=rest, keepdims=True) / square
-        if case.explains(ratio * case.t):
-            low, high = float(ratio.min()), float(ratio.max())
-            message = (
-                f"each index along {in_words((axis,), case.t.ndim)} has a factor of its own, from "
-                f"{low:.4g} to {high:.4g}"
-            )
-            yield Kind.FACTOR, message
+        message = (
+            f"each index along {in_words((axis,), case.t.ndim)} has a factor of its own, from "
+            f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
+        )
+        yield Kind.FACTOR, message, ratio * case.t
 
 
 PATTERNS = (

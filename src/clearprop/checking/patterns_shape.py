@@ -4,92 +4,90 @@ import itertools
 
 import numpy as np
 
-from clearprop.checking.case import Case, Sayings, axes_of, broadcasts, in_words
+from clearprop.checking.case import Case, Guesses, axes_of, broadcasts, in_words
 from clearprop.checking.findings import Kind
 
 
-def transposed(case: Case) -> Sayings:
+def transposed(case: Case) -> Guesses:
     """Is it the true derivative with its axes in another order?"""
-    if case.a.ndim != case.t.ndim or case.a.ndim < 2:
-        return
-    for order in itertools.islice(itertools.permutations(range(case.t.ndim)), 1, None):
-        if case.explains(case.t.transpose(order)):
-            yield Kind.TRANSPOSED, "it is the true derivative transposed"
+    if case.a.ndim == case.t.ndim > 1:
+        for order in itertools.islice(itertools.permutations(range(case.t.ndim)), 1, None):
+            yield Kind.TRANSPOSED, "it is the true derivative transposed", case.t.transpose(order)
 
 
-def _not_summed(case: Case) -> Sayings:
+def _not_summed(case: Case) -> Guesses:
     a, t = case.a, case.t
     for axes in axes_of(a.ndim):
-        for kept in (False, True):
-            total = a.sum(axis=axes, keepdims=kept)
-            if total.size == t.size and case.explains(total.reshape(t.shape), t):
-                where = in_words(axes, a.ndim)
-                message = f"the sum over {where} is missing; with it, it would be right"
-                yield Kind.NOT_SUMMED, message
+        total = a.sum(axis=axes)
+        if total.size == t.size:
+            where = in_words(axes, a.ndim)
+            message = f"the sum over {where} is missing; with it, it would be right"
+            yield Kind.NOT_SUMMED, message, total.reshape(t.shape), t
 
 
-def _summed(case: Case) -> Sayings:
+def _summed(case: Case) -> Guesses:
     a, t = case.a, case.t
     for axes in axes_of(t.ndim):
-        total = t.sum(axis=axes)
+        total, where = t.sum(axis=axes), in_words(axes, t.ndim)
         for factor, how in ((1.0, "summed"), (total.size / t.size, "averaged")):
-            if total.size == a.size and case.explains((factor * total).reshape(a.shape)):
-                where = in_words(axes, t.ndim)
-                yield Kind.SUMMED, f"the true derivative is {how} over {where} once too often"
+            if total.size == a.size:
+                message = f"the true derivative is {how} over {where} once too often"
+                yield Kind.SUMMED, message, (factor * total).reshape(a.shape)
 
 
-def _folded(case: Case) -> Sayings:
+def _folded(case: Case) -> Guesses:
     a, t = case.a, case.t
-    if a.size == t.size and case.explains(a.reshape(t.shape), t):
-        yield Kind.SHAPE, f"its values are right; bring them into shape with .reshape({t.shape})"
+    if a.size == t.size:
+        message = f"its values are right; bring them into shape with .reshape({t.shape})"
+        yield Kind.SHAPE, message, a.reshape(t.shape), t
 
 
-def wrong_axis(case: Case) -> Sayings:
+def wrong_axis(case: Case) -> Guesses:
     """Is it a sum over some axes of dout · something, and the true one that over others?"""
     for dout in case.douts:
         factors = [("dout", np.ones(dout.shape))]
         factors += [(f"dout · {n}", z) for n, z in case.scope() if z.shape == dout.shape]
         for label, z in factors:
-            product = dout * z
+            totals = {axes: (dout * z).sum(axis=axes) for axes in axes_of(dout.ndim)}
             right = [
                 axes
-                for axes in axes_of(dout.ndim)
-                if product.sum(axis=axes).size == case.t.size
-                and case.explains(product.sum(axis=axes).reshape(case.t.shape), case.t)
+                for axes, total in totals.items()
+                if total.size == case.t.size and case.explains(total.reshape(case.t.shape), case.t)
             ]
-            for axes in axes_of(dout.ndim) if right else ():
-                total = product.sum(axis=axes)
+            for axes, total in totals.items() if right else ():
                 if axes in right or total.size != case.a.size:
                     continue
-                for factor in (1.0, total.size / product.size):
-                    if case.explains((factor * total).reshape(case.a.shape)):
-                        done, due = in_words(axes, dout.ndim), in_words(right[0], dout.ndim)
-                        kind = Kind.SUMMED if set(axes) > set(right[0]) else Kind.WRONG_AXIS
-                        yield kind, f"it is {label}, summed over {done}; it should be over {due}"
+                kind = Kind.SUMMED if set(axes) > set(right[0]) else Kind.WRONG_AXIS
+                done, due = in_words(axes, dout.ndim), in_words(right[0], dout.ndim)
+                message = f"it is {label}, summed over {done}; it should be over {due}"
+                for factor in (1.0, total.size / dout.size):
+                    yield kind, message, (factor * total).reshape(case.a.shape)
 
 
-def _padding(case: Case) -> Sayings:
+def _padding(case: Case) -> Guesses:
     a, t = case.a, case.t
     if a.ndim != t.ndim or any(n < m for n, m in zip(a.shape, t.shape, strict=True)):
         return
     margins = [n - m for n, m in zip(a.shape, t.shape, strict=True)]
     for starts in itertools.product(*(sorted({0, m // 2, m}) for m in margins)):
         cut = tuple(slice(s, s + m) for s, m in zip(starts, t.shape, strict=True))
-        if case.explains(a[cut], t):
-            yield Kind.SHAPE, "it still has the padding of forward; cut it off, and it is right"
+        message = "it still has the padding of forward; cut it off, and it is right"
+        yield Kind.SHAPE, message, a[cut], t
 
 
-def _for_another(case: Case) -> Sayings:
+def swapped(case: Case) -> Guesses:
+    """Is it the derivative of another argument, which has not its own?"""
     for name, other in case.e.truth.items():
-        if name != case.name and case.explains(other):
-            yield Kind.SWAPPED, f"it is the derivative by {name}"
+        found = case.e.analytic.get(name)
+        right = found is not None and found.shape == other.shape and np.allclose(found, other)
+        if name != case.name and not (right and case.a.shape == case.t.shape):
+            yield Kind.SWAPPED, f"it is the derivative by {name}", other
 
 
-def _same_for_all(case: Case) -> Sayings:
+def _same_for_all(case: Case) -> Guesses:
     if broadcasts(case.a.shape, case.t.shape):
         wide = np.broadcast_to(case.a, case.t.shape)
-        if case.explains(wide, case.t):
-            yield Kind.SHAPE, "it is right once it is broadcast to the right shape"
+        yield Kind.SHAPE, "it is right once it is broadcast to the right shape", wide, case.t
 
 
 PATTERNS = (
@@ -100,5 +98,6 @@ PATTERNS = (
     _not_summed,
     _summed,
     _padding,
-    _for_another,
+    swapped,
 )
+"""Patterns that the two arrays show by themselves, whatever the layer is."""

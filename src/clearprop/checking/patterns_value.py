@@ -6,36 +6,29 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Sayings, axes_of, in_words
+from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
-from clearprop.checking.patterns_shape import transposed, wrong_axis
+from clearprop.checking.patterns_shape import swapped, transposed, wrong_axis
 
 
-def _zero(case: Case) -> Sayings:
+def _zero(case: Case) -> Guesses:
     if not np.any(case.a[case.known]):
         yield Kind.ZERO, "it is 0 throughout, and the true derivative is not"
 
 
-def _without_dout(case: Case) -> Sayings:
+def _without_dout(case: Case) -> Guesses:
     """A derivative that does not answer to dout at all."""
     other = case.pulled(-2 * case.dout)
-    if other is None or other.shape != case.a.shape or not np.any(case.a):
-        return
-    if not np.allclose(other, case.a, rtol=1e-9, atol=0):
-        return
-    ones = case.true(np.ones_like(case.dout))
-    evidence = (
-        "it is the derivative for dout = 1"
-        if ones is not None and case.explains(ones)
-        else "it stays the same whatever dout is"
-    )
-    yield Kind.IGNORES_DOUT, evidence
+    if other is not None and np.any(case.a) and np.allclose(other, case.a, rtol=1e-9, atol=0):
+        if (ones := case.true(np.ones_like(case.dout))) is not None:
+            yield Kind.IGNORES_DOUT, "it is the derivative for dout = 1", ones
+        yield Kind.IGNORES_DOUT, "it stays the same whatever dout is"
 
 
-def _extra(case: Case) -> Sayings:
+def _extra(case: Case) -> Guesses:
     """Something that is there even when dout is 0."""
     rest = case.pulled(0 * case.dout)
-    if rest is None or rest.shape != case.a.shape or not np.any(rest):
+    if rest is None or not np.any(rest):
         return
     left = case.e.trial.arguments[case.name].slot
     before = left and left.derivative(case.e.trial.layer)
@@ -45,35 +38,33 @@ def _extra(case: Case) -> Sayings:
         ratio = _ratio(z, rest)
         if ratio is not None:
             message = f"with dout = 0 it is {ratio:.4g} · {name}: a term that forward does not have"
-            yield Kind.EXTRA_TERM, message, ratio
+            yield Guess(Kind.EXTRA_TERM, message, factor=ratio)
     yield Kind.EXTRA_TERM, "with dout = 0 it is not 0: a term is added to it"
 
 
-def _sign(case: Case) -> Sayings:
-    if case.explains(-case.t):
-        yield Kind.SIGN, "it is the true derivative with the opposite sign"
+def _sign(case: Case) -> Guesses:
+    yield Kind.SIGN, "it is the true derivative with the opposite sign", -case.t
 
 
-def _clipped(case: Case) -> Sayings:
+def _clipped(case: Case) -> Guesses:
     top = float(np.max(np.abs(case.a), initial=0.0, where=case.known))
     size = np.abs(case.t[case.known])
     both = np.any(size > top) and (np.any(size < 0.999 * top) or size.size > 8)
-    if both and case.explains(np.clip(case.t, -top, top)):
-        yield Kind.CLIPPED, f"it is the true derivative cut off at ±{top:.6g}", top
+    if both:
+        message = f"it is the true derivative cut off at ±{top:.6g}"
+        yield Guess(Kind.CLIPPED, message, np.clip(case.t, -top, top), factor=top)
 
 
-def _rounded(case: Case) -> Sayings:
+def _rounded(case: Case) -> Guesses:
     for cut in (np.trunc, np.round, np.floor):
-        whole = case.a.dtype.kind in "iub" or np.array_equal(case.a, cut(case.a))
-        if whole and case.explains(cut(case.t)):
+        if case.a.dtype.kind in "iub" or np.array_equal(case.a, cut(case.a)):
             message = "its fractions are cut off: it was written into an array of integers"
-            yield Kind.INTEGER, message
+            yield Kind.INTEGER, message, cut(case.t)
     for digits in range(1, 9):
-        if case.explains(np.round(case.t, digits)):
-            yield Kind.PRECISION, f"it is rounded to {digits} decimals"
+        yield Kind.PRECISION, f"it is rounded to {digits} decimals", np.round(case.t, digits)
 
 
-def _precision(case: Case) -> Sayings:
+def _precision(case: Case) -> Guesses:
     """A difference too small for a wrong formula."""
     a = case.a[case.known]
     if case.apart > 2e-3 * case.size:
@@ -93,20 +84,19 @@ def _precision(case: Case) -> Sayings:
         yield Kind.PRECISION, message
 
 
-def _factor(case: Case) -> Sayings:
+def _factor(case: Case) -> Guesses:
     ratio = _ratio(case.t, case.a, case)
     if ratio is not None:
         message = f"it is the true derivative times {name_factor(case, ratio)}"
-        yield Kind.FACTOR, message, ratio
+        yield Guess(Kind.FACTOR, message, factor=ratio)
 
 
-def _nonlinear(case: Case) -> Sayings:
+def _nonlinear(case: Case) -> Guesses:
     twice, opposite = case.pulled(2 * case.dout), case.pulled(-case.dout)
-    if twice is None or opposite is None or twice.shape != case.a.shape:
+    if twice is None or opposite is None:
         return
     for power, words in ((4.0, "twice"), (8.0, "three times")):
-        if case.explains(twice / power):
-            yield Kind.NOT_LINEAR, f"dout goes in {words} as a factor"
+        yield Kind.NOT_LINEAR, f"dout goes in {words} as a factor", twice / power
     if case.explains(twice / 2) and not case.explains(-opposite):
         message = "it does not turn its sign with dout: something is decided by the sign of dout"
         yield Kind.NOT_LINEAR, message
@@ -224,50 +214,35 @@ def _settings(case: Case) -> Iterator[tuple[str, float]]:
             yield f"self.{name}", float(value)
 
 
-def _swapped(case: Case) -> Sayings:
-    for name, other in case.e.truth.items():
-        found = case.e.analytic.get(name)
-        right = found is not None and found.shape == other.shape and np.allclose(found, other)
-        if name != case.name and not right and case.explains(other):
-            yield Kind.SWAPPED, f"it is the derivative by {name}"
-
-
-def _displaced(case: Case) -> Sayings:
+def _displaced(case: Case) -> Guesses:
     """The right values at the wrong places."""
     a, t = case.a, case.t
     if not case.known.all() or t.size < 3 or np.unique(np.round(t, 12)).size < 3:
         return
     for axes in axes_of(t.ndim):
-        if case.explains(np.flip(t, axes)):
-            where = in_words(axes, t.ndim)
-            yield Kind.WRONG_PLACE, f"its values are mirrored along {where}"
+        message = f"its values are mirrored along {in_words(axes, t.ndim)}"
+        yield Kind.WRONG_PLACE, message, np.flip(t, axes)
     for axis in range(t.ndim):
         for shift in range(1, min(t.shape[axis], 16)):
-            if case.explains(np.roll(t, shift, axis)):
-                message = f"its values are shifted along {in_words((axis,), t.ndim)} by {shift}"
-                yield Kind.WRONG_PLACE, message
-    if case.explains(np.sort(t, axis=None), np.sort(a, axis=None)) or (
-        np.allclose(np.sort(t, axis=None), np.sort(a, axis=None), rtol=1e-9, atol=1e-12 * case.size)
-    ):
+            message = f"its values are shifted along {in_words((axis,), t.ndim)} by {shift}"
+            yield Kind.WRONG_PLACE, message, np.roll(t, shift, axis)
+    found, due = np.sort(a, axis=None), np.sort(t, axis=None)
+    if case.explains(due, found) or np.allclose(due, found, rtol=1e-9, atol=1e-12 * case.size):
         yield Kind.WRONG_PLACE, "its values are right, but stand at other elements"
 
 
-def _summed(case: Case) -> Sayings:
+def _summed(case: Case) -> Guesses:
     t = case.t
     for axes in axes_of(t.ndim):
         if not case.known.all() or all(t.shape[i] == 1 for i in axes):
             continue
-        for total, how in (
-            (t.sum(axis=axes, keepdims=True), "summed"),
-            (t.mean(axis=axes, keepdims=True), "averaged"),
-        ):
-            if case.explains(np.broadcast_to(total, t.shape)):
-                where = in_words(axes, t.ndim)
-                message = f"the true derivative was {how} over {where} and given to every element"
-                yield Kind.SUMMED, message
+        for how, reduced in (("summed", np.sum), ("averaged", np.mean)):
+            where, total = in_words(axes, t.ndim), reduced(t, axis=axes, keepdims=True)
+            message = f"the true derivative was {how} over {where} and given to every element"
+            yield Kind.SUMMED, message, np.broadcast_to(total, t.shape)
 
 
-def _masked(case: Case) -> Sayings:
+def _masked(case: Case) -> Guesses:
     """Zeros at other places than the true derivative."""
     a, t = case.a[case.known], case.t[case.known]
     tiny = 1e-12 * case.size
@@ -307,7 +282,7 @@ PATTERNS = (
     _sign,
     _factor,
     transposed,
-    _swapped,
+    swapped,
     _masked,
     _displaced,
     wrong_axis,

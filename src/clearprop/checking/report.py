@@ -60,10 +60,48 @@ class Report:
         raise KeyError(f"no layer {layer!r} was checked; checked: {known}")
 
     def __str__(self) -> str:
-        return _text(self)
+        cells = self._cells()
+        widths = [max(len(row[i]) for row in (HEAD, *cells)) for i in range(len(HEAD))]
+        lines = [_line(HEAD, widths), "  ".join("─" * w for w in widths)]
+        lines += [_line(row, widths) for row in cells]
+        lines += ["", self._summary()]
+        for finding in self._ordered():
+            lines += ["", str(finding)]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return _html(self)
+        head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in HEAD)
+        rows = []
+        for cells in self._cells():
+            wrong = cells[-1] not in ("right", "nothing to compare")
+            style = " style='background:#fbe3e4;color:#1b1b1b'" if wrong else ""
+            rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+        found = "".join(f"<pre>{escape(str(finding))}</pre>" for finding in self._ordered())
+        return (
+            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+            f"<p>{escape(self._summary())}</p>{found}"
+        )
+
+    def _summary(self) -> str:
+        """One sentence: how much was compared, and whether all of it is right."""
+        arguments = sum(row.absolute is not None for layer in self.layers for row in layer.rows)
+        what = f"{_several(len(self.layers), 'layer')}, {_several(arguments, 'derivative')}"
+        bad = ", ".join(layer.name for layer in self.layers if not layer.ok)
+        verdict = "all right" if self.ok else f"{_several(len(self.faults), 'fault')}, in {bad}"
+        return f"{self.name}: {what} compared in float64: {verdict}."
+
+    def _ordered(self) -> list[Finding]:
+        """Faults first; the other findings after them."""
+        return sorted(self.findings, key=lambda finding: not finding.fault)
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        cells = []
+        for layer in self.layers:
+            rows = [_row(layer.name, row) for row in layer.rows]
+            other = [f for f in layer.faults if f.argument not in {r.argument for r in layer.rows}]
+            rows += [(layer.name, f.argument or "", "", "", "", "", f.kind.value) for f in other]
+            cells += rows or [(layer.name, "", "", "", "", "", "nothing to compare")]
+        return cells
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values."""
@@ -97,49 +135,13 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _text(report: Report) -> str:
-    cells = _cells(report)
-    widths = [max(len(row[i]) for row in (HEAD, *cells)) for i in range(len(HEAD))]
-    lines = [_line(HEAD, widths), "  ".join("─" * w for w in widths)]
-    lines += [_line(row, widths) for row in cells]
-    lines += ["", _summary(report)]
-    for finding in _ordered(report):
-        lines += ["", str(finding)]
-    return "\n".join(lines)
-
-
-def _summary(report: Report) -> str:
-    """One sentence: how much was compared, and whether all of it is right."""
-    arguments = sum(row.absolute is not None for layer in report.layers for row in layer.rows)
-    what = f"{_several(len(report.layers), 'layer')}, {_several(arguments, 'derivative')}"
-    bad = ", ".join(layer.name for layer in report.layers if not layer.ok)
-    verdict = "all right" if report.ok else f"{_several(len(report.faults), 'fault')}, in {bad}"
-    return f"{report.name}: {what} compared in float64: {verdict}."
-
-
 def _several(count: int, thing: str) -> str:
     return f"{count} {thing}{'s' * (count != 1)}"
 
 
-def _ordered(report: Report) -> list[Finding]:
-    """Faults first; the other findings after them."""
-    return sorted(report.findings, key=lambda finding: not finding.fault)
-
-
-def _cells(report: Report) -> list[tuple[str, ...]]:
-    cells = []
-    for layer in report.layers:
-        rows = [_row(layer.name, row) for row in layer.rows]
-        other = [f for f in layer.faults if f.argument not in {r.argument for r in layer.rows}]
-        rows += [(layer.name, f.argument or "", "", "", "", "", f.kind.value) for f in other]
-        cells += rows or [(layer.name, "", "", "", "", "", "nothing to compare")]
-    return cells
-
-
 def _row(layer: str, row: Row) -> tuple[str, ...]:
     numbers = ("" if d is None else f"{d:.1e}" for d in (row.absolute, row.relative))
-    shape = f"({', '.join(map(str, row.shape))}{',' * (len(row.shape) == 1)})"
-    return (layer, row.argument, shape, *numbers, row.method, row.verdict)
+    return (layer, row.argument, str(row.shape), *numbers, row.method, row.verdict)
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
@@ -148,17 +150,3 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
         for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "  ".join(padded).rstrip()
-
-
-def _html(report: Report) -> str:
-    head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in HEAD)
-    rows = []
-    for cells in _cells(report):
-        wrong = cells[-1] not in ("right", "nothing to compare")
-        style = " style='background:#fbe3e4;color:#1b1b1b'" if wrong else ""
-        rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-    found = "".join(f"<pre>{escape(str(finding))}</pre>" for finding in _ordered(report))
-    return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f"<p>{escape(_summary(report))}</p>{found}"
-    )

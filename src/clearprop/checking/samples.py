@@ -11,7 +11,7 @@ from clearprop.checking.arguments import CONSTANT_NAMES, positional
 from clearprop.checking.copies import private
 from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.passes import told
-from clearprop.checking.trial import parts
+from clearprop.graph.node import parts
 
 Pair = tuple[Any, tuple[Any, ...]]
 MOST = 100
@@ -21,6 +21,9 @@ MOST = 100
 def samples_of(thing: Any, rng: np.random.Generator) -> list[Pair] | Finding:
     """The samples of a layer or of a class of layers, or what is wrong with them."""
     cls = thing if isinstance(thing, type) else type(thing)
+    if not callable(getattr(thing, "forward", None)):
+        message = f"{cls.__name__} has no forward(); there is nothing to check"
+        return Finding(layer=cls.__name__, kind=Kind.MISSING, message=message)
     if callable(getattr(thing, "samples", None)):
         found = _written(thing, cls.__name__, rng)
         if found is not None:
@@ -59,8 +62,6 @@ def _made(thing: Any, cls: type, rng: np.random.Generator) -> list[Pair] | Findi
             layer = cls()
         except (Exception, SystemExit) as error:
             return _finding(cls.__name__, f"{cls.__name__}() raises {told(error)}; {_example(cls)}")
-    if not callable(getattr(layer, "forward", None)):
-        return [(layer, ())]
     tried: str | None = None
     for inputs in _inputs(layer, rng):
         try:

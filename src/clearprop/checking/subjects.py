@@ -14,11 +14,10 @@ from clearprop.checking.passes import told
 from clearprop.checking.report import Report
 from clearprop.checking.rows import LayerReport, merge
 from clearprop.checking.samples import samples_of
-from clearprop.checking.trial import parts
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError
-from clearprop.graph.node import data_of
+from clearprop.graph.node import data_of, parts
 from clearprop.graph.parameters import at_path, dotted, layers_of, names_of
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks import Network
@@ -89,7 +88,7 @@ class Inspector:
             if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
             else:
-                inputs = tuple(parts(evidence.run.raw))
+                inputs = parts(evidence.run.raw)
         return tuple(reports)
 
     def layers(self, layers: Sequence[Any], inputs: Sequence[Any]) -> tuple[LayerReport, ...]:

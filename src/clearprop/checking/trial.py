@@ -9,18 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.checking.arguments import (
-    CONSTANT_NAMES,
-    Slot,
-    constant_names,
-    declared_slots,
-    declares_parameters,
-    inferred_slots,
-    input_names,
-    runs_alone,
-)
+from clearprop.checking import arguments
 from clearprop.checking.copies import private, random_state, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
+from clearprop.graph.node import parts
 from clearprop.graph.parameters import at_path, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.networks.learning import rows_of
@@ -43,7 +35,7 @@ class Argument:
     name: str
     value: np.ndarray
     place: int | None = None
-    slot: Slot | None = None
+    slot: arguments.Slot | None = None
 
 
 class Trial:
@@ -62,17 +54,17 @@ class Trial:
         self.layer = private(layer, dtype)
         # A function that is wrapped names its inputs itself.
         signed = getattr(layer, "signature", None) or getattr(layer, "forward", None)
-        self.input_names = input_names(signed, len(inputs))
-        self.declared_constants = constant_names(layer)
+        self.input_names = arguments.input_names(signed, len(inputs))
+        self.declared_constants = arguments.constant_names(layer)
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
         self.notes: list[Finding] = []
         self.were_integers: dict[int, np.ndarray] = {}
         self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
-        self.slots = declared_slots(self.layer)
+        self.slots = arguments.declared_slots(self.layer)
         self.carried = [
             (path, name)
-            for path, held in ([] if runs_alone(layer) else layers_of(self.layer))
+            for path, held in ([] if arguments.runs_alone(layer) else layers_of(self.layer))
             for name in names_of(held, "carried")
         ]
         self.noise: dict[Any, list[Drawn]] = {}
@@ -107,7 +99,7 @@ class Trial:
             return private(x) if array.dtype.kind == "O" else array
         if array.dtype.kind in "ui":
             labels = self.declared_constants
-            if name in labels if labels is not None else name in CONSTANT_NAMES:
+            if name in labels if labels is not None else name in arguments.CONSTANT_NAMES:
                 return array
             self.were_integers[place] = array
             if not isinstance(x, int):
@@ -145,7 +137,7 @@ class Trial:
                 name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
                 self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
 
-    def _integer_parameter(self, slot: Slot, value: Any) -> Any:
+    def _integer_parameter(self, slot: arguments.Slot, value: Any) -> Any:
         message = (
             f"{slot.name} is made of integers; an update of it by fractions would be cut off or "
             "fail. It was compared as float64"
@@ -165,9 +157,9 @@ class Trial:
 
     def infer_parameters(self, after: Any) -> bool:
         """Find the parameters of a layer that declares none; whether there are any."""
-        if self.slots or declares_parameters(self.layer):
+        if self.slots or arguments.declares_parameters(self.layer):
             return False
-        self.slots = inferred_slots(self.layer, after)
+        self.slots = arguments.inferred_slots(self.layer, after)
         self.list_arguments()
         return bool(self.slots)
 
@@ -181,7 +173,7 @@ class Trial:
             return True
         if self.declared_constants is not None:
             return False
-        named = {i for i in self.float_places if self.input_names[i] in CONSTANT_NAMES}
+        named = {i for i in self.float_places if self.input_names[i] in arguments.CONSTANT_NAMES}
         for left_out in (named, {*named, *self.were_integers}):
             fewer = [i for i in self.float_places if i not in left_out]
             if n_found == len(fewer):
@@ -203,9 +195,7 @@ class Trial:
         the same state, so that a layer which draws random numbers draws the same.
         """
         layer = self.copy() if layer is None else layer
-        if not self.draws:
-            return Run(self, layer, values or {}, inputs)
-        with same_draws():
+        with same_draws() if self.draws else nullcontext():
             return Run(self, layer, values or {}, inputs)
 
     def call(self, layer: Any, inputs: Sequence[Any], formula: str = "forward", **more: Any) -> Any:
@@ -214,7 +204,7 @@ class Trial:
         Layers inside it run as part of it.
         """
         try:
-            if runs_alone(layer):
+            if arguments.runs_alone(layer):
                 return layer.forward(*inputs)
             return self._call(layer, inputs, formula, **more)
         except (Exception, SystemExit) as error:
@@ -302,10 +292,11 @@ class Run:
             start += out.size
         return found
 
-    def backward(self, douts: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+    def backward(self, douts: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Run `backward`: what it returned, and what it set for the parameters, as it is."""
-        goes_on = nullcontext() if self.state is None else same_draws(self.state)
-        with goes_on:  # backward goes on where forward stopped drawing
+        with (
+            same_draws(self.state) if self.state else nullcontext()
+        ):  # backward goes on where forward stopped drawing
             found = self._call_backward(douts)
         return parts(found), {
             name: argument.slot.derivative(self.layer)
@@ -327,12 +318,7 @@ class Run:
         For runs after the first, which has shown that they are there: what cannot be read as
         numbers comes as NaN.
         """
-        given, set_for = self.backward(self.douts(vector))
-        return self.by_name(given, set_for)
-
-    def by_name(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Sort derivatives by the argument that they belong to, as arrays that are not shared."""
-        return {name: numbers(d) for name, d in self.sorted(given, set_for).items()}
+        return {n: numbers(d) for n, d in self.sorted(*self.backward(self.douts(vector))).items()}
 
     def sorted(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, Any]:
         """Sort what `backward` returned and set by the argument that it belongs to, as it is."""
@@ -361,11 +347,6 @@ def numbers(value: Any) -> np.ndarray:
     except (ValueError, TypeError):
         array = np.array(None)
     return array if array.dtype.kind in "fuib" else np.array(np.nan)
-
-
-def parts(out: Any) -> list[Any]:
-    """The outputs of a layer: several for a tuple or a list, otherwise one."""
-    return list(out) if isinstance(out, tuple | list) else [out]
 
 
 def flat(arrays: Iterable[Any]) -> np.ndarray:

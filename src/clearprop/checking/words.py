@@ -14,8 +14,9 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.passes import told
-from clearprop.checking.trial import LayerRaised, flat, parts
+from clearprop.checking.trial import LayerRaised, flat
 from clearprop.errors import ConfigError
+from clearprop.graph.node import parts
 from clearprop.graph.parameters import KINDS, Path, at_path, dotted, layers_of, names_of
 from clearprop.graph.passing import Pass, has_infer, inline, prediction_flags
 from clearprop.networks.audit import audit

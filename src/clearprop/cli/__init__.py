@@ -50,15 +50,8 @@ app = App(
     help_format="markdown",
     suppress_keyboard_interrupt=False,  # `main` says so
 )
-app.command(train)
-app.command(predict)
-app.command(gradcheck)
-app.command(check)
-app.command(source)
-app.command(report)
-app.command(compare)
-app.command(draw)
-app.command(explain)
+for command in (train, predict, gradcheck, check, source, report, compare, draw, explain):
+    app.command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

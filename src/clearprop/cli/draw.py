@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.expression import evaluate
@@ -76,7 +77,8 @@ def draw(
     else:
         result = evaluate(expression, values or ())
     if backward:
-        _go_back(result)
+        with np.errstate(all="ignore"):  # what is not finite is shown as it is
+            result.backward(None if result.data.size == 1 else np.ones(result.data.shape))
     picture = graph(result)
     if output is None:
         print(picture)
@@ -110,13 +112,6 @@ def _network(run: Path, sample: int) -> "Variable":
     loss = network.loss(x, data.t_test[sample : sample + 1])
     loss.name = "loss"
     return loss
-
-
-def _go_back(result: "Variable") -> None:
-    import numpy as np
-
-    with np.errstate(all="ignore"):  # what is not finite is shown as it is
-        result.backward(None if result.data.size == 1 else np.ones(result.data.shape))
 
 
 def _depth(text: str) -> Any:

@@ -267,12 +267,10 @@ class _Reader:
         return self._apply(function, *(self.value(a, depth) for a in tree.args), **options)
 
     def _option(self, name: str, tree: ast.expr) -> Any:
-        if name == "keepdims" and isinstance(tree, ast.Constant) and type(tree.value) is bool:
-            return tree.value
         if name == "axis":
-            numbers = tree.elts if isinstance(tree, ast.Tuple) else [tree]
-            axes = tuple(self._whole(n) for n in numbers)
-            return axes if isinstance(tree, ast.Tuple) else axes[0]
+            return self._index(tree)
+        if isinstance(tree, ast.Constant) and type(tree.value) is bool:
+            return tree.value
         raise ConfigError(f"{self.text!r}: keepdims= is True or False")
 
     def _index(self, tree: ast.expr) -> Any:

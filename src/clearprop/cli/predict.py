@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from clearprop.cli.options import RUN, flag_option
 from clearprop.errors import DataError, NonFiniteError
 from clearprop.layers import Softmax
-from clearprop.networks import Network
 
 
 def predict(
@@ -44,19 +43,14 @@ def predict(
         )
     network = folder.load_network()
     x = np.stack([read_digit(path).reshape(-1) for path in images])
-    y = probabilities(network, x)
+    with np.errstate(all="ignore"):  # NaN and infinity are looked for in the answer
+        y = Softmax().forward(network.predict(x))
     if not np.isfinite(y).all():
         raise NonFiniteError(f"{run}: the network's answers are not finite numbers; train it again")
     if json:
         _print_json(images, y)
     else:
         _print_table(images, y)
-
-
-def probabilities(network: Network, x: np.ndarray) -> np.ndarray:
-    """Compute how probable the network finds each class, for each sample: (N, D) → (N, C)."""
-    with np.errstate(all="ignore"):  # NaN and infinity are looked for in the answer
-        return Softmax().forward(network.predict(x))
 
 
 def _print_json(images: Sequence[Path], y: np.ndarray) -> None:

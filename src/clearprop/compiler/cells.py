@@ -11,11 +11,9 @@ ALIGNMENT = 64
 
 @dataclass(eq=False)
 class Buffer:
-    """A stretch of the arena, or an array of its own, and how long its content is needed."""
+    """A stretch of the arena, and how long its content is needed."""
 
     nbytes: int
-    pinned: bool = False
-    """Whether it lives outside the arena: parameters, derivatives, inputs."""
     first: int = 0
     last: int = 0
     offset: int = 0
@@ -29,9 +27,8 @@ class Cell:
     shape: tuple[int, ...]
     dtype: Any
     buffer: Buffer | None = None
+    """What it is the whole of; `None` for a view, a number, and what lies outside the arena."""
     order: str = "C"
-    whole: bool = False
-    """Whether it is the whole of its buffer, so that a result may take its place."""
     varies: bool = False
     """Whether it is made anew in every call, rather than once beforehand."""
 

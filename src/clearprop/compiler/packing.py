@@ -1,6 +1,7 @@
 """What a function returns: one array or nested tuples of them, some of them constants."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Packing:
         if isinstance(out, tuple | list):
             return (type(out), [self._unpack(part) for part in out])
         if isinstance(out, np.ndarray | np.generic | int | float):
-            return _Constant(out)
+            return _Constant(out, names(out))
         raise UnsupportedError(
             f"compile: the function returns a {type(out).__name__}; it must return arrays, or "
             "tuples of arrays"
@@ -49,13 +50,9 @@ class Packing:
         return kind(*made) if hasattr(kind, "_fields") else kind(made)
 
 
+@dataclass
 class _Constant:
     """A part of a result that does not depend on the arguments."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Constant) and names(self.value) == names(other.value)
-
-    __hash__ = None  # type: ignore[assignment]
+    value: Any = field(compare=False)
+    content: Any

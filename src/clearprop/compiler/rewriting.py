@@ -1,6 +1,7 @@
 """How a simplification is written: a rule for single nodes, carried through a whole graph."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeGuard
 
 from clearprop.compiler.leaf import Setting
@@ -11,6 +12,25 @@ from clearprop.graph.recording import attach
 
 Rule = Callable[[Node, tuple[Any, ...]], Any]
 """Gives for a node and its rebuilt inputs the new outputs, or `None` to keep the node."""
+
+Simplification = Callable[[Trace], Trace]
+"""Gives a graph that computes the same."""
+
+
+def simplifies(*functions: Any) -> Callable[[Rule], Simplification]:
+    """Let a rule for the nodes that carry out one of these functions simplify whole graphs."""
+
+    def carried(rule: Rule) -> Simplification:
+        def chosen(node: Node, inputs: tuple[Any, ...]) -> Any:
+            return rule(node, inputs) if function_of(node) in functions else None
+
+        @wraps(rule)
+        def simplify(trace: Trace) -> Trace:
+            return rebuild(trace, chosen)
+
+        return simplify
+
+    return carried
 
 
 def rebuild(

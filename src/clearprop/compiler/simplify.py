@@ -1,17 +1,229 @@
-"""All simplifications, in the order in which they are made."""
+"""The simplifications, in the order in which they are made."""
 
-from collections.abc import Callable
+from typing import Any
 
-from clearprop.compiler.simplify_identities import without_identities
-from clearprop.compiler.simplify_raised import raised_scalars
-from clearprop.compiler.simplify_relu import rectified
+import numpy as np
+
+from clearprop.compiler.as_written import AsWritten
+from clearprop.compiler.at_labels import PICK_AT, SUBTRACT_AT
+from clearprop.compiler.rewriting import (
+    Simplification,
+    fact,
+    function_of,
+    is_constant,
+    is_number,
+    is_recorded,
+    kept,
+    maker,
+    rebuild,
+    simplifies,
+)
+from clearprop.compiler.sameness import names
 from clearprop.compiler.simplify_scalars import sunk_scalars
-from clearprop.compiler.simplify_sharing import common_subexpressions
-from clearprop.compiler.simplify_softmax import labels_as_places, shared_softmax
-from clearprop.compiler.simplify_sums import sums_as_products
 from clearprop.compiler.tracing import Trace
+from clearprop.graph.backward import reach
+from clearprop.graph.node import Node
+from clearprop.graph.recording import record
+from clearprop.primitives.indexing import getitem
+from clearprop.primitives.labels import read_labels
 
-SIMPLIFICATIONS: tuple[Callable[[Trace], Trace], ...] = (
+
+def without_identities(trace: Trace) -> Trace:
+    """Leave out what gives back its input.
+
+    Before: `reshape(x, shape of x)`, `x · 1`, `x + 0`, `(xᵀ)ᵀ`, `astype` to the same dtype.
+    After: `x`.
+    """
+
+    def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
+        function, x = function_of(node), inputs[0]
+        if fact(node, "keeps") and _is_like(x, node):
+            return x
+        if function in _NEUTRAL:
+            y, neutral = inputs[1], _NEUTRAL[function]
+            if is_constant(y, neutral) and _is_like(x, node):
+                return x
+            turned = function in (np.multiply, np.add) and is_constant(x, neutral)
+            return y if turned and _is_like(y, node) else None
+        before = maker(x, np.transpose)
+        if function is np.transpose and before and not node.params and not before.params:
+            return before.inputs[0]
+        return None
+
+    return rebuild(trace, rule)
+
+
+_NEUTRAL = {np.multiply: 1, np.divide: 1, np.add: 0, np.subtract: 0}
+"""The second operand that changes nothing."""
+
+
+def _is_like(x: Any, node: Node) -> bool:
+    """Whether a value has the shape and dtype of what a node gives."""
+    if not is_recorded(x) or isinstance(node.out, tuple):
+        return False
+    return x.data.shape == node.out.shape and x.data.dtype == node.out.dtype
+
+
+def common_subexpressions(trace: Trace) -> Trace:
+    """Compute each value once.
+
+    Before: `exp(x) / Σ exp(x)`, the exponential taken twice. After: `e = exp(x)`, `e / Σ e`.
+    """
+    _, made = reach(trace.outputs)
+    seen: dict[Any, Any] = {}
+
+    def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
+        if isinstance(node.operation, AsWritten):
+            return None
+        key = (node.operation, names(inputs), names(tuple(sorted(node.params.items()))))
+        if key not in seen:
+            seen[key] = kept(node, inputs, made[node])
+        return seen[key]
+
+    return rebuild(trace, rule)
+
+
+def rectified(trace: Trace) -> Trace:
+    """Compute ReLU by a maximum, and its mask from its output, so that the input can be let go.
+
+    Before: `m = x ≤ 0`, `h = where(m, 0, x)`, `dx = where(m, 0, dout)`.
+    After: `h = max(x, 0)`, `dx = dout · sign(h)`; the sign of what is never negative is 0 or 1, and
+    as a float it needs no conversion.
+
+    The same to the last bit for finite numbers. (A derivative that is infinite already becomes NaN
+    where the mask would have stopped it; training ends at the first such value in any case.)
+    """
+    rectifiers: dict[Any, Any] = {}
+
+    @simplifies(np.where)
+    def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
+        if len(inputs) != 3:
+            return None
+        condition, zero, x = inputs
+        mask = maker(condition, np.less_equal)
+        if not mask or not is_constant(mask.inputs[1], 0) or not is_constant(zero, 0):
+            return None
+        source = mask.inputs[0]
+        if not is_recorded(x) or x.shape != source.shape:
+            return None
+        if x is source:
+            return rectifiers.setdefault(source, np.maximum(x, 0))
+        return x * np.sign(rectifiers[source]) if source in rectifiers else None
+
+    return rule(trace)
+
+
+@simplifies(np.exp)
+def shared_softmax(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Compute the probabilities from the exponentials that the logarithm needed already.
+
+    Before: `exp(s − log S)` with `S = Σ exp(s)`. After: `exp(s) / S`.
+    """
+    difference = maker(inputs[0], np.subtract)
+    logarithm = maker(difference.inputs[1], np.log) if difference else None
+    total = maker(logarithm.inputs[0], np.sum) if logarithm else None
+    exponential = maker(total.inputs[0], np.exp) if total else None
+    if not (exponential and total and logarithm and difference):
+        return None
+    same = exponential.inputs[0] is difference.inputs[0]
+    return total.inputs[0] / logarithm.inputs[0] if same else None
+
+
+@simplifies(np.take_along_axis, np.subtract)
+def labels_as_places(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Let a label say where to look, and build no one-hot array.
+
+    Only labels that `read_labels` has checked: another would be looked up elsewhere.
+
+    Before: `take_along_axis(a − b, t[:, None])`; after: `pick_at(a, t) − b`.
+    Before: `y − (t[:, None] == [0, 1, …, C−1])`; after: `subtract_at(y, t, 1)`.
+    """
+    x, y, *_ = inputs
+    if function_of(node) is np.take_along_axis:
+        return _picked(x, _column(y)) if node.params.get("axis") in (-1, 1) else None
+    t = _one_hot_labels(y, np.shape(node.out))
+    if t is None or np.shape(x) != np.shape(node.out):
+        return None
+    return record(SUBTRACT_AT, (x, t, 1), {})
+
+
+def _picked(x: Any, t: Any) -> Any:
+    if t is None or x.ndim != 2:
+        return None
+    difference = maker(x, np.subtract)
+    if difference and np.shape(difference.inputs[0]) == x.shape:
+        a, b = difference.inputs
+        if is_recorded(b) and b.shape == (x.shape[0], 1):
+            return np.expand_dims(record(PICK_AT, (a, t), {}), 1) - b
+    return np.expand_dims(record(PICK_AT, (x, t), {}), 1)
+
+
+def _column(v: Any) -> Any:
+    """The labels (N,) behind the column `t[..., None]`, if they are known to be in range."""
+    node = maker(v, getitem)
+    if node and node.params["form"] == (Ellipsis, None) and node.inputs[0].ndim == 1:
+        return node.inputs[0] if maker(node.inputs[0], read_labels) else None
+    return None
+
+
+def _one_hot_labels(v: Any, shape: tuple[int, ...]) -> Any:
+    """The labels behind `t[..., None] == arange(C)`."""
+    node = maker(v, np.equal)
+    if not node or len(shape) != 2:
+        return None
+    column, classes = node.inputs
+    known = isinstance(classes, np.ndarray) and np.array_equal(classes, np.arange(shape[1]))
+    return _column(column) if known else None
+
+
+@simplifies(np.matmul)
+def raised_scalars(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Take a scalar out of the large operand of a matrix product.
+
+    Before: `(x / 255) W`, a multiplication of every pixel. After: `(x W) / 255`, of 50 numbers a
+    sample; and `(x / 255)ᵀ dout` becomes `xᵀ (dout / 255)`.
+    """
+    if node.params:
+        return None
+    a, b = inputs
+    out = np.size(node.out)
+    for large, other, product in ((a, b, np.matmul), (b, a, lambda x, y: y @ x)):
+        found = _without_scalar(large)
+        if found is None or min(np.size(other), out) >= np.size(large):
+            continue
+        s, rest = found
+        return product(rest, s * other) if np.size(other) <= out else s * product(rest, other)
+    return None
+
+
+def _without_scalar(x: Any) -> tuple[Any, Any] | None:
+    """Split `s · a`, or a view of it, into the scalar and the same view of `a`."""
+    node = maker(x, np.multiply)
+    if node:
+        s, a = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
+        if is_number(s) and is_recorded(a) and a.data.dtype == x.data.dtype:
+            return s, a
+    view = x.node if is_recorded(x) and x.index is None else None
+    if view is not None and fact(view, "view"):
+        found = _without_scalar(view.inputs[0])
+        if found is not None:
+            return found[0], record(view.operation, (found[1], *view.inputs[1:]), view.params)
+    return None
+
+
+@simplifies(np.sum)
+def sums_as_products(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Sum over the rows of a matrix by a product with a vector of ones.
+
+    Before: `Σ_n dout_n`. After: `1ᵀ dout`. Measured for 100 × 50: 1.3 µs against 2.9 µs.
+    """
+    x, *where = inputs
+    if not is_recorded(x) or where or x.ndim != 2 or x.dtype.kind != "f":
+        return None
+    return np.ones(x.shape[0], x.dtype) @ x if node.params == {"axis": 0} else None
+
+
+SIMPLIFICATIONS: tuple[Simplification, ...] = (
     without_identities,
     common_subexpressions,
     rectified,
@@ -23,8 +235,8 @@ SIMPLIFICATIONS: tuple[Callable[[Trace], Trace], ...] = (
     without_identities,
     common_subexpressions,
 )
-"""Each gives a graph that computes the same. Derivatives that nobody asked for are not reached from
-the outputs, and so are gone from the start."""
+"""Derivatives that nobody asked for are not reached from the outputs, and so are gone from the
+start."""
 
 
 def simplified(trace: Trace) -> Trace:

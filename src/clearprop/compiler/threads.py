@@ -41,9 +41,7 @@ class BlasThreads:
         """`"auto"`: by the size of the largest product; otherwise as the user says."""
         if threads == "auto":
             return cls.for_products_of(largest)
-        if threads is None:
-            return cls(None)
-        if isinstance(threads, int) and not isinstance(threads, bool) and threads >= 1:
+        if threads is None or (type(threads) is int and threads >= 1):
             return cls(threads)
         raise ConfigError(
             f"threads must be 'auto', None or a number of at least 1, got {threads!r}"

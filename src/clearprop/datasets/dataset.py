@@ -3,11 +3,10 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from clearprop.errors import ShapeError
-
-__all__ = ["Dataset"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +25,6 @@ class Dataset:
         ShapeError: there are not as many labels as samples.
 
     Example:
-        >>> import numpy as np
         >>> Dataset(np.zeros((6, 4)), np.zeros(6, int), np.zeros((2, 4)), np.zeros(2, int))
         Dataset(x_train=float64 (6, 4), t_train=int64 (6,),
                 x_test=float64 (2, 4), t_test=int64 (2,))
@@ -49,3 +47,8 @@ class Dataset:
     def __repr__(self) -> str:
         arrays = ((field.name, getattr(self, field.name)) for field in fields(self))
         return f"Dataset({', '.join(f'{name}={a.dtype} {a.shape}' for name, a in arrays)})"
+
+
+def unit_interval(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
+    """pixel / 255, divided in `dtype`; bytes stay as they are."""
+    return images if np.dtype(dtype) == np.uint8 else np.divide(images, 255, dtype=dtype)

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.datasets.dataset import Dataset
+from clearprop.datasets.dataset import Dataset, unit_interval
 from clearprop.datasets.idx import read_idx
 from clearprop.errors import DataError, DTypeError, LabelError, ShapeError
-
-__all__ = ["idx_dataset"]
 
 _IMAGES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
 _LABELS = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
@@ -59,7 +57,8 @@ def idx_dataset(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -
             f"{folder}: training images are {x['train'].shape[1:]} pixels and test images "
             f"{x['test'].shape[1:]}; they must be of one size"
         )
-    return Dataset(_rows(x["train"], dtype), t["train"], _rows(x["test"], dtype), t["test"])
+    rows = {part: unit_interval(each.reshape(len(each), -1), dtype) for part, each in x.items()}
+    return Dataset(rows["train"], t["train"], rows["test"], t["test"])
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -91,8 +90,3 @@ def _labels(path: Path) -> np.ndarray:
         least = f", the least {labels.min()}" if labels.size else ""
         raise LabelError(f"{path}: labels must be integers from 0 on, found {labels.dtype}{least}")
     return labels.astype(np.int64)
-
-
-def _rows(images: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-    rows = images.reshape(len(images), -1)
-    return rows if np.dtype(dtype) == np.uint8 else np.divide(rows, 255, dtype=dtype)

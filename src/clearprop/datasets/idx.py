@@ -6,14 +6,10 @@ big-endian 32-bit length for each dimension, then the items, big-endian, last in
 'File formats').
 """
 
-import contextlib
-import errno
 import gzip
 import io
 import math
 import os
-import secrets
-import stat
 import struct
 import sys
 import zlib
@@ -23,9 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clearprop.errors import DTypeError, FileFormatError, OutputError, ShapeError
-
-__all__ = ["read_idx", "write_idx"]
+from clearprop.errors import DTypeError, FileFormatError, ShapeError
+from clearprop.files import atomic_write, read_bytes
 
 # The third byte of the file → the type of its items.
 _DTYPES = {
@@ -49,9 +44,9 @@ _RENEW = "fetch or copy the file again"
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Read an IDX file, plain or gzipped, into an array.
 
-    Whether the file is gzipped is seen from its content, whatever its name. No more is read than
-    the header announces, plus one byte to see that nothing follows, so a file of a few kilobytes
-    cannot fill the memory, whether its header lies or its compressed data run on.
+    Whether the file is gzipped is seen from its content, whatever its name. No more is unpacked
+    than the header announces, plus one byte to see that nothing follows, so a file of a few
+    kilobytes cannot fill the memory, whether its header lies or its compressed data run on.
 
     Args:
         path: the file.
@@ -73,27 +68,17 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         ...     read_idx(path)
         array([[1, 2, 3], [4, 5, 6]], dtype=int16)
     """
-    path = Path(path)
+    packed = read_bytes(path, "IDX", "IDX")
+    if packed[:2] != _GZIP_MAGIC:
+        return _read(path, io.BytesIO(packed), most=len(packed))
     try:
-        raw = path.open("rb")
-    except FileNotFoundError:
-        text = "there is no such file to read as IDX; check the path and the working directory"
-        raise FileNotFoundError(errno.ENOENT, text, str(path)) from None
-    with raw:
-        gzipped = raw.peek(2)[:2] == _GZIP_MAGIC
-        status = os.fstat(raw.fileno())
-        size = status.st_size if stat.S_ISREG(status.st_mode) else sys.maxsize  # unknown in a pipe
-        if not gzipped:
-            return _read(path, raw, most=size)
-        try:
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                return _read(path, unpacked, most=size * _DEFLATE_MOST)
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            message = (
-                f"{path}: expected a whole gzip file, as its first two bytes announce, "
-                f"found damaged or missing data ({error}); {_RENEW}"
-            )
-            raise FileFormatError(message) from error
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacked:
+            return _read(path, unpacked, most=len(packed) * _DEFLATE_MOST)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise FileFormatError(
+            f"{path}: expected a whole gzip file, as its first two bytes announce, "
+            f"found damaged or missing data ({error}); {_RENEW}"
+        ) from error
 
 
 def write_idx(path: str | os.PathLike[str], array: ArrayLike) -> None:
@@ -118,7 +103,6 @@ def write_idx(path: str | os.PathLike[str], array: ArrayLike) -> None:
         clearprop.errors.DTypeError: labels.idx: IDX holds uint8, int8, int16, int32, float32, \
 float64, found int64; convert the array first, for example array.astype(np.int32)
     """
-    path = Path(path)
     array = np.asarray(array)
     dtype = array.dtype.newbyteorder(">")
     code = next((code for code, known in _DTYPES.items() if known == dtype), None)
@@ -134,14 +118,12 @@ float64, found int64; convert the array first, for example array.astype(np.int32
             f"write it in several files"
         )
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
-    data = array.astype(dtype, order="C", copy=False).tobytes()
-    if path.suffix.lower() == ".gz":
-        _write_whole(path, gzip.compress(header + data, compresslevel=6, mtime=0))
-    else:
-        _write_whole(path, header, data)
+    data = header + array.astype(dtype, order="C", copy=False).tobytes()
+    zipped = Path(path).suffix.lower() == ".gz"
+    atomic_write(path, gzip.compress(data, compresslevel=6, mtime=0) if zipped else data)
 
 
-def _read(path: Path, file: io.BufferedIOBase, most: int) -> NDArray[Any]:
+def _read(path: Any, file: io.BufferedIOBase, most: int) -> NDArray[Any]:
     """The array in `file`, which can hold at most `most` bytes."""
     dtype, shape = _read_header(path, file)
     count = math.prod(shape) * dtype.itemsize
@@ -160,20 +142,16 @@ def _read(path: Path, file: io.BufferedIOBase, most: int) -> NDArray[Any]:
             f"its header is wrong: {_RENEW}"
         )
     data = _read_up_to(file, count + 1)
-    if len(data) < count:
-        raise FileFormatError(
-            f"{path}: expected {announced}, found {len(data):,}; it is truncated: {_RENEW}"
-        )
-    if len(data) > count:
-        raise FileFormatError(
-            f"{path}: expected {announced}, found more after them; "
-            f"its header is wrong or another file was appended: {_RENEW}"
-        )
+    if len(data) != count:
+        found = f"{len(data):,}; it is truncated"
+        if len(data) > count:
+            found = "more after them; its header is wrong or another file was appended"
+        raise FileFormatError(f"{path}: expected {announced}, found {found}: {_RENEW}")
     # A bytearray is writable, so where the byte order is right already no copy is needed.
     return np.ndarray(shape, dtype, data).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_header(path: Path, file: io.BufferedIOBase) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _read_header(path: Any, file: io.BufferedIOBase) -> tuple[np.dtype[Any], tuple[int, ...]]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
         types = " ".join(f"{code:02x}" for code in _DTYPES)
@@ -203,25 +181,3 @@ def _read_up_to(file: io.BufferedIOBase, count: int) -> bytearray:
     while len(data) < count and (piece := file.read(min(_CHUNK, count - len(data)))):
         data += piece
     return data
-
-
-def _write_whole(path: Path, *pieces: bytes) -> None:
-    """Write a file beside its place, then move it there: whole or not at all."""
-    place = Path(os.path.realpath(path))  # a link stays a link
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            with temporary.open("xb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(place)
-        finally:  # also on Ctrl-C; after `replace` there is nothing left to remove
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the file cannot be written ({error.strerror or error}); what was there "
-            f"before is unchanged: check that its folder exists, is writable and has room"
-        ) from error

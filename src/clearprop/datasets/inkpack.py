@@ -21,43 +21,24 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["pack_images", "unpack_images"]
-
 BLOCK = 2**18
 """Pixels that are put together at once; a multiple of 8. They fit into a core's cache, which is
 twice as fast as all pixels at once."""
 
 
-def pack_images(images: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-    """Take pictures apart into `ink`, `rim` and `middle`.
-
-    Args:
-        images: (N, H, W), uint8, 0 for paper.
-
-    Returns:
-        `ink` (⌈N·H·W / 8⌉,), `rim` and `middle` (together as long as there are ink pixels), all
-        uint8.
-
-    Example:
-        >>> dot = np.zeros((1, 5, 5), np.uint8)
-        >>> dot[0, 1:4, 1:4] = 9
-        >>> dot[0, 2, 2] = 255
-        >>> parts = pack_images(dot)
-        >>> parts["rim"], parts["middle"]
-        (array([9, 9, 9, 9, 9, 9, 9, 9], dtype=uint8), array([255], dtype=uint8))
-        >>> np.array_equal(unpack_images(parts, (1, 5, 5)), dot)
-        True
-    """
-    pixels = images.ravel()
-    ink = pixels != 0
-    middle = _middle(ink, width=images.shape[2])
-    return {"ink": np.packbits(ink), "rim": pixels[ink & ~middle], "middle": pixels[middle]}
-
-
 def unpack_images(
     parts: Mapping[str, NDArray[np.uint8]], shape: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Put pictures of the given shape (N, H, W) together again: the inverse of `pack_images`."""
+    """Put pictures of the given shape (N, H, W) together again.
+
+    `ink` (⌈N·H·W / 8⌉,), `rim` and `middle` (together as long as there are ink pixels) are what
+    `tools/pack_mnist.py` took them apart into; all are uint8.
+
+    >>> ink = np.packbits(np.pad(np.ones((3, 3), bool), 1))
+    >>> parts = {"ink": ink, "rim": np.uint8([9] * 8), "middle": np.uint8([255])}
+    >>> unpack_images(parts, (1, 5, 5))[0, 1:4, 1:4]
+    array([[  9,   9,   9], [  9, 255,   9], [  9,   9,   9]], dtype=uint8)
+    """
     pixels = np.zeros(np.prod(shape), np.uint8)
     ink, rim, middle = (parts[name] for name in ("ink", "rim", "middle"))
     for start in range(0, pixels.size, BLOCK):
@@ -80,10 +61,10 @@ def _ink_and_middle(
     bits = packed[first // 8 : -(-last // 8)]
     ink = np.unpackbits(bits, count=last - first).view(np.bool_)
     here = slice(start - first, start - first + count)
-    return ink[here], _middle(ink, width)[here]
+    return ink[here], middle_of(ink, width)[here]
 
 
-def _middle(ink: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+def middle_of(ink: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """Which pixels are ink and have ink on all eight sides.
 
     All pictures are one long row of pixels here, which is ten times faster than (N, H, W) with its

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from clearprop.datasets.dataset import Dataset
+from clearprop.datasets.dataset import Dataset, unit_interval
 from clearprop.datasets.inkpack import unpack_images
 from clearprop.errors import DTypeError, FileFormatError
 
-__all__ = ["load_mnist", "mnist_dataset"]
-
 _DATA = Path(__file__).with_name("data")
+_COUNTS = {"train": 60_000, "test": 10_000}
 
 _Part = tuple[NDArray[Any], NDArray[Any]]
 
@@ -56,13 +55,12 @@ def load_mnist(
     Reference: K. Saito, *Deep Learning from Scratch*, section 3.6.1.
     """
 
-    train, test = _load_part("train", 60_000), _load_part("test", 10_000)
-
     def book_form(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> _Part:
-        x = _unit_interval(images, np.dtype(np.float32)) if normalize else images
+        x = unit_interval(images, np.float32) if normalize else images
         t = np.eye(10)[labels] if one_hot_label else labels
         return _shaped(x, flatten), t
 
+    train, test = map(_load_part, _COUNTS)
     return book_form(*train), book_form(*test)
 
 
@@ -94,32 +92,24 @@ def mnist_dataset(dtype: DTypeLike = np.float32, *, flatten: bool = True) -> Dat
             f"mnist_dataset gives pixels from 0 to 1, or bytes, and cannot give them as {dtype}; "
             "ask for float32, float64 or uint8"
         )
-    (x_train, t_train), (x_test, t_test) = _load_part("train", 60_000), _load_part("test", 10_000)
+    (x_train, t_train), (x_test, t_test) = map(_load_part, _COUNTS)
     return Dataset(
-        x_train=_shaped(_unit_interval(x_train, dtype), flatten),
+        x_train=_shaped(unit_interval(x_train, dtype), flatten),
         t_train=t_train.astype(np.int64),
-        x_test=_shaped(_unit_interval(x_test, dtype), flatten),
+        x_test=_shaped(unit_interval(x_test, dtype), flatten),
         t_test=t_test.astype(np.int64),
     )
-
-
-def _unit_interval(images: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """pixel / 255, divided in `dtype`; bytes stay as they are."""
-    if dtype == np.uint8:
-        return images
-    return np.divide(images, 255, dtype=dtype)
 
 
 def _shaped(images: NDArray[Any], flatten: bool) -> NDArray[Any]:
     return images.reshape((len(images), 784) if flatten else (len(images), 1, 28, 28))
 
 
-def _load_part(part: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images (count, 28, 28) and labels (count,) of one data file, once its checksum is right."""
-    name = f"mnist-{part}.npz"
-    packed = _read_verified(name)
+def _load_part(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Images (N, 28, 28) and labels (N,) of one data file, once its checksum is right."""
+    packed = _read_verified(f"mnist-{part}.npz")
     with np.load(io.BytesIO(packed), allow_pickle=False) as parts:
-        return unpack_images(parts, (count, 28, 28)), parts["labels"]
+        return unpack_images(parts, (_COUNTS[part], 28, 28)), parts["labels"]
 
 
 def _read_verified(name: str) -> bytes:

@@ -18,11 +18,11 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clearprop.drawing.saving import save
 from clearprop.graph.display import Displayed
 
 if TYPE_CHECKING:
     from clearprop.drawing.picture import html_of, scene_of, svg_of
+    from clearprop.drawing.saving import save
 
 __all__ = ["html_of", "save", "scene_of", "svg_of"]
 
@@ -31,7 +31,8 @@ def __getattr__(name: str) -> Any:
     """Load what draws when something is drawn."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("clearprop.drawing.picture"), name)
+    home = "saving" if name == "save" else "picture"
+    return getattr(import_module(f"clearprop.drawing.{home}"), name)
 
 
 Displayed.drawing = sys.modules[__name__]  # type: ignore[assignment]

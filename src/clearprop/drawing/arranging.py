@@ -10,7 +10,7 @@ from typing import Any
 
 from clearprop.drawing.faces import NAME, name_block, stacked, value_block
 from clearprop.drawing.layout import Edge, Layout, Vertex, lay_out
-from clearprop.drawing.outline import End, Flow, Item, Scope
+from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
 from clearprop.drawing.routes import APART
 from clearprop.drawing.scene import Block
 from clearprop.drawing.shapes import Body, body_of
@@ -50,8 +50,8 @@ class Arrangement:
         self.bodies: dict[Item, Body] = {}
         self.main: dict[Item | None, int] = {}
         """Of each item the operand on its main line, the first but parameters and constants."""
-        self.labels: dict[Any, tuple[Block, Block]] = {}
-        """What stands above and below a line, by flow, or by end for the branches of a fork."""
+        self.labels: dict[Flow | End, tuple[Flow, Block, Block]] = {}
+        """What stands above and below a flow's line, or, by end, that of a branch of its fork."""
         self.title = name_block(title, NAME - 1, "b") if title else Block()
         self._add_ports()
         coming: dict[Item | None, list[tuple[int, bool]]] = {}
@@ -89,7 +89,7 @@ class Arrangement:
             self._add(item, Vertex(inner.width, inner.height / 2, inner.height / 2))
             return
         body = self.bodies[item] = body_of(item, before, coming)
-        leaf = item.kind in ("input", "parameter", "constant")
+        leaf = item.kind in LEAVES
         column = 0 if inputs_left and item.kind == "input" else None
         down = body.height - body.axis
         self._add(item, Vertex(body.width, body.axis, down, column=column, floating=leaf))
@@ -97,7 +97,7 @@ class Arrangement:
     def _add_flow(self, flow: Flow) -> None:
         source = flow.source
         here = self.place[flow if source is None else source]
-        at = self.inner[source].way_out(flow.output) if source in self.inner else 0.0
+        at = self.inner[source].way(flow.output) if source in self.inner else 0.0
         weight = _WEIGHTS.get(source.kind, 4) if source is not None else 4
         forks = len(flow.ends) > 1
         branches = forks and any(e.derivative is not None for e in flow.ends)
@@ -106,7 +106,7 @@ class Arrangement:
         if value.height or derivative.height:
             # Without labels on the branches, the dot stands at the right end of this one.
             room = 4 * DOT if forks and not branches else 0.0
-            label = self._add_label(flow, value, derivative, here, room)
+            label = self._add_label(flow, flow, value, derivative, here, room)
             trunk.append(self._edge(here, label, at, 0.0, weight))
             here, at = label, 0.0
         if branches or (forks and not trunk):
@@ -121,7 +121,7 @@ class Arrangement:
             before, before_at = here, at
             if branches and end.derivative is not None and end.item is not None:
                 share = value_block(end.derivative, "d")
-                before, before_at = self._add_label(end, Block(), share, here), 0.0
+                before, before_at = self._add_label(end, flow, Block(), share, here), 0.0
                 line.edges.append(self._edge(here, before, at, 0.0, weight))
             target, target_at = self._target(end)
             dear = weight + (self.main.get(end.item) == end.operand)
@@ -132,20 +132,20 @@ class Arrangement:
         if end.item is None:
             return self.place[end.operand], 0.0
         inner = self.inner.get(end.item)
-        return self.place[end.item], inner.way_in(end.operand) if inner else 0.0
+        return self.place[end.item], inner.way(inner.scope.ports[end.operand]) if inner else 0.0
 
     def _add_label(
-        self, key: Any, value: Block, derivative: Block, after: int, room: float = 0.0
+        self, key: Flow | End, flow: Flow, value: Block, back: Block, after: int, room: float = 0.0
     ) -> int:
-        self.labels[key] = (value, derivative)
-        width = max(value.width, derivative.width) + 10 + room
-        up, down = value.height + ABOVE, derivative.height + ABOVE
+        self.labels[key] = (flow, value, back)
+        width = max(value.width, back.width) + 10 + room
+        up, down = value.height + ABOVE, back.height + ABOVE
         return self._add(key, Vertex(width, up, down, inner=True, tight=after))
 
     def _edge(
         self, u: int, v: int, tail_at: float, head_at: float, weight: int, operand: int = 0
     ) -> int:
-        self.edges.append(Edge(u, v, 1, tail_at, head_at, weight, operand))
+        self.edges.append(Edge(u, v, tail_at, head_at, weight, operand))
         return len(self.edges) - 1
 
     # As a frame, seen from outside.
@@ -167,14 +167,9 @@ class Arrangement:
             else:
                 self.left += extra / 2
 
-    def way_in(self, operand: int) -> float:
-        """Where an operand enters, above or below the frame's middle."""
-        flow = self.scope.ports[operand]
-        return self.top + self.layout.y[self.place[flow]] - self.height / 2
-
-    def way_out(self, number: int) -> float:
-        """Where a result leaves, above or below the frame's middle."""
-        return self.top + self.layout.y[self.place[number]] - self.height / 2
+    def way(self, key: Flow | int) -> float:
+        """Where a port's flow enters, or a result of that number leaves: below the middle."""
+        return self.top + self.layout.y[self.place[key]] - self.height / 2
 
 
 _WEIGHTS = {"input": 2, "parameter": 1, "constant": 1}

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.drawing.folding import choose_fold
-from clearprop.drawing.inside import derivatives_inside, inside
-from clearprop.drawing.opening import Open, Opening
+from clearprop.drawing.opening import Open, Opening, inside
 from clearprop.drawing.outline import End, Flow, Item, Scope, derivative_of
 from clearprop.errors import ClearpropError, ConfigError, GraphError
+from clearprop.graph.backward import derivatives
 from clearprop.graph.graph import Graph
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Node, Recorded, parts
 from clearprop.graph.shares import shares
 from clearprop.graph.variable import Parameter
 
@@ -69,9 +69,8 @@ class _Builder:
                 self.flows[v] = flow
                 scope.ports.append(flow)
         self.folded, self.fold = choose_fold(graph, limit), None
-        self.folded_leaves: set[Any] = set()
-        shown = (n for n in graph.nodes if n not in self.folded)
-        self.shown_leaves = {x for n in shown for x in n.inputs if isinstance(x, Recorded)}
+        shown = {x for n in graph.nodes if n not in self.folded for x in _leaves(n)}
+        self.folded_leaves = {x for n in self.folded for x in _leaves(n)} - shown
         for i, node in enumerate(graph.nodes):
             self._add_node(node, f"{prefix}n{i}")
         for i, v in enumerate(graph.outputs):
@@ -80,53 +79,38 @@ class _Builder:
             for v in graph.leaves:
                 if v not in self.flows and v not in self.folded_leaves:
                     self._flow(v)
-        if self.fold is not None:
-            self._word_on_fold()
         scope.flows = [f for f in self.flows.values() if f.ends or f.variable is not None]
 
     def _add_node(self, node: Node, id: str) -> None:
         if node in self.folded:
-            item = self._fold_item()
+            item = self.fold = self.fold or self._fold_item()
         else:
             kind = "layer" if node.operation.opens else "operation"
             item = Item(id, kind, node.operation.symbol, node)
             self.scope.items.append(item)
         for i, x in enumerate(node.inputs):
-            if item is self.fold and self._stays_inside(x):
+            if item is self.fold and (not isinstance(x, Recorded) or self._is_folded(x)):
                 continue
             flow = self._flow(x) if isinstance(x, Recorded) else self._constant(x, id, i)
             if item is self.fold and any(end.item is item for end in flow.ends):
                 continue
             flow.ends.append(End(item, i))
-        outs = node.out if isinstance(node.out, tuple) else None
-        for index in range(len(outs)) if outs is not None else (None,):
-            name = item.id if index is None else f"{item.id}:{index}"
-            if item is self.fold:
-                name = id if index is None else f"{id}:{index}"
-            out = node.out if outs is None else outs[index or 0]
+        several = isinstance(node.out, tuple)
+        for index, out in enumerate(node.out) if several else [(None, node.out)]:
+            name = id if index is None else f"{id}:{index}"
             self.flows[node, index] = Flow(name, item, out, output=index or 0)
 
-    def _stays_inside(self, x: Any) -> bool:
-        """Whether what a folded node uses is folded with it."""
-        if not isinstance(x, Recorded):
-            return True
-        if x.node is None and x not in self.shown_leaves:
-            self.folded_leaves.add(x)
-            return True
-        return x.node in self.folded
+    def _is_folded(self, x: Recorded) -> bool:
+        return x in self.folded_leaves or x.node in self.folded
 
     def _fold_item(self) -> Item:
-        if self.fold is None:
-            self.fold = Item(f"{self.prefix}fold", "fold")
-            self.scope.items.append(self.fold)
-        return self.fold
-
-    def _word_on_fold(self) -> None:
-        assert self.fold is not None
         count = len(self.folded)
-        self.fold.name = f"{count:,} more nodes" if count > 1 else "1 more node"
+        name = f"{count:,} more nodes" if count > 1 else "1 more node"
         if self.folded_leaves:
-            self.fold.name += f" and {len(self.folded_leaves):,} of the inputs"
+            name += f" and {len(self.folded_leaves):,} of the inputs"
+        item = Item(f"{self.prefix}fold", "fold", name)
+        self.scope.items.append(item)
+        return item
 
     def _flow(self, v: Recorded) -> Flow:
         """The flow of a Variable; a leaf gets its item when it is first met."""
@@ -164,14 +148,18 @@ class _Builder:
             flow.ends.append(End(item, 0))
 
 
+def _leaves(node: Node) -> list[Recorded]:
+    return [x for x in node.inputs if isinstance(x, Recorded) and x.node is None]
+
+
 def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[int]) -> None:
     """Open what is to be opened, level by level, while the picture has room."""
     opened: list[tuple[Item, Graph]] = []
     for item in scope.items:
-        if item.kind != "layer" or not opening.wants(_node(item), item.id, level):
+        if item.kind != "layer" or not opening.wants(item.node, item.id, level):
             continue
         try:
-            graph = inside(_node(item))
+            graph = inside(item.node)
         except ClearpropError as error:
             if opening.strict:
                 raise
@@ -184,38 +172,26 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
         opened.append((item, graph))
         left[0] -= more
     for item, graph in opened:
-        found = derivatives_inside(graph, _arriving(scope, item))
-        outer = [_flow_into(scope, item, i).origin for i in range(len(_node(item).inputs))]
+        douts = _arriving(scope, item)
+        pairs = zip(graph.outputs, douts, strict=True)
+        found = derivatives((v, dout) for v, dout in pairs if dout is not None)
+        into = {e.operand: flow for flow in scope.flows for e in flow.ends if e.item is item}
+        outer = [into[i].origin for i in range(len(item.node.inputs))]
         builder = _Builder(graph, f"{item.id}/", found.get, outer, 10**9)
         item.kind, item.inside = "frame", builder.scope
         # What leaves goes on outside with the derivative that comes in there.
         for flow in builder.scope.flows:
             for end in flow.ends:
                 if end.item is None:
-                    end.derivative = _arriving(scope, item)[end.operand]
+                    end.derivative = douts[end.operand]
         _open(builder.scope, opening, level + 1, f"{item.id}/", left)
     _share(scope)
 
 
-def _node(item: Item) -> Node:
-    assert item.node is not None
-    return item.node
-
-
 def _arriving(scope: Scope, item: Item) -> list[Any]:
     """The derivatives that arrive at the outputs of a node."""
-    out = _node(item).out
-    names = [f"{item.id}:{i}" for i in range(len(out))] if isinstance(out, tuple) else [item.id]
-    by_name = {flow.id: flow.derivative for flow in scope.flows if flow.source is item}
-    return [by_name.get(name) for name in names]
-
-
-def _flow_into(scope: Scope, item: Item, operand: int) -> Flow:
-    for flow in scope.flows:
-        for end in flow.ends:
-            if end.item is item and end.operand == operand:
-                return flow
-    raise GraphError(f"{item.name}: nothing goes into its operand {operand}")
+    found = {flow.output: flow.derivative for flow in scope.flows if flow.source is item}
+    return [found.get(i) for i in range(len(parts(item.node.out)))]
 
 
 def _share(scope: Scope) -> None:
@@ -235,16 +211,11 @@ def _share(scope: Scope) -> None:
                 end.derivative = item.inside.ports[end.operand].derivative
                 continue
             if item not in known:
-                known[item] = _shares_of(scope, item)
+                try:
+                    known[item] = shares(item.node, _arriving(scope, item))
+                except ClearpropError:  # such as a layer from a file that cannot be computed again
+                    known[item] = [None] * len(item.node.inputs)
             end.derivative = known[item][end.operand]
-
-
-def _shares_of(scope: Scope, item: Item) -> list[Any]:
-    node = _node(item)
-    try:
-        return shares(node, tuple(_arriving(scope, item)))
-    except ClearpropError:  # such as a layer from a file that cannot be computed again
-        return [None] * len(node.inputs)
 
 
 def _settle_leaves(scope: Scope) -> None:

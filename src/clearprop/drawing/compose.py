@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from clearprop.drawing import routes
 from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
 from clearprop.drawing.digest import sentence
 from clearprop.drawing.faces import SMALL, beside, lines
 from clearprop.drawing.measure import clean, text_width
-from clearprop.drawing.outline import Flow, Item, Scope
+from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
 from clearprop.drawing.routes import Arrival, Stretch
 from clearprop.drawing.scene import Arrow, Block, Box, Label, Mark, Scene, Shape
 from clearprop.drawing.shapes import TOUCH, arrivals, operand_marks, tip_of
 
 MARGIN = 18.0
-_LEAVES = ("input", "parameter", "constant")
 
 
 def compose(scope: Scope, title: str = "", legend: bool = True) -> Scene:
@@ -108,7 +108,7 @@ class _Composer:
         left, right = self._side(v)
         vertex = self.a.vertices[v]
         x = (left + right - vertex.width) / 2
-        if item.kind in _LEAVES:
+        if item.kind in LEAVES:
             x = right - vertex.width
         elif item.kind == "output":
             x = left
@@ -121,20 +121,14 @@ class _Composer:
     def _frame(self, item: Item, inner: Arrangement) -> None:
         box = self._box(item)
         marks = inner.title.at(box.x + 12, box.y + (HEADER - 20) / 2)
-        self.scene.frames.append(
-            Shape(item.id, "frame", box, marks, tip_of(item), self.parent, item.node)
-        )
+        self.scene.frames.append(Shape(item.id, "frame", box, marks, tip_of(item), self.parent))
 
     def _shape(self, item: Item) -> None:
         box, block = self._box(item), self.a.bodies[item].block
         marks = block.at(
             box.x + (box.width - block.width) / 2, box.y + (box.height - block.height) / 2
         ) + self.numbers.get(item, ())
-        self.scene.shapes.append(
-            Shape(
-                item.id, item.kind, box, marks, tip_of(item), self.parent, item.node, item.variable
-            )
-        )
+        self.scene.shapes.append(Shape(item.id, item.kind, box, marks, tip_of(item), self.parent))
 
     def _forks(self) -> None:
         for flow in self.a.scope.flows:
@@ -143,9 +137,7 @@ class _Composer:
             x, y = self._fork(flow)
             box = Box(x - DOT, y - DOT, 2 * DOT, 2 * DOT)
             tip = "the value goes several ways; the derivatives that come back are summed"
-            self.scene.shapes.append(
-                Shape(f"{flow.id}+", "fork", box, (), tip, self.parent, None, flow.variable)
-            )
+            self.scene.shapes.append(Shape(f"{flow.id}+", "fork", box, (), tip, self.parent))
 
     def _fork(self, flow: Flow) -> tuple[float, float]:
         v = self.a.place.get((flow, "+"))
@@ -240,93 +232,70 @@ class _Composer:
                 else:
                     meets[name] = replace(meets[name], turn=turn)
 
-    def _arrow(self, line: Line, way: list[Stretch], end: Arrival) -> None:
-        flow, target = line.flow, line.end.item if line.end else None
-        split = len(flow.ends) > 1 and line.end is not None
-        derivative = line.end.derivative if split and line.end else flow.derivative
+    def _arrow(self, line: Line, way: list[Stretch], arrival: Arrival) -> None:
+        flow, end = line.flow, line.end
+        source, target = flow.source, end.item if end else None
+        split = len(flow.ends) > 1 and end is not None
+        derivative = end.derivative if split and end else flow.derivative
         double = derivative is not None
-        head = line.end is not None and target is not None
-        if line.end is not None and target is not None and target in self.a.inner:
+        head = target is not None
+        if end is not None and target is not None and target in self.a.inner:
             # The line may go on behind the border.
-            head = not self.a.inner[target].scope.ports[line.end.operand].ends
-        ends_back = not split and flow.source is not None and flow.source not in self.a.inner
-        forward = routes.forward(way, end, double, head)
-        backward = routes.backward(way, end, ends_back) if double else None
-        if line.end is None:
-            goal = f"{flow.id}+"
-        elif target is None:
-            goal = f"{self.parent}/out{line.end.operand}"
-        else:
-            goal = target.id
-        name = f"{flow.id}{'+' if split else ''}>{goal}"
-        if line.end is not None and target is not None:
-            name += f".{line.end.operand}"
+            head = not self.a.inner[target].scope.ports[end.operand].ends
+        ends_back = not split and source is not None and source not in self.a.inner
+        tip = f"value {sentence(flow.value, exact=True)}"
+        tip += f"\nderivative {sentence(derivative, exact=True)}" if double else ""
+        goal, operand = f"{flow.id}+", ""
+        if end is not None and target is None:
+            goal = f"{self.parent}/out{end.operand}"
+        elif end is not None and target is not None:
+            goal, operand = target.id, f".{end.operand}"
         self.scene.arrows.append(
             Arrow(
-                id=name,
-                flow=flow.id,
-                origin=flow.origin,
-                source=f"{flow.id}+" if split else flow.source.id if flow.source else flow.id,
+                id=f"{flow.id}{'+' if split else ''}>{goal}{operand}",
+                flow=flow,
+                end=end,
+                source=f"{flow.id}+" if split else source.id if source else flow.id,
                 target=goal,
-                operand=line.end.operand if line.end else None,
-                forward=forward,
-                backward=backward,
-                tip=_tip(flow, derivative),
+                forward=routes.forward(way, arrival, double, head),
+                backward=routes.backward(way, arrival, ends_back) if double else None,
+                tip=tip,
                 parent=self.parent,
-                variable=flow.variable,
-                value=flow.value,
-                derivative=derivative,
             )
         )
 
     # Labels.
 
-    def _label(self, key: object) -> None:
+    def _label(self, key: Flow | End) -> None:
         v = self.a.place[key]
         left, right = self._side(v)
         y = self._y(v)
-        value, derivative = self.a.labels[key]
-        if isinstance(key, Flow):
-            flow, name = key, key.id
-        else:
-            flow, name = next(
-                (f, f"{f.id}+>{e.item and e.item.id}.{e.operand}")
-                for f in self.a.scope.flows
-                for e in f.ends
-                if e is key
-            )
+        flow, value, derivative = self.a.labels[key]
+        end = key if isinstance(key, End) else None
         middle = (left + right) / 2
         if value.height:
             lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
             tip = sentence(flow.value, exact=True)
-            self._add_label(name, flow, "value", value, middle, y - lift - value.height, tip)
+            self._add_label(flow, end, "value", value, middle, y - lift - value.height, tip)
         if derivative.height:
-            share = flow.derivative if key is flow else key.derivative  # type: ignore[attr-defined]
-            tip = f"∂ {sentence(share, exact=True)}"
-            self._add_label(name, flow, "derivative", derivative, middle, y + ABOVE, tip)
+            tip = f"∂ {sentence(key.derivative, exact=True)}"
+            self._add_label(flow, end, "derivative", derivative, middle, y + ABOVE, tip)
 
     def _add_label(
-        self, name: str, flow: Flow, kind: str, block: Block, middle: float, y: float, tip: str
+        self,
+        flow: Flow,
+        end: End | None,
+        kind: Any,
+        block: Block,
+        middle: float,
+        y: float,
+        tip: str,
     ) -> None:
+        branch = f"+>{end.item and end.item.id}.{end.operand}" if end else ""
         x = middle - block.width / 2
-        self.scene.labels.append(
-            Label(
-                f"{name}:{kind}",
-                flow.id,
-                kind,  # type: ignore[arg-type]
-                Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2)),
-                block.at(x, y),
-                tip,
-                self.parent,
-            )
-        )
-
-
-def _tip(flow: Flow, derivative: object) -> str:
-    text = f"value {sentence(flow.value, exact=True)}"
-    if derivative is None:
-        return text
-    return f"{text}\nderivative {sentence(derivative, exact=True)}"
+        box = Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2))
+        name, marks = f"{flow.id}{branch}:{kind}", block.at(x, y)
+        self.scene.labels.append(Label(name, flow, end, kind, box, marks, tip, self.parent))
 
 
 def text_marks(scene: Scene) -> Iterator[Mark]:

@@ -37,11 +37,6 @@ def number(x: Any, digits: int = 6) -> str:
     return "0" if text == "-0" else text.replace("-", "−")
 
 
-def shape(array: Any) -> str:
-    """The shape as Python writes it: `(100, 784)`."""
-    return str(tuple(int(n) for n in np.shape(array)))
-
-
 def sentence(value: Any, exact: bool = False) -> str:
     """Say in one line what an array holds: for other programs' pictures, exactly for tooltips.
 
@@ -59,7 +54,7 @@ def sentence(value: Any, exact: bool = False) -> str:
         return str(array[()]).replace("-", "−") if exact else number(array[()])
     if array.size <= 9:
         return _nested(array.tolist())
-    return f"{shape(array)} {array.dtype}: {', '.join(facts(array))}"
+    return f"{array.shape} {array.dtype}: {', '.join(facts(array))}"
 
 
 def facts(array: np.ndarray) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.drawing.digest import facts, number, shape
+from clearprop.drawing.digest import facts, number
 from clearprop.drawing.measure import clean, text_width, wrapped
 from clearprop.drawing.scene import Block, Mark
 from clearprop.drawing.thumbnails import bars, cells_of, heat_map
@@ -52,14 +52,9 @@ def stacked(*blocks: Block, gap: float = 0.0) -> Block:
 def beside(left: Block, right: Block, gap: float) -> Block:
     """Put two blocks side by side, centred on one line."""
     height = max(left.height, right.height)
-    return Block(
-        left.width + gap + right.width,
-        height,
-        (
-            *left.at(0, (height - left.height) / 2),
-            *right.at(left.width + gap, (height - right.height) / 2),
-        ),
-    )
+    marks = left.at(0, (height - left.height) / 2)
+    marks += right.at(left.width + gap, (height - right.height) / 2)
+    return Block(left.width + gap + right.width, height, marks)
 
 
 def value_block(value: Any, style: str = "") -> Block:
@@ -119,7 +114,7 @@ def _matrix(cells: list[list[str]], style: str) -> Block:
 def _digest(array: np.ndarray, style: str) -> Block:
     faint = style or "faint"
     text = stacked(
-        lines([shape(array)], VALUE - 1, style), lines(_telling(array), SMALL, faint), gap=1
+        lines([str(array.shape)], VALUE - 1, style), lines(_telling(array), SMALL, faint), gap=1
     )
     picture = _picture(array, style)
     return beside(picture, text, 8) if picture else text
@@ -139,14 +134,9 @@ def _picture(array: np.ndarray, style: str) -> Block | None:
         rows, columns = cells.shape
         scale = THUMB / max(rows, columns)
         width, height = max(columns * scale, 7.0), max(rows * scale, 7.0)
-        return Block(
-            width,
-            height,
-            (
-                Mark("image", 0, 0, heat_map(cells), "", width=width, height=height),
-                Mark("path", 0, 0, f"M0 0H{width:g}V{height:g}H0z", "thumb"),
-            ),
-        )
+        image = Mark("image", 0, 0, heat_map(cells), "", width=width, height=height)
+        rim = Mark("path", 0, 0, f"M0 0H{width:g}V{height:g}H0z", "thumb")
+        return Block(width, height, (image, rim))
     if max(array.shape) != array.size or array.size < 7:
         return None
     drawn = bars(array, THUMB, THUMB * 0.6)

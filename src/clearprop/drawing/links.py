@@ -1,7 +1,7 @@
 """An outline as plain links from item to item, for programs that do their own layout."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from clearprop.drawing.digest import sentence
 from clearprop.drawing.measure import clean
@@ -13,17 +13,8 @@ class Link(NamedTuple):
 
     source: Item
     target: Item
-    operand: int
-    flow: Flow
-    derivative: Any
-    """What comes back along this link."""
-
-    @property
-    def said(self) -> list[str]:
-        """What is written at it: the value, and after `∂` the derivative."""
-        value = [sentence(self.flow.value)] if self.source.kind != "constant" else []
-        back = [f"∂ {sentence(self.derivative)}"] if self.derivative is not None else []
-        return value + back
+    said: list[str]
+    """What is written at it: the value, and after `∂` the derivative that comes back."""
 
 
 def said(item: Item) -> str:
@@ -33,11 +24,7 @@ def said(item: Item) -> str:
 
 def links(scope: Scope) -> Iterator[Link]:
     """Follow every flow from its source, through the borders of frames, to its ends."""
-    outer: dict[Scope, tuple[Scope, Item]] = {}
-    for s in scope.walk():
-        for item in s.items:
-            if item.inside is not None:
-                outer[item.inside] = (s, item)
+    outer = {item.inside: (s, item) for s in scope.walk() for item in s.items if item.inside}
 
     def follow(source: Item, flow: Flow, here: Scope) -> Iterator[Link]:
         for end in flow.ends:
@@ -49,7 +36,9 @@ def links(scope: Scope) -> Iterator[Link]:
             elif end.item.inside is not None:
                 yield from follow(source, end.item.inside.ports[end.operand], end.item.inside)
             else:
-                yield Link(source, end.item, end.operand, flow, end.derivative)
+                value = [sentence(flow.value)] if source.kind != "constant" else []
+                back = [f"∂ {sentence(end.derivative)}"] if end.derivative is not None else []
+                yield Link(source, end.item, value + back)
 
     for s in scope.walk():
         for flow in s.flows:

@@ -103,7 +103,9 @@ def _broken(text: str, size: float, limit: float) -> list[str]:
             found.append(line.strip())
             line = ""
         while text_width(piece, size) > limit and len(piece) > 1:
-            cut = _fitting(piece, size, limit)
+            cut = 1
+            while text_width(piece[: cut + 1], size) <= limit:
+                cut += 1
             found.append(piece[:cut])
             piece = piece[cut:]
         line += piece
@@ -119,10 +121,3 @@ def _shortened(text: str, size: float, room: float) -> str:
     while len(head) > 1 and text_width(f"{head}…{tail}", size) > room:
         head, tail = (head[:-1], tail) if len(head) > len(tail) else (head, tail[1:])
     return f"{head}…{tail}"
-
-
-def _fitting(piece: str, size: float, limit: float) -> int:
-    cut = 1
-    while cut < len(piece) and text_width(piece[: cut + 1], size) <= limit:
-        cut += 1
-    return cut

@@ -7,7 +7,7 @@ from clearprop.errors import ConfigError, GraphError
 from clearprop.graph.graph import Graph
 from clearprop.graph.layer_call import LayerOperation
 from clearprop.graph.nested import NestedOperation
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, parts
 
 Open = int | str | Node | Iterable[str | Node]
 """How deep a picture looks.
@@ -83,7 +83,7 @@ class Opening:
         if any(isinstance(w, str) and w.startswith(f"{id}/") for w in self.wanted):
             return True
         found = False
-        for i, n in enumerate(nodes_inside(node)):
+        for i, n in enumerate(_nodes_inside(node)):
             if n.operation.opens:
                 self.known[n.operation.name] = None
                 met = self.wanted & {n, n.operation.name}
@@ -91,20 +91,37 @@ class Opening:
         return found
 
 
-def nodes_inside(node: Node) -> tuple[Node, ...]:
-    """The nodes inside a network's node, as far as they are there without running anything."""
-    operation = node.operation
-    if isinstance(operation, NestedOperation):
-        return operation.inner.nodes if operation.inner is not None else ()
-    if isinstance(operation, LayerOperation) and operation.inner is not None:
-        inputs, out = operation.inner
-        return Graph(tuple(out) if isinstance(out, tuple | list) else (out,), inputs).nodes
-    return ()
+def inside(node: Node) -> Graph:
+    """The graph inside a layer's or network's node, its leaves in the order of the node's inputs.
+
+    A network has kept what it computed; a layer is run again on the same values.
+
+    Errors: `UnsupportedError` if it cannot be opened.
+    """
+    return _kept(node) or Graph.inside_of(node)
 
 
 def is_network(node: Node) -> bool:
     """Whether layers stand inside this node, not only primitives."""
-    return any(n.operation.opens for n in nodes_inside(node))
+    return any(n.operation.opens for n in _nodes_inside(node))
+
+
+def _kept(node: Node) -> Graph | None:
+    """What a network has kept of its inside."""
+    operation = node.operation
+    if not isinstance(operation, LayerOperation) or operation.inner is None:
+        return None
+    inputs, out = operation.inner
+    graph = Graph(parts(out), inputs)
+    graph.leaves = inputs
+    return graph
+
+
+def _nodes_inside(node: Node) -> tuple[Node, ...]:
+    """The nodes inside a network's node, as far as they are there without running anything."""
+    nested = isinstance(node.operation, NestedOperation)
+    graph = node.operation.inner if nested else _kept(node)
+    return () if graph is None else graph.nodes
 
 
 def _checked(wanted: Any) -> list[Any]:

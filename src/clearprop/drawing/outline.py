@@ -9,10 +9,14 @@ item.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from clearprop.drawing.scene import Kind
-from clearprop.graph.node import Node, Recorded
+from clearprop.graph.node import Recorded
+
+Kind = Literal[
+    "input", "parameter", "constant", "operation", "layer", "fold", "output", "fork", "frame"
+]
+LEAVES = ("input", "parameter", "constant")
 
 
 @dataclass(eq=False, slots=True)
@@ -22,7 +26,8 @@ class Item:
     id: str
     kind: Kind
     name: str = ""
-    node: Node | None = None
+    node: Any = None
+    """The `Node` of an operation or a layer."""
     variable: Any = None
     value: Any = None
     """What a constant is."""
@@ -83,10 +88,6 @@ class Scope:
         """What is drawn here and, all the way down, inside it."""
         for scope in self.walk():
             yield from scope.items
-
-    def count(self) -> int:
-        """How many items are drawn, all the way down."""
-        return sum(len(scope.items) for scope in self.walk())
 
 
 def derivative_of(v: Recorded) -> Any:

@@ -1,54 +1,51 @@
-"""A graph as a file: the formats by suffix. Each loads what it needs when it is written."""
+"""A graph as a file: the formats by suffix."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from clearprop.drawing.building import LIMIT, outline
+from clearprop.drawing.dot import write_dot
+from clearprop.drawing.mermaid import write_mermaid
+from clearprop.drawing.picture import scene_of, svg_of
+from clearprop.drawing.png import write_png
 from clearprop.errors import ConfigError
+from clearprop.files import atomic_write
 from clearprop.graph.graph import Graph
 
 
-def _svg(graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = 300) -> str:
-    from clearprop.drawing.picture import svg_of
-
-    return svg_of(graph, open=open, theme=theme, limit=limit)
-
-
 def _png(
-    graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = 300, scale: float | None = None
+    graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = LIMIT, scale: Any = None
 ) -> bytes:
-    from clearprop.drawing.picture import scene_of
-    from clearprop.drawing.png import write_png
-
     return write_png(scene_of(graph, open, limit), theme or "light", scale)
 
 
-def _dot(graph: Graph, *, open: Any = 0, limit: int = 300) -> str:
-    from clearprop.drawing.building import outline
-    from clearprop.drawing.dot import write_dot
-
+def _dot(graph: Graph, *, open: Any = 0, limit: int = LIMIT) -> str:
     return write_dot(outline(graph, open, limit))
 
 
-def _mermaid(graph: Graph, *, open: Any = 0, limit: int = 300) -> str:
-    from clearprop.drawing.building import outline
-    from clearprop.drawing.mermaid import write_mermaid
-
+def _mermaid(graph: Graph, *, open: Any = 0, limit: int = LIMIT) -> str:
     return write_mermaid(outline(graph, open, limit))
 
 
+def _html(
+    graph: Graph, *, open: Any = None, theme: Any = None, limit: int = LIMIT, language: str = "en"
+) -> str:
+    # Pages are made on a higher floor, which has put itself there.
+    return graph.page.write_page(graph, open=open, theme=theme, limit=limit, language=language)
+
+
 WRITERS: dict[str, Callable[..., str | bytes]] = {
-    ".svg": _svg,
+    ".svg": svg_of,
     ".png": _png,
     ".txt": lambda graph: f"{graph}\n",
     ".json": lambda graph: graph.to_json(indent=1) + "\n",
     ".dot": _dot,
     ".mmd": _mermaid,
+    ".html": _html,
 }
-"""Suffix → what makes the content of such a file from a graph and the options it takes.
-
-A higher floor may add to it, as `clearprop.page` does."""
+"""Suffix → what makes the content of such a file from a graph and the options it takes."""
 
 
 def save(graph: Graph, path: str | os.PathLike[str], **options: Any) -> None:
@@ -57,8 +54,6 @@ def save(graph: Graph, path: str | os.PathLike[str], **options: Any) -> None:
     Errors: `ConfigError` for a suffix that is not known, or an option that the format does not
     have; those of the format.
     """
-    from clearprop.files import atomic_write
-
     suffix = Path(path).suffix.lower()
     writer = WRITERS.get(suffix)
     if writer is None:

@@ -14,19 +14,14 @@ downward, and an `id` that stays the same from run to run, whatever is opened el
 of the graph's leaves (`graph.leaves`), `n3.1` the constant that is operand 1 of node `n3`; an
 output's end is `out0`. The **flow** of a value, from where it is made to where it is used, is
 named after its source: `n3`, or `n3:1` for the second of several results, `x0`, `n3.1`. A flow
-that goes on inside an opened node is `n3/x0` there, and its `origin` is the flow outside. A fork's
-dot is the flow's name with `+`, an arrow `flow>target`.
-
-Shapes and arrows carry the `Node` and the flow's `variable` themselves, for those in this process.
+that goes on inside an opened node is `n3/x0` there. A fork's dot is the flow's name with `+`, an
+arrow `flow>target`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
-Kind = Literal[
-    "input", "parameter", "constant", "operation", "layer", "fold", "output", "fork", "frame"
-]
+from clearprop.drawing.outline import End, Flow, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +77,6 @@ class Box:
         """The x of the right side."""
         return self.x + self.width
 
-    @property
-    def bottom(self) -> float:
-        """The y of the lower side."""
-        return self.y + self.height
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -100,8 +90,6 @@ class Shape:
     """What a tooltip says."""
     parent: str | None = None
     """The id of the frame it stands in."""
-    node: Any = None
-    variable: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,33 +101,22 @@ class Path:
     head: tuple[float, float, float, float] | None = None
     """Tip and direction (x, y, dx, dy) of the arrowhead, if the line ends in one."""
 
-    def points(self) -> Iterator[tuple[float, float]]:
-        """The start and every control and end point."""
-        yield self.start
-        for curve in self.curves:
-            yield from curve
-
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
     """A value on its way from a source to one of its users, and the derivative on its way back."""
 
     id: str
-    flow: str
-    origin: str
+    flow: Flow
+    end: End | None
+    """Which use of the value it goes to; `None` for the stretch before a fork."""
     source: str
     target: str
-    operand: int | None
-    """Which input of the target this is."""
     forward: Path
     backward: Path | None
     """Its start is at the target and its end at the source; `None` if there is no derivative."""
     tip: str
     parent: str | None = None
-    variable: Any = None
-    value: Any = None
-    derivative: Any = None
-    """What flows back along this arrow: at a fork, the share of this branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +124,9 @@ class Label:
     """The value above an arrow or the derivative below it."""
 
     id: str
-    flow: str
+    flow: Flow
+    end: End | None
+    """The branch of a fork whose share it is, if it is not that of the whole."""
     kind: Literal["value", "derivative"]
     box: Box
     marks: tuple[Mark, ...]

@@ -200,6 +200,5 @@ def tip_of(item: Item) -> str:
         parts = [operation.name, what if what != operation.name else "", params, item.why_closed]
         return "\n".join(clean(part) for part in parts if part)
     if item.variable is not None:
-        kind = {"input": "input", "parameter": "parameter", "output": "output"}[item.kind]
-        return f"{kind} {name}".strip()
+        return f"{item.kind} {name}".strip()
     return name

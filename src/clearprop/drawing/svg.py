@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from clearprop.drawing.routes import HEAD
-from clearprop.drawing.scene import Arrow, Label, Mark, Path, Scene, Shape
+from clearprop.drawing.scene import Arrow, Box, Label, Mark, Path, Scene, Shape
 from clearprop.drawing.theme import Theme, style
 
 
@@ -49,15 +49,18 @@ def _outline(shape: Shape) -> str:
     if shape.kind == "fork" or (shape.kind == "input" and not shape.marks):
         r = box.width / 2
         kind, less = ("dot", 0) if shape.kind == "fork" else ("operation box", 1)
-        place = f'cx="{num(box.x + r)}" cy="{num(box.y + r)}" r="{num(r - less)}"'
-        return f'<circle class="{kind}" {place}/>'
+        x, y = num(box.x + r), num(box.y + r)
+        return f'<circle class="{kind}" cx="{x}" cy="{y}" r="{num(r - less)}"/>'
     if shape.kind in ("input", "constant", "output"):
         return ""
-    return (
-        f'<rect class="{shape.kind} box" x="{num(box.x)}" y="{num(box.y)}" '
-        f'width="{num(box.width)}" height="{num(box.height)}" '
-        f'rx="{num(corner.get(shape.kind, 9))}"/>'
-    )
+    rx = num(corner.get(shape.kind, 9))
+    return f'<rect class="{shape.kind} box" {place(box)} rx="{rx}"/>'
+
+
+def place(box: Box | Mark) -> str:
+    """The attributes of a rectangle that say where it is."""
+    x, y, width, height = map(num, (box.x, box.y, box.width, box.height))
+    return f'x="{x}" y="{y}" width="{width}" height="{height}"'
 
 
 def _arrow(arrow: Arrow) -> str:
@@ -113,10 +116,7 @@ def mark_text(mark: Mark) -> str:
     if mark.kind == "path":
         return f'<path{kind} transform="translate({x} {y})" d="{mark.content}"/>'
     if mark.kind == "image":
-        return (
-            f'<image{kind} x="{x}" y="{y}" width="{num(mark.width)}" height="{num(mark.height)}" '
-            f'preserveAspectRatio="none" href="{mark.content}"/>'
-        )
+        return f'<image{kind} {place(mark)} preserveAspectRatio="none" href="{mark.content}"/>'
     anchor = f' text-anchor="{mark.anchor}"' if mark.anchor != "start" else ""
     return (
         f'<text{kind} x="{x}" y="{y}" font-size="{num(mark.size)}"{anchor}>'

@@ -30,8 +30,8 @@ COLOURS: dict[str, tuple[str, str]] = {
 }
 
 
-def style(theme: Theme = None, scope: str = ".clearprop") -> str:
-    """The style sheet of a picture; every rule begins with `scope`.
+def style(theme: Theme = None) -> str:
+    """The style sheet of a picture; every rule begins with `.clearprop`.
 
     Without a theme it is the light one, and the dark one where the reader asks for it.
 
@@ -39,28 +39,31 @@ def style(theme: Theme = None, scope: str = ".clearprop") -> str:
     """
     if theme not in ("light", "dark", None):
         raise ConfigError(f'theme is "light", "dark" or None (as the reader has it), not {theme!r}')
-    rules = [*_shapes(scope), *_colours(theme == "dark", scope)]
+    rules = _rules(_LINES) + _rules(_colours(theme == "dark"))
     if theme is None:
-        dark = "\n".join(_colours(True, scope))
-        rules.append(f"@media (prefers-color-scheme: dark) {{\n{dark}\n}}")
-    return "\n".join(rules)
+        rules += f"@media (prefers-color-scheme: dark) {{\n{_rules(_colours(True))}}}\n"
+    return rules.removesuffix("\n")
 
 
-def _shapes(scope: str) -> list[str]:
-    return [
-        f"{scope} text {{ font-family: {FONT}; }}",
-        f"{scope} .b {{ font-weight: bold; }}",
-        f"{scope} .line {{ fill: none; stroke-width: 1.5; stroke-linecap: round; }}",
-        f"{scope} .back {{ stroke-dasharray: none; }}",
-        f"{scope} .box {{ stroke-width: 1.5; }}",
-        f"{scope} .bracket {{ fill: none; stroke-width: 1; }}",
-        f"{scope} image {{ image-rendering: pixelated; }}",
-    ]
+def _rules(rules: dict[str, str]) -> str:
+    scoped = ((part.replace(", ", ", .clearprop "), rule) for part, rule in rules.items())
+    return "".join(f".clearprop {part} {{ {rule} }}\n" for part, rule in scoped)
 
 
-def _colours(dark: bool, scope: str) -> list[str]:
+_LINES = {
+    "text": f"font-family: {FONT};",
+    ".b": "font-weight: bold;",
+    ".line": "fill: none; stroke-width: 1.5; stroke-linecap: round;",
+    ".back": "stroke-dasharray: none;",
+    ".box": "stroke-width: 1.5;",
+    ".bracket": "fill: none; stroke-width: 1;",
+    "image": "image-rendering: pixelated;",
+}
+
+
+def _colours(dark: bool) -> dict[str, str]:
     c = {role: pair[dark] for role, pair in COLOURS.items()}
-    rules = {
+    return {
         ".paper": f"fill: {c['paper']};",
         "text": f"fill: {c['ink']};",
         ".faint": f"fill: {c['faint']};",
@@ -79,6 +82,3 @@ def _colours(dark: bool, scope: str) -> list[str]:
         ".frame": f"fill: {c['frame']}; stroke: {c['frame-line']};",
         ".dot": f"fill: {c['forward']};",
     }
-    return [
-        f"{scope} {part.replace(', ', f', {scope} ')} {{ {rule} }}" for part, rule in rules.items()
-    ]

@@ -2,7 +2,8 @@
 
 import struct
 from base64 import b64encode
-from zlib import adler32, crc32
+from collections.abc import Callable
+from zlib import adler32, compress, crc32
 
 import numpy as np
 
@@ -55,21 +56,25 @@ def heat_map(cells: np.ndarray) -> str:
     index = np.where(finite, index, 128).astype(np.uint8)
     colours = bytes(POSITIVE) * 64 + bytes(NEGATIVE) * 64 + b"\0\0\0"
     opacity = bytes(round(255 * (i / 63) ** 0.7) for i in range(64)) * 2 + b"\xff"
-    height, width = index.shape
-    rows = with_filters(index)
-    return data_address(
-        png(width, height, 3, PLTE=colours, tRNS=opacity, IDAT=_stored(rows.tobytes()))
-    )
+    return data_address(png(index, 3, _stored, PLTE=colours, tRNS=opacity))
 
 
-def png(width: int, height: int, colour_type: int, **chunks: bytes) -> bytes:
-    """Put a PNG file of 8 bits a channel together from its chunks between the first and the last.
+def png(
+    pixels: np.ndarray, colour_type: int, pack: Callable[[bytes], bytes] = compress, **chunks: bytes
+) -> bytes:
+    """Write bytes (H, W) or (H, W, channels) as a PNG file; `chunks` are to come before them.
+
+    An index into a palette is type 3, grey with alpha 4, RGB with alpha 6.
 
     Source: Portable Network Graphics, W3C Recommendation, sections 5 and 11.
     """
+    height, width = pixels.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+    # Each row begins with its filter: 0, none.
+    rows = np.insert(pixels.reshape(height, -1), 0, 0, axis=1)
+    chunks = {"IHDR": header, **chunks, "IDAT": pack(rows.tobytes()), "IEND": b""}
     parts = [b"\x89PNG\r\n\x1a\n"]
-    for name, data in {"IHDR": header, **chunks, "IEND": b""}.items():
+    for name, data in chunks.items():
         kind = name.encode()
         parts += [struct.pack(">I", len(data)), kind, data, struct.pack(">I", crc32(kind + data))]
     return b"".join(parts)
@@ -78,12 +83,6 @@ def png(width: int, height: int, colour_type: int, **chunks: bytes) -> bytes:
 def data_address(picture: bytes) -> str:
     """A PNG file as an address that pages can show."""
     return f"data:image/png;base64,{b64encode(picture).decode()}"
-
-
-def with_filters(pixels: np.ndarray) -> np.ndarray:
-    """Pixels (H, …) as the rows of a PNG file, each of which begins with its filter: 0, none."""
-    rows = pixels.reshape(len(pixels), -1)
-    return np.hstack([np.zeros((len(rows), 1), np.uint8), rows])
 
 
 def _stored(data: bytes) -> bytes:

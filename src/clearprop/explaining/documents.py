@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from clearprop.explaining.expressions import Equation, Expression
 from clearprop.explaining.in_latex import in_latex
 from clearprop.explaining.in_text import in_text
-from clearprop.explaining.names import clean
+from clearprop.explaining.language import Words
+from clearprop.explaining.names import spelled_out
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,6 @@ class Points:
 
 
 Block = Heading | Paragraph | Formulas | Step | Points
-Words = Mapping[str, str]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}")
 
@@ -120,7 +120,7 @@ def written(blocks: Iterable[Block], words: Words, format: str) -> str:
     Markdown has its formulas between dollars, as notebooks and GitHub show them; LaTeX is a piece
     for an article that loads amsmath.
     """
-    writer = {"text": _Text, "markdown": _Markdown, "latex": _Latex}[format](words)
+    writer = FORMATS[format](words)
     head = f"% {words['latex']}\n{_LATEX_SIGNS}\n" if format == "latex" else ""
     return head + "\n\n".join(map(writer.block, blocks)) + "\n"
 
@@ -158,7 +158,7 @@ class _Text:
         return in_text(e, self.words)
 
     def plain(self, text: str) -> str:
-        return clean_text(text)
+        return spelled_out(text)
 
     code = plain
 
@@ -183,10 +183,10 @@ class _Markdown(_Text):
         return f"${in_latex(e, self.words)}$"
 
     def plain(self, text: str) -> str:
-        return escape_markdown(clean_text(text))
+        return escape_markdown(spelled_out(text))
 
     def code(self, text: str) -> str:
-        text = clean_text(text)
+        text = spelled_out(text)
         return escape_markdown(text) if set("`<>&") & set(text) else f"`{text}`"
 
     def heading(self, level: int, text: str) -> str:
@@ -203,7 +203,7 @@ class _Markdown(_Text):
 
 class _Latex(_Markdown):
     def plain(self, text: str) -> str:
-        return escape_latex(clean_text(text))
+        return escape_latex(spelled_out(text))
 
     def code(self, text: str) -> str:
         return rf"\texttt{{{self.plain(text)}}}"
@@ -223,12 +223,9 @@ class _Latex(_Markdown):
         return f"{text}\n{self.points(points)}" if points else text
 
 
+FORMATS = {"text": _Text, "markdown": _Markdown, "latex": _Latex}
+
 _LATEX_SIGNS = r"\providecommand{\lt}{<}\providecommand{\gt}{>}"
-
-
-def clean_text(text: str) -> str:
-    """Spell out what controls a terminal, at any length."""
-    return "".join(clean(text[i : i + 30]) for i in range(0, len(text), 30))
 
 
 def escape_markdown(text: str) -> str:

@@ -1,13 +1,12 @@
 """`explain`: the backward pass of a result, told in words."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from clearprop.errors import ConfigError
-
-if TYPE_CHECKING:
-    from clearprop.explaining.documents import Block
-
-FORMATS = ("text", "markdown", "latex")
+from clearprop.explaining.documents import FORMATS, Block, written
+from clearprop.explaining.language import language as find_language
+from clearprop.explaining.story import tell
+from clearprop.explaining.telling import document
 
 
 class Explanation:
@@ -16,24 +15,16 @@ class Explanation:
     A notebook shows it as Markdown, whatever the format.
     """
 
-    def __init__(self, blocks: "list[Block]", language: str, format: str) -> None:
-        self.blocks = blocks
-        self.language = language
-        self.format = format
+    def __init__(self, blocks: list[Block], language: str, format: str) -> None:
+        self.blocks, self.language, self.format = blocks, language, format
 
     def __str__(self) -> str:
-        return self._written(self.format)
+        return written(self.blocks, find_language(self.language).words, self.format)
 
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        return self._written("markdown")
-
-    def _written(self, format: str) -> str:
-        from clearprop.explaining.documents import written
-        from clearprop.explaining.language import language
-
-        return written(self.blocks, language(self.language).words, format)
+        return str(Explanation(self.blocks, self.language, "markdown"))
 
 
 def explain(
@@ -69,11 +60,6 @@ def explain(
     >>> print(next(line for line in told.splitlines() if "= 1 · tax" in line).strip())
     ∂y/∂apple = 1 · tax · number = 1 · 1.1 · 2 = 2.2
     """
-    # The tables and the grammar are loaded by the first explanation, not by `import clearprop`.
-    from clearprop.explaining.language import language as find_language
-    from clearprop.explaining.story import tell
-    from clearprop.explaining.telling import document
-
     spoken = find_language(language)
     if format not in FORMATS:
         raise ConfigError(

@@ -34,7 +34,7 @@ def remark(step: Step, language: Language) -> str:
     if layer is None:
         return language.remarks.get(step.node.operation.name, "")
     own = type(layer).__module__.startswith("clearprop.layers.")
-    translated = language.layers.get(type(layer).__qualname__, "") if own else ""
+    translated = language.remarks.get(type(layer).__qualname__, "") if own else ""
     return translated or docs_of(step).remark
 
 

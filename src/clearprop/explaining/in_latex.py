@@ -30,6 +30,7 @@ def in_latex(expression: Expression, words: Mapping[str, str] = WORDS) -> str:
 class _Writer(Writer):
     minus, times, brackets = "-", r" \cdot ", r"\left({}\right)"
     signs = _SIGNS
+    bare = (ex.Partial, ex.Quotient)
 
     def _name(self, e: ex.Name) -> str:
         return name_in_latex(e.text)
@@ -47,11 +48,6 @@ class _Writer(Writer):
 
     def _partial(self, e: ex.Partial) -> str:
         return rf"\frac{{\partial {self.at(e.of, ATOM)}}}{{\partial {self.at(e.by, ATOM)}}}"
-
-    def _factor(self, f: Expression, first: bool) -> str:
-        if isinstance(f, ex.Partial | ex.Quotient) or (first and isinstance(f, ex.Number)):
-            return self.write(f)
-        return self.at(f, POWER)
 
     def _matrixproduct(self, e: ex.MatrixProduct) -> str:
         return r" \, ".join(

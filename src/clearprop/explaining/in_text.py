@@ -43,6 +43,8 @@ class Writer:
 
     minus, times, brackets = "−", " · ", "({})"
     signs: Mapping[str, str] = {}
+    bare: tuple[type, ...] = (ex.Partial,)
+    """What needs no brackets among factors."""
 
     def __init__(self, words: Mapping[str, str]) -> None:
         self.words = words
@@ -88,7 +90,7 @@ class Writer:
         return self.times.join(self._factor(f, first=i == 0) for i, f in enumerate(e.factors))
 
     def _factor(self, f: Expression, first: bool) -> str:
-        if isinstance(f, ex.Partial) or (first and isinstance(f, ex.Number)):
+        if isinstance(f, self.bare) or (first and isinstance(f, ex.Number)):
             return self.write(f)
         return self.at(f, POWER)
 

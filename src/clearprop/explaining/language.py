@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from importlib.resources import files
 
 from clearprop.errors import ConfigError
 from clearprop.explaining.words import en, ja, zh
+
+Words = Mapping[str, str]
+"""The sentences of one language, by what they say."""
 
 
 @dataclass(frozen=True)
 class Language:
     """The tables of one language; what it has no words for is said in English."""
 
-    words: Mapping[str, str]
+    words: Words
     remarks: Mapping[str, str]
-    """What a teacher adds about an operation, by the name of its row in the table of primitives."""
-    layers: Mapping[str, str]
-    """What there is to say about our own layers, in place of the English of their docstrings."""
+    """What a teacher adds, by the name of an operation or the class of one of our layers."""
     phrases: Mapping[str, str]
     """The prose of the table of primitives."""
 
@@ -24,7 +26,7 @@ class Language:
         return self.phrases.get(text, text)
 
 
-_TABLES: dict[str, Any] = {"en": en, "zh": zh, "ja": ja}
+_WORDS = {"en": en.WORDS, "zh": zh.WORDS, "ja": ja.WORDS}
 
 
 def language(code: str) -> Language:
@@ -32,9 +34,18 @@ def language(code: str) -> Language:
 
     Errors: `ConfigError` for one that is not spoken here.
     """
-    if code not in _TABLES:
-        known = ", ".join(_TABLES)
+    if code not in _WORDS:
+        known = ", ".join(_WORDS)
         raise ConfigError(f"explain: language {code!r} is not known; use one of: {known}")
-    table = _TABLES[code]
-    remarks = en.REMARKS | table.REMARKS
-    return Language(en.WORDS | table.WORDS, remarks, table.LAYERS, table.PHRASES)
+    remarks = table("remarks")
+    return Language(
+        en.WORDS | _WORDS[code], remarks["en"] | remarks[code], table("phrases").get(code, {})
+    )
+
+
+@cache
+def table(name: str) -> dict[str, dict[str, str]]:
+    """For each language what its column says for the keys in the first."""
+    text = files("clearprop.explaining.words").joinpath(f"{name}.tsv").read_text("utf-8")
+    (_, *codes), *rows = (line.split("\t") for line in text.splitlines())
+    return {c: {row[0]: row[i] for row in rows if row[i]} for i, c in enumerate(codes, 1)}

@@ -20,7 +20,7 @@ def clean(name: str) -> str:
     >>> clean("a\\x1b[31m\\u202eb"), len(clean("x" * 1000))
     ('a\\\\x1b[31m\\\\u202eb', 60)
     """
-    spelled = "".join(_spell(c) for c in name[: LONGEST + 1])
+    spelled = spelled_out(name[: LONGEST + 1])
     return spelled if len(spelled) <= LONGEST else f"{spelled[: LONGEST - 1]}…"
 
 
@@ -49,15 +49,15 @@ def name_in_latex(name: str) -> str:
     return f"\\mathrm{{{''.join(map(_mark, shown))}}}"
 
 
+def spelled_out(text: str) -> str:
+    """Spell out what controls a terminal, at any length."""
+    escaped = (c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(c if c.isprintable() else e for c, e in zip(text, escaped, strict=True))
+
+
 def _mark(c: str) -> str:
     if c in _MARKS:
         return _MARKS[c]
     if c.isascii():
         return c if c.isalnum() else f"{{{c}}}"
     return f"\\text{{{c}}}"
-
-
-def _spell(c: str) -> str:
-    if c.isprintable():
-        return c
-    return c.encode("unicode_escape", "surrogatepass").decode()

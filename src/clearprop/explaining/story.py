@@ -10,7 +10,7 @@ from clearprop.errors import GraphError, ShapeError
 from clearprop.explaining.expressions import Name
 from clearprop.explaining.opening import open_networks
 from clearprop.graph.backward import derivatives, reach
-from clearprop.graph.node import Node, Recorded, variable
+from clearprop.graph.node import Node, Recorded, parts, variable
 from clearprop.graph.shares import shares
 from clearprop.graph.variable import Variable
 
@@ -141,11 +141,10 @@ def tell(result: Any, by: Any = None) -> Story:
     steps = []
     for node in reversed(nodes):
         inputs = [place(x) if isinstance(x, Recorded) else constant(x) for x in node.inputs]
-        outs = node.out if isinstance(node.out, tuple) else (node.out,)
         several = isinstance(node.out, tuple)
         outputs = [
             place(variable(Variable, out, node, i if several else None))
-            for i, out in enumerate(outs)
+            for i, out in enumerate(parts(node.out))
         ]
         steps.append(Step(node, inputs, outputs))
         for output in outputs:

@@ -4,19 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearprop.explaining import formulas
-from clearprop.explaining.documents import (
-    Block,
-    Heading,
-    Line,
-    Paragraph,
-    Points,
-    Words,
-    fill,
-    listed,
-)
+from clearprop.explaining.documents import Block, Heading, Line, Paragraph, Points, fill, listed
 from clearprop.explaining.expressions import Cases
 from clearprop.explaining.going_back import backward
-from clearprop.explaining.language import Language
+from clearprop.explaining.language import Language, Words
 from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Step, Story
 from clearprop.explaining.values import described, valued

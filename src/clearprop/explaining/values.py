@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.explaining.documents import Line, Words, fill
+from clearprop.explaining.documents import Line, fill
 from clearprop.explaining.expressions import Expression, Number
 from clearprop.explaining.in_text import in_text
+from clearprop.explaining.language import Words
 from clearprop.explaining.numbers import equation, number, shorten
 
 IN_FULL = 6

@@ -6,18 +6,10 @@ from typing import Any
 import numpy as np
 
 from clearprop.explaining import expressions as ex
-from clearprop.explaining.documents import (
-    Block,
-    Formulas,
-    Line,
-    Paragraph,
-    Points,
-    Words,
-    fill,
-    listed,
-)
+from clearprop.explaining.documents import Block, Formulas, Line, Paragraph, Points, fill, listed
 from clearprop.explaining.expressions import Expression, shortened
 from clearprop.explaining.formulas import factor, layer_of
+from clearprop.explaining.language import Words
 from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.story import Contribution, Place, Story
 

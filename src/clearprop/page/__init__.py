@@ -9,32 +9,22 @@ The pictures are those of `drawing`, the words and formulas those of `explaining
 """
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clearprop.drawing.saving import WRITERS
 from clearprop.graph.display import Displayed
 
 if TYPE_CHECKING:
-    from clearprop.page.writing import Explorer
+    from clearprop.page.writing import explore, write_page
 
 __all__ = ["explore", "write_page"]
 
 
-def write_page(
-    graph: Any, *, open: Any = None, theme: Any = None, limit: int = 300, language: str = "en"
-) -> str:
-    """Write the page of a graph as HTML; options as for `Graph.save`."""
-    from clearprop.page.writing import write_page
-
-    return write_page(graph, open=open, theme=theme, limit=limit, language=language)
+def __getattr__(name: str) -> Any:
+    """Load what writes pages when one is written."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("clearprop.page.writing"), name)
 
 
-def explore(graph: Any, **options: Any) -> "Explorer":
-    """Make the page for a notebook; see `Graph.explore`."""
-    from clearprop.page.writing import explore
-
-    return explore(graph, **options)
-
-
-WRITERS[".html"] = write_page
 Displayed.page = sys.modules[__name__]  # type: ignore[assignment]

@@ -37,39 +37,32 @@ class Facts:
         self.whole = Place(SimpleNamespace(data=None))
         """What is differentiated, as a place."""
         self.whole.name = result
-        self.start = start
         self.places: dict[str, Any] = {}
         for flow in timetable.flows:
-            self._place(flow)
+            if flow.id == timetable.origin(flow):
+                self.places[flow.id] = self._place(flow)
         self.first = self.place(start) if start is not None else None
         """The place of what is differentiated, if that is one number."""
         if self.first is not None:
             self.first.paths = 1
         self.steps = {item: self._step(item) for item in timetable.nodes if item.node is not None}
-        self.sent: dict[Item, list[Contribution]] = {}
-        for item in reversed(timetable.nodes):
-            if item in self.steps:
-                self.sent[item] = self._send(item)
+        self.sent = {item: self._send(item) for item in reversed(self.steps)}
 
     def place(self, flow: Flow) -> Any:
         """The `Place` or `Constant` of a value; a number among the constants is itself."""
         return self.places[self.timetable.origin(flow)]
 
-    def _place(self, flow: Flow) -> None:
-        origin = self.timetable.origin(flow)
-        if flow.id != origin:
-            return
+    def _place(self, flow: Flow) -> Any:
         if flow.source is not None and flow.source.kind == "constant":
             made: Any = constant(flow.value)
         else:
             made = Place(SimpleNamespace(data=np.asarray(flow.value)[()]))
             made.derivative = flow.derivative
         if isinstance(made, Place | Constant):
-            made.name = Name(self.names.known[origin])
-        self.places[origin] = made
+            made.name = Name(self.names.known[flow.id])
+        return made
 
     def _step(self, item: Item) -> Step:
-        assert item.node is not None
         coming = self.timetable.coming.get(item, {})
         inputs = [
             self.place(coming[i][0]) if i in coming else x for i, x in enumerate(item.node.inputs)

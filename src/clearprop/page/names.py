@@ -35,24 +35,21 @@ class Names:
         for flow in fresh:
             kind = flow.source.kind if flow.source is not None else ""
             if own[flow]:
-                name = own[flow] if often[own[flow]] == 1 else self._numbered(own[flow], True)
+                name = own[flow] if often[own[flow]] == 1 else self.fresh(own[flow], True)
             elif kind in _LEAVES:
-                name = self._numbered("x", len(unnamed) > 1)
+                name = self.fresh("x", len(unnamed) > 1)
             elif kind == "constant":  # a number is called what it is
-                name = self._numbered(_argument(flow) or "c", False) if np.ndim(flow.value) else ""
+                name = self.fresh(_argument(flow) or "c") if np.ndim(flow.value) else ""
             elif flow in results:
-                name = self._numbered(_result(flow), len(results) > 1)
+                name = self.fresh(_result(flow), len(results) > 1)
             else:
-                name = self._numbered("u", True)
+                name = self.fresh("u", True)
             self.known[flow.id] = name
         for flow in _in_order(timetable):
             self._show(flow)
 
-    def fresh(self, name: str) -> str:
-        """A name that no value has."""
-        return self._numbered(name, False)
-
-    def _numbered(self, name: str, always: bool) -> str:
+    def fresh(self, name: str, always: bool = False) -> str:
+        """A name that no value has, with a number where it needs one, or `always`."""
         return next(numbered(name, self.taken, always))
 
     def _show(self, flow: Flow) -> None:

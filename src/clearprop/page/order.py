@@ -33,11 +33,11 @@ class Timetable:
     def __init__(self, scope: Scope, starts: list[Item]) -> None:
         self.scope = scope
         self.flows = [flow for s in scope.walk() for flow in s.flows]
-        self.around: dict[Scope, tuple[Scope, Item]] = {}
+        self.around = {i.inside: (s, i) for s in scope.walk() for i in s.items if i.inside}
         """The frame that a scope is the inside of, and the scope that this frame stands in."""
-        self.coming: dict[Item, dict[int, tuple[Flow, End]]] = {}
+        self.coming: dict[Item | Scope, dict[int, tuple[Flow, End]]] = {}
+        """What comes to an item, by operand, or leaves an inner scope, by output."""
         self.going: dict[Item, dict[int, Flow]] = {}
-        self.leaving: dict[Scope, dict[int, tuple[Flow, End]]] = {}
         self.home: dict[Flow, Scope] = {}
         self._connect(scope)
         self.nodes = list(_nodes(scope))
@@ -81,20 +81,13 @@ class Timetable:
 
     def _connect(self, scope: Scope) -> None:
         for s in scope.walk():
-            self.leaving[s] = {}
-            for item in s.items:
-                if item.inside is not None:
-                    self.around[item.inside] = (s, item)
             for flow in s.flows:
                 self.home[flow] = s
                 if flow.source is not None:
                     going = self.going.setdefault(flow.source, {})
                     going[_place(flow.source, flow.output, going)] = flow
                 for end in flow.ends:
-                    if end.item is None:
-                        self.leaving[s][end.operand] = (flow, end)
-                        continue
-                    coming = self.coming.setdefault(end.item, {})
+                    coming = self.coming.setdefault(end.item or s, {})
                     coming[_place(end.item, end.operand, coming)] = (flow, end)
 
     # Forward.
@@ -105,7 +98,7 @@ class Timetable:
             outer = self._outside(flow)
             return self._value_at(outer[0]) if outer else 0
         if source.inside is not None:
-            return self._value_at(self.leaving[source.inside][flow.output][0])
+            return self._value_at(self.coming[source.inside][flow.output][0])
         return self.step_of.get(source, 0)
 
     def _outside(self, flow: Flow) -> tuple[Flow, End] | None:
@@ -143,7 +136,7 @@ class Timetable:
         if flow.source is None:
             beyond = self._outside(flow)
         elif flow.source.inside is not None:
-            beyond = self.leaving[flow.source.inside].get(flow.output)
+            beyond = self.coming[flow.source.inside].get(flow.output)
         else:
             return
         if beyond is not None and _sends(*beyond):
@@ -159,9 +152,9 @@ def _nodes(scope: Scope) -> Iterator[Item]:
             yield item
 
 
-def _place(item: Item, number: int, others: dict[int, Any]) -> int:
+def _place(item: Item | None, number: int, others: dict[int, Any]) -> int:
     """The number of an operand or a result; a fold has those of many nodes."""
-    return len(others) if item.kind == "fold" else number
+    return len(others) if item is not None and item.kind == "fold" else number
 
 
 def _sends(flow: Flow, end: End) -> bool:

@@ -6,34 +6,24 @@ on paper, everything is visible.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from clearprop.drawing.outline import End, Flow
+from clearprop.drawing.outline import LEAVES, End, Flow
 from clearprop.drawing.scene import Arrow, Box, Label, Scene, Shape
-from clearprop.drawing.svg import body, escaped, lines, mark_text, num, texts
+from clearprop.drawing.svg import body, escaped, lines, mark_text, num, place, texts
 from clearprop.page.order import Timetable
 
-_LEAVES = ("input", "parameter", "constant")
 _SIGN = 8.0
 """Half the size of the sign at a layer's corner that opens it."""
 
 
-@dataclass(slots=True)
-class Peek:
-    """What is shown of a part that is pointed at."""
-
-    flow: Flow | None
-    end: End | None = None
-    """For the branch of a fork: its own share of the derivative."""
-
-
-@dataclass(slots=True)
-class Picture:
+class Picture(NamedTuple):
     """SVG text, and what its parts refer to."""
 
-    svg: str = ""
-    peeks: list[Peek] = field(default_factory=list)
-    lit: list[list[str]] = field(default_factory=list)
+    svg: str
+    peeks: list[tuple[Flow, End | None]]
+    """The values that can be pointed at; for the branch of a fork, also which."""
+    lit: list[list[str]]
     """For each step the parts that stand out."""
 
 
@@ -43,21 +33,15 @@ class Painter:
     def __init__(self, scene: Scene, timetable: Timetable) -> None:
         self.scene, self.timetable = scene, timetable
         self.flows = {flow.id: flow for flow in timetable.flows}
-        self.ends: dict[tuple[str, str, int], End] = {}
-        for flow in timetable.flows:
-            for end in flow.ends:
-                target = end.item.id if end.item is not None else self._way_out(flow, end)
-                self.ends[flow.id, target, end.operand] = end
-        self.picture = Picture()
-        self.known: dict[tuple[int, int], int] = {}
+        self.known: dict[tuple[Flow, End | None], int] = {}
 
     def paint(
-        self, label: str, titles: dict[str, str], opens: dict[str, int], closes: dict[str, int]
+        self, label: str, titles: dict[str, str], opens: dict[str, Any], closes: dict[str, Any]
     ) -> Picture:
         """Write the picture.
 
         `titles` say what a node does, by id. `opens` and `closes` are the layers and frames that
-        can be opened and closed, by id.
+        can be opened and closed, by id: the view to go to, and the name.
         """
         w, h = num(self.scene.width), num(self.scene.height)
         parts = [
@@ -70,103 +54,61 @@ class Painter:
         parts += [self._shape(shape, titles, opens) for shape in self._in_order()]
         parts += map(self._label, self.scene.labels)
         parts += map(mark_text, self.scene.notes)
-        self.picture.svg = "\n".join([*parts, "</svg>"])
-        self.picture.lit = self._lit()
-        return self.picture
-
-    # When things appear.
-
-    def _way_out(self, flow: Flow, end: End) -> str:
-        _, frame = self.timetable.around[self.timetable.home[flow]]
-        return f"{frame.id}/out{end.operand}"
-
-    def _back_at(self, arrow: Arrow) -> int:
-        operand = arrow.operand
-        end = None if operand is None else self.ends[arrow.flow, arrow.target, operand]
-        return self.timetable.back_at(self.flows[arrow.flow], end)
+        return Picture("\n".join([*parts, "</svg>"]), [*self.known], self._lit())
 
     # Parts.
 
     def _peek(self, flow: Flow | None, end: End | None = None) -> str:
         if flow is None:
             return ""
-        key = (id(flow), id(end))
-        if key not in self.known:
-            self.known[key] = len(self.picture.peeks)
-            self.picture.peeks.append(Peek(flow, end))
-        return f' data-peek="{self.known[key]}"'
+        return f' data-peek="{self.known.setdefault((flow, end), len(self.known))}"'
 
-    def _frame(self, frame: Shape, closes: dict[str, int]) -> str:
-        inside = body(frame)
-        if frame.id in closes:
-            x, y = frame.box.right, frame.box.y
-            inside += _sign(x, y, "close", frame.id, closes[frame.id])
+    def _frame(self, frame: Shape, closes: dict[str, Any]) -> str:
+        inside = body(frame) + _sign(frame, "close", closes)
         return f'<g class="g-frame" data-id="{frame.id}">{inside}</g>'
 
     def _arrow(self, arrow: Arrow) -> Iterator[str]:
-        flow = self.flows[arrow.flow]
-        at = _at(self.timetable.value_at[flow])
+        at = _at(self.timetable.value_at[arrow.flow])
         yield f'<g class="g-arrow" data-id="{arrow.id}"{at}>{lines(arrow.forward, "fwd")}</g>'
         if arrow.backward is not None:
-            at = _at(self._back_at(arrow))
+            at = _at(self.timetable.back_at(arrow.flow, arrow.end))
             name = f"{arrow.id}:back"
             yield f'<g class="g-back" data-id="{name}"{at}>{lines(arrow.backward, "back")}</g>'
 
     def _in_order(self) -> list[Shape]:
         """Leaves first, then the nodes in the order of the forward pass, for those who tab."""
         step = {item.id: n for item, n in self.timetable.step_of.items()}
-        after = len(step) + 1
-        return sorted(
-            self.scene.shapes,
-            key=lambda s: step.get(s.id, after if s.kind == "output" else 0),
-        )
+        step |= {s.id: len(step) + 1 for s in self.scene.shapes if s.kind == "output"}
+        return sorted(self.scene.shapes, key=lambda s: step.get(s.id, 0))
 
-    def _shape(self, shape: Shape, titles: dict[str, str], opens: dict[str, int]) -> str:
-        inside = body(shape)
+    def _shape(self, shape: Shape, titles: dict[str, str], opens: dict[str, Any]) -> str:
         kind = f'class="g-{shape.kind}" data-id="{shape.id}"'
         if shape.kind == "fork":
-            return f"<g {kind}>{inside}</g>"
-        flow = self._flow_of(shape)
-        peek = self._peek(flow)
+            return f"<g {kind}>{body(shape)}</g>"
+        peek = self._peek(self._flow_of(shape))
         label = escaped(titles.get(shape.id, ""))
-        role = "img" if shape.kind in (*_LEAVES, "output") else "button"
+        role = "img" if shape.kind in (*LEAVES, "output") else "button"
         # What has no outline of its own can be pointed at all the same.
         bare = role == "img" and shape.kind != "parameter"
         reach = _reach(shape.box) if bare else ""
-        opened = ""
-        if shape.id in opens:
-            box = shape.box
-            opened = _sign(box.right, box.y, "open", shape.id, opens[shape.id])
         return (
             f'<g {kind}{peek} tabindex="0" role="{role}" aria-label="{label}">'
-            f"{reach}{inside}</g>{opened}"
+            f"{reach}{body(shape)}</g>{_sign(shape, 'open', opens)}"
         )
 
     def _flow_of(self, shape: Shape) -> Flow | None:
         """The value that a shape stands for: what it makes, or for an output what comes in."""
         if shape.kind == "output":
-            arrow = next((a for a in self.scene.arrows if a.target == shape.id), None)
-            return self.flows[arrow.flow] if arrow is not None else None
+            return next((a.flow for a in self.scene.arrows if a.target == shape.id), None)
         return self.flows.get(shape.id) or self.flows.get(f"{shape.id}:0")
 
     def _label(self, label: Label) -> str:
-        flow = self.flows[label.flow]
-        end = None
-        at = self.timetable.value_at[flow]
+        at = self.timetable.value_at[label.flow]
         if label.kind == "derivative":
-            end = self._branch(label, flow)
-            at = self.timetable.back_at(flow, end)
+            at = self.timetable.back_at(label.flow, label.end)
         inside = _reach(label.box) + texts(label.marks)
-        peek = self._peek(flow, end)
+        peek = self._peek(label.flow, label.end)
         return f'<g class="g-label {label.kind}" data-id="{label.id}"{_at(at)}{peek}>{inside}</g>'
-
-    def _branch(self, label: Label, flow: Flow) -> End | None:
-        """The branch that a label belongs to, if it is not that of the whole."""
-        name = label.id.removesuffix(":derivative")
-        if name == flow.id:
-            return None
-        target, _, operand = name.removeprefix(f"{flow.id}+>").rpartition(".")
-        return self.ends.get((flow.id, target, int(operand)))
 
     # What stands out.
 
@@ -175,7 +117,7 @@ class Painter:
         of: dict[str, list[str]] = {}
         for arrow in self.scene.arrows:
             into.setdefault(arrow.target, []).append(arrow.id)
-            of.setdefault(arrow.flow, []).append(arrow.id)
+            of.setdefault(arrow.flow.id, []).append(arrow.id)
         known = {p.id for p in (*self.scene.shapes, *self.scene.arrows, *self.scene.labels)}
         known |= {f"{a.id}:back" for a in self.scene.arrows if a.backward is not None}
         found = []
@@ -210,18 +152,17 @@ def _at(step: int) -> str:
 
 def _reach(box: Box) -> str:
     """The rectangle in which a part can be pointed at."""
-    return (
-        f'<rect class="reach" x="{num(box.x)}" y="{num(box.y)}" width="{num(box.width)}" '
-        f'height="{num(box.height)}"/>'
-    )
+    return f'<rect class="reach" {place(box)}/>'
 
 
-def _sign(x: float, y: float, kind: str, id: str, view: int) -> str:
-    """A plus or minus in a circle, at the corner of a layer or a frame."""
-    s = _SIGN / 2
+def _sign(shape: Shape, kind: str, views: dict[str, Any]) -> str:
+    """A plus or minus in a circle at the corner of a layer or a frame, if there is such a view."""
+    if shape.id not in views:
+        return ""
+    x, y, s = shape.box.right - 6, shape.box.y + 2, _SIGN / 2
     path = f"M{num(-s)} 0H{num(s)}" + (f"M0 {num(-s)}V{num(s)}" if kind == "open" else "")
     return (
-        f'<g class="sign" data-view="{view}" data-sign="{kind}" data-of="{id}" tabindex="0" '
-        f'role="button" transform="translate({num(x - 6)} {num(y + 2)})">'
+        f'<g class="sign" data-view="{views[shape.id][0]}" data-sign="{kind}" data-of="{shape.id}" '
+        f'tabindex="0" role="button" transform="translate({num(x)} {num(y)})">'
         f'<circle r="{num(_SIGN)}"/><path d="{path}"/></g>'
     )

@@ -45,8 +45,9 @@ def written(expression: Expression) -> Json:
 class Steps:
     """The steps of one view."""
 
-    def __init__(self, facts: Facts, passed: BackwardPass, values: Values) -> None:
-        self.facts, self.passed, self.values = facts, passed, values
+    def __init__(self, facts: Facts, passed: BackwardPass, values: Values, check: Any) -> None:
+        """`check` puts the derivative by an input to the test: see `nudged`."""
+        self.facts, self.passed, self.values, self.check = facts, passed, values, check
         self.timetable: Timetable = facts.timetable
         self.remarked: dict[str, Step] = {}
         """Operations and layers about which there may be something to remark."""
@@ -106,16 +107,13 @@ class Steps:
 
     def _seed(self) -> Told:
         y = self.facts.result
-        if self.passed.starts_at_one and self.facts.start is not None:
+        if self.passed.starts_at_one and self.facts.first is not None:
             d = written(equation(ex.Partial(y, y), ex.Number(1.0)))
             said = {"y": {"m": in_text(y)}, "d": d}
             return ["title_seed", {"d": d}], [["p", "seed", said], ["p", "seed_next", {}]]
-        starts = [
-            self.timetable.coming[item][0]
-            for item in self.timetable.scope.items
-            if item.kind == "output" and item in self.timetable.coming
-        ]
-        starts = [(f, end) for f, end in starts if end in self.timetable.share_at]
+        outputs = [item for item in self.timetable.scope.items if item.kind == "output"]
+        ends = [end for item in outputs for end in self.timetable.coming.get(item, {}).values()]
+        starts = [(flow, end) for flow, end in ends if end in self.timetable.share_at]
         seeds = [self._derivative(flow, end.derivative) for flow, end in starts]
         said = {"y": self._names([flow for flow, _ in starts]), "l": {"m": in_text(y)}}
         title = ["title_seed", {"d": seeds[0][0] if seeds else ""}]
@@ -211,11 +209,10 @@ class Steps:
             terms = ex.Sum(shortened([number(share) for share in shares], TERMS))
             title = written(equation(total, terms, number(flow.derivative)))
             body.append(["f", title])
-        elif known:
-            parts = [("+" if i else "", share) for i, share in enumerate(shares[:LISTED])]
-            body.append(["given", [[piece, self.values.add(share)] for piece, share in parts]])
-            body.append(["value", written(total), self.values.add(flow.derivative)])
         else:
+            if known:
+                parts = [("+" if i else "", share) for i, share in enumerate(shares[:LISTED])]
+                body.append(["given", [[sign, self.values.add(share)] for sign, share in parts]])
             body.append(["value", written(total), self.values.add(flow.derivative)])
         body.append(["p", "sum_why", {"x": written(place.name), "y": written(self.facts.result)}])
         return ["title_sum", {"said": title}], body
@@ -245,6 +242,10 @@ class Steps:
             if not np.ndim(flow.derivative) and np.isfinite(flow.derivative):
                 name = self.facts.place(flow).name
                 said["means"] = self._means(name, number(flow.derivative))
+            # Where one number depends on others, each derivative is put to the test.
+            one = self.facts.first is not None and not np.ndim(flow.value)
+            if one and (check := self.check(flow.variable)):
+                said["check"] = check
             body.append(["leaf", said])
         if len(leaves) > LISTED:
             body.append(["p", "more", {"n": str(len(leaves) - LISTED)}])
@@ -284,15 +285,15 @@ class Steps:
         return [means, said]
 
     def _valued(self, flow: Flow) -> list[Any]:
-        if np.ndim(flow.value):
-            return [self.name(flow), self.values.add(flow.value)]
-        return [written(equation(self.facts.place(flow).name, number(flow.value))), None]
+        return self._equal(self.facts.place(flow).name, flow.value)
 
     def _derivative(self, flow: Flow, value: Any) -> list[Any]:
-        partial = ex.Partial(self.facts.result, self.facts.place(flow).name)
+        return self._equal(ex.Partial(self.facts.result, self.facts.place(flow).name), value)
+
+    def _equal(self, name: Expression, value: Any) -> list[Any]:
         if np.ndim(value):
-            return [written(partial), self.values.add(value)]
-        return [written(equation(partial, number(value))), None]
+            return [written(name), self.values.add(value)]
+        return [written(equation(name, number(value))), None]
 
 
 def _node(item: Item) -> Json:

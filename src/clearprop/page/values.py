@@ -51,7 +51,7 @@ class Values:
         return self.known[key]
 
     def _array(self, array: np.ndarray) -> Json:
-        shape = str(tuple(map(int, array.shape)))
+        shape = str(array.shape)
         made: Json = {"shape": shape, "dtype": str(array.dtype), "said": _said(array, shape)}
         if 0 < array.size <= IN_FULL:
             made["s"] = in_full(array)

@@ -1,7 +1,9 @@
 """The views of a page: the same graph at every depth that can be looked at, each laid out."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from clearprop.drawing.building import LIMIT, outline
 from clearprop.drawing.compose import compose
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open, is_network
-from clearprop.drawing.outline import Flow, Scope
+from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
 from clearprop.errors import ClearpropError
 from clearprop.explaining.expressions import Name, Partial
 from clearprop.graph.graph import Graph
@@ -19,7 +21,7 @@ from clearprop.page.facts import Facts
 from clearprop.page.names import Names
 from clearprop.page.nudge import nudged
 from clearprop.page.order import Timetable
-from clearprop.page.painting import Painter, Peek, Picture
+from clearprop.page.painting import Painter, Picture
 from clearprop.page.steps import Steps, remarks, written
 from clearprop.page.values import Json, Values
 
@@ -54,20 +56,16 @@ class Views:
     remarks: dict[str, dict[str, str]] = field(default_factory=dict)
     result: Json = field(default_factory=dict)
     """What is differentiated; empty if nothing is."""
-    results: list[str] = field(default_factory=list)
-    leaves: list[str] = field(default_factory=list)
+    results: list[Json] = field(default_factory=list)
+    leaves: list[Json] = field(default_factory=list)
 
 
+@np.errstate(all="ignore")  # what is not finite is shown as what it is
 def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> Views:
     """Lay the graph out at every depth, and tell both passes at each.
 
     Errors: those of `outline`.
     """
-    with np.errstate(all="ignore"):  # what is not finite is shown as what it is
-        return _views(graph, open, limit)
-
-
-def _views(graph: Graph, open: Open | None, limit: int) -> Views:
     passed = run_backward(graph)
     choices, start = _choices(graph, passed, open, limit)
     made = Views(start=start)
@@ -81,19 +79,23 @@ def _views(graph: Graph, open: Open | None, limit: int) -> Views:
     single = tables[0].coming[starts[0][0]][0][0].id if is_one else None
     result = Name(names.known[single]) if single else Name(names.fresh("L"))
     made.result = written(result) if passed.seeds else {}
-    nudges: dict[Any, Any] = {}
+    leaves = set(graph.leaves)
+
+    @cache
+    def check(v: Any) -> dict[str, str] | None:
+        return nudged(graph, v, passed.derivative(v)) if v in leaves else None
+
     for choice, timetable in zip(choices, tables, strict=True):
         first = next((f for f in timetable.flows if f.id == single), None) if single else None
         facts = Facts(timetable, names, result, first)
-        steps = Steps(facts, passed, made.values)
+        steps = Steps(facts, passed, made.values, check)
         view = _view(choice, steps, by_opened)
-        _add_checks(graph, steps, view.data["steps"][-1], nudges)
         made.views.append(view)
         for name, step in steps.remarked.items():
             made.remarks.setdefault(name, remarks(step))
         if not made.results:
-            made.results = [s["m"] for s in view.data["steps"][0]["body"][0][2]["y"]]
-            made.leaves = [s["m"] for s in view.data["steps"][0]["body"][0][2]["xs"]]
+            said = view.data["steps"][0]["body"][0][2]
+            made.results, made.leaves = said["y"], said["xs"]
     return made
 
 
@@ -105,32 +107,26 @@ def _choices(
 ) -> tuple[list[Choice], int]:
     """The depths, from the whole to the single operation, and which of them comes first."""
 
-    def look(what: Open, label: list[Any]) -> Choice:
-        scope = outline(graph, what, limit, passed.derivative)
-        opened = frozenset(i.id for i in scope.all_items() if i.inside is not None)
-        return Choice(label, scope, opened)
-
     choices: dict[frozenset[str], Choice] = {}
 
-    def add(choice: Choice) -> Choice:
-        return choices.setdefault(choice.opened, choice)
+    def look(what: Open, label: str, **said: str) -> Choice:
+        scope = outline(graph, what, limit, passed.derivative)
+        opened = frozenset(i.id for i in scope.all_items() if i.inside is not None)
+        return choices.setdefault(opened, Choice([label, said], scope, opened))
 
-    whole = add(look("network", [_level(graph), {}]))
+    whole = look("network", _level(graph))
     if open in (None, 0, "network") and not any(node.operation.opens for node in graph.nodes):
         return [whole], 0
-    layers = add(look("layers", ["level_layers", {}]))
+    layers = look("layers", "level_layers")
     singles = dict(s for base in (whole, layers) for s in _singles(base))
-    room = SINGLE // max(layers.scope.count() + 10, 1)
+    room = SINGLE // max(len([*layers.scope.all_items()]) + 10, 1)
     if len(singles) <= room:
         for opened, name in singles.items():
-            if opened in choices:
-                continue
-            try:
-                add(look(sorted(opened), ["level_opened", {"node": name}]))
-            except ClearpropError:
-                continue  # it cannot be opened; its node says so
-    add(look("primitives", ["level_primitives", {}]))
-    wanted = layers if open is None else add(look(open, ["level_chosen", {}]))
+            if opened not in choices:
+                with suppress(ClearpropError):  # if it cannot be opened, its node says so
+                    look(sorted(opened), "level_opened", node=name)
+    look("primitives", "level_primitives")
+    wanted = layers if open is None else look(open, "level_chosen")
     return list(choices.values()), list(choices).index(wanted.opened)
 
 
@@ -153,16 +149,13 @@ def _singles(choice: Choice) -> Iterator[tuple[frozenset[str], str]]:
 
 def _mark_starts(scope: Scope, passed: BackwardPass) -> list[Any]:
     """The outputs at which the backward pass starts; their arrows say with what."""
-    starts = []
+    starts: dict[Flow, Item] = {}
     for item in scope.items:
-        if item.kind != "output":
-            continue
-        seed = passed.start_at(item.variable)
-        flow, end = next((f, e) for f in scope.flows for e in f.ends if e.item is item)
-        if seed is not None and not any(s is flow for s, _ in starts):
-            end.derivative = seed
-            starts.append((flow, item))
-    return [item for _, item in starts]
+        if item.kind == "output" and (seed := passed.start_at(item.variable)) is not None:
+            flow, end = next((f, e) for f in scope.flows for e in f.ends if e.item is item)
+            if starts.setdefault(flow, item) is item:
+                end.derivative = seed
+    return [*starts.values()]
 
 
 def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) -> View:
@@ -172,25 +165,24 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
     for item in choice.scope.all_items():
         more = by_opened.get(choice.opened | {item.id})
         if item.kind == "layer" and more is not None:
-            opens[item.id] = more
+            opens[item.id] = [more, clean(item.name)]
         inside = {id for id in choice.opened if id.startswith(f"{item.id}/")}
         less = by_opened.get(choice.opened - inside - {item.id})
         if item.inside is not None and less is not None and less != here:
-            closes[item.id] = less
+            closes[item.id] = [less, clean(item.name)]
     told = steps.all()
     labels = _labels(steps, told)
     painter = Painter(compose(choice.scope, legend=False), timetable)
     picture = painter.paint("", labels, opens, closes)
     for step, lit in zip(told, picture.lit, strict=True):
         step["lit"] = lit
-    names = {item.id: clean(item.name) for item in choice.scope.all_items()}
     turn = next((i for i, m in enumerate(timetable.moments) if m.phase == "seed"), None)
     data = {
         "label": choice.label,
         "steps": told,
-        "peeks": [_peek(steps, peek) for peek in picture.peeks],
-        "opens": {id: [view, names[id]] for id, view in opens.items()},
-        "closes": {id: [view, names[id]] for id, view in closes.items()},
+        "peeks": [_peek(steps, *peek) for peek in picture.peeks],
+        "opens": opens,
+        "closes": closes,
         "turn": timetable.end if turn is None else turn,
     }
     return View(picture, data)
@@ -199,14 +191,13 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
 def _labels(steps: Steps, told: list[Json]) -> dict[str, str]:
     """What a screen reader says of each shape: formulas, which are the same in each language."""
     labels = {}
-    for moment, step in zip(steps.timetable.moments, told, strict=True):
-        if moment.phase == "forward" and moment.item is not None:
-            said = step["title"][1]
-            text = said.get("said", {}).get("m", "")
-            text = text["en"] if isinstance(text, dict) else text
-            labels[moment.item.id] = f"{said['node']}: {text}" if text else said["node"]
+    for item, step in steps.timetable.step_of.items():
+        said = told[step]["title"][1]
+        text = said.get("said", {}).get("m", "")
+        text = text["en"] if isinstance(text, dict) else text
+        labels[item.id] = f"{said['node']}: {text}" if text else said["node"]
     for flow in steps.timetable.flows:
-        if flow.source is not None and flow.source.kind in ("input", "parameter", "constant"):
+        if flow.source is not None and flow.source.kind in LEAVES:
             labels[flow.source.id] = _plain(steps, flow)
         for end in flow.ends:
             if end.item is not None and end.item.kind == "output":
@@ -221,37 +212,17 @@ def _plain(steps: Steps, flow: Flow) -> str:
     return f"{name} = {value}" if name else str(value)
 
 
-def _peek(steps: Steps, peek: Peek) -> Json:
+def _peek(steps: Steps, flow: Flow, end: End | None) -> Json:
     """What is shown of a part that is pointed at: its value and derivative, and from when on."""
-    flow, timetable = peek.flow, steps.timetable
-    assert flow is not None
+    timetable = steps.timetable
     made: Json = {"value": steps.values.add(flow.value), "at": timetable.value_at[flow]}
     place = steps.facts.place(flow)
     if isinstance(getattr(place, "name", None), Name):
         made["x"] = written(place.name)
         made["d"] = written(Partial(steps.facts.result, place.name))
-    value = flow.derivative if peek.end is None else peek.end.derivative
+    value = flow.derivative if end is None else end.derivative
     if value is not None:
         made["derivative"] = steps.values.add(value)
-        made["back"] = timetable.back_at(flow, peek.end)
-        made["share"] = peek.end is not None
+        made["back"] = timetable.back_at(flow, end)
+        made["share"] = end is not None
     return made
-
-
-def _add_checks(graph: Graph, steps: Steps, last: Json, nudges: dict[Any, Any]) -> None:
-    """Where one number depends on others, put each derivative to the test."""
-    if steps.facts.start is None:
-        return
-    leaves = set(graph.leaves)
-    by_name = {str(steps.name(flow)): flow for flow in steps.leaves()}
-    for block in last["body"]:
-        if block[0] != "leaf":
-            continue
-        flow = by_name[str(block[1]["x"])]
-        variable = flow.variable
-        if np.ndim(flow.value) or flow.derivative is None or variable not in leaves:
-            continue
-        if variable not in nudges:
-            nudges[variable] = nudged(graph, variable, flow.derivative)
-        if nudges[variable] is not None:
-            block[1]["check"] = nudges[variable]

@@ -20,6 +20,7 @@ from clearprop.drawing.opening import Open
 from clearprop.drawing.theme import COLOURS, FONT, Theme, style
 from clearprop.errors import ConfigError
 from clearprop.graph.graph import Graph
+from clearprop.page.values import Json
 from clearprop.page.views import Views, views_of
 from clearprop.page.words import LANGUAGE_NAMES, WORDS
 
@@ -176,8 +177,8 @@ def _data(views: Views, language: str) -> str:
         "values": views.values.list,
         "start": views.start,
         "result": views.result,
-        "results": [{"m": name} for name in views.results],
-        "leaves": [{"m": name} for name in views.leaves],
+        "results": views.results,
+        "leaves": views.leaves,
         "views": [view.data for view in views.views],
     }
     # ASCII alone: no character that ends a line in a script, and no half of a pair.
@@ -185,8 +186,8 @@ def _data(views: Views, language: str) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _listed(names: list[str], words: dict[str, str]) -> str:
-    return words["comma"].join(map(clean, names))
+def _listed(names: list[Json], words: dict[str, str]) -> str:
+    return words["comma"].join(clean(name["m"]) for name in names)
 
 
 def _css(theme: Theme) -> str:

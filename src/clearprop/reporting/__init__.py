@@ -5,7 +5,9 @@ png        small images without a package
 scales     ticks, and numbers beside them
 charts     lines and bands as SVG
 evidence   what the network says of the test data
-sections   the parts of the page
+curves     the course of the training
+answers    what the network gets right and wrong
+inside     what it is made of
 page       the page
 picture    the curves alone, as PNG
 """

@@ -11,6 +11,7 @@ from clearprop.reporting.scales import Scale, label
 
 WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
+Write = Callable[[float], str]
 COLUMNS = 400
 """More points than this are drawn as what they span in each column of pixels."""
 
@@ -36,13 +37,11 @@ class Band:
     style: str = "a"
 
 
+Marks = Sequence[Line | Band]
+
+
 def chart(
-    marks: Sequence[Line | Band],
-    *,
-    title: str,
-    x_label: str,
-    log: bool = False,
-    write: Callable[[float], str] = label,
+    marks: Marks, *, title: str, x_label: str, log: bool = False, write: Write = label
 ) -> Markup:
     """Draw curves as a figure with a title and a legend.
 
@@ -57,19 +56,13 @@ def chart(
     return element("figure", heading, drawing)
 
 
-def drawable(marks: Sequence[Line | Band], log: bool = False) -> list[Line | Band]:
+def drawable(marks: Marks, log: bool = False) -> list[Line | Band]:
     """What is left of curves without what is not finite, or not positive on a logarithmic axis."""
     return [kept for mark in marks if (kept := _finite(mark, log)) is not None]
 
 
 def plot(
-    marks: Sequence[Line | Band],
-    *,
-    title: str,
-    x_label: str,
-    log: bool = False,
-    write: Callable[[float], str] = label,
-    **attributes: Any,
+    marks: Marks, *, title: str, x_label: str, log: bool = False, write: Write = label, **more: Any
 ) -> Markup:
     """Draw curves that are `drawable`, one at least, as an SVG element of `WIDTH` by `HEIGHT`."""
     xs = np.concatenate([mark.x for mark in marks])
@@ -89,11 +82,11 @@ def plot(
         class_="chart",
         role="img",
         aria_label=f"{title}. {_described(marks, write)}",
-        **attributes,
+        **more,
     )
 
 
-def _legend(marks: Sequence[Line | Band]) -> Markup | None:
+def _legend(marks: Marks) -> Markup | None:
     entries = []
     for mark in marks:
         if mark.name:
@@ -124,7 +117,7 @@ def _room(low: float, high: float, share: float, log: bool = False) -> tuple[flo
     return low - width, high + width
 
 
-def _grid(scale: Scale, write: Callable[[float], str]) -> list[Markup]:
+def _grid(scale: Scale, write: Write) -> list[Markup]:
     parts = []
     for value, y in scale.ticks:
         parts.append(element("path", d=f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid"))
@@ -178,15 +171,11 @@ def _spanned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(x[edges], 2), np.stack([highs, lows], axis=1).reshape(-1)
 
 
-def _described(marks: Sequence[Line | Band], write: Callable[[float], str]) -> str:
+def _described(marks: Marks, write: Write) -> str:
     """The chart for those who do not see it: where each curve begins and ends."""
     told = [
-        f"{m.name}: from {write(_short(m.y[0]))} to {write(_short(m.y[-1]))}"
+        f"{m.name}: from {write(float(f'{m.y[0]:.4g}'))} to {write(float(f'{m.y[-1]:.4g}'))}"
         for m in marks
         if isinstance(m, Line) and m.name
     ]
     return "; ".join(told) or "A distribution over time."
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")

@@ -21,12 +21,6 @@ LAYERS = 12
 STYLES = "abcdef"
 
 
-def training_curves(history: History) -> Iterator[Markup]:
-    """The scores and the loss."""
-    for panel in training_panels(history):
-        yield chart(**panel)
-
-
 def training_panels(history: History) -> Iterator[dict[str, Any]]:
     """What is to be drawn of the scores, if any, and of the loss: arguments of `chart`."""
     scale, unit = history.axis
@@ -112,15 +106,10 @@ def signal_charts(moments: Sequence[SignalMoment], unit: str) -> Iterator[Markup
     shown = [*range(len(names))]
     if len(shown) > LAYERS:
         shown = [*shown[: LAYERS // 2], *shown[-LAYERS // 2 :]]
-    for title, field in (
-        ("Size of the activations (root mean square)", "activation"),
-        ("Size of the derivatives (root mean square)", "derivative"),
-    ):
-        lines = []
-        for n, i in enumerate(shown):
-            rms = np.array([_spread(moment, i, field).rms for moment in moments])
-            lines.append(Line(names[i], x, rms, _style(n)))
-        yield chart(lines, title=title, x_label=unit, log=True)
+    for field in ("activation", "derivative"):
+        sizes = {i: np.array([_spread(m, i, field).rms for m in moments]) for i in shown}
+        lines = [Line(names[i], x, rms, _style(n)) for n, (i, rms) in enumerate(sizes.items())]
+        yield chart(lines, title=f"Size of the {field}s (root mean square)", x_label=unit, log=True)
     for i in shown:
         yield _distribution(moments, x, i, "activation", f"{names[i]}: activations", unit)
         yield _distribution(moments, x, i, "derivative", f"{names[i]}: size of derivatives", unit)

@@ -23,8 +23,8 @@ GAP = 2
 
 def first_weights(network: Network, evidence: Evidence) -> Markup:
     """The weights of each neuron of the first layer, laid out as the pixels they belong to."""
-    W = _first_matrix(network)
-    if evidence.side is None or W is None or W.shape[0] != evidence.side**2:
+    W = np.asarray(getattr(next(iter(network.layers.values())), "W", 0), np.float64)
+    if evidence.side is None or W.ndim != 2 or len(W) != evidence.side**2:
         return element(
             "p", "The samples are no square images, so the weights are no images either."
         )
@@ -46,12 +46,6 @@ def first_weights(network: Network, evidence: Evidence) -> Markup:
     if W.shape[1] > NEURONS:
         text += f" The first {NEURONS} of {W.shape[1]} neurons."
     return element("div", element("p", text), element("figure", image))
-
-
-def _first_matrix(network: Network) -> np.ndarray | None:
-    first = next(iter(network.layers.values()))
-    W = getattr(first, "W", None)
-    return np.asarray(W, dtype=np.float64) if W is not None and np.ndim(W) == 2 else None
 
 
 def _sheet(images: np.ndarray) -> tuple[np.ndarray, int]:

@@ -26,24 +26,12 @@ def element(name: str, /, *children: Any, **attributes: Any) -> Markup:
     head = " ".join(parts)
     if name in _VOID:
         return Markup(f"<{head}>")
-    return Markup(f"<{head}>{join(children)}</{name}>")
-
-
-def join(children: Any) -> Markup:
-    """Put children one behind the other."""
-    return Markup(
-        "".join(c if isinstance(c, Markup) else escape(_text(c)) for c in children if c is not None)
-    )
+    inside = (c if isinstance(c, Markup) else escape(_text(c)) for c in children if c is not None)
+    return Markup(f"<{head}>{''.join(inside)}</{name}>")
 
 
 _VOID = {"img", "meta", "br"}
-_ATTRIBUTES = {
-    "class_": "class",
-    "view_box": "viewBox",
-    "preserve_aspect_ratio": "preserveAspectRatio",
-    "for_": "for",
-    "http_equiv": "http-equiv",
-}
+_ATTRIBUTES = {"class_": "class", "view_box": "viewBox"}
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from clearprop.files import atomic_write
 from clearprop.networks import Network
 from clearprop.reporting.answers import confusion_matrix, frequent_mistakes, worst_mistakes
-from clearprop.reporting.curves import signal_charts, training_curves, verdicts
+from clearprop.reporting.charts import chart
+from clearprop.reporting.curves import signal_charts, training_panels, verdicts
 from clearprop.reporting.evidence import Evidence, ask, check_same_data
 from clearprop.reporting.inside import first_weights, layers_table, network_graph, settings
 from clearprop.reporting.markup import Markup, element
@@ -48,7 +49,7 @@ def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = 
     name = run.path.resolve().name
     body = [
         _header(name, network, history, evidence),
-        _section("Training", _in_grid(training_curves(history))),
+        _section("Training", _in_grid(chart(**panel) for panel in training_panels(history))),
         *_signals(moments, history.axis[1]),
         _section(
             "Answers on the test data", confusion_matrix(evidence), frequent_mistakes(evidence)

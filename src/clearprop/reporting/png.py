@@ -1,10 +1,8 @@
 """Small images in pages: PNG written with the standard library."""
 
-import zlib
-
 import numpy as np
 
-from clearprop.drawing.thumbnails import data_address, png, with_filters
+from clearprop.drawing.thumbnails import data_address, png
 
 POSITIVE, NEGATIVE = (226, 106, 44), (59, 125, 221)
 """Orange and blue, to be told apart also by who sees no red or no green."""
@@ -20,7 +18,7 @@ def ink(values: np.ndarray) -> str:
     """
     alpha = _bytes(values)
     pixels = np.stack([np.zeros_like(alpha), alpha], axis=-1)
-    return data_address(write_png(pixels, colour_type=4))
+    return data_address(png(pixels, colour_type=4))
 
 
 def signed(values: np.ndarray) -> str:
@@ -30,14 +28,7 @@ def signed(values: np.ndarray) -> str:
     """
     colours = np.where((values > 0)[..., np.newaxis], POSITIVE, NEGATIVE).astype(np.uint8)
     pixels = np.concatenate([colours, _bytes(np.abs(values))[..., np.newaxis]], axis=-1)
-    return data_address(write_png(pixels, colour_type=6))
-
-
-def write_png(pixels: np.ndarray, colour_type: int) -> bytes:
-    """Write bytes (H, W, channels) as a PNG file; grey with alpha is type 4, RGB with alpha 6."""
-    height, width = pixels.shape[:2]
-    body = zlib.compress(with_filters(pixels).tobytes())
-    return png(width, height, colour_type, IDAT=body)
+    return data_address(png(pixels, colour_type=6))
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

@@ -275,8 +275,8 @@ class History:
 class HistoryWriter:
     """A history file that grows while training runs.
 
-    `write` appends what has happened since the last time; so does the end of the `with` block. The
-    file is started anew, or goes on, as the history does.
+    `write` appends what has happened since the last time, `close` does so at last. The file is
+    started anew, or goes on, as the history does.
 
     Errors: `OutputError` if the file cannot be written.
     """
@@ -297,10 +297,8 @@ class HistoryWriter:
             self._file.write(lines)
             self._file.flush()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Write what is new, and close the file."""
         try:
             self.write()
         finally:

@@ -182,26 +182,17 @@ def read_signals(path: str | os.PathLike[str]) -> list[SignalMoment]:
 
 
 def _line(moment: SignalMoment) -> str:
-    layers = [
-        {"layer": s.layer, "activation": _entry(s.activation), "derivative": _entry(s.derivative)}
-        for s in moment.layers
-    ]
-    entry = {"iteration": moment.iteration, "epoch": moment.epoch, "layers": layers}
-    return json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_plain(moment), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _entry(spread: Spread) -> dict[str, Any]:
-    return {
-        "quantiles": [_text(q) for q in spread.quantiles],
-        "rms": _text(spread.rms),
-        "zeros": spread.zeros,
-        "silent": spread.silent,
-    }
-
-
-def _text(number: float) -> float | str:
-    """Six digits are enough to draw; JSON has no NaN or infinity."""
-    return float(f"{number:.6g}") if math.isfinite(number) else str(number)
+def _plain(x: Any) -> Any:
+    """What JSON holds: six digits of a number are enough to draw; it has no NaN or infinity."""
+    if isinstance(x, float):
+        return float(f"{x:.6g}") if math.isfinite(x) else str(x)
+    if not isinstance(x, tuple):
+        return x
+    named = getattr(x, "_asdict", None)
+    return {key: _plain(v) for key, v in named().items()} if named else [*map(_plain, x)]
 
 
 def _moment(entry: Any) -> SignalMoment:

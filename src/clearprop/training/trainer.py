@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import Any, Literal
 
@@ -211,17 +211,26 @@ class Trainer:
         if self.checkpoint_path is not None:
             where = self.checkpoint_path, self.best_path
             keeper = Keeper(self._training, *where, self.checkpoint_seconds)
+        writer = self._writer()
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
         with Interrupts() as interrupts, self._blas(), quiet:
-            try:
-                with self._writer() as writer:
-                    self._run(last, writer, keeper, interrupts)
-                self.interrupted = interrupts.requested and len(self.history) < last
-            except KeyboardInterrupt:
-                self.interrupted = True
-            finally:
+            ended = []  # when it is not empty
+
+            def end() -> None:
                 with interrupts.held():
-                    self._end(last, started, keeper)
+                    if not ended:
+                        ended.append(True)
+                        self._end(last, started, keeper, writer)
+
+            try:
+                try:
+                    self._run(last, writer, keeper, interrupts)
+                finally:
+                    end()
+                self.interrupted = interrupts.requested and len(self.history) < last
+            except KeyboardInterrupt:  # once at most, but perhaps before the end could begin
+                self.interrupted = True
+                end()
             if not self.interrupted and self.patience is not None:
                 self._swap(best=True)
         return self.history
@@ -302,9 +311,9 @@ class Trainer:
             self._cores = 1
         return BlasThreads(self._threads)
 
-    def _writer(self) -> AbstractContextManager[HistoryWriter | None]:
+    def _writer(self) -> HistoryWriter | None:
         if self.history_path is None:
-            return nullcontext()
+            return None
         if self._resumed:
             self.history.write(self.history_path)
         return HistoryWriter(self.history_path, self.history)
@@ -322,19 +331,22 @@ class Trainer:
             learning.recall(members, *memory)
             self._aside = None
 
-    def _end(self, last: int, started: float, keeper: Keeper | None) -> None:
-        """What is done however a training ends."""
-        try:
-            if keeper is not None and not keeper.is_finished:
-                with suppress(NonFiniteError):
-                    self._referee.settle()
-                keeper.finish(self.history, self._notes())
-        finally:
+    def _end(
+        self, last: int, started: float, keeper: Keeper | None, writer: HistoryWriter | None
+    ) -> None:
+        """What is done however a training ends, each whatever becomes of the others."""
+        with ExitStack() as stack:
+            stack.callback(self._report, last, done=True)
+            stack.callback(getattr(self._step, "release", lambda: None))  # the layers' own arrays
+            stack.callback(self._referee.cancel)
+            if writer is not None:
+                stack.callback(writer.close)
             self._resumed = False
-            self._referee.cancel()
-            getattr(self._step, "release", lambda: None)()  # the layers get their arrays back
             self.history.seconds += time.perf_counter() - started
-            self._report(last, done=True)
+            with suppress(NonFiniteError):
+                self._referee.settle()
+            if keeper is not None and not keeper.is_finished:
+                keeper.finish(self.history, self._notes())
 
     def _run(
         self,

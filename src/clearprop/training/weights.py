@@ -161,7 +161,7 @@ def _arrays(network: Network, kind: str) -> dict[str, np.ndarray]:
 def _go_on(
     file: str,
     about: Mapping[str, Any],
-    arrays: dict[str, np.ndarray],
+    arrays: dict[str, Any],
     network: Network,
     optimizer: Optimizer,
 ) -> None:

@@ -4,7 +4,7 @@ from math import isfinite
 
 import numpy as np
 
-from clearprop.compiler.cells import Buffer, Cell
+from clearprop.compiler.cells import Cell
 from clearprop.compiler.engines import text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.graph.node import Node
@@ -17,7 +17,7 @@ def read(sheet: Sheet, time: int, node: Node) -> None:
     name = source.name
     if node.out.shape == shape:  # one-hot or soft
         own = sheet.name("labels")
-        sheet.cells[node] = Cell(own, shape, node.out.dtype, Buffer(0, pinned=True), varies=True)
+        sheet.put(node, own, node.out, varies=True)
         sheet.say(node, f"{own} = {name}.astype({text.literal(node.out.dtype)}, copy=False)")
         off = f"abs({own}.sum(axis=-1) - 1).max() > 1e-6 * {shape[-1]}"
         wrong = f"not {own}.min() >= 0 or not isfinite({own}.max()) or {off}"
@@ -25,9 +25,9 @@ def read(sheet: Sheet, time: int, node: Node) -> None:
         return
     if source.shape != node.out.shape:
         own = sheet.name("labels")
-        sheet.body.append((f"{own} = {name}.reshape({text.literal(node.out.shape)})", ""))
+        sheet.define(own, f"{name}.reshape({text.literal(node.out.shape)})", varies=True)
         name = own
-    sheet.cells[node] = Cell(name, node.out.shape, node.out.dtype, source.buffer, varies=True)
+    sheet.put(node, name, node.out, varies=True)
     signed = node.out.dtype.kind == "i"
     low = f"np.minimum.reduce({name}, axis=None) < 0 or " if signed else ""
     wrong = f"{low}np.maximum.reduce({name}, axis=None) >= {shape[-1]}"
@@ -47,9 +47,9 @@ def numbers(sheet: Sheet, time: int, node: Node) -> None:
 
 
 def _guard(sheet: Sheet, condition: str, what: str) -> None:
-    if sheet.label_checks:
-        sheet.body.append((f"if {condition}:", ""))
-        sheet.body.append((f'    raise ValueError("{what}")', ""))
+    if sheet.job.label_checks:
+        sheet.line(f"if {condition}:")
+        sheet.line(f'    raise ValueError("{what}")')
 
 
 def pick(sheet: Sheet, time: int, node: Node) -> None:
@@ -67,7 +67,7 @@ def subtract(sheet: Sheet, time: int, node: Node) -> None:
     out = sheet.result(time, node, may_replace=True, only=node.inputs[0])
     if out.name != x.name:
         sheet.say(node, f"np.copyto({out.name}, {x.name})")
-    flat, few = sheet.flat(out), sheet.scratch(time, (x.shape[0],), x.dtype, "chosen")
+    flat, few = sheet.flat(out), sheet.scratch(time, node.out[:, 0], "chosen")
     sheet.say(node, f'{flat}.take({places}, out={few}, mode="clip")')
     sheet.say(node, f"np.subtract({few}, {sheet.operand(node.inputs[2])}, out={few})")
     sheet.say(node, f'{flat}.put({places}, {few}, mode="clip")')
@@ -81,7 +81,7 @@ def _places(sheet: Sheet, node: Node, x: Cell, t: Cell) -> str:
         steps = np.arange(n, dtype=np.intp) * (1 if x.order == "F" else c)
         rows = sheet.constant(steps, "rows")
         name = sheet.name("places")
-        sheet.setup.append(f"{name} = np.empty({n}, np.intp)")
+        sheet.define(name, f"np.empty({n}, np.intp)")
         if x.order == "F":
             sheet.say(node, f"np.multiply({t.name}, {n}, out={name}, dtype=np.intp)")
             sheet.say(node, f"np.add({name}, {rows}, out={name})")

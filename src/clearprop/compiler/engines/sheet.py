@@ -16,11 +16,9 @@ from clearprop.graph.node import Node
 class Sheet:
     """Gives every value a name and a place, and keeps the lines until the arena is planned."""
 
-    def __init__(self, lives: Lifetimes, job: Job) -> None:
-        self.lives = lives
-        self.trace = job.trace
-        self.function = job.function
-        self.label_checks = job.label_checks
+    def __init__(self, job: Job) -> None:
+        self.job, self.trace = job, job.trace
+        self.lives = Lifetimes(job.trace, job.replaces)
         outputs = enumerate(self.trace.outputs)
         self._handed_out = {v.node for i, v in outputs if i not in job.replaces}
         self.setup: list[str | Cell] = []
@@ -52,55 +50,55 @@ class Sheet:
                     self.cells[node] = cell
                     cell.buffer.last = self.lives.last[node]  # type: ignore[union-attr]
                     return cell
-        cell = Cell(self.fresh_name(node), node.out.shape, node.out.dtype, order=order, whole=True)
-        cell.buffer = Buffer(cell.nbytes, first=time, last=self.lives.last[node])
-        self.buffers.append(cell.buffer)
-        self.cells[node] = cell
-        self.setup.append(cell)
-        return cell
+        name, until = self.fresh_name(node), self.lives.last[node]
+        return self._in_arena(node, name, node.out, time, until, order)
 
     def _replaceable(self, time: int, x: Any, node: Node, order: str) -> Cell | None:
         if not is_recorded(x) or x.node is None or x.node not in self.cells:
             return None
         cell = self.cells[x.node]
         fits = cell.shape == node.out.shape and cell.dtype == node.out.dtype and cell.order == order
-        free = self.lives.last[self.lives.roots[x.node]] == time and cell.whole
-        return cell if fits and free and x.node not in self.lives.pins else None
+        free = self.lives.last[self.lives.roots[x.node]] == time and cell.buffer is not None
+        return cell if fits and free else None
+
+    def _in_arena(
+        self, key: Any, name: str, like: Any, first: int, last: int, order: str = "C"
+    ) -> Cell:
+        cell = self.put(key, name, like)
+        cell.order, cell.buffer = order, Buffer(cell.nbytes, first, last)
+        self.buffers.append(cell.buffer)
+        self.setup.append(cell)
+        return cell
+
+    def put(self, key: Any, name: str, like: Any, varies: bool = False) -> Cell:
+        """Note under which name the value of a key is found."""
+        cell = self.cells[key] = Cell(name, np.shape(like), like.dtype, varies=varies)
+        return cell
 
     def _pinned(self, node: Node) -> Cell:
         join, start = self.lives.pins[node]
-        joined = self.joined(join)
-        name = self.fresh_name(node)
+        joined, name = self.joined(join), self.fresh_name(node)
         piece = f"{joined.name}[{start}:{start + node.out.size}]"
         shape = "" if node.out.ndim == 1 else f".reshape({text.literal(node.out.shape)})"
-        self.setup.append(f"{name} = {piece}{shape}")
-        cell = Cell(name, node.out.shape, node.out.dtype, joined.buffer)
-        self.cells[node] = cell
-        return cell
+        self.define(name, f"{piece}{shape}")
+        return self.put(node, name, node.out)
 
     def joined(self, node: Node) -> Cell:
         if node not in self.cells:
             name = self.name("G")
-            self.setup.append(f"{name} = np.empty({node.out.size}, {text.literal(node.out.dtype)})")
-            buffer = Buffer(0, pinned=True)
-            self.cells[node] = Cell(name, node.out.shape, node.out.dtype, buffer)
+            self.define(name, text.empty(node.out.size, node.out.dtype))
+            self.put(node, name, node.out)
         return self.cells[node]
 
     def _new(self, node: Node) -> Cell:
         """A result that is returned is the caller's: a new array in each call."""
         name = self.fresh_name(node)
-        dtype = text.literal(node.out.dtype)
-        self.body.append((f"{name} = np.empty({text.literal(node.out.shape)}, {dtype})", ""))
-        buffer = Buffer(0, pinned=True)
-        self.cells[node] = Cell(name, node.out.shape, node.out.dtype, buffer, varies=True)
-        return self.cells[node]
+        self.define(name, text.empty(node.out.shape, node.out.dtype), varies=True)
+        return self.put(node, name, node.out, varies=True)
 
-    def scratch(self, time: int, shape: tuple[int, ...], dtype: Any, name: str) -> str:
-        cell = Cell(self.name(name), shape, dtype, whole=True)
-        cell.buffer = Buffer(cell.nbytes, first=time, last=time)
-        self.buffers.append(cell.buffer)
-        self.setup.append(cell)
-        return cell.name
+    def scratch(self, time: int, like: Any, wish: str) -> str:
+        name = self.name(wish)
+        return self._in_arena(("scratch", name), name, like, time, time).name
 
     def cell(self, v: Any) -> Cell:
         if v.node is None:
@@ -129,8 +127,8 @@ class Sheet:
         if key not in self.cells:
             shape = "x".join(map(str, value.shape))
             own = self.name(f"{name}_{shape}" if shape else name)
-            self.setup.append(f"{own} = {text.array(value)}")
-            self.cells[key] = Cell(own, value.shape, value.dtype)
+            self.define(own, text.array(value))
+            self.put(key, own, value)
         return self.cells[key].name
 
     def flat(self, x: Cell) -> str:
@@ -142,10 +140,10 @@ class Sheet:
             self.cells[key] = Cell(name, (), x.dtype)
         return self.cells[key].name
 
-    def define(self, name: str, value: str, varies: bool) -> None:
+    def define(self, name: str, value: str, varies: bool = False) -> None:
         """Give an expression a name: in every call, or once beforehand."""
         if varies:
-            self.body.append((f"{name} = {value}", ""))
+            self.line(f"{name} = {value}")
         else:
             self.setup.append(f"{name} = {value}")
 
@@ -154,7 +152,7 @@ class Sheet:
         if not dot:
             label, phase = phase, ""
         what = node.operation.name.rpartition(".")[2]
-        return self.name(f"{'d' if phase == 'backward' else ''}{label or self.function}_{what}")
+        return self.name(f"{'d' if phase == 'backward' else ''}{label or self.job.function}_{what}")
 
     def view_name(self, node: Node, source: Cell) -> str:
         label = self.trace.labels[node]
@@ -171,29 +169,31 @@ class Sheet:
         return name
 
     def say(self, node: Node, statement: str) -> None:
-        shapes = ", ".join(text.shape_of(np.shape(x)) for x in node.inputs if np.ndim(x))
+        shapes = ", ".join(str(np.shape(x)) for x in node.inputs if np.ndim(x))
         out = node.out[0] if isinstance(node.out, tuple) else node.out
-        self.body.append(
-            (statement, f"{self.trace.labels[node]}: {shapes} → {text.shape_of(np.shape(out))}")
-        )
+        comment = f"{self.trace.labels[node]}: {shapes} → {np.shape(out)}"
+        self.line(statement, comment)
+
+    def line(self, statement: str, comment: str = "") -> None:
+        self.body.append((statement, comment))
 
     def gather(self, v: Any, name: str, data: str) -> None:
         """Fetch the rows of a batch into a buffer of their own."""
-        dtype, shape = text.literal(v.dtype), text.literal(v.shape)
-        self.setup.append(f"{name} = np.empty({shape}, {dtype})")
+        self._outside(v, name)
         axis = ", axis=0" if v.ndim > 1 else ""
         call = f'{data}.take(rows{axis}, out={name}, mode="clip")'
-        self.body.append((call, f"the batch: rows of {data} → {text.shape_of(v.shape)}"))
-        self.cells[v] = Cell(name, v.shape, v.dtype, Buffer(0, pinned=True))
+        self.line(call, f"the batch: rows of {data} → {v.shape}")
 
     def draw(self, v: Any, name: str, method: str) -> None:
         """Fill a buffer with noise."""
-        dtype = text.literal(v.dtype)
-        self.setup.append(f"{name} = np.empty({text.literal(v.shape)}, {dtype})")
-        option = "" if v.dtype == np.float64 else f"dtype={dtype}, "
+        self._outside(v, name)
+        option = "" if v.dtype == np.float64 else f"dtype={text.literal(v.dtype)}, "
         call = f"rng.{method}({option}out={name})"
-        self.body.append((call, f"noise → {text.shape_of(v.shape)}"))
-        self.cells[v] = Cell(name, v.shape, v.dtype, Buffer(0, pinned=True))
+        self.line(call, f"noise → {v.shape}")
+
+    def _outside(self, v: Any, name: str) -> None:
+        self.define(name, text.empty(v.shape, v.dtype))
+        self.put(v, name, v)
 
     def returned(self, v: Any) -> str:
         cell = self.cell(v)
@@ -223,16 +223,16 @@ class Sheet:
         if any("b64decode(" in line for line in setup):
             lines[2:2] = ["from base64 import b64decode", *([""] if len(lines) == 3 else [])]
         lines += ["", "", f"def make({', '.join(stored)}):", *(f"    {line}" for line in setup)]
-        lines += ["", f"    def {self.function}({', '.join(arguments)}):"]
+        lines += ["", f"    def {self.job.function}({', '.join(arguments)}):"]
         width = max((len(s) for s, c in self.body if c and len(s) < 88), default=0)
         for statement, comment in self.body:
             padded = f"{statement:<{width}}  # {comment}" if comment else statement
             lines.append(f"        {padded}")
-        lines += [f"        return {result}", "", f"    return {self.function}"]
+        lines += [f"        return {result}", "", f"    return {self.job.function}"]
         return "\n".join(lines) + "\n"
 
     def _setup_lines(self) -> list[str]:
-        nbytes = self.nbytes = place([b for b in self.buffers if not b.pinned])
+        nbytes = self.nbytes = place(self.buffers)
         lines = []
         if any(isinstance(x, Cell) for x in self.setup):
             lines.append(f"arena = np.empty({nbytes + 64}, np.uint8)")

@@ -51,6 +51,11 @@ def keywords(params: dict[str, Any]) -> str:
     return "".join(f", {k}={literal(v)}" for k, v in params.items())
 
 
+def empty(shape: Any, dtype: Any) -> str:
+    """An array to be filled."""
+    return f"np.empty({literal(shape)}, {literal(dtype)})"
+
+
 def array(value: np.ndarray) -> str:
     """A constant array as an expression that makes it."""
     flat = value.ravel()
@@ -59,7 +64,7 @@ def array(value: np.ndarray) -> str:
         return f"{dtype}({literal(value)})"
     shape = "" if value.ndim == 1 else f".reshape({literal(value.shape)})"
     if not flat.size:
-        return f"np.empty({literal(value.shape)}, {dtype})"
+        return empty(value.shape, value.dtype)
     if (flat == flat[0]).all():
         return f"np.full({literal(value.shape)}, {literal(flat[0])}, {dtype})"
     if value.dtype.kind in "iu" and np.array_equal(flat, np.arange(flat.size)):
@@ -80,8 +85,3 @@ def identifier(text: str) -> str:
     if name[0].isdigit():
         name = f"_{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
-
-
-def shape_of(shape: tuple[int, ...]) -> str:
-    """A shape for a comment."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -41,8 +41,6 @@ class Edge:
 
     tail: int
     head: int
-    length: int = 1
-    """How many columns it crosses at least."""
     tail_at: float = 0.0
     head_at: float = 0.0
     weight: int = 1
@@ -103,7 +101,7 @@ def _columns_of(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> list[int]:
             leader[v] = leader[vertex.tight]
             behind[v] = behind[vertex.tight] + 1
     lengths = [
-        (leader[e.tail], leader[e.head], e.length + behind[e.tail] - behind[e.head])
+        (leader[e.tail], leader[e.head], 1 + behind[e.tail] - behind[e.head])
         for e in edges
         if leader[e.tail] != leader[e.head]
     ]
@@ -113,8 +111,7 @@ def _columns_of(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> list[int]:
     )
     column = [rank[leader[v]] + behind[v] for v in range(len(vertices))]
     end = max((c for v, c in enumerate(column) if not vertices[v].last), default=-1) + 1
-    column = [end if x.last else column[v] for v, x in enumerate(vertices)]
-    return column
+    return [end if x.last else column[v] for v, x in enumerate(vertices)]
 
 
 def _proper(

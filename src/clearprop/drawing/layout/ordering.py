@@ -88,20 +88,16 @@ def _first_order(columns: Columns) -> None:
 
 
 def crossings(columns: Columns) -> int:
-    """Count the pairs of segments that cross."""
-    return sum(_crossings_right(columns, vertices) for vertices in columns.order)
-
-
-def _crossings_right(columns: Columns, vertices: list[int]) -> int:
-    """Count the crossings on the right of a column: inversions between two sorted orders."""
+    """Count the pairs of segments that cross: inversions between two sorted orders."""
     tail_place, head_place = columns.tail_place, columns.head_place
-    segments = [s for v in vertices for s in columns.right[v]]
     count = 0
-    seen: list[float] = []
-    # What leaves at one point does not cross itself: there, ends come from top to bottom.
-    for _, end in sorted((tail_place(s), head_place(s)) for s in segments):
-        count += len(seen) - bisect_right(seen, end)
-        insort(seen, end)
+    for vertices in columns.order:
+        segments = [s for v in vertices for s in columns.right[v]]
+        seen: list[float] = []
+        # What leaves at one point does not cross itself: there, ends come from top to bottom.
+        for _, end in sorted((tail_place(s), head_place(s)) for s in segments):
+            count += len(seen) - bisect_right(seen, end)
+            insort(seen, end)
     return count
 
 

@@ -11,6 +11,7 @@ block: a frame's border has ends at any height.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add, sub
 
 from clearprop.drawing.layout.ordering import Columns
 from clearprop.drawing.layout.ranks import topological
@@ -32,30 +33,18 @@ class Sizes:
 
 def place(columns: Columns, sizes: Sizes) -> list[float]:
     """Compute the height of every vertex."""
-    count = len(columns.column)
     crossed = _crossed(columns, sizes) | _outweighed(columns, sizes)
     found = []
     for leftward in (True, False):
         for upper in (True, False):
             root, shift = _align(columns, crossed, leftward, upper)
             found.append(_compact(columns, sizes, root, shift, upper))
-    spans = [
-        (
-            min(y[v] - sizes.up[v] for v in range(count)),
-            max(y[v] + sizes.down[v] for v in range(count)),
-        )
-        for y in found
-    ]
-    narrowest = min(range(4), key=lambda k: spans[k][1] - spans[k][0])
-    for k, y in enumerate(found):
-        upper = k % 2 == 0
-        by = spans[narrowest][not upper] - spans[k][not upper]
-        found[k] = [value + by for value in y]
-    heights = []
-    for v in range(count):
-        _, a, b, _ = sorted(y[v] for y in found)
-        heights.append((a + b) / 2)
-    return heights
+    spans = [(min(map(sub, y, sizes.up)), max(map(add, y, sizes.down))) for y in found]
+    narrowest = min(spans, key=lambda span: span[1] - span[0])
+    for k, (y, span) in enumerate(zip(found, spans, strict=True)):
+        side = k % 2  # the upper ends meet those of the narrowest, or the lower ones do
+        found[k] = [value + (narrowest[side] - span[side]) for value in y]
+    return [sum(sorted(four)[1:3]) / 2 for four in zip(*found, strict=True)]
 
 
 def _crossed(columns: Columns, sizes: Sizes) -> set[int]:
@@ -120,11 +109,8 @@ def _align(
 
 def _middle(columns: Columns, segments: list[int], leftward: bool, upper: bool) -> list[int]:
     """The one or two middle ones among the segments of a vertex."""
-    if not segments:
-        return []
     kept = sorted(segments, key=columns.tail_place if leftward else columns.head_place)
-    low, high = (len(kept) - 1) // 2, len(kept) // 2
-    two = [kept[low], kept[high]] if low != high else [kept[low]]
+    two = kept[(len(kept) - 1) // 2 : len(kept) // 2 + 1]
     return two if upper else two[::-1]
 
 
@@ -141,17 +127,12 @@ def _compact(
             distance[a][b] = max(space, distance[a].get(b, space))
             behind[b][a] = distance[a][b]
     order = topological({b: len(above) for b, above in behind.items()}, distance.__getitem__)
+    if not upper:  # the same upside down
+        order, distance, behind = order[::-1], behind, distance
     y: dict[int, float] = {}
-    if upper:
-        for b in order:
-            y[b] = max((y[a] + d for a, d in behind[b].items()), default=0.0)
-        for b in reversed(order):
-            if distance[b]:
-                y[b] = max(y[b], min(y[c] - d for c, d in distance[b].items()))
-    else:
-        for b in reversed(order):
-            y[b] = min((y[c] - d for c, d in distance[b].items()), default=0.0)
-        for b in order:
-            if behind[b]:
-                y[b] = min(y[b], max(y[a] + d for a, d in behind[b].items()))
-    return [y[root[v]] + shift[v] for v in range(len(root))]
+    for b in order:
+        y[b] = max((y[a] + d for a, d in behind[b].items()), default=0.0)
+    for b in reversed(order):
+        if distance[b]:
+            y[b] = max(y[b], min(y[c] - d for c, d in distance[b].items()))
+    return [(y[root[v]] if upper else -y[root[v]]) + shift[v] for v in range(len(root))]

@@ -1,1 +1,5 @@
-"""What is said, in each language: one table of sentences, the same in all."""
+"""What is said: sentences by language, and tables with a column a language.
+
+`phrases.tsv` has the prose of the table of primitives, `remarks.tsv` what a teacher adds about an
+operation or, in place of the English of its docstring, about a layer.
+"""

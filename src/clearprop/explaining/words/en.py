@@ -67,34 +67,3 @@ WORDS = {
     "numerical_one": "One backward pass gave the derivative. Numerical differentiation would have "
     "taken 2 forward passes instead, and 2 more for every further input.",
 }
-
-REMARKS = {
-    "np.add": "A sum hands the derivative on unchanged: both local derivatives are 1.",
-    "np.subtract": "What is subtracted gets the derivative with the opposite sign.",
-    "np.multiply": "In a product, the local derivative by one factor is the other factor.",
-    "np.divide": "In a quotient, the derivative by the denominator is negative: the larger the "
-    "denominator, the smaller the result.",
-    "np.negative": "The sign changes, and nothing else.",
-    "np.power": "The exponent comes down as a factor, and is less by one.",
-    "np.square": "The exponent 2 comes down as a factor.",
-    "np.exp": "The exponential function is its own derivative, so the output serves again.",
-    "np.log": "The logarithm has the derivative one over x.",
-    "np.sqrt": "The steeper, the closer to 0 the input is.",
-    "np.tanh": "Only the output is needed: where it is near ±1, little derivative passes.",
-    "np.maximum": "Only the larger of the two lets the derivative through, like a switch.",
-    "np.where": "Where the condition holds, the derivative goes to one, elsewhere to the other.",
-    "np.sum": "A sum hands the derivative to each of its summands, unchanged.",
-    "np.mean": "A mean is a sum divided by the number of its summands; so is its derivative.",
-    "np.max": "Only the largest element got through, so only it gets the derivative.",
-    "np.matmul": "The transposes are the only arrangement in which the shapes fit: a derivative "
-    "has the shape of what it is the derivative by.",
-    "np.reshape": "Only the arrangement changes, so the derivative is arranged back.",
-    "np.transpose": "Only the arrangement changes, so the derivative is turned back.",
-    "clearprop.getitem": "The elements that were picked get the derivative, the others 0.",
-}
-
-LAYERS: dict[str, str] = {}
-"""In English the layers' own docstrings say it."""
-
-PHRASES: dict[str, str] = {}
-"""In English the table of primitives says it."""

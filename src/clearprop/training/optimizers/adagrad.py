@@ -27,7 +27,6 @@ class AdaGrad(Optimizer):
 
     hyperparameters = ("lr", "eps")
     state = ("h",)
-    lr: Setting
     eps: Setting
 
     def __init__(self, lr: Setting = 0.01, eps: Setting = 1e-7, **common: Unpack[Common]) -> None:

@@ -33,7 +33,6 @@ class Adam(Optimizer):
 
     hyperparameters = ("lr", "beta1", "beta2", "eps")
     state = ("m", "v")
-    lr: Setting
     beta1: Setting
     beta2: Setting
     eps: Setting

@@ -15,7 +15,7 @@ from clearprop.training.optimizers.checks import (
 )
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
-from clearprop.training.optimizers.settings import Setting, positive_number, setting, value_at
+from clearprop.training.optimizers.settings import Setting, positive_number, setting
 from clearprop.training.optimizers.state import fitting, loaded
 
 Decay = Literal["weights", "all"] | Sequence[str]
@@ -86,6 +86,7 @@ class Optimizer:
     hyperparameters: ClassVar[tuple[str, ...]] = ("lr",)
     state: ClassVar[tuple[str, ...]] = ()
     change: ClassVar[Callable[..., Any]]
+    lr: Setting
     usual_decay: ClassVar[float] = 0.0
     """The `weight_decay` where none is given."""
 
@@ -199,7 +200,7 @@ class Optimizer:
     def settings(self, group: Group, step: int) -> dict[str, float]:
         """The hyperparameters of a group in a step as they are now, with `weight_decay` if any."""
         names = (*self.hyperparameters, "weight_decay") if group.decays else self.hyperparameters
-        return {name: value_at(name, self._setting(name, group.patterns), step) for name in names}
+        return {name: setting(name, self._setting(name, group.patterns), step) for name in names}
 
     def formula(self, group: Group) -> Callable[..., tuple[Any, ...]]:
         """The formula of a group: `(p, g, *state, step=, **settings)` → `(new p, *new state)`.

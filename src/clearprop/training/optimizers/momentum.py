@@ -29,7 +29,6 @@ class Momentum(Optimizer):
 
     hyperparameters = ("lr", "momentum")
     state = ("v",)
-    lr: Setting
     momentum: Setting
 
     def __init__(

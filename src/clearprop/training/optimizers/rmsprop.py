@@ -29,7 +29,6 @@ class RMSprop(Optimizer):
 
     hyperparameters = ("lr", "decay_rate", "eps")
     state = ("h",)
-    lr: Setting
     decay_rate: Setting
     eps: Setting
 

@@ -13,22 +13,15 @@ Setting: TypeAlias = float | Callable[[int], float]
 """A number, or a schedule: a function of the step, which counts from 1."""
 
 
-def setting(name: str, value: Any) -> Any:
-    """Read what is assigned to a hyperparameter; a schedule is looked at when it is used.
+def setting(name: str, value: Any, step: int | None = None) -> Any:
+    """Read a hyperparameter when it is assigned; with a `step` what it is then, by its schedule.
 
-    Errors: `ConfigError` for a number out of the range of its name.
+    Errors: `ConfigError` for a number out of the range of its name; from a schedule, with the step.
     """
-    return value if callable(value) else in_range(name, _words(name), value)
-
-
-def value_at(name: str, value: Any, step: int) -> float:
-    """The hyperparameter in a step.
-
-    Errors: `ConfigError` names the step in which a schedule gave a number out of range.
-    """
-    if callable(value):
-        return in_range(name, f"{_words(name)} at step {step}", value(step))
-    return in_range(name, _words(name), value)
+    what = "the learning rate lr" if name == "lr" else name
+    if not callable(value):
+        return in_range(name, what, value)
+    return value if step is None else in_range(name, f"{what} at step {step}", value(step))
 
 
 def in_range(name: str, what: str, value: Any) -> float:
@@ -68,7 +61,3 @@ _RANGES = {
 }
 """What a name may be, for whichever optimiser; other names may be any finite number."""
 _ANY = ("a finite number", math.isfinite)
-
-
-def _words(name: str) -> str:
-    return "the learning rate lr" if name == "lr" else name

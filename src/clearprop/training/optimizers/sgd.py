@@ -24,8 +24,6 @@ class SGD(Optimizer):
            [2.5, 3.5]])
     """
 
-    lr: Setting
-
     def __init__(self, lr: Setting = 0.01, **common: Unpack[Common]) -> None:
         super().__init__(lr=lr, **common)
 
