@@ -144,3 +144,10 @@ def test_an_infinite_loss_stops_also_where_its_derivatives_are_finite():
     with pytest.raises(NonFiniteError, match="iteration 1: the loss became inf"):
         Trainer(network, x, t, batch_size=1, rng=0).train(epochs=1)
     assert weights(network) == before
+
+
+def test_with_a_schedule_the_remedy_is_told_without_a_number():
+    x, t = points()
+    trainer = Trainer(make_network(), x, t, batch_size=30, optimizer=SGD(lambda step: 1e30), rng=0)
+    with pytest.raises(NonFiniteError, match="Use a smaller learning rate"):
+        trainer.train(epochs=3)

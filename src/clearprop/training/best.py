@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Best:
         self.score = -np.inf
         self.arrays: dict[str, np.ndarray] = {}
         """What such a network has learned, as in a weights file."""
+        self._aside: tuple[dict[str, np.ndarray], Any] | None = None
+        """What was learned last, while the network is the best one."""
 
     def consider(self, scores: Scores, network: Network) -> None:
         """Keep this network if it is better than those before."""
@@ -49,10 +52,26 @@ class Best:
         for iteration, *scores in history.evaluations.tolist() if arrays else ():
             self._is_better(Scores(int(iteration), *scores))
 
-    def put_into(self, network: Network) -> None:
-        """Let a network have what the best one had learned."""
-        own = {name: array.copy() for name, array in self.arrays.items()}
-        take_up("the best network of this training", own, {}, network)
+    def since(self, history: History) -> int:
+        """How many evaluations in a row have not been better."""
+        return 0 if self.iteration is None else int((history.evaluated_at > self.iteration).sum())
+
+    def show(self, network: Network) -> None:
+        """Let the network be the best one, if there is one, until `hide`."""
+        if self.arrays and self._aside is None:
+            self._aside = copied_contents(network), network.learning.memory(network.members)
+            best = {name: array.copy() for name, array in self.arrays.items()}
+            take_up("the best network of this training", best, {}, network)
+
+    def hide(self, network: Network) -> bool:
+        """Let the network be again what it was last; whether it was the best one."""
+        if self._aside is None:
+            return False
+        arrays, memory = self._aside
+        take_up("what was learned last", arrays, {}, network)
+        network.learning.recall(network.members, *memory)
+        self._aside = None
+        return True
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write it as a weights file. Errors: `OutputError` if it cannot be written."""

@@ -43,6 +43,22 @@ def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") 
         return None if found is None else str(found)
 
 
+def explained(
+    error: Exception, iteration: int, network: Network, optimizer: Any, x: Any, t: Any
+) -> str:
+    """What is said of a step that failed on the batch `x`, `t`: where, and what to do."""
+    found = first_nonfinite(network, x, t)
+    first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
+    lr = getattr(optimizer, "lr", None)
+    rate = "a smaller learning rate"
+    if isinstance(lr, float):  # and no schedule
+        rate = f"a learning rate smaller than {lr:g}"
+    return (
+        f"iteration {iteration}: {error}. {first} The parameters are those before this "
+        f"iteration. Use {rate}, or scale the inputs to the order of 1"
+    )
+
+
 def _range(x: Any) -> str:
     x = np.asarray(getattr(x, "data", x))
     return f"x {x.shape} from {x.min():.4g} to {x.max():.4g}"

@@ -28,12 +28,11 @@ from clearprop.training.evaluation import Referee
 from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
-from clearprop.training.nonfinite import first_nonfinite
-from clearprop.training.optimizers import SGD, Updates, positive_number
+from clearprop.training.nonfinite import explained
+from clearprop.training.optimizers import SGD, Updates, positive_int, positive_number
 from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import make_step
-from clearprop.training.weights import copied_contents, take_up
 
 
 class Trainer:
@@ -141,11 +140,9 @@ class Trainer:
         self.signals_path = signals_path
         self.checkpoint_path, self.best_path = checkpoint_path, best_path
         self.checkpoint_seconds = positive_number("checkpoint_seconds", checkpoint_seconds)
-        self.patience = None if patience is None else _positive_int("patience", patience)
+        self.patience = None if patience is None else positive_int("patience", patience)
         self.best = Best()
         """The network with the best score after an epoch, kept with `best_path` or `patience`."""
-        self._aside: tuple[dict[str, np.ndarray], Any] | None = None
-        """What was learned last, while the network is the best one."""
         self._resumed = False
         self._looked_at: int | None = None
         self._threads: int | None = None
@@ -160,7 +157,7 @@ class Trainer:
         if x_test is not None:
             self._sets.append(read_samples(network, x_test, t_test, ("x_test", "t_test"), scale))
         samples = self._train.number
-        self.batch_size = _positive_int("batch_size", batch_size)
+        self.batch_size = positive_int("batch_size", batch_size)
         if self.batch_size > samples:
             raise ConfigError(
                 f"batch_size {batch_size} is larger than the {samples} samples of x_train; "
@@ -206,7 +203,7 @@ class Trainer:
         last = self._iterations(epochs, iterations) + (0 if in_all else len(self.history))
         self.interrupted = False
         started = time.perf_counter()
-        self._swap(best=False)
+        self.best.hide(self.network)
         keeper = None
         if self.checkpoint_path is not None:
             where = self.checkpoint_path, self.best_path
@@ -232,7 +229,7 @@ class Trainer:
                 self.interrupted = True
                 end()
             if not self.interrupted and self.patience is not None:
-                self._swap(best=True)
+                self.best.show(self.network)
         return self.history
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -245,10 +242,10 @@ class Trainer:
         Errors: `OutputError` if it cannot be written, `ConfigError` for an optimizer whose state
         nobody knows, since it is no `Optimizer`.
         """
-        shown = self._aside is not None
-        self._swap(best=False)
+        shown = self.best.hide(self.network)
         write_checkpoint(path, self._training, self.history, self._notes())
-        self._swap(best=shown)
+        if shown:
+            self.best.show(self.network)
 
     def resume(self, path: str | os.PathLike[str]) -> History:
         """Go on from a checkpoint, and return the history until there.
@@ -279,7 +276,7 @@ class Trainer:
         True
         """
         checkpoint = read_checkpoint(path)
-        self._swap(best=False)
+        self.best.hide(self.network)
         self.history = checkpoint.restore(self._training)
         self._threads = checkpoint.notes.get("threads") or None
         self._resumed = True
@@ -318,19 +315,6 @@ class Trainer:
             self.history.write(self.history_path)
         return HistoryWriter(self.history_path, self.history)
 
-    def _swap(self, *, best: bool) -> None:
-        """Let the network be the best one, or again what it was last."""
-        network = self.network
-        learning, members = network.learning, network.members
-        if best and self.best.arrays and self._aside is None:
-            self._aside = copied_contents(network), learning.memory(members)
-            self.best.put_into(network)
-        elif not best and self._aside is not None:
-            arrays, memory = self._aside
-            take_up("what was learned last", arrays, {}, network)
-            learning.recall(members, *memory)
-            self._aside = None
-
     def _end(
         self, last: int, started: float, keeper: Keeper | None, writer: HistoryWriter | None
     ) -> None:
@@ -359,12 +343,13 @@ class Trainer:
         # Who asks after each iteration is told the scores of now, and what changes the course
         # takes effect at once.
         at_once = self.patience is not None or bool(self.callbacks)
+        patience = math.inf if self.patience is None else self.patience
         # At a few thousand iterations a second, the steps are all that should take time.
         every = EVERY if self.on_progress is None else getattr(self.on_progress, "every", 0.0)
         next_look = 0.0
         self._look(first=True)
         for iteration in range(len(self.history) + 1, last + 1):
-            if interrupts.requested or enough or self._is_exhausted():
+            if interrupts.requested or enough or self.best.since(self.history) >= patience:
                 break
             with interrupts.held():
                 rows = next(self._batches)
@@ -375,7 +360,9 @@ class Trainer:
                     if not isinstance(error, NonFiniteError):
                         raise
                     self._referee.settle()
-                    raise NonFiniteError(self._explain(iteration, error, rows)) from None
+                    batch = self._train.batch(rows)
+                    text = explained(error, iteration, self.network, self.optimizer, *batch)
+                    raise NonFiniteError(text) from None
                 self.history.add_loss(loss)
                 evaluated = iteration % self.iterations_per_epoch == 0
                 if evaluated:
@@ -408,12 +395,6 @@ class Trainer:
         if not interrupts.ending and (scores is None or scores.iteration < len(self.history)):
             self._evaluate()
         self._look(final=True)
-
-    def _is_exhausted(self) -> bool:
-        """Whether so many evaluations in a row have not been better as `patience` allows."""
-        if self.patience is None or self.best.iteration is None:
-            return False
-        return int((self.history.evaluated_at > self.best.iteration).sum()) >= self.patience
 
     def _evaluate(self, *, beside: bool = False) -> None:
         if self.history.score_name is not None:
@@ -472,16 +453,6 @@ class Trainer:
             f"{self.batch_size}, {self.optimizer!r}, {done}>"
         )
 
-    def _explain(self, iteration: int, error: Exception, rows: np.ndarray) -> str:
-        found = first_nonfinite(self.network, *self._train.batch(rows))
-        first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
-        lr = getattr(self.optimizer, "lr", None)
-        rate = "a smaller learning rate" if lr is None else f"a learning rate smaller than {lr:g}"
-        return (
-            f"iteration {iteration}: {error}. {first} The parameters are those before this "
-            f"iteration. Use {rate}, or scale the inputs to the order of 1"
-        )
-
     def _epoch(self) -> float:
         return len(self.history) / self.iterations_per_epoch
 
@@ -490,14 +461,8 @@ class Trainer:
             given = "neither" if epochs is None else "both"
             raise ConfigError(f"give epochs or iterations, one of them; {given} was given")
         if epochs is not None:
-            return _positive_int("epochs", epochs) * self.iterations_per_epoch
-        return _positive_int("iterations", iterations)
-
-
-def _positive_int(name: str, value: Any) -> int:
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
-        return int(value)
-    raise ConfigError(f"{name} must be a whole number of at least 1, got {value!r}")
+            return positive_int("epochs", epochs) * self.iterations_per_epoch
+        return positive_int("iterations", iterations)
 
 
 def _carries(network: Network) -> str:

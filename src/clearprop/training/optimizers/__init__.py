@@ -9,7 +9,7 @@ from clearprop.training.optimizers.groups import Group
 from clearprop.training.optimizers.momentum import Momentum
 from clearprop.training.optimizers.nesterov import Nesterov
 from clearprop.training.optimizers.rmsprop import RMSprop
-from clearprop.training.optimizers.settings import Setting, positive_number
+from clearprop.training.optimizers.settings import Setting, positive_int, positive_number
 from clearprop.training.optimizers.sgd import SGD
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "Setting",
     "Updates",
     "all_finite",
+    "positive_int",
     "positive_number",
 ]

@@ -48,6 +48,13 @@ def positive_number(what: str, value: Any) -> float:
     return in_range("lr", what, value)
 
 
+def positive_int(what: str, value: Any) -> int:
+    """Read a setting that must be a whole number of at least 1."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise ConfigError(f"{what} must be a whole number of at least 1, got {value!r}")
+
+
 _POSITIVE = ("a positive finite number such as 0.1", lambda x: 0 < x < math.inf)
 _FRACTION = ("a number from 0 to less than 1 such as 0.9", lambda x: 0 <= x < 1)
 _RANGES = {
