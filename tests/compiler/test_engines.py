@@ -78,7 +78,7 @@ def test_what_is_replaced_is_read_before(name, f, replaces):
     wanted = f(a.copy(), b.copy())
     program = replacing(name, f, a, b, replaces=replaces)
     given = [x for j, x in enumerate((a, b)) if j not in replaces.values()]
-    np.testing.assert_allclose(program(*given), wanted[0])
+    np.testing.assert_allclose(program.run(*given), wanted[0])
     for i, j in replaces.items():
         np.testing.assert_allclose((a, b)[j], wanted[i], err_msg=program.source)
 
@@ -94,10 +94,10 @@ def test_all_is_replaced_or_nothing(name, wrong):
         return x[0], a * x, b + x
 
     program = replacing(name, f, a, b, np.ones(2), replaces={1: 0, 2: 1}, checks=True)
-    assert program(x) == (1.0, False)
+    assert program.run(x) == (1.0, False)
     np.testing.assert_equal((a, b), before)
     a[...], b[...] = 1, 2
-    assert program(np.full(2, 2.0)) == (2.0, True)
+    assert program.run(np.full(2, 2.0)) == (2.0, True)
     np.testing.assert_equal(a, [[2, 2]])
     np.testing.assert_equal(b, [4, 4])
 

@@ -116,7 +116,7 @@ def test_a_traceback_shows_the_line_of_the_program():
     step(x, t)
     program = step._last.program  # called past the checks, to have an error inside
     with pytest.raises(ValueError, match=r"shape|aligned|mismatch") as caught:
-        program(x[:, :5], t, np.float32(0.1))
+        program.run(x[:, :5], t, np.float32(0.1))
     text = "".join(traceback.format_exception(caught.value))
     assert f'File "{program.filename}"' in text
     assert re.search(r"np\.(dot|matmul)\(x, W1, out=Affine1", text)

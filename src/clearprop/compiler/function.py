@@ -62,7 +62,7 @@ class Compiled(Compiles):
             if plan is None:
                 return packing.pack(())
             with plan.threads:
-                return packing.pack(plan.program(*arrays))
+                return packing.pack(plan.program.run(*arrays))
 
     def _plan(self, arrays: Any) -> Any:
         leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]

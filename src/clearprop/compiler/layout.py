@@ -35,6 +35,8 @@ class Layout:
         self.held: list[tuple[Any, str, np.ndarray]] = []
         self.pieces: list[tuple[str, np.ndarray]] = []
         self._originals: list[np.ndarray] = []
+        self._quick = True
+        """Whether all layers have a dictionary to look their arrays up in."""
         for group in self.groups:
             sizes = [int(np.size(network.params[name])) for name in group.names]
             kinds = ("", *optimizer.state)
@@ -60,6 +62,7 @@ class Layout:
                 set_array(layer, attribute, piece)
                 self.held.append((layer, attribute, piece))
                 self._originals.append(array)
+                self._quick = self._quick and hasattr(layer, "__dict__")
 
     def adopt(self) -> None:
         """See to it that layers and optimiser hold the pieces; take over what was assigned since.
@@ -67,12 +70,15 @@ class Layout:
         Errors: `ConfigError` for an array of another shape or dtype, or a parameter that was
         exchanged in one of its layers only.
         """
-        others = []
-        for layer, attribute, piece in self.held:
-            # By its dictionary where it has one: this is asked in every step.
-            held = getattr(layer, "__dict__", {}).get(attribute)
-            if held is not piece and array_at(layer, attribute) is not piece:
-                others.append((layer, attribute, piece))
+        others = self.held
+        if self._quick:  # for this is asked in every step
+            others = [
+                (layer, attribute, piece)
+                for layer, attribute, piece in others
+                if layer.__dict__.get(attribute) is not piece
+            ]
+        if others:
+            others = [held for held in others if array_at(*held[:2]) is not held[2]]
         if others:
             self.network.params.check_shared()
             for other in others:

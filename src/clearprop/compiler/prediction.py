@@ -41,7 +41,7 @@ class Prediction(Compiles):
         with self._lock:
             plan = self._find(x)
             with plan.threads, np.errstate(all="ignore"):
-                return plan.packing.pack(plan.program(*flat(x), *plan.noise(), *plan.values()))
+                return plan.packing.pack(plan.program.run(*flat(x), *plan.noise(), *plan.values()))
 
     def _find(self, x: Any) -> "_Plan":
         self.network.members.check()

@@ -34,11 +34,8 @@ class Program:
         # linecache keeps what has no file only if it has no modification time
         lines = source.splitlines(keepends=True)
         linecache.cache[self.filename] = (len(source), None, lines, self.filename)
-        self._function = namespace["make"](*stored)
-
-    def __call__(self, *args: Any) -> Any:
-        """Run the program."""
-        return self._function(*args)
+        self.run = namespace["make"](*stored)
+        """The program as a function."""
 
     def __del__(self) -> None:
         linecache.cache.pop(getattr(self, "filename", ""), None)

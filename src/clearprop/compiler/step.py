@@ -96,7 +96,7 @@ class Step(Compiles):
         if learns:
             plan.begin(plan.rows)
         try:
-            loss, *left, done = plan.program(*plan.call(batch))
+            loss, *left, done = plan.program.run(*plan.call(batch))
             if not done:
                 raise not_finite(loss)
         except BaseException as error:

@@ -110,7 +110,8 @@ class StepPlan(Plan):
         step = self.optimizer.step_count + 1
         settings = self.optimizer.settings
         groups = [settings(group, step) for group in self.layout.groups]
-        values += [groups[g][name] for _, g, name in self._hyper]
+        for _, g, name in self._hyper:
+            values.append(groups[g][name])
         if self._limits:
             limits = self.optimizer.limits()
             values += [limits[name] for _, name in self._limits]

@@ -200,7 +200,13 @@ class Optimizer:
     def settings(self, group: Group, step: int) -> dict[str, float]:
         """The hyperparameters of a group in a step as they are now, with `weight_decay` if any."""
         names = (*self.hyperparameters, "weight_decay") if group.decays else self.hyperparameters
-        return {name: setting(name, self._setting(name, group.patterns), step) for name in names}
+        found = {}
+        for name in names:
+            value = self._setting(name, group.patterns) if group.patterns else getattr(self, name)
+            # A float was read when it was assigned; what stands in `groups` may be changed there.
+            plain = type(value) is float and not group.patterns
+            found[name] = value if plain else setting(name, value, step)
+        return found
 
     def formula(self, group: Group) -> Callable[..., tuple[Any, ...]]:
         """The formula of a group: `(p, g, *state, step=, **settings)` → `(new p, *new state)`.
