@@ -230,7 +230,8 @@ class History:
         if len(self):
             parts.append(f"last loss {self.last_loss:.4g}")
         if (last := self.last_evaluation) is not None:
-            parts.append(f"training {last.train_score:.4f}, test {last.test_score:.4f}")
+            scores = {"training": last.train_score, "test": last.test_score}
+            parts += [f"{data} {score:.4f}" for data, score in scores.items() if score == score]
         return f"History({', '.join(parts)})"
 
     def _loss_lines(self, start: int, stop: int) -> Iterator[str]:

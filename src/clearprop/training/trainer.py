@@ -271,7 +271,7 @@ class Trainer:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     first.save(f"{folder}/checkpoint.safetensors")
         ...     second.resume(f"{folder}/checkpoint.safetensors")
-        History(3 iterations, last loss 1.386, training 0.5000, test nan)
+        History(3 iterations, last loss 1.386, training 0.5000)
         >>> second.train(iterations=10, in_all=True) == whole.train(iterations=10)
         True
         """
