@@ -214,3 +214,12 @@ def test_a_second_run_does_not_enter_the_folder_of_one_that_goes_on(data, tmp_pa
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_run_of_another_version_is_told(clearprop, data):
+    clearprop("train", "--data", data, "--batch", 7, "--iterations", 30, "-q")
+    config = Path("runs/1/config.json")
+    config.write_text(config.read_text().replace('"version": "', '"version": "9.'))
+    run = clearprop("train", "--resume", "runs/1", "--iterations", 40, "-q")
+    assert run.code == 0
+    assert "was begun by version 9." in run.err

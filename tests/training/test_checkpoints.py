@@ -259,6 +259,25 @@ def test_another_training_is_refused(tmp_path, case):
     assert outcome(other) == before
 
 
+def test_what_is_held_out_is_the_same_when_it_goes_on(tmp_path):
+    def trainer(seed=0):
+        settings = {"validation": 0.2, "batch_size": 24, "optimizer": SGD(0.1), "patience": 9}
+        return Trainer(network_with_everything(seed), X, T, rng=1, **settings)
+
+    whole, first, second = trainer(), trainer(), trainer(4)
+    whole.train(iterations=9)
+    first.train(iterations=4)
+    first.save(tmp_path / "c")
+    second.resume(tmp_path / "c")
+    second.train(iterations=9, in_all=True)
+    assert outcome(second)[:2] == outcome(whole)[:2]
+    with pytest.raises(ConfigError, match="data"):
+        Trainer(network_with_everything(), X, T, validation=0.2, batch_size=24, rng=2,
+                optimizer=SGD(0.1)).resume(tmp_path / "c")  # fmt: skip
+    with pytest.raises(ConfigError, match="give one of them"):
+        Trainer(network_with_everything(), X, T, X, T, validation=0.2)
+
+
 def test_other_data_are_refused(tmp_path):
     everything(tmp_path).train(iterations=4)
     for x, t in (X + 1, T), (X, T[::-1]), (X[:60], T[:60]):

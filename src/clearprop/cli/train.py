@@ -204,6 +204,14 @@ def _run(
 
 def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
     """Take up a run where it was left; one that was killed at once begins anew."""
+    from clearprop import __version__
+
+    if config.version != __version__:
+        print(
+            f"clearprop: {run.path} was begun by version {config.version}, and this is "
+            f"{__version__}; the last digits may differ",
+            file=sys.stderr,
+        )
     if run.weights_path.exists():
         done = len(trainer.resume(run.weights_path))
         if done > config.iterations:

@@ -14,7 +14,7 @@ from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.training.batches import MiniBatches, generator
+from clearprop.training.batches import MiniBatches, generator, held_out
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
     Training,
@@ -52,7 +52,8 @@ class Trainer:
     **Data.** `x_train` (N, …) real numbers, cast once to the parameters' dtype (and not copied
     where it has it), or class numbers where the network takes such; `t_train` what the loss layer
     reads: class numbers (N,), one-hot labels, numbers of the shape of the answers; `x_test` and
-    `t_test` likewise, or neither. Several inputs are a tuple of arrays, and several targets, one
+    `t_test` likewise, or neither; with `validation`, a share of the training samples, drawn by
+    `rng`, takes their place. Several inputs are a tuple of arrays, and several targets, one
     for each loss, too. Everything is checked here, before anything is changed. All samples weigh
     the same: weights of samples are for steps written by hand.
 
@@ -108,6 +109,7 @@ class Trainer:
         x_test: Any = None,
         t_test: Any = None,
         *,
+        validation: float | None = None,
         batch_size: int = 100,
         optimizer: Updates | None = None,
         scale: float | None = None,
@@ -124,6 +126,8 @@ class Trainer:
     ) -> None:
         if (x_test is None) != (t_test is None):
             raise ConfigError("x_test and t_test belong together: give both or neither")
+        if validation is not None and x_test is not None:
+            raise ConfigError("x_test takes the place of validation; give one of them")
         self.network = network
         self.optimizer: Updates = SGD(0.1) if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
@@ -131,6 +135,9 @@ class Trainer:
                 f"the optimizer {optimizer!r} has no update(params, grads); use SGD(lr=0.1)"
             )
         self.rng = generator(rng)
+        if validation is not None:
+            train, test = held_out(x_train, t_train, validation, self.rng)
+            (x_train, t_train), (x_test, t_test) = train, test
         self.on_progress = usual_progress() if on_progress is None else on_progress or None
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
