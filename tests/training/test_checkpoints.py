@@ -14,6 +14,12 @@ from clearprop.training.weights import read_arrays, write_arrays
 X, T = points()
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    """The layers are looked at after every epoch, as they are with more data."""
+    monkeypatch.setattr("clearprop.training.signals.SHARE", 1)
+
+
 def everything(tmp_path, name="a", *, seed=0, **settings):
     """A training with state of every kind; the first weights of a resumed one do not matter."""
     folder = tmp_path / name
@@ -47,8 +53,8 @@ def files(tmp_path, name):
     found = {}
     for path in sorted((tmp_path / name).iterdir()):
         if path.name in ("last", "best"):
-            arrays, _ = read_arrays(path)
-            found[path.name] = {n: (a.dtype, a.tobytes()) for n, a in arrays.items()}
+            arrays, about = read_arrays(path)
+            found[path.name] = {n: (a.dtype, a.tobytes()) for n, a in arrays.items()}, about
         else:
             found[path.name] = path.read_bytes()
     return found

@@ -68,7 +68,7 @@ class MiniBatches:
             raise ValueError(f"{start!r} is not the start of a batch")
         for key in ("before", "now"):  # refused before anything is changed
             copy.deepcopy(self.rng).bit_generator.state = state[key]
-        self.rng.bit_generator.state = state["before"]
+        self.rng.bit_generator.state = self._before = state["before"]
         self._start = start
         if start < self.samples:
             self._shuffle()

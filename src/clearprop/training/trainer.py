@@ -431,7 +431,7 @@ class Trainer:
             self._signals = SignalRecorder(self.signals_path, self.network, *batch)
             if self._resumed:
                 self._signals.go_on(self._looked_at)
-        if self._signals is not None:
+        if self._signals is not None and not (first and len(self.history)):
             self._signals.moment(len(self.history), self._epoch(), self.batch_size, final)
 
     def _report(self, last: int, *, done: bool = False) -> None:
