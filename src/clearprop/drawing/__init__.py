@@ -10,8 +10,8 @@ How a picture comes about, each step in files of its own that know nothing of th
           → Scene (compose, routes, scene)                 every part with coordinates and an id
           → SVG (svg, theme), PNG (png)                    text and bytes
 
-`picture` goes the whole way. `dot` and `mermaid` start from the outline, since other programs do
-their own layout. The formats by suffix stand in `saving`.
+`picture` goes the whole way. `diagrams` starts from the outline, since other programs do their own
+layout. The formats by suffix stand in `saving`.
 """
 
 import sys

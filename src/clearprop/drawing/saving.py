@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clearprop.drawing.building import LIMIT, outline
-from clearprop.drawing.dot import write_dot
-from clearprop.drawing.mermaid import write_mermaid
+from clearprop.drawing.building import LIMIT
+from clearprop.drawing.diagrams import write_dot, write_mermaid
 from clearprop.drawing.picture import scene_of, svg_of
 from clearprop.drawing.png import write_png
 from clearprop.errors import ConfigError
@@ -19,14 +18,6 @@ def _png(
     graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = LIMIT, scale: Any = None
 ) -> bytes:
     return write_png(scene_of(graph, open, limit), theme or "light", scale)
-
-
-def _dot(graph: Graph, *, open: Any = 0, limit: int = LIMIT) -> str:
-    return write_dot(outline(graph, open, limit))
-
-
-def _mermaid(graph: Graph, *, open: Any = 0, limit: int = LIMIT) -> str:
-    return write_mermaid(outline(graph, open, limit))
 
 
 def _html(
@@ -41,8 +32,8 @@ WRITERS: dict[str, Callable[..., str | bytes]] = {
     ".png": _png,
     ".txt": lambda graph: f"{graph}\n",
     ".json": lambda graph: graph.to_json(indent=1) + "\n",
-    ".dot": _dot,
-    ".mmd": _mermaid,
+    ".dot": write_dot,
+    ".mmd": write_mermaid,
     ".html": _html,
 }
 """Suffix → what makes the content of such a file from a graph and the options it takes."""
