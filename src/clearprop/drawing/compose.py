@@ -272,30 +272,19 @@ class _Composer:
         y = self._y(v)
         flow, value, derivative = self.a.labels[key]
         end = key if isinstance(key, End) else None
-        middle = (left + right) / 2
-        if value.height:
-            lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
-            tip = sentence(flow.value, exact=True)
-            self._add_label(flow, end, "value", value, middle, y - lift - value.height, tip)
-        if derivative.height:
-            tip = f"∂ {sentence(key.derivative, exact=True)}"
-            self._add_label(flow, end, "derivative", derivative, middle, y + ABOVE, tip)
-
-    def _add_label(
-        self,
-        flow: Flow,
-        end: End | None,
-        kind: Any,
-        block: Block,
-        middle: float,
-        y: float,
-        tip: str,
-    ) -> None:
         branch = f"+>{end.item and end.item.id}.{end.operand}" if end else ""
-        x = middle - block.width / 2
-        box = Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2))
-        name, marks = f"{flow.id}{branch}:{kind}", block.at(x, y)
-        self.scene.labels.append(Label(name, flow, end, kind, box, marks, tip, self.parent))
+        lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
+        kinds: Any = (
+            ("value", flow.value, value, y - lift - value.height),
+            ("derivative", key.derivative, derivative, y + ABOVE),
+        )
+        for kind, array, block, top in kinds:
+            if block.height:
+                x = (left + right) / 2 - block.width / 2
+                box = Box(*(round(z, 2) for z in (x, top, block.width, block.height)))
+                tip = "∂ " * (kind == "derivative") + sentence(array, exact=True)
+                name, marks = f"{flow.id}{branch}:{kind}", block.at(x, top)
+                self.scene.labels.append(Label(name, flow, end, kind, box, marks, tip, self.parent))
 
 
 def text_marks(scene: Scene) -> Iterator[Mark]:
