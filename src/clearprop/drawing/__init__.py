@@ -5,7 +5,7 @@ operations, boxes for layers, frames around the inside of what was opened.
 
 How a picture comes about, each step in files of its own that know nothing of the next:
 
-    graph → outline (building, opening)            what is shown, and what flows where
+    graph → outline (building, opening)                    what is shown, and what flows where
           → places (arranging, shapes, faces, layout)      sizes, columns, order, heights
           → Scene (compose, routes, scene)                 every part with coordinates and an id
           → SVG (svg, theme), PNG (png)                    text and bytes
