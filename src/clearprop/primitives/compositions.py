@@ -12,13 +12,22 @@ from clearprop.primitives import (
     chains,
     choosing,
     cumulative,
+    decompositions,
+    einsum,
+    indexing,
     joining,
+    linalg,
     norms,
+    padding,
+    products,
     rearranging,
+    reductions,
+    selection,
     sequences,
-    splitting,
+    shapes,
     statistics,
     transcendental,
+    windows,
 )
 from clearprop.primitives.constants import CONSTANT
 from clearprop.primitives.table import name_of
@@ -44,13 +53,17 @@ def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) ->
     return call
 
 
-MODULES = (
-    *(chains, choosing, cumulative, joining, norms, rearranging, sequences, splitting, statistics),
+TABLES = (
+    *(arithmetic, transcendental, reductions, cumulative, selection, windows, shapes, joining),
+    *(padding, products, einsum, linalg, norms, decompositions, indexing),
+    *(chains, choosing, rearranging, sequences, statistics),
 )
+"""All modules with rows, or with functions that are written in terms of others'."""
+
 COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     function: _refusing_out(function, composed)
-    for module in MODULES
-    for function, composed in module.COMPOSITIONS.items()
+    for table in TABLES
+    for function, composed in getattr(table, "COMPOSITIONS", {}).items()
 }
 """A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
 

@@ -5,32 +5,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from clearprop.primitives import (
-    arithmetic,
-    cumulative,
-    decompositions,
-    einsum,
-    indexing,
-    joining,
-    linalg,
-    norms,
-    padding,
-    products,
-    reductions,
-    selection,
-    shapes,
-    transcendental,
-    windows,
-)
-from clearprop.primitives.compositions import COMPOSITIONS
+from clearprop.primitives.compositions import COMPOSITIONS, TABLES
 from clearprop.primitives.constants import CONSTANT
 from clearprop.primitives.table import Primitive, collect
 
-_TABLES = (
-    *(arithmetic, transcendental, reductions, cumulative, selection, windows, shapes, joining),
-    *(padding, products, einsum, linalg, norms, decompositions, indexing),
-)
-PRIMITIVES = collect(*(table.ROWS for table in _TABLES))
+PRIMITIVES = collect(*(getattr(table, "ROWS", ()) for table in TABLES))
 """Every differentiable function and its row."""
 
 OPTIONAL = {"scipy.special": "clearprop.primitives.scipy_special"}
