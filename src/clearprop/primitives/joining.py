@@ -1,4 +1,7 @@
-"""Joining arrays into one, and taking one apart: concatenate, stack, split, and their kin."""
+"""Joining arrays into one: concatenate, stack, and what is made of them.
+
+Taking one apart, by split and its kin, is written as slices.
+"""
 
 from collections.abc import Callable
 from typing import Any
