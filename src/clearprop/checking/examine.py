@@ -14,7 +14,7 @@ from clearprop.checking.arguments import runs_alone
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
 from clearprop.checking.passes import first_backward, first_forward, told
-from clearprop.checking.rows import LayerReport
+from clearprop.checking.report import LayerReport
 from clearprop.checking.trial import LayerRaised, Trial
 from clearprop.graph.parameters import has_backward
 

@@ -1,5 +1,6 @@
 """A layer at given values, to be run again and again on private copies."""
 
+import copy
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -245,12 +246,12 @@ class Trial:
             return None
         return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in self.inputs]
 
-    def variant(self, inputs: Sequence[Any]) -> "Trial":
-        """The same layer on other inputs."""
-        twin = object.__new__(Trial)
-        twin.__dict__.update(self.__dict__)
-        twin.inputs = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
-        twin.notes = []
+    def variant(self, inputs: Sequence[Any], dtype: DTypeLike = np.float64) -> "Trial":
+        """The same layer on other inputs, or in another dtype."""
+        twin = copy.copy(self)
+        twin.inputs = private(list(inputs), dtype)
+        twin.layer, twin.dtype = private(self.layer, dtype), np.dtype(dtype)
+        twin.notes, twin.noise = [], {}
         twin.list_arguments()
         return twin
 
