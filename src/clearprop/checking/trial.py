@@ -295,23 +295,19 @@ class Run:
 
     def backward(self, douts: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Run `backward`: what it returned, and what it set for the parameters, as it is."""
-        with (
-            same_draws(self.state) if self.state else nullcontext()
-        ):  # backward goes on where forward stopped drawing
-            found = self._call_backward(douts)
+        # It goes on where forward stopped drawing.
+        with same_draws(self.state) if self.state else nullcontext():
+            backward = self.layer.backward
+            several = len(douts) == 1 or takes(backward, len(douts))
+            try:
+                found = backward(*douts) if several else backward(tuple(douts))
+            except (Exception, SystemExit) as error:
+                raise LayerRaised("backward", error) from error
         return parts(found), {
             name: argument.slot.derivative(self.layer)
             for name, argument in self.trial.arguments.items()
             if argument.slot
         }
-
-    def _call_backward(self, douts: Sequence[Any]) -> Any:
-        backward = self.layer.backward
-        several = len(douts) == 1 or takes(backward, len(douts))
-        try:
-            return backward(*douts) if several else backward(tuple(douts))
-        except (Exception, SystemExit) as error:
-            raise LayerRaised("backward", error) from error
 
     def derivatives(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """Run `backward` and give the derivative of every argument, copied, by name.

@@ -137,18 +137,14 @@ class Lifetimes:
         x, *arrays = node.inputs
         if arrays or not is_recorded(x) or not np.ndim(node.out) or x.index is not None:
             return False
-        trial = self._trial(x)
+        trial = self._trials.get(x.node)
+        if trial is None:  # an empty array that is laid out in memory as the value will be
+            trial = np.empty(x.shape, x.dtype, order="F" if x.node in self.columns else "C")
         found = node.operation.evaluate(trial, **node.params)
         if trial.size and not np.shares_memory(found, trial):
             return False
         self._trials[node] = found
         return True
-
-    def _trial(self, x: Any) -> np.ndarray:
-        """An empty array that is laid out in memory as a value will be."""
-        if x.node in self._trials:
-            return self._trials[x.node]
-        return np.empty(x.shape, x.dtype, order="F" if x.node in self.columns else "C")
 
     def shares(self, node: Node) -> bool:
         """Whether an operation that makes its result by itself gives a view of an operand."""

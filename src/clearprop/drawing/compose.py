@@ -19,7 +19,10 @@ MARGIN = 18.0
 
 def compose(scope: Scope, title: str = "", legend: bool = True) -> Scene:
     """Lay out an outline; the `legend` says which arrow is which."""
-    arrangement = Arrangement(scope, inputs_left=_inputs_stand_left(scope))
+    inputs = sum(item.kind == "input" for item in scope.items)
+    nodes = sum(item.kind in ("operation", "layer", "frame") for item in scope.items)
+    # In a small picture all inputs stand in one column at the left, as in the book.
+    arrangement = Arrangement(scope, inputs_left=inputs <= 8 and nodes <= 12)
     scene = Scene(title=title)
     _Composer(scene, arrangement, MARGIN, MARGIN, None).run()
     layout = arrangement.layout
@@ -31,13 +34,6 @@ def compose(scope: Scope, title: str = "", legend: bool = True) -> Scene:
         _add_note(scene, lines([clean(note)], SMALL, "faint"))
     scene.width, scene.height = round(scene.width, 1), round(scene.height, 1)
     return scene
-
-
-def _inputs_stand_left(scope: Scope) -> bool:
-    """In a small picture all inputs stand in one column at the left, as in the book."""
-    inputs = sum(item.kind == "input" for item in scope.items)
-    nodes = sum(item.kind in ("operation", "layer", "frame") for item in scope.items)
-    return inputs <= 8 and nodes <= 12
 
 
 def _notes(scope: Scope) -> Iterator[str]:
