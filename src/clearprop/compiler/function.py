@@ -1,22 +1,68 @@
-"""Compiled functions of arrays."""
+"""Compiled functions of arrays, and the form of what they return."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.engines.text import identifier
 from clearprop.compiler.leaf import Traced, traced
-from clearprop.compiler.packing import Packing
 from clearprop.compiler.plans import Compiles, Plan, signature
-from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
-from clearprop.compiler.tracing import Trace, label
+from clearprop.compiler.tracing import Trace, form, label, names, varied
 from clearprop.errors import ConfigError, UnsupportedError
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, Recorded
 from clearprop.graph.randomness import undrawn
 from clearprop.graph.recording import constant_operand
+
+
+class Packing:
+    """The form of a result, and its constants; `recorded` are the Variables in it."""
+
+    def __init__(self, out: Any) -> None:
+        self.recorded: list[Any] = []
+        self._form = self._unpack(out)
+
+    def pack(self, results: Any) -> Any:
+        """Put what a program returned into the form of the function's own result."""
+        several = len(self.recorded) != 1
+        return self._pack(self._form, iter(results if several else (results,)))
+
+    def same_constants(self, other: "Packing") -> bool:
+        """Whether two results have the same form and constants."""
+        return self._form == other._form
+
+    def _unpack(self, out: Any) -> Any:
+        if isinstance(out, Recorded):
+            self.recorded.append(out)
+            return None
+        if isinstance(out, tuple | list):
+            return (type(out), [self._unpack(part) for part in out])
+        if isinstance(out, np.ndarray | np.generic | int | float):
+            return _Constant(out, names(out))
+        raise UnsupportedError(
+            f"compile: the function returns a {type(out).__name__}; it must return arrays, or "
+            "tuples of arrays"
+        )
+
+    def _pack(self, form: Any, results: Iterator[Any]) -> Any:
+        if form is None:
+            return next(results)
+        if isinstance(form, _Constant):
+            return np.array(form.value)[()]
+        kind, parts = form
+        made = [self._pack(part, results) for part in parts]
+        return kind(*made) if hasattr(kind, "_fields") else kind(made)
+
+
+@dataclass
+class _Constant:
+    """A part of a result that does not depend on the arguments."""
+
+    value: Any = field(compare=False)
+    content: Any
 
 
 class Compiled(Compiles):
@@ -55,7 +101,7 @@ class Compiled(Compiles):
         with BlasThreads(1):
             recorded, packing = record_function(self.function, leaves)
         if recorded is None:
-            return _Constants(packing)
+            return _NoProgram(packing)
         name = getattr(self.function, "__name__", "f").strip("<>")
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
@@ -64,7 +110,7 @@ class Compiled(Compiles):
         return plan
 
 
-class _Constants:
+class _NoProgram:
     """The plan and the program of a function that gives constants alone: nothing is computed."""
 
     source, trace, recorded, threads = "", None, None, nullcontext()

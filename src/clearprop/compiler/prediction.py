@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.function import Packing
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.packing import Packing
 from clearprop.compiler.plans import Compiles, Plan, as_arrays, flat, formed, signature
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads

@@ -18,9 +18,8 @@ from clearprop.compiler.rewriting import (
     rebuild,
     simplifies,
 )
-from clearprop.compiler.sameness import names
 from clearprop.compiler.simplify_scalars import sunk_scalars
-from clearprop.compiler.tracing import Trace
+from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record

@@ -10,8 +10,7 @@ import numpy as np
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.rewriting import fact, function_of, is_number, is_recorded, rebuild
-from clearprop.compiler.sameness import names
-from clearprop.compiler.tracing import Trace
+from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.sameness import names
+from clearprop.compiler.tracing import names
 from clearprop.graph.parameters import KINDS, names_of
 from clearprop.networks.learning import state_names
 

@@ -68,7 +68,7 @@ class _Printer(Sheet):
     def _node(self, time: int, node: Node) -> None:
         function = function_of(node)
         if isinstance(node.operation, AsWritten):
-            name = self.name(node.operation.symbol)
+            name = self.name(fact(node, "symbol"))
             self.as_written[name] = node.operation
             self._assign(node, f"{name}.evaluate({self.operands(node)})")
         elif self.lives.roots[node] is not node and fact(node, "view"):
