@@ -7,10 +7,9 @@ from numpy.testing.overrides import (
     get_overridable_numpy_ufuncs,
 )
 
-from clearprop.primitives.compositions import COMPOSITIONS
-from clearprop.primitives.compositions import TABLES as ALL_TABLES
 from clearprop.primitives.constants import CONSTANT, STATIC
-from clearprop.primitives.registry import PRIMITIVES
+from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES
+from clearprop.primitives.registry import TABLES as ALL_TABLES
 from clearprop.primitives.unsupported import UNSUPPORTED, UNSUPPORTED_MODULES, remedy
 
 TABLES = {

@@ -133,20 +133,16 @@ class Trial:
         for slot in self.slots:
             value = slot.get(self.layer)
             if isinstance(value, int | np.integer) or np.asarray(value).dtype.kind in "ui":
-                value = self._integer_parameter(slot, value)
+                message = (
+                    f"{slot.name} is made of integers; an update of it by fractions would be cut "
+                    "off or fail. It was compared as float64"
+                )
+                self.notes.append(self._finding(slot.name, Kind.INTEGER, message, fault=False))
+                value = np.asarray(value).astype(self.dtype)
+                slot.replace(self.layer, value)
             if np.asarray(value).dtype.kind == "f":
                 name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
                 self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
-
-    def _integer_parameter(self, slot: arguments.Slot, value: Any) -> Any:
-        message = (
-            f"{slot.name} is made of integers; an update of it by fractions would be cut off or "
-            "fail. It was compared as float64"
-        )
-        self.notes.append(self._finding(slot.name, Kind.INTEGER, message, fault=False))
-        value = np.asarray(value).astype(self.dtype)
-        slot.replace(self.layer, value)
-        return value
 
     def made_on_the_way(self, after: Any) -> bool:
         """Take over the declared parameters that only `forward` made; whether there are any."""

@@ -191,7 +191,7 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
         try:
             graph = inside(item.node)
         except ClearpropError as error:
-            if opening.strict:
+            if opening.wanted:
                 raise
             item.why_closed = str(error)
             continue

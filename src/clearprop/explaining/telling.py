@@ -86,7 +86,8 @@ def _computed(step: Step, language: Language) -> Line:
     said = bool(line)
     if not said:
         line = [formulas.called(step)]
-        if prose := formulas.forward_prose(step):
+        prose = getattr(step.node.operation, "formula", "")
+        if prose and formulas.layer_of(step) is None:
             line += fill(words["said"], prose=language.phrase(prose))
     if not (step.scalar and said):
         values = [described(output.data, words) for output in step.outputs]

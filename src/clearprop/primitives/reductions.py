@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.primitives.axes import count, from_last, kept_shape, to_last
+from clearprop.primitives.broadcasting import count, from_last, kept_shape, to_last
 from clearprop.primitives.decorators import quiet
 from clearprop.primitives.table import primitive
 
