@@ -49,7 +49,8 @@ class Opening:
                 "layers"
             )
         else:
-            for entry in (several := (wanted,) if isinstance(wanted, str | Node) else (*wanted,)):
+            several = (wanted,) if isinstance(wanted, str | Node) else tuple(wanted)
+            for entry in several:
                 if not isinstance(entry, str | Node):
                     raise ConfigError(f"open: {entry!r} is neither the name of a layer nor a node")
             self.wanted = set(several)
