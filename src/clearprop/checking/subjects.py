@@ -9,11 +9,9 @@ import numpy as np
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
-from clearprop.checking.modulefile import imported, layers_in
 from clearprop.checking.passes import told
-from clearprop.checking.report import Report
-from clearprop.checking.rows import LayerReport, merge
-from clearprop.checking.samples import samples_of
+from clearprop.checking.report import LayerReport, Report, merge
+from clearprop.checking.samples import imported, layers_in, samples_of
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError

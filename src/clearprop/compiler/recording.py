@@ -14,8 +14,7 @@ import numpy as np
 from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
-from clearprop.compiler.sameness import form, varied
-from clearprop.compiler.tracing import label
+from clearprop.compiler.tracing import form, label, varied
 from clearprop.errors import UnsupportedError
 from clearprop.graph.layer_call import LayerOperation, argument_names
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable

@@ -8,9 +8,8 @@ import numpy as np
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
 from clearprop.graph.constants import LARGE, frozen, held, marks_of
 from clearprop.graph.node import Node, Recorded, variable
-from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
 from clearprop.primitives.constants import CONSTANT, STATIC
-from clearprop.primitives.registry import PRIMITIVES, row_of
+from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHODS, row_of
 from clearprop.primitives.table import Primitive, WithKeywords, name_of
 from clearprop.primitives.unsupported import remedy
 
