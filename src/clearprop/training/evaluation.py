@@ -18,7 +18,7 @@ from clearprop.networks.evaluation import tally
 from clearprop.networks.walk import copied
 from clearprop.training.data import Samples
 from clearprop.training.nonfinite import first_nonfinite
-from clearprop.training.optimizers import all_finite
+from clearprop.training.optimizers.checks import all_finite
 
 CHUNK = 2**19
 """Input values that go through the network at once: about as many as a core's cache holds."""

@@ -29,7 +29,9 @@ from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
 from clearprop.training.nonfinite import first_nonfinite
-from clearprop.training.optimizers import SGD, Updates, positive_number
+from clearprop.training.optimizers.base import Updates
+from clearprop.training.optimizers.settings import positive_number
+from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import make_step

@@ -12,7 +12,7 @@ from clearprop.errors import ConfigError, DTypeError, FileFormatError, ShapeErro
 from clearprop.files import atomic_write, read_bytes
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.training.optimizers import Optimizer
+from clearprop.training.optimizers.base import Optimizer
 
 
 def save_weights(
