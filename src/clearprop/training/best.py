@@ -1,10 +1,10 @@
 """The best network of a training: what it had learned where its score was highest."""
 
-import os
 from collections.abc import Mapping
 
 import numpy as np
 
+from clearprop.files import FilePath
 from clearprop.networks import Network
 from clearprop.training.history import History, Scores
 from clearprop.training.weights import copied_contents, take_up, write_arrays
@@ -54,6 +54,6 @@ class Best:
         own = {name: array.copy() for name, array in self.arrays.items()}
         take_up("the best network of this training", own, {}, network)
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: FilePath) -> None:
         """Write it as a weights file. Errors: `OutputError` if it cannot be written."""
         write_arrays(path, self.arrays, {"iteration": self.iteration})
