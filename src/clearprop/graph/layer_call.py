@@ -138,7 +138,7 @@ class LayerOperation:
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
         values = tuple(map(data_of, inputs))
-        inside = Pass(self.mode, outer=passing)
+        inside = Pass(self.mode, outer=passing, ran=passing.ran)
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
         out: Any = None
         if self.is_composed:
@@ -175,7 +175,7 @@ class LayerOperation:
 
     def _repeated(self) -> Pass:
         """A pass that takes the noise that was drawn once more."""
-        return Pass(self.mode, again=self.drawn)
+        return Pass(self.mode, again=iter(self.drawn))
 
     def _shapes(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(map(np.shape, values[: self.n_inputs]))
@@ -208,7 +208,7 @@ class LayerOperation:
         if not recorded:
             return twin(self.layer)  # `backward` may write into what is its own, again and again
         layer = self._bound(values)
-        self._forward(layer, values, Pass(self.mode, again=self.drawn, record=inline))
+        self._forward(layer, values, Pass(self.mode, again=iter(self.drawn), record=inline))
         return layer
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:

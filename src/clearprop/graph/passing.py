@@ -8,6 +8,7 @@ layers are called. There is no flag on a layer that could be forgotten.
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from threading import local
 from typing import Any
@@ -22,43 +23,31 @@ Drawn = tuple[tuple[tuple[int, ...], ...], tuple[Any, ...]]
 """What one layer drew: the shapes of the inputs it drew for, and the arrays."""
 
 
+@dataclass(eq=False)
 class Pass:
-    """One run through layers.
+    """One run through layers."""
 
-    - `formula`: `"forward"`, or `"infer"`, the formula at prediction;
-    - `rng`: the generator that noise is drawn from; `None` for each layer's own;
-    - `outer`: the pass inside which this one runs, which draws for it;
-    - `drawn`: what was drawn, in order; a pass with `again` takes its noise from there;
-    - `bound`: whether layers keep the noise that they have;
-    - `record`: called for each layer in place of the usual, where a whole network is recorded;
-    - `ran`: the layers that ran on arrays, in order; `None` where nobody asks;
-    - `plain`: whether no layer holds a Variable, so that only inputs can be on a graph.
-    """
-
-    def __init__(
-        self,
-        formula: str = "forward",
-        rng: np.random.Generator | None = None,
-        *,
-        outer: "Pass | None" = None,
-        again: "list[Drawn] | None" = None,
-        bound: bool = False,
-        record: Callable[..., Any] | None = None,
-        ran: list[Any] | None = None,
-        plain: bool = False,
-    ) -> None:
-        self.formula = formula
-        self.rng = rng
-        self.outer = outer
-        self.drawn: list[Drawn] = []
-        """Kept where a node will want it again, that is, inside another pass."""
-        self.bound = bound
-        self.record = record
-        self.ran = ran if outer is None else outer.ran
-        self.plain = plain
-        self.predicted = False
-        """Whether a network's `predict` has been called in it."""
-        self._again = None if again is None else iter(again)
+    formula: str = "forward"
+    """`"forward"`, or `"infer"`, the formula at prediction."""
+    rng: np.random.Generator | None = None
+    """The generator that noise is drawn from; `None` for each layer's own."""
+    _: KW_ONLY
+    outer: "Pass | None" = None
+    """The pass inside which this one runs, which draws for it."""
+    again: Iterator[Drawn] | None = None
+    """What was drawn before, which is taken once more."""
+    bound: bool = False
+    """Whether layers keep the noise that they have."""
+    record: Callable[..., Any] | None = None
+    """Called for each layer in place of the usual, where a whole network is recorded."""
+    ran: list[Any] | None = None
+    """The layers that ran on arrays, in order; `None` where nobody asks."""
+    plain: bool = False
+    """Whether no layer holds a Variable, so that only inputs can be on a graph."""
+    predicted: bool = False
+    """Whether a network's `predict` has been called in it."""
+    drawn: list[Drawn] = field(default_factory=list)
+    """What was drawn, in order, where a node will want it again: inside another pass."""
 
     def draw(self, layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """The noise of one layer for these inputs, in the order of its `noise`.
@@ -70,8 +59,8 @@ class Pass:
         kind = type(layer).__name__
         if self.bound:
             found: Any = tuple(getattr(layer, name) for name in names)
-        elif self._again is not None:
-            before, found = next(self._again, ((), ()))
+        elif self.again is not None:
+            before, found = next(self.again, ((), ()))
             if before != shapes:
                 raise noise_does_not_fit(kind, before, shapes)
         elif self.outer is not None:

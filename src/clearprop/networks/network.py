@@ -170,7 +170,7 @@ class Network(Assembled):
         twin, _ = network.looking_copy("forward", cast)
 
         def loss(_: Any) -> Any:
-            with running(Pass("forward", again=drawn)):
+            with running(Pass("forward", again=None if drawn is None else iter(drawn))):
                 return twin.loss(cast, t)
 
         return {name: numerical_gradient(loss, network.params[name]) for name in self.trained}
