@@ -316,10 +316,7 @@ def _command() -> str:
 
 @contextmanager
 def free_folder(root: Path) -> Iterator["RunFolder"]:
-    """Lock the first of `root/1`, `root/2`, … that is missing or empty, also if two runs want it.
-
-    Errors: `OutputError` if no folder can be made there.
-    """
+    """Lock the first of `root/1`, `root/2`, … that is missing or empty, whoever else wants it."""
     from clearprop.training import RunFolder
 
     with told(f"no folder can be made in {root}", "choose one that you may write to with --folder"):

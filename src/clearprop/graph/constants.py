@@ -59,10 +59,7 @@ def marks_of(values: tuple[Any, ...]) -> tuple[tuple[int, int], ...] | None:
 
 
 def check_marks(node: Node) -> None:
-    """Refuse to use an array that is not what it was when the node was made.
-
-    Errors: `GraphError` names the operation and the shape of the array.
-    """
+    """Refuse an array that is not what it was when the node was made. Errors: `GraphError`."""
     for i, mark in node.marks or ():
         if summary(node.values[i]) != mark:
             raise GraphError(

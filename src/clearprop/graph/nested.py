@@ -13,10 +13,7 @@ from clearprop.graph.variable import new_leaves
 
 
 class NestedOperation:
-    """A named part of a graph, shown as one node.
-
-    `inner` is the Graph of it, or `None` if it could not be opened.
-    """
+    """A named part of a graph, shown as one node; `inner` is its Graph, or `None` if closed."""
 
     elementwise = False
     opens = True

@@ -150,15 +150,6 @@ def parameter_name(layer: Any, path: Path) -> str:
     return dotted(path)
 
 
-def reset(layer: Any) -> None:
-    """Let the `carried` state of a layer, and of those inside it, start at zero again."""
-    for _, held in layers_of(layer):
-        for name in names_of(held, "carried"):
-            value = getattr(held, name)
-            if value is not None:
-                setattr(held, name, np.zeros_like(value))
-
-
 def parameter(value: Any, name: str, layer: Any) -> Any:
     """The Variable of a parameter, one and the same as long as a graph holds it.
 

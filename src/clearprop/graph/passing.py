@@ -50,11 +50,7 @@ class Pass:
     """What was drawn, in order, where a node will want it again: inside another pass."""
 
     def draw(self, layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The noise of one layer for these inputs, in the order of its `noise`.
-
-        Errors: `GraphError` if noise that was drawn for inputs of other shapes is to be used
-        again; `ShapeError` if `draw` does not give an array for each name.
-        """
+        """The noise of a layer, in the order of its names. Errors: `GraphError`, `ShapeError`."""
         names, shapes = names_of(layer, "noise"), tuple(map(np.shape, inputs))
         kind = type(layer).__name__
         if self.bound:
@@ -91,14 +87,7 @@ def _told(shapes: Any) -> str:
 
 
 def generator_of(layer: Any) -> np.random.Generator:
-    """The generator of a layer that runs alone: its `rng`, made from the seed 0 where it has none.
-
-    >>> class Noisy:
-    ...     pass
-    >>> layer = Noisy()
-    >>> generator_of(layer) is layer.rng
-    True
-    """
+    """The generator of a layer that runs alone: its `rng`, made from seed 0 where it has none."""
     rng = getattr(layer, "rng", None)
     if not isinstance(rng, np.random.Generator):
         rng = layer.rng = np.random.default_rng(0)
@@ -199,9 +188,7 @@ def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
     """What `forward` of a layer with noise, state or an `infer` begins with: was it called rightly?
 
     Written out, `layer.forward(x)`, it draws the layer's noise. Inside another layer, or on
-    Variables, it would pass by the noise, state and mode of the pass, and is refused.
-
-    Errors: `UnsupportedError` with what to write instead.
+    Variables, it would pass by the noise, state and mode of the pass: `UnsupportedError`.
     """
     if _now.entered is layer:
         return

@@ -50,10 +50,7 @@ def attach(
 
 
 def alias(v: Recorded) -> Any:
-    """Another Variable for the same value, by a node that does nothing.
-
-    What is computed from it can be differentiated by it alone, whatever else depends on `v`.
-    """
+    """Another Variable for the value of `v`, by which alone what follows can be differentiated."""
     return attach(PRIMITIVES[np.positive], (v,), (v.data,), {}, v.data)
 
 
@@ -122,11 +119,7 @@ def _instead(method: str, known: str) -> str:
 
 
 def constant_operand(value: Any, name: str) -> Any:
-    """Check a value that is not a Variable and is to stand on the graph as a constant.
-
-    Errors: `DTypeError` for what is not real; `UnsupportedError` for arrays of other libraries,
-    and for Variables in a list.
-    """
+    """Check a constant that is to stand on the graph. Errors: `DTypeError`, `UnsupportedError`."""
     kind = type(value)
     if kind is list or kind is tuple:
         _refuse_nested(value, name)

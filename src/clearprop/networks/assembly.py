@@ -48,11 +48,7 @@ def one_object_a_place(
 
 
 def check_layer(name: str, layer: Any, inputs: tuple[str, ...] | None = ("x",)) -> None:
-    """Refuse by name what is not a layer.
-
-    Errors: `ConfigError` for a class in place of a layer, and for methods that are missing or do
-    not take `inputs` (`None`: whatever they take).
-    """
+    """Refuse what is no layer, or does not take `inputs` (`None`: any). Errors: `ConfigError`."""
     kind = type(layer).__name__
     if isinstance(layer, type):
         raise ConfigError(

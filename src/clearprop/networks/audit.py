@@ -16,9 +16,7 @@ def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple
     """Refuse a layer whose output depends on a float array that none of its tuples names.
 
     `hanging` are the paths and arrays in question. Each is changed, and the layer run again on the
-    same inputs and noise.
-
-    Errors: `ConfigError` names the layer, the array and what to write.
+    same inputs and noise. Errors: `ConfigError`.
     """
     plain = tuple(map(data_of, inputs))
     with np.errstate(all="ignore"):

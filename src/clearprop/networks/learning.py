@@ -133,10 +133,7 @@ class Learning:
 
 
 def next_state(name: str, layer: Any, run: Any) -> dict[Key, Any]:
-    """The new state of a layer, by what `forward` kept on the copy that ran.
-
-    Errors: `ShapeError` for another number of arrays than names, or another shape.
-    """
+    """The new state of a layer, by what the copy that ran has kept. Errors: `ShapeError`."""
     names, found = state_names(layer), parts(run.next_state())
     if len(found) != len(names):
         raise ShapeError(
@@ -164,10 +161,7 @@ def state_names(layer: Any) -> tuple[str, ...]:
 
 
 def with_rows(value: Any, rows: int | None, name: str) -> Any:
-    """State with a row for each sample: zeros take the number of rows of the batch.
-
-    Errors: `DataError` for a batch of another size than the state was left by.
-    """
+    """Carried state for a batch: zeros take its number of rows. Errors: `DataError`."""
     if rows is None or np.ndim(value) < 1 or len(value) == rows:
         return value
     if not np.any(value):

@@ -57,10 +57,7 @@ class MiniBatches:
         return {"start": self._start, "before": self._before, "now": self.rng.bit_generator.state}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state` was taken, with the same generator.
-
-        Errors: `KeyError`, `TypeError`, `ValueError` for what is no such state.
-        """
+        """Go on from where `state` was taken. Errors: `KeyError`, `TypeError`, `ValueError`."""
         start = state["start"]
         if type(start) is not int or start < 0:
             raise ValueError(f"{start!r} is not the start of a batch")

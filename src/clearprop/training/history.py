@@ -74,10 +74,7 @@ class History:
 
     @classmethod
     def of(cls, score_name: str | None, loss: np.ndarray, evaluations: np.ndarray) -> Self:
-        """Make the history that has these values, as `loss` and `evaluations` gave them.
-
-        Errors: `TypeError`, `ValueError` for arrays of other forms.
-        """
+        """Make the history of this `loss` and `evaluations`. Errors: `TypeError`, `ValueError`."""
         history = cls(score_name)
         history._loss = array("d", loss.tolist())
         history._evaluations = [Scores(int(i), *rest) for i, *rest in evaluations.tolist()]
@@ -341,10 +338,7 @@ def _number(entry: dict[str, Any], key: str) -> float:
 
 
 def number_of(value: Any) -> float:
-    """A number as JSON holds it, or the text that stands for NaN or infinity.
-
-    Errors: `ValueError`, `OverflowError`.
-    """
+    """A number, or the text for NaN or infinity. Errors: `ValueError`, `OverflowError`."""
     if type(value) in (int, float) or value in ("nan", "inf", "-inf"):
         return float(value)
     raise ValueError(f"{value!r} is not a number")

@@ -7,12 +7,8 @@ from typing import Any, ClassVar, Literal, Protocol, TypedDict
 import numpy as np
 
 from clearprop.errors import ConfigError
-from clearprop.training.optimizers.checks import (
-    check_gradients,
-    check_results,
-    float_dtype,
-    to_read,
-)
+from clearprop.graph.backward import floating
+from clearprop.training.optimizers.checks import check_gradients, check_results, to_read
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
 from clearprop.training.optimizers.settings import Setting, positive_number, setting
@@ -153,13 +149,14 @@ class Optimizer:
         arrays, step, new = self._fitting(params), self.step_count + 1, {}
         # What is not finite is found below and named; a warning would only say that it happened.
         with np.errstate(all="ignore"):
-            given = [np.asarray(grads[name], float_dtype(p)) for name, p in moved.items()]
+            given = [np.asarray(grads[name], floating(np.asarray(p))) for name, p in moved.items()]
             derivatives = dict(zip(moved, self.clipped(given), strict=True))
             for group in self.partition(params):
                 formula, settings = self.formula(group), self.settings(group, step)
                 for name in group.names:
                     state = [arrays[f"{s}.{name}"] for s in self.state]
-                    p = np.asarray(moved[name], float_dtype(moved[name]))
+                    p = np.asarray(moved[name])
+                    p = np.asarray(p, floating(p))
                     inputs = map(to_read, (p, derivatives[name], *state))
                     found = formula(*inputs, step=float(step), **settings)
                     new[name] = [np.asarray(result, p.dtype) for result in found]
