@@ -194,14 +194,11 @@ class LayerOperation:
         recorded = any(isinstance(x, Recorded) for x in values)
         layer = self._ran(values, recorded)
         found = self._backward(layer, parts(dout), recorded)
-        by_input = self._by_input(found, values, wanted)
-        last = self.n_inputs + len(self.parameters)
-        return [
-            by_input.get(i)
-            if i < self.n_inputs
-            else (self._by_parameter(layer, i, values) if i < last else None)
-            for i in wanted
-        ]
+        by_place = self._by_input(found, values, wanted)
+        for i in range(self.n_inputs, self.n_inputs + len(self.parameters)):
+            if i in wanted:
+                by_place[i] = self._by_parameter(layer, i, values)
+        return [by_place.get(i) for i in wanted]
 
     def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
         """A copy of the layer after its forward, for `backward` to begin from."""

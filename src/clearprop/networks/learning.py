@@ -41,12 +41,10 @@ class Learning:
         """
         if members.noisy:
             self._before = rng.bit_generator.state
-        self._had = [
-            ((name, attribute), layer, getattr(layer, attribute))
-            for name, layer, attribute, _ in members.stateful
-        ]
+        self._had = []
         for name, layer, attribute, carried in members.stateful:
             value = getattr(layer, attribute)
+            self._had.append(((name, attribute), layer, value))
             if carried:
                 value = with_rows(value, rows, f"{name}.{attribute}")
                 setattr(layer, attribute, value)
@@ -176,7 +174,5 @@ def rows_of(x: Any) -> int | None:
     """How many samples a batch has; of several inputs, the first says so."""
     if isinstance(x, tuple):
         x = x[0] if x else None
-    shape = getattr(x, "shape", None)
-    if shape is None:
-        shape = np.shape(x)
+    shape = x.shape if hasattr(x, "shape") else np.shape(x)
     return shape[0] if shape else None

@@ -37,8 +37,7 @@ class Members:
         """Name → layer; the network itself is the empty name."""
         self.names: dict[int, str] = {}
         self.paths: dict[str, Path] = {}
-        counted = {id(layer) for layer in network.layers.values()}
-        counted |= {id(layer) for layer in network.losses}
+        counted = {id(layer) for layer in (*network.layers.values(), *network.losses)}
         for path, layer in layers_of(network):
             name = _name(network, path)
             check_params(name, layer)

@@ -151,13 +151,11 @@ class Network(Assembled):
         walk = Walk(self, twin, copies, Pass("forward", current().rng))
         loss = walk.loss(x, t)
         self.check_predict(walk.passing)
-        names = self.trained
-        found = walk.derivatives(loss, names)
-        gradients = {}
-        for name in names:
-            v = walk.params[name]
-            dx = found.get(v)
-            gradients[name] = np.zeros_like(v.data) if dx is None else dx
+        params = {name: walk.params[name] for name in self.trained}
+        found = walk.derivatives(loss, params)
+        gradients = {
+            n: found[v] if v in found else np.zeros_like(v.data) for n, v in params.items()
+        }
         walk.keep(gradients)
         self.learning.ran += walk.ran()
         return loss.data, gradients

@@ -140,13 +140,12 @@ class Evaluator:
     def _work(self, predict: Predict) -> list[Tallies]:
         """Take chunks until there are none left; for each set, the tallies of those taken."""
         tallies: list[Tallies] = [{} for _ in self.sets]
-        while self._left:
+        while True:
             try:
                 i, start = self._left.popleft()
-            except IndexError:  # another thread was quicker
-                break
+            except IndexError:
+                return tallies
             tallies[i][start] = _of(self.network, predict, self.sets[i], start)
-        return tallies
 
 
 class Referee:

@@ -12,6 +12,7 @@ import numpy as np
 
 from clearprop.errors import FileFormatError
 from clearprop.files import FilePath, atomic_write, read_bytes, told
+from clearprop.training.plotting import plot
 
 
 class Scores(NamedTuple):
@@ -208,8 +209,6 @@ class History:
 
         Errors: `MissingPackageError` if Matplotlib is not installed.
         """
-        from clearprop.training.plotting import plot
-
         return plot(self, axes)
 
     def __len__(self) -> int:

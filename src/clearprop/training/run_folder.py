@@ -52,11 +52,8 @@ class RunConfig:
         Errors: `ConfigError` for settings from which no network can be built.
         """
         rng = np.random.default_rng(self.seed) if rng is None else rng
-        return Network(
-            dense_layers(
-                self.sizes, activation=self.activation, init=self.init, rng=rng, dtype=self.dtype
-            )
-        )
+        how = {"activation": self.activation, "init": self.init, "dtype": self.dtype}
+        return Network(dense_layers(self.sizes, rng=rng, **how))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"

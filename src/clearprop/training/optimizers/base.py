@@ -146,7 +146,8 @@ class Optimizer:
         frozen = getattr(params, "frozen", ())
         moved = {name: params[name] for name in params if name not in frozen}
         check_gradients(moved, {name: g for name, g in grads.items() if name not in frozen})
-        arrays, step, new = self._fitting(params), self.step_count + 1, {}
+        arrays = fitting(type(self).__name__, self.state, self.arrays, params)
+        step, new = self.step_count + 1, {}
         # What is not finite is found below and named; a warning would only say that it happened.
         with np.errstate(all="ignore"):
             given = [np.asarray(grads[name], floating(np.asarray(p))) for name, p in moved.items()]
@@ -251,7 +252,7 @@ class Optimizer:
 
         Errors: `ConfigError` if the state belongs to other parameters.
         """
-        self.arrays = self._fitting(params)
+        self.arrays = fitting(type(self).__name__, self.state, self.arrays, params)
 
     def load(self, arrays: Mapping[str, np.ndarray], step: int) -> None:
         """Take up a state as `arrays` and `step_count` gave it. The arrays are copied.
@@ -277,9 +278,6 @@ class Optimizer:
         names = (*self.hyperparameters, *Common.__annotations__)
         told = [n for n in names if n == "lr" or getattr(self, n) != usual.get(n)]
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in told)})"
-
-    def _fitting(self, params: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        return fitting(type(self).__name__, self.state, self.arrays, params)
 
     def _setting(self, name: str, patterns: Sequence[str]) -> Setting:
         """A hyperparameter of the parameters that fit these patterns of `groups`."""
