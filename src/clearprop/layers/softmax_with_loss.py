@@ -1,13 +1,13 @@
 """Softmax and cross entropy in one layer."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
 from clearprop.layers.arguments import real
+from clearprop.layers.base import Samples
 from clearprop.layers.classifier_loss import ClassifierLoss
 from clearprop.primitives.labels import read_labels
 
@@ -95,7 +95,7 @@ class SoftmaxWithLoss(ClassifierLoss):
         return self.t[..., np.newaxis] == np.arange(self.y.shape[-1])
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 5)), rng.integers(5, size=4))
         yield cls(), (rng.standard_normal((1, 3)), np.array([2]))
         yield cls(), (rng.standard_normal(6), np.array(3))

@@ -106,19 +106,13 @@ def take_up(
     states, carried = _held(network, "state"), _held(network, "carried")
     own = {**network.params, **states, **carried}
     of_optimizer = {n: a for n, a in arrays.items() if n.startswith(_OPTIMIZER) and n not in own}
-    left = {
-        *carried,
-        *of_optimizer,
-        *(n for n in arrays if n.startswith(TRAINING) and n not in own),
-    }
+    left = {n for n in arrays if n.startswith(TRAINING)} - own.keys()
+    left |= {*carried, *of_optimizer}
     # State that is no array yet takes the form that it has in the file.
     made = {n: getattr(*where) for n, where in states.items()}
     left |= {name for name, value in made.items() if not isinstance(value, np.ndarray)}
-    _check(
-        file,
-        {name: array for name, array in arrays.items() if name not in left},
-        {name: a for name, a in {**network.params, **made}.items() if name not in left},
-    )
+    wanted = {name: a for name, a in {**network.params, **made}.items() if name not in left}
+    _check(file, {name: a for name, a in arrays.items() if name not in left}, wanted)
     if optimizer is not None:
         state = {name.removeprefix(_OPTIMIZER): a for name, a in of_optimizer.items()}
         _go_on(file, about, state, network, optimizer)
