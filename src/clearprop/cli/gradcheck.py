@@ -14,8 +14,7 @@ LIMIT = 1e-9
 
 
 def gradcheck(
-    *,
-    seed: Annotated[int, seed_option("Draws the network's first weights.")] = 0,
+    *, seed: Annotated[int, seed_option("Draws the network's first weights.")] = 0
 ) -> int:
     """Check backpropagation against numerical differentiation.
 

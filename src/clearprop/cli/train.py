@@ -83,8 +83,7 @@ def train(
     save_every: Annotated[
         float | None,
         Parameter(
-            help="Seconds that a killed run can lose at most. [default: 30]",
-            validator=Number(gt=0),
+            help="Seconds that a killed run can lose at most. [default: 30]", validator=Number(gt=0)
         ),
     ] = None,
     data: Annotated[

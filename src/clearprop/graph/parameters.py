@@ -100,10 +100,7 @@ def _mapping(layer: Any) -> Any:
 
 
 def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
-    """The arrays of one kind that a layer and those inside it have: all paths to each → the array.
-
-    An array that is shared counts once, or its derivative would double.
-    """
+    """All paths to each array of one kind, at any depth → the array: a shared one counts once."""
     found: dict[Any, tuple[list[Path], Any]] = {}
     for path, held in layers_of(layer):
         for name in names_of(held, kind):

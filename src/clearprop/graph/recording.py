@@ -90,7 +90,11 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
         return function(*unwrapped(args), **{k: unwrapped(v) for k, v in kwargs.items()})
     row = row_of(function)  # of a package that was imported since
     if row is None:
-        raise _refusal(function)
+        instead = remedy(function) or (
+            "it has no derivative rule here; write it with functions that have one, give it a row "
+            "(see clearprop.primitives), or use v.data for a value off the graph"
+        )
+        raise UnsupportedError(f"{name_of(function)} cannot be recorded on a graph: {instead}")
     return _call(row, args, kwargs)
 
 
@@ -103,19 +107,16 @@ def array_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any])
     composed = UFUNC_METHODS.get((ufunc, method))
     if composed is None:
         known = ", ".join(sorted({m for f, m in UFUNC_METHODS if f is ufunc}))
+        instead = f"of its methods these can: {known}" if known else "write it with plain functions"
+        if method == "at":
+            instead = (
+                "it writes into an array; collect the parts with np.bincount(index, weights) or "
+                "np.concatenate, or choose with np.where"
+            )
         raise UnsupportedError(
-            f"{name_of(ufunc)}.{method} cannot be recorded on a graph; " + _instead(method, known)
+            f"{name_of(ufunc)}.{method} cannot be recorded on a graph; {instead}"
         )
     return composed(*args, **kwargs)
-
-
-def _instead(method: str, known: str) -> str:
-    if method == "at":
-        return (
-            "it writes into an array; collect the parts with np.bincount(index, weights) or "
-            "np.concatenate, or choose with np.where"
-        )
-    return f"of its methods these can: {known}" if known else "write it with plain functions"
 
 
 def constant_operand(value: Any, name: str) -> Any:
@@ -214,12 +215,3 @@ def unwrapped(value: Any) -> Any:
     if type(value) is dict:
         return {key: unwrapped(entry) for key, entry in value.items()}
     return value
-
-
-def _refusal(function: Callable[..., Any]) -> UnsupportedError:
-    name = name_of(function)
-    instead = remedy(function) or (
-        "it has no derivative rule here; write it with functions that have one, give it a row "
-        "(see clearprop.primitives), or use v.data for a value off the graph"
-    )
-    return UnsupportedError(f"{name} cannot be recorded on a graph: {instead}")

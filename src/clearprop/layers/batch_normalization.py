@@ -72,12 +72,7 @@ class BatchNormalization(Layer):
 
     @classmethod
     def from_size(
-        cls,
-        n: int,
-        momentum: float = 0.9,
-        eps: float = 1e-5,
-        *,
-        dtype: DTypeLike = np.float32,
+        cls, n: int, momentum: float = 0.9, eps: float = 1e-5, *, dtype: DTypeLike = np.float32
     ) -> Self:
         """Make a layer for `n` features or channels, with `gamma` 1 and `beta` 0.
 

@@ -66,8 +66,10 @@ class SoftmaxWithLoss(ClassifierLoss):
     def backward(self, dout: Any = 1) -> Any:
         # 4. each sample has the share dout / N in the mean
         share = self.share(dout)
-        # 4. to 2. together
-        return (self.y - self._one_hot()) * share
+        # 4. to 2. together; class numbers as one-hot labels
+        soft = self.t.ndim == self.y.ndim
+        t = self.t if soft else self.t[..., np.newaxis] == np.arange(self.y.shape[-1])
+        return (self.y - t) * share
 
     def read(self, t: Any, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         """Read class numbers (…), or one-hot or soft labels (…, C). Errors: `LabelError`."""
@@ -88,11 +90,6 @@ class SoftmaxWithLoss(ClassifierLoss):
             # What is not expected costs nothing, even at a score of −∞: 0 · log 0 is 0 here.
             return self.t * np.where(self.t > 0, log_y, 0)
         return np.take_along_axis(log_y, self.t[..., np.newaxis], axis=-1)
-
-    def _one_hot(self) -> Any:
-        if self.t.ndim == self.y.ndim:
-            return self.t
-        return self.t[..., np.newaxis] == np.arange(self.y.shape[-1])
 
     @classmethod
     def samples(cls, rng: np.random.Generator) -> Samples:

@@ -29,10 +29,7 @@ def named_layers(layers: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 def one_object_a_place(
     named: Iterable[tuple[str, Any]], chain: bool = True
 ) -> Iterator[tuple[str, Any]]:
-    """Give a layer that stands at several places a shallow copy for each further one.
-
-    What `forward` keeps then belongs to the place; the parameters stay shared.
-    """
+    """Give a layer at several places a copy for each, to keep its own; parameters are shared."""
     names, placed = set(), set()
     for name, layer in named:
         if not isinstance(name, str):

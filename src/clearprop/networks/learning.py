@@ -35,10 +35,7 @@ class Learning:
     def begin(
         self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
     ) -> None:
-        """Begin a step: take over the state that the last one left.
-
-        With `apart`, what the step sees is copied, since the step will write into the arrays.
-        """
+        """Begin a step by the state that the last left; `apart`: it will write into the arrays."""
         if members.noisy:
             self._before = rng.bit_generator.state
         self._had = []

@@ -79,9 +79,6 @@ def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
     """Make the one source of randomness from a seed, or take the user's own.
 
     Errors: `ConfigError` for anything that is neither a seed ≥ 0, a `Generator` nor `None`.
-
-    >>> int(generator(0).integers(100))
-    85
     """
     if isinstance(rng, np.random.Generator):
         return rng

@@ -47,8 +47,7 @@ def score(network: Network, samples: Samples) -> float:
 
 
 def runs_in_threads(network: Network, samples: Samples) -> bool:
-    """Whether the prediction of a network is a program: a layer that runs as it is written might
-    not bear to run twice at once."""
+    """Whether predicting is a program: a layer run as written may not bear to run twice at once."""
     prediction = Prediction(network, threads=None)
     try:
         prediction.prepare(samples.batch(slice(1))[0])

@@ -26,7 +26,6 @@ class Updates(Protocol):
 
     def update(self, params: MutableMapping[str, Any], grads: Mapping[str, Any]) -> None:
         """Change `params` by means of `grads`: arrays in place, plain numbers by rebinding."""
-        ...
 
 
 class Common(TypedDict, total=False):
