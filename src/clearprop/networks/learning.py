@@ -64,10 +64,7 @@ class Learning:
             setattr(members.layers[name], attribute, value)
 
     def undo(self, members: Any, rng: np.random.Generator) -> None:
-        """Take a step back that failed: state and generator are as they were before it.
-
-        What looks sees them so, and finds with the noise of the failed step what went wrong.
-        """
+        """Take back a failed step; looking sees its state and noise, to find what was wrong."""
         if members.noisy:
             rng.bit_generator.state = self._before
         for key, layer, value in self._had:
