@@ -351,11 +351,7 @@ class Trainer:
                 keeper.finish(self.history, self._notes())
 
     def _run(
-        self,
-        last: int,
-        writer: HistoryWriter | None,
-        keeper: Keeper | None,
-        interrupts: Interrupts,
+        self, last: int, writer: HistoryWriter | None, keeper: Keeper | None, interrupts: Interrupts
     ) -> None:
         evaluated = after_epoch = enough = False
         # Who asks after each iteration is told the scores of now, and what changes the course
