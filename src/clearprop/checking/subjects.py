@@ -223,8 +223,7 @@ def own_layers() -> list[type]:
     import clearprop.layers as package
     from clearprop.layers import Layer
 
-    exported = (getattr(package, name) for name in package.__all__)
-    layers = [c for c in exported if isinstance(c, type) and issubclass(c, Layer)]
+    layers = [c for c in vars(package).values() if isinstance(c, type) and issubclass(c, Layer)]
     # Without a forward of its own it is a base, such as Layer and Loss.
     layers = [c for c in layers if c.forward is not Layer.forward]
     return sorted(layers, key=lambda cls: cls.__name__)

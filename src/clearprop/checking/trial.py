@@ -214,7 +214,7 @@ class Trial:
         if formula == "infer":
             passing = Pass(formula, **more)
         elif shapes in self.noise:
-            passing = Pass(again=self.noise[shapes], **more)
+            passing = Pass(again=iter(self.noise[shapes]), **more)
         else:
             passing = Pass(outer=Pass(rng=np.random.default_rng(0)), **more)
         with running(passing):

@@ -15,6 +15,7 @@ from cyclopts.validators import Number
 
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
+from clearprop.files import told
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -82,8 +83,7 @@ def train(
     save_every: Annotated[
         float | None,
         Parameter(
-            help="Seconds that a killed run can lose at most. [default: 30]",
-            validator=Number(gt=0),
+            help="Seconds that a killed run can lose at most. [default: 30]", validator=Number(gt=0)
         ),
     ] = None,
     data: Annotated[
@@ -192,7 +192,7 @@ def _run(
         iterations = epochs * trainer.iterations_per_epoch
     config = replace(config, iterations=iterations or config.iterations)
     # Nothing is written before everything that was asked for is known to be right.
-    with free_folder(Path("runs")) if run is None else _locked(run) as run:
+    with free_folder(Path("runs")) if run is None else run.lock() as run:
         if resume:
             _go_on(trainer, run, config)
         else:
@@ -256,12 +256,6 @@ def dataset_in(folder: Path | None) -> "Dataset":
     from clearprop.datasets.folder import idx_dataset
 
     return mnist_dataset(np.uint8) if folder is None else idx_dataset(folder, np.uint8)
-
-
-@contextmanager
-def _locked(run: "RunFolder") -> Iterator["RunFolder"]:
-    with run.lock():
-        yield run
 
 
 @contextmanager
@@ -329,19 +323,11 @@ def _command() -> str:
 
 @contextmanager
 def free_folder(root: Path) -> Iterator["RunFolder"]:
-    """Lock the first of `root/1`, `root/2`, … that is missing or empty, also if two runs want it.
-
-    Errors: `OutputError` if no folder can be made there.
-    """
+    """Lock the first of `root/1`, `root/2`, … that is missing or empty, whoever else wants it."""
     from clearprop.training import RunFolder
 
-    try:
+    with told(f"no folder can be made in {root}", "choose one that you may write to with --folder"):
         root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"no folder can be made in {root}: {error.strerror or error}; "
-            "choose one that you may write to with --folder"
-        ) from error
     for number in itertools.count(1):
         run = RunFolder(root / str(number))
         if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):

@@ -244,7 +244,8 @@ class Recorder(Walk):
         self, layer: Any, inputs: Any, drawn: list[Drawn] | None, ran: list[Any] | None = None
     ) -> Any:
         formula = self.passing.formula
-        with running(Pass(formula, record=inline, again=drawn, ran=ran)):
+        again = None if drawn is None else iter(drawn)
+        with running(Pass(formula, record=inline, again=again, ran=ran)):
             out = run(layer, formula, inputs)
         if not all(isinstance(part, Recorded) for part in parts(out)):
             raise UnsupportedError("its forward does not return what NumPy functions give")

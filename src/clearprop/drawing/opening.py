@@ -101,7 +101,7 @@ def inside(node: Node) -> Graph:
 
     Errors: `UnsupportedError` if it cannot be opened.
     """
-    return _kept(node) or Graph.inside_of(node)
+    return _kept(node) or Graph.inside(node)
 
 
 def is_network(node: Node) -> bool:

@@ -59,10 +59,7 @@ class MiniBatches:
         return {"start": self._start, "before": self._before, "now": self.rng.bit_generator.state}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state` was taken, with the same generator.
-
-        Errors: `KeyError`, `TypeError`, `ValueError` for what is no such state.
-        """
+        """Go on from where `state` was taken. Errors: `KeyError`, `TypeError`, `ValueError`."""
         start = state["start"]
         if type(start) is not int or start < 0:
             raise ValueError(f"{start!r} is not the start of a batch")
@@ -110,9 +107,6 @@ def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
     """Make the one source of randomness from a seed, or take the user's own.
 
     Errors: `ConfigError` for anything that is neither a seed ≥ 0, a `Generator` nor `None`.
-
-    >>> int(generator(0).integers(100))
-    85
     """
     if isinstance(rng, np.random.Generator):
         return rng

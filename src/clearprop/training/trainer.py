@@ -29,7 +29,9 @@ from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
 from clearprop.training.nonfinite import explained
-from clearprop.training.optimizers import SGD, Updates, positive_int, positive_number
+from clearprop.training.optimizers.base import Updates
+from clearprop.training.optimizers.settings import positive_int, positive_number
+from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import make_step
@@ -340,11 +342,7 @@ class Trainer:
                 keeper.finish(self.history, self._notes())
 
     def _run(
-        self,
-        last: int,
-        writer: HistoryWriter | None,
-        keeper: Keeper | None,
-        interrupts: Interrupts,
+        self, last: int, writer: HistoryWriter | None, keeper: Keeper | None, interrupts: Interrupts
     ) -> None:
         evaluated = after_epoch = enough = False
         # Who asks after each iteration is told the scores of now, and what changes the course
