@@ -4,7 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from clearprop import drawing, page  # which give Graph its pictures and its page
-from clearprop.graph import Graph, Variable, grad, graph, value_and_grad
+from clearprop.graph import (
+    Graph,
+    Variable,
+    grad,
+    graph,
+    hessian,
+    jacobian,
+    jvp,
+    value_and_grad,
+)
 from clearprop.layers import (
     AddLayer,
     Affine,
@@ -80,6 +89,9 @@ __all__ = [
     "explain",
     "grad",
     "graph",
+    "hessian",
+    "jacobian",
+    "jvp",
     "numerical_gradient",
     "page",
     "value_and_grad",

@@ -2,7 +2,19 @@
 
 from clearprop.graph.functional import grad, value_and_grad
 from clearprop.graph.graph import Graph, graph
+from clearprop.graph.jacobians import hessian, jacobian, jvp
 from clearprop.graph.layer_call import call
 from clearprop.graph.variable import Parameter, Variable
 
-__all__ = ["Graph", "Parameter", "Variable", "call", "grad", "graph", "value_and_grad"]
+__all__ = [
+    "Graph",
+    "Parameter",
+    "Variable",
+    "call",
+    "grad",
+    "graph",
+    "hessian",
+    "jacobian",
+    "jvp",
+    "value_and_grad",
+]

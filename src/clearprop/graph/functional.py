@@ -1,6 +1,6 @@
 """Derivatives of functions: `grad` and `value_and_grad`, which nest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -8,17 +8,23 @@ import numpy as np
 
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating, reach
+from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.node import Recorded
 from clearprop.graph.recording import alias
 from clearprop.graph.variable import Parameter, Variable
 
+Arguments = int | str | Sequence[int | str]
+"""Which arguments of a function: a place, a name, or several of them."""
 
-def grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> Callable[..., Any]:
+
+def grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
     """Make the derivative of a scalar function by one of its arguments, or by several.
 
-    `grad(f)(x, …)` is `∂f/∂x`, of the shape and dtype of `x` (float64 for integers). With a
-    sequence of numbers for `argument` it is a tuple. `grad(grad(f))` is the second derivative of a
-    function of one number.
+    `grad(f)(x, …)` is `∂f/∂x`, of the shape and dtype of `x` (float64 for integers). An argument
+    is given by its place, or by its name if it is called by that; for several it is a tuple. An
+    argument may be a dict, list or tuple of arrays, to any depth: the derivative is one, too. (A
+    list of plain numbers is an array.) `grad(grad(f))` is the second derivative of a function of
+    one number.
 
     Errors: `ShapeError` if `f` does not give a single number; `GraphError` if `f` gives something
     that is not a number at all, or has no such argument.
@@ -29,6 +35,8 @@ def grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> Callable[.
     np.float64(12.0)
     >>> grad(lambda w, x: (w * x).sum(), argument=(0, 1))(np.array([1.0, 2.0]), 3.0)
     (array([3., 3.]), np.float64(3.0))
+    >>> grad(lambda p: (p["W"] ** 2).sum() + 3 * p["b"])({"W": np.array([1.0, 2.0]), "b": 0.5})
+    {'W': array([2., 4.]), 'b': np.float64(3.0)}
     """
     both = value_and_grad(f, argument)
 
@@ -39,47 +47,121 @@ def grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> Callable[.
     return derivative
 
 
-def value_and_grad(f: Callable[..., Any], argument: int | Sequence[int] = 0) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
     """Make a function that gives the value of `f` and its derivative, from one forward pass.
 
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    several = isinstance(argument, Sequence)
-    numbers: tuple[int, ...] = tuple(argument) if several else (argument,)  # type: ignore[arg-type]
 
     @wraps(f)
     def value_and_derivative(*args: Any, **kwargs: Any) -> Any:
-        if not all(-len(args) <= n < len(args) for n in numbers):
-            raise GraphError(
-                f"grad: the function was called with {len(args)} arguments by position, "
-                f"so it cannot be differentiated by argument {argument}"
-            )
-        given = list(args)
-        for n in {n % len(args) for n in numbers}:
-            # Connected with an outer graph, if there is one, by a node of its own.
-            given[n] = alias(args[n]) if isinstance(args[n], Recorded) else Argument(args[n])
-        inputs = [given[n] for n in numbers]
-        try:
-            out = f(*given, **kwargs)
+        call = Call(f, argument, args, kwargs)
+        with call:
+            out = call.out
             if not isinstance(out, Recorded):
-                return _off_graph(out, inputs, several)
+                return _off_graph(out), call.results({})
             if out.data.size != 1:
                 raise ShapeError(
                     f"grad: the function gives an array of shape {out.data.shape}, not one number; "
-                    "sum or average it first"
+                    "sum or average it first, or use jacobian"
                 )
-            outer = any(isinstance(x, Recorded) for x in args) or _uses_others(out, inputs)
             dout = np.ones_like(out.data, floating(out.data))[()]
-            found = derivatives([(out, dout)], targets=inputs, record=outer)
-        finally:
-            for x in inputs:
-                if isinstance(x, Argument):
-                    x.in_use = False
-        result = tuple(_own(found.get(x), x) for x in inputs)
-        return (out if outer else out.data), (result if several else result[0])
+            found = derivatives([(out, dout)], targets=call.inputs, record=call.outer)
+            tell_of_branches([(out, dout)], found.values())
+        return (out if call.outer else out.data), call.results(found)
 
     return value_and_derivative
+
+
+class Call:
+    """A call of a function on new Variables for the arguments that it is differentiated by.
+
+    Within the `with` block what depends on them may be differentiated again, further out. Then
+    `outer` says so.
+
+    Errors: `GraphError` for an argument that was not given.
+    """
+
+    def __init__(self, f: Any, argument: Arguments, args: Any, kwargs: dict[str, Any]) -> None:
+        self.several = not isinstance(argument, int | str)
+        places = (argument,) if isinstance(argument, int | str) else tuple(argument)
+        given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
+        self._places = [p + len(args) if isinstance(p, int) and p < 0 else p for p in places]
+        for place in self._places:
+            if place not in given:
+                raise GraphError(
+                    f"grad: the function was called with {len(args)} arguments by position"
+                    f"{''.join(f', {name}=' for name in kwargs)}, so it cannot be differentiated "
+                    f"by argument {argument!r}"
+                )
+        self.inputs: list[Any] = []
+        self._given = given
+        self._from_outside = any(isinstance(x, Recorded) for x in (*args, *kwargs.values()))
+        for place in dict.fromkeys(self._places):
+            given[place] = mapped(self._start, given[place])
+        self._f = f
+        self._args, self._kwargs = (
+            [given[i] for i in range(len(args))],
+            {k: given[k] for k in kwargs},
+        )
+
+    def _start(self, value: Any) -> Any:
+        # Connected with an outer graph, if there is one, by a node of its own.
+        self._from_outside |= isinstance(value, Recorded)
+        v = alias(value) if isinstance(value, Recorded) else Argument(value)
+        self.inputs.append(v)
+        return v
+
+    def __enter__(self) -> None:
+        try:
+            self.out = self._f(*self._args, **self._kwargs)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        for x in self.inputs:
+            if isinstance(x, Argument):
+                x.in_use = False
+
+    @property
+    def outer(self) -> bool:
+        """Whether somebody may differentiate what is computed again."""
+        return self._from_outside or _uses_others(self.out, self.inputs)
+
+    def results(self, found: dict[Recorded, Any]) -> Any:
+        """The derivatives in the form in which the arguments were given."""
+        return self.results_of(lambda x: _own(found.get(x), x))
+
+    def results_of(self, function: Callable[[Any], Any]) -> Any:
+        """A function of each input in that form."""
+        by = [mapped(function, self._given[place]) for place in self._places]
+        return tuple(by) if self.several else by[0]
+
+
+def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """A value with a function of each number or array in it; of dicts, lists and tuples, the same.
+
+    >>> mapped(np.negative, {"a": 1.0, "b": [np.ones(2), 2.0]})
+    {'a': np.float64(-1.0), 'b': [array([-1., -1.]), np.float64(-2.0)]}
+    """
+    if isinstance(value, Mapping):
+        return {key: mapped(function, entry) for key, entry in value.items()}
+    if _is_structure(value):
+        entries = [mapped(function, entry) for entry in value]
+        return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)
+    return function(value)
+
+
+def _is_structure(value: Any) -> bool:
+    """Whether a list or tuple holds arrays, and is not the numbers of one."""
+    return isinstance(value, list | tuple) and any(
+        isinstance(entry, Mapping | Recorded)
+        or (np.ndim(entry) and hasattr(entry, "shape"))
+        or _is_structure(entry)
+        for entry in value
+    )
 
 
 class Argument(Variable):
@@ -107,15 +189,14 @@ def _uses_others(out: Recorded, inputs: list[Any]) -> bool:
     )
 
 
-def _off_graph(out: Any, inputs: list[Any], several: bool) -> Any:
-    """A function that ignores its argument has the derivative 0."""
+def _off_graph(out: Any) -> Any:
+    """The value of a function that ignores its argument, and so has the derivative 0."""
     if np.ndim(out) or not isinstance(out, int | float | np.generic | np.ndarray):
         raise GraphError(
             f"grad: the function gives a {type(out).__name__} that does not depend on its argument "
             "by recorded operations; it must give one number, computed with NumPy functions"
         )
-    zeros = tuple(_own(None, x) for x in inputs)
-    return out, (zeros if several else zeros[0])
+    return out
 
 
 def _own(dx: Any, x: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating
+from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.display import Displayed
 from clearprop.graph.leaving import refuse_leaving
 from clearprop.graph.methods import ArrayMethods
@@ -102,6 +103,7 @@ class Variable(ArrayMethods):
             )
         outputs = [(self, self._seed(dout, record))]
         found = derivatives(outputs, record=record, zeros=True, afresh=not accumulate)
+        tell_of_branches(outputs, found.values())
         for v, dx in found.items():
             if type(dx) is np.ndarray:
                 dx.flags.writeable = False  # a derivative may be shared between Variables

@@ -56,6 +56,11 @@ def broadcast_shape(x: tuple[int, ...], y: tuple[int, ...], name: str) -> tuple[
         ) from None
 
 
+def as_array(x: Any) -> Any:
+    """A list beside a Variable as an array, which it may be indexed and multiplied as."""
+    return np.asarray(x) if isinstance(x, list | tuple) else x
+
+
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes as numbers from 0; `None` means all.
 

@@ -60,8 +60,8 @@ def _var(
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
     number = _number(dout, a, axis, where) - (ddof if correction is None else correction)
     scale = (2 / np.maximum(number, 0)).astype(dout.dtype)  # it would widen float32
-    dx = (a - centre) * (spread(dout, a, axis, keepdims) * scale)
-    return _masked(dx, where)
+    # What is left out may be NaN, which no 0 takes away when this is differentiated again.
+    return _masked(a - centre, where) * (spread(dout, a, axis, keepdims) * scale)
 
 
 @quiet

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.errors import ShapeError, UnsupportedError
+from clearprop.primitives.broadcasting import as_array
 from clearprop.primitives.indexing import at
 from clearprop.primitives.table import composed
 
@@ -15,7 +16,7 @@ def diff(a, n=1, axis=-1, prepend=None, append=None):
     """`np.diff`: x[i + 1] − x[i], n times."""
     if n < 0:
         raise ValueError(f"np.diff: the order n must not be negative, got {n}")
-    shape = np.shape(a)
+    a, shape = as_array(a), np.shape(a)
     if not shape:
         raise ShapeError("np.diff: x is a single number; it needs an axis")
     ends = [_as_slice(end, shape, axis) for end in (prepend, append)]
@@ -50,6 +51,7 @@ def ediff1d(ary, to_end=None, to_begin=None):
 
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     """`np.trapezoid`: Σ (y[i] + y[i + 1]) / 2 · (x[i + 1] − x[i])."""
+    y = as_array(y)
     heights = (_part(y, axis, 1, None) + _part(y, axis, None, -1)) / 2
     if x is None:
         return np.sum(heights * dx, axis=axis)
@@ -64,7 +66,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 def gradient(f, *varargs, axis=None, edge_order=1):
     """`np.gradient`: central differences inside, one-sided ones at the ends."""
-    n = np.ndim(f)
+    f, n = as_array(f), np.ndim(f)
     axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [a % n for a in axes]
     spacings = varargs or (1.0,)
@@ -159,6 +161,7 @@ def _slide(name: str, a: Any, v: Any, mode: str) -> Any:
 
 def interp(x, xp, fp, left=None, right=None, period=None):
     """`np.interp`: straight lines between the points (xp, fp)."""
+    x, xp, fp = map(as_array, (x, xp, fp))
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
         raise ShapeError(
             f"np.interp: xp of shape {np.shape(xp)} and fp of shape {np.shape(fp)} "

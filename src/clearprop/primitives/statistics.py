@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.broadcasting import kept_shape, normal_axes, to_last
+from clearprop.primitives.broadcasting import as_array, kept_shape, normal_axes, to_last
 from clearprop.primitives.indexing import at
 from clearprop.primitives.table import composed
 
@@ -121,7 +121,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     if y is not None:
         x = np.concatenate([x, _as_rows(y, rowvar)], axis=0)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    given = [w for w in (fweights, aweights) if w is not None]
+    given = [as_array(w) for w in (fweights, aweights) if w is not None]
     if not given:
         deviations = x - np.mean(x, axis=1, keepdims=True)
         weighted, scale = deviations, np.shape(x)[1] - ddof
@@ -130,7 +130,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
         total = np.sum(w)
         deviations = x - np.sum(x * w, axis=1, keepdims=True) / total
         weighted = deviations * w
-        scale = total - ddof * (1 if aweights is None else np.sum(w * aweights) / total)
+        scale = total - ddof * (1 if aweights is None else np.sum(w * given[-1]) / total)
     matrix = np.matmul(deviations, np.transpose(weighted)) / scale
     matrix = np.reshape(matrix, [n for n in np.shape(matrix) if n != 1])
     return matrix if dtype is None else matrix.astype(dtype)

@@ -1,0 +1,109 @@
+"""All derivatives of functions of arrays: `jacobian`, `hessian`, and `jvp` for one direction."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import GraphError, ShapeError
+from clearprop.graph.backward import derivatives, floating
+from clearprop.graph.functional import Arguments, Call, grad, mapped
+from clearprop.graph.node import Recorded
+from clearprop.graph.variable import Variable
+
+
+def jacobian(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
+    """Make the derivatives of all elements of what a function gives by all of an argument.
+
+    `jacobian(f)(x, …)[i…, j…]` is `∂f[i…]/∂x[j…]`, of shape `f's shape + x's shape`: one backward
+    pass for each element of `f`. Arguments are given as for `grad`.
+
+    Errors: `GraphError` if `f` gives no array that depends on the argument.
+
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
+    array([[2., 0.],
+           [0., 6.]])
+    """
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        call = Call(f, argument, args, kwargs)
+        with call:
+            out = _recorded("jacobian", call.out)
+            outer, shape, dtype = call.outer, out.data.shape, floating(out.data)
+            rows = []
+            for number in range(out.data.size):
+                seed = np.zeros(shape, dtype)
+                seed[np.unravel_index(number, shape)] = 1
+                found = derivatives([(out, seed[()])], targets=call.inputs, record=outer)
+                rows.append(call.results(found))
+        return _stacked(rows, shape, call)
+
+    return derivative
+
+
+def _stacked(rows: list[Any], shape: tuple[int, ...], call: Call) -> Any:
+    """For each array of an argument, its derivatives one above the other."""
+    numbers = iter(range(len(call.inputs)))
+    columns: list[list[Any]] = [[] for _ in call.inputs]
+    for row in rows:
+        places = iter(columns)
+        mapped(lambda dx, places=places: next(places).append(dx), row)
+
+    def joined(v: Any) -> Any:
+        column = columns[next(numbers)]
+        if not column:
+            return np.zeros((*shape, *np.shape(v)), floating(v.data))
+        return np.reshape(np.stack(column), (*shape, *np.shape(v)))
+
+    return call.results_of(joined)
+
+
+def hessian(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
+    """Make the second derivatives of a scalar function: `[i…, j…]` is `∂²f/∂x[i…]∂x[j…]`.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 2.0]))
+    array([[4., 6.],
+           [6., 0.]])
+    """
+    return jacobian(grad(f, argument), argument)
+
+
+def jvp(f: Callable[..., Any], x: Any, direction: Any) -> tuple[Any, Any]:
+    """The value of a function at `x`, and how fast it changes as `x` moves in a direction.
+
+    That is `(f(x), Σⱼ ∂f/∂x[j] · direction[j])`: no more than two backward passes. The second goes
+    through the first, which is linear in what arrives from upstream. `x` and `direction` may be
+    dicts, lists or tuples of arrays, of one form.
+
+    Errors: `ShapeError` for a direction of another shape, `GraphError` as for `jacobian`.
+
+    >>> jvp(lambda x: x**2, np.array([1.0, 3.0]), np.array([1.0, -1.0]))
+    (array([1., 9.]), array([ 2., -6.]))
+    """
+    call = Call(f, 0, (x,), {})
+    ways: list[Any] = []
+    mapped(ways.append, direction)
+    shapes = [np.shape(v) for v in call.inputs], [np.shape(way) for way in ways]
+    if shapes[0] != shapes[1]:
+        raise ShapeError(f"jvp: the direction has shapes {shapes[1]}, and x has {shapes[0]}")
+    with call:
+        out = _recorded("jvp", call.out)
+        dout = Variable(np.zeros(out.data.shape, floating(out.data)))
+        found = derivatives([(out, dout)], targets=call.inputs, record=True)
+        terms = [
+            np.sum(found[v] * way) for v, way in zip(call.inputs, ways, strict=True) if v in found
+        ]
+        total: Any = sum(terms)
+        moved = derivatives([(total, np.ones_like(total.data))], targets=[dout]) if terms else {}
+    return out.data, moved.get(dout, np.zeros_like(dout.data))
+
+
+def _recorded(name: str, out: Any) -> Recorded:
+    if not isinstance(out, Recorded):
+        raise GraphError(
+            f"{name}: the function gives a {type(out).__name__} that does not depend on its "
+            "argument by recorded operations; it must give an array computed with NumPy functions"
+        )
+    return out

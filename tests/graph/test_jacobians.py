@@ -1,0 +1,175 @@
+"""Jacobians, Hessians, derivatives along a direction; arguments that are dicts and lists."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from clearprop import Variable, grad, hessian, jacobian, jvp, value_and_grad
+from clearprop.errors import GraphError, ShapeError
+
+RNG = np.random.default_rng(3)
+A = RNG.standard_normal((3, 4))
+
+
+def differences(f, x, step=1e-6):
+    """∂f/∂x by differences, of shape f's + x's."""
+    columns = []
+    for i in np.ndindex(np.shape(x)):
+        move = np.zeros(np.shape(x))
+        move[i] = step
+        columns.append((np.asarray(f(x + move)) - np.asarray(f(x - move))) / (2 * step))
+    return np.moveaxis(np.array(columns), 0, -1).reshape(np.shape(f(x)) + np.shape(x))
+
+
+FUNCTIONS = {
+    "matrix to vector": (lambda x: np.tanh(A @ x).sum(axis=0), RNG.standard_normal((4, 2))),
+    "vector to matrix": (lambda x: np.outer(x, x**2), RNG.standard_normal(3)),
+    "vector to number": (lambda x: np.prod(x), RNG.standard_normal(3)),
+    "number to vector": (lambda x: np.array([1.0, 2.0]) * np.sin(x), 0.7),
+    "number to number": (lambda x: x**3, 2.0),
+    "some of it": (lambda x: np.maximum(x[:2], 0.1), RNG.standard_normal(4)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_jacobians_agree_with_differences(name):
+    f, x = FUNCTIONS[name]
+    found = jacobian(f)(x)
+    np.testing.assert_allclose(found, differences(f, x), atol=1e-8)
+    assert isinstance(found, np.ndarray | np.generic)
+    direction = RNG.standard_normal(np.shape(x))
+    value, moved = jvp(f, x, direction)
+    np.testing.assert_array_equal(value, f(x))
+    np.testing.assert_allclose(moved, np.tensordot(found, direction, np.ndim(x)), atol=1e-12)
+
+
+def test_hessians_agree_with_differences_of_the_gradient():
+    def f(x):
+        return np.sum(np.sin(A @ x) ** 2) * x[0]
+
+    x = RNG.standard_normal(4)
+    found = hessian(f)(x)
+    np.testing.assert_allclose(found, differences(grad(f), x), atol=1e-8)
+    np.testing.assert_allclose(found, found.T, atol=1e-12)
+    by_two = hessian(lambda w, x: np.sum(w * x) ** 2, argument=1)(np.ones(4), x)
+    np.testing.assert_allclose(by_two, 2 * np.ones((4, 4)))
+
+
+def test_float32_stays_float32():
+    x = np.array([1.0, 2.0], np.float32)
+    assert jacobian(lambda x: x**2)(x).dtype == np.float32
+    assert hessian(lambda x: np.sum(x**3))(x).dtype == np.float32
+
+
+def test_they_nest():
+    x = RNG.standard_normal(3)
+
+    def size_of_jacobian(x):
+        return np.sum(jacobian(lambda x: np.sin(x) * x[0])(x) ** 2)
+
+    np.testing.assert_allclose(grad(size_of_jacobian)(x), differences(size_of_jacobian, x), 1e-6)
+    v = Variable(x)
+    rows = jacobian(lambda x: x**2)(v)
+    np.sum(rows).backward()
+    np.testing.assert_allclose(v.grad, [2, 2, 2])
+
+
+def test_several_arguments_and_names():
+    def f(w, *, x):
+        return w * x**2
+
+    w, x = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    by_w, by_x = jacobian(f, argument=(0, "x"))(w, x=x)
+    np.testing.assert_allclose(by_w, np.diag(x**2))
+    np.testing.assert_allclose(by_x, np.diag(2 * w * x))
+    np.testing.assert_array_equal(grad(lambda w, x: np.sum(w * x), "x")(w, x=x), w)
+    with pytest.raises(GraphError, match="by argument 'y'"):
+        grad(f, "y")(w, x=x)
+    with pytest.raises(GraphError, match="by argument 2"):
+        grad(f, 2)(w, x=x)
+
+
+class Pair(NamedTuple):
+    W: np.ndarray
+    b: float
+
+
+STRUCTURES = {
+    "dict": {"W": A, "b": 0.5},
+    "list": [A, np.ones(3)],
+    "tuple": (A, 2.0),
+    "named": Pair(A, 0.5),
+    "nested": {"layers": [{"W": A}, {"W": 2 * A, "b": [0.1, 0.2]}], "scale": np.float64(3.0)},
+    "numbers": [1.0, 2.0],
+    "rows of numbers": [[1.0, 2.0], [3.0, 4.0]],
+}
+
+
+def total(p):
+    """Σ x³ over all that is in a structure."""
+    if isinstance(p, dict):
+        return sum(map(total, p.values()))
+    if isinstance(p, list | tuple):
+        return sum(map(total, p))
+    return np.sum(p**3)
+
+
+def cubes(p):
+    if isinstance(p, dict):
+        return {key: cubes(v) for key, v in p.items()}
+    if isinstance(p, tuple) and hasattr(p, "_fields"):
+        return type(p)(*map(cubes, p))
+    if isinstance(p, list | tuple) and any(np.ndim(v) and hasattr(v, "shape") for v in p):
+        return type(p)(map(cubes, p))
+    if isinstance(p, list) and any(isinstance(v, dict) for v in p):
+        return [cubes(v) for v in p]
+    return 3 * np.square(p)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_derivatives_have_the_form_of_the_argument(name):
+    p = STRUCTURES[name]
+    value, found = value_and_grad(total)(p)
+    expected = cubes(p)
+    assert type(found) is type(expected)
+    np.testing.assert_equal(found, expected)
+    assert isinstance(value, float)
+
+
+def test_structures_in_jacobians_and_directions():
+    p = {"W": A, "b": [np.ones(3), 0.5]}
+
+    def f(p):
+        return p["W"].sum(axis=1) * p["b"][0] + p["b"][1] ** 2
+
+    found = jacobian(f)(p)
+    assert found["W"].shape == (3, 3, 4)
+    np.testing.assert_allclose(found["b"][0], np.diag(A.sum(axis=1)))
+    np.testing.assert_allclose(found["b"][1], np.ones(3))
+    _, moved = jvp(f, p, {"W": 0 * A, "b": [np.ones(3), 1.0]})
+    np.testing.assert_allclose(moved, A.sum(axis=1) + 1)
+
+
+def test_what_does_not_matter_has_the_derivative_0():
+    found = jacobian(lambda p: p["a"] ** 2)({"a": np.ones(2), "b": np.ones(3)})
+    assert found["b"].shape == (2, 3)
+    assert not found["b"].any()
+    _, moved = jvp(lambda x: np.floor(x), np.ones(2), np.ones(2))
+    assert not moved.any()
+
+
+def test_what_cannot_be_is_named():
+    with pytest.raises(GraphError, match="jacobian: the function gives a ndarray"):
+        jacobian(lambda x: np.ones(3))(np.ones(2))
+    with pytest.raises(ShapeError, match=r"direction has shapes \[\(3,\)\]"):
+        jvp(lambda x: x**2, np.ones(2), np.ones(3))
+    with pytest.raises(ShapeError, match="or use jacobian"):
+        grad(lambda x: x**2)(np.ones(2))
+
+
+def test_nothing_recorded_is_left_behind():
+    x = np.ones(2)
+    jacobian(lambda x: x**2)(x)
+    x += 1  # it is nobody's
+    np.testing.assert_array_equal(jacobian(lambda x: x**2)(x), np.diag([4.0, 4.0]))
