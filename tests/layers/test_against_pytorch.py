@@ -6,12 +6,15 @@ import pytest
 from clearprop import (
     BatchNormalization,
     Dropout,
+    Elu,
     Embedding,
     Gelu,
     Huber,
+    LeakyRelu,
     MeanSquaredError,
     SigmoidWithLoss,
     SoftmaxWithLoss,
+    Softplus,
     Tanh,
 )
 from clearprop.errors import ConfigError, ShapeError
@@ -81,6 +84,10 @@ def test_activations(shape, scale):
     x = np.asarray(scale * RNG.standard_normal(shape))
     assert_agrees(Tanh(), torch.tanh, x)
     assert_agrees(Gelu(), lambda x: F.gelu(x, approximate="tanh"), x)
+    assert_agrees(LeakyRelu(0.2), lambda x: F.leaky_relu(x, 0.2), x)
+    assert_agrees(Elu(0.7), lambda x: F.elu(x, 0.7), x)
+    # theirs is x itself from 20 on, which is 2e-9 off
+    assert_agrees(Softplus(), lambda x: F.softplus(x, threshold=40), x)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (20,), (3, 4), (2, 0)])

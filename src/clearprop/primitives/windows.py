@@ -11,21 +11,31 @@ from clearprop.primitives.table import as_given, primitive
 
 
 @dispatched
-def add_windows(dout: Any, *, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+def add_windows(
+    dout: Any, *, shape: tuple[int, ...], axes: tuple[int, ...], steps: tuple[int, ...] = ()
+) -> Any:
     """Add windows up at the places where `sliding_window_view` took them from.
+
+    With `steps`, one for each of `axes`, they are every so many of all windows along it.
 
     **Shapes**: `dout` has the places of the windows first and one axis for each of `axes` last;
     the result has the given shape.
 
     >>> add_windows(np.ones((3, 2)), shape=(4,), axes=(0,))
     array([1., 2., 2., 1.])
+    >>> add_windows(np.ones((2, 2)), shape=(5,), axes=(0,), steps=(3,))
+    array([1., 1., 0., 1., 1.])
     """
     total = np.zeros(shape, dout.dtype)
+    step = dict(zip(axes, steps, strict=True)) if steps else {}
     for offset in np.ndindex(dout.shape[dout.ndim - len(axes) :]):
         start = [0] * len(shape)
-        for axis, step in zip(axes, offset, strict=True):
-            start[axis] += step
-        place = tuple(slice(s, s + n) for s, n in zip(start, dout.shape, strict=False))
+        for axis, first in zip(axes, offset, strict=True):
+            start[axis] += first
+        place = tuple(
+            slice(s, s + step.get(axis, 1) * (n - 1) + 1, step.get(axis, 1))
+            for axis, (s, n) in enumerate(zip(start, dout.shape, strict=False))
+        )
         total[place] += dout[(..., *offset)]
     return total
 
@@ -35,9 +45,11 @@ def _sliding_window_view(dout, out, x, *, window_shape, axis=None, subok=False, 
     return add_windows(dout, shape=shape, axes=normal_axes(axis, len(shape)))
 
 
-def _add_windows(dout, out, windows, *, shape, axes):
+def _add_windows(dout, out, windows, *, shape, axes, steps=()):
     lengths = np.shape(windows)[np.ndim(windows) - len(axes) :]
-    return sliding_window_view(dout, lengths, axis=axes)
+    found = sliding_window_view(dout, lengths, axis=axes)
+    step = dict(zip(axes, steps, strict=True)) if steps else {}
+    return found[tuple(slice(None, None, step.get(axis, 1)) for axis in range(len(shape)))]
 
 
 ROWS = (
