@@ -28,7 +28,7 @@ from clearprop.training.evaluation import Referee
 from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
-from clearprop.training.nonfinite import first_nonfinite
+from clearprop.training.nonfinite import explained
 from clearprop.training.optimizers import SGD, Updates, positive_number
 from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
@@ -40,13 +40,13 @@ class Trainer:
     """Train a network by mini-batches, to classify or to give numbers, as its loss layer says.
 
     **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
-    of `batch_size`. Each sample is seen once an epoch; where `batch_size` does not divide the data
+    of `batch_size`, or without `shuffle` only cut. Each sample is seen once an epoch; where `batch_size` does not divide the data
     the last batch of the epoch is smaller. An epoch has `⌈N / batch_size⌉` iterations. For a
     network that carries state from batch to batch they come in order, all of one size.
 
     **Record.** `history` holds the loss of every iteration, and after every epoch and at the end
     the score on all training and test data: accuracy, R² or what else the loss layer calls it; if
-    it gives none, losses only. With `history_path` it also grows as a JSON-lines file there, which
+    it gives none, losses only. `score_training=False` leaves the training data out. With `history_path` it also grows as a JSON-lines file there, which
     the first call of `train` starts anew. With `signals_path` the activations and derivatives of
     each layer are looked at now and then, see `SignalRecorder`.
 
@@ -54,8 +54,11 @@ class Trainer:
     where it has it), or class numbers where the network takes such; `t_train` what the loss layer
     reads: class numbers (N,), one-hot labels, numbers of the shape of the answers; `x_test` and
     `t_test` likewise, or neither. Several inputs are a tuple of arrays, and several targets, one
-    for each loss, too. Everything is checked here, before anything is changed. All samples weigh
-    the same: weights of samples are for steps written by hand.
+    for each loss, too. Everything is checked here, before anything is changed.
+
+    Weights of the samples (N,), above 0, are `w_train` and `w_test`; their mean becomes 1. The loss
+    of a batch is then `Σ w l` over the number of its samples, so that a sample of weight 2 counts
+    as if it were there twice.
 
     With `scale`, integers in `x_train` and `x_test` are kept and multiplied by it as they are used:
     the bytes of pixels with `scale=1/255`, in a quarter of the memory.
@@ -109,7 +112,11 @@ class Trainer:
         x_test: Any = None,
         t_test: Any = None,
         *,
+        w_train: Any = None,
+        w_test: Any = None,
         batch_size: int = 100,
+        shuffle: bool = True,
+        score_training: bool = True,
         optimizer: Updates | None = None,
         scale: float | None = None,
         compile: bool = True,
@@ -155,10 +162,13 @@ class Trainer:
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
-        self._train = read_samples(network, x_train, t_train, ("x_train", "t_train"), scale)
-        self._sets = [self._train]
+        names = ("x_train", "t_train", "w_train"), ("x_test", "t_test", "w_test")
+        self._train = read_samples(network, x_train, t_train, names[0], scale, w_train)
+        self._test = None
         if x_test is not None:
-            self._sets.append(read_samples(network, x_test, t_test, ("x_test", "t_test"), scale))
+            self._test = read_samples(network, x_test, t_test, names[1], scale, w_test)
+        scored = self._train if score_training else None, self._test
+        self._sets = [samples for samples in scored if samples is not None]
         samples = self._train.number
         self.batch_size = _positive_int("batch_size", batch_size)
         if self.batch_size > samples:
@@ -175,7 +185,7 @@ class Trainer:
                 "batch_size"
             )
         self._batches = MiniBatches(
-            samples, self.batch_size, self.rng, in_order=bool(self._carries)
+            samples, self.batch_size, self.rng, in_order=bool(self._carries) or not shuffle
         )
         self._step, self._why_not = make_step(
             network, self.optimizer, self._train, self.batch_size, compiled=compile
@@ -283,7 +293,7 @@ class Trainer:
         facts = {
             "batch_size": self.batch_size,
             "compiled": self._why_not is None,
-            "data": [fingerprint(samples) for samples in self._sets],
+            "data": [fingerprint(s) for s in (self._train, self._test) if s is not None],
         }
         optimizer = of_optimizer(self.optimizer)
         epoch = self.iterations_per_epoch
@@ -363,7 +373,9 @@ class Trainer:
                     if not isinstance(error, NonFiniteError):
                         raise
                     self._referee.settle()
-                    raise NonFiniteError(self._explain(iteration, error, rows)) from None
+                    lr, batch = getattr(self.optimizer, "lr", None), self._train.batch(rows)
+                    told = explained(iteration, error, lr, self.network, *batch)
+                    raise NonFiniteError(told) from None
                 self.history.add_loss(loss)
                 evaluated = iteration % self.iterations_per_epoch == 0
                 if evaluated:
@@ -404,11 +416,12 @@ class Trainer:
         return int((self.history.evaluated_at > self.best.iteration).sum()) >= self.patience
 
     def _evaluate(self, *, beside: bool = False) -> None:
-        if self.history.score_name is not None:
+        if self.history.score_name is not None and self._sets:
             self._referee.begin(len(self.history), self._cores, beside=beside)
 
     def _note(self, iteration: int, scores: list[float], network: Network) -> None:
-        train, test, *_ = (*scores, math.nan)
+        test = math.nan if self._test is None else scores[-1]
+        train = scores[0] if self._sets[0] is self._train else math.nan
         noted = self.history.add_evaluation(
             iteration=iteration,
             epoch=iteration / self.iterations_per_epoch,
@@ -428,7 +441,7 @@ class Trainer:
             if self._carries:  # what is carried has a row for each sample of a batch
                 rows = np.arange(self.batch_size)
             batch = self._train.batch(rows)
-            self._signals = SignalRecorder(self.signals_path, self.network, *batch)
+            self._signals = SignalRecorder(self.signals_path, self.network, *batch[:2])
             if self._resumed:
                 self._signals.go_on(self._looked_at)
         if self._signals is not None:
@@ -458,16 +471,6 @@ class Trainer:
         return (
             f"<Trainer of {len(self.network.params)} parameters: {samples} in batches of "
             f"{self.batch_size}, {self.optimizer!r}, {done}>"
-        )
-
-    def _explain(self, iteration: int, error: Exception, rows: np.ndarray) -> str:
-        found = first_nonfinite(self.network, *self._train.batch(rows))
-        first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
-        lr = getattr(self.optimizer, "lr", None)
-        rate = "a smaller learning rate" if lr is None else f"a learning rate smaller than {lr:g}"
-        return (
-            f"iteration {iteration}: {error}. {first} The parameters are those before this "
-            f"iteration. Use {rate}, or scale the inputs to the order of 1"
         )
 
     def _epoch(self) -> float:
