@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.plans import signature
 from clearprop.compiler.step import Step as CompiledStep
 from clearprop.errors import DTypeError, NonFiniteError, UnsupportedError
 from clearprop.networks import Network
@@ -39,6 +40,31 @@ def make_step(
             reason = str(error)
     on_batch = layered_step(network, optimizer)
     return lambda rows: on_batch(*samples.batch(rows)), reason
+
+
+def batch_step(network: Network, optimizer: Updates) -> Callable[..., float]:
+    """Make the step on a batch `x`, `t`, perhaps `w`, for batches of any shape.
+
+    Where a shape is met again it is compiled, if it can be; a first time runs the layers as they
+    are written, which is quicker than to print a program.
+    """
+    on_batch, seen = layered_step(network, optimizer), set[Any]()
+    step: CompiledStep | None = None
+    compiles = CompiledStep.why_not(network, optimizer) is None
+
+    def take(x: Any, t: Any, *w: Any) -> float:
+        nonlocal step, compiles
+        shape = signature((x, t, *w))
+        if compiles and shape in seen:
+            try:
+                step = step or CompiledStep(network, optimizer)
+                return step(x, t, *w)
+            except (UnsupportedError, DTypeError):
+                compiles = False
+        seen.add(shape)
+        return on_batch(x, t, *w)
+
+    return take
 
 
 def layered_step(network: Network, optimizer: Updates) -> Callable[..., float]:
