@@ -22,7 +22,11 @@ from clearprop.training.data import parameter_dtype, read_samples
 from clearprop.training.step import batch_step
 
 FLOATS = (np.float64, np.float32)
-"""What a network computes in: the dtype of the features, or the first of these."""
+"""What features are read as: what they are, or the first of these."""
+
+MANY = 1000
+"""From so many samples on a network computes in float32, in half the time; before that the time
+goes into setting up, and float64 costs nothing."""
 
 CHUNK = 2**19
 """Features that go through the network at once in a prediction."""
@@ -56,6 +60,7 @@ class ClearpropEstimator(BaseEstimator):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     n_iter_no_change: float = 10
+    dtype: Any = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a new network to `X` (N, features) and `y`, or go on with the last by `warm_start`.
@@ -133,13 +138,15 @@ class ClearpropEstimator(BaseEstimator):
         w = None
         if sample_weight is not None:
             w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            if not w.any():
-                raise DataError("sample_weight is zero for all samples, so that none is left")
             X, y, w = X[w > 0], y[w > 0], w[w > 0]
-        t, w = self._targets(y, w, anew, known)
+        t, w, self.n_outputs_ = self._targets(y, w, anew, known)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         if anew:
-            self.network_ = make_network(self, self.n_outputs_, self._loss(), X.dtype, rng)
+            dtype = self.dtype or (np.float32 if len(X) >= MANY else X.dtype)
+            made = make_network(self, self.n_outputs_, self._loss(), dtype, rng.spawn(1)[0])
+            if self.early_stopping and made.score_name is None:
+                raise ConfigError("early_stopping needs a network whose loss gives a score")
+            self.network_ = made
             self.loss_curve_, self.validation_scores_, self.t_ = [], [], 0
         return X, t, w, rng
 
@@ -222,7 +229,7 @@ class ClearpropEstimator(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: the compiled step is made anew."""
-        state = super().__getstate__()
+        state: Any = super().__getstate__()
         return {**state, "_step": None} if "_step" in state else state
 
     # What the two differ in
@@ -233,8 +240,9 @@ class ClearpropEstimator(BaseEstimator):
     def _loss(self) -> Any:
         raise NotImplementedError
 
-    def _targets(self, y: Any, w: Any, anew: bool, known: Any) -> tuple[Any, Any]:
-        """Targets as the loss layer reads them, and the weights of the samples, if any."""
+    def _targets(self, y: Any, w: Any, anew: bool, known: Any) -> tuple[Any, Any, int]:
+        """Targets as the loss layer reads them, weights of the samples if any, and how many numbers
+        the network is to give for each."""
         raise NotImplementedError
 
     def _strata(self, t: Any) -> Any:

@@ -29,14 +29,15 @@ class ClearpropClassifier(ClassifierMixin, ClearpropEstimator):
     - `solver`: `"adam"`, `"sgd"`, or an optimiser of `clearprop.training`, of which a copy is used:
       then it, and not the parameters above, says rate and penalty;
     - `class_weight`: `None`, `"balanced"`, or a mapping from classes to weights;
+    - `dtype`: `"float32"` or `"float64"`, in which the usual network computes; by default float64
+      for less than 1,000 samples of float64, where speed does not matter, else float32;
     - `verbose`: a bar or lines on the progress.
 
     After `fit`: `classes_`, `network_`, `optimizer_`, `n_iter_`, `loss_`, `loss_curve_`,
     `best_loss_`, `validation_scores_`, `best_validation_score_`, `t_`, `n_outputs_`,
     `n_features_in_`, `feature_names_in_`. The loss is the cross entropy, without the penalty.
 
-    It computes in float32 where `X` is float32, else in float64. The same `random_state` gives the
-    same network, bit for bit.
+    The same `random_state` gives the same network, bit for bit.
 
     >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> y = ["same", "other", "other", "same"]
@@ -75,13 +76,13 @@ class ClearpropClassifier(ClassifierMixin, ClearpropEstimator):
     def _loss(self) -> Any:
         return SoftmaxWithLoss()
 
-    def _targets(self, y: Any, w: Any, anew: bool, known: Any) -> tuple[Any, Any]:
+    def _targets(self, y: Any, w: Any, anew: bool, known: Any) -> tuple[Any, Any, int]:
         check_classification_targets(y)
         found = np.unique(y)
         classes = (found if known is None else known) if anew else self.classes_
         if strange := sorted(set(found.tolist()) - set(classes.tolist())):
             raise LabelError(f"y has classes {strange}, which are not among {classes.tolist()}")
-        self.classes_, self.n_outputs_ = classes, len(classes)
+        self.classes_ = classes
         t = np.searchsorted(classes, y)
         if self.class_weight is not None:
             weighed = found if self.class_weight == "balanced" else classes
@@ -89,7 +90,7 @@ class ClearpropClassifier(ClassifierMixin, ClearpropEstimator):
             if not (each > 0).all():
                 raise ConfigError(f"class_weight={self.class_weight}: weights must be above 0")
             w = each[np.searchsorted(weighed, y)] * (1 if w is None else w)
-        return t, w
+        return t, w, len(classes)
 
     def _strata(self, t: Any) -> Any:
         return t

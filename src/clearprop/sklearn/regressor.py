@@ -51,18 +51,17 @@ class ClearpropRegressor(RegressorMixin, ClearpropEstimator):
     def _loss(self) -> Any:
         return MeanSquaredError()
 
-    def _targets(self, y: Any, w: Any, anew: bool, known: Any) -> tuple[Any, Any]:
+    def _targets(self, y: Any, w: Any, anew: bool, known: Any) -> tuple[Any, Any, int]:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1).astype(np.float64)
         if anew:
-            self.n_outputs_ = y.shape[1]
             self.target_mean_, self.target_scale_ = np.zeros(y.shape[1]), np.ones(y.shape[1])
             if self.standardize_target:
                 self.target_mean_ = np.average(y, axis=0, weights=w)
                 variance = np.average((y - self.target_mean_) ** 2, axis=0, weights=w)
                 self.target_scale_ = np.where(variance > 0, variance, 1.0) ** 0.5
-        return (y - self.target_mean_) / self.target_scale_, w
+        return (y - self.target_mean_) / self.target_scale_, w, y.shape[1]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -62,8 +62,9 @@ def read_samples(
 ) -> Samples:
     """Check samples `x` with targets `t` against a network; `names` is how errors call them.
 
-    Both may be tuples of arrays. Weights `w` of the samples, if any, are divided by their mean. `x` is cast to the dtype of the parameters, and not copied where
-    it has it already; integers stay what they are where the network takes class numbers only. With
+    Both may be tuples of arrays. Weights `w` of the samples, if any, are divided by their mean. `x`
+    is cast to the dtype of the parameters, and not copied where it has it already; integers stay
+    what they are where the network takes class numbers only. With
     `scale`, integers stay as they are and are multiplied by it batch by batch, as they are used:
     pixels as bytes take a quarter of the memory, and less time to gather. The loss layers read `t`.
 

@@ -70,7 +70,8 @@ def batch_step(network: Network, optimizer: Updates) -> Callable[..., float]:
 def layered_step(network: Network, optimizer: Updates) -> Callable[..., float]:
     """Make the step on a batch `x`, `t` that runs the layers as they are written.
 
-    With weights `w` the loss is `Σ w l / N`, as in a compiled step. The forward pass runs once: it gives the loss, and `backward` uses what it kept.
+    With weights `w` the loss is `Σ w l / N`, as in a compiled step. The forward pass runs once: it
+    gives the loss, and `backward` uses what it kept.
 
     >>> from clearprop.layers import Affine
     >>> from clearprop.training import SGD

@@ -40,15 +40,17 @@ class Trainer:
     """Train a network by mini-batches, to classify or to give numbers, as its loss layer says.
 
     **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
-    of `batch_size`, or without `shuffle` only cut. Each sample is seen once an epoch; where `batch_size` does not divide the data
-    the last batch of the epoch is smaller. An epoch has `⌈N / batch_size⌉` iterations. For a
-    network that carries state from batch to batch they come in order, all of one size.
+    of `batch_size`, or without `shuffle` only cut. Each sample is seen once an epoch; where
+    `batch_size` does not divide the data the last batch of the epoch is smaller. An epoch has
+    `⌈N / batch_size⌉` iterations. For a network that carries state from batch to batch they come in
+    order, all of one size.
 
     **Record.** `history` holds the loss of every iteration, and after every epoch and at the end
     the score on all training and test data: accuracy, R² or what else the loss layer calls it; if
-    it gives none, losses only. `score_training=False` leaves the training data out. With `history_path` it also grows as a JSON-lines file there, which
-    the first call of `train` starts anew. With `signals_path` the activations and derivatives of
-    each layer are looked at now and then, see `SignalRecorder`.
+    it gives none, losses only. `score_training=False` leaves the training data out. With
+    `history_path` it also grows as a JSON-lines file there, which the first call of `train` starts
+    anew. With `signals_path` the activations and derivatives of each layer are looked at now and
+    then, see `SignalRecorder`.
 
     **Data.** `x_train` (N, …) real numbers, cast once to the parameters' dtype (and not copied
     where it has it), or class numbers where the network takes such; `t_train` what the loss layer
