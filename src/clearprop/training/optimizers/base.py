@@ -199,6 +199,10 @@ class Optimizer:
     def settings(self, group: Group, step: int) -> dict[str, float]:
         """The hyperparameters of a group in a step as they are now, with `weight_decay` if any."""
         names = (*self.hyperparameters, "weight_decay") if group.decays else self.hyperparameters
+        if not group.patterns:  # the quick way, for it is asked in every step: numbers were read
+            found = {name: getattr(self, name) for name in names}
+            if all(type(value) is float for value in found.values()):
+                return found
         return {name: value_at(name, self._setting(name, group.patterns), step) for name in names}
 
     def formula(self, group: Group) -> Callable[..., tuple[Any, ...]]:
