@@ -321,6 +321,8 @@ def test_the_precision():
     assert dtype(np.tile(X, (10, 1))) == np.float32
     assert dtype(np.tile(X, (10, 1)), dtype="float64") == np.float64
     assert dtype(X, dtype=np.float32) == np.float32
+    for given in (np.float32, np.float64):
+        assert classifier(dtype="float32").fit(X, Y).predict_proba(X.astype(given)).dtype == given
 
 
 def test_progress_is_told_where_it_is_asked_for(capsys):

@@ -18,7 +18,7 @@ from clearprop.networks import Network
 from clearprop.sklearn.settings import check_settings, make_network, make_optimizer
 from clearprop.training import Moment, Optimizer, Trainer, rich_progress
 from clearprop.training.batches import MiniBatches
-from clearprop.training.data import parameter_dtype, read_samples
+from clearprop.training.data import parameter_dtype
 from clearprop.training.step import batch_step
 
 FLOATS = (np.float64, np.float32)
@@ -115,12 +115,13 @@ class ClearpropEstimator(BaseEstimator):
         if self._step is None:
             self._step = batch_step(self.network_, self.optimizer_)
         size = self._batch_size(len(X), w)
-        samples = read_samples(self.network_, X, t, ("X", "y", "sample_weight"), w=w)
+        parts = [X.astype(parameter_dtype(self.network_), copy=False), t]
+        parts += [] if w is None else [w / w.mean()]
         batches = MiniBatches(len(X), size, rng, in_order=not self.shuffle)
         total = 0.0
         for _ in range(-(-len(X) // size)):
             rows = next(batches)
-            total += len(rows) * self._step(*samples.batch(rows))
+            total += len(rows) * self._step(*(part[rows] for part in parts))
         self.n_iter_ = 1
         self._note(total / len(X), math.nan, len(X))
         return self
@@ -219,13 +220,13 @@ class ClearpropEstimator(BaseEstimator):
             self.optimizer_.lr = self.learning_rate_init / (self.t_ + 1) ** self.power_t
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """What the network says of each sample."""
+        """What the network says of each sample, in the dtype of the features."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        X = X.astype(parameter_dtype(self.network_), copy=False)
-        rows = max(1, CHUNK // X.shape[1])
-        chunks = [self.network_.predict(X[i : i + rows]) for i in range(0, len(X), rows)]
-        return np.concatenate(chunks)
+        x = X.astype(parameter_dtype(self.network_), copy=False)
+        rows = max(1, CHUNK // x.shape[1])
+        chunks = [self.network_.predict(x[i : i + rows]) for i in range(0, len(x), rows)]
+        return np.concatenate(chunks).astype(X.dtype, copy=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: the compiled step is made anew."""
