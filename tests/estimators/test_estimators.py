@@ -359,7 +359,7 @@ def test_settings_that_are_refused(settings, words):
 
 
 def test_data_that_is_refused():
-    with pytest.raises(ValueError, match="non-zero"):
+    with pytest.raises(ValueError, match="zero"):
         classifier().fit(X, Y, sample_weight=np.zeros(150))
     with pytest.raises(ValueError, match="egative"):
         classifier().fit(X, Y, sample_weight=-np.ones(150))

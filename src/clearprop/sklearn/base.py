@@ -139,6 +139,8 @@ class ClearpropEstimator(BaseEstimator):
         w = None
         if sample_weight is not None:
             w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            if not w.any():  # which scikit-learn looks for from 1.9 on
+                raise DataError("sample_weight is zero for all samples, so that none is left")
             X, y, w = X[w > 0], y[w > 0], w[w > 0]
         t, w, self.n_outputs_ = self._targets(y, w, anew, known)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
