@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "training": CORE | {"checking", "compiler", "__version__"},
     "datasets": {"errors", "files"},
     "reporting": CORE | {"drawing", "training"},
+    "sklearn": CORE | {"training"},
     "book": CORE | {"drawing", "checking", "compiler", "training", "datasets"},
     "cli": CORE
     | {"drawing", "explaining", "checking", "compiler", "training", "datasets", "reporting"}
@@ -186,7 +187,9 @@ def test_import_clearprop_loads_numpy_and_the_standard_library_only():
 
 @pytest.mark.parametrize("module", ["clearprop.cli", "clearprop.datasets", "clearprop.training"])
 def test_no_optional_package_is_loaded_before_it_is_needed(module):
-    assert loaded_by(module).isdisjoint({"matplotlib", "PIL", "resvg_py", "pytest", "hypothesis"})
+    assert loaded_by(module).isdisjoint(
+        {"matplotlib", "PIL", "resvg_py", "sklearn", "scipy", "pytest", "hypothesis"}
+    )
 
 
 def test_import_clearprop_is_quick():

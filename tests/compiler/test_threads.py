@@ -4,7 +4,7 @@ import pytest
 from small_problem import make_network, points
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from clearprop.compiler.threads import LARGE_PRODUCT, BlasThreads
+from clearprop.compiler.threads import LARGE_PRODUCT, BlasThreads, _libraries
 from clearprop.training import Trainer
 
 blas_threads = BlasThreads.for_products_of
@@ -18,6 +18,7 @@ def threads() -> set[int]:
 
 @pytest.fixture
 def two_threads():
+    _libraries.cache_clear()  # other tests may have loaded another BLAS since, such as SciPy's
     with threadpool_limits(2):
         if threads() != {2}:
             pytest.skip("this BLAS does not let its threads be set")

@@ -19,6 +19,10 @@ class Step(Compiles):
     and returns the loss before the update. If loss or update are not finite it raises
     `NonFiniteError` and changes nothing: state and generator are as they were, too.
 
+    `step(x, t, w)` weighs the samples: the loss is `Σ w l / N`, over the number of samples and not
+    the sum of the weights of the batch, so that with weights whose mean over all the data is 1 each
+    sample counts by its own, in whichever batch it stands. They are above 0.
+
     A program is printed for each shape and dtype of a batch when it is first met, and kept. A
     setting of a layer that is a plain number is an argument of it; other settings select one.
 
@@ -75,18 +79,19 @@ class Step(Compiles):
             self._find(as_arrays(x), as_arrays(t))
         return self
 
-    def __call__(self, x: Any, t: Any) -> float:
+    def __call__(self, x: Any, t: Any, w: Any = None) -> float:
         """Take one step on a batch.
 
         Errors: `NonFiniteError` if the loss or the update is not finite, with nothing changed;
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
-        x, t = as_arrays(x), as_arrays(t)
+        x, t, w = as_arrays(x), as_arrays(t), None if w is None else as_arrays(w)
         with self._lock, np.errstate(all="ignore"):
-            plan = self._find(x, t)
+            plan = self._find(x, t, w)
             with plan.threads:
                 several = type(x) is tuple or type(t) is tuple
-                return self.take(plan, (*flat(x), *flat(t)) if several else (x, t))
+                batch = (*flat(x), *flat(t)) if several else (x, t)
+                return self.take(plan, batch if w is None else (*batch, w))
 
     def take(self, plan: StepPlan, batch: tuple[Any, ...]) -> float:
         """Run a program, and leave to network and optimiser what it leaves."""
@@ -114,18 +119,18 @@ class Step(Compiles):
         if self._layout is not None:
             self._layout.release()
 
-    def over(self, x: Any, t: Any, scale: float | None = None) -> "StepOver":
+    def over(self, x: Any, t: Any, scale: float | None = None, w: Any = None) -> "StepOver":
         """The step on batches of rows of one data set, which it gathers by itself.
 
         With `scale`, `x` holds integers that are multiplied by it where that costs least. Until the
-        first step the layers keep their own arrays.
+        first step the layers keep their own arrays. `w` are weights of the samples, if any.
 
         Errors: `ShapeError` unless there is one label for each sample.
         """
         self.release()
-        return StepOver(self, x, t, scale)
+        return StepOver(self, x, t, scale, w)
 
-    def _find(self, x: Any, t: Any, source: Data | None = None) -> StepPlan:
+    def _find(self, x: Any, t: Any, w: Any = None, source: Data | None = None) -> StepPlan:
         """The program for such a batch, which may be gathered from a data set."""
         self.network.members.check()
         layout = self.layout()
@@ -134,10 +139,10 @@ class Step(Compiles):
             shapes = signature((x, t))
         else:
             shapes = (x.shape, x.dtype, t.shape, t.dtype)
-        key = shapes, id(source)
+        key = shapes, None if w is None else signature(w), id(source)
         plan = self._last
         if plan is None or plan.key != key or not plan.holds():
-            plan = self._current(key, lambda: StepPlan(self, layout, x, t, source, key))
+            plan = self._current(key, lambda: StepPlan(self, layout, x, t, w, source, key))
         return plan
 
     def layout(self) -> Layout:
@@ -159,15 +164,15 @@ class StepOver:
     a limit of BLAS threads, as the Trainer does: it changes neither.
     """
 
-    def __init__(self, step: Step, x: Any, t: Any, scale: float | None) -> None:
-        x, t = as_arrays(x), as_arrays(t)
-        parts = [*flat(x), *flat(t)]
+    def __init__(self, step: Step, x: Any, t: Any, scale: float | None, w: Any) -> None:
+        x, t, w = as_arrays(x), as_arrays(t), None if w is None else as_arrays(w)
+        parts = [*flat(x), *flat(t), *([] if w is None else [w])]
         if any(not a.ndim or len(a) != len(parts[0]) for a in parts):
             shapes = ", ".join(str(a.shape) for a in parts)
             raise ShapeError(f"x and t {shapes} do not belong together: one label each")
         self.release = step.release
         self.step = step
-        self._source = Data(_whole(x), _whole(t), scale, len(parts[0]))
+        self._source = Data(_whole(x), _whole(t), w, scale, len(parts[0]))
 
     def __call__(self, rows: np.ndarray) -> float:
         """Take one step on the samples with these numbers.
@@ -187,8 +192,7 @@ class StepOver:
             or not layout.is_current()
             or not plan.holds()
         ):
-            x, t = taken(source.x, rows), taken(source.t, rows)
-            plan = step._find(x, t, source)
+            plan = step._find(*source.batch(rows), source)
         else:
             layout.adopt()
         return step.take(plan, (rows,))
@@ -200,7 +204,7 @@ class StepOver:
         """
         rows, source = np.arange(samples), self._source
         try:
-            self.step._find(taken(source.x, rows), taken(source.t, rows), source)
+            self.step._find(*source.batch(rows), source)
         finally:
             self.release()
 
@@ -221,11 +225,6 @@ class StepOver:
                 f"there is no row {wrong} in {samples} samples; rows go from 0 to {samples - 1}"
             )
         return rows
-
-
-def taken(x: Any, rows: Any) -> Any:
-    """These rows of an array, or of each of several."""
-    return tuple(taken(part, rows) for part in x) if isinstance(x, tuple) else x[rows]
 
 
 def _whole(x: Any) -> Any:

@@ -16,6 +16,7 @@ from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.networks.learning import rows_of
+from clearprop.networks.network import given
 from clearprop.primitives.labels import read_labels, read_numbers
 
 
@@ -24,8 +25,19 @@ class Data(NamedTuple):
 
     x: Any
     t: Any
+    w: Any
+    """Weights of the samples, if any."""
     scale: float | None
     samples: int
+
+    def batch(self, rows: Any) -> tuple[Any, Any, Any]:
+        """These rows of all three."""
+        return taken(self.x, rows), taken(self.t, rows), None if self.w is None else self.w[rows]
+
+
+def taken(x: Any, rows: Any) -> Any:
+    """These rows of an array, or of each of several."""
+    return tuple(taken(part, rows) for part in x) if isinstance(x, tuple) else x[rows]
 
 
 class StepPlan(Plan):
@@ -36,7 +48,7 @@ class StepPlan(Plan):
     """
 
     def __init__(
-        self, step: Any, layout: Layout, x: Any, t: Any, source: Data | None, key: Any
+        self, step: Any, layout: Layout, x: Any, t: Any, w: Any, source: Data | None, key: Any
     ) -> None:
         self.key = key
         self.source = source
@@ -46,11 +58,11 @@ class StepPlan(Plan):
         members = network.members
         network.audit(x, t)
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
-            recorded = _Recorded(self, x, t)
+            recorded = _Recorded(self, x, t, w)
         self.recorder = recorder = recorded.recorder
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
-        batch = [*flat(recorded.x), *flat(recorded.t)]
+        batch = [*flat(recorded.x), *flat(recorded.t), *recorded.w]
         self._states = [(v, place) for v, place in recorder.states.items() if v in used]
         self._numbers = [(v, place) for v, place in recorder.settings.items() if v in used]
         self._draws = recorder.draws
@@ -67,7 +79,8 @@ class StepPlan(Plan):
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
         gathered: dict[Any, Any] = {}
         if source is not None:
-            gathered = dict(zip(batch, (*flat(source.x), *flat(source.t)), strict=True))
+            parts = (*flat(source.x), *flat(source.t), *given(source.w))
+            gathered = dict(zip(batch, parts, strict=True))
             _check_targets(trace, gathered)
         shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
         title = (
@@ -142,10 +155,11 @@ class StepPlan(Plan):
 class _Recorded:
     """What one recording of a step consists of."""
 
-    def __init__(self, plan: StepPlan, x: Any, t: Any) -> None:
+    def __init__(self, plan: StepPlan, x: Any, t: Any, w: Any) -> None:
         self.plan = plan
         network, optimizer, layout = plan.network, plan.optimizer, plan.layout
         self.x, self.t = _leaves(x, "x"), _leaves(t, "t")
+        self.w = tuple(_leaves(v, "w") for v in given(w))
         self.stored: dict[Any, Any] = {}
         vectors: list[dict[str, Traced]] = []
         for i, kinds in enumerate(layout.vectors):
@@ -237,7 +251,9 @@ class _Recorded:
         if source is not None and source.scale is not None:
             x = np.astype(x, layout.dtype) * source.scale
             recorder.label([x], "input")
-        loss = recorder.loss(x, self.t)
+        loss = recorder.loss(x, self.t, *self.w)
+        for w in self.w:
+            loss = loss * w.mean()
         recorder.network.check_predict(recorder.passing)
         recorder.label([loss], "loss")
         names = [name for group in layout.groups for name in group.names]

@@ -77,8 +77,9 @@ class Members:
                 return name
         return dotted(path)
 
-    def __deepcopy__(self, memo: Any) -> None:
-        """A copy of a network finds its own."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of a network, also one from a file, finds its own."""
+        return type(None), ()
 
     def _now(self) -> list[int]:
         network = self.network

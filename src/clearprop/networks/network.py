@@ -79,9 +79,9 @@ class Network(Assembled):
         """Compute the scores of a batch: `x` through all layers, without the loss layer."""
         return self(*x) if isinstance(x, tuple) else self(x)
 
-    def loss(self, x: Any, t: Any) -> Any:
-        """Compute the loss of a batch `x` with its labels `t`."""
-        return self._loss_of(self.predict(x), t)
+    def loss(self, x: Any, t: Any, w: Any = None) -> Any:
+        """Compute the loss of a batch `x` with its labels `t`; `w` are weights of the samples."""
+        return self._loss_of(self.predict(x), t, *given(w))
 
     def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
         if not isinstance(self.lastLayer, list | tuple):
@@ -103,7 +103,7 @@ class Network(Assembled):
         Errors: those of the loss layer for targets that do not fit it, an empty batch, or scores
         that are not finite; `ConfigError` for weights where a `loss` of its own knows of none.
         """
-        scores, weights = self.predict(x), () if w is None else (w,)
+        scores, weights = self.predict(x), given(w)
         if type(self).loss is Network.loss:
             loss = self._loss_of(scores, t, *weights)
         elif weights:
@@ -134,22 +134,22 @@ class Network(Assembled):
             )
         return scored(losses if self.score_name else (SoftmaxWithLoss(), *losses[1:]), scores, t)
 
-    def gradient(self, x: Any, t: Any) -> dict[str, Any]:
+    def gradient(self, x: Any, t: Any, w: Any = None) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.
 
-        This is a step of learning: see the class.
+        `w` are weights of the samples, if any. This is a step of learning: see the class.
         """
-        return self.loss_and_gradient(x, t)[1]
+        return self.loss_and_gradient(x, t, *given(w))[1]
 
-    def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
+    def loss_and_gradient(self, x: Any, t: Any, w: Any = None) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         self.members.check()
         self.audit(x, t)
         if self._goes_straight(x, t):
-            return self._straight(x, t)
+            return self._straight(x, t, *given(w))
         twin, copies = copied(self)
         walk = Walk(self, twin, copies, Pass("forward", current().rng))
-        loss = walk.loss(x, t)
+        loss = walk.loss(x, t, *given(w))
         self.check_predict(walk.passing)
         params = {name: walk.params[name] for name in self.trained}
         found = walk.derivatives(loss, params)
@@ -234,8 +234,8 @@ class Network(Assembled):
             and all(map(has_backward, (*self.layers.values(), self.lastLayer)))
         )
 
-    def _straight(self, x: Any, t: Any) -> tuple[Any, dict[str, Any]]:
-        loss = self.loss(x, t)
+    def _straight(self, x: Any, t: Any, *w: Any) -> tuple[Any, dict[str, Any]]:
+        loss = self.loss(x, t, *w)
         dout = self.lastLayer.backward(1)
         for layer in reversed(self.layers.values()):
             dout = layer.backward(dout)
@@ -258,6 +258,11 @@ class Network(Assembled):
         own = any(getattr(type(self), n) is not getattr(Network, n) for n in _FORMULAS)
         inside = (layer for name, layer in self.members.layers.items() if name)
         return own or any(not has_backward(v) and any(inner_layers(v)) for v in inside)
+
+
+def given(w: Any) -> tuple[Any, ...]:
+    """Weights as what is passed on: nothing where there are none, for a loss that knows of none."""
+    return () if w is None else (w,)
 
 
 _FORMULAS = ("forward", "predict", "loss", "gradient", "loss_and_gradient")

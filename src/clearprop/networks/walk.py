@@ -88,9 +88,9 @@ class Walk:
         self.params = {name: params[name] for name in network.params}
         _hold(self.members, copies, self.params)
 
-    def loss(self, x: Any, t: Any) -> Any:
-        """Run the loss of a batch."""
-        return self._run(self.copy.loss, leaves(x), t)
+    def loss(self, x: Any, t: Any, *w: Any) -> Any:
+        """Run the loss of a batch, with weights of its samples if any."""
+        return self._run(self.copy.loss, leaves(x), t, *w)
 
     def predict(self, x: Any) -> Any:
         """Run the prediction of a batch, by the formula of the pass."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from clearprop.compiler.plans import as_arrays, flat
-from clearprop.compiler.step import taken
+from clearprop.compiler.step_plan import taken
 from clearprop.errors import ConfigError
 
 
@@ -78,19 +78,22 @@ class MiniBatches:
 
 
 def held_out(
-    x: Any, t: Any, share: float, rng: np.random.Generator
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Hold a share of the samples out, drawn by `rng`: `(x, t)` of the others, and of these.
+    parts: tuple[Any, ...], share: float, rng: np.random.Generator
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Hold a share of the samples out, drawn by `rng`: the parts of the others, and of these.
+
+    A part is an array, a tuple of arrays, or `None`, which stays.
 
     Errors: `ConfigError` for a share that leaves nothing on one side.
 
     >>> x = np.arange(10)
-    >>> (x_train, t_train), (x_test, t_test) = held_out(x, x % 2, 0.2, np.random.default_rng(0))
+    >>> (x_train, t_train), (x_test, t_test) = held_out((x, x % 2), 0.2, np.random.default_rng(0))
     >>> x_train, x_test, t_test
     (array([0, 1, 2, 3, 5, 7, 8, 9]), array([4, 6]), array([0, 0]))
     """
-    x, t = as_arrays(x), as_arrays(t)
-    samples = min(len(part) if part.ndim else 0 for part in (*flat(x), *flat(t)))
+    parts = tuple(None if part is None else as_arrays(part) for part in parts)
+    arrays = [array for part in parts if part is not None for array in flat(part)]
+    samples = min(len(array) if array.ndim else 0 for array in arrays)
     number = round(share * samples) if isinstance(share, float) and 0 < share < 1 else 0
     if not 0 < number < samples:
         raise ConfigError(
@@ -99,8 +102,11 @@ def held_out(
         )
     held = np.zeros(samples, bool)
     held[rng.permutation(samples)[:number]] = True
-    kept, other = ((taken(x, rows), taken(t, rows)) for rows in (~held, held))
-    return kept, other
+
+    def rows(which: np.ndarray) -> tuple[Any, ...]:
+        return tuple(None if part is None else taken(part, which) for part in parts)
+
+    return rows(~held), rows(held)
 
 
 def generator(rng: int | np.random.Generator | None) -> np.random.Generator:

@@ -12,6 +12,7 @@ import numpy as np
 from clearprop.compiler.plans import flat
 from clearprop.errors import ConfigError, FileFormatError
 from clearprop.networks import Network
+from clearprop.networks.network import given
 from clearprop.training.batches import MiniBatches
 from clearprop.training.best import Best
 from clearprop.training.data import Samples
@@ -172,7 +173,7 @@ def of_optimizer(optimizer: Updates) -> Optimizer:
 def fingerprint(samples: Samples) -> str:
     """A short text that other data would not have: of shapes, dtypes and a thousand of the rows."""
     digest = hashlib.blake2b(digest_size=8)
-    for array in (*flat(samples.x), *flat(samples.t)):
+    for array in (*flat(samples.x), *flat(samples.t), *given(samples.w)):
         digest.update(f"{array.shape} {array.dtype} {samples.scale}".encode())
         step = math.ceil(len(array) / 1000)
         digest.update(np.ascontiguousarray(array[::step]).tobytes())

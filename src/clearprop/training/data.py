@@ -1,11 +1,12 @@
 """Data for training, checked whole before the first step and brought into one form."""
 
+import inspect
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.compiler.plans import flat
-from clearprop.compiler.step import taken
+from clearprop.compiler.step_plan import taken
 from clearprop.errors import (
     ConfigError,
     DataError,
@@ -33,14 +34,17 @@ class Samples(NamedTuple):
     """Multiply-adds of one sample in the network's largest matrix product."""
     scale: float | None = None
     """What integers in `x`, such as the bytes of pixels, are multiplied by when they are used."""
+    w: Any = None
+    """Weights of the samples (N,), above 0 and 1 in the mean, if they do not weigh the same."""
 
-    def batch(self, rows: Any) -> tuple[Any, Any]:
-        """The samples of these rows (numbers or a slice) as the network takes them."""
+    def batch(self, rows: Any) -> tuple[Any, ...]:
+        """The samples of these rows (numbers or a slice) as the network takes them: `x`, `t`, and
+        `w` if there are weights."""
         x, t = taken(self.x, rows), taken(self.t, rows)
         if self.scale is not None:
             x = x.astype(np.float32)
             x *= np.float32(self.scale)
-        return x, t
+        return (x, t) if self.w is None else (x, t, self.w[rows])
 
     @property
     def size(self) -> int:
@@ -50,25 +54,31 @@ class Samples(NamedTuple):
 
 
 def read_samples(
-    network: Network, x: Any, t: Any, names: tuple[str, str], scale: float | None = None
+    network: Network,
+    x: Any,
+    t: Any,
+    names: tuple[str, ...],
+    scale: float | None = None,
+    w: Any = None,
 ) -> Samples:
     """Check samples `x` with targets `t` against a network; `names` is how errors call them.
 
-    Both may be tuples of arrays. `x` is cast to the dtype of the parameters, and not copied where
-    it has it already; integers stay what they are where the network takes class numbers only. With
+    Both may be tuples of arrays. Weights `w` of the samples, if any, are divided by their mean. `x`
+    is cast to the dtype of the parameters, and not copied where it has it already; integers stay
+    what they are where the network takes class numbers only. With
     `scale`, integers stay as they are and are multiplied by it batch by batch, as they are used:
     pixels as bytes take a quarter of the memory, and less time to gather. The loss layers read `t`.
 
     Errors: `DataError` for data that is empty or not finite, `DTypeError` for data or parameters
     that are not numbers, `ShapeError` for shapes that do not fit, `LabelError` for targets that do
-    not.
+    not; `ConfigError` for weights where a loss knows of none.
 
     >>> from clearprop.networks import TwoLayerNet
     >>> samples = read_samples(TwoLayerNet(4, 3, 2), np.ones((5, 4)), [0, 1, 0, 1, 1], ("x", "t"))
     >>> samples.x.dtype, samples.t, samples.largest_product
     (dtype('float64'), array([0, 1, 0, 1, 1]), 12)
     """
-    x_name, t_name = names
+    x_name, t_name, *w_name = names
     dtype = parameter_dtype(network)
     if scale is None:
         read = _each(_read_x, x, x_name, dtype)
@@ -86,7 +96,35 @@ def read_samples(
         scores, largest_product = _try_out(network, taken(read, slice(1)), shapes(read), x_name)
     count = len(flat(read)[0])
     targets = _read_t(network, t, t_name, (x_name, shapes(read), count), scores, dtype)
-    return Samples(read, targets, count, largest_product, scale)
+    weights = None if w is None else read_weights(network, w, w_name[0], count, dtype)
+    return Samples(read, targets, count, largest_product, scale, weights)
+
+
+def read_weights(network: Network, w: Any, name: str, count: int, dtype: np.dtype) -> np.ndarray:
+    """Check weights of samples, and divide them by their mean.
+
+    Errors: `ShapeError` unless there is one for each sample, `DataError` unless all are finite and
+    above 0, `ConfigError` where a loss knows of no weights.
+
+    >>> from clearprop.networks import TwoLayerNet
+    >>> read_weights(TwoLayerNet(4, 3, 2), [1, 2, 3], "w", 3, np.dtype(np.float32))
+    array([0.5, 1. , 1.5], dtype=float32)
+    """
+    for loss in (network, *network.losses):
+        method = loss.loss if loss is network else loss.forward
+        if "w" not in inspect.signature(method).parameters:
+            raise ConfigError(
+                f"{type(loss).__name__}.{method.__name__} takes no weights w of the samples; "
+                f"leave {name} out, or let it take them"
+            )
+    w = _array(w, name)
+    if w.shape != (count,):
+        raise ShapeError(f"{name} {w.shape} must be one weight for each sample, ({count},)")
+    if w.dtype.kind not in "buif" or not ((w > 0) & (w < np.inf)).all():
+        raise DataError(
+            f"{name} must be finite numbers above 0; leave out samples that weigh nothing"
+        )
+    return (w / w.mean(dtype=np.float64)).astype(dtype)
 
 
 def shapes(x: Any) -> Any:

@@ -216,15 +216,15 @@ def chunk_size(samples: Samples) -> int:
 
 def _of(network: Network, predict: Predict, samples: Samples, start: int) -> np.ndarray:
     """The tally of one chunk."""
-    x, t = samples.batch(slice(start, start + chunk_size(samples)))
+    x, t, *w = samples.batch(slice(start, start + chunk_size(samples)))
     with np.errstate(all="ignore"):
         y = predict(x)
     if not all(map(all_finite, flat(tuple(y) if isinstance(y, list) else y))):
         raise NonFiniteError(
-            f"the scores are not finite: {first_nonfinite(network, x, t, 'infer')}. "
+            f"the scores are not finite: {first_nonfinite(network, x, t, *w, formula='infer')}. "
             "Train with a smaller learning rate, or scale the inputs to the order of 1"
         )
-    return tally(network.losses, y, t)
+    return tally(network.losses, y, t, *w)
 
 
 def _total(network: Network, tallies: Tallies) -> float:

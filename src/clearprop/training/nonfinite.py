@@ -9,8 +9,10 @@ from clearprop.networks import Network
 from clearprop.training.optimizers.checks import all_finite
 
 
-def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") -> str | None:
-    """Describe the first value of a step on the batch `x`, `t` that is not finite.
+def first_nonfinite(
+    network: Network, x: Any, t: Any, *w: Any, formula: str = "forward"
+) -> str | None:
+    """Describe the first value that is not finite in a step on a batch `x`, `t`, perhaps `w`.
 
     Forward and backward run once more on copies of the layers, with the state and the very noise of
     the last step, so that the network stays as it is. The answer names the operation and the layer
@@ -32,7 +34,7 @@ def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") 
                 count = f"{bad.size} of {np.size(value)} values, first {bad[0]}"
                 return f"the {kind} {name} {np.shape(value)} is not finite ({count})"
         walk = network.walk(formula, x)
-        loss = walk.loss(x, t)
+        loss = walk.loss(x, t, *w)
         if formula == "infer":
             for use in walk.uses:
                 if not all(map(all_finite, use.outputs)):
@@ -44,10 +46,10 @@ def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") 
 
 
 def explained(
-    error: Exception, iteration: int, network: Network, optimizer: Any, x: Any, t: Any
+    error: Exception, iteration: int, network: Network, optimizer: Any, *batch: Any
 ) -> str:
-    """What is said of a step that failed on the batch `x`, `t`: where, and what to do."""
-    found = first_nonfinite(network, x, t)
+    """What is said of a step that failed on a batch `x`, `t`, perhaps `w`: where, what to do."""
+    found = first_nonfinite(network, *batch)
     first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
     lr = getattr(optimizer, "lr", None)
     rate = "a smaller learning rate"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.plans import signature
 from clearprop.compiler.step import Step as CompiledStep
 from clearprop.errors import DTypeError, NonFiniteError, UnsupportedError
 from clearprop.networks import Network
@@ -30,7 +31,7 @@ def make_step(
     """
     reason = CompiledStep.why_not(network, optimizer) if compiled else "compile=False was asked for"
     if reason is None:
-        step = CompiledStep(network, optimizer).over(samples.x, samples.t, samples.scale)
+        step = CompiledStep(network, optimizer).over(*samples[:2], samples.scale, samples.w)
         try:
             with np.errstate(all="ignore"):
                 step.prepare(batch_size)
@@ -41,10 +42,36 @@ def make_step(
     return lambda rows: on_batch(*samples.batch(rows)), reason
 
 
-def layered_step(network: Network, optimizer: Updates) -> Callable[[Any, Any], float]:
+def batch_step(network: Network, optimizer: Updates) -> Callable[..., float]:
+    """Make the step on a batch `x`, `t`, perhaps `w`, for batches of any shape.
+
+    Where a shape is met again it is compiled, if it can be; a first time runs the layers as they
+    are written, which is quicker than to print a program.
+    """
+    on_batch, seen = layered_step(network, optimizer), set[Any]()
+    step: CompiledStep | None = None
+    compiles = CompiledStep.why_not(network, optimizer) is None
+
+    def take(x: Any, t: Any, *w: Any) -> float:
+        nonlocal step, compiles
+        shape = signature((x, t, *w))
+        if compiles and shape in seen:
+            try:
+                step = step or CompiledStep(network, optimizer)
+                return step(x, t, *w)
+            except (UnsupportedError, DTypeError):
+                compiles = False
+        seen.add(shape)
+        return on_batch(x, t, *w)
+
+    return take
+
+
+def layered_step(network: Network, optimizer: Updates) -> Callable[..., float]:
     """Make the step on a batch `x`, `t` that runs the layers as they are written.
 
-    The forward pass runs once: it gives the loss, and `backward` uses what it kept.
+    With weights `w` the loss is `Σ w l / N`, as in a compiled step. The forward pass runs once: it
+    gives the loss, and `backward` uses what it kept.
 
     >>> from clearprop.layers import Affine
     >>> from clearprop.training import SGD
@@ -55,10 +82,12 @@ def layered_step(network: Network, optimizer: Updates) -> Callable[[Any, Any], f
     [2.127, 0.197, 0.101]
     """
 
-    def step(x: Any, t: Any) -> float:
+    def step(x: Any, t: Any, *w: Any) -> float:
         # Overflow is found below and named; NumPy's warning would only say that it happened.
         with np.errstate(all="ignore"):
-            loss, grads = network.loss_and_gradient(x, t)
+            loss, grads = network.loss_and_gradient(x, t, *w)
+            for mean in map(np.mean, w):
+                loss, grads = loss * mean, {name: g * mean for name, g in grads.items()}
             try:
                 loss = float(loss)
                 if not math.isfinite(loss):

@@ -41,23 +41,28 @@ class Trainer:
     """Train a network by mini-batches, to classify or to give numbers, as its loss layer says.
 
     **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
-    of `batch_size`. Each sample is seen once an epoch; where `batch_size` does not divide the data
-    the last batch of the epoch is smaller. An epoch has `⌈N / batch_size⌉` iterations. For a
-    network that carries state from batch to batch they come in order, all of one size.
+    of `batch_size`, or without `shuffle` only cut. Each sample is seen once an epoch; where
+    `batch_size` does not divide the data the last batch of the epoch is smaller. An epoch has
+    `⌈N / batch_size⌉` iterations. For a network that carries state from batch to batch they come in
+    order, all of one size.
 
     **Record.** `history` holds the loss of every iteration, and after every epoch and at the end
     the score on all training and test data: accuracy, R² or what else the loss layer calls it; if
-    it gives none, losses only. With `history_path` it also grows as a JSON-lines file there, which
-    the first call of `train` starts anew. With `signals_path` the activations and derivatives of
-    each layer are looked at now and then, see `SignalRecorder`.
+    it gives none, losses only. `score_training=False` leaves the training data out. With
+    `history_path` it also grows as a JSON-lines file there, which the first call of `train` starts
+    anew. With `signals_path` the activations and derivatives of each layer are looked at now and
+    then, see `SignalRecorder`.
 
     **Data.** `x_train` (N, …) real numbers, cast once to the parameters' dtype (and not copied
     where it has it), or class numbers where the network takes such; `t_train` what the loss layer
     reads: class numbers (N,), one-hot labels, numbers of the shape of the answers; `x_test` and
     `t_test` likewise, or neither; with `validation`, a share of the training samples, drawn by
     `rng`, takes their place. Several inputs are a tuple of arrays, and several targets, one
-    for each loss, too. Everything is checked here, before anything is changed. All samples weigh
-    the same: weights of samples are for steps written by hand.
+    for each loss, too. Everything is checked here, before anything is changed.
+
+    Weights of the samples (N,), above 0, are `w_train` and `w_test`; their mean becomes 1. The loss
+    of a batch is then `Σ w l` over the number of its samples, so that a sample of weight 2 counts
+    as if it were there twice.
 
     With `scale`, integers in `x_train` and `x_test` are kept and multiplied by it as they are used:
     the bytes of pixels with `scale=1/255`, in a quarter of the memory.
@@ -111,8 +116,12 @@ class Trainer:
         x_test: Any = None,
         t_test: Any = None,
         *,
+        w_train: Any = None,
+        w_test: Any = None,
         validation: float | None = None,
         batch_size: int = 100,
+        shuffle: bool = True,
+        score_training: bool = True,
         optimizer: Updates | None = None,
         scale: float | None = None,
         compile: bool = True,
@@ -138,8 +147,8 @@ class Trainer:
             )
         self.rng = generator(rng)
         if validation is not None:
-            train, test = held_out(x_train, t_train, validation, self.rng)
-            (x_train, t_train), (x_test, t_test) = train, test
+            train, test = held_out((x_train, t_train, w_train), validation, self.rng)
+            (x_train, t_train, w_train), (x_test, t_test, w_test) = train, test
         self.on_progress = usual_progress() if on_progress is None else on_progress or None
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
@@ -161,10 +170,13 @@ class Trainer:
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
-        self._train = read_samples(network, x_train, t_train, ("x_train", "t_train"), scale)
-        self._sets = [self._train]
+        names = ("x_train", "t_train", "w_train"), ("x_test", "t_test", "w_test")
+        self._train = read_samples(network, x_train, t_train, names[0], scale, w_train)
+        self._test = None
         if x_test is not None:
-            self._sets.append(read_samples(network, x_test, t_test, ("x_test", "t_test"), scale))
+            self._test = read_samples(network, x_test, t_test, names[1], scale, w_test)
+        scored = self._train if score_training else None, self._test
+        self._sets = [samples for samples in scored if samples is not None]
         samples = self._train.number
         self.batch_size = positive_int("batch_size", batch_size)
         if self.batch_size > samples:
@@ -181,7 +193,7 @@ class Trainer:
                 "batch_size"
             )
         self._batches = MiniBatches(
-            samples, self.batch_size, self.rng, in_order=bool(self._carries)
+            samples, self.batch_size, self.rng, in_order=bool(self._carries) or not shuffle
         )
         self._step, self._why_not = make_step(
             network, self.optimizer, self._train, self.batch_size, compiled=compile
@@ -298,7 +310,7 @@ class Trainer:
         facts = {
             "batch_size": self.batch_size,
             "compiled": self._why_not is None,
-            "data": [fingerprint(samples) for samples in self._sets],
+            "data": [fingerprint(s) for s in (self._train, self._test) if s is not None],
         }
         optimizer = of_optimizer(self.optimizer)
         epoch = self.iterations_per_epoch
@@ -402,11 +414,12 @@ class Trainer:
         self._look(final=True)
 
     def _evaluate(self, *, beside: bool = False) -> None:
-        if self.history.score_name is not None:
+        if self.history.score_name is not None and self._sets:
             self._referee.begin(len(self.history), self._cores, beside=beside)
 
     def _note(self, iteration: int, scores: list[float], network: Network) -> None:
-        train, test, *_ = (*scores, math.nan)
+        test = math.nan if self._test is None else scores[-1]
+        train = scores[0] if self._sets[0] is self._train else math.nan
         noted = self.history.add_evaluation(
             iteration=iteration,
             epoch=iteration / self.iterations_per_epoch,
@@ -426,7 +439,7 @@ class Trainer:
             if self._carries:  # what is carried has a row for each sample of a batch
                 rows = np.arange(self.batch_size)
             batch = self._train.batch(rows)
-            self._signals = SignalRecorder(self.signals_path, self.network, *batch)
+            self._signals = SignalRecorder(self.signals_path, self.network, *batch[:2])
             if self._resumed:
                 self._signals.go_on(self._looked_at)
         if self._signals is not None and not (first and len(self.history)):
