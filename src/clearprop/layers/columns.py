@@ -110,6 +110,7 @@ def out_sizes(image: Any, size: tuple[int, int], stride: Pair, pad: Pair) -> tup
 
 
 def pair(value: Pair) -> tuple[int, int]:
+    """One number for rows, one for columns."""
     return value if isinstance(value, tuple) and len(value) == 2 else (value, value)  # type: ignore
 
 
