@@ -33,6 +33,12 @@ def command(data, *arguments):
     return [sys.executable, "-m", "clearprop", "train", *map(str, arguments), "-q"]
 
 
+def heard():
+    """Let the program hear signals, also where those who started the tests ignore them."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 def wait_for(path, seconds=30.0):
     deadline = time.monotonic() + seconds
     while not path.exists():
@@ -159,7 +165,9 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bits(data, tmp_path):
 def test_a_program_told_to_end_keeps_what_it_learned_and_ends(data, tmp_path, name):
     number = getattr(signal, name)
     length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
-    process = subprocess.Popen(command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heard
+    )
     try:
         wait_for(tmp_path / "run" / "weights.safetensors")
         process.send_signal(number)
@@ -176,7 +184,9 @@ def test_a_program_told_to_end_keeps_what_it_learned_and_ends(data, tmp_path, na
 @pytest.mark.parametrize("presses", [1, 2, 30])
 def test_however_often_ctrl_c_is_pressed_nothing_is_lost(data, tmp_path, presses):
     length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
-    process = subprocess.Popen(command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heard
+    )
     try:
         wait_for(tmp_path / "run" / "weights.safetensors")
         for _ in range(presses):

@@ -270,6 +270,7 @@ def test_ctrl_c_keeps_what_was_learned(data, tmp_path):
     process = subprocess.Popen(
         [*command, "--iterations", "100000000"], cwd=tmp_path,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # where it is ignored
     )  # fmt: skip
     history = tmp_path / "runs" / "1" / "history.jsonl"
     try:
