@@ -158,9 +158,9 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bits(data, tmp_path):
         folder = tmp_path / f"killed{kill}"
         arguments = [*length, "--folder", folder.name]
         while True:
-            with running(command(data, *arguments), tmp_path) as process:  # ends in SIGKILL
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(moments.uniform(0.3, 1.1) * seconds)
+            program = running(command(data, *arguments), tmp_path)  # which ends in SIGKILL
+            with program as process, suppress(subprocess.TimeoutExpired):
+                process.wait(moments.uniform(0.3, 1.1) * seconds)
             if process.returncode == 0:
                 break
             if (folder / "config.json").exists():
