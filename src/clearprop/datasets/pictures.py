@@ -1,0 +1,129 @@
+"""Pictures of the user's own: a folder with a subfolder for each class."""
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from clearprop.datasets.formed import Formed
+from clearprop.datasets.table_survey import held_out
+from clearprop.errors import ConfigError, DataError, FileFormatError, MissingPackageError
+
+KINDS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+MAX_PIXELS = 50_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureForm:
+    """How a picture becomes numbers: grey or in colours, scaled to `side`×`side` pixels."""
+
+    classes: tuple[str, ...]
+    side: int = 28
+    colours: int = 1
+    test: float = 0.2
+    seed: int = 0
+    kind: str = field(default="pictures", init=False)
+    task: str = field(default="classification", init=False)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a picture becomes."""
+        return self.side**2 * self.colours
+
+    @property
+    def inputs(self) -> dict[str, slice]:
+        """Pixels have no names."""
+        return {}
+
+    def encode(self, paths: Sequence[Path]) -> np.ndarray:
+        """Read pictures: (N, width) uint8, each squeezed into a square.
+
+        Errors: `FileFormatError` for a file that is no picture, `DataError` for one too large,
+        `MissingPackageError` without Pillow.
+        """
+        x = np.empty((len(paths), self.width), np.uint8)
+        for row, path in zip(x, paths, strict=True):
+            with _opened(path) as picture:
+                mode = "RGB" if self.colours == 3 else "L"
+                small = picture.convert(mode).resize((self.side, self.side))
+                row[:] = np.asarray(small).reshape(-1)
+        return x
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave. Errors: `ConfigError` for anything else."""
+        try:
+            numbers = {name: entry[name] for name in ("side", "colours", "seed", "test")}
+            right = all(type(numbers[n]) is int for n in ("side", "colours", "seed"))
+            right = right and 0 < numbers["side"] <= 4096 and numbers["colours"] in (1, 3)
+            right = right and numbers["seed"] >= 0 and 0 < float(numbers["test"]) < 1
+            if right and all(isinstance(name, str) for name in entry["classes"]):
+                return cls(classes=tuple(entry["classes"]), **numbers)
+        except (KeyError, TypeError, ValueError):
+            pass
+        raise ConfigError('"form" does not say how the pictures were read')
+
+
+def read_pictures(
+    folder: str | os.PathLike[str],
+    *,
+    side: int = 28,
+    test: float = 0.2,
+    seed: int = 0,
+) -> Formed:
+    """Read the pictures in the subfolders of `folder`; the names of these are the classes.
+
+    Each picture is scaled to `side`×`side` pixels, in grey if none has colours. Bytes stay bytes,
+    a quarter of the memory: `Trainer(..., scale=1/255)` makes numbers of them.
+
+    Returns:
+        A `Dataset`: `x_train` and `x_test` uint8 (N, side² · colours), `t_train` and `t_test` int64
+        (N,); `test` is the share held out for testing, which `seed` draws.
+
+    Raises:
+        DataError: a folder without subfolders of pictures, or with one only.
+        FileFormatError: a file that is no picture, though its name says so.
+        MissingPackageError: Pillow is not installed.
+    """
+    folder = Path(folder)
+    classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    paths, t = [], []
+    for number, name in enumerate(classes):
+        found = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in KINDS)
+        if not found:
+            raise DataError(
+                f"{folder / name} holds no pictures ({', '.join(KINDS)}); the folder must have a "
+                "subfolder for each class, with its pictures in it"
+            )
+        paths += found
+        t += [number] * len(found)
+    if len(classes) < 2:
+        raise DataError(
+            f"{folder} has {len(classes)} subfolders, and a classification needs one for each of "
+            "two classes at least; four IDX files named as MNIST's are read as well"
+        )
+    form = PictureForm(classes=tuple(classes), side=side, test=test, seed=seed)
+    return load_pictures(form, paths, np.array(t), _colours(paths))
+
+
+def load_pictures(
+    form: PictureForm, paths: Sequence[Path], t: np.ndarray, colours: int
+) -> Formed:
+    """..."""
+
+
+def _colours(paths: Sequence[Path]) -> int:
+    """1 if all pictures are grey by their mode, or else 3."""
+    for path in paths:
+        with _opened(path) as picture:
+            if picture.mode not in ("1", "L", "LA", "I;16", "I"):
+                return 3
+    return 1

@@ -1,0 +1,134 @@
+"""A table of the user's own, ready for training."""
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from clearprop.datasets.formed import Formed
+from clearprop.datasets.table_files import open_table
+from clearprop.datasets.table_form import Doubts, TableForm
+from clearprop.datasets.table_survey import Survey, held_out
+
+
+class Table(Formed):
+    """A table as a network takes it: `x_train`, `t_train`, `x_test`, `t_test`, all float32.
+
+    Targets are numbers (N, 1) of mean 0 and deviation 1 in a regression, class numbers (N,) int64
+    otherwise. `form` says what became of each column, `notes` what was found on the way.
+    """
+
+    form: TableForm
+
+    def encode(self, path: str | os.PathLike[str]) -> np.ndarray:
+        """Read another table in the same way: x (N, width) float32; see `encode_table`."""
+        return encode_table(self.form, path)[0]
+
+    def __repr__(self) -> str:
+        train, test = len(self.x_train), len(self.x_test)
+        columns, width = len(self.form.columns), self.form.width
+        head = f"Table({train:,} rows to learn from, {test:,} to test on; {columns} columns, "
+        return "\n".join([f"{head}{width} numbers a row)", *(f"  {note}" for note in self.notes)])
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    missing: str = "refuse",
+    categories: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    test: float = 0.2,
+    seed: int = 0,
+) -> Table:
+    """Read a table to learn one of its columns, the `target`, from the others.
+
+    The file is `.csv` or `.tsv` with a header, `.npy`, `.npz` or `.parquet`, and is read block by
+    block, so that it takes little more memory than what comes of it: `width` numbers a row, float32.
+
+    Args:
+        path: the file.
+        target: the column to learn; in an `.npz` file `t` or `y` where it is not given.
+        task: "regression" or "classification"; found from the target where it is not given.
+        missing: what to do with missing values: "refuse" them by name, take the "mean" of numbers
+            and no category for categories, or "drop" their rows.
+        categories: columns of numbers that are categories, such as postal codes.
+        ignore: columns to leave out.
+        test: the share of rows that is held out for testing.
+        seed: draws these rows.
+
+    Raises:
+        DataError: a table that nothing can be learned from; the message names column and line.
+        ConfigError: names that are not in the table, settings out of range.
+        FileFormatError: a file that is not what its name says.
+        FileNotFoundError: there is none.
+        MissingPackageError: Parquet without polars.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(f"{folder}/fruit.csv", "w") as file:
+        ...         print("weight,colour,price", *["120,red,2.5", "90,green,1.5"] * 5, sep="\\n", file=file)
+        ...     table = read_table(f"{folder}/fruit.csv", target="price")
+        >>> table
+        Table(8 rows to learn from, 2 to test on; 2 columns, 3 numbers a row)
+          price is learned by regression: numbers of mean 2...
+        >>> table.form.inputs
+        {'weight': slice(0, 1, None), 'colour': slice(1, 3, None)}
+    """
+    categories = (categories,) if isinstance(categories, str) else tuple(categories)
+    ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    survey = Survey(
+        open_table(path), target, task=task, missing=missing, categories=categories, ignore=ignore,
+        test=test, seed=seed,
+    )  # fmt: skip
+    return load_table(survey.form, path, survey.notes)
+
+
+def load_table(
+    form: TableForm, path: str | os.PathLike[str], notes: Iterable[str] = ()
+) -> Table:
+    """Read a table in a form that is known, its training and its test part.
+
+    Errors: `DataError` for a table that does not have this form, and those of `open_table`.
+    """
+    table = open_table(path)
+    test = held_out(table.count(), form.test, form.seed)
+    rows, classified = len(test), form.target.categories is not None
+    # One array for both parts: those to test on stand behind.
+    x = np.empty((rows, form.width), np.float32)
+    t = np.empty(rows, np.int64) if classified else np.empty((rows, 1), np.float32)
+    ends, start = [0, border := rows - int(test.sum())], 0
+    doubts = Doubts(table.place)
+    for block_x, block_t, whole in form.encode(table, doubts, targets=True):
+        held = test[start : start + len(block_x)]
+        start += len(block_x)
+        for part, mask in enumerate((whole & ~held, whole & held)):
+            first, ends[part] = ends[part], ends[part] + int(mask.sum())
+            x[first : ends[part]], t[first : ends[part]] = block_x[mask], block_t[mask]
+    parts = slice(0, ends[0]), slice(border, ends[1])
+    (x_train, x_test), (t_train, t_test) = ([a[part] for part in parts] for a in (x, t))
+    return Table(x_train, t_train, x_test, t_test, form, [*notes, *doubts.told()])
+
+
+def encode_table(
+    form: TableForm, path: str | os.PathLike[str]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Read a table without targets: x (N, width) float32, which rows are whole, and notes.
+
+    Columns are found by their names, whatever their order. Rows that are not whole are 0; there are
+    such with `missing` "drop" only.
+
+    Errors: as `load_table`.
+    """
+    table = open_table(path)
+    doubts, known = Doubts(table.place), [column.name for column in form.columns]
+    blocks = [(x, whole) for x, _, whole in form.encode(table, doubts, targets=False)]
+    extra = [name for name in table.names if name not in known]
+    notes = [f"columns that play no part: {', '.join(extra)}"] if extra else []
+    notes += map(doubts.missing_text, doubts.missing)
+    if not blocks:
+        return np.empty((0, form.width), np.float32), np.empty(0, bool), notes
+    x, whole = map(np.concatenate, zip(*blocks, strict=True))
+    return x, whole, [*notes, *doubts.told()]
