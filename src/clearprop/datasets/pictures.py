@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -93,9 +94,39 @@ def read_pictures(
         FileFormatError: a file that is no picture, though its name says so.
         MissingPackageError: Pillow is not installed.
     """
-    folder = Path(folder)
+    paths, _, classes = _listed(Path(folder))
+    colours = 1
+    for path in paths:
+        with _opened(path) as picture:
+            colours = colours if picture.mode in ("1", "L", "LA") else 3
+    form = PictureForm(classes=classes, side=side, colours=colours, test=test, seed=seed)
+    return load_pictures(form, folder)
+
+
+def load_pictures(form: PictureForm, folder: str | os.PathLike[str]) -> Formed:
+    """Read the pictures of a folder in a form that is known, its training and its test part.
+
+    Errors: as `read_pictures`; `DataError` if the classes are others.
+    """
+    paths, t, classes = _listed(Path(folder))
+    if classes != form.classes:
+        raise DataError(
+            f"{folder} has the classes {', '.join(classes)}, and {', '.join(form.classes)} were "
+            "learned"
+        )
+    test, x = held_out(len(paths), form.test, form.seed), form.encode(paths)
+    counts = np.bincount(t).tolist()
+    told = ", ".join(f"{name} ({n:,})" for name, n in zip(classes, counts, strict=True))
+    look = f"{form.side}×{form.side} pixels, {'grey' if form.colours == 1 else 'in colours'}"
+    notes = [f"{len(classes)} classes of pictures: {told}; {look}"]
+    return Formed(x[~test], t[~test], x[test], t[test], form, notes)
+
+
+def _listed(folder: Path) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
+    """The pictures in a folder, the class of each, and the names of the classes."""
     classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    paths, t = [], []
+    paths: list[Path] = []
+    numbers: list[int] = []
     for number, name in enumerate(classes):
         found = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in KINDS)
         if not found:
@@ -104,26 +135,38 @@ def read_pictures(
                 "subfolder for each class, with its pictures in it"
             )
         paths += found
-        t += [number] * len(found)
+        numbers += [number] * len(found)
     if len(classes) < 2:
         raise DataError(
-            f"{folder} has {len(classes)} subfolders, and a classification needs one for each of "
-            "two classes at least; four IDX files named as MNIST's are read as well"
+            f"{folder} has {len(classes)} subfolders with pictures, and two classes are needed at "
+            "least; a folder with four IDX files named as MNIST's is read, too"
         )
-    form = PictureForm(classes=tuple(classes), side=side, test=test, seed=seed)
-    return load_pictures(form, paths, np.array(t), _colours(paths))
+    return paths, np.array(numbers), tuple(classes)
 
 
-def load_pictures(
-    form: PictureForm, paths: Sequence[Path], t: np.ndarray, colours: int
-) -> Formed:
-    """..."""
-
-
-def _colours(paths: Sequence[Path]) -> int:
-    """1 if all pictures are grey by their mode, or else 3."""
-    for path in paths:
-        with _opened(path) as picture:
-            if picture.mode not in ("1", "L", "LA", "I;16", "I"):
-                return 3
-    return 1
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a picture, upright and on white."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise MissingPackageError(
+            'reading pictures needs Pillow; install it with: pip install "clearprop[pictures]"'
+        ) from error
+    if not path.is_file():
+        raise FileFormatError(f"{path}: there is no such file")
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS or picture.mode[0] in "IF":
+                size = f"{picture.width}×{picture.height} pixels in mode {picture.mode}"
+                raise DataError(f"{path}: {size}; at most {MAX_PIXELS:,} with 8 bits are read")
+            upright = ImageOps.exif_transpose(picture)
+            if upright.has_transparency_data:
+                white = Image.new("RGBA", upright.size, "white")
+                white.alpha_composite(upright.convert("RGBA"))
+                upright = white.convert("LA" if upright.mode == "LA" else "RGB")
+            yield upright
+    except DataError:
+        raise
+    except Exception as error:  # the decoder raises whatever its parser met
+        raise FileFormatError(f"{path}: this is no picture, or a damaged one: {error}") from error

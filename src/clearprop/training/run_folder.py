@@ -14,6 +14,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError, FileFormatError, OutputError
 from clearprop.files import atomic_write
+from clearprop.layers import MeanSquaredError, SoftmaxWithLoss
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
 from clearprop.training.signals import SignalMoment, read_signals
@@ -48,7 +49,11 @@ class RunConfig:
     save_every: float = 30.0
     """Seconds from one checkpoint to the next at most."""
     data: str | None = None
-    """The folder of the images it learned from; `None` for MNIST."""
+    """The file or folder that it learned from; `None` for MNIST."""
+    task: str = "classification"
+    """Or "regression"."""
+    form: dict[str, Any] | None = None
+    """How the data became numbers, as the reader of the data wrote it; `None` for IDX files."""
     version: str = field(default_factory=_version)
 
     def network(self, rng: np.random.Generator | None = None) -> Network:
@@ -60,7 +65,8 @@ class RunConfig:
         return Network(
             dense_layers(
                 self.sizes, activation=self.activation, init=self.init, rng=rng, dtype=self.dtype
-            )
+            ),
+            loss=MeanSquaredError() if self.task == "regression" else SoftmaxWithLoss(),
         )
 
     def to_json(self) -> str:
@@ -79,7 +85,7 @@ class RunConfig:
         if not isinstance(values, dict):
             raise ConfigError("the settings of a run are a JSON object")
         for name, right in _KINDS.items():
-            if name not in values and name in ("compile", "data", "patience", "save_every"):
+            if name not in values and name in _LATER:
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
@@ -92,6 +98,8 @@ class RunConfig:
 def _whole(value: Any) -> bool:
     return type(value) is int and value >= 0
 
+
+_LATER = ("compile", "data", "patience", "save_every", "task", "form")
 
 _KINDS = {
     "sizes": lambda v: isinstance(v, list) and len(v) > 1 and all(_whole(n) and n for n in v),
@@ -106,6 +114,8 @@ _KINDS = {
     "patience": lambda v: v is None or (_whole(v) and v),
     "save_every": lambda v: type(v) in (int, float) and v > 0,
     "data": lambda v: v is None or isinstance(v, str),
+    "task": lambda v: v in ("classification", "regression"),
+    "form": lambda v: v is None or isinstance(v, dict),
     "version": lambda v: isinstance(v, str),
 }
 
