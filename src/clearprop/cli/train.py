@@ -87,7 +87,12 @@ def train(
         count_option("Images or rows in each step. [default: 100, and a tenth of small data]"),
     ] = None,
     rate: Annotated[
-        float | None, Parameter(help="Learning rate: how far each step goes. [default: 0.1]")
+        float | None,
+        Parameter(help="Learning rate: how far each step goes. [default: 0.1; adam: 0.001]"),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        Parameter(help="sgd or adam. [default: sgd; own tables and pictures: adam]"),
     ] = None,
     epochs: Annotated[
         int | None, count_option("Train for so many passes through the data.")
@@ -169,6 +174,7 @@ def train(
         "init": init,
         "batch": batch,
         "rate": rate,
+        "optimizer": optimizer,
         "patience": patience,
         "seed": seed,
         "save_every": save_every,
@@ -206,7 +212,8 @@ def train(
     settings["data"] = None if data is None else str(data.resolve())
     if isinstance(dataset, Formed):
         sizes = dataset.sizes(*(hidden or (50,)))
-        settings = {"batch": min(100, max(1, len(dataset.x_train) // 10)), **settings}
+        small = {"batch": min(100, max(1, len(dataset.x_train) // 10)), "optimizer": "adam"}
+        settings = {**small, **settings}
         settings |= {"task": dataset.task, "form": dataset.form.to_dict()}
         if not quiet:
             tell(dataset)
@@ -215,6 +222,10 @@ def train(
             iterations = min(10_000, 100 * each)
     else:
         sizes = (dataset.x_train.shape[1], *(hidden or (50,)), _classes(dataset))
+    if settings.setdefault("optimizer", "sgd") == "adam":
+        settings.setdefault("rate", 0.001)
+    elif settings["optimizer"] != "sgd":
+        raise ConfigError(f"--optimizer is sgd or adam, not {optimizer!r}")
     config = RunConfig(sizes=sizes, compile=not no_compile, **settings)
     run = None if folder is None else RunFolder(folder)
     return _run(config, dataset, run, epochs, iterations, overwrite=overwrite, quiet=quiet)
@@ -232,7 +243,7 @@ def _run(
     quiet: bool,
 ) -> int:
     """Train, in the folder of `run` or in the next free one."""
-    from clearprop.training import SGD, Trainer, rich_progress
+    from clearprop.training import Trainer, rich_progress
 
     rng = np.random.default_rng(config.seed)
     trainer = Trainer(
@@ -242,7 +253,7 @@ def _run(
         dataset.x_test,
         dataset.t_test,
         batch_size=config.batch,
-        optimizer=SGD(lr=config.rate),
+        optimizer=config.make_optimizer(),
         scale=scale_of(dataset),
         compile=config.compile,
         rng=rng,

@@ -17,6 +17,7 @@ from clearprop.files import atomic_write
 from clearprop.layers import MeanSquaredError, SoftmaxWithLoss
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
+from clearprop.training.optimizers import SGD, Adam, Optimizer
 from clearprop.training.signals import SignalMoment, read_signals
 from clearprop.training.weights import load_weights, read_arrays
 
@@ -25,6 +26,9 @@ def _version() -> str:
     from clearprop import __version__
 
     return __version__
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+"""The optimizers that a run can ask for by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,8 @@ class RunConfig:
     init: str | float = "he"
     batch: int = 100
     rate: float = 0.1
+    optimizer: str = "sgd"
+    """One of `OPTIMIZERS`."""
     iterations: int = 10_000
     seed: int = 0
     dtype: str = "float32"
@@ -68,6 +74,10 @@ class RunConfig:
             ),
             loss=MeanSquaredError() if self.task == "regression" else SoftmaxWithLoss(),
         )
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer, with the learning rate."""
+        return OPTIMIZERS[self.optimizer](lr=self.rate)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
@@ -99,7 +109,7 @@ def _whole(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-_LATER = ("compile", "data", "patience", "save_every", "task", "form")
+_LATER = ("compile", "data", "patience", "save_every", "task", "form", "optimizer")
 
 _KINDS = {
     "sizes": lambda v: isinstance(v, list) and len(v) > 1 and all(_whole(n) and n for n in v),
@@ -107,6 +117,7 @@ _KINDS = {
     "init": lambda v: type(v) in (str, int, float),
     "batch": _whole,
     "rate": lambda v: type(v) in (int, float),
+    "optimizer": lambda v: isinstance(v, str) and v in OPTIMIZERS,
     "iterations": _whole,
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
