@@ -114,7 +114,7 @@ def load_pictures(form: PictureForm, folder: str | os.PathLike[str]) -> Formed:
             f"{folder} has the classes {', '.join(classes)}, and {', '.join(form.classes)} were "
             "learned"
         )
-    test, x = held_out(len(paths), form.test, form.seed), form.encode(paths)
+    test, x = held_out(folder, len(paths), form.test, form.seed), form.encode(paths)
     counts = np.bincount(t).tolist()
     told = ", ".join(f"{name} ({n:,})" for name, n in zip(classes, counts, strict=True))
     look = f"{form.side}×{form.side} pixels, {'grey' if form.colours == 1 else 'in colours'}"

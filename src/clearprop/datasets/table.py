@@ -94,7 +94,7 @@ def load_table(
     Errors: `DataError` for a table that does not have this form, and those of `open_table`.
     """
     table = open_table(path)
-    test = held_out(table.count(), form.test, form.seed)
+    test = held_out(path, table.count(), form.test, form.seed)
     rows, classified = len(test), form.target.categories is not None
     # One array for both parts: those to test on stand behind.
     x = np.empty((rows, form.width), np.float32)

@@ -95,10 +95,11 @@ class _Text:
 
     def count(self) -> int:
         found = 0
-        with self._after_header() as (file, _):
-            for line in file:
+        with self._after_header() as (file, before):
+            for number, line in enumerate(file, start=before):
                 if '"' in line:  # cells may go on in the next line
-                    return found + sum(1 for row in self._reader(chain([line], file)) if row)
+                    rest = self._rows(chain([line], file), number)
+                    return found + sum(len(block.lines) for block in rest)
                 found += bool(line.strip("\r\n"))
         return found
 

@@ -31,7 +31,7 @@ COMMAS = re.compile(r"[+-]?\d+(,\d+)+(\.\d+)?")
 TASKS = ("regression", "classification")
 
 
-def held_out(rows: int, test: float, seed: int) -> np.ndarray:
+def held_out(where: object, rows: int, test: float, seed: int) -> np.ndarray:
     """Draw which rows are held out for testing: (rows,) bool, one at least and not all.
 
     Errors: `DataError` for fewer than two rows, `ConfigError` for a share that is none.
@@ -39,7 +39,9 @@ def held_out(rows: int, test: float, seed: int) -> np.ndarray:
     if not 0 < test < 1:
         raise ConfigError(f"test must be the share of the rows to test on, between 0 and 1: {test}")
     if rows < 2:
-        raise DataError(f"there are {rows} rows, and two are needed: to learn from, and to test on")
+        raise DataError(
+            f"{where}: there are {rows} rows, and two are needed: to learn from, and to test on"
+        )
     number = min(max(round(test * rows), 1), rows - 1)
     mask = np.zeros(rows, bool)
     mask[np.random.default_rng(seed).permutation(rows)[:number]] = True
@@ -49,8 +51,8 @@ def held_out(rows: int, test: float, seed: int) -> np.ndarray:
 class _Seen:
     """What was seen of one column."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, is_target: bool) -> None:
+        self.name, self.is_target = name, is_target
         self.count, self.mean, self.squares = 0, 0.0, 0.0
         """Of the numbers to learn from: how many, their mean, squared distances from it summed."""
         self.numbers = self.texts = 0
@@ -64,7 +66,7 @@ class _Seen:
     def look(
         self, cells: Cells, read: ReadCells, lines: Sequence[int], rows: np.ndarray, learn: np.ndarray
     ) -> None:
-        """Take note of what there is in some rows, and of the numbers to learn from."""
+        """Take note of texts in these rows, and of the values and numbers to learn from."""
         self.as_numbers |= isinstance(cells, np.ndarray)
         present = rows & ~read.missing
         text = present & read.text
@@ -73,7 +75,7 @@ class _Seen:
             self.text = self.text if self.texts else (str(cells[row]), lines[row])
             self.texts += int(text.sum())
         if len(self.values) <= MOST:
-            self.values.update(compress(texts(cells), present))
+            self.values.update(compress(texts(cells), present if self.is_target else learn & present))
         numbers = read.numbers[present & ~read.text]
         self.numbers += len(numbers)
         with np.errstate(all="ignore"):  # what is not finite is named when it is encoded
@@ -85,7 +87,7 @@ class _Seen:
     def _add(self, count: int, mean: float, squares: float) -> None:
         """Join with the mean and the squares of others (Chan, Golub and LeVeque 1979)."""
         total, distance = self.count + count, mean - self.mean
-        self.squares += squares + distance**2 * self.count * count / total
+        self.squares += squares + distance * distance * self.count * count / total
         self.mean += distance * count / total
         self.count = total
 
@@ -133,7 +135,7 @@ class Survey:
         for name, value, ways in ("missing", missing, WAYS), ("task", task, (None, *TASKS)):
             if value not in ways:
                 raise ConfigError(f"{name} is {value!r}; it is one of {', '.join(filter(None, ways))}")
-        if target is None:
+        if target is None and table.path.suffix.lower() == ".npz":
             target = next((name for name in ("t", "y") if name in table.names), None)
         if target is None:
             raise ConfigError(
@@ -177,9 +179,10 @@ class Survey:
     def _look(self, as_text: bool) -> dict[str, _Seen]:
         """Go through the table: all rows tell of the target's classes, those to learn from of else."""
         self.doubts = Doubts(self.table.place)
-        seen = {name: _Seen(name) for name in self.names}
+        seen = {name: _Seen(name, name == self.target) for name in self.names}
         at = [(name, self.table.names.index(name)) for name in self.names]
-        test, start, kept = held_out(self.table.count(), self.test, self.seed), 0, np.zeros(2, int)
+        test = held_out(self.table.path, self.table.count(), self.test, self.seed)
+        start, kept = 0, np.zeros(2, int)
         for block in self.table.blocks(as_text=as_text):
             rows = slice(start, start := start + len(block.lines))
             read = {name: read_cells(block.columns[i]) for name, i in at}
@@ -192,8 +195,7 @@ class Survey:
             kept += [(whole & ~test[rows]).sum(), (whole & test[rows]).sum()]
             for name, i in at:
                 learn = whole & ~test[rows]
-                of = whole if name == self.target else learn
-                seen[name].look(block.columns[i], read[name], block.lines, of, learn)
+                seen[name].look(block.columns[i], read[name], block.lines, whole, learn)
         if start != len(test):
             raise DataError(f"{self.table.path} was changed while it was read; read it again")
         if not kept.all():
@@ -228,7 +230,7 @@ class Survey:
         """Refuse numbers among which there is some text, or that are written with commas."""
         where = str(self.table.path)
         no_numbers = [text for text in seen.values if read_cells([text]).text[0]]
-        if all(COMMAS.fullmatch(text) for text in no_numbers):
+        if all(COMMAS.fullmatch(text) for text in (*no_numbers, seen.text[0].strip())):
             raise DataError(
                 f"{where}: {seen.name} holds numbers with commas in them, such as {seen.text[0]!r}; "
                 "write them with a point for decimals, and nothing between thousands"
