@@ -131,4 +131,4 @@ def tell(dataset: Any, most: int = 30) -> None:
     for note in dataset.notes:
         console.print(escape(note), soft_wrap=True)
     rows, test = len(dataset.x_train), len(dataset.x_test)
-    console.print(f"{rows:,} rows to learn from, {test:,} to test on.")
+    console.print(f"{rows:,} samples to learn from, {test:,} to test on.")

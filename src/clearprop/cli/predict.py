@@ -55,7 +55,9 @@ def predict(
         print_answers(folder.load_network(), form, images, json=json, output=output)
         return
     if output is not None:
-        raise ConfigError("--output is for runs on a table or on pictures of your own; leave it out")
+        raise ConfigError(
+            "--output is for runs on a table or on pictures of your own; leave it out"
+        )
     size = config.sizes[0]
     if size != SIDE**2:
         raise DataError(

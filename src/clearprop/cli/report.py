@@ -22,8 +22,9 @@ def report(
         clearprop report runs/1
 
     The page is `report.html` in the run's folder, one file that needs nothing else: curves, the
-    confusion matrix and the worst mistakes on the test data, the first layer's weights as images, or
-    residuals and the importance of each column of a table, activations and derivatives of each layer over time, the network's graph, and all settings.
+    confusion matrix and the worst mistakes on the test data, the first layer's weights as images,
+    or residuals and the importance of each column of a table, activations and derivatives of each
+    layer over time, the network's graph, and all settings.
     `clearprop train` makes it at its end.
     """
     from clearprop.cli.own_data import form_of, read_again, scale_of, task_of

@@ -2,28 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from clearprop.datasets.dataset import Dataset
-
-
-class Form(Protocol):
-    """How things of the user's own become the numbers that a network takes."""
-
-    @property
-    def task(self) -> str: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def inputs(self) -> dict[str, slice]: ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON."""
-        ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,3 +38,8 @@ class Formed(Dataset):
         if self.task == "regression":
             return self.form.in_unit(y)
         return np.array(self.classes)[np.argmax(y, axis=1)]
+
+    def __repr__(self) -> str:
+        train, test = len(self.x_train), len(self.x_test)
+        head = f"{train:,} samples to learn from, {test:,} to test on, {self.form.width} numbers each"
+        return "\n".join([f"{type(self).__name__}: {head}", *(f"  {note}" for note in self.notes)])

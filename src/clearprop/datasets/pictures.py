@@ -129,10 +129,10 @@ def _listed(folder: Path) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
     numbers: list[int] = []
     for number, name in enumerate(classes):
         found = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in KINDS)
-        if not found:
+        if len(found) < 2:
             raise DataError(
-                f"{folder / name} holds no pictures ({', '.join(KINDS)}); the folder must have a "
-                "subfolder for each class, with its pictures in it"
+                f"{folder / name} holds {len(found)} pictures ({', '.join(KINDS)}), and two are "
+                "needed at least; the folder must have a subfolder for each class"
             )
         paths += found
         numbers += [number] * len(found)

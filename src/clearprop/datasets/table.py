@@ -24,12 +24,6 @@ class Table(Formed):
         """Read another table in the same way: x (N, width) float32; see `encode_table`."""
         return encode_table(self.form, path)[0]
 
-    def __repr__(self) -> str:
-        train, test = len(self.x_train), len(self.x_test)
-        columns, width = len(self.form.columns), self.form.width
-        head = f"Table({train:,} rows to learn from, {test:,} to test on; {columns} columns, "
-        return "\n".join([f"{head}{width} numbers a row)", *(f"  {note}" for note in self.notes)])
-
 
 def read_table(
     path: str | os.PathLike[str],
@@ -45,7 +39,7 @@ def read_table(
     """Read a table to learn one of its columns, the `target`, from the others.
 
     The file is `.csv` or `.tsv` with a header, `.npy`, `.npz` or `.parquet`, and is read block by
-    block, so that it takes little more memory than what comes of it: `width` numbers a row, float32.
+    block, so that it takes little more memory than what comes of it: `width` float32 a row.
 
     Args:
         path: the file.
@@ -69,11 +63,12 @@ def read_table(
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with open(f"{folder}/fruit.csv", "w") as file:
-        ...         print("weight,colour,price", *["120,red,2.5", "90,green,1.5"] * 5, sep="\\n", file=file)
+        ...         rows = ["weight,colour,price", *["120,red,2.5", "90,green,1.5"] * 5]
+        ...         print(*rows, sep="\\n", file=file)
         ...     table = read_table(f"{folder}/fruit.csv", target="price")
         >>> table
-        Table(8 rows to learn from, 2 to test on; 2 columns, 3 numbers a row)
-          price is learned by regression: numbers of mean 2...
+        Table: 8 samples to learn from, 2 to test on, 3 numbers each
+          price is learned by regression: numbers of mean 1.875; ...
         >>> table.form.inputs
         {'weight': slice(0, 1, None), 'colour': slice(1, 3, None)}
     """
@@ -86,9 +81,7 @@ def read_table(
     return load_table(survey.form, path, survey.notes)
 
 
-def load_table(
-    form: TableForm, path: str | os.PathLike[str], notes: Iterable[str] = ()
-) -> Table:
+def load_table(form: TableForm, path: str | os.PathLike[str], notes: Iterable[str] = ()) -> Table:
     """Read a table in a form that is known, its training and its test part.
 
     Errors: `DataError` for a table that does not have this form, and those of `open_table`.
@@ -100,7 +93,7 @@ def load_table(
     x = np.empty((rows, form.width), np.float32)
     t = np.empty(rows, np.int64) if classified else np.empty((rows, 1), np.float32)
     ends, start = [0, border := rows - int(test.sum())], 0
-    doubts = Doubts(table.place)
+    doubts = Doubts(table)
     for block_x, block_t, whole in form.encode(table, doubts, targets=True):
         held = test[start : start + len(block_x)]
         start += len(block_x)
@@ -123,11 +116,10 @@ def encode_table(
     Errors: as `load_table`.
     """
     table = open_table(path)
-    doubts, known = Doubts(table.place), [column.name for column in form.columns]
+    doubts, known = Doubts(table), [column.name for column in form.columns]
     blocks = [(x, whole) for x, _, whole in form.encode(table, doubts, targets=False)]
     extra = [name for name in table.names if name not in known]
     notes = [f"columns that play no part: {', '.join(extra)}"] if extra else []
-    notes += map(doubts.missing_text, doubts.missing)
     if not blocks:
         return np.empty((0, form.width), np.float32), np.empty(0, bool), notes
     x, whole = map(np.concatenate, zip(*blocks, strict=True))

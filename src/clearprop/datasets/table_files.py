@@ -3,24 +3,22 @@
 import csv
 import io
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TextIO
+from typing import Any, NamedTuple, TextIO
+from zipfile import BadZipFile
 
 import numpy as np
 
-from clearprop.errors import DataError, FileFormatError, MissingPackageError
+from clearprop.errors import ClearpropError, DataError, FileFormatError, MissingPackageError
 
 CELLS = 2**17
 """About so many cells make a block."""
 
-SUFFIXES = (".csv", ".tsv", ".npy", ".npz", ".parquet")
-
 Cells = np.ndarray | Sequence[str]
-"""A column of a block: numbers (float64, NaN where one is missing), or texts as they are written."""
+"""A column of a block: numbers (float64, NaN where one is missing), or texts as written."""
 
 
 class Block(NamedTuple):
@@ -31,21 +29,30 @@ class Block(NamedTuple):
     columns: Sequence[Cells]
 
 
-class TableFile(Protocol):
-    """A table in a file."""
+class TableFile:
+    """A table in a file: `names` of columns, and blocks of rows."""
 
-    path: Path
-    names: list[str]
-    place: str
-    """What `lines` count: "line" or "row"."""
+    place = "row"
+    """What the lines of a block count."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names: list[str] = []
 
     def count(self) -> int:
         """How many rows there are."""
-        ...
+        raise NotImplementedError
+
+    def cells(self, start: int, stop: int) -> list[Cells]:
+        """The columns of some rows."""
+        raise NotImplementedError
 
     def blocks(self, *, as_text: bool = False) -> Iterator[Block]:
-        """The rows. Unless `as_text`, blocks of a text file may come as numbers, sooner."""
-        ...
+        """All rows. Unless `as_text`, a text file may give what is written as numbers, sooner."""
+        rows, step = self.count(), max(1, CELLS // len(self.names))
+        for start in range(0, rows, step):
+            stop = min(rows, start + step)
+            yield Block(range(start + 1, stop + 1), self.cells(start, stop))
 
 
 def open_table(path: str | os.PathLike[str]) -> TableFile:
@@ -56,20 +63,15 @@ def open_table(path: str | os.PathLike[str]) -> TableFile:
     Parquet without polars.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
     if not path.exists():
         raise FileNotFoundError(2, "there is no such table", str(path))
-    if not path.is_file() or suffix not in SUFFIXES:
+    kind = READERS.get(path.suffix.lower())
+    if kind is None or not path.is_file():
         raise FileFormatError(
-            f"{path}: a table is a file whose name ends with one of {', '.join(SUFFIXES)}"
+            f"{path}: a table is a file whose name ends with one of {', '.join(READERS)}"
         )
     with _told(path):
-        if suffix == ".parquet":
-            table: TableFile = _Parquet(path)
-        elif suffix in (".npy", ".npz"):
-            table = _Arrays(path)
-        else:
-            table = _Text(path, "\t" if suffix == ".tsv" else "")
+        table = kind(path)
     for number, name in enumerate(table.names):
         if not name:
             raise DataError(f"{path}: column {number + 1} has no name; give it one in the header")
@@ -78,24 +80,20 @@ def open_table(path: str | os.PathLike[str]) -> TableFile:
     return table
 
 
-class _Text:
+class _Text(TableFile):
     """A text file with a header: cells between commas, semicolons or tabs, in quotes or not."""
 
     place = "line"
 
-    def __init__(self, path: Path, delimiter: str) -> None:
-        self.path, self.delimiter = path, delimiter
-        with self._open() as file:
-            header = next((line for line in file if line.strip()), "")
-        if not header:
-            raise FileFormatError(f"{path}: the file is empty; give a header and rows")
-        self.delimiter = delimiter or max(",;\t", key=header.count)
-        with self._after_header():
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._delimiter = "\t" if path.suffix.lower() == ".tsv" else ""
+        with self._behind_header():
             pass
 
     def count(self) -> int:
         found = 0
-        with self._after_header() as (file, before):
+        with self._behind_header() as (file, before):
             for number, line in enumerate(file, start=before):
                 if '"' in line:  # cells may go on in the next line
                     rest = self._rows(chain([line], file), number)
@@ -105,12 +103,12 @@ class _Text:
 
     def blocks(self, *, as_text: bool = False) -> Iterator[Block]:
         width = len(self.names)
-        with self._after_header() as (file, line):
+        with self._behind_header() as (file, line):
             while lines := list(islice(file, max(1, CELLS // width))):
                 if any('"' in each for each in lines):
                     yield from self._rows(chain(lines, file), line)
                     return
-                numbers = None if as_text else _numbers(lines, self.delimiter)
+                numbers = None if as_text else _numbers(lines, self._delimiter)
                 if numbers is not None and numbers.shape == (len(lines), width):
                     yield Block(range(line + 1, line + 1 + len(lines)), list(numbers.T))
                 else:
@@ -123,48 +121,42 @@ class _Text:
         rows: list[list[str]] = []
         places: list[int] = []
         try:
-            for row in reader:
-                if not row:  # an empty line
-                    continue
+            for row in filter(None, reader):  # empty lines are none
+                place = before + reader.line_num
                 if len(row) != width:
                     raise DataError(
-                        f"{self.path}, line {before + reader.line_num}: {len(row)} cells, where "
-                        f"the header has {width} names; repair the line, or put cells with "
-                        f"{self.delimiter!r} in them in quotes"
+                        f"{self.path}, line {place}: {len(row)} cells, where the header has "
+                        f"{width} names; repair it; cells with {self._delimiter!r} need quotes"
                     )
                 rows.append(row)
-                places.append(before + reader.line_num)
+                places.append(place)
                 if len(rows) * width >= CELLS:
                     yield Block(places, list(zip(*rows, strict=True)))
                     rows, places = [], []
         except csv.Error as error:
-            line = before + reader.line_num
-            raise FileFormatError(f"{self.path}, line {line}: {error}; look at quotes") from None
+            place = before + reader.line_num
+            raise FileFormatError(f"{self.path}, line {place}: {error}; look at quotes") from None
         if rows:
             yield Block(places, list(zip(*rows, strict=True)))
 
     def _reader(self, lines: Iterable[str]) -> Any:
-        return csv.reader(lines, delimiter=self.delimiter, strict=True)
+        return csv.reader(lines, delimiter=self._delimiter, strict=True)
 
     @contextmanager
-    def _open(self) -> Iterator[TextIO]:
-        with _told(self.path), open(self.path, encoding="utf-8-sig", newline="") as file:
-            yield file
-
-    @contextmanager
-    def _after_header(self) -> Iterator[tuple[TextIO, int]]:
+    def _behind_header(self) -> Iterator[tuple[TextIO, int]]:
         """The file behind its header, and how many lines that takes."""
-        with self._open() as file:
-            reader = self._reader(file)
-            try:
-                self.names = [name.strip() for name in next(row for row in reader if row)]
-            except csv.Error as error:
-                raise FileFormatError(f"{self.path}: the header is broken: {error}") from None
-            yield file, reader.line_num
+        with _told(self.path), open(self.path, encoding="utf-8-sig", newline="") as file:
+            before, header = next(((n, s) for n, s in enumerate(file) if s.strip()), (0, ""))
+            if not header:
+                raise FileFormatError(f"{self.path} is empty; give a header and rows")
+            self._delimiter = self._delimiter or max(",;\t", key=header.count)
+            reader = self._reader(chain([header], file))
+            self.names = [name.strip() for name in next(reader)]
+            yield file, before + reader.line_num
 
 
 def _numbers(lines: list[str], delimiter: str) -> np.ndarray | None:
-    """Lines of nothing but numbers as float64 (rows, columns); `None` for others."""
+    """Lines of nothing but finite numbers as float64 (rows, columns); `None` for others."""
     text = "".join(lines)
     if text.isspace() or "\0" in text:
         return None
@@ -172,99 +164,82 @@ def _numbers(lines: list[str], delimiter: str) -> np.ndarray | None:
         try:
             import polars as pl
         except ImportError:
-            return np.loadtxt(lines, delimiter=delimiter, comments=None, ndmin=2)
-        frame = pl.read_csv(
-            io.BytesIO(text.encode()), has_header=False, separator=delimiter, quote_char=None,
-            infer_schema=False,
-        )  # fmt: skip
-        frame = frame.with_columns(pl.all().cast(pl.Float64, strict=False))
-        whole = not sum(frame.null_count().row(0))
-        return frame.to_numpy() if whole else None
+            numbers = np.loadtxt(lines, delimiter=delimiter, comments=None, ndmin=2)
+        else:
+            how = {"has_header": False, "infer_schema": False, "quote_char": None}
+            frame = pl.read_csv(io.BytesIO(text.encode()), separator=delimiter, **how)
+            # what is no number becomes NaN
+            numbers = frame.with_columns(pl.all().cast(pl.Float64, strict=False)).to_numpy()
+        return numbers if np.isfinite(numbers).all() else None
     except Exception:  # whatever it is, the reader of the standard library names it
         return None
 
 
-class _Arrays:
-    """Arrays of NumPy: columns of a matrix by their numbers, arrays of an archive by their names."""
-
-    place = "row"
+class _Arrays(TableFile):
+    """Arrays of NumPy: columns of a matrix by number, arrays of an archive by name."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        arrays = np.load(path, mmap_mode="r" if path.suffix.lower() == ".npy" else None)
+        super().__init__(path)
+        arrays = np.load(path, mmap_mode="r")
         named = {"": arrays} if isinstance(arrays, np.ndarray) else {k: arrays[k] for k in arrays}
-        self.names, self.columns = [], []
+        self.columns: list[np.ndarray] = []
         for key, array in named.items():
-            if array.dtype.names:
-                named_columns = [(name, array[name]) for name in array.dtype.names]
-            elif array.ndim < 2:
-                named_columns = [(key or "0", array.reshape(-1))]
-            else:
-                flat = array.reshape(len(array), -1)
-                named_columns = [(f"{key}[{i}]" if key else str(i), c) for i, c in enumerate(flat.T)]
-            for name, column in named_columns:
-                if column.dtype.kind not in "buifU" or column.ndim != 1:
-                    raise DataError(
-                        f"{path}: {name} has dtype {column.dtype}; real numbers or text are read"
-                    )
-                self.names.append(name)
-                self.columns.append(column)
-        rows = {name: len(c) for name, c in zip(self.names, self.columns, strict=True)}
-        if len(set(rows.values())) != 1:
-            most = ", ".join(f"{name} {n}" for name, n in islice(rows.items(), 6))
-            raise DataError(f"{path}: the arrays must have as many rows each, and have: {most}")
+            if array.dtype.kind not in "buifU" or not array.ndim:
+                raise DataError(f"{path}: {key or 'it'} holds {array.dtype}, not numbers or text")
+            matrix = array.reshape(len(array), -1)
+            name = f"{key}[{{}}]" if key and array.ndim > 1 else key or "{}"
+            self.names += [name.format(i) for i in range(matrix.shape[1])]
+            self.columns += list(matrix.T)
+        if len({len(column) for column in self.columns}) != 1:
+            told = ", ".join(f"{key} {array.shape}" for key, array in named.items())
+            raise DataError(f"{path}: the arrays must have as many rows each, and are {told}")
 
     def count(self) -> int:
         return len(self.columns[0])
 
-    def blocks(self, *, as_text: bool = False) -> Iterator[Block]:
-        step = max(1, CELLS // len(self.names))
-        for start in range(0, self.count(), step):
-            parts = [c[start : start + step] for c in self.columns]
-            yield Block(
-                range(start + 1, start + 1 + len(parts[0])),
-                [p.tolist() if p.dtype.kind == "U" else p.astype(np.float64) for p in parts],
-            )
+    def cells(self, start: int, stop: int) -> list[Cells]:
+        parts = [column[start:stop] for column in self.columns]
+        return [p.tolist() if p.dtype.kind == "U" else p.astype(np.float64) for p in parts]
 
 
-class _Parquet:
+class _Parquet(TableFile):
     """A Parquet file, by polars."""
 
-    place = "row"
-
     def __init__(self, path: Path) -> None:
+        super().__init__(path)
         try:
             import polars as pl
         except ImportError as error:
             raise MissingPackageError(
                 'reading Parquet needs polars; install it with: pip install "clearprop[tables]"'
             ) from error
-        self.path = path
-        self._rows = pl.scan_parquet(path)
         try:
-            schema = self._rows.collect_schema()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise FileFormatError(f"{path}: this is not a Parquet file ({error})") from None
-        self.names = list(schema)
-        casts = []
+            rows = pl.scan_parquet(path)
+            schema = rows.collect_schema()
+        except pl.exceptions.PolarsError as error:
+            raise FileFormatError(f"{path} is not a Parquet file: {error}") from None
+        columns = []
         for name, kind in schema.items():
             number = kind.is_numeric()
             if not number and kind not in (pl.String, pl.Categorical, pl.Enum, pl.Boolean):
-                raise DataError(f"{path}: {name} is {kind}; real numbers, text or truth are read")
-            cast = pl.col(name).cast(pl.Float64 if number else pl.String)
-            casts.append(cast.fill_null(float("nan") if number else ""))
-        self._cells = self._rows.select(casts)
-        self._length = pl.len()
+                raise DataError(f"{path}: {name} holds {kind}, not numbers, text or truth")
+            column = pl.col(name).cast(pl.Float64 if number else pl.String)
+            columns.append(column.fill_null(float("nan") if number else ""))
+        self.names, self._rows = list(schema), rows.select(columns)
+        self._count = rows.select(pl.len()).collect().item()
 
     def count(self) -> int:
-        return self._rows.select(self._length).collect().item()
+        return self._count
 
-    def blocks(self, *, as_text: bool = False) -> Iterator[Block]:
-        step = max(1, CELLS // len(self.names))
-        for start in range(0, self.count(), step):
-            frame = self._cells.slice(start, step).collect()
-            columns = [c.to_numpy() if c.dtype.is_float() else c.to_list() for c in frame]
-            yield Block(range(start + 1, start + 1 + frame.height), columns)
+    def cells(self, start: int, stop: int) -> list[Cells]:
+        frame = self._rows.slice(start, stop - start).collect()
+        return [c.to_numpy() if c.dtype.is_float() else c.to_list() for c in frame]
+
+
+READERS: dict[str, type[TableFile]] = {
+    ".csv": _Text, ".tsv": _Text, ".npy": _Arrays, ".npz": _Arrays, ".parquet": _Parquet
+}  # fmt: skip
+"""What reads a file, by the end of its name."""
 
 
 @contextmanager
@@ -278,12 +253,13 @@ def _told(path: Path) -> Iterator[None]:
                 try:
                     line.decode()
                 except UnicodeDecodeError as error:
+                    byte = line[error.start]
                     raise FileFormatError(
-                        f"{path}, line {number}: the byte 0x{line[error.start]:02x} is not UTF-8; "
-                        "the file may be in Latin-1 or UTF-16: save it as UTF-8"
+                        f"{path}, line {number}: the byte 0x{byte:02x} is not UTF-8; the file may "
+                        "be in Latin-1 or UTF-16: save it as UTF-8"
                     ) from None
         raise
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError, OSError) as error:
-        if isinstance(error, DataError | FileFormatError | FileNotFoundError):
-            raise
+    except (ClearpropError, FileNotFoundError):
+        raise
+    except (csv.Error, BadZipFile, EOFError, KeyError, ValueError, OSError) as error:
         raise FileFormatError(f"{path} cannot be read: {error}") from error

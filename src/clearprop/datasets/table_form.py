@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -13,8 +13,10 @@ from clearprop.errors import ConfigError, DataError
 MISSING = frozenset(["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "?"])
 """What stands where a value is missing."""
 
-LARGEST = float(np.finfo(np.float32).max)
+WAYS = ("refuse", "mean", "drop")
+"""What can be done where something is missing."""
 
+LARGEST = float(np.finfo(np.float32).max)
 SHOWN = 3
 """So many places of what is wrong are named."""
 
@@ -42,8 +44,7 @@ def read_cells(cells: Cells) -> ReadCells:
         return ReadCells(cells, np.isnan(cells), np.zeros(len(cells), bool))
     known = {text: _number(text) for text in set(cells)}
     numbers = np.array([known[text] for text in cells], np.float64)  # None becomes NaN
-    strange = {text for text, number in known.items() if number is None}
-    text = np.array([each in strange for each in cells]) if strange else np.zeros(len(cells), bool)
+    text = np.array([known[text] is None for text in cells], bool)
     return ReadCells(numbers, np.isnan(numbers) & ~text, text)
 
 
@@ -58,46 +59,60 @@ def _number(text: str) -> float | None:
 
 
 def texts(cells: Cells, by_number: bool = False) -> Sequence[str]:
-    """The names of categories, which numbers have, too: 3.0 is "3"."""
+    """The names of categories, which numbers have, too: that of 3.0 is "3"."""
     if not isinstance(cells, np.ndarray) and not by_number:
         return [text.strip() for text in cells]
     numbers = read_cells(cells).numbers.tolist()
-    return [("" if v != v else str(int(v)) if v.is_integer() else repr(v)) for v in numbers]
+    return [str(int(v)) if v.is_integer() else repr(v) for v in numbers]
 
 
 class Doubts:
     """What was found that is not as it should be: how often, and where first."""
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    def __init__(self, table: TableFile) -> None:
+        self.table = table
         self.missing: dict[str, tuple[int, list[int], str]] = {}
         self.unknown: dict[str, Counter[str]] = {}
 
     def note_missing(self, name: str, mask: np.ndarray, lines: Sequence[int], cells: Cells) -> None:
-        if mask.any():
-            rows = np.flatnonzero(mask)
-            count, first, said = self.missing.get(name, (0, [], ""))
-            said = said or ("nan" if isinstance(cells, np.ndarray) else cells[rows[0]].strip())
+        """Note where values of a column are missing."""
+        rows = np.flatnonzero(mask).tolist()
+        if rows:
+            count, first, written = self.missing.get(name, (0, [], ""))
             first += [lines[row] for row in rows[: SHOWN - len(first)]]
-            self.missing[name] = count + len(rows), first, said
+            self.missing[name] = count + len(rows), first, written or str(cells[rows[0]]).strip()
 
-    def note_unknown(self, name: str, found: Counter[str]) -> None:
-        if found:
-            self.unknown.setdefault(name, Counter()).update(found)
-
-    def missing_text(self, name: str) -> str:
-        """How many values of a column are missing, and where."""
-        count, first, said = self.missing[name]
-        more = ", …" if count > len(first) else ""
-        places = f"{self.place}{'s' if count > 1 else ''} {', '.join(map(str, first))}{more}"
-        return f"{name}: {count:,} missing ({places}{f', written {said!r}' if said else ''})"
-
-    def told(self) -> Iterator[str]:
-        """Yield what is to be said of unknown categories."""
+    def told(self) -> list[str]:
+        """What is to be said of missing values and of unknown categories."""
+        notes = []
+        for name, (count, first, written) in self.missing.items():
+            places = ", ".join(map(str, first)) + (", …" if count > len(first) else "")
+            place = f"{self.table.place}{'s' if count > 1 else ''} {places}"
+            written = f", written {written!r}" if written else ""
+            notes.append(f"{name}: {count:,} missing ({place}{written})")
         for name, found in self.unknown.items():
             most = ", ".join(f"{text!r} ({n:,})" for text, n in found.most_common(SHOWN))
             more = ", …" if len(found) > SHOWN else ""
-            yield f"{name}: categories that were not learned, and count as none: {most}{more}"
+            notes.append(f"{name}: categories that were not learned count as none: {most}{more}")
+        return notes
+
+    def check(self, way: str, target: str) -> None:
+        """Refuse missing values unless there is a way to go on. Errors: `DataError`."""
+        if way == "drop" or not self.missing or (way == "mean" and target not in self.missing):
+            return
+        told = [note for note in self.told() if way == "refuse" or note.startswith(f"{target}: ")]
+        more = "; …" if len(told) > 10 else ""
+        mean = "mean (numbers take the mean, categories none) or " if way == "refuse" else ""
+        raise DataError(
+            f"{self.table.path}: values are missing. {'; '.join(told[:10])}{more}. Repair them, or "
+            f"say by missing (--missing) what to do: {mean}drop (leave the rows out)"
+        )
+
+    def wrong(self, name: str, bad: np.ndarray, block: Block, cells: Cells, why: str) -> DataError:
+        """The first of the cells at fault, as an error."""
+        row = int(bad.argmax())
+        place = f"{self.table.path}, {self.table.place} {block.lines[row]}"
+        return DataError(f"{place}: {name} is {str(cells[row])!r}, {why}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +136,8 @@ class Column:
         index = {text: i for i, text in enumerate(self.categories or ())}
         return np.array([index.get(text, -1) for text in texts(cells, self.by_number)], np.intp)
 
-    def encode(self, block: Block, cells: Cells, doubts: Doubts, where: str) -> np.ndarray:
-        """The numbers of this column in a block: (N, width) float64, NaN where a number is missing.
+    def encode(self, block: Block, cells: Cells, doubts: Doubts) -> np.ndarray:
+        """The numbers of this column in a block: (N, width) float64, NaN where it is missing.
 
         Errors: `DataError` for text or infinity in a column of numbers.
         """
@@ -133,17 +148,15 @@ class Column:
                 encoded = (read.numbers - self.mean) / self.deviation
                 bad = ~(np.abs(encoded) < LARGEST) & ~read.missing
             if bad.any():
-                row = int(bad.argmax())
-                raise DataError(
-                    f"{where}, {doubts.place} {block.lines[row]}: {self.name} is {cells[row]!r}, "
-                    "and this column holds numbers that fit into float32; repair it"
-                )
+                why = "and must be a number that fits into float32; repair it"
+                raise doubts.wrong(self.name, bad, block, cells, why)
             return encoded[:, np.newaxis]
         codes = self.codes(cells)
-        strange = np.flatnonzero((codes < 0) & ~read.missing)
-        if len(strange):
+        unknown = np.flatnonzero((codes < 0) & ~read.missing).tolist()
+        if unknown:
             written = texts(cells, self.by_number)
-            doubts.note_unknown(self.name, Counter(written[row] for row in strange))
+            counts = Counter(written[row] for row in unknown)
+            doubts.unknown.setdefault(self.name, Counter()).update(counts)
         one_hot = codes[:, np.newaxis] == np.arange(self.width)
         return np.where(read.missing[:, np.newaxis], np.nan, one_hot)
 
@@ -152,12 +165,12 @@ class Column:
 class TableForm:
     """How a table becomes the numbers that a network takes, and its answers what was asked for."""
 
+    kind: str = "table"
     columns: tuple[Column, ...]
     target: Column
     missing: str = "refuse"
     test: float = 0.2
     seed: int = 0
-    kind: str = field(default="table", init=False)
 
     @property
     def task(self) -> str:
@@ -177,13 +190,15 @@ class TableForm:
     @property
     def inputs(self) -> dict[str, slice]:
         """Where the numbers of each column stand in a row."""
-        ends = np.cumsum([column.width for column in self.columns]).tolist()
-        return {c.name: slice(end - c.width, end) for c, end in zip(self.columns, ends, strict=True)}
+        places, end = {}, 0
+        for column in self.columns:
+            places[column.name] = slice(end, end := end + column.width)
+        return places
 
     def encode(
         self, table: TableFile, doubts: Doubts, *, targets: bool
-    ) -> Iterator[tuple[np.ndarray, np.ndarray | None, np.ndarray]]:
-        """Yield blocks of rows: x (N, width) float32, targets if asked for, and which rows are whole.
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield blocks: x (N, width) float32, targets if asked for, and which rows are whole.
 
         What is missing is 0: for numbers the mean, for categories none of them. With "drop" the
         rows where it is so are not whole.
@@ -195,57 +210,36 @@ class TableForm:
         gone = [column.name for column in wanted if column.name not in table.names]
         if gone:
             raise DataError(
-                f"{table.path}: there is no column {', '.join(map(repr, gone))}; the network has "
-                f"learned from {len(self.columns)} columns and needs them all, in any order; the "
-                f"table has {', '.join(map(repr, table.names[:20]))}"
+                f"{table.path}: there is no column {', '.join(map(repr, gone))}; all that were "
+                f"learned from are needed, in any order; there are {listed(table.names)}"
             )
         at = {name: i for i, name in enumerate(table.names)}
         as_text = any(c.categories is not None and not c.by_number for c in wanted)
         for block in table.blocks(as_text=as_text):
-            n = len(block.lines)
-            x, t = np.empty((n, self.width), np.float32), None
+            x = np.empty((len(block.lines), self.width), np.float32)
+            t = np.zeros((len(x), 1), np.float32)
             for column, place in zip(self.columns, self.inputs.values(), strict=True):
-                cells = block.columns[at[column.name]]
-                x[:, place] = column.encode(block, cells, doubts, str(table.path))
-            whole = ~np.isnan(x).any(axis=1)
+                x[:, place] = column.encode(block, block.columns[at[column.name]], doubts)
             if targets:
-                t = self._targets(block, block.columns[at[self.target.name]], doubts, table)
-                whole &= (t >= 0) if t.dtype == np.intp else ~np.isnan(t[:, 0])
+                t = self._targets(block, block.columns[at[self.target.name]], doubts)
+            whole = np.ones(len(x), bool)
+            if self.missing == "drop":
+                bad = np.isnan(x).any(axis=1), (t < 0 if t.ndim == 1 else np.isnan(t[:, 0]))
+                whole = ~(bad[0] | bad[1])
             x[np.isnan(x)] = 0
-            if self.missing != "drop":
-                whole[:] = True
             yield x, t, whole
-        self.check_missing(doubts, table)
+        doubts.check(self.missing, self.target.name)
 
-    def check_missing(self, doubts: Doubts, table: TableFile) -> None:
-        """Refuse missing values unless it was said what to do. Errors: `DataError`."""
-        found = list(doubts.missing) if self.missing == "refuse" else []
-        if self.missing == "mean" and self.target.name in doubts.missing:
-            found = [self.target.name]
-        if found:
-            told = "; ".join(map(doubts.missing_text, found[:10]))
-            more = f"; and in {len(found) - 10} more columns" if len(found) > 10 else ""
-            what = "drop (leave the rows out)"
-            if self.missing == "refuse":
-                what = f"mean (numbers take the mean, categories none) or {what}"
-            raise DataError(
-                f"{table.path}: values are missing. {told}{more}. Repair them, or say what to do "
-                f"with them by missing: {what}"
-            )
-
-    def _targets(self, block: Block, cells: Cells, doubts: Doubts, table: TableFile) -> np.ndarray:
-        if self.target.categories is None:
-            encoded = self.target.encode(block, cells, doubts, str(table.path))
-            return encoded.astype(np.float32)
-        read, codes = read_cells(cells), self.target.codes(cells)
-        doubts.note_missing(self.target.name, read.missing, block.lines, cells)
-        strange = (codes < 0) & ~read.missing
-        if strange.any():
-            row = int(strange.argmax())
-            raise DataError(
-                f"{table.path}, {doubts.place} {block.lines[row]}: {self.target.name} is "
-                f"{cells[row]!r}, which is none of the classes of this run"
-            )
+    def _targets(self, block: Block, cells: Cells, doubts: Doubts) -> np.ndarray:
+        """Numbers (N, 1) float32, NaN where they are missing, or class numbers (N,), then −1."""
+        column = self.target
+        if column.categories is None:
+            return column.encode(block, cells, doubts).astype(np.float32)
+        missing, codes = read_cells(cells).missing, column.codes(cells)
+        doubts.note_missing(column.name, missing, block.lines, cells)
+        bad = (codes < 0) & ~missing
+        if bad.any():
+            raise doubts.wrong(column.name, bad, block, cells, "none of the classes of this run")
         return codes
 
     def in_unit(self, y: np.ndarray) -> np.ndarray:
@@ -262,39 +256,25 @@ class TableForm:
     def from_dict(cls, entry: Mapping[str, Any]) -> Self:
         """Read what `to_dict` gave. Errors: `ConfigError` for anything else."""
         try:
-            columns = tuple(_column(each) for each in entry["columns"])
-            form = cls(
-                columns=columns,
-                target=_column(entry["target"]),
-                missing=entry["missing"],
-                test=float(entry["test"]),
-                seed=int(entry["seed"]),
-            )
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ConfigError(f'"form" does not say how the table was read: {error!r}') from None
-        if not columns or form.missing not in WAYS or not 0 < form.test < 1 or form.seed < 0:
-            raise ConfigError('"form" does not say how the table was read')
-        return form
+            columns = tuple(_column(**each) for each in entry["columns"])
+            form = cls(**{**entry, "columns": columns, "target": _column(**entry["target"])})
+            right = form.missing in WAYS and 0 < form.test < 1 and 0 <= form.seed == int(form.seed)
+            if columns and right:
+                return form
+        except (KeyError, TypeError, ValueError, OverflowError):
+            pass
+        raise ConfigError('"form" does not say how a table is read')
 
 
-WAYS = ("refuse", "mean", "drop")
-"""What can be done with rows in which something is missing."""
-
-
-def _column(entry: Mapping[str, Any]) -> Column:
+def _column(**entry: Any) -> Column:
     categories = entry["categories"]
-    column = Column(
-        name=entry["name"],
-        mean=float(entry["mean"]),
-        deviation=float(entry["deviation"]),
-        categories=None if categories is None else tuple(categories),
-        by_number=bool(entry["by_number"]),
-    )
-    named = [column.name, *(column.categories or ())]
-    if not all(isinstance(each, str) for each in named):
-        raise TypeError("names are texts")
-    if not np.isfinite(column.mean) or not 0 < column.deviation < np.inf:
-        raise ValueError(f"{column.name} has no mean and deviation")
+    column = Column(**{**entry, "categories": None if categories is None else tuple(categories)})
+    named = all(isinstance(text, str) for text in (column.name, *(column.categories or ())))
+    if not (named and np.isfinite(column.mean) and 0 < column.deviation < np.inf):
+        raise ValueError
     return column
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names in a message."""
+    return ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")

@@ -14,6 +14,7 @@ from clearprop.datasets.table_form import (
     Doubts,
     ReadCells,
     TableForm,
+    listed,
     read_cells,
     texts,
 )
@@ -64,7 +65,12 @@ class _Seen:
         self.whole = True
 
     def look(
-        self, cells: Cells, read: ReadCells, lines: Sequence[int], rows: np.ndarray, learn: np.ndarray
+        self,
+        cells: Cells,
+        read: ReadCells,
+        lines: Sequence[int],
+        rows: np.ndarray,
+        learn: np.ndarray,
     ) -> None:
         """Take note of texts in these rows, and of the values and numbers to learn from."""
         self.as_numbers |= isinstance(cells, np.ndarray)
@@ -75,7 +81,9 @@ class _Seen:
             self.text = self.text if self.texts else (str(cells[row]), lines[row])
             self.texts += int(text.sum())
         if len(self.values) <= MOST:
-            self.values.update(compress(texts(cells), present if self.is_target else learn & present))
+            self.values.update(
+                compress(texts(cells), present if self.is_target else learn & present)
+            )
         numbers = read.numbers[present & ~read.text]
         self.numbers += len(numbers)
         with np.errstate(all="ignore"):  # what is not finite is named when it is encoded
@@ -134,13 +142,15 @@ class Survey:
         self.table, self.missing, self.test, self.seed = table, missing, test, seed
         for name, value, ways in ("missing", missing, WAYS), ("task", task, (None, *TASKS)):
             if value not in ways:
-                raise ConfigError(f"{name} is {value!r}; it is one of {', '.join(filter(None, ways))}")
+                raise ConfigError(
+                    f"{name} is {value!r}; it is one of {', '.join(filter(None, ways))}"
+                )
         if target is None and table.path.suffix.lower() == ".npz":
             target = next((name for name in ("t", "y") if name in table.names), None)
         if target is None:
             raise ConfigError(
                 f"{table.path}: target must say which column is to be learned, one of "
-                f"{_list(table.names)}"
+                f"{listed(table.names)}"
             )
         for name in (target, *categories, *ignore):
             self._check_name(name)
@@ -148,7 +158,7 @@ class Survey:
         if len(self.names) < 2:
             raise DataError(f"{table.path}: beside {target!r} there is no column to learn from")
         self.target, self.notes = target, list[str]()
-        self.doubts = Doubts(table.place)
+        self.doubts = Doubts(table)
         seen = self._look(as_text=bool(categories))
         if any(s.texts and s.as_numbers for s in seen.values()):
             seen = self._look(as_text=True)  # some categories look like numbers
@@ -161,8 +171,7 @@ class Survey:
             test=test,
             seed=seed,
         )
-        self.form.check_missing(self.doubts, table)
-        self.notes += [self.doubts.missing_text(name) for name in self.doubts.missing]
+        self.doubts.check(missing, target)
 
     def _check_name(self, name: str) -> None:
         names = self.table.names
@@ -174,11 +183,11 @@ class Survey:
                 f"and none is {name!r}; put a line with the names on top"
             )
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names
-        raise ConfigError(f"{self.table.path}: there is no column {name!r}; there is {_list(near)}")
+        raise ConfigError(f"{self.table.path}: there is no column {name!r}; there is {listed(near)}")
 
     def _look(self, as_text: bool) -> dict[str, _Seen]:
-        """Go through the table: all rows tell of the target's classes, those to learn from of else."""
-        self.doubts = Doubts(self.table.place)
+        """Go through the table: what there is in each column, of the rows to learn from."""
+        self.doubts = Doubts(self.table)
         seen = {name: _Seen(name, name == self.target) for name in self.names}
         at = [(name, self.table.names.index(name)) for name in self.names]
         test = held_out(self.table.path, self.table.count(), self.test, self.seed)
@@ -215,7 +224,9 @@ class Survey:
         if not category:
             self._check_text(seen)
         rows = seen.texts + seen.numbers
-        if len(seen.values) > MOST or (not category and 2 * len(seen.values) > max(rows, 2 * CLASSES)):
+        if len(seen.values) > MOST or (
+            not category and 2 * len(seen.values) > max(rows, 2 * CLASSES)
+        ):
             count = f"more than {MOST:,}" if len(seen.values) > MOST else f"{len(seen.values):,}"
             raise DataError(
                 f"{where}: {seen.name} holds {count} different texts in {rows:,} rows, such as "
@@ -232,8 +243,8 @@ class Survey:
         no_numbers = [text for text in seen.values if read_cells([text]).text[0]]
         if all(COMMAS.fullmatch(text) for text in (*no_numbers, seen.text[0].strip())):
             raise DataError(
-                f"{where}: {seen.name} holds numbers with commas in them, such as {seen.text[0]!r}; "
-                "write them with a point for decimals, and nothing between thousands"
+                f"{where}: {seen.name} holds numbers with commas in them, such as "
+                f"{seen.text[0]!r}; write them with a point for decimals, and nothing between thousands"
             )
         if seen.numbers >= seen.texts:
             text, line = seen.text
@@ -273,12 +284,9 @@ class Survey:
                     f"{where}: {name} has one class only, {min(seen.values)!r}; give two at least"
                 )
             column = seen.category(by_number)
-            why = f"{classes} classes, {_list(column.categories or ())}"
+            why = f"{classes} classes, {listed(column.categories or ())}"
         other = "classification" if (task or found) == "regression" else "regression"
         hint = f"; task={other} (--task) takes it otherwise" if task is None and by_number else ""
         self.notes.insert(0, f"{name} is learned by {task or found}: {why}{hint}")
         return column
 
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")

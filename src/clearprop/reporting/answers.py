@@ -99,7 +99,8 @@ def _mistake(evidence: Evidence, row: int) -> Markup:
         class_="ink",
     )
     caption = element(
-        "figcaption", element("b", name(right)), " taken for ", element("b", name(said)), element("br"),
+        "figcaption",
+        element("b", name(right)), " taken for ", element("b", name(said)), element("br"),
         element("span", f"{sure:.1%} sure", class_="faint"),
     )  # fmt: skip
     return element("figure", element("div", image), caption, class_="tile")

@@ -1,7 +1,7 @@
 """What a trained network says of the test data."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,7 @@ class Evidence:
     """How probable the network finds each class, for each sample (N, C); or its answers (N, K)."""
     score_name: str = "accuracy"
     """Or "R²": a regression."""
-    task: Task = Task()
+    task: Task = field(default_factory=Task)
 
     @cached_property
     def said(self) -> np.ndarray:

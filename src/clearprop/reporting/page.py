@@ -30,7 +30,8 @@ def write_report(
     """Write the report of a run to `report.html` in its folder, atomically.
 
     The test data are those that the run was tested on; with `scale`, integers among them are
-    multiplied by it, as in `Trainer`. `task` gives classes and columns their names. The page is one file that needs nothing else, on or off line.
+    multiplied by it, as in `Trainer`. `task` gives classes and columns their names. The page is
+    one file that needs nothing else, on or off line.
 
     Errors: those of `report_page`; `OutputError` if the file cannot be written.
     """

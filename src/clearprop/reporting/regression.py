@@ -9,7 +9,6 @@ from clearprop.reporting.answers import scrollable
 from clearprop.reporting.charts import Line, chart
 from clearprop.reporting.evidence import Evidence
 from clearprop.reporting.markup import Markup, element
-from clearprop.reporting.scales import label
 
 POINTS = 1000
 """More samples than this are not drawn one by one."""
@@ -38,7 +37,8 @@ def furthest_off(evidence: Evidence) -> Markup:
     true, said = (values[:, 0] for values in evidence.in_unit)
     rows = np.argsort(-np.abs(said - true), kind="stable")[:8]
     head = ("sample of the test data", "true", "predicted", "residual")
-    body = [(row, *map(short, (true[row], said[row], said[row] - true[row]))) for row in rows]
+    figures = np.stack([true, said, said - true], axis=1)
+    body = [(row, *map(short, figures[row].tolist())) for row in rows]
     return _table(head, body, "The answers that are furthest off")
 
 
@@ -63,8 +63,8 @@ def importance(network: Network, evidence: Evidence) -> Iterator[Markup]:
     ordered = sorted(falls.items(), key=lambda item: -item[1])
     yield element(
         "p",
-        f"How far the {evidence.score_name} on {len(few.right):,} test samples falls when the values "
-        "of one column are shuffled among them. Columns that say the same share their importance.",
+        f"How far the {evidence.score_name} on {len(few.right):,} test samples falls when the "
+        "values of one column are shuffled among them. Columns that say the same share their importance.",
     )
     body = [(name, f"{fall:.4f}".replace("-", "−")) for name, fall in ordered]
     yield _table(("column", f"{evidence.score_name} lost"), body, "Importance of the columns")
@@ -76,12 +76,16 @@ def short(value: float) -> str:
     >>> short(1234567.0), short(-0.123456)
     ('1,235,000', '−0.1235')
     """
-    return label(float(f"{value:.4g}"))
+    return f"{float(f'{value:.4g}'):,.10g}".replace("-", "−")
 
 
 def _table(head: tuple[str, ...], rows: list[tuple], name: str) -> Markup:
     body = [
-        element("tr", element("th", r[0], scope="row"), *(element("td", c, class_="number") for c in r[1:]))
+        element(
+            "tr",
+            element("th", r[0], scope="row"),
+            *(element("td", c, class_="number") for c in r[1:]),
+        )
         for r in rows
     ]
     heads = element("tr", *(element("th", h, scope="col") for h in head))

@@ -27,6 +27,7 @@ def _version() -> str:
 
     return __version__
 
+
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 """The optimizers that a run can ask for by name."""
 
