@@ -269,8 +269,8 @@ def test_what_tells_nothing_is_said_and_does_no_harm(table):
     path = table("x,same,word,y", *(f"{n},{1e9 + 0.1},w,{n * 0.5}" for n in range(30)))
     made = read_table(path, "y")
     assert [note for note in made.notes if "tells nothing" in note] == [
-        "same: always the same number, which tells nothing",
-        "word: always 'w', which tells nothing",
+        "same: number, 1e+09 ± 0; always the same, which tells nothing",
+        "word: category, 'w'; always the same, which tells nothing",
     ]
     assert np.isfinite(made.x_train).all()
     assert np.abs(made.x_train[:, 1]).max() < 1e-3

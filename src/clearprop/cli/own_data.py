@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from clearprop.datasets import Dataset
     from clearprop.datasets.pictures import PictureForm
     from clearprop.datasets.table_form import TableForm
-    from clearprop.reporting import Task
     from clearprop.training import RunConfig, RunFolder
 
 SCALE = 1 / 255
@@ -42,8 +41,7 @@ def read_anew(path: Path | None, settings: dict[str, Any]) -> "Dataset":
     if wrong:
         option = {"categories": "category"}.get(wrong[0], wrong[0])
         raise ConfigError(f"--{option} says nothing of {kind}; leave it out")
-    settings = {} if idx else settings
-    return read(path, **settings)  # type: ignore[arg-type]
+    return read(path, **({} if idx else settings))  # type: ignore[arg-type]
 
 
 def read_again(run: "RunFolder", config: "RunConfig", path: Path | None = None) -> "Dataset":
@@ -93,42 +91,3 @@ def form_of(run: "RunFolder", config: "RunConfig") -> "TableForm | PictureForm |
 def scale_of(dataset: "Dataset") -> float | None:
     """What the numbers of a data set are multiplied by: bytes of pixels are, tables are not."""
     return SCALE if dataset.x_train.dtype == np.uint8 else None
-
-
-def task_of(form: "TableForm | PictureForm | None") -> "Task":
-    """What the report needs to call classes, columns and units by their names."""
-    from clearprop.reporting import Task
-
-    if form is None:
-        return Task()
-    target = getattr(form, "target", None)
-    unit = {} if target is None else {"target": target.name}
-    if form.task == "regression":
-        unit |= {"mean": target.mean, "deviation": target.deviation}  # type: ignore[union-attr]
-    return Task(classes=form.classes, inputs=form.inputs, **unit)
-
-
-def tell(dataset: Any, most: int = 30) -> None:
-    """Print what was found in the data: each column, and what is to be known of it."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console()
-    columns = getattr(dataset.form, "columns", ())
-    table = Table("column", "is read as", box=SIMPLE_HEAD)
-    for column in columns[:most]:
-        what = f"number, {column.mean:.4g} ± {column.deviation:.4g}"
-        if column.categories is not None:
-            some = ", ".join(column.categories[:4]) + (", …" if column.width > 4 else "")
-            what = f"one of {column.width}: {some}"
-        table.add_row(escape(column.name), escape(what))
-    if len(columns) > most:
-        table.add_row("…", f"{len(columns) - most} more")
-    if columns:
-        console.print(table)
-    for note in dataset.notes:
-        console.print(escape(note), soft_wrap=True)
-    rows, test = len(dataset.x_train), len(dataset.x_test)
-    console.print(f"{rows:,} samples to learn from, {test:,} to test on.")

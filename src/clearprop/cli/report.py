@@ -27,12 +27,12 @@ def report(
     layer over time, the network's graph, and all settings.
     `clearprop train` makes it at its end.
     """
-    from clearprop.cli.own_data import form_of, read_again, scale_of, task_of
+    from clearprop.cli.own_data import form_of, read_again, scale_of
     from clearprop.reporting import write_report
     from clearprop.training import RunFolder
 
     folder = RunFolder(run)
     config = folder.read_config()  # what is no run is told before the data are read
-    dataset, task = read_again(folder, config, data), task_of(form_of(folder, config))
-    write_report(folder, dataset.x_test, dataset.t_test, scale_of(dataset), task)
+    dataset, form = read_again(folder, config, data), form_of(folder, config)
+    write_report(folder, dataset.x_test, dataset.t_test, scale_of(dataset), form)
     print(folder.report_path)

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from clearprop.cli.options import count_option, flag_option, seed_option
-from clearprop.cli.own_data import form_of, read_again, read_anew, scale_of, task_of, tell
+from clearprop.cli.own_data import read_again, read_anew, scale_of
 from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
 
 if TYPE_CHECKING:
@@ -206,9 +206,7 @@ def train(
         config = run.read_config()
         dataset = read_again(run, config, data)
         return _run(config, dataset, run, epochs, iterations, resume=True, quiet=quiet)
-    if test is not None or (data is not None and seed is not None):
-        form = {"seed": seed or 0, **form}
-    dataset = read_anew(data, form)
+    dataset = read_anew(data, {**form, "seed": seed or 0})
     settings["data"] = None if data is None else str(data.resolve())
     if isinstance(dataset, Formed):
         sizes = dataset.sizes(*(hidden or (50,)))
@@ -216,7 +214,7 @@ def train(
         settings = {**small, **settings}
         settings |= {"task": dataset.task, "form": dataset.form.to_dict()}
         if not quiet:
-            tell(dataset)
+            print(dataset)
         if epochs is iterations is None:
             each = -(-len(dataset.x_train) // settings["batch"])
             iterations = min(10_000, 100 * each)
@@ -304,8 +302,8 @@ def _train(
     if failure:
         raise NonFiniteError(failure)
     with _told(run.report_path):
-        task = task_of(form_of(run, config))
-        write_report(run, dataset.x_test, dataset.t_test, scale_of(dataset), task)
+        form = getattr(dataset, "form", None)
+        write_report(run, dataset.x_test, dataset.t_test, scale_of(dataset), form)
     if quiet:
         print(run.path)
     else:

@@ -41,5 +41,8 @@ class Formed(Dataset):
 
     def __repr__(self) -> str:
         train, test = len(self.x_train), len(self.x_test)
-        head = f"{train:,} samples to learn from, {test:,} to test on, {self.form.width} numbers each"
-        return "\n".join([f"{type(self).__name__}: {head}", *(f"  {note}" for note in self.notes)])
+        notes = self.notes if len(self.notes) < 100 else [*self.notes[:100], "…"]
+        head = (
+            f"{train:,} samples to learn from, {test:,} to test on, {self.form.width} numbers each"
+        )
+        return "\n".join([f"{type(self).__name__}: {head}", *(f"  {note}" for note in notes)])

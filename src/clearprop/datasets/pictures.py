@@ -73,13 +73,17 @@ class PictureForm:
         raise ConfigError('"form" does not say how the pictures were read')
 
 
+class Pictures(Formed):
+    """Pictures as a network takes them, bytes; `form` says how they were read."""
+
+
 def read_pictures(
     folder: str | os.PathLike[str],
     *,
     side: int = 28,
     test: float = 0.2,
     seed: int = 0,
-) -> Formed:
+) -> Pictures:
     """Read the pictures in the subfolders of `folder`; the names of these are the classes.
 
     Each picture is scaled to `side`×`side` pixels, in grey if none has colours. Bytes stay bytes,
@@ -103,7 +107,7 @@ def read_pictures(
     return load_pictures(form, folder)
 
 
-def load_pictures(form: PictureForm, folder: str | os.PathLike[str]) -> Formed:
+def load_pictures(form: PictureForm, folder: str | os.PathLike[str]) -> Pictures:
     """Read the pictures of a folder in a form that is known, its training and its test part.
 
     Errors: as `read_pictures`; `DataError` if the classes are others.
@@ -119,7 +123,7 @@ def load_pictures(form: PictureForm, folder: str | os.PathLike[str]) -> Formed:
     told = ", ".join(f"{name} ({n:,})" for name, n in zip(classes, counts, strict=True))
     look = f"{form.side}×{form.side} pixels, {'grey' if form.colours == 1 else 'in colours'}"
     notes = [f"{len(classes)} classes of pictures: {told}; {look}"]
-    return Formed(x[~test], t[~test], x[test], t[test], form, notes)
+    return Pictures(x[~test], t[~test], x[test], t[test], form, notes)
 
 
 def _listed(folder: Path) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:

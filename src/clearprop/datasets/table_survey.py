@@ -29,8 +29,6 @@ CLASSES = 20
 COMMAS = re.compile(r"[+-]?\d+(,\d+)+(\.\d+)?")
 """Numbers as some write them, which may mean either: 1,234."""
 
-TASKS = ("regression", "classification")
-
 
 def held_out(where: object, rows: int, test: float, seed: int) -> np.ndarray:
     """Draw which rows are held out for testing: (rows,) bool, one at least and not all.
@@ -38,13 +36,11 @@ def held_out(where: object, rows: int, test: float, seed: int) -> np.ndarray:
     Errors: `DataError` for fewer than two rows, `ConfigError` for a share that is none.
     """
     if not 0 < test < 1:
-        raise ConfigError(f"test must be the share of the rows to test on, between 0 and 1: {test}")
+        raise ConfigError(f"test is the share of the rows to test on, between 0 and 1, not {test}")
     if rows < 2:
-        raise DataError(
-            f"{where}: there are {rows} rows, and two are needed: to learn from, and to test on"
-        )
-    number = min(max(round(test * rows), 1), rows - 1)
+        raise DataError(f"{where}: there are {rows} rows; give two, to learn from and to test on")
     mask = np.zeros(rows, bool)
+    number = min(max(round(test * rows), 1), rows - 1)
     mask[np.random.default_rng(seed).permutation(rows)[:number]] = True
     return mask
 
@@ -60,9 +56,9 @@ class _Seen:
         self.text: tuple[str, int] = "", 0
         """The first text, and where."""
         self.values: set[str] = set()
-        self.as_numbers = False
-        """Whether some values came as numbers, so that nobody knows how they were written."""
-        self.whole = True
+        """The different values to learn from, more than `MOST` perhaps not all; of a target all."""
+        self.as_numbers, self.whole = False, True
+        """Whether some came as numbers, so that nobody knows how they were written; all whole."""
 
     def look(
         self,
@@ -72,19 +68,17 @@ class _Seen:
         rows: np.ndarray,
         learn: np.ndarray,
     ) -> None:
-        """Take note of texts in these rows, and of the values and numbers to learn from."""
+        """Take note of what there is in these rows, and of what is to be learned from."""
         self.as_numbers |= isinstance(cells, np.ndarray)
-        present = rows & ~read.missing
-        text = present & read.text
+        present, text = rows & ~read.missing, rows & read.text
         if text.any():
             row = int(text.argmax())
             self.text = self.text if self.texts else (str(cells[row]), lines[row])
             self.texts += int(text.sum())
         if len(self.values) <= MOST:
-            self.values.update(
-                compress(texts(cells), present if self.is_target else learn & present)
-            )
-        numbers = read.numbers[present & ~read.text]
+            of = present if self.is_target else present & learn
+            self.values.update(compress(texts(cells), of))
+        numbers = read.numbers[present & ~text]
         self.numbers += len(numbers)
         with np.errstate(all="ignore"):  # what is not finite is named when it is encoded
             self.whole = self.whole and not np.any(numbers % 1)
@@ -99,29 +93,31 @@ class _Seen:
         self.mean += distance * count / total
         self.count = total
 
-    def number(self, where: str) -> Column:
+    @property
+    def deviation(self) -> float:
+        """0 also for what is constant but for rounding, which must not be blown up."""
         deviation = float(np.sqrt(self.squares / max(self.count, 1)))
-        if not (np.isfinite(deviation) and np.isfinite(self.mean)):
-            raise DataError(f"{where}: the numbers of {self.name} are too large; divide them")
-        # What is constant but for rounding must not be blown up.
-        deviation = 1.0 if deviation <= 1e-13 * abs(self.mean) else deviation
-        return Column(name=self.name, mean=self.mean, deviation=deviation)
+        return 0.0 if deviation <= 1e-13 * abs(self.mean) else deviation
+
+    @property
+    def distinct(self) -> int:
+        """How many different values there are."""
+        return len(self.values) if self.texts else len({float(value) for value in self.values})
+
+    def number(self) -> Column:
+        return Column(name=self.name, mean=self.mean, deviation=self.deviation or 1.0)
 
     def category(self, by_number: bool) -> Column:
-        if by_number:
-            named = texts(sorted(self.values, key=float), by_number=True)
-        else:
-            named = sorted(self.values)
-        return Column(name=self.name, categories=tuple(dict.fromkeys(named)), by_number=by_number)
+        named = sorted(self.values, key=float if by_number else None)
+        categories = tuple(dict.fromkeys(texts(named, by_number)))
+        return Column(name=self.name, categories=categories, by_number=by_number)
 
 
 class Survey:
     """Looks at a table, and says how it is to be read: `form`, and `notes` for people.
 
-    Numbers are brought to mean 0 and deviation 1, as the training part has them; texts and the
-    columns in `categories` become as many numbers as there are categories, of which one is 1. The
-    columns in `ignore` are left out. `task` is found from the target where it is not given: texts,
-    and up to 20 different whole numbers with five rows each or more, are classes.
+    The settings are those of `read_table`. Texts, and up to 20 different whole numbers in five
+    times as many rows, are taken for classes where it is not said what a target is.
 
     Errors: `DataError` for a table that nothing can be learned from, `ConfigError` for names and
     settings that do not fit it.
@@ -132,161 +128,147 @@ class Survey:
         table: TableFile,
         target: str | None,
         *,
-        task: str | None = None,
-        missing: str = "refuse",
-        categories: Sequence[str] = (),
-        ignore: Sequence[str] = (),
-        test: float = 0.2,
-        seed: int = 0,
+        task: str | None,
+        missing: str,
+        categories: Sequence[str],
+        ignore: Sequence[str],
+        test: float,
+        seed: int,
     ) -> None:
-        self.table, self.missing, self.test, self.seed = table, missing, test, seed
-        for name, value, ways in ("missing", missing, WAYS), ("task", task, (None, *TASKS)):
+        self.table, self.missing, self.notes = table, missing, list[str]()
+        for value, ways in (missing, WAYS), (task, (None, "regression", "classification")):
             if value not in ways:
-                raise ConfigError(
-                    f"{name} is {value!r}; it is one of {', '.join(filter(None, ways))}"
-                )
+                raise ConfigError(f"{value!r} is none of {', '.join(filter(None, ways))}")
         if target is None and table.path.suffix.lower() == ".npz":
             target = next((name for name in ("t", "y") if name in table.names), None)
         if target is None:
             raise ConfigError(
-                f"{table.path}: target must say which column is to be learned, one of "
+                f"{table.path}: say by target (--target) which column is to be learned, one of "
                 f"{listed(table.names)}"
             )
         for name in (target, *categories, *ignore):
             self._check_name(name)
-        self.names = [name for name in table.names if name not in ignore or name == target]
+        self.target = target
+        self.names = [name for name in table.names if name == target or name not in ignore]
         if len(self.names) < 2:
             raise DataError(f"{table.path}: beside {target!r} there is no column to learn from")
-        self.target, self.notes = target, list[str]()
-        self.doubts = Doubts(table)
-        seen = self._look(as_text=bool(categories))
+        rows = held_out(table.path, table.count(), test, seed)
+        seen = self._look(rows, as_text=bool(categories))
         if any(s.texts and s.as_numbers for s in seen.values()):
-            seen = self._look(as_text=True)  # some categories look like numbers
-        told = self._target(seen[target], "classification" if target in categories else task)
+            seen = self._look(rows, as_text=True)  # some categories look like numbers
+        learned = self._target(seen[target], "classification" if target in categories else task)
         columns = tuple(self._column(seen[n], n in categories) for n in self.names if n != target)
         self.form = TableForm(
-            columns=columns,
-            target=told,
-            missing=missing,
-            test=test,
-            seed=seed,
+            columns=columns, target=learned, missing=missing, test=test, seed=seed
         )
-        self.doubts.check(missing, target)
 
     def _check_name(self, name: str) -> None:
         names = self.table.names
         if name in names:
             return
-        if any(read_cells(names).numbers == read_cells(names).numbers):
+        if np.isfinite(read_cells(names).numbers).any():
             raise DataError(
                 f"{self.table.path}: the first line holds numbers where names of columns are due, "
                 f"and none is {name!r}; put a line with the names on top"
             )
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names
-        raise ConfigError(f"{self.table.path}: there is no column {name!r}; there is {listed(near)}")
+        raise ConfigError(
+            f"{self.table.path}: there is no column {name!r}; there is {listed(near)}"
+        )
 
-    def _look(self, as_text: bool) -> dict[str, _Seen]:
-        """Go through the table: what there is in each column, of the rows to learn from."""
-        self.doubts = Doubts(self.table)
+    def _look(self, test: np.ndarray, as_text: bool) -> dict[str, _Seen]:
+        """Go through the table: what there is in each column, and what in the rows to learn from.
+
+        Errors: `DataError` for missing values with "refuse", or where they leave nothing.
+        """
+        doubts = Doubts(self.table)
         seen = {name: _Seen(name, name == self.target) for name in self.names}
-        at = [(name, self.table.names.index(name)) for name in self.names]
-        test = held_out(self.table.path, self.table.count(), self.test, self.seed)
+        at = {name: self.table.names.index(name) for name in self.names}
         start, kept = 0, np.zeros(2, int)
         for block in self.table.blocks(as_text=as_text):
-            rows = slice(start, start := start + len(block.lines))
-            read = {name: read_cells(block.columns[i]) for name, i in at}
-            for name, i in at:
-                mask = read[name].missing
-                self.doubts.note_missing(name, mask, block.lines, block.columns[i])
-            whole = np.ones(len(block.lines), bool)
+            held = test[start : (start := start + len(block.lines))]
+            columns = {name: block.columns[i] for name, i in at.items()}
+            read = {name: read_cells(cells) for name, cells in columns.items()}
+            for name, cells in columns.items():
+                doubts.note_missing(name, read[name].missing, block.lines, cells)
+            rows = np.ones(len(held), bool)
             if self.missing == "drop":
-                whole = ~np.any([r.missing for r in read.values()], axis=0)
-            kept += [(whole & ~test[rows]).sum(), (whole & test[rows]).sum()]
-            for name, i in at:
-                learn = whole & ~test[rows]
-                seen[name].look(block.columns[i], read[name], block.lines, whole, learn)
-        if start != len(test):
-            raise DataError(f"{self.table.path} was changed while it was read; read it again")
+                rows = ~np.any([each.missing for each in read.values()], axis=0)
+            kept += (rows & ~held).sum(), (rows & held).sum()
+            for name, cells in columns.items():
+                seen[name].look(cells, read[name], block.lines, rows, rows & ~held)
+        doubts.check(self.missing, self.target)
         if not kept.all():
             raise DataError(
                 f"{self.table.path}: without the rows in which something is missing there are "
-                f"{kept[0]} to learn from and {kept[1]} to test on; use missing=mean"
+                f"{kept[0]} to learn from and {kept[1]} to test on; take the mean instead"
             )
         return seen
 
-    def _column(self, seen: _Seen, category: bool) -> Column:
-        where = str(self.table.path)
-        if not (category or seen.texts):
-            column = seen.number(where)
-            if not seen.squares or (column.deviation == 1.0 and abs(column.mean) > 1e13):
-                self.notes.append(f"{seen.name}: always the same number, which tells nothing")
-            return column
-        if not category:
-            self._check_text(seen)
-        rows = seen.texts + seen.numbers
-        if len(seen.values) > MOST or (
-            not category and 2 * len(seen.values) > max(rows, 2 * CLASSES)
-        ):
-            count = f"more than {MOST:,}" if len(seen.values) > MOST else f"{len(seen.values):,}"
-            raise DataError(
-                f"{where}: {seen.name} holds {count} different texts in {rows:,} rows, such as "
-                f"{min(seen.values)!r}: it tells rows apart and nothing of them; leave it out by "
-                f"ignore={seen.name!r} (--ignore)"
-            )
-        if len(seen.values) == 1:
-            self.notes.append(f"{seen.name}: always {min(seen.values)!r}, which tells nothing")
-        return seen.category(by_number=seen.as_numbers and not seen.texts)
-
-    def _check_text(self, seen: _Seen) -> None:
-        """Refuse numbers among which there is some text, or that are written with commas."""
-        where = str(self.table.path)
-        no_numbers = [text for text in seen.values if read_cells([text]).text[0]]
-        if all(COMMAS.fullmatch(text) for text in (*no_numbers, seen.text[0].strip())):
-            raise DataError(
-                f"{where}: {seen.name} holds numbers with commas in them, such as "
-                f"{seen.text[0]!r}; write them with a point for decimals, and nothing between thousands"
-            )
-        if seen.numbers >= seen.texts:
-            text, line = seen.text
-            raise DataError(
-                f"{where}, {self.table.place} {line}: {seen.name} holds numbers, but for {text!r} "
-                f"and {seen.texts - 1} more; repair it, leave the cell empty if the value is "
-                f"missing, or say that these are categories by categories={seen.name!r} (--category)"
-            )
-
     def _target(self, seen: _Seen, task: str | None) -> Column:
-        where, name = str(self.table.path), seen.name
-        by_number, rows = not seen.texts, seen.texts + seen.numbers
-        classes = len({float(v) for v in seen.values}) if by_number else len(seen.values)
-        few = seen.whole and classes <= CLASSES and 5 * classes <= rows
-        if seen.texts and task is None:
-            self._check_text(seen)
-        found = "classification" if seen.texts or few else "regression"
-        if task == "regression" and seen.texts:
-            text, line = seen.text
-            raise DataError(
-                f"{where}, {self.table.place} {line}: {name} is {text!r}, and a regression needs "
-                "numbers; repair it, or take task=classification"
-            )
-        if (task or found) == "regression":
-            column = seen.number(where)
-            if not seen.squares:
+        where, name, classes = self.table.path, seen.name, seen.distinct
+        if seen.texts and task != "classification":
+            self._check_text(seen, or_else="task='classification' (--task)")
+            if task == "regression":
+                raise DataError(f"{where}: {name} holds texts, and a regression needs numbers")
+        few = seen.whole and classes <= CLASSES and 5 * classes <= seen.numbers
+        found = task or ("classification" if seen.texts or few else "regression")
+        if found == "regression":
+            other, what = "classification", f"numbers, {seen.mean:.6g} ± {seen.deviation:.6g}"
+            if not seen.deviation:
                 raise DataError(f"{where}: {name} is always the same: there is nothing to learn")
-            why = f"numbers of mean {column.mean:.6g}"
+            column = self._number(seen)
         else:
-            if len(seen.values) > MOST:
-                raise DataError(
-                    f"{where}: {name} holds more than {MOST:,} different values, too many classes; "
-                    "take task=regression if they are numbers"
-                )
+            if classes > MOST:
+                raise DataError(f"{where}: {name} holds more than {MOST:,} classes: is it numbers?")
             if classes < 2:
-                raise DataError(
-                    f"{where}: {name} has one class only, {min(seen.values)!r}; give two at least"
-                )
-            column = seen.category(by_number)
-            why = f"{classes} classes, {listed(column.categories or ())}"
-        other = "classification" if (task or found) == "regression" else "regression"
-        hint = f"; task={other} (--task) takes it otherwise" if task is None and by_number else ""
-        self.notes.insert(0, f"{name} is learned by {task or found}: {why}{hint}")
+                one = f"one class only, {min(seen.values)!r}; give two at least"
+                raise DataError(f"{where}: {name} has {one}")
+            column = seen.category(by_number=not seen.texts)
+            other, what = "regression", f"{classes} classes, {listed(column.categories or ())}"
+        hint = "" if task or seen.texts else f"; otherwise by task={other!r} (--task)"
+        self.notes.insert(0, f"{name} is learned by {found}: {what}{hint}")
         return column
 
+    def _column(self, seen: _Seen, category: bool) -> Column:
+        if not (category or seen.texts):
+            column = self._number(seen)
+            told = f"number, {column.mean:.4g} ± {seen.deviation:.4g}"
+            constant = not seen.deviation
+        else:
+            if not category:
+                self._check_text(seen, or_else=f"categories={seen.name!r} (--category)")
+            rows, found = seen.texts + seen.numbers, len(seen.values)
+            if found > MOST or (not category and found > CLASSES and 2 * found > rows):
+                count = f"more than {MOST:,}" if found > MOST else found
+                raise DataError(
+                    f"{self.table.path}: {seen.name} holds {count} different texts in {rows:,} "
+                    f"rows, such as {min(seen.values)!r}: it tells rows apart and nothing of them; "
+                    f"leave it out by ignore={seen.name!r} (--ignore)"
+                )
+            column = seen.category(by_number=seen.as_numbers and not seen.texts)
+            constant, told = found < 2, f"category, {listed(column.categories or ())}"
+        constantly = "; always the same, which tells nothing" if constant else ""
+        self.notes.append(f"{seen.name}: {told}{constantly}")
+        return column
+
+    def _number(self, seen: _Seen) -> Column:
+        if not np.isfinite([seen.mean, seen.deviation]).all():
+            raise DataError(f"{self.table.path}: the numbers of {seen.name} are too large")
+        return seen.number()
+
+    def _check_text(self, seen: _Seen, or_else: str) -> None:
+        """Refuse numbers among which there is some text, or that are written with commas."""
+        (text, line), path = seen.text, self.table.path
+        strange = [value for value in seen.values if read_cells([value]).text[0]]
+        if all(COMMAS.fullmatch(each) for each in (*strange, text.strip())):
+            raise DataError(
+                f"{path}: {seen.name} holds numbers with commas in them, such as {text!r}; write "
+                "them with a point for decimals, and nothing between thousands"
+            )
+        if seen.numbers >= seen.texts:
+            raise DataError(
+                f"{path}, {self.table.place} {line}: {seen.name} holds numbers, but for {text!r} "
+                f"and {seen.texts - 1} more; repair it, leave the cell empty if the value is "
+                f"missing, or say that it holds categories by {or_else}"
+            )

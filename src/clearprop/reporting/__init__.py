@@ -8,7 +8,6 @@ evidence   what the network says of the test data
 curves     the course of the training
 answers    what the network gets right and wrong
 regression how far numbers are off, and on which columns answers depend
-task       what classes, columns and units are called
 inside     what it is made of
 page       the page
 picture    the curves alone, as PNG
@@ -16,6 +15,5 @@ picture    the curves alone, as PNG
 
 from clearprop.reporting.page import report_page, write_report
 from clearprop.reporting.picture import draw_comparison, draw_curves
-from clearprop.reporting.task import Task
 
-__all__ = ["Task", "draw_comparison", "draw_curves", "report_page", "write_report"]
+__all__ = ["draw_comparison", "draw_curves", "report_page", "write_report"]

@@ -16,17 +16,17 @@ FREQUENT = 8
 
 def confusion_matrix(evidence: Evidence) -> Markup:
     """How often each class was taken for each, as a table; shaded by the share of its row."""
-    counts, task = evidence.confusion, evidence.task
+    counts = evidence.confusion
     classes = len(counts)
     if classes > CLASSES:
         text = f"With {classes} classes the whole matrix is not shown."
         return element("p", text, class_="faint")
     corner = element("th", "is", element("span", " \\ "), "taken for", class_="corner")
     head = element(
-        "tr", corner, *(element("th", task.name(j), scope="col") for j in range(classes)),
+        "tr", corner, *(element("th", evidence.name(j), scope="col") for j in range(classes)),
         element("th", "found", scope="col"),
     )  # fmt: skip
-    rows = [_row(i, task.name(i), counts[i]) for i in range(classes)]
+    rows = [_row(i, evidence.name(i), counts[i]) for i in range(classes)]
     table = element("table", element("thead", head), element("tbody", *rows), class_="confusion")
     return scrollable(table, "Confusion matrix: rows are the classes, columns the answers")
 
@@ -54,7 +54,7 @@ def _shade(share: float, right: bool) -> str:
 
 def frequent_mistakes(evidence: Evidence) -> Markup | None:
     """The pairs that were mixed up most often."""
-    counts, name = evidence.confusion.copy(), evidence.task.name
+    counts, name = evidence.confusion.copy(), evidence.name
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:FREQUENT]
     pairs = [np.unravel_index(k, counts.shape) for k in order]
@@ -89,7 +89,7 @@ def worst_mistakes(evidence: Evidence) -> Iterator[Markup]:
 
 def _mistake(evidence: Evidence, row: int) -> Markup:
     right, said = int(evidence.right[row]), int(evidence.said[row])
-    sure, name = float(evidence.y[row, said]), evidence.task.name
+    sure, name = float(evidence.y[row, said]), evidence.name
     image = element(
         "img",
         src=ink(evidence.image(row)),

@@ -1,7 +1,7 @@
 """What a trained network says of the test data."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 from clearprop.errors import DataError
 from clearprop.layers import MeanSquaredError, Softmax
 from clearprop.networks import Network
-from clearprop.reporting.task import Task
 from clearprop.training.data import Samples, read_samples
 from clearprop.training.evaluation import chunk_size
 from clearprop.training.history import History, score_text
@@ -30,7 +29,8 @@ class Evidence:
     """How probable the network finds each class, for each sample (N, C); or its answers (N, K)."""
     score_name: str = "accuracy"
     """Or "R²": a regression."""
-    task: Task = field(default_factory=Task)
+    form: Any = None
+    """What the data call classes and columns, if they say so: `classes`, `inputs`, `target`."""
 
     @cached_property
     def said(self) -> np.ndarray:
@@ -51,10 +51,23 @@ class Evidence:
 
     @property
     def in_unit(self) -> tuple[np.ndarray, np.ndarray]:
-        """Right answers and those given, in the unit of the target."""
-        mean, deviation = self.task.mean, self.task.deviation
-        right, said = np.asarray(self.right, np.float64), np.asarray(self.y, np.float64)
-        return right * deviation + mean, said * deviation + mean
+        """Right answers and those given, as numbers in the unit of the target."""
+        turned = self.form.in_unit if self.form else np.ravel
+        return turned(self.right), turned(self.y)
+
+    @property
+    def target(self) -> str:
+        """What the answers are called."""
+        return self.form.target.name if self.form else "target"
+
+    @property
+    def inputs(self) -> dict[str, slice]:
+        """Where the numbers of each column of a table stand in a row; none for images."""
+        return self.form.inputs if self.form else {}
+
+    def name(self, number: int) -> str:
+        """The name of a class."""
+        return self.form.classes[number] if self.form else str(number)
 
     def first(self, rows: int) -> "Evidence":
         """The same of the first samples only."""
@@ -82,7 +95,7 @@ class Evidence:
     @property
     def side(self) -> int | None:
         """The side of the images, if the samples may be square images."""
-        if self.task.inputs:  # a table
+        if self.inputs:
             return None
         size = self.samples.x[0].size
         side = math.isqrt(size)
@@ -102,7 +115,7 @@ class Evidence:
 
 
 def ask(
-    network: Network, x_test: Any, t_test: Any, scale: float | None, task: Task | None = None
+    network: Network, x_test: Any, t_test: Any, scale: float | None, form: Any = None
 ) -> Evidence:
     """Let a network answer the test data.
 
@@ -115,7 +128,7 @@ def ask(
     y, t, name = np.concatenate([_answers(network, x) for x in batches]), samples.t, "R²"
     if network.score_name != "R²":
         name, t = "accuracy", t.argmax(axis=-1) if t.ndim > 1 else t
-    return Evidence(samples, t, y, name, task or Task())
+    return Evidence(samples, t, y, name, form)
 
 
 def _answers(network: Network, x: np.ndarray) -> np.ndarray:

@@ -13,9 +13,8 @@ from clearprop.reporting.curves import signal_charts, training_panels, verdicts
 from clearprop.reporting.evidence import Evidence, ask, check_same_data
 from clearprop.reporting.inside import first_weights, layers_table, network_graph, settings
 from clearprop.reporting.markup import Markup, element
-from clearprop.reporting.regression import furthest_off, importance, residual_charts, short
+from clearprop.reporting.regression import importance, residual_charts, short
 from clearprop.reporting.style import STYLE
-from clearprop.reporting.task import Task
 from clearprop.training.history import History, score_text
 from clearprop.training.run_folder import RunFolder
 from clearprop.training.signals import SignalMoment
@@ -25,21 +24,22 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def write_report(
-    run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None, task: Task | None = None
+    run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None, form: Any = None
 ) -> None:
     """Write the report of a run to `report.html` in its folder, atomically.
 
     The test data are those that the run was tested on; with `scale`, integers among them are
-    multiplied by it, as in `Trainer`. `task` gives classes and columns their names. The page is
+    multiplied by it, as in `Trainer`. `form` gives classes and columns
+    their names. The page is
     one file that needs nothing else, on or off line.
 
     Errors: those of `report_page`; `OutputError` if the file cannot be written.
     """
-    atomic_write(run.report_path, report_page(run, x_test, t_test, scale, task).encode())
+    atomic_write(run.report_path, report_page(run, x_test, t_test, scale, form).encode())
 
 
 def report_page(
-    run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None, task: Task | None = None
+    run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None, form: Any = None
 ) -> str:
     """Make the report of a run as a page of HTML.
 
@@ -51,7 +51,7 @@ def report_page(
     history = run.read_history()
     moments = run.read_signals()
     network = run.load_network()
-    evidence = ask(network, x_test, t_test, scale, task)
+    evidence = ask(network, x_test, t_test, scale, form)
     check_same_data(evidence, history, run.read_iteration())
     name = run.path.resolve().name
     body = [
@@ -80,8 +80,8 @@ def _answers(network: Network, evidence: Evidence) -> Iterator[Markup]:
     if evidence.score_name == "accuracy":
         yield _section(title, confusion_matrix(evidence), frequent_mistakes(evidence))
     else:
-        yield _section(title, _in_grid(residual_charts(evidence)), furthest_off(evidence))
-    if evidence.task.inputs:
+        yield _section(title, _in_grid(residual_charts(evidence)))
+    if evidence.inputs:
         yield _section("What the answers depend on", *importance(network, evidence))
     else:
         yield _section("The worst mistakes", *worst_mistakes(evidence))
@@ -91,11 +91,12 @@ def _answers(network: Network, evidence: Evidence) -> Iterator[Markup]:
 def _header(run: str, network: Network, history: History, evidence: Evidence) -> Markup:
     sizes = sum(int(np.size(p)) for p in network.params.values())
     last = history.last_evaluation
-    name, (right, said) = evidence.score_name, evidence.in_unit
+    name = evidence.score_name
     if name == "accuracy":
         off = "mistakes", f"{len(evidence.worst):,} of {len(evidence.right):,}"
     else:
-        off = f"mean absolute error, {evidence.task.target}", short(np.abs(said - right).mean())
+        right, said = evidence.in_unit
+        off = f"mean absolute error, {evidence.target}", short(np.abs(said - right).mean())
     shown = {"test": evidence.score} | ({} if last is None else {"training": last.train_score})
     figures = [
         *((f"{data} {name}", score_text(name, s).removeprefix("R² ")) for data, s in shown.items()),

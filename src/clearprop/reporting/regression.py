@@ -20,9 +20,9 @@ REPEATS = 3
 
 def residual_charts(evidence: Evidence) -> Iterator[Markup]:
     """Predicted against true, and how far off, for samples taken evenly from the test data."""
-    name = evidence.task.target
+    name = evidence.target
     rows = np.linspace(0, len(evidence.right) - 1, min(POINTS, len(evidence.right))).astype(int)
-    true, said = (values[rows, 0] for values in evidence.in_unit)
+    true, said = (values[rows] for values in evidence.in_unit)
     ends = np.array([min(true.min(), said.min()), max(true.max(), said.max())])
     where = [Line("", true, said, "a dots"), Line("without a fault", ends, ends, "b dashed")]
     yield chart(where, title=f"Predicted {name} against true", x_label=f"true {name}")
@@ -32,22 +32,12 @@ def residual_charts(evidence: Evidence) -> Iterator[Markup]:
     yield chart(shown, title="Residuals: predicted − true", x_label=f"predicted {name}")
 
 
-def furthest_off(evidence: Evidence) -> Markup:
-    """The samples of which the answers are furthest off, as a table."""
-    true, said = (values[:, 0] for values in evidence.in_unit)
-    rows = np.argsort(-np.abs(said - true), kind="stable")[:8]
-    head = ("sample of the test data", "true", "predicted", "residual")
-    figures = np.stack([true, said, said - true], axis=1)
-    body = [(row, *map(short, figures[row].tolist())) for row in rows]
-    return _table(head, body, "The answers that are furthest off")
-
-
 def importance(network: Network, evidence: Evidence) -> Iterator[Markup]:
     """How much worse the score is where the values of one column are shuffled, for each column.
 
     Source: Breiman, Random Forests (2001), section 10.
     """
-    inputs = evidence.task.inputs
+    inputs = evidence.inputs
     if len(inputs) > COLUMNS:
         yield element("p", f"It is not computed for so many columns: {len(inputs)}.")
         return
@@ -64,10 +54,16 @@ def importance(network: Network, evidence: Evidence) -> Iterator[Markup]:
     yield element(
         "p",
         f"How far the {evidence.score_name} on {len(few.right):,} test samples falls when the "
-        "values of one column are shuffled among them. Columns that say the same share their importance.",
+        "values of one column are shuffled among them. Columns that say the same share it.",
     )
-    body = [(name, f"{fall:.4f}".replace("-", "−")) for name, fall in ordered]
-    yield _table(("column", f"{evidence.score_name} lost"), body, "Importance of the columns")
+    rows = [
+        element("tr", element("th", name, scope="row"), element("td", short(fall), class_="number"))
+        for name, fall in ordered
+    ]
+    heads = "column", f"{evidence.score_name} lost"
+    head = element("tr", *(element("th", text, scope="col") for text in heads))
+    table = element("table", element("thead", head), element("tbody", *rows))
+    yield scrollable(table, "Importance of the columns")
 
 
 def short(value: float) -> str:
@@ -77,16 +73,3 @@ def short(value: float) -> str:
     ('1,235,000', '−0.1235')
     """
     return f"{float(f'{value:.4g}'):,.10g}".replace("-", "−")
-
-
-def _table(head: tuple[str, ...], rows: list[tuple], name: str) -> Markup:
-    body = [
-        element(
-            "tr",
-            element("th", r[0], scope="row"),
-            *(element("td", c, class_="number") for c in r[1:]),
-        )
-        for r in rows
-    ]
-    heads = element("tr", *(element("th", h, scope="col") for h in head))
-    return scrollable(element("table", element("thead", heads), element("tbody", *body)), name)
