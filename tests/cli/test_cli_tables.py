@@ -20,7 +20,10 @@ def houses(tmp_path):
     rng = np.random.default_rng(0)
     rows = [(f"{rng.uniform(40, 200):.1f}", rng.choice(["north", "old town"])) for _ in range(200)]
     price = [2000 * float(a) + 50_000 * (d == "north") for a, d in rows]
-    lines = ["area,district,price", *(f"{a},{d},{p}" for (a, d), p in zip(rows, price, strict=True))]
+    lines = [
+        "area,district,price",
+        *(f"{a},{d},{p}" for (a, d), p in zip(rows, price, strict=True)),
+    ]
     (tmp_path / "houses.csv").write_text("\n".join(lines))
     (tmp_path / "new.csv").write_text("district,shade,area\nnorth,1,100\nold town,2,150\n")
     return tmp_path / "houses.csv"

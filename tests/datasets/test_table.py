@@ -104,14 +104,14 @@ def test_a_new_table_is_read_the_same_in_any_order_of_columns(table, tmp_path):
     form = TableForm.from_dict(json.loads(json.dumps(made.form.to_dict())))
     assert form == made.form
     new = table("shop,colour,weight", "a,red,120", 'b," green ",90', "c,pink,150", name="new.csv")
-    found, rows, notes = encode_table(form, new)
+    found, rows, told, extra = encode_table(form, new)
     np.testing.assert_array_equal(found[:2], x[:2])
     assert not found[2, 1:].any()
     assert rows.all()
-    assert notes == [
-        "columns that play no part: shop",
-        "colour: categories that were not learned count as none: 'pink' (1)",
-    ]
+    assert told == ["colour: categories that were not learned count as none: 'pink' (1)"]
+    assert extra == ["shop"]
+    with pytest.warns(UserWarning, match="pink"):
+        np.testing.assert_array_equal(made.encode(new), found)
     np.testing.assert_array_equal(load_table(form, path).x_train, made.x_train)
     with pytest.raises(DataError, match=r"no column 'weight'.*any order"):
         encode_table(form, table("colour", "red", name="new.csv"))
@@ -133,6 +133,8 @@ def test_missing_values_are_refused_dropped_or_filled(table):
     assert dropped.form.columns[1].categories == ("green", "red")
     new = table("weight,colour", "120,red", ",red", name="new.csv")
     assert encode_table(dropped.form, new)[1].tolist() == [True, False]
+    with pytest.raises(DataError, match=r"weight: 1 missing \(line 3\); leave these rows out"):
+        dropped.encode(new)
     assert encode_table(made.form, new)[0][1, 0] == 0
     with pytest.raises(DataError, match=r"y: 1 missing \(line 2"):
         read_table(table("x,y", "1,", *["1,1", "2,2"] * 9), "y", missing="mean")
@@ -220,6 +222,7 @@ WRONG = {
     "only a header": (["x,y"], "there are 0 rows"),
     "one row": (["x,y", "1,2"], "there are 1 rows"),
     "twice": (["x,x,y", "1,2,3"], "two columns are called 'x'"),
+    "hidden": (["x,\x1b[31mz,y", "1,2,3"], "the name '.x1b.31mz', which cannot be shown"),
     "nameless": (["x,,y", "1,2,3"], "column 2 has no name"),
     "no target": (["x,why", *GOOD], "no column 'y'; there is 'why'"),
     "no header": (GOOD, "the first line holds numbers where names"),

@@ -46,9 +46,10 @@ def print_answers(
     elif len(paths) != 1:
         raise ConfigError(f"give one table, not {len(paths)}")
     else:
-        x, whole, notes = encode_table(form, paths[0])
+        x, whole, told, extra = encode_table(form, paths[0])
         target, named = form.target.name, [{} for _ in whole]
-        for note in notes:
+        told += [f"columns that play no part: {', '.join(extra)}"] if extra else []
+        for note in told:
             print(f"clearprop: {paths[0]}: {note}", file=sys.stderr)
     if not len(x):
         raise DataError(f"{paths[0]}: there are no rows to answer")

@@ -1,6 +1,7 @@
 """A table of the user's own, ready for training."""
 
 import os
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,6 +10,7 @@ from clearprop.datasets.formed import Formed
 from clearprop.datasets.table_files import open_table
 from clearprop.datasets.table_form import Doubts, TableForm
 from clearprop.datasets.table_survey import Survey, held_out
+from clearprop.errors import DataError
 
 
 class Table(Formed):
@@ -21,8 +23,19 @@ class Table(Formed):
     form: TableForm
 
     def encode(self, path: str | os.PathLike[str]) -> np.ndarray:
-        """Read another table in the same way: x (N, width) float32; see `encode_table`."""
-        return encode_table(self.form, path)[0]
+        """Read another table in the same way: x (N, width) float32.
+
+        Columns are found by their names, whatever their order. Of categories that were not learned,
+        and count as none, and of missing values that are filled, a warning tells.
+
+        Errors: `DataError` for a table that does not have this form.
+        """
+        x, whole, told, _ = encode_table(self.form, path)
+        if not whole.all():
+            raise DataError(f"{path}: {'; '.join(told)}; leave these rows out")
+        for note in told:
+            warnings.warn(f"{path}: {note}", stacklevel=2)
+        return x
 
 
 def read_table(
@@ -109,20 +122,17 @@ def load_table(form: TableForm, path: str | os.PathLike[str], notes: Iterable[st
 
 def encode_table(
     form: TableForm, path: str | os.PathLike[str]
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Read a table without targets: x (N, width) float32, which rows are whole, and notes.
+) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+    """Read a table without targets: x (N, width) float32, which rows are whole (N,), what is to be
+    told of missing values and unknown categories, and the names of columns that play no part.
 
-    Columns are found by their names, whatever their order. Rows that are not whole are 0; there are
-    such with `missing` "drop" only.
+    Rows that are not whole, with `missing` "drop", are 0 where values are missing.
 
     Errors: as `load_table`.
     """
     table = open_table(path)
-    doubts, known = Doubts(table), [column.name for column in form.columns]
-    blocks = [(x, whole) for x, _, whole in form.encode(table, doubts, targets=False)]
-    extra = [name for name in table.names if name not in known]
-    notes = [f"columns that play no part: {', '.join(extra)}"] if extra else []
-    if not blocks:
-        return np.empty((0, form.width), np.float32), np.empty(0, bool), notes
+    doubts, known = Doubts(table), set(form.inputs)
+    blocks = [(np.empty((0, form.width), np.float32), np.empty(0, bool))]
+    blocks += [(x, whole) for x, _, whole in form.encode(table, doubts, targets=False)]
     x, whole = map(np.concatenate, zip(*blocks, strict=True))
-    return x, whole, [*notes, *doubts.told()]
+    return x, whole, doubts.told(), [name for name in table.names if name not in known]

@@ -14,8 +14,8 @@ import numpy as np
 
 from clearprop.errors import ClearpropError, DataError, FileFormatError, MissingPackageError
 
-CELLS = 2**17
-"""About so many cells make a block."""
+CELLS, ROWS = 2**17, 128
+"""About so many cells make a block, and so many rows at least."""
 
 Cells = np.ndarray | Sequence[str]
 """A column of a block: numbers (float64, NaN where one is missing), or texts as written."""
@@ -49,7 +49,7 @@ class TableFile:
 
     def blocks(self, *, as_text: bool = False) -> Iterator[Block]:
         """All rows. Unless `as_text`, a text file may give what is written as numbers, sooner."""
-        rows, step = self.count(), max(1, CELLS // len(self.names))
+        rows, step = self.count(), max(ROWS, CELLS // len(self.names))
         for start in range(0, rows, step):
             stop = min(rows, start + step)
             yield Block(range(start + 1, stop + 1), self.cells(start, stop))
@@ -72,11 +72,14 @@ def open_table(path: str | os.PathLike[str]) -> TableFile:
         )
     with _told(path):
         table = kind(path)
-    for number, name in enumerate(table.names):
-        if not name:
-            raise DataError(f"{path}: column {number + 1} has no name; give it one in the header")
-        if name in table.names[:number]:
+    known = set[str]()
+    for number, name in enumerate(table.names, start=1):
+        if not name or not name.isprintable():
+            what = f"the name {name!r}, which cannot be shown" if name else "no name"
+            raise DataError(f"{path}: column {number} has {what}; give it another in the header")
+        if name in known:
             raise DataError(f"{path}: two columns are called {name!r}; give each its own name")
+        known.add(name)
     return table
 
 
@@ -104,7 +107,7 @@ class _Text(TableFile):
     def blocks(self, *, as_text: bool = False) -> Iterator[Block]:
         width = len(self.names)
         with self._behind_header() as (file, line):
-            while lines := list(islice(file, max(1, CELLS // width))):
+            while lines := list(islice(file, max(ROWS, CELLS // width))):
                 if any('"' in each for each in lines):
                     yield from self._rows(chain(lines, file), line)
                     return
@@ -130,7 +133,7 @@ class _Text(TableFile):
                     )
                 rows.append(row)
                 places.append(place)
-                if len(rows) * width >= CELLS:
+                if len(rows) >= max(ROWS, CELLS // width):
                     yield Block(places, list(zip(*rows, strict=True)))
                     rows, places = [], []
         except csv.Error as error:
@@ -151,7 +154,7 @@ class _Text(TableFile):
                 raise FileFormatError(f"{self.path} is empty; give a header and rows")
             self._delimiter = self._delimiter or max(",;\t", key=header.count)
             reader = self._reader(chain([header], file))
-            self.names = [name.strip() for name in next(reader)]
+            self.names = [" ".join(name.split()) for name in next(reader)]
             yield file, before + reader.line_num
 
 

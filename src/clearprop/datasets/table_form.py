@@ -207,13 +207,13 @@ class TableForm:
         with "refuse" for values that are missing.
         """
         wanted = (*self.columns, self.target) if targets else self.columns
-        gone = [column.name for column in wanted if column.name not in table.names]
+        at = {name: i for i, name in enumerate(table.names)}
+        gone = [column.name for column in wanted if column.name not in at]
         if gone:
             raise DataError(
-                f"{table.path}: there is no column {', '.join(map(repr, gone))}; all that were "
+                f"{table.path}: there is no column {listed(gone)}; all that were "
                 f"learned from are needed, in any order; there are {listed(table.names)}"
             )
-        at = {name: i for i, name in enumerate(table.names)}
         as_text = any(c.categories is not None and not c.by_number for c in wanted)
         for block in table.blocks(as_text=as_text):
             x = np.empty((len(block.lines), self.width), np.float32)
@@ -258,8 +258,8 @@ class TableForm:
         try:
             columns = tuple(_column(**each) for each in entry["columns"])
             form = cls(**{**entry, "columns": columns, "target": _column(**entry["target"])})
-            right = form.missing in WAYS and 0 < form.test < 1 and 0 <= form.seed == int(form.seed)
-            if columns and right:
+            right = form.missing in WAYS and 0 < form.test < 1 and type(form.seed) is int
+            if columns and right and form.seed >= 0:
                 return form
         except (KeyError, TypeError, ValueError, OverflowError):
             pass

@@ -183,7 +183,7 @@ class Survey:
         """
         doubts = Doubts(self.table)
         seen = {name: _Seen(name, name == self.target) for name in self.names}
-        at = {name: self.table.names.index(name) for name in self.names}
+        at = {name: i for i, name in enumerate(self.table.names) if name in seen}
         start, kept = 0, np.zeros(2, int)
         for block in self.table.blocks(as_text=as_text):
             held = test[start : (start := start + len(block.lines))]
