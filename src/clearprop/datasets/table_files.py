@@ -3,12 +3,11 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -184,7 +183,11 @@ class _Arrays(TableFile):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         arrays = np.load(path, mmap_mode="r")
-        named = {"": arrays} if isinstance(arrays, np.ndarray) else {k: arrays[k] for k in arrays}
+        if isinstance(arrays, np.ndarray):
+            named = {"": arrays}
+        else:
+            with arrays:
+                named = {key: arrays[key] for key in arrays}
         self.columns: list[np.ndarray] = []
         for key, array in named.items():
             if array.dtype.kind not in "buifU" or not array.ndim:
@@ -216,11 +219,9 @@ class _Parquet(TableFile):
             raise MissingPackageError(
                 'reading Parquet needs polars; install it with: pip install "clearprop[tables]"'
             ) from error
-        try:
-            rows = pl.scan_parquet(path)
-            schema = rows.collect_schema()
-        except pl.exceptions.PolarsError as error:
-            raise FileFormatError(f"{path} is not a Parquet file: {error}") from None
+        self._errors = pl.exceptions.PolarsError, pl.exceptions.PanicException
+        rows = pl.scan_parquet(path)
+        schema = self._read(rows.collect_schema)
         columns = []
         for name, kind in schema.items():
             number = kind.is_numeric()
@@ -229,13 +230,19 @@ class _Parquet(TableFile):
             column = pl.col(name).cast(pl.Float64 if number else pl.String)
             columns.append(column.fill_null(float("nan") if number else ""))
         self.names, self._rows = list(schema), rows.select(columns)
-        self._count = rows.select(pl.len()).collect().item()
+        self._count = self._read(rows.select(pl.len()).collect).item()
 
     def count(self) -> int:
         return self._count
 
+    def _read(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except self._errors as error:
+            raise FileFormatError(f"{self.path} is not a whole Parquet file: {error}") from None
+
     def cells(self, start: int, stop: int) -> list[Cells]:
-        frame = self._rows.slice(start, stop - start).collect()
+        frame = self._read(self._rows.slice(start, stop - start).collect)
         return [c.to_numpy() if c.dtype.is_float() else c.to_list() for c in frame]
 
 
@@ -262,7 +269,7 @@ def _told(path: Path) -> Iterator[None]:
                         "be in Latin-1 or UTF-16: save it as UTF-8"
                     ) from None
         raise
-    except (ClearpropError, FileNotFoundError):
+    except (ClearpropError, FileNotFoundError, MemoryError):
         raise
-    except (csv.Error, BadZipFile, EOFError, KeyError, ValueError, OSError) as error:
+    except Exception as error:  # a reader raises whatever its parser met
         raise FileFormatError(f"{path} cannot be read: {error}") from error
