@@ -182,11 +182,10 @@ class _Arrays(TableFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        arrays = np.load(path, mmap_mode="r")
-        if isinstance(arrays, np.ndarray):
-            named = {"": arrays}
+        if path.suffix.lower() == ".npy":
+            named = {"": np.load(path, mmap_mode="r")}
         else:
-            with arrays:
+            with open(path, "rb") as file, np.load(file) as arrays:
                 named = {key: arrays[key] for key in arrays}
         self.columns: list[np.ndarray] = []
         for key, array in named.items():
