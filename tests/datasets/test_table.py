@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clearprop.datasets import read_table
+from clearprop.datasets.formed import held_out
 from clearprop.datasets.table import encode_table, load_table
 from clearprop.datasets.table_files import CELLS
 from clearprop.datasets.table_form import TableForm
@@ -34,8 +35,6 @@ def whole(path, target="y", **settings):
     """All rows of a table, training and test part, in the order of the file."""
     made = read_table(path, target, **settings)
     rows = len(made.x_train) + len(made.x_test)
-    from clearprop.datasets.table_survey import held_out
-
     test = held_out(path, rows, made.form.test, made.form.seed)
     x = np.empty((rows, made.form.width), np.float32)
     t = np.empty((rows, *made.t_train.shape[1:]), made.t_train.dtype)

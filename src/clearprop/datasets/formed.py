@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.datasets.dataset import Dataset
+from clearprop.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,3 +47,18 @@ class Formed(Dataset):
             f"{train:,} samples to learn from, {test:,} to test on, {self.form.width} numbers each"
         )
         return "\n".join([f"{type(self).__name__}: {head}", *(f"  {note}" for note in notes)])
+
+
+def held_out(where: object, rows: int, test: float, seed: int) -> np.ndarray:
+    """Draw which rows are held out for testing: (rows,) bool, one at least and not all.
+
+    Errors: `DataError` for fewer than two rows, `ConfigError` for a share that is none.
+    """
+    if not 0 < test < 1:
+        raise ConfigError(f"test is the share of the rows to test on, between 0 and 1, not {test}")
+    if rows < 2:
+        raise DataError(f"{where}: there are {rows} rows; give two, to learn from and to test on")
+    mask = np.zeros(rows, bool)
+    number = min(max(round(test * rows), 1), rows - 1)
+    mask[np.random.default_rng(seed).permutation(rows)[:number]] = True
+    return mask

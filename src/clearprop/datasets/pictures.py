@@ -10,8 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from clearprop.datasets.formed import Formed
-from clearprop.datasets.table_survey import held_out
+from clearprop.datasets.formed import Formed, held_out
 from clearprop.errors import ConfigError, DataError, FileFormatError, MissingPackageError
 
 KINDS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from clearprop.datasets.formed import Formed
+from clearprop.datasets.formed import Formed, held_out
 from clearprop.datasets.table_files import open_table
 from clearprop.datasets.table_form import Doubts, TableForm
-from clearprop.datasets.table_survey import Survey, held_out
+from clearprop.datasets.table_survey import Survey
 from clearprop.errors import DataError
 
 

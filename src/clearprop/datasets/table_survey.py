@@ -7,6 +7,7 @@ from itertools import compress
 
 import numpy as np
 
+from clearprop.datasets.formed import held_out
 from clearprop.datasets.table_files import Cells, TableFile
 from clearprop.datasets.table_form import (
     WAYS,
@@ -28,21 +29,6 @@ CLASSES = 20
 
 COMMAS = re.compile(r"[+-]?\d+(,\d+)+(\.\d+)?")
 """Numbers as some write them, which may mean either: 1,234."""
-
-
-def held_out(where: object, rows: int, test: float, seed: int) -> np.ndarray:
-    """Draw which rows are held out for testing: (rows,) bool, one at least and not all.
-
-    Errors: `DataError` for fewer than two rows, `ConfigError` for a share that is none.
-    """
-    if not 0 < test < 1:
-        raise ConfigError(f"test is the share of the rows to test on, between 0 and 1, not {test}")
-    if rows < 2:
-        raise DataError(f"{where}: there are {rows} rows; give two, to learn from and to test on")
-    mask = np.zeros(rows, bool)
-    number = min(max(round(test * rows), 1), rows - 1)
-    mask[np.random.default_rng(seed).permutation(rows)[:number]] = True
-    return mask
 
 
 class _Seen:
