@@ -18,8 +18,9 @@ import numpy as np
 from clearprop import Affine, Network, TwoLayerNet
 from clearprop.compiler import SIMPLIFICATIONS, compile
 from clearprop.compiler.engines import text
+from clearprop.compiler.function import record_function
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.tracing import Trace, record_function
+from clearprop.compiler.tracing import Trace
 from clearprop.files import atomic_write
 from clearprop.graph.node import Node, Recorded
 from clearprop.primitives.indexing import getitem

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.files import atomic_write
-from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
 from clearprop.primitives.constants import CONSTANT, STATIC
-from clearprop.primitives.registry import PRIMITIVES
+from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHODS
 from clearprop.primitives.table import Primitive, name_of
 from clearprop.primitives.unsupported import UNSUPPORTED, UNSUPPORTED_MODULES
 

@@ -5,12 +5,15 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from clearprop.errors import FileFormatError, OutputError
 
+FilePath = str | os.PathLike[str]
 
-def read_bytes(path: str | os.PathLike[str], kind: str, as_what: str) -> bytes:
+
+def read_bytes(path: FilePath, kind: str, as_what: str) -> bytes:
     """Read a whole file, a `kind` of file such as "weights", that is to be read `as_what`.
 
     Errors: `FileNotFoundError` if there is none, `FileFormatError` if it cannot be read.
@@ -26,7 +29,20 @@ def read_bytes(path: str | os.PathLike[str], kind: str, as_what: str) -> bytes:
         ) from error
 
 
-def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
+@contextlib.contextmanager
+def told(
+    what: str, remedy: str = "choose a folder that exists and that you may write to"
+) -> Iterator[None]:
+    """Let an `OSError` in a `with` block be an `OutputError`: what failed, why, and the remedy."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{what}: {error.strerror or error}; {remedy}") from error
+
+
+def atomic_write(path: FilePath, data: bytes) -> None:
     """Write `data` to `path`, wholly or not at all.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is
@@ -44,7 +60,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
+    with told(f"{os.fspath(path)} cannot be written"):
         try:
             # "x" refuses an existing file, and so never writes through somebody else's link.
             with open(temporary, "xb") as file:
@@ -58,8 +74,3 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-    except OSError as error:
-        raise OutputError(
-            f"{os.fspath(path)} cannot be written: {error.strerror or error}; "
-            "choose a folder that exists and that you may write to"
-        ) from error

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,24 @@ def outcome(folder):
 
 def command(data, *arguments):
     return [sys.executable, "-m", "clearprop", "train", *map(str, arguments), "-q"]
+
+
+def heard():
+    """Let the program hear signals, also where those who started the tests ignore them."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+@contextmanager
+def running(command, folder):
+    """A program that runs within the block, and is killed at its end if it has not ended."""
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heard
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(path, seconds=30.0):
@@ -139,14 +158,9 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bits(data, tmp_path):
         folder = tmp_path / f"killed{kill}"
         arguments = [*length, "--folder", folder.name]
         while True:
-            process = subprocess.Popen(command(data, *arguments), cwd=tmp_path)
-            try:
+            program = running(command(data, *arguments), tmp_path)  # which ends in SIGKILL
+            with program as process, suppress(subprocess.TimeoutExpired):
                 process.wait(moments.uniform(0.3, 1.1) * seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()  # SIGKILL: nothing can be done about it
-            finally:
-                process.kill()
-                process.wait()
             if process.returncode == 0:
                 break
             if (folder / "config.json").exists():
@@ -159,13 +173,10 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bits(data, tmp_path):
 def test_a_program_told_to_end_keeps_what_it_learned_and_ends(data, tmp_path, name):
     number = getattr(signal, name)
     length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
-    process = subprocess.Popen(command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE)
-    try:
+    with running(command(data, *length), tmp_path) as process:
         wait_for(tmp_path / "run" / "weights.safetensors")
         process.send_signal(number)
         _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
     assert process.returncode == -number
     assert b"Traceback" not in err
     run = RunFolder(tmp_path / "run")
@@ -176,16 +187,13 @@ def test_a_program_told_to_end_keeps_what_it_learned_and_ends(data, tmp_path, na
 @pytest.mark.parametrize("presses", [1, 2, 30])
 def test_however_often_ctrl_c_is_pressed_nothing_is_lost(data, tmp_path, presses):
     length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
-    process = subprocess.Popen(command(data, *length), cwd=tmp_path, stderr=subprocess.PIPE)
-    try:
+    with running(command(data, *length), tmp_path) as process:
         wait_for(tmp_path / "run" / "weights.safetensors")
         for _ in range(presses):
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.003)
         _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
     assert b"Traceback" not in err
     run = RunFolder(tmp_path / "run")
     history = History.read(run.history_path)
@@ -201,8 +209,7 @@ def test_however_often_ctrl_c_is_pressed_nothing_is_lost(data, tmp_path, presses
 @posix
 def test_a_second_run_does_not_enter_the_folder_of_one_that_goes_on(data, tmp_path):
     length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
-    process = subprocess.Popen(command(data, *length), cwd=tmp_path)
-    try:
+    with running(command(data, *length), tmp_path) as process:
         wait_for(tmp_path / "run" / "weights.safetensors")
         for others in (["--resume", "run"], [*length, "--overwrite"]):
             second = subprocess.run(
@@ -211,6 +218,12 @@ def test_a_second_run_does_not_enter_the_folder_of_one_that_goes_on(data, tmp_pa
             assert second.returncode == 2
             assert "another training is writing to" in second.stderr
         assert process.poll() is None
-    finally:
-        process.kill()
-        process.wait()
+
+
+def test_a_run_of_another_version_is_told(clearprop, data):
+    clearprop("train", "--data", data, "--batch", 7, "--iterations", 30, "-q")
+    config = Path("runs/1/config.json")
+    config.write_text(config.read_text().replace('"version": "', '"version": "9.'))
+    run = clearprop("train", "--resume", "runs/1", "--iterations", 40, "-q")
+    assert run.code == 0
+    assert "was begun by version 9." in run.err

@@ -267,19 +267,20 @@ def test_as_written_it_learns_the_same_but_for_rounding(clearprop, data):
 @pytest.mark.skipif(os.name == "nt", reason="needs a signal to one process")
 def test_ctrl_c_keeps_what_was_learned(data, tmp_path):
     command = [sys.executable, "-m", "clearprop", "train", "--data", data, "--batch", "10"]
-    process = subprocess.Popen(
+    history = tmp_path / "runs" / "1" / "history.jsonl"
+    with subprocess.Popen(
         [*command, "--iterations", "100000000"], cwd=tmp_path,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    history = tmp_path / "runs" / "1" / "history.jsonl"
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not (history.exists() and history.stat().st_size):
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # where it is ignored
+    ) as process:  # fmt: skip
+        try:
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline and not (history.exists() and history.stat().st_size):
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "what was learned until then is kept" in out

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop.compiler.cells import ALIGNMENT, Buffer, place
+from clearprop.compiler.engines.sheet import ALIGNMENT, Buffer, place
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 30)), max_size=40

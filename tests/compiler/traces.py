@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.function import record_function
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.tracing import Trace, record_function
+from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Recorded
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing.overrides import get_overridable_numpy_array_functions
 
-from clearprop.primitives.compositions import COMPOSITIONS
+from clearprop.primitives.registry import COMPOSITIONS
 from clearprop.primitives.unsupported import UNSUPPORTED_MODULES
 
 ROOT = Path(__file__).parents[2]

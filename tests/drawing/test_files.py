@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 
 import clearprop
 from clearprop import Graph, Variable, graph
-from clearprop.drawing.saving import WRITERS
+from clearprop.drawing.picture import WRITERS
 from clearprop.drawing.theme import COLOURS
 from clearprop.errors import ConfigError, MissingPackageError, OutputError
 

@@ -113,14 +113,10 @@ def test_crossing_lines_are_seen():
 def columns(edges, sizes):
     """A graph of columns of these sizes, edges from (column, place) to the next column's place."""
     number = {}
+    found = Columns(sum(sizes), [[] for _ in sizes])
     for c, size in enumerate(sizes):
         for i in range(size):
-            number[c, i] = len(number)
-    found = Columns(
-        [[number[c, i] for i in range(size)] for c, size in enumerate(sizes)],
-        [c for c, size in enumerate(sizes) for _ in range(size)],
-    )
-    found.left, found.right = ([[] for _ in number] for _ in range(2))
+            number[c, i] = found.add(c)
     for c, i, j in edges:
         found.right[number[c, i]].append(len(found.tail))
         found.left[number[c + 1, j]].append(len(found.tail))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clearprop import Affine, Layer, Relu, Variable, graph
 from clearprop.drawing import scene_of
 from clearprop.drawing.building import outline
-from clearprop.drawing.links import links
+from clearprop.drawing.diagrams import links
 from clearprop.errors import ConfigError, GraphError, UnsupportedError
 from clearprop.graph.shares import shares
 

@@ -13,10 +13,9 @@ from clearprop.explaining.reading import read
 from clearprop.explaining.story import tell
 from clearprop.explaining.truth import is_true
 
-EXPORTED = [getattr(clearprop.layers, name) for name in clearprop.layers.__all__]
 LAYERS = [
     x
-    for x in EXPORTED
+    for x in vars(clearprop.layers).values()
     if isinstance(x, type) and issubclass(x, Layer) and x.forward is not Layer.forward
 ]
 

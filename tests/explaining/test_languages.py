@@ -1,5 +1,6 @@
 """Three languages say the same."""
 
+import inspect
 import re
 
 import numpy as np
@@ -17,8 +18,8 @@ from clearprop.primitives.registry import PRIMITIVES
 
 LAYERS = [
     name
-    for name in clearprop.layers.__all__
-    if "samples" in vars(getattr(clearprop.layers, name)) and name != "Layer"
+    for name, kind in vars(clearprop.layers).items()
+    if inspect.isclass(kind) and "samples" in vars(kind) and name != "Layer"
 ]
 
 

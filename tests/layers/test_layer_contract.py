@@ -87,9 +87,9 @@ def test_samples_follow_the_seed(cls):
 
 @pytest.mark.parametrize("cls", LAYERS)
 def test_exported(cls):
-    exported = {*clearprop.__all__, *clearprop.layers.__all__}
+    exported = {*clearprop.__all__, *vars(clearprop.layers)}
     assert cls.__name__ in exported
-    home = clearprop.layers if cls.__name__ in clearprop.layers.__all__ else clearprop
+    home = clearprop.layers if cls.__name__ in vars(clearprop.layers) else clearprop
     assert getattr(home, cls.__name__) is cls
 
 

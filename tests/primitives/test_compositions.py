@@ -8,7 +8,7 @@ import pytest
 import clearprop
 from clearprop.errors import LeavesGraphError
 from clearprop.primitives import choosing, cumulative, sequences, statistics
-from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
+from clearprop.primitives.registry import COMPOSITIONS, UFUNC_METHODS
 
 RNG = np.random.default_rng(8)
 X = RNG.standard_normal((3, 4))

@@ -6,7 +6,7 @@ from agreement import agree, agree_twice, keeps_float32
 
 from clearprop.errors import ClearpropError
 from clearprop.graph import Variable
-from clearprop.primitives.axes import from_last, to_last
+from clearprop.primitives.broadcasting import from_last, to_last
 
 RNG = np.random.default_rng(21)
 X = RNG.standard_normal((2, 3, 4))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clearprop.errors import ConfigError
-from clearprop.training.batches import MiniBatches, generator
+from clearprop.training.batches import MiniBatches, generator, held_out
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,20 @@ def test_generator_takes_seeds_and_generators():
 def test_generator_refuses_what_is_no_seed(bad):
     with pytest.raises(ConfigError, match="rng must be a seed"):
         generator(bad)
+
+
+def test_what_is_held_out_is_drawn_once_and_for_all_parts():
+    x, y, t = np.arange(20), np.arange(20) * 2.0, list(range(20))
+    (parts, rest), (held, held_t) = held_out((x, y), t, 0.25, np.random.default_rng(1))
+    assert [len(part) for part in held] == [5, 5]
+    assert sorted([*rest, *held_t]) == t
+    for a, b, c in (*zip(*parts, rest, strict=True), *zip(*held, held_t, strict=True)):
+        assert (a, b) == (c, 2 * c)
+    again = held_out((x, y), t, 0.25, np.random.default_rng(1))
+    assert np.array_equal(again[1][1], held_t)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 0.01, 0.99, 2, True, "half", float("nan")])
+def test_a_share_that_leaves_nothing_is_refused(share):
+    with pytest.raises(ConfigError, match="validation must be a share of the 20 samples"):
+        held_out(np.arange(20), np.arange(20), share, np.random.default_rng(0))

@@ -14,6 +14,12 @@ from clearprop.training.weights import read_arrays, write_arrays
 X, T = points()
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    """The layers are looked at after every epoch, as they are with more data."""
+    monkeypatch.setattr("clearprop.training.signals.SHARE", 1)
+
+
 def everything(tmp_path, name="a", *, seed=0, **settings):
     """A training with state of every kind; the first weights of a resumed one do not matter."""
     folder = tmp_path / name
@@ -47,8 +53,8 @@ def files(tmp_path, name):
     found = {}
     for path in sorted((tmp_path / name).iterdir()):
         if path.name in ("last", "best"):
-            arrays, _ = read_arrays(path)
-            found[path.name] = {n: (a.dtype, a.tobytes()) for n, a in arrays.items()}
+            arrays, about = read_arrays(path)
+            found[path.name] = {n: (a.dtype, a.tobytes()) for n, a in arrays.items()}, about
         else:
             found[path.name] = path.read_bytes()
     return found
@@ -257,6 +263,25 @@ def test_another_training_is_refused(tmp_path, case):
     with pytest.raises(ConfigError, match=named):
         other.resume(tmp_path / "a" / "last")
     assert outcome(other) == before
+
+
+def test_what_is_held_out_is_the_same_when_it_goes_on(tmp_path):
+    def trainer(seed=0):
+        settings = {"validation": 0.2, "batch_size": 24, "optimizer": SGD(0.1), "patience": 9}
+        return Trainer(network_with_everything(seed), X, T, rng=1, **settings)
+
+    whole, first, second = trainer(), trainer(), trainer(4)
+    whole.train(iterations=9)
+    first.train(iterations=4)
+    first.save(tmp_path / "c")
+    second.resume(tmp_path / "c")
+    second.train(iterations=9, in_all=True)
+    assert outcome(second)[:2] == outcome(whole)[:2]
+    with pytest.raises(ConfigError, match="data"):
+        Trainer(network_with_everything(), X, T, validation=0.2, batch_size=24, rng=2,
+                optimizer=SGD(0.1)).resume(tmp_path / "c")  # fmt: skip
+    with pytest.raises(ConfigError, match="give one of them"):
+        Trainer(network_with_everything(), X, T, X, T, validation=0.2)
 
 
 def test_other_data_are_refused(tmp_path):

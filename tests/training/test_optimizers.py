@@ -4,7 +4,7 @@ import pytest
 from clearprop.errors import ConfigError, DTypeError, NonFiniteError, ShapeError
 from clearprop.networks import TwoLayerNet
 from clearprop.training import SGD
-from clearprop.training.optimizers import all_finite
+from clearprop.training.optimizers.checks import all_finite
 
 
 def test_arrays_are_updated_in_place_and_keep_their_dtype():

@@ -13,10 +13,8 @@ from clearprop.training import SGD, Adam, AdamW, Momentum, Optimizer
 
 ALL = [
     kind
-    for name in clearprop.training.__all__
-    if inspect.isclass(kind := getattr(clearprop.training, name))
-    and issubclass(kind, Optimizer)
-    and kind is not Optimizer
+    for kind in vars(clearprop.training).values()
+    if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind is not Optimizer
 ]
 each = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 

@@ -3,8 +3,7 @@
 from clearprop.checking.anomaly import Anomaly, first_anomaly
 from clearprop.checking.check import assert_gradients, check
 from clearprop.checking.findings import Finding, Kind
-from clearprop.checking.report import Report
-from clearprop.checking.rows import LayerReport, Row
+from clearprop.checking.report import LayerReport, Report, Row
 
 __all__ = [
     "Anomaly",

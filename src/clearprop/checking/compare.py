@@ -15,7 +15,7 @@ from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.probing import SWEEP, element, probe, suspects, worst_first
-from clearprop.checking.rows import Row
+from clearprop.checking.report import Row
 
 VANISHING = 1e-150
 """Derivatives smaller than this count as 0: their squares are below the numbers of float64."""

@@ -15,7 +15,7 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
-from clearprop.checking.trial import LayerRaised, Run, Trial, numbers
+from clearprop.checking.trial import LayerRaised, Run, numbers
 from clearprop.graph.node import parts
 from clearprop.graph.passing import has_infer
 
@@ -241,14 +241,7 @@ def keeps_float32(e: Evidence) -> None:
     one `np.sqrt(2)` or `mask * 1.0` in a formula is enough for that.
     """
     try:
-        trial = Trial(e.name, e.trial.layer, e.inputs, np.float32)
-        trial.inputs = [
-            x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
-            for x in e.trial.inputs
-        ]
-        trial.slots, trial.float_places = e.trial.slots, e.trial.float_places
-        trial.draws = e.trial.draws
-        trial.list_arguments()
+        trial = e.trial.variant(e.trial.inputs, np.float32)
         run = trial.run()
         if not all(out.dtype.kind == "f" for out in run.outputs):
             return

@@ -81,15 +81,11 @@ def held_by(root: Any) -> Iterator[Any]:
         elif isinstance(value, types.MethodType):
             stack.append(value.__self__)
         stack.extend(getattr(value, "__dict__", {}).values())
-        stack.extend(_slots(value))
-
-
-def _slots(value: Any) -> Iterator[Any]:
-    for cls in type(value).__mro__:
-        names = vars(cls).get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
-                yield getattr(value, name)
+        for cls in type(value).__mro__:
+            slots = vars(cls).get("__slots__", ())
+            names = (slots,) if isinstance(slots, str) else slots
+            names = (n for n in names if n not in ("__dict__", "__weakref__") and hasattr(value, n))
+            stack.extend(getattr(value, name) for name in names)
 
 
 def _cast(array: Any, dtype: np.dtype) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from clearprop.checking import differences
 from clearprop.checking.automatic import Opened, agrees, open_forward
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.rows import Row
+from clearprop.checking.report import Row
 from clearprop.checking.trial import LayerRaised, Run, Trial
 from clearprop.graph.parameters import has_backward
 

@@ -14,7 +14,7 @@ from clearprop.checking.arguments import runs_alone
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
 from clearprop.checking.passes import first_backward, first_forward, told
-from clearprop.checking.rows import LayerReport
+from clearprop.checking.report import LayerReport
 from clearprop.checking.trial import LayerRaised, Trial
 from clearprop.graph.parameters import has_backward
 
@@ -42,8 +42,8 @@ def examine(e: Evidence) -> LayerReport:
 
 
 def _stages(e: Evidence) -> None:
-    if e.stages == "all" and not e.exhaustive and (few := _few_samples(e)):
-        _on_few(e, few)
+    if e.stages == "all" and not e.exhaustive:
+        _on_few(e)
     e.run = first_forward(e)
     e.out = e.run.vector
     written = has_backward(e.trial.layer)
@@ -74,13 +74,6 @@ def _stages(e: Evidence) -> None:
             _also(e, following, "in the step that follows")
 
 
-def _few_samples(e: Evidence) -> list[Any] | None:
-    """A few samples of a large batch, for all that need not be done on the whole of it."""
-    work = sum(x.size for x in e.trial.inputs if isinstance(x, np.ndarray))
-    inputs = e.trial.batch(0, 4) if work > LARGE else None
-    return inputs if inputs is not None and _takes(e, inputs) else None
-
-
 def _takes(e: Evidence, inputs: list[Any]) -> bool:
     """Whether forward gives finite numbers on part of the batch."""
     try:  # only where forward keeps the samples apart, or takes any number at least
@@ -89,8 +82,12 @@ def _takes(e: Evidence, inputs: list[Any]) -> bool:
         return False
 
 
-def _on_few(e: Evidence, inputs: list[Any]) -> None:
-    """Examine a few samples thoroughly; the values remain to be compared on the whole batch."""
+def _on_few(e: Evidence) -> None:
+    """Examine a few samples of a large batch thoroughly; on all of it only values are compared."""
+    work = sum(x.size for x in e.trial.inputs if isinstance(x, np.ndarray))
+    inputs = e.trial.batch(0, 4) if work > LARGE else None
+    if inputs is None or not _takes(e, inputs):
+        return
     few = Evidence(e.name, e.layer, inputs, e.rng, is_function=e.is_function)
     report = examine(few)
     e.findings = [f for f in few.findings if f not in few.trial.notes]

@@ -97,6 +97,7 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
     `forward` kept is jittered as well: of an output that was rounded to 1, `1 - out` knows nothing.
     """
     e, name, a, dout = case.e, case.name, case.a, case.dout
+    own = {arg.slot.name for arg in e.trial.arguments.values() if arg.slot}
     noise = np.zeros(a.shape)
     for _ in range(3 if wrong.any() else 0):
         jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}
@@ -107,7 +108,10 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
             run = e.trial.run(jitter)
             moved = [run.derivatives(dout)[name]]
             kept = e.trial.run()
-            _jitter_what_is_kept(e, kept.layer)
+            for key, value in list(getattr(kept.layer, "__dict__", {}).items()):
+                is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+                if is_array and key not in own:
+                    setattr(kept.layer, key, _jittered(e, value))
             moved.append(kept.derivatives(dout)[name])
         except LayerRaised:
             return wrong
@@ -118,11 +122,3 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
 
 def _jittered(e: Evidence, array: Any) -> Any:
     return array * (1 + 64 * differences.EPS * e.rng.uniform(-1, 1, np.shape(array)))
-
-
-def _jitter_what_is_kept(e: Evidence, layer: Any) -> None:
-    own = {a.slot.name for a in e.trial.arguments.values() if a.slot}
-    for key, value in list(getattr(layer, "__dict__", {}).items()):
-        is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
-        if is_array and key not in own:
-            setattr(layer, key, _jittered(e, value))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guess, Guesses, in_words
+from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.patterns_value import name_factor
 
@@ -73,25 +73,24 @@ def _overwritten(case: Case) -> Guesses:
     if len(case.e.run.outputs) != 1 or case.true(case.dout) is None:
         return
     dout = case.douts[0]
-    for count in range(1, dout.ndim + 1):
-        for axes in itertools.combinations(range(dout.ndim), count):
-            if int(np.prod([dout.shape[i] for i in axes])) > MANY:
-                continue
-            parts = np.array(list(_contributions(case, dout, axes)))
-            if len(parts) < 2:
-                continue
-            touched = np.abs(parts) > case.tiny * np.abs(parts).max()
-            last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
-            for part in parts:
-                message = "one of several contributions is missing: a loop ends too early?"
-                yield Kind.DROPPED_TERM, message, case.t - part
-            for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
-                message = (
-                    f"where several derivatives meet, only the {words} one is kept; they must be "
-                    "added (np.add.at, or += in a loop)"
-                )
-                kept = np.take_along_axis(parts, which[None], axis=0)[0]
-                yield Kind.NOT_SUMMED, message, kept
+    for axes in axes_of(dout.ndim):
+        if int(np.prod([dout.shape[i] for i in axes])) > MANY:
+            continue
+        parts = np.array(list(_contributions(case, dout, axes)))
+        if len(parts) < 2:
+            continue
+        touched = np.abs(parts) > case.tiny * np.abs(parts).max()
+        last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
+        for part in parts:
+            message = "one of several contributions is missing: a loop ends too early?"
+            yield Kind.DROPPED_TERM, message, case.t - part
+        for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
+            message = (
+                f"where several derivatives meet, only the {words} one is kept; they must be added "
+                "(np.add.at, or += in a loop)"
+            )
+            kept = np.take_along_axis(parts, which[None], axis=0)[0]
+            yield Kind.NOT_SUMMED, message, kept
 
 
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -261,20 +260,19 @@ def _product(case: Case) -> Guesses:
 
 def _cross_terms(case: Case) -> Guesses:
     """Do elements answer to fewer elements of dout than they should?"""
-    counted = _answers(case)
-    if counted is None or counted[0] or not counted[1]:
-        return
-    message = (
-        "elements do not answer to every part of dout that they went into: cross terms, such as "
-        "those of a shared sum or mean, are missing"
-    )
-    yield Kind.DROPPED_TERM, message
+    extra, missing = _counted(case)
+    if missing and not extra:
+        message = (
+            "elements do not answer to every part of dout that they went into: cross terms, such "
+            "as those of a shared sum or mean, are missing"
+        )
+        yield Kind.DROPPED_TERM, message
 
 
 def _other_places(case: Case) -> Guesses:
     """Do elements answer to elements of dout that they should not answer to?"""
-    counted = _answers(case)
-    if counted is None or not counted[0]:
+    extra, missing = _counted(case)
+    if not extra:
         return
     if _mixes(case):
         message = (
@@ -282,23 +280,29 @@ def _other_places(case: Case) -> Guesses:
             "apart: a sum or mean runs over the batch"
         )
         yield Kind.WRONG_AXIS, message
-    own = ", and not to their own" if counted[1] else ""
+    own = ", and not to their own" if missing else ""
     yield Kind.WRONG_AXIS, f"elements answer to parts of dout that they did not go into{own}"
 
 
-def _answers(case: Case) -> tuple[int, int] | None:
+def _answers(case: Case, part: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Which elements answer to a part of dout, and which should.
+
+    Where that is not known, this is no pattern: what it raises, `diagnose` passes over.
+    """
+    one = np.zeros(case.dout.size)
+    one[part] = 1.0
+    a, t = case.pulled(one), case.true(one)
+    if a is None or t is None:
+        raise ValueError("what should answer is not known")
+    bound = case.tiny * float(np.abs(t).max(initial=0))
+    return np.abs(a) > bound, np.abs(t) > bound
+
+
+def _counted(case: Case) -> tuple[int, int]:
     """How many elements answer to a single element of dout and should not, and the reverse."""
-    if case.t.size < 2:
-        return None
     extra = missing = 0
-    for k in case.e.rng.permutation(case.dout.size)[:6]:
-        one = np.zeros(case.dout.size)
-        one[k] = 1.0
-        a, t = case.pulled(one), case.true(one)
-        if a is None or t is None:
-            return None
-        bound = case.tiny * float(np.abs(t).max(initial=0))
-        answers, should = np.abs(a) > bound, np.abs(t) > bound
+    for k in case.e.rng.permutation(case.dout.size)[:6] if case.t.size > 1 else ():
+        answers, should = _answers(case, k)
         extra += int(np.sum(answers & ~should))
         missing += int(np.sum(~answers & should))
     return extra, missing
@@ -309,13 +313,8 @@ def _mixes(case: Case) -> bool:
     out = case.e.run.outputs[0]
     if not out.ndim or out.shape[0] < 2 or case.t.shape[:1] != out.shape[:1]:
         return False
-    first = np.zeros(case.dout.size)
-    first[: out[0].size] = 1.0
-    a, t = case.pulled(first), case.true(first)
-    if a is None or t is None:
-        return False
-    bound = case.tiny * float(np.abs(t).max(initial=0))
-    return bool(np.any(np.abs(a[1:]) > bound)) and not np.any(np.abs(t[1:]) > bound)
+    answers, should = _answers(case, slice(out[0].size))
+    return bool(answers[1:].any()) and not should[1:].any()
 
 
 def _by_lines(case: Case) -> Guesses:

@@ -9,11 +9,9 @@ import numpy as np
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
-from clearprop.checking.modulefile import imported, layers_in
 from clearprop.checking.passes import told
-from clearprop.checking.report import Report
-from clearprop.checking.rows import LayerReport, merge
-from clearprop.checking.samples import samples_of
+from clearprop.checking.report import LayerReport, Report, merge
+from clearprop.checking.samples import imported, layers_in, samples_of
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError
@@ -225,8 +223,7 @@ def own_layers() -> list[type]:
     import clearprop.layers as package
     from clearprop.layers import Layer
 
-    exported = (getattr(package, name) for name in package.__all__)
-    layers = [c for c in exported if isinstance(c, type) and issubclass(c, Layer)]
+    layers = [c for c in vars(package).values() if isinstance(c, type) and issubclass(c, Layer)]
     # Without a forward of its own it is a base, such as Layer and Loss.
     layers = [c for c in layers if c.forward is not Layer.forward]
     return sorted(layers, key=lambda cls: cls.__name__)

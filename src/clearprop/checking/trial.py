@@ -1,5 +1,6 @@
 """A layer at given values, to be run again and again on private copies."""
 
+import copy
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -132,20 +133,16 @@ class Trial:
         for slot in self.slots:
             value = slot.get(self.layer)
             if isinstance(value, int | np.integer) or np.asarray(value).dtype.kind in "ui":
-                value = self._integer_parameter(slot, value)
+                message = (
+                    f"{slot.name} is made of integers; an update of it by fractions would be cut "
+                    "off or fail. It was compared as float64"
+                )
+                self.notes.append(self._finding(slot.name, Kind.INTEGER, message, fault=False))
+                value = np.asarray(value).astype(self.dtype)
+                slot.replace(self.layer, value)
             if np.asarray(value).dtype.kind == "f":
                 name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
                 self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
-
-    def _integer_parameter(self, slot: arguments.Slot, value: Any) -> Any:
-        message = (
-            f"{slot.name} is made of integers; an update of it by fractions would be cut off or "
-            "fail. It was compared as float64"
-        )
-        self.notes.append(self._finding(slot.name, Kind.INTEGER, message, fault=False))
-        value = np.asarray(value).astype(self.dtype)
-        slot.replace(self.layer, value)
-        return value
 
     def made_on_the_way(self, after: Any) -> bool:
         """Take over the declared parameters that only `forward` made; whether there are any."""
@@ -217,7 +214,7 @@ class Trial:
         if formula == "infer":
             passing = Pass(formula, **more)
         elif shapes in self.noise:
-            passing = Pass(again=self.noise[shapes], **more)
+            passing = Pass(again=iter(self.noise[shapes]), **more)
         else:
             passing = Pass(outer=Pass(rng=np.random.default_rng(0)), **more)
         with running(passing):
@@ -245,12 +242,12 @@ class Trial:
             return None
         return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in self.inputs]
 
-    def variant(self, inputs: Sequence[Any]) -> "Trial":
-        """The same layer on other inputs."""
-        twin = object.__new__(Trial)
-        twin.__dict__.update(self.__dict__)
-        twin.inputs = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
-        twin.notes = []
+    def variant(self, inputs: Sequence[Any], dtype: DTypeLike = np.float64) -> "Trial":
+        """The same layer on other inputs, or in another dtype."""
+        twin = copy.copy(self)
+        twin.inputs = private(list(inputs), dtype)
+        twin.layer, twin.dtype = private(self.layer, dtype), np.dtype(dtype)
+        twin.notes, twin.noise = [], {}
         twin.list_arguments()
         return twin
 
@@ -294,23 +291,19 @@ class Run:
 
     def backward(self, douts: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Run `backward`: what it returned, and what it set for the parameters, as it is."""
-        with (
-            same_draws(self.state) if self.state else nullcontext()
-        ):  # backward goes on where forward stopped drawing
-            found = self._call_backward(douts)
+        # It goes on where forward stopped drawing.
+        with same_draws(self.state) if self.state else nullcontext():
+            backward = self.layer.backward
+            several = len(douts) == 1 or takes(backward, len(douts))
+            try:
+                found = backward(*douts) if several else backward(tuple(douts))
+            except (Exception, SystemExit) as error:
+                raise LayerRaised("backward", error) from error
         return parts(found), {
             name: argument.slot.derivative(self.layer)
             for name, argument in self.trial.arguments.items()
             if argument.slot
         }
-
-    def _call_backward(self, douts: Sequence[Any]) -> Any:
-        backward = self.layer.backward
-        several = len(douts) == 1 or takes(backward, len(douts))
-        try:
-            return backward(*douts) if several else backward(tuple(douts))
-        except (Exception, SystemExit) as error:
-            raise LayerRaised("backward", error) from error
 
     def derivatives(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """Run `backward` and give the derivative of every argument, copied, by name.

@@ -9,7 +9,7 @@ from clearprop.checking import differences
 from clearprop.checking.copies import private
 from clearprop.checking.findings import Finding, Kind
 from clearprop.checking.passes import told
-from clearprop.checking.rows import LayerReport, Row
+from clearprop.checking.report import LayerReport, Row
 from clearprop.networks import Network
 
 

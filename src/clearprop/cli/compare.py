@@ -19,8 +19,7 @@ def compare(
     /,
     *,
     output: Annotated[
-        Path | None,
-        Parameter(help="Draw the curves of all runs into this PNG file.", alias="-o"),
+        Path | None, Parameter(help="Draw the curves of all runs into this PNG file.", alias="-o")
     ] = None,
 ) -> None:
     """Put runs side by side: the settings in which they differ, and their final figures.

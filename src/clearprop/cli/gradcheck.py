@@ -1,6 +1,6 @@
 """`clearprop gradcheck`: backpropagation against numerical differentiation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -14,8 +14,7 @@ LIMIT = 1e-9
 
 
 def gradcheck(
-    *,
-    seed: Annotated[int, seed_option("Draws the network's first weights.")] = 0,
+    *, seed: Annotated[int, seed_option("Draws the network's first weights.")] = 0
 ) -> int:
     """Check backpropagation against numerical differentiation.
 
@@ -28,8 +27,10 @@ def gradcheck(
 
     The exit status is 0 if backpropagation is right and 1 if it is not.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
     from threadpoolctl import threadpool_limits
 
     from clearprop.datasets import load_mnist
@@ -47,7 +48,15 @@ def gradcheck(
         differences = average_differences(
             network, x, t, on_evaluation=lambda count: progress.update(task, completed=count)
         )
-    _print_table(network, differences)
+    table = Table(title="Backpropagation against numerical differentiation", box=SIMPLE_HEAD)
+    table.add_column("parameter")
+    table.add_column("derivatives", justify="right")
+    table.add_column("average difference", justify="right")
+    table.add_column(f"at most {LIMIT:.0e}")
+    for name, difference in differences.items():
+        verdict = "[green]right[/]" if difference <= LIMIT else "[bold red]wrong[/]"
+        table.add_row(name, f"{network.params[name].size:,}", f"{difference:.2e}", verdict)
+    Console().print(table)
     return 0 if all(value <= LIMIT for value in differences.values()) else 1
 
 
@@ -78,19 +87,3 @@ def average_differences(
         name: float(np.mean(abs(gradient[name] - numerical_gradient(loss, array))))
         for name, array in network.params.items()
     }
-
-
-def _print_table(network: Network, differences: Mapping[str, float]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="Backpropagation against numerical differentiation", box=SIMPLE_HEAD)
-    table.add_column("parameter")
-    table.add_column("derivatives", justify="right")
-    table.add_column("average difference", justify="right")
-    table.add_column(f"at most {LIMIT:.0e}")
-    for name, difference in differences.items():
-        verdict = "[green]right[/]" if difference <= LIMIT else "[bold red]wrong[/]"
-        table.add_row(name, f"{network.params[name].size:,}", f"{difference:.2e}", verdict)
-    Console().print(table)

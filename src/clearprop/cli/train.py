@@ -16,6 +16,7 @@ from cyclopts.validators import Number
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.cli.own_data import read_again, read_anew, scale_of
 from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
+from clearprop.files import told
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -130,8 +131,7 @@ def train(
     save_every: Annotated[
         float | None,
         Parameter(
-            help="Seconds that a killed run can lose at most. [default: 30]",
-            validator=Number(gt=0),
+            help="Seconds that a killed run can lose at most. [default: 30]", validator=Number(gt=0)
         ),
     ] = None,
     no_compile: Annotated[
@@ -263,7 +263,7 @@ def _run(
         iterations = epochs * trainer.iterations_per_epoch
     config = replace(config, iterations=iterations or config.iterations)
     # Nothing is written before everything that was asked for is known to be right.
-    with free_folder(Path("runs")) if run is None else _locked(run) as run:
+    with free_folder(Path("runs")) if run is None else run.lock() as run:
         if resume:
             _go_on(trainer, run, config)
         else:
@@ -275,6 +275,14 @@ def _run(
 
 def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
     """Take up a run where it was left; one that was killed at once begins anew."""
+    from clearprop import __version__
+
+    if config.version != __version__:
+        print(
+            f"clearprop: {run.path} was begun by version {config.version}, and this is "
+            f"{__version__}; the last digits may differ",
+            file=sys.stderr,
+        )
     if run.weights_path.exists():
         done = len(trainer.resume(run.weights_path))
         if done > config.iterations:
@@ -309,12 +317,6 @@ def _train(
     else:
         _print_result(run, config, trainer)
     return 130 if trainer.interrupted else 0
-
-
-@contextmanager
-def _locked(run: "RunFolder") -> Iterator["RunFolder"]:
-    with run.lock():
-        yield run
 
 
 @contextmanager
@@ -383,19 +385,11 @@ def _command() -> str:
 
 @contextmanager
 def free_folder(root: Path) -> Iterator["RunFolder"]:
-    """Lock the first of `root/1`, `root/2`, … that is missing or empty, also if two runs want it.
-
-    Errors: `OutputError` if no folder can be made there.
-    """
+    """Lock the first of `root/1`, `root/2`, … that is missing or empty, whoever else wants it."""
     from clearprop.training import RunFolder
 
-    try:
+    with told(f"no folder can be made in {root}", "choose one that you may write to with --folder"):
         root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"no folder can be made in {root}: {error.strerror or error}; "
-            "choose one that you may write to with --folder"
-        ) from error
     for number in itertools.count(1):
         run = RunFolder(root / str(number))
         if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):

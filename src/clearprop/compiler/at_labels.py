@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.primitives.dispatch import dispatched
-from clearprop.primitives.table import Primitive, primitive
+from clearprop.primitives.decorators import dispatched
+from clearprop.primitives.table import Primitive, as_given, primitive
 
 
 @dispatched
@@ -31,10 +31,6 @@ def subtract_at(x: Any, t: Any, c: Any) -> Any:
     return out
 
 
-def _positional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return args, kwargs
-
-
 def _pick_dx(dout: Any, out: Any, x: Any, t: Any) -> Any:
     return -subtract_at(np.zeros_like(x), t, 1) * np.expand_dims(dout, 1)
 
@@ -43,11 +39,11 @@ PICK_AT: Primitive = primitive(
     pick_at,
     "x[n, t_n]",
     ("dout at the labels, else 0", _pick_dx),
-    bind=_positional,
+    bind=as_given,
 )
 SUBTRACT_AT: Primitive = primitive(
     subtract_at,
     "x, less c at [n, t_n]",
     ("dout", lambda dout, out, x, t, c: dout),
-    bind=_positional,
+    bind=as_given,
 )

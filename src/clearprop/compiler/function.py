@@ -1,17 +1,68 @@
-"""Compiled functions of arrays."""
+"""Compiled functions of arrays, and the form of what they return."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.engines.text import identifier
-from clearprop.compiler.leaf import traced
+from clearprop.compiler.leaf import Traced, traced
 from clearprop.compiler.plans import Compiles, Plan, signature
 from clearprop.compiler.threads import BlasThreads
-from clearprop.compiler.tracing import Trace, record_function
-from clearprop.errors import ConfigError
+from clearprop.compiler.tracing import Trace, form, label, names, varied
+from clearprop.errors import ConfigError, UnsupportedError
+from clearprop.graph.node import Node, Recorded
+from clearprop.graph.randomness import undrawn
 from clearprop.graph.recording import constant_operand
+
+
+class Packing:
+    """The form of a result, and its constants; `recorded` are the Variables in it."""
+
+    def __init__(self, out: Any) -> None:
+        self.recorded: list[Any] = []
+        self._form = self._unpack(out)
+
+    def pack(self, results: Any) -> Any:
+        """Put what a program returned into the form of the function's own result."""
+        several = len(self.recorded) != 1
+        return self._pack(self._form, iter(results if several else (results,)))
+
+    def same_constants(self, other: "Packing") -> bool:
+        """Whether two results have the same form and constants."""
+        return self._form == other._form
+
+    def _unpack(self, out: Any) -> Any:
+        if isinstance(out, Recorded):
+            self.recorded.append(out)
+            return None
+        if isinstance(out, tuple | list):
+            return (type(out), [self._unpack(part) for part in out])
+        if isinstance(out, np.ndarray | np.generic | int | float):
+            return _Constant(out, names(out))
+        raise UnsupportedError(
+            f"compile: the function returns a {type(out).__name__}; it must return arrays, or "
+            "tuples of arrays"
+        )
+
+    def _pack(self, form: Any, results: Iterator[Any]) -> Any:
+        if form is None:
+            return next(results)
+        if isinstance(form, _Constant):
+            return np.array(form.value)[()]
+        kind, parts = form
+        made = [self._pack(part, results) for part in parts]
+        return kind(*made) if hasattr(kind, "_fields") else kind(made)
+
+
+@dataclass
+class _Constant:
+    """A part of a result that does not depend on the arguments."""
+
+    value: Any = field(compare=False)
+    content: Any
 
 
 class Compiled(Compiles):
@@ -32,23 +83,6 @@ class Compiled(Compiles):
         super().__init__(threads, engine)
         self.function = function
 
-    @property
-    def source(self) -> str:
-        """The program last used, as text; empty for a function that gives a constant."""
-        return "" if self._used()[0] is None else self._used()[0].program.source
-
-    @property
-    def graph(self) -> Trace | None:
-        """The simplified graph of the program last used."""
-        return None if self._used()[0] is None else self._used()[0].trace
-
-    def save(self, path: Any) -> None:
-        """Write the program last used as a Python file, which needs NumPy and not clearprop."""
-        plan = self._used()[0]
-        if plan is None:
-            raise ConfigError("the function gives a constant: there is no program to save")
-        plan.program.save(path)
-
     def __call__(self, *args: Any) -> Any:
         """Run the program for arguments of these shapes and dtypes.
 
@@ -58,19 +92,63 @@ class Compiled(Compiles):
         arrays = tuple(np.asarray(constant_operand(x, "compile")) for x in args)
         key = signature(arrays)
         with self._lock:
-            self._last = plan, packing = self._plans.get(key) or self._keep(key, self._plan(arrays))
-            if plan is None:
-                return packing.pack(())
+            plan = self._last = self._plans.get(key) or self._keep(key, self._plan(arrays))
             with plan.threads:
-                return packing.pack(plan.program.run(*arrays))
+                return plan.packing.pack(plan.program.run(*arrays))
 
     def _plan(self, arrays: Any) -> Any:
         leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]
         with BlasThreads(1):
             recorded, packing = record_function(self.function, leaves)
         if recorded is None:
-            return None, packing
+            return _NoProgram(packing)
         name = getattr(self.function, "__name__", "f").strip("<>")
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
-        return Plan(self, recorded, identifier(name), title, {}), packing
+        plan = Plan(self, recorded, identifier(name), title, {})
+        plan.packing = packing
+        return plan
+
+
+class _NoProgram:
+    """The plan and the program of a function that gives constants alone: nothing is computed."""
+
+    source, trace, recorded, threads = "", None, None, nullcontext()
+
+    def __init__(self, packing: Packing) -> None:
+        self.packing, self.program = packing, self
+
+    def run(self, *arrays: Any) -> Any:
+        return ()
+
+    def save(self, path: Any) -> None:
+        raise ConfigError("the function gives a constant: there is no program to save")
+
+
+def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace | None, Packing]:
+    """Record a function of arrays; gives the trace, and how its outputs are packed.
+
+    The trace is `None` for a function that gives constants alone.
+
+    Errors: `UnsupportedError` if what it does depends on values, draws random numbers, or cannot
+    be recorded.
+    """
+    others = [varied(leaf) for leaf in leaves]
+    with undrawn():
+        packing, again = Packing(f(*leaves)), Packing(f(*others))
+    # What was computed behind the back of the graph would be frozen in the program.
+    if not packing.same_constants(again):
+        raise UnsupportedError(
+            "compile: the function returns values that were computed off the graph, or at random; "
+            "compute them with NumPy functions on its arguments"
+        )
+    if not packing.recorded:
+        return None, packing
+    if form(packing.recorded, tuple(leaves)) != form(again.recorded, tuple(others)):
+        raise UnsupportedError(
+            "compile: the function does not do the same for every argument of this shape: it draws "
+            "random numbers, or computes with values that are not on the graph"
+        )
+    labels: dict[Node, str] = {}
+    label(labels, packing.recorded, getattr(f, "__name__", "f").strip("<>"))
+    return Trace(packing.recorded, leaves, labels), packing

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.layouts import column_major
+from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node, data_of, parts
@@ -14,6 +14,11 @@ from clearprop.primitives.labels import read_labels, read_numbers
 
 _CHECKS = (read_labels, read_numbers)
 """What looks at targets and hands them on."""
+
+
+SHORT = 64
+"""Rows of at most this length are better reduced across columns (measured for 100 × 10: a maximum
+takes 1.4 µs instead of 5.4, since columns of 100 fill the vector units and rows of 10 do not)."""
 
 
 class Lifetimes:
@@ -132,18 +137,14 @@ class Lifetimes:
         x, *arrays = node.inputs
         if arrays or not is_recorded(x) or not np.ndim(node.out) or x.index is not None:
             return False
-        trial = self._trial(x)
+        trial = self._trials.get(x.node)
+        if trial is None:  # an empty array that is laid out in memory as the value will be
+            trial = np.empty(x.shape, x.dtype, order="F" if x.node in self.columns else "C")
         found = node.operation.evaluate(trial, **node.params)
         if trial.size and not np.shares_memory(found, trial):
             return False
         self._trials[node] = found
         return True
-
-    def _trial(self, x: Any) -> np.ndarray:
-        """An empty array that is laid out in memory as a value will be."""
-        if x.node in self._trials:
-            return self._trials[x.node]
-        return np.empty(x.shape, x.dtype, order="F" if x.node in self.columns else "C")
 
     def shares(self, node: Node) -> bool:
         """Whether an operation that makes its result by itself gives a view of an operand."""
@@ -157,3 +158,53 @@ class Lifetimes:
     def root(self, v: Any) -> Any:
         """The node or leaf in whose storage a value lies."""
         return v if v.node is None else self.roots[v.node]
+
+
+def column_major(trace: Trace) -> set[Node]:
+    """Find the nodes whose matrix is stored by columns, because its short rows are reduced.
+
+    Matrices of one shape that element-wise operations connect are stored alike; where one of them
+    comes from outside, or goes into an operation that needs rows, all of them stay row by row.
+    """
+    group = {node: node for node in trace.nodes}
+
+    def find(node: Node) -> Node:
+        while group[node] is not node:
+            node = group[node]
+        return node
+
+    wanted, barred = set(), set()
+    for node in trace.nodes:
+        function = function_of(node)
+        shape = _shape(node)
+        for x in node.inputs:
+            maker = x.node if is_recorded(x) else None
+            if np.ndim(x) != 2:
+                continue
+            if _elementwise(node) and np.shape(x) == shape:
+                if maker is None:
+                    barred.add(node)
+                else:
+                    group[find(maker)] = find(node)
+            elif maker is None:
+                continue
+            elif fact(node, "reduces") and node.params.get("axis") in (-1, 1):
+                if np.shape(x)[1] <= SHORT and np.shape(x)[0] > np.shape(x)[1]:
+                    wanted.add(maker)
+            elif not (function in (np.matmul, pick_at, np.transpose) or _elementwise(node)):
+                barred.add(maker)
+        if len(shape) == 2 and not (_elementwise(node) or function is np.matmul):
+            barred.add(node)
+    for v in trace.outputs:
+        if v.node is not None:
+            barred.add(v.node)
+    good = {find(node) for node in wanted} - {find(node) for node in barred}
+    return {node for node in trace.nodes if len(_shape(node)) == 2 and find(node) in good}
+
+
+def _elementwise(node: Node) -> bool:
+    return function_of(node) is subtract_at or bool(fact(node, "elementwise"))
+
+
+def _shape(node: Node) -> tuple[int, ...]:
+    return () if isinstance(node.out, tuple) else np.shape(node.out)

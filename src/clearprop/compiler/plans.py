@@ -1,7 +1,7 @@
 """What all compiled objects share: programs for the shapes they have met, one call at a time."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from threading import RLock
 from typing import Any
 
@@ -31,6 +31,8 @@ class Plan:
         **how: Any,
     ) -> None:
         self.recorded = recorded
+        self.packing: Any = None
+        """The form of what a call gives; a step has none."""
         self.trace = simplified(recorded)
         leaves = set(self.trace.leaves)
         stored = {leaf: array for leaf, array in stored.items() if leaf in leaves}
@@ -47,6 +49,7 @@ class Compiles:
         self.engine = engine
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         self._last: Any = None
+        self.as_written: dict[str, str] = {}
         # A program works in buffers of its own, which two calls at once would mix up.
         self._lock = RLock()
 
@@ -71,6 +74,14 @@ class Compiles:
         Errors: `UnsupportedError` if it calls layers as they are written.
         """
         self._used().program.save(path)
+
+    def _current(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The plan of a key, made anew where settings of the layers have changed."""
+        plan = self._plans.get(key)
+        if plan is None or not plan.holds():
+            plan = self._keep(key, make())
+        self._last, self.as_written = plan, plan.as_written
+        return plan
 
     def _keep(self, key: Hashable, plan: Any) -> Any:
         self._plans[key] = plan

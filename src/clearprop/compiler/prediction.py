@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.function import Packing
 from clearprop.compiler.leaf import traced
-from clearprop.compiler.packing import Packing
 from clearprop.compiler.plans import Compiles, Plan, as_arrays, flat, formed, signature
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
@@ -27,7 +27,6 @@ class Prediction(Compiles):
     ) -> None:
         super().__init__(threads, engine)
         self.network = network
-        self.as_written: dict[str, str] = {}
 
     def prepare(self, x: Any) -> "Prediction":
         """Print the program for batches like this one, without running it."""
@@ -46,12 +45,8 @@ class Prediction(Compiles):
     def _find(self, x: Any) -> "_Plan":
         self.network.members.check()
         plan, key = self._last, signature(x)
-        if plan is None or plan.key != key or not plan.watch.holds():
-            plan = self._plans.get(key)
-            if plan is None or not plan.watch.holds():
-                plan = self._keep(key, _Plan(self, x))
-            self._last = plan
-            self.as_written = dict(plan.as_written)
+        if plan is None or plan.key != key or not plan.holds():
+            plan = self._current(key, lambda: _Plan(self, x))
         return plan
 
 
@@ -71,7 +66,6 @@ class _Plan(Plan):
             packing = Packing(recorder.predict(formed(x, iter(leaves))))
         for i, v in enumerate(packing.recorded):
             recorder.label([v], f"output {i}")
-        self.packing = packing
         fixed = recorder.fixed
         used, held = set(Graph(packing.recorded).leaves), recorder.states | recorder.settings
         held = {v: place for v, place in held.items() if v in used}
@@ -85,8 +79,9 @@ class _Plan(Plan):
         title = f"Scores of {kind} for batches {shapes}, written by clearprop."
         stored = {v: network.params[name] for name, v in params.items()} | fixed
         super().__init__(prediction, trace, "predict", title, stored)
+        self.packing = packing
         arrays = [held for holders in members.params.owners.values() for held in holders]
-        self.watch = Watch(recorder, [*arrays, *recorder.fixed_places])
+        self.holds = Watch(recorder, [*arrays, *recorder.fixed_places]).holds
 
     def values(self) -> list[Any]:
         """The state and settings of the layers as they are now."""

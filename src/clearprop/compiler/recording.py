@@ -14,8 +14,7 @@ import numpy as np
 from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
-from clearprop.compiler.sameness import form, varied
-from clearprop.compiler.tracing import label
+from clearprop.compiler.tracing import form, label, varied
 from clearprop.errors import UnsupportedError
 from clearprop.graph.layer_call import LayerOperation, argument_names
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
@@ -245,7 +244,8 @@ class Recorder(Walk):
         self, layer: Any, inputs: Any, drawn: list[Drawn] | None, ran: list[Any] | None = None
     ) -> Any:
         formula = self.passing.formula
-        with running(Pass(formula, record=inline, again=drawn, ran=ran)):
+        again = None if drawn is None else iter(drawn)
+        with running(Pass(formula, record=inline, again=again, ran=ran)):
             out = run(layer, formula, inputs)
         if not all(isinstance(part, Recorded) for part in parts(out)):
             raise UnsupportedError("its forward does not return what NumPy functions give")

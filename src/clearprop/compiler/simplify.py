@@ -18,9 +18,8 @@ from clearprop.compiler.rewriting import (
     rebuild,
     simplifies,
 )
-from clearprop.compiler.sameness import names
 from clearprop.compiler.simplify_scalars import sunk_scalars
-from clearprop.compiler.tracing import Trace
+from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
@@ -141,10 +140,13 @@ def labels_as_places(node: Node, inputs: tuple[Any, ...]) -> Any:
     x, y, *_ = inputs
     if function_of(node) is np.take_along_axis:
         return _picked(x, _column(y)) if node.params.get("axis") in (-1, 1) else None
-    t = _one_hot_labels(y, np.shape(node.out))
-    if t is None or np.shape(x) != np.shape(node.out):
+    equal, shape = maker(y, np.equal), np.shape(node.out)
+    if not equal or len(shape) != 2 or np.shape(x) != shape:
         return None
-    return record(SUBTRACT_AT, (x, t, 1), {})
+    column, classes = equal.inputs
+    known = isinstance(classes, np.ndarray) and np.array_equal(classes, np.arange(shape[1]))
+    t = _column(column) if known else None
+    return None if t is None else record(SUBTRACT_AT, (x, t, 1), {})
 
 
 def _picked(x: Any, t: Any) -> Any:
@@ -164,16 +166,6 @@ def _column(v: Any) -> Any:
     if node and node.params["form"] == (Ellipsis, None) and node.inputs[0].ndim == 1:
         return node.inputs[0] if maker(node.inputs[0], read_labels) else None
     return None
-
-
-def _one_hot_labels(v: Any, shape: tuple[int, ...]) -> Any:
-    """The labels behind `t[..., None] == arange(C)`."""
-    node = maker(v, np.equal)
-    if not node or len(shape) != 2:
-        return None
-    column, classes = node.inputs
-    known = isinstance(classes, np.ndarray) and np.array_equal(classes, np.arange(shape[1]))
-    return _column(column) if known else None
 
 
 @simplifies(np.matmul)

@@ -1,5 +1,8 @@
 """Simplification: scalars sink to the smallest operand."""
 
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -7,8 +10,7 @@ import numpy as np
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.rewriting import fact, function_of, is_number, is_recorded, rebuild
-from clearprop.compiler.sameness import names
-from clearprop.compiler.tracing import Trace
+from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
 
@@ -73,7 +75,7 @@ class Sinking:
         """The label of the multiplication that sinks."""
         self.labels = labels
         """The nodes made anew on the way keep the label of those they stand for."""
-        self._costs: dict[Node, int] = {}
+        self._ways: dict[Node, list[tuple[int, Callable[[Any], Any]]]] = {}
         self._made: dict[Any, Any] = {}
         """What has been scaled already: the derivatives of all layers share the way down."""
 
@@ -90,31 +92,51 @@ class Sinking:
         node = x.node if is_recorded(x) else None
         if node is None or size <= 1 or x.index is not None or node not in self.region:
             return size
-        if node not in self._costs:
-            self._costs[node] = min(size, self._cost_behind(node))
-        return self._costs[node]
+        return min([size, *(cost for cost, _ in self._ways_on(node))])
 
-    def _cost_behind(self, node: Node) -> int:
-        function = function_of(node)
-        a, *rest = node.inputs
+    def _ways_on(self, node: Node) -> list[tuple[int, Callable[[Any], Any]]]:
+        """How to push the scalar one node further back: each way with what it costs."""
+        if node not in self._ways:
+            self._ways[node] = self._find_ways(node)
+        return self._ways[node]
+
+    def _find_ways(self, node: Node) -> list[tuple[int, Callable[[Any], Any]]]:
+        function, (a, *rest) = function_of(node), node.inputs
+        cost, scaled, now, product = self.cost, self.scaled, self.now, self._product
         if isinstance(function, np.ufunc) and node.params:
-            return int(np.size(node.out))
-        if function is np.multiply and any(map(is_number, node.inputs)):
-            return 0  # it merges with the scalar that is there
+            return []
         if function is np.multiply:
-            return min(self.cost(i) for i in node.inputs if _is_float(i))
+            (b,) = rest
+            if is_number(a):
+                a, b = b, a
+            if is_number(b):  # it merges with the scalar that is there
+                return [(0, lambda s: scaled(a, product(s, now(b))))]
+            left, right = lambda s: scaled(a, s) * now(b), lambda s: now(a) * scaled(b, s)
+            return [(cost(x), way) for x, way in ((a, left), (b, right)) if _is_float(x)]
         if function is np.divide:
-            return 0 if is_number(a) else min(self.cost(a), int(np.size(rest[0])))
+            (b,) = rest
+            if is_number(a):
+                return [(0, lambda s: product(s, now(a)) / now(b))]
+            below = int(np.size(b)), lambda s: now(a) * (s / now(b))
+            return [(cost(a), lambda s: scaled(a, s) / now(b)), below]
         if function is np.matmul:
-            return min(map(self.cost, node.inputs))
-        if fact(node, "view") or function in (np.negative, subtract_at):
-            return self.cost(a)
-        if function is np.sum and "where" not in node.params:
-            return self.cost(a)
+            (b,) = rest
+            right = cost(b), lambda s: now(a) @ scaled(b, s)
+            return [(cost(a), lambda s: scaled(a, s) @ now(b)), right]
         if function is np.concatenate:
-            # The last layer first: each further one then ends where the one before began.
-            return sum(map(self.cost, reversed(node.inputs)))
-        return int(np.size(node.out))
+            # The last part first, the last layer: each further one ends where that began.
+            parts = node.inputs[::-1]
+            joined = partial(np.concatenate, **node.params)
+            return [(sum(map(cost, parts)), lambda s: joined([scaled(x, s) for x in parts][::-1]))]
+        if function is subtract_at:
+            t, c = rest
+            made = partial(record, SUBTRACT_AT, params={})
+            return [(cost(a), lambda s: made((scaled(a, s), now(t), product(s, now(c)))))]
+        linear = fact(node, "view") or function is np.negative
+        if linear or (function is np.sum and "where" not in node.params):
+            again, params = node.operation, node.params
+            return [(cost(a), lambda s: record(again, (scaled(a, s), *map(now, rest)), params))]
+        return []
 
     def scaled(self, x: Any, s: Any) -> Any:
         """`s · x`, with the multiplication at the place that `cost` has found."""
@@ -124,7 +146,8 @@ class Sinking:
         key = (node, names(s))
         if key in self._made:
             return self._made[key]
-        out = self._made[key] = self._pushed(node, s)
+        _, way = min(self._ways_on(node), key=itemgetter(0))
+        out = self._made[key] = way(s)
         if is_recorded(out) and out.node is not None:
             label = self.labels.get(node, "")
             self.labels.setdefault(out.node, label)
@@ -142,37 +165,6 @@ class Sinking:
             if is_recorded(product) and product.node is not None:
                 self.labels.setdefault(product.node, self.label)
         return self._made[key]
-
-    def _pushed(self, node: Node, s: Any) -> Any:
-        """Push the scalar one node further back."""
-        function = function_of(node)
-        scaled, now = self.scaled, self.now
-        a, *rest = node.inputs
-        if function is np.multiply:
-            (b,) = rest
-            if is_number(a):
-                return scaled(b, self._product(s, now(a)))
-            if is_number(b):
-                return scaled(a, self._product(s, now(b)))
-            first = not _is_float(b) or (_is_float(a) and self.cost(a) <= self.cost(b))
-            return scaled(a, s) * now(b) if first else now(a) * scaled(b, s)
-        if function is np.divide:
-            (b,) = rest
-            if is_number(a):
-                return self._product(s, now(a)) / now(b)
-            first = self.cost(a) <= np.size(b)
-            return scaled(a, s) / now(b) if first else now(a) * (s / now(b))
-        if function is np.matmul:
-            (b,) = rest
-            first = self.cost(a) <= self.cost(b)
-            return scaled(a, s) @ now(b) if first else now(a) @ scaled(b, s)
-        if function is np.concatenate:
-            parts = [scaled(part, s) for part in reversed(node.inputs)]
-            return np.concatenate(parts[::-1], **node.params)
-        if function is subtract_at:
-            t, c = rest
-            return record(SUBTRACT_AT, (scaled(a, s), now(t), self._product(s, now(c))), {})
-        return record(node.operation, (scaled(a, s), *map(now, rest)), node.params)
 
 
 def _dtype(s: Any, x: Any) -> np.dtype:

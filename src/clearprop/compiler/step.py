@@ -47,7 +47,6 @@ class Step(Compiles):
             raise UnsupportedError(f"compile: {reason}; train without compiling")
         self.network = network
         self.optimizer = optimizer
-        self.as_written: dict[str, str] = {}
         self._layout: Layout | None = None
         self.layout()
 
@@ -138,11 +137,7 @@ class Step(Compiles):
         key = shapes, id(source)
         plan = self._last
         if plan is None or plan.key != key or not plan.holds():
-            plan = self._plans.get(key)
-            if plan is None or not plan.holds():
-                plan = self._keep(key, StepPlan(self, layout, x, t, source, key))
-            self._last = plan
-            self.as_written = plan.as_written
+            plan = self._current(key, lambda: StepPlan(self, layout, x, t, source, key))
         return plan
 
     def layout(self) -> Layout:

@@ -10,9 +10,8 @@ from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.plans import Plan, flat, formed
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.rewriting import is_recorded
-from clearprop.compiler.sameness import form, varied
 from clearprop.compiler.threads import BlasThreads
-from clearprop.compiler.tracing import Trace
+from clearprop.compiler.tracing import Trace, form, varied
 from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph

@@ -1,15 +1,13 @@
-"""A recorded graph in which every node knows where it came from; functions as such graphs."""
+"""A recorded graph in which every node knows where it came from, and how two are compared."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clearprop.compiler.leaf import Traced
-from clearprop.compiler.packing import Packing
-from clearprop.compiler.sameness import form, varied
-from clearprop.errors import UnsupportedError
+import numpy as np
+
+from clearprop.compiler.leaf import Setting, Traced
 from clearprop.graph.graph import Graph
-from clearprop.graph.node import Node, Recorded
-from clearprop.graph.randomness import undrawn
+from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.variable import Variable
 
 
@@ -33,30 +31,56 @@ def label(labels: dict[Node, str], outputs: Iterable[Any], text: str) -> None:
             stack += [x.node for x in node.inputs if isinstance(x, Recorded)]
 
 
-def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace | None, Packing]:
-    """Record a function of arrays; gives the trace, and how its outputs are packed.
+def form(outputs: Iterable[Any], inputs: tuple[Any, ...]) -> list[Any]:
+    """Write down the operations between inputs and outputs, to compare two recordings."""
+    places: dict[Any, Any] = {v: ("input", i) for i, v in enumerate(inputs)}
+    numbers: dict[Node, int] = {}
+    for node in reversed(_within(outputs, set(inputs))):
+        numbers[node] = len(numbers)
 
-    The trace is `None` for a function that gives constants alone.
+    def place(x: Any) -> Any:
+        if not isinstance(x, Recorded):
+            return names(x)
+        if x in places:
+            return places[x]
+        return ("leaf", names(x.data)) if x.node is None else (numbers[x.node], x.index)
 
-    Errors: `UnsupportedError` if what it does depends on values, draws random numbers, or cannot
-    be recorded.
-    """
-    others = [varied(leaf) for leaf in leaves]
-    with undrawn():
-        packing, again = Packing(f(*leaves)), Packing(f(*others))
-    # What was computed behind the back of the graph would be frozen in the program.
-    if not packing.same_constants(again):
-        raise UnsupportedError(
-            "compile: the function returns values that were computed off the graph, or at random; "
-            "compute them with NumPy functions on its arguments"
-        )
-    if not packing.recorded:
-        return None, packing
-    if form(packing.recorded, tuple(leaves)) != form(again.recorded, tuple(others)):
-        raise UnsupportedError(
-            "compile: the function does not do the same for every argument of this shape: it draws "
-            "random numbers, or computes with values that are not on the graph"
-        )
-    labels: dict[Node, str] = {}
-    label(labels, packing.recorded, getattr(f, "__name__", "f").strip("<>"))
-    return Trace(packing.recorded, leaves, labels), packing
+    lines: list[Any] = [
+        (node.operation.name, names(tuple(sorted(node.params.items()))), *map(place, node.inputs))
+        for node in numbers
+    ]
+    return [*lines, *map(place, outputs)]
+
+
+def _within(outputs: Iterable[Any], inputs: set[Any]) -> list[Node]:
+    """The nodes behind the outputs that do not lie behind the inputs, the last made first."""
+    found: set[Node] = set()
+    stack = [v for v in outputs if isinstance(v, Recorded) and v not in inputs]
+    while stack:
+        node = stack.pop().node
+        if node is None or node in found:
+            continue
+        found.add(node)
+        stack += [x for x in node.inputs if isinstance(x, Recorded) and x not in inputs]
+    return sorted(found, key=lambda node: -node.serial)
+
+
+def varied(x: Any) -> Any:
+    """A leaf with somewhat other values; integers and settings stay as they are."""
+    if not isinstance(x, Recorded) or isinstance(x, Setting):
+        return x
+    data = x.data if x.data.dtype.kind != "f" else x.data * x.data.dtype.type(1 + 2**-7)
+    return variable(Traced, data)
+
+
+def names(x: Any) -> Any:
+    """Something hashable that is equal exactly for equal arguments of operations."""
+    if isinstance(x, tuple | list):
+        return (type(x).__name__, *map(names, x))
+    if isinstance(x, Recorded):
+        return ("variable", id(x))
+    if isinstance(x, np.ndarray):
+        return ("array", x.dtype.str, x.shape, x.tobytes())
+    if isinstance(x, slice):
+        return ("slice", x.start, x.stop, x.step)
+    return (type(x).__name__, repr(x))

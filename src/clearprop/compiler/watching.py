@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.sameness import names
+from clearprop.compiler.tracing import names
 from clearprop.graph.parameters import KINDS, names_of
 from clearprop.networks.learning import state_names
 
@@ -65,7 +65,7 @@ def _attributes(layer: Any) -> list[tuple[str, Any]]:
         if cls is object or cls.__module__.partition(".")[0] == "clearprop":
             break
         for name, value in vars(cls).items():
-            if not name.startswith("__") and (isinstance(value, _PLAIN) or _is_plain(value)):
+            if not name.startswith("__") and _is_plain(value):
                 found.setdefault(name, value)
     found.update(getattr(layer, "__dict__", {}))
     return [(n, v) for n, v in found.items() if n not in ("_given", "_members", "_learning")]
@@ -74,8 +74,7 @@ def _attributes(layer: Any) -> list[tuple[str, Any]]:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "iub"
-    if isinstance(value, list | tuple | set | frozenset):
-        return all(isinstance(v, _PLAIN) or _is_plain(v) for v in value)
     if isinstance(value, dict):
-        return all(isinstance(v, _PLAIN) or _is_plain(v) for v in value.values())
-    return False
+        value = tuple(value.values())
+    within = isinstance(value, list | tuple | set | frozenset) and all(map(_is_plain, value))
+    return within or isinstance(value, _PLAIN)

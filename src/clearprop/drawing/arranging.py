@@ -123,16 +123,13 @@ class Arrangement:
                 share = value_block(end.derivative, "d")
                 before, before_at = self._add_label(end, flow, Block(), share, here), 0.0
                 line.edges.append(self._edge(here, before, at, 0.0, weight))
-            target, target_at = self._target(end)
+            target, target_at = self.place[end.operand if end.item is None else end.item], 0.0
+            if end.item in self.inner:
+                inner = self.inner[end.item]
+                target_at = inner.way(inner.scope.ports[end.operand])
             dear = weight + (self.main.get(end.item) == end.operand)
             line.edges.append(self._edge(before, target, before_at, target_at, dear, end.operand))
             self.lines.append(line)
-
-    def _target(self, end: End) -> tuple[int, float]:
-        if end.item is None:
-            return self.place[end.operand], 0.0
-        inner = self.inner.get(end.item)
-        return self.place[end.item], inner.way(inner.scope.ports[end.operand]) if inner else 0.0
 
     def _add_label(
         self, key: Flow | End, flow: Flow, value: Block, back: Block, after: int, room: float = 0.0

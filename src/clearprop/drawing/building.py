@@ -1,11 +1,10 @@
 """From a graph to the outline of its picture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import numpy as np
 
-from clearprop.drawing.folding import choose_fold
 from clearprop.drawing.opening import Open, Opening, inside
 from clearprop.drawing.outline import End, Flow, Item, Scope, derivative_of
 from clearprop.errors import ClearpropError, ConfigError, GraphError
@@ -68,7 +67,7 @@ class _Builder:
                 flow = Flow(f"{prefix}x{i}", None, v.data, derivative(v), v, origin=origin)
                 self.flows[v] = flow
                 scope.ports.append(flow)
-        self.folded, self.fold = choose_fold(graph, limit), None
+        self.folded, self.fold = _choose_fold(graph, limit), None
         shown = {x for n in graph.nodes if n not in self.folded for x in _leaves(n)}
         self.folded_leaves = {x for n in self.folded for x in _leaves(n)} - shown
         for i, node in enumerate(graph.nodes):
@@ -89,7 +88,8 @@ class _Builder:
             item = Item(id, kind, node.operation.symbol, node)
             self.scope.items.append(item)
         for i, x in enumerate(node.inputs):
-            if item is self.fold and (not isinstance(x, Recorded) or self._is_folded(x)):
+            hidden = not isinstance(x, Recorded) or x in self.folded_leaves or x.node in self.folded
+            if item is self.fold and hidden:
                 continue
             flow = self._flow(x) if isinstance(x, Recorded) else self._constant(x, id, i)
             if item is self.fold and any(end.item is item for end in flow.ends):
@@ -99,9 +99,6 @@ class _Builder:
         for index, out in enumerate(node.out) if several else [(None, node.out)]:
             name = id if index is None else f"{id}:{index}"
             self.flows[node, index] = Flow(name, item, out, output=index or 0)
-
-    def _is_folded(self, x: Recorded) -> bool:
-        return x in self.folded_leaves or x.node in self.folded
 
     def _fold_item(self) -> Item:
         count = len(self.folded)
@@ -148,6 +145,39 @@ class _Builder:
             flow.ends.append(End(item, 0))
 
 
+def _choose_fold(graph: Graph, limit: int) -> Set[Node]:
+    """The nodes that a picture of at most `limit` items does not show one by one.
+
+    They are neighbours in the topological order, so that nothing runs from among them out and back
+    again, and the picture stays free of circles. About as much is shown of the beginning as of the
+    end.
+    """
+    nodes = graph.nodes
+    if _items(graph, nodes) <= limit:
+        return frozenset()
+    low, high = 0, len(nodes)  # how many nodes can be shown: the most for which all fits
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _items(graph, _shown(nodes, middle)) < limit:
+            low = middle
+        else:
+            high = middle - 1
+    shown = set(_shown(nodes, low))
+    return frozenset(n for n in nodes if n not in shown)
+
+
+def _shown(nodes: tuple[Node, ...], count: int) -> tuple[Node, ...]:
+    first = count // 2
+    return (*nodes[:first], *nodes[len(nodes) - (count - first) :])
+
+
+def _items(graph: Graph, nodes: tuple[Node, ...]) -> int:
+    """How many items it takes to show these nodes: themselves, their leaves and constants."""
+    leaves = {x for n in nodes for x in _leaves(n)}
+    constants = sum(not isinstance(x, Recorded) for n in nodes for x in n.inputs)
+    return len(nodes) + len(leaves) + constants + len(graph.outputs)
+
+
 def _leaves(node: Node) -> list[Recorded]:
     return [x for x in node.inputs if isinstance(x, Recorded) and x.node is None]
 
@@ -161,7 +191,7 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
         try:
             graph = inside(item.node)
         except ClearpropError as error:
-            if opening.strict:
+            if opening.wanted:
                 raise
             item.why_closed = str(error)
             continue
@@ -220,19 +250,17 @@ def _share(scope: Scope) -> None:
 
 def _settle_leaves(scope: Scope) -> None:
     """Parameters and constants stand inside the one opened node that uses them."""
-    for flow in list(scope.flows):
-        if len(flow.ends) != 1 or flow.source is None:
-            continue
-        end = flow.ends[0]
-        frame = end.item
-        if flow.source.kind in ("parameter", "constant") and frame is not None and frame.inside:
-            inner = frame.inside.ports[end.operand]
-            inner.source = flow.source
-            inner.id = inner.origin = flow.id
-            inner.variable, inner.derivative = flow.variable, flow.derivative
-            frame.inside.items.insert(0, flow.source)
-            scope.items.remove(flow.source)
-            scope.flows.remove(flow)
-    for item in scope.items:
-        if item.inside is not None:
-            _settle_leaves(item.inside)
+    for outer in scope.walk():
+        for flow in list(outer.flows):
+            if len(flow.ends) != 1 or flow.source is None:
+                continue
+            end = flow.ends[0]
+            frame = end.item
+            if flow.source.kind in ("parameter", "constant") and frame is not None and frame.inside:
+                inner = frame.inside.ports[end.operand]
+                inner.source = flow.source
+                inner.id = inner.origin = flow.id
+                inner.variable, inner.derivative = flow.variable, flow.derivative
+                frame.inside.items.insert(0, flow.source)
+                outer.items.remove(flow.source)
+                outer.flows.remove(flow)

@@ -19,7 +19,10 @@ MARGIN = 18.0
 
 def compose(scope: Scope, title: str = "", legend: bool = True) -> Scene:
     """Lay out an outline; the `legend` says which arrow is which."""
-    arrangement = Arrangement(scope, inputs_left=_inputs_stand_left(scope))
+    inputs = sum(item.kind == "input" for item in scope.items)
+    nodes = sum(item.kind in ("operation", "layer", "frame") for item in scope.items)
+    # In a small picture all inputs stand in one column at the left, as in the book.
+    arrangement = Arrangement(scope, inputs_left=inputs <= 8 and nodes <= 12)
     scene = Scene(title=title)
     _Composer(scene, arrangement, MARGIN, MARGIN, None).run()
     layout = arrangement.layout
@@ -31,13 +34,6 @@ def compose(scope: Scope, title: str = "", legend: bool = True) -> Scene:
         _add_note(scene, lines([clean(note)], SMALL, "faint"))
     scene.width, scene.height = round(scene.width, 1), round(scene.height, 1)
     return scene
-
-
-def _inputs_stand_left(scope: Scope) -> bool:
-    """In a small picture all inputs stand in one column at the left, as in the book."""
-    inputs = sum(item.kind == "input" for item in scope.items)
-    nodes = sum(item.kind in ("operation", "layer", "frame") for item in scope.items)
-    return inputs <= 8 and nodes <= 12
 
 
 def _notes(scope: Scope) -> Iterator[str]:
@@ -272,30 +268,19 @@ class _Composer:
         y = self._y(v)
         flow, value, derivative = self.a.labels[key]
         end = key if isinstance(key, End) else None
-        middle = (left + right) / 2
-        if value.height:
-            lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
-            tip = sentence(flow.value, exact=True)
-            self._add_label(flow, end, "value", value, middle, y - lift - value.height, tip)
-        if derivative.height:
-            tip = f"∂ {sentence(key.derivative, exact=True)}"
-            self._add_label(flow, end, "derivative", derivative, middle, y + ABOVE, tip)
-
-    def _add_label(
-        self,
-        flow: Flow,
-        end: End | None,
-        kind: Any,
-        block: Block,
-        middle: float,
-        y: float,
-        tip: str,
-    ) -> None:
         branch = f"+>{end.item and end.item.id}.{end.operand}" if end else ""
-        x = middle - block.width / 2
-        box = Box(round(x, 2), round(y, 2), round(block.width, 2), round(block.height, 2))
-        name, marks = f"{flow.id}{branch}:{kind}", block.at(x, y)
-        self.scene.labels.append(Label(name, flow, end, kind, box, marks, tip, self.parent))
+        lift = ABOVE if derivative.height else ABOVE - routes.APART + 1
+        kinds: Any = (
+            ("value", flow.value, value, y - lift - value.height),
+            ("derivative", key.derivative, derivative, y + ABOVE),
+        )
+        for kind, array, block, top in kinds:
+            if block.height:
+                x = (left + right) / 2 - block.width / 2
+                box = Box(*(round(z, 2) for z in (x, top, block.width, block.height)))
+                tip = "∂ " * (kind == "derivative") + sentence(array, exact=True)
+                name, marks = f"{flow.id}{branch}:{kind}", block.at(x, top)
+                self.scene.labels.append(Label(name, flow, end, kind, box, marks, tip, self.parent))
 
 
 def text_marks(scene: Scene) -> Iterator[Mark]:

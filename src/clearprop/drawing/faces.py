@@ -113,19 +113,14 @@ def _matrix(cells: list[list[str]], style: str) -> Block:
 
 def _digest(array: np.ndarray, style: str) -> Block:
     faint = style or "faint"
-    text = stacked(
-        lines([str(array.shape)], VALUE - 1, style), lines(_telling(array), SMALL, faint), gap=1
-    )
-    picture = _picture(array, style)
-    return beside(picture, text, 8) if picture else text
-
-
-def _telling(array: np.ndarray) -> list[str]:
-    """The two facts that tell most: the range, and what is odd, or many zeros, or the mean."""
+    # The two facts that tell most: the range, and what is odd, or many zeros, or the mean.
     first, *rest = facts(array)
     odd = [fact for fact in rest if fact.endswith(("NaN", "infinite"))]
     zeros = [f for f in rest if f.endswith(" zeros") and len(f) > len("9% zeros")]
-    return [first, *(odd or zeros or rest)[: 2 if odd else 1]]
+    telling = lines([first, *(odd or zeros or rest)[: 2 if odd else 1]], SMALL, faint)
+    text = stacked(lines([str(array.shape)], VALUE - 1, style), telling, gap=1)
+    picture = _picture(array, style)
+    return beside(picture, text, 8) if picture else text
 
 
 def _picture(array: np.ndarray, style: str) -> Block | None:

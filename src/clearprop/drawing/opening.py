@@ -31,6 +31,7 @@ class Opening:
         self.depth = 0
         self.networks_only = False
         self.wanted: set[Any] = set()
+        """What is to be opened by name or id: it is an error if that cannot be."""
         self.met: set[Any] = set()
         self.known: dict[str, None] = {}
         if isinstance(wanted, bool):
@@ -42,15 +43,17 @@ class Opening:
         elif isinstance(wanted, str) and wanted in WORDS:
             self.networks_only = wanted == "layers"
             self.depth = 0 if wanted == "network" else _ALL
-        elif isinstance(wanted, str | Node):
-            self.wanted = {wanted}
+        elif not isinstance(wanted, Iterable | Node):
+            raise ConfigError(
+                f"open={wanted!r}: give a depth, one of {', '.join(map(repr, WORDS))}, or names of "
+                "layers"
+            )
         else:
-            self.wanted = set(_checked(wanted))
-
-    @property
-    def strict(self) -> bool:
-        """Whether a node that cannot be opened is an error: it was asked for by name."""
-        return bool(self.wanted)
+            several = (wanted,) if isinstance(wanted, str | Node) else tuple(wanted)
+            for entry in several:
+                if not isinstance(entry, str | Node):
+                    raise ConfigError(f"open: {entry!r} is neither the name of a layer nor a node")
+            self.wanted = set(several)
 
     def wants(self, node: Node, id: str, level: int) -> bool:
         """Whether to open this node, which stands at this level (0: the graph itself)."""
@@ -98,7 +101,7 @@ def inside(node: Node) -> Graph:
 
     Errors: `UnsupportedError` if it cannot be opened.
     """
-    return _kept(node) or Graph.inside_of(node)
+    return _kept(node) or Graph.inside(node)
 
 
 def is_network(node: Node) -> bool:
@@ -122,16 +125,3 @@ def _nodes_inside(node: Node) -> tuple[Node, ...]:
     nested = isinstance(node.operation, NestedOperation)
     graph = node.operation.inner if nested else _kept(node)
     return () if graph is None else graph.nodes
-
-
-def _checked(wanted: Any) -> list[Any]:
-    if not isinstance(wanted, Iterable):
-        raise ConfigError(
-            f"open={wanted!r}: give a depth, one of {', '.join(map(repr, WORDS))}, or names of "
-            "layers"
-        )
-    several = list(wanted)
-    for entry in several:
-        if not isinstance(entry, str | Node):
-            raise ConfigError(f"open: {entry!r} is neither the name of a layer nor a node")
-    return several

@@ -26,16 +26,23 @@ def _parts(scene: Scene, theme: Theme) -> Iterator[str]:
     )
     yield f"<style>\n{style(theme)}\n</style>"
     yield f'<rect class="paper" width="{w}" height="{h}" rx="8"/>'
-    yield from map(_shape, scene.frames)
-    yield from map(_arrow, scene.arrows)
-    yield from map(_shape, scene.shapes)
-    yield from map(_label, scene.labels)
+    for part in (*scene.frames, *scene.arrows, *scene.shapes, *scene.labels):
+        yield _group(part)
     yield from map(mark_text, scene.notes)
     yield "</svg>"
 
 
-def _shape(shape: Shape) -> str:
-    return _group(shape.kind, shape.id, shape.tip, body(shape))
+def _group(part: Shape | Arrow | Label) -> str:
+    match part:
+        case Shape(kind=kind):
+            inside = body(part)
+        case Label():
+            kind, inside = f"label {part.kind}", texts(part.marks)
+        case Arrow():
+            kind, inside = "arrow", lines(part.forward, "fwd")
+            inside += lines(part.backward, "back") if part.backward is not None else ""
+    title = f"<title>{escaped(part.tip)}</title>" if part.tip else ""
+    return f'<g class="g-{kind}" data-id="{escaped(part.id)}">{title}{inside}</g>'
 
 
 def body(shape: Shape) -> str:
@@ -63,13 +70,6 @@ def place(box: Box | Mark) -> str:
     return f'x="{x}" y="{y}" width="{width}" height="{height}"'
 
 
-def _arrow(arrow: Arrow) -> str:
-    inside = lines(arrow.forward, "fwd")
-    if arrow.backward is not None:
-        inside += lines(arrow.backward, "back")
-    return _group("arrow", arrow.id, arrow.tip, inside)
-
-
 def lines(path: Path, kind: str) -> str:
     """A line and its head; `kind` is `fwd` or `back`."""
     x, y = path.start
@@ -93,15 +93,6 @@ def head(x: float, y: float, dx: float, dy: float) -> str:
     wx, wy = -dy * HEAD * 0.4, dx * HEAD * 0.4
     points = ((x, y), (bx + wx, by + wy), (bx - wx, by - wy))
     return "M" + "L".join(f"{num(px)} {num(py)}" for px, py in points) + "z"
-
-
-def _label(label: Label) -> str:
-    return _group(f"label {label.kind}", label.id, label.tip, texts(label.marks))
-
-
-def _group(kind: str, id: str, tip: str, inside: str) -> str:
-    title = f"<title>{escaped(tip)}</title>" if tip else ""
-    return f'<g class="g-{kind}" data-id="{escaped(id)}">{title}{inside}</g>'
 
 
 def texts(marks: Iterable[Mark]) -> str:

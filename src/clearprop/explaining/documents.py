@@ -87,14 +87,9 @@ def fill(template: str, **values: Any) -> Line:
         else:
             line.append(value if isinstance(value, Expression | Code) else str(value))
         at = found.end()
-    line.append(template[at:])
-    return _closed(line)
-
-
-def _closed(line: list[Piece]) -> Line:
-    """Leave out what is empty, and the space after a Chinese bracket, which is wide enough."""
     kept: list[Piece] = []
-    for piece in line:
+    for piece in (*line, template[at:]):
+        # The space after a Chinese bracket, which is wide enough, is left out, and what is empty.
         before = kept[-1] if kept else ""
         if isinstance(piece, str) and isinstance(before, str) and before.endswith("）"):
             piece = piece.removeprefix(" ")

@@ -65,11 +65,6 @@ def forward_numbers(step: Step) -> Expression | None:
     return substitute(made, values)
 
 
-def forward_prose(step: Step) -> str:
-    """The formula of a primitive as the table has it."""
-    return "" if layer_of(step) is not None else _forward(step)[0].right
-
-
 def called(step: Step) -> Expression:
     """The operation as a call, and what it makes if that is one thing: for want of a formula."""
     operation = step.node.operation

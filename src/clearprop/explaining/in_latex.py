@@ -32,64 +32,52 @@ class _Writer(Writer):
     signs = _SIGNS
     bare = (ex.Partial, ex.Quotient)
 
-    def _name(self, e: ex.Name) -> str:
-        return name_in_latex(e.text)
+    def write(self, e: Expression) -> str:
+        at, write, base = self.at, self.write, self.base
+        match e:
+            case ex.Name(text):
+                return name_in_latex(text)
+            case ex.Symbol("π"):
+                return r"\pi"
+            case ex.Folded():
+                return r"\cdots"
+            case ex.Number():
+                text, exponent, _ = shorten(e)
+                text = (
+                    text.replace("−", "-").replace("∞", r"\infty").replace("NaN", r"\mathrm{NaN}")
+                )
+                return text if exponent is None else rf"{text} \times 10^{{{exponent}}}"
+            case ex.Partial(of, by):
+                return rf"\frac{{\partial {at(of, ATOM)}}}{{\partial {at(by, ATOM)}}}"
+            case ex.MatrixProduct(factors):
+                written = (write(f) if isinstance(f, ex.Partial) else at(f, POWER) for f in factors)
+                return r" \, ".join(written)
+            case ex.Quotient(above, below):
+                return rf"\frac{{{write(above)}}}{{{write(below)}}}"
+            case ex.Power(inner, exponent):
+                return f"{base(inner)}^{{{write(exponent)}}}"
+            case ex.Root(inner, degree):
+                return rf"\sqrt{'' if degree == 2 else f'[{degree}]'}{{{write(inner)}}}"
+            case ex.Call(name, arguments):
+                other = _LOGARITHMS.get(name, rf"\operatorname{{{name}}}")
+                function = f"\\{name}" if name in _COMMANDS else other
+                return rf"{function}\left({', '.join(map(write, arguments))}\right)"
+            case ex.Fenced(inner, fence):
+                left, right = (r"\vert",) * 2 if fence == "|" else (r"\lfloor", r"\rfloor")
+                return rf"\left{left} {write(inner)} \right{right}"
+            case ex.Transposed(inner):
+                return rf"{base(inner)}^{{\mathsf{{T}}}}"
+            case ex.Indexed(inner, index):
+                return f"{base(inner)}_{{{index}}}"
+            case ex.Total(inner, index):
+                return rf"\sum{index and f'_{{{index}}}'} {at(inner, PRODUCT)}"
+            case ex.Cases(cases, otherwise):
+                rows = [rf"{write(value)} & {write(condition)}" for value, condition in cases]
+                if otherwise is not None:
+                    rows.append(rf"{write(otherwise)} & \text{{{self.words['else']}}}")
+                return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+        return super().write(e)
 
-    def _symbol(self, e: ex.Symbol) -> str:
-        return r"\pi" if e.text == "π" else e.text
-
-    def _folded(self, e: ex.Folded) -> str:
-        return r"\cdots"
-
-    def _number(self, e: ex.Number) -> str:
-        digits, exponent, _ = shorten(e)
-        digits = digits.replace("−", "-").replace("∞", r"\infty").replace("NaN", r"\mathrm{NaN}")
-        return digits if exponent is None else rf"{digits} \times 10^{{{exponent}}}"
-
-    def _partial(self, e: ex.Partial) -> str:
-        return rf"\frac{{\partial {self.at(e.of, ATOM)}}}{{\partial {self.at(e.by, ATOM)}}}"
-
-    def _matrixproduct(self, e: ex.MatrixProduct) -> str:
-        return r" \, ".join(
-            self.write(f) if isinstance(f, ex.Partial) else self.at(f, POWER) for f in e.factors
-        )
-
-    def _quotient(self, e: ex.Quotient) -> str:
-        return rf"\frac{{{self.write(e.above)}}}{{{self.write(e.below)}}}"
-
-    def _power(self, e: ex.Power) -> str:
-        return f"{self._base(e.base)}^{{{self.write(e.exponent)}}}"
-
-    def _base(self, e: Expression) -> str:
-        text = self.at(e, ATOM)
+    def base(self, e: Expression) -> str:
         # W_{1}^{2} may be written, but a second index or exponent on the same letter may not.
-        return f"{{{text}}}" if isinstance(e, ex.Name) else text
-
-    def _root(self, e: ex.Root) -> str:
-        return rf"\sqrt{'' if e.degree == 2 else f'[{e.degree}]'}{{{self.write(e.inner)}}}"
-
-    def _call(self, e: ex.Call) -> str:
-        if e.function in _COMMANDS:
-            function = f"\\{e.function}"
-        else:
-            function = _LOGARITHMS.get(e.function, rf"\operatorname{{{e.function}}}")
-        return rf"{function}\left({', '.join(map(self.write, e.arguments))}\right)"
-
-    def _fenced(self, e: ex.Fenced) -> str:
-        left, right = (r"\vert", r"\vert") if e.fence == "|" else (r"\lfloor", r"\rfloor")
-        return rf"\left{left} {self.write(e.inner)} \right{right}"
-
-    def _transposed(self, e: ex.Transposed) -> str:
-        return rf"{self._base(e.inner)}^{{\mathsf{{T}}}}"
-
-    def _indexed(self, e: ex.Indexed) -> str:
-        return f"{self._base(e.inner)}_{{{e.index}}}"
-
-    def _total(self, e: ex.Total) -> str:
-        return rf"\sum{f'_{{{e.index}}}' if e.index else ''} {self.at(e.inner, PRODUCT)}"
-
-    def _cases(self, e: ex.Cases) -> str:
-        rows = [rf"{self.write(value)} & {self.write(condition)}" for value, condition in e.cases]
-        if e.otherwise is not None:
-            rows.append(rf"{self.write(e.otherwise)} & \text{{{self.words['else']}}}")
-        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+        return f"{{{self.at(e, ATOM)}}}" if isinstance(e, ex.Name) else self.at(e, ATOM)

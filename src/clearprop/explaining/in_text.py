@@ -1,7 +1,6 @@
 """Formulas as plain text, as one writes them in a letter."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from clearprop.explaining import expressions as ex
 from clearprop.explaining.expressions import Expression
@@ -39,7 +38,7 @@ def level(e: Expression) -> int:
 
 
 class Writer:
-    """Writes each kind of expression by a method of its name; other notations change some."""
+    """Writes each kind of expression; other notations write some in their own way."""
 
     minus, times, brackets = "−", " · ", "({})"
     signs: Mapping[str, str] = {}
@@ -50,101 +49,79 @@ class Writer:
         self.words = words
 
     def write(self, e: Expression) -> str:
-        return getattr(self, f"_{type(e).__name__.lower()}")(e)
+        at, write = self.at, self.write
+        match e:
+            case ex.Name(text):
+                return name_in_text(text)
+            case ex.Symbol(text):
+                return text
+            case ex.Folded():
+                return "…"
+            case ex.Number():
+                digits, exponent, _ = shorten(e)
+                return digits if exponent is None else f"{digits}×10{_raised(exponent)}"
+            case ex.Partial(of, by):
+                return f"∂{at(of, ATOM)}/∂{at(by, ATOM)}"
+            case ex.Sum((first, *rest)):
+                return at(first, SUM) + "".join(map(self.added, rest))
+            case ex.Negative(inner):
+                return f"{self.minus}{at(inner, PRODUCT)}"
+            case ex.Product((first, *rest)):
+                before = write(first) if isinstance(first, ex.Number) else self.factor(first)
+                return self.times.join([before, *map(self.factor, rest)])
+            case ex.MatrixProduct(factors):
+                return " ".join(at(f, POWER) for f in factors)
+            case ex.Quotient(above, below):
+                least = POWER if isinstance(above, ex.Partial) else PRODUCT
+                return f"{at(above, least)} / {at(below, POWER)}"
+            case ex.Power(base, exponent):
+                return at(base, ATOM) + (_as_raised(exponent) or f"^{at(exponent, ATOM)}")
+            case ex.Root(inner, degree):
+                return ("√" if degree == 2 else "∛") + at(inner, ATOM)
+            case ex.Call(function, arguments):
+                return f"{function}({', '.join(map(write, arguments))})"
+            case ex.Fenced(inner, fence):
+                return f"{fence}{write(inner)}{'|' if fence == '|' else '⌋'}"
+            case ex.Transposed(inner):
+                return f"{at(inner, ATOM)}ᵀ"
+            case ex.Indexed(inner, index):
+                return f"{at(inner, ATOM)}_{index}"
+            case ex.Total(inner, index):
+                return f"Σ{index and f'_{index}'} {at(inner, PRODUCT)}"
+            case ex.Comparison(left, sign, right):
+                return self.write(ex.Equation((left, right), (sign,)))
+            case ex.Cases(cases, otherwise):
+                case = self.words["case"].format
+                parts = [case(value=write(v), condition=write(condition)) for v, condition in cases]
+                if otherwise is not None:
+                    parts.append(self.words["otherwise"].format(value=write(otherwise)))
+                return self.words["between_cases"].join(parts)
+            case ex.Equation((first, *rest), signs):
+                pairs = zip(signs, rest, strict=True)
+                return write(first) + "".join(
+                    f" {self.signs.get(s, s)} {write(e)}" for s, e in pairs
+                )
+        raise TypeError(f"{e!r} cannot be written")
 
     def at(self, e: Expression, least: int) -> str:
         text = self.write(e)
         return text if level(e) >= least else self.brackets.format(text)
 
-    def _name(self, e: ex.Name) -> str:
-        return name_in_text(e.text)
+    def added(self, term: Expression) -> str:
+        sign, of = (self.minus, term.inner) if isinstance(term, ex.Negative) else ("+", term)
+        return f" {sign} {self.at(of, PRODUCT)}"
 
-    def _symbol(self, e: ex.Symbol) -> str:
-        return e.text
+    def factor(self, f: Expression) -> str:
+        return self.write(f) if isinstance(f, self.bare) else self.at(f, POWER)
 
-    def _folded(self, e: ex.Folded) -> str:
-        return "…"
 
-    def _number(self, e: ex.Number) -> str:
-        digits, exponent, _ = shorten(e)
-        if exponent is None:
-            return digits
-        return f"{digits}×10{_raised(exponent)}"
-
-    def _partial(self, e: ex.Partial) -> str:
-        return f"∂{self.at(e.of, ATOM)}/∂{self.at(e.by, ATOM)}"
-
-    def _sum(self, e: ex.Sum) -> str:
-        text = self.at(e.terms[0], SUM)
-        for term in e.terms[1:]:
-            less = isinstance(term, ex.Negative)
-            text += (
-                f" {self.minus if less else '+'} {self.at(term.inner if less else term, PRODUCT)}"
-            )
-        return text
-
-    def _negative(self, e: ex.Negative) -> str:
-        return f"{self.minus}{self.at(e.inner, PRODUCT)}"
-
-    def _product(self, e: ex.Product) -> str:
-        return self.times.join(self._factor(f, first=i == 0) for i, f in enumerate(e.factors))
-
-    def _factor(self, f: Expression, first: bool) -> str:
-        if isinstance(f, self.bare) or (first and isinstance(f, ex.Number)):
-            return self.write(f)
-        return self.at(f, POWER)
-
-    def _matrixproduct(self, e: ex.MatrixProduct) -> str:
-        return " ".join(self.at(f, POWER) for f in e.factors)
-
-    def _quotient(self, e: ex.Quotient) -> str:
-        above = self.at(e.above, POWER if isinstance(e.above, ex.Partial) else PRODUCT)
-        return f"{above} / {self.at(e.below, POWER)}"
-
-    def _power(self, e: ex.Power) -> str:
-        base, exponent = self.at(e.base, ATOM), e.exponent
-        sign = -1 if isinstance(exponent, ex.Negative) else 1
-        inner: Any = exponent.inner if isinstance(exponent, ex.Negative) else exponent
-        if isinstance(inner, ex.Number) and inner.value.is_integer() and abs(inner.value) < 1e6:
-            return base + _raised(sign * int(inner.value))
-        return f"{base}^{self.at(exponent, ATOM)}"
-
-    def _root(self, e: ex.Root) -> str:
-        return ("√" if e.degree == 2 else "∛") + self.at(e.inner, ATOM)
-
-    def _call(self, e: ex.Call) -> str:
-        return f"{e.function}({', '.join(map(self.write, e.arguments))})"
-
-    def _fenced(self, e: ex.Fenced) -> str:
-        left, right = ("|", "|") if e.fence == "|" else ("⌊", "⌋")
-        return f"{left}{self.write(e.inner)}{right}"
-
-    def _transposed(self, e: ex.Transposed) -> str:
-        return f"{self.at(e.inner, ATOM)}ᵀ"
-
-    def _indexed(self, e: ex.Indexed) -> str:
-        return f"{self.at(e.inner, ATOM)}_{e.index}"
-
-    def _total(self, e: ex.Total) -> str:
-        return f"Σ{f'_{e.index}' if e.index else ''} {self.at(e.inner, PRODUCT)}"
-
-    def _comparison(self, e: ex.Comparison) -> str:
-        return f"{self.write(e.left)} {self.signs.get(e.sign, e.sign)} {self.write(e.right)}"
-
-    def _cases(self, e: ex.Cases) -> str:
-        parts = [
-            self.words["case"].format(value=self.write(value), condition=self.write(condition))
-            for value, condition in e.cases
-        ]
-        if e.otherwise is not None:
-            parts.append(self.words["otherwise"].format(value=self.write(e.otherwise)))
-        return self.words["between_cases"].join(parts)
-
-    def _equation(self, e: ex.Equation) -> str:
-        text = self.write(e.sides[0])
-        for sign, side in zip(e.signs, e.sides[1:], strict=True):
-            text += f" {self.signs.get(sign, sign)} {self.write(side)}"
-        return text
+def _as_raised(exponent: Expression) -> str:
+    """A whole number as small digits; nothing for what has none."""
+    negative = isinstance(exponent, ex.Negative)
+    inner = exponent.inner if negative else exponent
+    if isinstance(inner, ex.Number) and inner.value.is_integer() and abs(inner.value) < 1e6:
+        return _raised(-int(inner.value) if negative else int(inner.value))
+    return ""
 
 
 def _raised(exponent: int) -> str:

@@ -76,11 +76,10 @@ def _cases(text: str, names: frozenset[str] | None) -> Expression:
 
 
 def _condition(text: str, names: frozenset[str] | None) -> ex.Comparison:
-    parts = re.split(r"\s([<>=≤≥≠])\s", text)
-    if len(parts) != 3:
+    left, *rest = re.split(r"\s([<>=≤≥≠])\s", text)
+    if len(rest) != 2:
         raise _UnreadableError
-    left, sign, right = parts
-    return ex.Comparison(_formula(left, names), sign, _formula(right, names))
+    return ex.Comparison(_formula(left, names), rest[0], _formula(rest[1], names))
 
 
 def _tokens(text: str) -> list[Token]:
@@ -122,27 +121,21 @@ class _Reader:
             raise _UnreadableError
 
     def sum(self) -> Expression:
-        first = ex.Negative(self.product()) if self.take("−") else self.product()
-        terms = [first]
-        while self.peek()[1] in ("+", "−"):
-            minus = self.peek()[1] == "−"
-            self.at += 1
+        terms: list[Expression] = []
+        while (minus := self.take("−")) or not terms or self.take("+"):
             term = self.product()
             terms.append(ex.Negative(term) if minus else term)
         return terms[0] if len(terms) == 1 else ex.Sum(tuple(terms))
 
     def product(self) -> Expression:
         made = self.side_by_side()
-        while self.peek()[1] in ("·", "/"):
-            divided = self.peek()[1] == "/"
-            self.at += 1
+        while (divided := self.take("/")) or self.take("·"):
             factor = self.side_by_side()
             if divided:
                 made = ex.Quotient(made, factor)
             else:
-                made = ex.Product(
-                    (*(made.factors if isinstance(made, ex.Product) else (made,)), factor)
-                )
+                before = made.factors if isinstance(made, ex.Product) else (made,)
+                made = ex.Product((*before, factor))
         return made
 
     def side_by_side(self) -> Expression:

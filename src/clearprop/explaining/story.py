@@ -158,7 +158,10 @@ def tell(result: Any, by: Any = None) -> Story:
     story = Story(result_place, leaves, steps, [])
     _send_back(story)
     _name_all(story)
-    story.asked = _asked(story, by, replaced, places)
+    story.asked = story.reached
+    if by is not None:
+        several = by if isinstance(by, list | tuple) else [by]
+        story.asked = list(dict.fromkeys(_find(story, v, replaced, places) for v in several))
     return story
 
 
@@ -279,15 +282,6 @@ def numbered(name: str, taken: set[str], always: bool) -> Iterator[str]:
         if fresh not in taken:
             taken.add(fresh)
             yield fresh
-
-
-def _asked(
-    story: Story, by: Any, replaced: dict[Any, Any], places: dict[Any, Place]
-) -> list[Place]:
-    if by is None:
-        return story.reached
-    several = by if isinstance(by, list | tuple) else [by]
-    return list(dict.fromkeys(_find(story, one, replaced, places) for one in several))
 
 
 def _find(story: Story, by: Any, replaced: dict[Any, Any], places: dict[Any, Place]) -> Place:

@@ -1,6 +1,6 @@
 """The chain rule along each way from the result to an input, and what the backward pass saved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,14 +87,15 @@ def _with_numbers(story: Story, place: Place, words: Words) -> Iterator[Block]:
     y, x = story.result.name, place.name
     ways = _ways(story, place, WAYS)
     is_all = len(ways) == place.paths
-    partials = _sum(
-        [_product([ex.Partial(c.step.outputs[0].name, c.to.name) for c in way]) for way in ways],
-        is_all,
-    )
-    symbols = _sum([_product([ex.Number(1.0), *map(factor, way)]) for way in ways], is_all)
-    numbers = _sum(
-        [_product([ex.Number(1.0), *(number(c.local) for c in way)]) for way in ways], is_all
-    )
+
+    def added(factor_of: Callable[[Contribution], Expression], *first: Expression) -> Expression:
+        terms = [_product([*first, *map(factor_of, way)]) for way in ways]
+        terms = terms if is_all else [*terms, ex.Folded()]
+        return terms[0] if len(terms) == 1 else ex.Sum(tuple(terms))
+
+    partials = added(lambda c: ex.Partial(c.step.outputs[0].name, c.to.name))
+    symbols = added(factor, ex.Number(1.0))
+    numbers = added(lambda c: number(c.local), ex.Number(1.0))
     total = number(place.derivative)
     rows = [equation(ex.Partial(y, x), symbols, numbers, total)]
     if len(ways) > 1 or len(ways[0]) > 1:
@@ -109,19 +110,13 @@ def _with_numbers(story: Story, place: Place, words: Words) -> Iterator[Block]:
 def _through(story: Story, place: Place, words: Words) -> Block:
     """Where arrays are on the way there is no product of numbers, but there is a way."""
     way = _ways(story, place, 1)[0]
-    steps = [(_called(c),) for c in way]
-    if len(steps) > FACTORS:
-        half = FACTORS // 2
-        steps = [*steps[:half], (ex.Folded(),), *steps[-half:]]
-    line: list[Any] = []
-    for i, step in enumerate(steps):
-        line += [*([" → "] if i else []), *step]
-    return Paragraph(fill(words["through"], x=place.name, steps=tuple(line)))
-
-
-def _called(c: Contribution) -> str:
-    operation = c.step.node.operation
-    return operation.name if layer_of(c.step) is not None else operation.symbol
+    steps: list[Any] = []
+    for c in way:
+        operation = c.step.node.operation
+        steps += [" → ", operation.name if layer_of(c.step) is not None else operation.symbol]
+    if len(way) > FACTORS:
+        steps[FACTORS:-FACTORS] = [" → ", ex.Folded()]
+    return Paragraph(fill(words["through"], x=place.name, steps=tuple(steps[1:])))
 
 
 def _ways(story: Story, place: Place, limit: int) -> list[Way]:
@@ -131,7 +126,11 @@ def _ways(story: Story, place: Place, limit: int) -> list[Way]:
     while stack and len(found) < limit:
         at, linked = stack.pop()
         if at is story.result:
-            found.append(tuple(_unlinked(linked)))
+            way = []
+            while linked:
+                contribution, linked = linked
+                way.append(contribution)
+            found.append(tuple(way))
             continue
         for c in reversed(at.arrivals):
             out = next(o for o in c.step.outputs if o.paths)
@@ -139,17 +138,5 @@ def _ways(story: Story, place: Place, limit: int) -> list[Way]:
     return found
 
 
-def _unlinked(linked: Any) -> Iterator[Contribution]:
-    while linked:
-        contribution, linked = linked
-        yield contribution
-
-
 def _product(factors: Sequence[Expression]) -> Expression:
     return factors[0] if len(factors) == 1 else ex.Product(shortened(factors, FACTORS))
-
-
-def _sum(terms: list[Expression], is_all: bool) -> Expression:
-    if not is_all:
-        terms = [*terms, ex.Folded()]
-    return terms[0] if len(terms) == 1 else ex.Sum(tuple(terms))

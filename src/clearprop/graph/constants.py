@@ -59,10 +59,7 @@ def marks_of(values: tuple[Any, ...]) -> tuple[tuple[int, int], ...] | None:
 
 
 def check_marks(node: Node) -> None:
-    """Refuse to use an array that is not what it was when the node was made.
-
-    Errors: `GraphError` names the operation and the shape of the array.
-    """
+    """Refuse an array that is not what it was when the node was made. Errors: `GraphError`."""
     for i, mark in node.marks or ():
         if summary(node.values[i]) != mark:
             raise GraphError(
@@ -73,11 +70,7 @@ def check_marks(node: Node) -> None:
 
 
 def summary(array: np.ndarray) -> int:
-    """A number that changes when anything in a contiguous array does, or changes place.
-
-    The bytes are laid out as a table, and the sums along the rows and the exclusive ors down the
-    columns are hashed.
-    """
+    """A number that changes when anything in a contiguous array does, or changes place."""
     flat = array.reshape(-1, order="A").view(np.uint8)
     length = len(flat) // (8 * _WORDS) * (8 * _WORDS)
     rows = flat[:length].view(np.uint64).reshape(-1, _WORDS)

@@ -115,22 +115,15 @@ class Graph(Displayed):
             level += 1
         return graph
 
-    def inside(self, node: Node) -> "Graph":
-        """The graph inside the node of a layer or a network.
+    @staticmethod
+    def inside(node: Node) -> "Graph":
+        """The graph inside the node of a layer or a network, leaves in the order of its inputs.
 
-        Errors: `GraphError` for a primitive, which has no inside.
+        Errors: `GraphError` for a primitive, which has no inside; `UnsupportedError` for a layer
+        that cannot be opened, or that does not compute the same again.
         """
         if not node.operation.opens:
             raise GraphError(f"{node.operation.name} is a primitive: there is nothing inside")
-        return self.inside_of(node)
-
-    @staticmethod
-    def inside_of(node: Node) -> "Graph":
-        """The graph inside a node, its leaves in the order of the node's inputs.
-
-        Errors: `UnsupportedError` for a layer that cannot be opened, or that does not compute the
-        same again.
-        """
         inputs, out = node.operation.open(node.values)
         outs = parts(out)
         _check_same(node, outs)

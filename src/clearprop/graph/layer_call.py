@@ -138,7 +138,7 @@ class LayerOperation:
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
         values = tuple(map(data_of, inputs))
-        inside = Pass(self.mode, outer=passing)
+        inside = Pass(self.mode, outer=passing, ran=passing.ran)
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
         out: Any = None
         if self.is_composed:
@@ -175,7 +175,7 @@ class LayerOperation:
 
     def _repeated(self) -> Pass:
         """A pass that takes the noise that was drawn once more."""
-        return Pass(self.mode, again=self.drawn)
+        return Pass(self.mode, again=iter(self.drawn))
 
     def _shapes(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(map(np.shape, values[: self.n_inputs]))
@@ -194,21 +194,18 @@ class LayerOperation:
         recorded = any(isinstance(x, Recorded) for x in values)
         layer = self._ran(values, recorded)
         found = self._backward(layer, parts(dout), recorded)
-        by_input = self._by_input(found, values, wanted)
-        last = self.n_inputs + len(self.parameters)
-        return [
-            by_input.get(i)
-            if i < self.n_inputs
-            else (self._by_parameter(layer, i, values) if i < last else None)
-            for i in wanted
-        ]
+        by_place = self._by_input(found, values, wanted)
+        for i in range(self.n_inputs, self.n_inputs + len(self.parameters)):
+            if i in wanted:
+                by_place[i] = self._by_parameter(layer, i, values)
+        return [by_place.get(i) for i in wanted]
 
     def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
         """A copy of the layer after its forward, for `backward` to begin from."""
         if not recorded:
             return twin(self.layer)  # `backward` may write into what is its own, again and again
         layer = self._bound(values)
-        self._forward(layer, values, Pass(self.mode, again=self.drawn, record=inline))
+        self._forward(layer, values, Pass(self.mode, again=iter(self.drawn), record=inline))
         return layer
 
     def open(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:

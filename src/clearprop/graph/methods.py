@@ -17,12 +17,8 @@ _NO_PARAMS: dict[str, Any] = {}
 
 def _binary(ufunc: np.ufunc, symbol: str) -> Any:
     row = PRIMITIVES.get(ufunc)
-    if row is None:  # a comparison, or divmod
-
-        def constant_method(self: Any, other: Any) -> Any:
-            return array_function(ufunc, (self, other), {})
-
-        return constant_method
+    if row is None:  # such as divmod
+        return _function(ufunc)
     compute: Callable[[Any, Any], Any] = getattr(operator, symbol)
 
     def method(self: Any, other: Any) -> Any:
@@ -48,13 +44,6 @@ def _both_sides(ufunc: np.ufunc, symbol: str) -> tuple[Any, Any]:
         return array_function(ufunc, (other, self), {})
 
     return _binary(ufunc, symbol), reflected
-
-
-def _unary(ufunc: np.ufunc) -> Any:
-    def method(self: Any) -> Any:
-        return array_function(ufunc, (self,), {})
-
-    return method
 
 
 def _function(function: Callable[..., Any]) -> Any:
@@ -87,21 +76,21 @@ class ArrayMethods(Recorded):
     __floordiv__, __rfloordiv__ = _both_sides(np.floor_divide, "floordiv")
     __mod__, __rmod__ = _both_sides(np.remainder, "mod")
     __divmod__, __rdivmod__ = _both_sides(np.divmod, "divmod")
-    __lt__ = _binary(np.less, "lt")
-    __le__ = _binary(np.less_equal, "le")
-    __gt__ = _binary(np.greater, "gt")
-    __ge__ = _binary(np.greater_equal, "ge")
-    __eq__ = _binary(np.equal, "eq")
-    __ne__ = _binary(np.not_equal, "ne")
+    __lt__ = _function(np.less)
+    __le__ = _function(np.less_equal)
+    __gt__ = _function(np.greater)
+    __ge__ = _function(np.greater_equal)
+    __eq__ = _function(np.equal)
+    __ne__ = _function(np.not_equal)
     __and__, __rand__ = _both_sides(np.bitwise_and, "and_")
     __or__, __ror__ = _both_sides(np.bitwise_or, "or_")
     __xor__, __rxor__ = _both_sides(np.bitwise_xor, "xor")
     __lshift__, __rlshift__ = _both_sides(np.left_shift, "lshift")
     __rshift__, __rrshift__ = _both_sides(np.right_shift, "rshift")
-    __neg__ = _unary(np.negative)
-    __pos__ = _unary(np.positive)
-    __abs__ = _unary(np.absolute)
-    __invert__ = _unary(np.invert)
+    __neg__ = _function(np.negative)
+    __pos__ = _function(np.positive)
+    __abs__ = _function(np.absolute)
+    __invert__ = _function(np.invert)
     __round__ = _function(np.round)
     __hash__ = object.__hash__  # by identity: Variables are keys of the backward pass
 

@@ -13,10 +13,7 @@ from clearprop.graph.variable import new_leaves
 
 
 class NestedOperation:
-    """A named part of a graph, shown as one node.
-
-    `inner` is the Graph of it, or `None` if it could not be opened.
-    """
+    """A named part of a graph, shown as one node; `inner` is its Graph, or `None` if closed."""
 
     elementwise = False
     opens = True
@@ -64,17 +61,14 @@ class NestedOperation:
 def inner_derivatives(
     operation: Any, wanted: Iterable[int], dout: Any, values: tuple[Any, ...], known: Any = None
 ) -> list[Any]:
-    """Differentiate the operations inside a node; recorded where the values are Variables.
-
-    `known` are the inputs and outputs inside, where they have been computed already.
-    """
+    """Differentiate the operations inside a node; recorded where the values are Variables."""
     recorded = any(isinstance(x, Recorded) for x in values)
     if recorded:
         # New Variables, for an input may stand at two places, or depend on another input.
         inputs = tuple(alias(x) if isinstance(x, Recorded) else x for x in values)
         out = operation.expand(inputs)
     else:
-        inputs, out = known or operation.open(values)
+        inputs, out = known or operation.open(values)  # computed already, or now
     targets = [inputs[i] for i in wanted]
     pairs = zip(parts(out), parts(dout), strict=True)
     found = derivatives(pairs, targets=targets, record=recorded)

@@ -100,10 +100,7 @@ def _mapping(layer: Any) -> Any:
 
 
 def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
-    """The arrays of one kind that a layer and those inside it have: all paths to each → the array.
-
-    An array that is shared counts once, or its derivative would double.
-    """
+    """All paths to each array of one kind, at any depth → the array: a shared one counts once."""
     found: dict[Any, tuple[list[Path], Any]] = {}
     for path, held in layers_of(layer):
         for name in names_of(held, kind):
@@ -148,15 +145,6 @@ def parameter_name(layer: Any, path: Path) -> str:
             return dotted((*path[:i], named(path[i:])))
         layer = at_path(layer, path[i : i + 1]) if i + 1 < len(path) else None
     return dotted(path)
-
-
-def reset(layer: Any) -> None:
-    """Let the `carried` state of a layer, and of those inside it, start at zero again."""
-    for _, held in layers_of(layer):
-        for name in names_of(held, "carried"):
-            value = getattr(held, name)
-            if value is not None:
-                setattr(held, name, np.zeros_like(value))
 
 
 def parameter(value: Any, name: str, layer: Any) -> Any:

@@ -8,6 +8,7 @@ layers are called. There is no flag on a layer that could be forgotten.
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from threading import local
 from typing import Any
@@ -22,56 +23,40 @@ Drawn = tuple[tuple[tuple[int, ...], ...], tuple[Any, ...]]
 """What one layer drew: the shapes of the inputs it drew for, and the arrays."""
 
 
+@dataclass(eq=False)
 class Pass:
-    """One run through layers.
+    """One run through layers."""
 
-    - `formula`: `"forward"`, or `"infer"`, the formula at prediction;
-    - `rng`: the generator that noise is drawn from; `None` for each layer's own;
-    - `outer`: the pass inside which this one runs, which draws for it;
-    - `drawn`: what was drawn, in order; a pass with `again` takes its noise from there;
-    - `bound`: whether layers keep the noise that they have;
-    - `record`: called for each layer in place of the usual, where a whole network is recorded;
-    - `ran`: the layers that ran on arrays, in order; `None` where nobody asks;
-    - `plain`: whether no layer holds a Variable, so that only inputs can be on a graph.
-    """
-
-    def __init__(
-        self,
-        formula: str = "forward",
-        rng: np.random.Generator | None = None,
-        *,
-        outer: "Pass | None" = None,
-        again: "list[Drawn] | None" = None,
-        bound: bool = False,
-        record: Callable[..., Any] | None = None,
-        ran: list[Any] | None = None,
-        plain: bool = False,
-    ) -> None:
-        self.formula = formula
-        self.rng = rng
-        self.outer = outer
-        self.drawn: list[Drawn] = []
-        """Kept where a node will want it again, that is, inside another pass."""
-        self.bound = bound
-        self.record = record
-        self.ran = ran if outer is None else outer.ran
-        self.plain = plain
-        self.predicted = False
-        """Whether a network's `predict` has been called in it."""
-        self._again = None if again is None else iter(again)
+    formula: str = "forward"
+    """`"forward"`, or `"infer"`, the formula at prediction."""
+    rng: np.random.Generator | None = None
+    """The generator that noise is drawn from; `None` for each layer's own."""
+    _: KW_ONLY
+    outer: "Pass | None" = None
+    """The pass inside which this one runs, which draws for it."""
+    again: Iterator[Drawn] | None = None
+    """What was drawn before, which is taken once more."""
+    bound: bool = False
+    """Whether layers keep the noise that they have."""
+    record: Callable[..., Any] | None = None
+    """Called for each layer in place of the usual, where a whole network is recorded."""
+    ran: list[Any] | None = None
+    """The layers that ran on arrays, in order; `None` where nobody asks."""
+    plain: bool = False
+    """Whether no layer holds a Variable, so that only inputs can be on a graph."""
+    predicted: bool = False
+    """Whether a network's `predict` has been called in it."""
+    drawn: list[Drawn] = field(default_factory=list)
+    """What was drawn, in order, where a node will want it again: inside another pass."""
 
     def draw(self, layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The noise of one layer for these inputs, in the order of its `noise`.
-
-        Errors: `GraphError` if noise that was drawn for inputs of other shapes is to be used
-        again; `ShapeError` if `draw` does not give an array for each name.
-        """
+        """The noise of a layer, in the order of its names. Errors: `GraphError`, `ShapeError`."""
         names, shapes = names_of(layer, "noise"), tuple(map(np.shape, inputs))
         kind = type(layer).__name__
         if self.bound:
             found: Any = tuple(getattr(layer, name) for name in names)
-        elif self._again is not None:
-            before, found = next(self._again, ((), ()))
+        elif self.again is not None:
+            before, found = next(self.again, ((), ()))
             if before != shapes:
                 raise noise_does_not_fit(kind, before, shapes)
         elif self.outer is not None:
@@ -102,14 +87,7 @@ def _told(shapes: Any) -> str:
 
 
 def generator_of(layer: Any) -> np.random.Generator:
-    """The generator of a layer that runs alone: its `rng`, made from the seed 0 where it has none.
-
-    >>> class Noisy:
-    ...     pass
-    >>> layer = Noisy()
-    >>> generator_of(layer) is layer.rng
-    True
-    """
+    """The generator of a layer that runs alone: its `rng`, made from seed 0 where it has none."""
     rng = getattr(layer, "rng", None)
     if not isinstance(rng, np.random.Generator):
         rng = layer.rng = np.random.default_rng(0)
@@ -210,9 +188,7 @@ def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
     """What `forward` of a layer with noise, state or an `infer` begins with: was it called rightly?
 
     Written out, `layer.forward(x)`, it draws the layer's noise. Inside another layer, or on
-    Variables, it would pass by the noise, state and mode of the pass, and is refused.
-
-    Errors: `UnsupportedError` with what to write instead.
+    Variables, it would pass by the noise, state and mode of the pass: `UnsupportedError`.
     """
     if _now.entered is layer:
         return

@@ -10,11 +10,7 @@ import numpy as np
 
 @contextmanager
 def undrawn(generators: Iterable[Any] = ()) -> Iterator[None]:
-    """Put the global random states of NumPy and Python back at the end, and those of generators.
-
-    >>> with undrawn():
-    ...     _ = random.random()
-    """
+    """Put the global random states of NumPy and Python back at the end, and those of generators."""
     legacy, python = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
     states = [(g, g.bit_generator.state) for g in generators]
     try:

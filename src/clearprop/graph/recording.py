@@ -8,9 +8,8 @@ import numpy as np
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
 from clearprop.graph.constants import LARGE, frozen, held, marks_of
 from clearprop.graph.node import Node, Recorded, variable
-from clearprop.primitives.compositions import COMPOSITIONS, UFUNC_METHODS
 from clearprop.primitives.constants import CONSTANT, STATIC
-from clearprop.primitives.registry import PRIMITIVES, row_of
+from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHODS, row_of
 from clearprop.primitives.table import Primitive, WithKeywords, name_of
 from clearprop.primitives.unsupported import remedy
 
@@ -50,10 +49,7 @@ def attach(
 
 
 def alias(v: Recorded) -> Any:
-    """Another Variable for the same value, by a node that does nothing.
-
-    What is computed from it can be differentiated by it alone, whatever else depends on `v`.
-    """
+    """Another Variable for the value of `v`, by which alone what follows can be differentiated."""
     return attach(PRIMITIVES[np.positive], (v,), (v.data,), {}, v.data)
 
 
@@ -93,7 +89,11 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
         return function(*unwrapped(args), **{k: unwrapped(v) for k, v in kwargs.items()})
     row = row_of(function)  # of a package that was imported since
     if row is None:
-        raise _refusal(function)
+        instead = remedy(function) or (
+            "it has no derivative rule here; write it with functions that have one, give it a row "
+            "(see clearprop.primitives), or use v.data for a value off the graph"
+        )
+        raise UnsupportedError(f"{name_of(function)} cannot be recorded on a graph: {instead}")
     return _call(row, args, kwargs)
 
 
@@ -106,27 +106,20 @@ def array_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any])
     composed = UFUNC_METHODS.get((ufunc, method))
     if composed is None:
         known = ", ".join(sorted({m for f, m in UFUNC_METHODS if f is ufunc}))
+        instead = f"of its methods these can: {known}" if known else "write it with plain functions"
+        if method == "at":
+            instead = (
+                "it writes into an array; collect the parts with np.bincount(index, weights) or "
+                "np.concatenate, or choose with np.where"
+            )
         raise UnsupportedError(
-            f"{name_of(ufunc)}.{method} cannot be recorded on a graph; " + _instead(method, known)
+            f"{name_of(ufunc)}.{method} cannot be recorded on a graph; {instead}"
         )
     return composed(*args, **kwargs)
 
 
-def _instead(method: str, known: str) -> str:
-    if method == "at":
-        return (
-            "it writes into an array; collect the parts with np.bincount(index, weights) or "
-            "np.concatenate, or choose with np.where"
-        )
-    return f"of its methods these can: {known}" if known else "write it with plain functions"
-
-
 def constant_operand(value: Any, name: str) -> Any:
-    """Check a value that is not a Variable and is to stand on the graph as a constant.
-
-    Errors: `DTypeError` for what is not real; `UnsupportedError` for arrays of other libraries,
-    and for Variables in a list.
-    """
+    """Check a constant that is to stand on the graph. Errors: `DTypeError`, `UnsupportedError`."""
     kind = type(value)
     if kind is list or kind is tuple:
         _refuse_nested(value, name)
@@ -221,12 +214,3 @@ def unwrapped(value: Any) -> Any:
     if type(value) is dict:
         return {key: unwrapped(entry) for key, entry in value.items()}
     return value
-
-
-def _refusal(function: Callable[..., Any]) -> UnsupportedError:
-    name = name_of(function)
-    instead = remedy(function) or (
-        "it has no derivative rule here; write it with functions that have one, give it a row "
-        "(see clearprop.primitives), or use v.data for a value off the graph"
-    )
-    return UnsupportedError(f"{name} cannot be recorded on a graph: {instead}")

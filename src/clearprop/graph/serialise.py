@@ -136,7 +136,9 @@ def _read_graph(content: Any, make: Callable[..., Any]) -> Any:
                 data, index = (out[i], i) if several else (out, None)
                 made[place] = variable(Variable, data, node, index)
     for i, entry in enumerate(entries):
-        made[i].name, made[i].grad = _name(entry["name"]), _decode(entry["grad"])
+        made[i].name, made[i].grad = entry["name"], _decode(entry["grad"])
+        if not isinstance(entry["name"], str | None):
+            raise FileFormatError(f"the name of a variable is text, not {entry['name']!r}")
         if made[i].grad is not None and _real(made[i].grad).shape != made[i].data.shape:
             raise FileFormatError(f"the derivative of variable {i} has not the shape of its value")
     return make((made[i] for i in content["outputs"]), (made[i] for i in content["inputs"]))
@@ -215,12 +217,6 @@ def _decode(value: Any) -> Any:
 def _real(value: Any) -> Any:
     if not isinstance(value, np.ndarray | np.generic):
         raise FileFormatError(f"a value of a graph is an array of numbers, not {value!r}")
-    return value
-
-
-def _name(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise FileFormatError(f"the name of a variable is text, not {value!r}")
     return value
 
 

@@ -1,12 +1,11 @@
 """The addition node of the chapter's fruit shop."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 from clearprop.primitives.broadcasting import broadcast_shape, sum_to
 
 
@@ -49,7 +48,7 @@ class AddLayer(Layer):
         return dx, dy
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (200.0, 450.0)
         yield cls(), (rng.standard_normal((4, 3)), rng.standard_normal((4, 3)))
         yield cls(), (rng.standard_normal((1, 5)), rng.standard_normal((5,)))

@@ -1,7 +1,6 @@
 """The affine layer: a matrix product and a bias."""
 
 import math
-from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -10,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
 from clearprop.layers.arguments import parameter, real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 from clearprop.layers.initialisation import initial_weights
 
 
@@ -126,7 +125,7 @@ class Affine(Layer):
         return x if len(shape) == 2 else x.reshape(batch, n_in)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         def layer(n_in: int, n_out: int) -> Self:
             return cls(rng.standard_normal((n_in, n_out)), rng.standard_normal(n_out))
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clearprop.graph.layer_call import call
-from clearprop.graph.parameters import has_backward, reset
+from clearprop.graph.parameters import has_backward, layers_of, names_of
 from clearprop.graph.passing import enter, prediction_flags
 from clearprop.layers.stand_in import remembering, stand_in
+
+Samples = Iterator[tuple[Any, tuple[Any, ...]]]
+"""Layers, each with inputs."""
 
 
 class Layer:
@@ -119,10 +122,14 @@ class Layer:
 
     def reset(self) -> None:
         """Let what is `carried`, here and in the layers inside, start at zero again."""
-        reset(self)
+        for _, held in layers_of(self):
+            for name in names_of(held, "carried"):
+                value = getattr(held, name)
+                if value is not None:
+                    setattr(held, name, np.zeros_like(value))
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         """Yield pairs `(layer, inputs)` for the checks: ordinary ones and awkward ones."""
         raise NotImplementedError(
             f"{cls.__name__} has no samples(rng); yield some pairs (layer, inputs) to be checked on"

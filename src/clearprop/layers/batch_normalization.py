@@ -1,6 +1,5 @@
 """Batch normalisation: each feature with mean 0 and variance 1 over the batch."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
 from clearprop.layers.arguments import parameter, real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 
 
 class BatchNormalization(Layer):
@@ -73,12 +72,7 @@ class BatchNormalization(Layer):
 
     @classmethod
     def from_size(
-        cls,
-        n: int,
-        momentum: float = 0.9,
-        eps: float = 1e-5,
-        *,
-        dtype: DTypeLike = np.float32,
+        cls, n: int, momentum: float = 0.9, eps: float = 1e-5, *, dtype: DTypeLike = np.float32
     ) -> Self:
         """Make a layer for `n` features or channels, with `gamma` 1 and `beta` 0.
 
@@ -151,7 +145,7 @@ class BatchNormalization(Layer):
         return x
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         def layer(n: int) -> Self:
             return cls(1 + 0.2 * rng.standard_normal(n), rng.standard_normal(n))
 

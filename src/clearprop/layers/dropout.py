@@ -1,13 +1,12 @@
 """Dropout: in training some values are left out at random."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clearprop.errors import ConfigError
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 
 
 class Dropout(Layer):
@@ -76,7 +75,7 @@ class Dropout(Layer):
         return f"Dropout(ratio={self.ratio})"
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(0.2), (rng.standard_normal((1, 6)),)
         yield cls(0.0), (rng.standard_normal((2, 3, 2)),)

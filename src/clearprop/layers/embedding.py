@@ -1,6 +1,5 @@
 """An embedding: a row of numbers, learned, for each class."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from clearprop.errors import LabelError, ShapeError
 from clearprop.layers.arguments import parameter, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 from clearprop.layers.initialisation import initial_weights
 from clearprop.primitives.indexing import Place, at, put_at
 from clearprop.primitives.labels import read_labels
@@ -97,7 +96,7 @@ class Embedding(Layer):
             raise ShapeError(f"Embedding: W must be a matrix (V, D), got {np.shape(self.W)}")
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(rng.standard_normal((5, 3))), (rng.integers(5, size=(1, 4)),)
         yield cls(rng.standard_normal((3, 2))), (rng.integers(3, size=20),)
         yield cls(rng.standard_normal((4, 1))), (rng.integers(4, size=(2, 3, 2)),)

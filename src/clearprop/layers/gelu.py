@@ -1,13 +1,12 @@
 """The Gaussian error linear unit."""
 
 import math
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 
 
 class Gelu(Layer):
@@ -55,7 +54,7 @@ class Gelu(Layer):
         return dout * slope
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (20 * rng.standard_normal((1, 3)),)
         yield cls(), (rng.standard_normal((2, 3, 2)),)

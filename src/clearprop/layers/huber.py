@@ -1,13 +1,13 @@
 """Huber's loss: a square near the target, a straight line far from it."""
 
 import math
-from collections.abc import Iterator
 from numbers import Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ConfigError
+from clearprop.layers.base import Samples
 from clearprop.layers.regression_loss import RegressionLoss
 
 
@@ -66,11 +66,9 @@ class Huber(RegressionLoss):
         return f"Huber(delta={self.delta})"
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (2 * rng.standard_normal((4, 2)), rng.standard_normal((4, 2)))
         yield cls(0.3), (rng.standard_normal((1, 3)), rng.integers(5, size=(1, 3)))
         yield cls(2), (3 * rng.standard_normal(6), rng.standard_normal(6))
-        yield (
-            cls(),
-            (rng.standard_normal((3, 2)), rng.standard_normal((3, 2)), rng.uniform(0, 2, 3)),
-        )
+        x, t = rng.standard_normal((2, 3, 2))
+        yield cls(), (x, t, rng.uniform(0, 2, 3))

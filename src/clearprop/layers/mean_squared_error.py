@@ -1,10 +1,10 @@
 """The mean squared error."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
+from clearprop.layers.base import Samples
 from clearprop.layers.regression_loss import RegressionLoss
 
 
@@ -51,12 +51,10 @@ class MeanSquaredError(RegressionLoss):
         return 2 * self.share(dout) * self.difference
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 1)), rng.standard_normal((4, 1)))
         yield cls(), (rng.standard_normal((1, 3)), rng.integers(5, size=(1, 3)))
         yield cls(), (rng.standard_normal(6), rng.standard_normal(6))
         yield cls(), (rng.standard_normal((2, 3, 2)), rng.standard_normal((2, 3, 2)))
-        yield (
-            cls(),
-            (rng.standard_normal((3, 2)), rng.standard_normal((3, 2)), rng.uniform(0, 2, 3)),
-        )
+        x, t = rng.standard_normal((2, 3, 2))
+        yield cls(), (x, t, rng.uniform(0, 2, 3))

@@ -1,12 +1,11 @@
 """The multiplication node of the chapter's apple shop."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 from clearprop.primitives.broadcasting import broadcast_shape, sum_to
 
 
@@ -50,7 +49,7 @@ class MulLayer(Layer):
         return dx, dy
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (100.0, 2.0)
         yield cls(), (rng.standard_normal((4, 3)), rng.standard_normal((4, 3)))
         yield cls(), (rng.standard_normal((1, 5)), rng.standard_normal((5,)))

@@ -1,12 +1,11 @@
 """The rectified linear unit."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 
 
 class Relu(Layer):
@@ -45,8 +44,6 @@ class Relu(Layer):
         return np.where(self.mask, 0, upstream(dout, self.out_shape, "Relu"))
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
-        yield cls(), (rng.standard_normal((4, 5)),)
-        yield cls(), (rng.standard_normal((1, 3)),)
-        yield cls(), (rng.standard_normal((2, 3, 4, 2)),)
-        yield cls(), (rng.standard_normal(7),)
+    def samples(cls, rng: np.random.Generator) -> Samples:
+        for shape in ((4, 5), (1, 3), (2, 3, 4, 2), (7,)):
+            yield cls(), (rng.standard_normal(shape),)

@@ -1,12 +1,11 @@
 """The logistic sigmoid."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 
 
 class Sigmoid(Layer):
@@ -47,7 +46,7 @@ class Sigmoid(Layer):
         return dout * self.out * (1 - self.out)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (3 * rng.standard_normal((1, 3)),)
         yield cls(), (rng.standard_normal((2, 3, 2)),)

@@ -1,10 +1,10 @@
 """Sigmoid and binary cross entropy in one layer."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
+from clearprop.layers.base import Samples
 from clearprop.layers.classifier_loss import ClassifierLoss
 
 
@@ -67,7 +67,7 @@ class SigmoidWithLoss(ClassifierLoss):
         return (y > 0) == (t > 0.5)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 1)), rng.integers(2, size=(4, 1)))
         yield cls(), (rng.standard_normal((1, 3)), rng.uniform(size=(1, 3)))
         yield cls(), (10 * rng.standard_normal(5), rng.integers(2, size=5) > 0)

@@ -1,13 +1,12 @@
 """Softmax: scores into probabilities."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ShapeError
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 
 
 class Softmax(Layer):
@@ -54,7 +53,7 @@ class Softmax(Layer):
         return self.y * (dout - (dout * self.y).sum(axis=-1, keepdims=True))
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (rng.standard_normal((1, 3)),)
         yield cls(), (rng.standard_normal(6),)

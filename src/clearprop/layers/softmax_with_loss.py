@@ -1,13 +1,13 @@
 """Softmax and cross entropy in one layer."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
 from clearprop.layers.arguments import real
+from clearprop.layers.base import Samples
 from clearprop.layers.classifier_loss import ClassifierLoss
 from clearprop.primitives.labels import read_labels
 
@@ -66,8 +66,10 @@ class SoftmaxWithLoss(ClassifierLoss):
     def backward(self, dout: Any = 1) -> Any:
         # 4. each sample has the share dout / N in the mean
         share = self.share(dout)
-        # 4. to 2. together
-        return (self.y - self._one_hot()) * share
+        # 4. to 2. together; class numbers as one-hot labels
+        soft = self.t.ndim == self.y.ndim
+        t = self.t if soft else self.t[..., np.newaxis] == np.arange(self.y.shape[-1])
+        return (self.y - t) * share
 
     def read(self, t: Any, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         """Read class numbers (…), or one-hot or soft labels (…, C). Errors: `LabelError`."""
@@ -89,13 +91,8 @@ class SoftmaxWithLoss(ClassifierLoss):
             return self.t * np.where(self.t > 0, log_y, 0)
         return np.take_along_axis(log_y, self.t[..., np.newaxis], axis=-1)
 
-    def _one_hot(self) -> Any:
-        if self.t.ndim == self.y.ndim:
-            return self.t
-        return self.t[..., np.newaxis] == np.arange(self.y.shape[-1])
-
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 5)), rng.integers(5, size=4))
         yield cls(), (rng.standard_normal((1, 3)), np.array([2]))
         yield cls(), (rng.standard_normal(6), np.array(3))

@@ -52,7 +52,7 @@ def stand_in(layer: Any, dout: Any) -> Any:
         raise GraphError(f"{type(layer).__name__}: backward was called before forward")
     names = list(inspect.signature(layer.forward).parameters)
     places = [i for i in range(len(inputs)) if i >= len(names) or names[i] not in layer.constants]
-    wanted = [i for i in places if _is_differentiable(inputs[i])]
+    wanted = [i for i in places if type(x := inputs[i]) is int or np.asarray(x).dtype.kind == "f"]
     try:
         if hasattr(layer, "cannot_be_opened"):  # known from a node that has it
             raise UnsupportedError
@@ -118,10 +118,6 @@ def _like(outs: list[Any], dout: Any, name: str) -> tuple[Any, ...]:
         )
     pairs = zip(douts, outs, strict=True)
     return tuple(np.asarray(d, floating(np.asarray(out)))[()] for d, out in pairs)
-
-
-def _is_differentiable(x: Any) -> bool:
-    return type(x) is int or np.asarray(x).dtype.kind == "f"
 
 
 def _or_zero(dx: Any, x: Any) -> Any:

@@ -1,12 +1,11 @@
 """The hyperbolic tangent."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from clearprop.layers.arguments import real, upstream
-from clearprop.layers.base import Layer
+from clearprop.layers.base import Layer, Samples
 
 
 class Tanh(Layer):
@@ -42,7 +41,7 @@ class Tanh(Layer):
         return dout * (1 - self.out * self.out)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: np.random.Generator) -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (3 * rng.standard_normal((1, 3)),)
         yield cls(), (rng.standard_normal((2, 3, 2)),)

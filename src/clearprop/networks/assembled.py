@@ -24,10 +24,7 @@ from clearprop.networks.walk import Walk, by_name, copied, record_parameters
 
 
 class Assembled(Layer):
-    """Layers put together: their names and parameters, a loss at the end, a generator for noise.
-
-    The base of `Network`, which says how the layers follow each other.
-    """
+    """Layers put together: their names and parameters, a loss at the end, a generator for noise."""
 
     own_params: ClassVar[tuple[str, ...]] = ()
     """The arrays of a network itself, beside its layers': what a subclass names in `params`."""
@@ -129,10 +126,7 @@ class Assembled(Layer):
         return Walk(self, twin, copies, self.looking_pass(formula))
 
     def audit(self, x: Any, t: Any) -> None:
-        """Before the first step: refuse float arrays that nobody declared and the loss depends on.
-
-        Errors: `ConfigError` names the layer and the array.
-        """
+        """Before a step: refuse float arrays that nobody declared. Errors: `ConfigError`."""
         if self.__dict__.get("_audited") is not self.members:
             layers = self.members.layers.values()
             if any(True for layer in layers for _ in undeclared(layer)):

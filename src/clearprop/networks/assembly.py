@@ -29,10 +29,7 @@ def named_layers(layers: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 def one_object_a_place(
     named: Iterable[tuple[str, Any]], chain: bool = True
 ) -> Iterator[tuple[str, Any]]:
-    """Give a layer that stands at several places a shallow copy for each further one.
-
-    What `forward` keeps then belongs to the place; the parameters stay shared.
-    """
+    """Give a layer at several places a copy for each, to keep its own; parameters are shared."""
     names, placed = set(), set()
     for name, layer in named:
         if not isinstance(name, str):
@@ -48,11 +45,7 @@ def one_object_a_place(
 
 
 def check_layer(name: str, layer: Any, inputs: tuple[str, ...] | None = ("x",)) -> None:
-    """Refuse by name what is not a layer.
-
-    Errors: `ConfigError` for a class in place of a layer, and for methods that are missing or do
-    not take `inputs` (`None`: whatever they take).
-    """
+    """Refuse what is no layer, or does not take `inputs` (`None`: any). Errors: `ConfigError`."""
     kind = type(layer).__name__
     if isinstance(layer, type):
         raise ConfigError(

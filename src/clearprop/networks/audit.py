@@ -16,9 +16,7 @@ def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple
     """Refuse a layer whose output depends on a float array that none of its tuples names.
 
     `hanging` are the paths and arrays in question. Each is changed, and the layer run again on the
-    same inputs and noise.
-
-    Errors: `ConfigError` names the layer, the array and what to write.
+    same inputs and noise. Errors: `ConfigError`.
     """
     plain = tuple(map(data_of, inputs))
     with np.errstate(all="ignore"):
@@ -28,7 +26,14 @@ def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple
         for path, array in hanging:
             changed = array + 0.5 * (1 + np.abs(array)).astype(array.dtype)
             if not _same(base, _outputs(layer, formula, plain, path, changed)):
-                _refuse(name, layer, path, array)
+                own = "an attribute of its own, in params"
+                learned = f'params = ("{path[0]}",)' if len(path) == 1 else own
+                raise ConfigError(
+                    f"{name}: the output of {type(layer).__name__} depends on self.{dotted(path)}, "
+                    f"a float array {array.shape} that its params, state, noise and fixed do not "
+                    f"name, so that it would be left out of training; write {learned} to have it "
+                    f'learned, or fixed = ("{path[0]}",)'
+                )
 
 
 def _outputs(
@@ -63,14 +68,3 @@ def _same(a: list[Any] | None, b: list[Any] | None) -> bool:
         return False
     pairs = zip(a, b, strict=True)
     return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
-
-
-def _refuse(name: str, layer: Any, path: tuple[Any, ...], array: np.ndarray) -> None:
-    first = path[0]
-    learned = f'params = ("{first}",)' if len(path) == 1 else "an attribute of its own, in params"
-    raise ConfigError(
-        f"{name}: the output of {type(layer).__name__} depends on self.{dotted(path)}, a float "
-        f"array {array.shape} that its params, state, noise and fixed do not name, so that it "
-        f"would be left out of training; write {learned} to have it learned, or "
-        f'fixed = ("{first}",)'
-    )

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.errors import ConfigError
-from clearprop.layers import SoftmaxWithLoss
 from clearprop.layers.loss import score_of
 
 
@@ -31,17 +29,3 @@ def scored(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> float:
     if score_of(losses[0]) is None:
         return math.nan
     return losses[0].score(tally(losses, scores, t, w))
-
-
-def accuracy(losses: Sequence[Any], scores: Any, t: Any) -> float:
-    """The accuracy of a batch; classes are told apart where the loss layer says nothing of it.
-
-    Errors: `ConfigError` for a loss layer that gives another score.
-    """
-    name = score_of(losses[0])
-    if name not in (None, "accuracy"):
-        raise ConfigError(
-            f"accuracy: {type(losses[0]).__name__} does not tell right answers from wrong ones; "
-            f"its score is {name}, which evaluate(x, t) gives"
-        )
-    return scored(losses if name else (SoftmaxWithLoss(), *losses[1:]), scores, t)

@@ -35,18 +35,13 @@ class Learning:
     def begin(
         self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
     ) -> None:
-        """Begin a step: take over the state that the last one left.
-
-        With `apart`, what the step sees is copied, since the step will write into the arrays.
-        """
+        """Begin a step by the state that the last left; `apart`: it will write into the arrays."""
         if members.noisy:
             self._before = rng.bit_generator.state
-        self._had = [
-            ((name, attribute), layer, getattr(layer, attribute))
-            for name, layer, attribute, _ in members.stateful
-        ]
+        self._had = []
         for name, layer, attribute, carried in members.stateful:
             value = getattr(layer, attribute)
+            self._had.append(((name, attribute), layer, value))
             if carried:
                 value = with_rows(value, rows, f"{name}.{attribute}")
                 setattr(layer, attribute, value)
@@ -69,10 +64,7 @@ class Learning:
             setattr(members.layers[name], attribute, value)
 
     def undo(self, members: Any, rng: np.random.Generator) -> None:
-        """Take a step back that failed: state and generator are as they were before it.
-
-        What looks sees them so, and finds with the noise of the failed step what went wrong.
-        """
+        """Take back a failed step; looking sees its state and noise, to find what was wrong."""
         if members.noisy:
             rng.bit_generator.state = self._before
         for key, layer, value in self._had:
@@ -133,10 +125,7 @@ class Learning:
 
 
 def next_state(name: str, layer: Any, run: Any) -> dict[Key, Any]:
-    """The new state of a layer, by what `forward` kept on the copy that ran.
-
-    Errors: `ShapeError` for another number of arrays than names, or another shape.
-    """
+    """The new state of a layer, by what the copy that ran has kept. Errors: `ShapeError`."""
     names, found = state_names(layer), parts(run.next_state())
     if len(found) != len(names):
         raise ShapeError(
@@ -164,10 +153,7 @@ def state_names(layer: Any) -> tuple[str, ...]:
 
 
 def with_rows(value: Any, rows: int | None, name: str) -> Any:
-    """State with a row for each sample: zeros take the number of rows of the batch.
-
-    Errors: `DataError` for a batch of another size than the state was left by.
-    """
+    """Carried state for a batch: zeros take its number of rows. Errors: `DataError`."""
     if rows is None or np.ndim(value) < 1 or len(value) == rows:
         return value
     if not np.any(value):
@@ -182,7 +168,5 @@ def rows_of(x: Any) -> int | None:
     """How many samples a batch has; of several inputs, the first says so."""
     if isinstance(x, tuple):
         x = x[0] if x else None
-    shape = getattr(x, "shape", None)
-    if shape is None:
-        shape = np.shape(x)
+    shape = x.shape if hasattr(x, "shape") else np.shape(x)
     return shape[0] if shape else None

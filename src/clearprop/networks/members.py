@@ -37,8 +37,7 @@ class Members:
         """Name → layer; the network itself is the empty name."""
         self.names: dict[int, str] = {}
         self.paths: dict[str, Path] = {}
-        counted = {id(layer) for layer in network.layers.values()}
-        counted |= {id(layer) for layer in network.losses}
+        counted = {id(layer) for layer in (*network.layers.values(), *network.losses)}
         for path, layer in layers_of(network):
             name = _name(network, path)
             check_params(name, layer)
@@ -132,10 +131,7 @@ def _name(network: Any, path: Path) -> str:
 
 
 def check_params(name: str, layer: Any) -> None:
-    """Refuse a layer whose parameters are not where `params` says, or that is silent about them.
-
-    Errors: `ConfigError` names the layer and what to write.
-    """
+    """Refuse a layer that is silent or wrong about its parameters. Errors: `ConfigError`."""
     kind = type(layer).__name__
     params = layer.own_params if hasattr(layer, "own_params") else getattr(layer, "params", None)
     if params is None:
@@ -182,10 +178,7 @@ def _written(forward: Any) -> set[str]:
 
 
 def hanging(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """The arrays that hang on a value: itself, or in lists, mappings and plain objects of it.
-
-    Layers and generators are left out; what layers hold is theirs.
-    """
+    """The arrays in a value, its lists, mappings and plain objects; what layers hold is theirs."""
     stack, seen = [(path, value)], set()
     while stack:
         path, found = stack.pop()

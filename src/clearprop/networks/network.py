@@ -11,10 +11,11 @@ from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import has_backward, inner_layers
 from clearprop.graph.passing import Pass, current, is_bare, running
+from clearprop.layers import SoftmaxWithLoss
 from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
 from clearprop.networks.assembled import Assembled
-from clearprop.networks.evaluation import Evaluation, accuracy, scored
+from clearprop.networks.evaluation import Evaluation, scored
 from clearprop.networks.parameters import derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
 from clearprop.networks.walk import Walk, copied
@@ -125,7 +126,13 @@ class Network(Assembled):
         Errors: `ConfigError` if the loss layer gives another score; `LabelError` for labels that do
         not fit, `DataError` for an empty batch, `NonFiniteError` for scores that are not finite.
         """
-        return accuracy(self.losses, self.predict(x), t)
+        scores, losses = self.predict(x), self.losses
+        if self.score_name not in (None, "accuracy"):
+            raise ConfigError(
+                f"accuracy: {type(losses[0]).__name__} does not tell right answers from wrong "
+                f"ones; its score is {self.score_name}, which evaluate(x, t) gives"
+            )
+        return scored(losses if self.score_name else (SoftmaxWithLoss(), *losses[1:]), scores, t)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Any]:
         """Compute the derivative of the loss by every parameter, by backpropagation.
@@ -144,13 +151,11 @@ class Network(Assembled):
         walk = Walk(self, twin, copies, Pass("forward", current().rng))
         loss = walk.loss(x, t)
         self.check_predict(walk.passing)
-        names = self.trained
-        found = walk.derivatives(loss, names)
-        gradients = {}
-        for name in names:
-            v = walk.params[name]
-            dx = found.get(v)
-            gradients[name] = np.zeros_like(v.data) if dx is None else dx
+        params = {name: walk.params[name] for name in self.trained}
+        found = walk.derivatives(loss, params)
+        gradients = {
+            n: found[v] if v in found else np.zeros_like(v.data) for n, v in params.items()
+        }
         walk.keep(gradients)
         self.learning.ran += walk.ran()
         return loss.data, gradients
@@ -170,7 +175,7 @@ class Network(Assembled):
         twin, _ = network.looking_copy("forward", cast)
 
         def loss(_: Any) -> Any:
-            with running(Pass("forward", again=drawn)):
+            with running(Pass("forward", again=None if drawn is None else iter(drawn))):
                 return twin.loss(cast, t)
 
         return {name: numerical_gradient(loss, network.params[name]) for name in self.trained}

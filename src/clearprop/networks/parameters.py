@@ -52,10 +52,7 @@ class Parameters(MutableMapping[str, Any]):
             set_array(layer, attribute, value)
 
     def check_shared(self) -> None:
-        """Refuse a parameter that was exchanged in only one of the layers that share it.
-
-        Errors: `ConfigError` names the parameter.
-        """
+        """Refuse a parameter that not all who share it hold. Errors: `ConfigError`."""
         for name, owners in self._shared.items():
             if len({id(array_at(*owner)) for owner in owners}) > 1:
                 raise ConfigError(
@@ -85,11 +82,7 @@ class Parameters(MutableMapping[str, Any]):
 
 
 def derivative_of(layer: Any, attribute: str) -> Any:
-    """Fetch the derivative that `backward` set for a parameter: `dW` for `W`.
-
-    Errors: `ShapeError` if it is missing or has not the shape of the parameter, as when the sum
-    over the batch was forgotten.
-    """
+    """The derivative that `backward` set for a parameter, `dW` for `W`. Errors: `ShapeError`."""
     derivative = getattr(layer, f"d{attribute}", None)
     expected = np.shape(array_at(layer, attribute))
     if derivative is None or np.shape(derivative) != expected:

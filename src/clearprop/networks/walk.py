@@ -220,10 +220,7 @@ def by_name(members: Any, ran: Iterable[Any]) -> list[tuple[str, Any]]:
 
 
 def record_parameters(network: Any, copies: dict[int, Any]) -> None:
-    """Let copies of the layers hold the parameters as Variables.
-
-    What code between the layers does with them is then on the graph too, such as a penalty.
-    """
+    """Let copies of the layers hold the parameters as Variables: code between is recorded too."""
     params = {
         name: parameter(network.params[name], name, owners[0][0])
         for name, owners in network.params.owners.items()

@@ -21,7 +21,7 @@ A ufunc of somebody else's takes `elementwise(ufunc, formula, (text, rule))`, an
 derivative is 0 `constant(function, formula)`.
 """
 
-from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.registry import register
 from clearprop.primitives.table import Primitive, constant, elementwise, primitive
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from clearprop.primitives.quiet import quiet
+from clearprop.primitives.decorators import quiet
 from clearprop.primitives.table import elementwise
 
 

@@ -1,5 +1,7 @@
-"""Undo broadcasting: what was copied out forward is summed up backward."""
+"""Axes and shapes: which axes a reduction goes over; what was copied out forward is summed up."""
 
+import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -52,3 +54,56 @@ def broadcast_shape(x: tuple[int, ...], y: tuple[int, ...], name: str) -> tuple[
             f"{name}: x {x} and y {y} do not broadcast: counted from the last axis, "
             "sizes must be equal or 1"
         ) from None
+
+
+def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes as numbers from 0; `None` means all.
+
+    NumPy lets a number without axes be reduced over axis 0 or −1; that is no axis here.
+
+    >>> normal_axes(-1, 3), normal_axes(None, 2), normal_axes((0, -1), 3)
+    ((2,), (0, 1), (0, 2))
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(operator.index(a) % ndim for a in axes) if ndim else ()
+
+
+def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """The shape that a reduction with `keepdims=True` gives.
+
+    >>> kept_shape((3, 4, 5), (0, 2))
+    (1, 4, 1)
+    """
+    axes = normal_axes(axis, len(shape))
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def count(shape: tuple[int, ...], axis: Any) -> int:
+    """How many elements go into one result."""
+    return math.prod(shape[i] for i in normal_axes(axis, len(shape)))
+
+
+def to_last(x: Any, axis: Any) -> Any:
+    """Join the given axes into one, the last.
+
+    >>> to_last(np.zeros((3, 4, 5)), (0, 2)).shape
+    (4, 15)
+    """
+    shape = np.shape(x)
+    order, rest = _order(shape, axis)
+    return np.reshape(np.transpose(x, order), (*rest, count(shape, axis)))
+
+
+def from_last(rows: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Undo `to_last`: an array of the given shape, its axes where they were."""
+    order, _ = _order(shape, axis)
+    moved = np.reshape(rows, tuple(shape[i] for i in order))
+    return np.transpose(moved, tuple(sorted(range(len(order)), key=order.__getitem__)))
+
+
+def _order(shape: tuple[int, ...], axis: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    axes = normal_axes(axis, len(shape))
+    rest = tuple(i for i in range(len(shape)) if i not in axes)
+    return rest + axes, tuple(shape[i] for i in rest)

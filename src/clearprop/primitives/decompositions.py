@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.linalg import T, product
 from clearprop.primitives.table import Binder, Call, primitive
 

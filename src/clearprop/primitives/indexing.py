@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.table import as_given, primitive
 
 

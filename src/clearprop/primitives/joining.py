@@ -1,4 +1,7 @@
-"""Joining arrays into one: concatenate, stack, and what is made of them."""
+"""Joining arrays into one: concatenate, stack, and what is made of them.
+
+Taking one apart, by split and its kin, is written as slices.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -161,7 +164,44 @@ def _delete(arr, obj, axis=None):
     return arr[_along(axis, np.delete(np.arange(np.shape(arr)[axis]), obj))]
 
 
+def _splitter(split: Callable[..., list[np.ndarray]]) -> Callable[..., Any]:
+    """Let NumPy split the numbers 0, 1, 2 … of the places, and slice the array at those."""
+
+    def parted(ary, indices_or_sections, axis=0):
+        axis = normalize_axis_index(axis, np.ndim(ary))
+        pieces = split(np.arange(np.shape(ary)[axis]), indices_or_sections)
+        parts = [slice(p[0], p[-1] + 1) if p.size else slice(0, 0) for p in pieces]
+        return [ary[_along(axis, part)] for part in parts]
+
+    return parted
+
+
+_split = _splitter(np.split)
+
+
+def _split_along(axis: int, name: str, axes: int) -> Callable[..., Any]:
+    def parted(ary, indices_or_sections):
+        if np.ndim(ary) < axes:
+            raise ShapeError(
+                f"{name}: the array has shape {np.shape(ary)}; it needs at least {axes} axes"
+            )
+        return _split(ary, indices_or_sections, axis)
+
+    return parted
+
+
+def _hsplit(ary, indices_or_sections):
+    if np.ndim(ary) == 0:
+        raise ShapeError("np.hsplit: the array is a single number; it needs an axis to split")
+    return _split(ary, indices_or_sections, min(np.ndim(ary) - 1, 1))
+
+
 COMPOSITIONS = {
     **composed(np, _vstack, _hstack, _column_stack, _append, _block, _insert, _delete),
     np.dstack: lambda tup: np.concatenate([atleast_3d(a) for a in tup], 2),
+    np.split: _split,
+    np.array_split: _splitter(np.array_split),
+    np.hsplit: _hsplit,
+    np.vsplit: _split_along(0, "np.vsplit", axes=2),
+    np.dsplit: _split_along(2, "np.dsplit", axes=3),
 }

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import LabelError
-from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.decorators import dispatched
 
 
 @dispatched

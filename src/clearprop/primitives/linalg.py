@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
-from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.table import primitive
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.primitives.axes import kept_shape, normal_axes
+from clearprop.primitives.broadcasting import kept_shape, normal_axes
 from clearprop.primitives.table import composed, primitive
 
 

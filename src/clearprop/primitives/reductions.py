@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.primitives.axes import count, from_last, kept_shape, to_last
-from clearprop.primitives.quiet import quiet
+from clearprop.primitives.broadcasting import count, from_last, kept_shape, to_last
+from clearprop.primitives.decorators import quiet
 from clearprop.primitives.table import primitive
 
 

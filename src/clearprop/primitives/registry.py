@@ -1,12 +1,18 @@
-"""All tables joined: what is known of each function."""
+"""All tables joined: what is known of each function, and which are written in terms of others."""
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
+from clearprop.errors import LeavesGraphError
 from clearprop.primitives import (
     arithmetic,
+    chains,
+    choosing,
     cumulative,
     decompositions,
     einsum,
@@ -16,21 +22,114 @@ from clearprop.primitives import (
     norms,
     padding,
     products,
+    rearranging,
     reductions,
     selection,
+    sequences,
     shapes,
+    statistics,
     transcendental,
     windows,
 )
-from clearprop.primitives.compositions import COMPOSITIONS
 from clearprop.primitives.constants import CONSTANT
-from clearprop.primitives.table import Primitive, collect
+from clearprop.primitives.table import Primitive, collect, name_of
 
-_TABLES = (
+
+def _refusing_out(function: Callable[..., Any], composed: Callable[..., Any]) -> Callable[..., Any]:
+    """Where NumPy takes an array to write into, accept None alone."""
+    code = composed.__code__
+    names = code.co_varnames[: code.co_argcount]
+    if "out" not in names:
+        return composed
+    place = names.index("out")
+
+    @wraps(composed)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if (args[place] if len(args) > place else kwargs.get("out")) is not None:
+            raise LeavesGraphError(
+                f"{name_of(function)}: out= would overwrite an array that the graph may need; "
+                "use the result instead"
+            )
+        return composed(*args, **kwargs)
+
+    return call
+
+
+TABLES = (
     *(arithmetic, transcendental, reductions, cumulative, selection, windows, shapes, joining),
     *(padding, products, einsum, linalg, norms, decompositions, indexing),
+    *(chains, choosing, rearranging, sequences, statistics),
 )
-PRIMITIVES = collect(*(table.ROWS for table in _TABLES))
+"""All modules with rows, or with functions that are written in terms of others'."""
+
+COMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    function: _refusing_out(function, composed)
+    for table in TABLES
+    for function, composed in getattr(table, "COMPOSITIONS", {}).items()
+}
+"""A NumPy function and a plain NumPy function of the same signature that says the same in rows."""
+
+
+def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction of the same name, which goes over the first axis unless told otherwise."""
+
+    def reduce(array, axis=0, dtype=None, out=None, keepdims=False, **more):
+        if dtype is not None:
+            more["dtype"] = dtype
+        return function(array, axis=axis, keepdims=keepdims, **more)
+
+    return reduce
+
+
+def _accumulate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def accumulate(array, axis=0, dtype=None, out=None):
+        return function(array, axis=axis, dtype=dtype)
+
+    return accumulate
+
+
+def _log_sum_exp(array, axis=0, dtype=None, out=None, keepdims=False, **more):
+    """`np.logaddexp.reduce`: the largest is taken out first, so that no power overflows."""
+    where = more.get("where", True)
+    top = np.max(array, axis=axis, keepdims=True, initial=-np.inf, where=where)
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = np.sum(np.exp(array - top), axis=axis, keepdims=True, where=where)
+    found = np.log(total) + top
+    return found if keepdims else np.reshape(found, np.shape(np.sum(array, axis=axis)))
+
+
+def _outer(ufunc: np.ufunc) -> Callable[..., Any]:
+    def outer(a, b, **more):
+        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **more)
+
+    return outer
+
+
+UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    (np.add, "reduce"): _reduce(np.sum),
+    (np.multiply, "reduce"): _reduce(np.prod),
+    (np.maximum, "reduce"): _reduce(np.max),
+    (np.minimum, "reduce"): _reduce(np.min),
+    (np.logical_and, "reduce"): _reduce(np.all),
+    (np.logical_or, "reduce"): _reduce(np.any),
+    (np.logaddexp, "reduce"): _log_sum_exp,
+    (np.add, "accumulate"): _accumulate(np.cumsum),
+    (np.multiply, "accumulate"): _accumulate(np.cumprod),
+    (np.maximum, "accumulate"): cumulative.running(1),
+    (np.minimum, "accumulate"): cumulative.running(-1),
+    **{
+        (ufunc, "outer"): _outer(ufunc)
+        for ufunc in (
+            *(row.function for row in (*arithmetic.ROWS, *transcendental.ROWS)),
+            *CONSTANT,
+        )
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 2
+    },
+}
+"""`(np.add, "reduce")` and the like: what NumPy's ufunc methods are in terms of functions."""
+
+
+PRIMITIVES = collect(*(getattr(table, "ROWS", ()) for table in TABLES))
 """Every differentiable function and its row."""
 
 OPTIONAL = {"scipy.special": "clearprop.primitives.scipy_special"}

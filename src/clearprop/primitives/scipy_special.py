@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.quiet import quiet
+from clearprop.primitives.decorators import quiet
 from clearprop.primitives.table import elementwise
 
 BELL = 2 / math.sqrt(math.pi)

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.axes import normal_axes
-from clearprop.primitives.broadcasting import sum_to
+from clearprop.primitives.broadcasting import normal_axes, sum_to
 from clearprop.primitives.indexing import Place, put_at
 from clearprop.primitives.table import Binder, Call, as_given, primitive
 

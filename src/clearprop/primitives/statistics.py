@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.axes import kept_shape, normal_axes, to_last
+from clearprop.primitives.broadcasting import kept_shape, normal_axes, to_last
 from clearprop.primitives.indexing import at
 from clearprop.primitives.table import composed
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from clearprop.primitives.quiet import quiet
+from clearprop.primitives.decorators import quiet
 from clearprop.primitives.table import elementwise
 
 LOG2 = math.log(2)

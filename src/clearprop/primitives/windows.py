@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from clearprop.primitives.axes import normal_axes
-from clearprop.primitives.dispatch import dispatched
+from clearprop.primitives.broadcasting import normal_axes
+from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.table import as_given, primitive
 
 

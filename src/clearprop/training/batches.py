@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from clearprop.compiler.plans import as_arrays, flat
+from clearprop.compiler.step import taken
 from clearprop.errors import ConfigError
 
 
@@ -57,16 +59,13 @@ class MiniBatches:
         return {"start": self._start, "before": self._before, "now": self.rng.bit_generator.state}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state` was taken, with the same generator.
-
-        Errors: `KeyError`, `TypeError`, `ValueError` for what is no such state.
-        """
+        """Go on from where `state` was taken. Errors: `KeyError`, `TypeError`, `ValueError`."""
         start = state["start"]
         if type(start) is not int or start < 0:
             raise ValueError(f"{start!r} is not the start of a batch")
         for key in ("before", "now"):  # refused before anything is changed
             copy.deepcopy(self.rng).bit_generator.state = state[key]
-        self.rng.bit_generator.state = state["before"]
+        self.rng.bit_generator.state = self._before = state["before"]
         self._start = start
         if start < self.samples:
             self._shuffle()
@@ -78,13 +77,36 @@ class MiniBatches:
         self._order = rows if self.in_order else self.rng.permutation(self.samples)
 
 
+def held_out(
+    x: Any, t: Any, share: float, rng: np.random.Generator
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Hold a share of the samples out, drawn by `rng`: `(x, t)` of the others, and of these.
+
+    Errors: `ConfigError` for a share that leaves nothing on one side.
+
+    >>> x = np.arange(10)
+    >>> (x_train, t_train), (x_test, t_test) = held_out(x, x % 2, 0.2, np.random.default_rng(0))
+    >>> x_train, x_test, t_test
+    (array([0, 1, 2, 3, 5, 7, 8, 9]), array([4, 6]), array([0, 0]))
+    """
+    x, t = as_arrays(x), as_arrays(t)
+    samples = min(len(part) if part.ndim else 0 for part in (*flat(x), *flat(t)))
+    number = round(share * samples) if isinstance(share, float) and 0 < share < 1 else 0
+    if not 0 < number < samples:
+        raise ConfigError(
+            f"validation must be a share of the {samples} samples between 0 and 1 that leaves some "
+            f"on both sides, such as 0.1; got {share!r}"
+        )
+    held = np.zeros(samples, bool)
+    held[rng.permutation(samples)[:number]] = True
+    kept, other = ((taken(x, rows), taken(t, rows)) for rows in (~held, held))
+    return kept, other
+
+
 def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
     """Make the one source of randomness from a seed, or take the user's own.
 
     Errors: `ConfigError` for anything that is neither a seed ≥ 0, a `Generator` nor `None`.
-
-    >>> int(generator(0).integers(100))
-    85
     """
     if isinstance(rng, np.random.Generator):
         return rng

@@ -1,11 +1,11 @@
 """The best network of a training: what it had learned where its score was highest."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from clearprop.files import FilePath
 from clearprop.networks import Network
 from clearprop.training.history import History, Scores
 from clearprop.training.weights import copied_contents, take_up, write_arrays
@@ -73,6 +73,6 @@ class Best:
         self._aside = None
         return True
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: FilePath) -> None:
         """Write it as a weights file. Errors: `OutputError` if it cannot be written."""
         write_arrays(path, self.arrays, {"iteration": self.iteration})

@@ -16,7 +16,7 @@ from clearprop.training.batches import MiniBatches
 from clearprop.training.best import Best
 from clearprop.training.data import Samples
 from clearprop.training.history import History
-from clearprop.training.optimizers import Optimizer, Updates
+from clearprop.training.optimizers.base import Optimizer, Updates
 from clearprop.training.weights import (
     TRAINING,
     contents,

@@ -16,7 +16,8 @@ from clearprop.errors import (
 )
 from clearprop.networks import Network
 from clearprop.networks.summary import multiply_adds
-from clearprop.training.optimizers import all_finite, positive_number
+from clearprop.training.optimizers.checks import all_finite
+from clearprop.training.optimizers.settings import positive_number
 
 
 class Samples(NamedTuple):

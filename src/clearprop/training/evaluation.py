@@ -18,7 +18,7 @@ from clearprop.networks.evaluation import tally
 from clearprop.networks.walk import copied
 from clearprop.training.data import Samples
 from clearprop.training.nonfinite import first_nonfinite
-from clearprop.training.optimizers import all_finite
+from clearprop.training.optimizers.checks import all_finite
 
 CHUNK = 2**19
 """Input values that go through the network at once: about as many as a core's cache holds."""
@@ -47,8 +47,7 @@ def score(network: Network, samples: Samples) -> float:
 
 
 def runs_in_threads(network: Network, samples: Samples) -> bool:
-    """Whether the prediction of a network is a program: a layer that runs as it is written might
-    not bear to run twice at once."""
+    """Whether predicting is a program: a layer run as written may not bear to run twice at once."""
     prediction = Prediction(network, threads=None)
     try:
         prediction.prepare(samples.batch(slice(1))[0])
@@ -140,13 +139,12 @@ class Evaluator:
     def _work(self, predict: Predict) -> list[Tallies]:
         """Take chunks until there are none left; for each set, the tallies of those taken."""
         tallies: list[Tallies] = [{} for _ in self.sets]
-        while self._left:
+        while True:
             try:
                 i, start = self._left.popleft()
-            except IndexError:  # another thread was quicker
-                break
+            except IndexError:
+                return tallies
             tallies[i][start] = _of(self.network, predict, self.sets[i], start)
-        return tallies
 
 
 class Referee:

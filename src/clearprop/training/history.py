@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from clearprop.errors import FileFormatError, OutputError
-from clearprop.files import atomic_write, read_bytes
+from clearprop.errors import FileFormatError
+from clearprop.files import FilePath, atomic_write, read_bytes, told
+from clearprop.training.plotting import plot
 
 
 class Scores(NamedTuple):
@@ -74,10 +75,7 @@ class History:
 
     @classmethod
     def of(cls, score_name: str | None, loss: np.ndarray, evaluations: np.ndarray) -> Self:
-        """Make the history that has these values, as `loss` and `evaluations` gave them.
-
-        Errors: `TypeError`, `ValueError` for arrays of other forms.
-        """
+        """Make the history of this `loss` and `evaluations`. Errors: `TypeError`, `ValueError`."""
         history = cls(score_name)
         history._loss = array("d", loss.tolist())
         history._evaluations = [Scores(int(i), *rest) for i, *rest in evaluations.tolist()]
@@ -166,10 +164,10 @@ class History:
         for number, evaluation in enumerate(self._evaluations[evaluations:], start=evaluations):
             yield from self._loss_lines(done, evaluation.iteration)
             done = max(done, evaluation.iteration)
-            yield evaluation_line(evaluation, self.score_name, named=number == 0)
+            yield _evaluation_line(evaluation, self.score_name, named=number == 0)
         yield from self._loss_lines(done, len(self))
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: FilePath) -> None:
         """Write the history to a JSON-lines file, atomically.
 
         Errors: `OutputError` if the file cannot be written.
@@ -177,7 +175,7 @@ class History:
         atomic_write(path, "".join(self.lines()).encode())
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Self:
+    def read(cls, path: FilePath) -> Self:
         """Read a history from a JSON-lines file.
 
         A last line that breaks off, as it does when a training is killed, is left out.
@@ -191,14 +189,16 @@ class History:
         lines = content.split(b"\n")
         try:
             _json_object(lines[-1])
-        except _BadLineError:  # empty after a line break, or broken off
+        except ValueError:  # empty after a line break, or broken off
             lines.pop()
         for number, line in enumerate(lines, start=1):
             try:
                 history._read_line(line)
-            except _BadLineError as error:
+            except ValueError as error:
+                text = line.decode(errors="replace")
+                found = repr(text if len(text) <= 60 else f"{text[:57]}...")
                 raise FileFormatError(
-                    f"{os.fspath(path)}, line {number}: {error}; found {_excerpt(line)}"
+                    f"{os.fspath(path)}, line {number}: {error}; found {found}"
                 ) from None
         return history
 
@@ -209,8 +209,6 @@ class History:
 
         Errors: `MissingPackageError` if Matplotlib is not installed.
         """
-        from clearprop.training.plotting import plot
-
         return plot(self, axes)
 
     def __len__(self) -> int:
@@ -235,7 +233,8 @@ class History:
         return f"History({', '.join(parts)})"
 
     def _loss_lines(self, start: int, stop: int) -> Iterator[str]:
-        return map(loss_line, range(start + 1, stop + 1), self._loss[start:stop])
+        for iteration, loss in enumerate(self._loss[start:stop], start + 1):
+            yield f'{{"iteration": {iteration}, "loss": {_text(loss)}}}\n'
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(e, name) for e in self._evaluations], dtype=np.float64)
@@ -252,10 +251,10 @@ class History:
         entry = _json_object(line)
         iteration = entry.get("iteration")
         if type(iteration) is not int:
-            raise _BadLineError('"iteration" must be a whole number')
+            raise ValueError('"iteration" must be a whole number')
         if entry.keys() == {"iteration", "loss"}:
             if iteration != len(self) + 1:
-                raise _BadLineError(f"iteration {len(self) + 1} was expected")
+                raise ValueError(f"iteration {len(self) + 1} was expected")
             self.add_loss(_number(entry, "loss"))
             return
         if not self._evaluations and isinstance(entry.get("score"), str):
@@ -263,14 +262,14 @@ class History:
         train, test = _keys(self.score_name)
         if entry.keys() == {"iteration", "epoch", train, test}:
             if iteration != len(self):
-                raise _BadLineError(f"an evaluation after iteration {len(self)} was expected")
+                raise ValueError(f"an evaluation after iteration {len(self)} was expected")
             self.add_evaluation(
                 epoch=_number(entry, "epoch"),
                 train_score=_number(entry, train),
                 test_score=math.nan if entry[test] is None else _number(entry, test),
             )
         else:
-            raise _BadLineError("the line must hold a loss, or an epoch with its scores")
+            raise ValueError("the line must hold a loss, or an epoch with its scores")
 
 
 class HistoryWriter:
@@ -282,7 +281,7 @@ class HistoryWriter:
     Errors: `OutputError` if the file cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], history: History) -> None:
+    def __init__(self, path: FilePath, history: History) -> None:
         self.path = os.fspath(path)
         self.history = history
         self._losses, self._evaluations = len(history), len(history._evaluations)
@@ -306,24 +305,13 @@ class HistoryWriter:
             with self._told():
                 self._file.close()
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"the history {self.path} cannot be written: {error.strerror or error}; "
-                "choose a folder that exists, has room, and that you may write to"
-            ) from error
+    def _told(self) -> contextlib.AbstractContextManager[None]:
+        remedy = "choose a folder that exists, has room, and that you may write to"
+        return told(f"the history {self.path} cannot be written", remedy)
 
 
-def loss_line(iteration: int, loss: float) -> str:
-    """Write the loss of one iteration as a line of JSON."""
-    return f'{{"iteration": {iteration}, "loss": {_text(loss)}}}\n'
-
-
-def evaluation_line(scores: Scores, name: str | None = "accuracy", named: bool = False) -> str:
-    """Write one evaluation as a line of JSON; `named` for the first one of a file."""
+def _evaluation_line(scores: Scores, name: str | None, named: bool) -> str:
+    """One evaluation as a line of JSON; `named` for the first one of a file."""
     iteration, epoch, train, test = scores
     train_key, test_key = _keys(name)
     end = f', "score": {json.dumps(name, ensure_ascii=False)}' * (named and name != "accuracy")
@@ -338,10 +326,6 @@ def _keys(name: str | None) -> tuple[str, str]:
     return f"train_{kind}", f"test_{kind}"
 
 
-class _BadLineError(Exception):
-    """What is wrong with one line."""
-
-
 def _text(number: float) -> str:
     """The shortest text that reads back as the same number, also for NaN and infinity."""
     return repr(float(number)) if math.isfinite(number) else f'"{float(number)}"'
@@ -350,14 +334,11 @@ def _text(number: float) -> str:
 def _number(entry: dict[str, Any], key: str) -> float:
     with contextlib.suppress(ValueError, OverflowError):
         return number_of(entry[key])
-    raise _BadLineError(f'"{key}" must be a number')
+    raise ValueError(f'"{key}" must be a number')
 
 
 def number_of(value: Any) -> float:
-    """A number as JSON holds it, or the text that stands for NaN or infinity.
-
-    Errors: `ValueError`, `OverflowError`.
-    """
+    """A number, or the text for NaN or infinity. Errors: `ValueError`, `OverflowError`."""
     if type(value) in (int, float) or value in ("nan", "inf", "-inf"):
         return float(value)
     raise ValueError(f"{value!r} is not a number")
@@ -365,18 +346,9 @@ def number_of(value: Any) -> float:
 
 def _json_object(line: bytes) -> dict[str, Any]:
     try:
-        entry = json.loads(line.decode(), parse_constant=_refuse)
+        entry = json.loads(line.decode(), parse_constant=int)  # which refuses NaN
     except (ValueError, RecursionError):
-        raise _BadLineError("the line is not JSON") from None
+        raise ValueError("the line is not JSON") from None
     if not isinstance(entry, dict):
-        raise _BadLineError("the line must be a JSON object")
+        raise ValueError("the line must be a JSON object")
     return entry
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _excerpt(line: bytes) -> str:
-    text = line.decode(errors="replace")
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")

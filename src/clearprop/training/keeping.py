@@ -11,7 +11,7 @@ from typing import Any
 from clearprop.errors import ClearpropError, OutputError
 from clearprop.training.checkpoint import Training, write_checkpoint
 from clearprop.training.history import History
-from clearprop.training.optimizers import positive_number
+from clearprop.training.optimizers.settings import positive_number
 
 SHARE = 50
 """Writing after epochs takes at most a fiftieth of the time."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.graph.node import Recorded
 from clearprop.networks import Network
-from clearprop.training.optimizers import all_finite
+from clearprop.training.optimizers.checks import all_finite
 
 
 def first_nonfinite(network: Network, x: Any, t: Any, formula: str = "forward") -> str | None:

@@ -66,11 +66,7 @@ def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> P
 
 
 def usual_progress() -> Progress | None:
-    """A bar at a terminal and in notebooks, and nothing in a pipe or a file.
-
-    >>> usual_progress() is None  # in a test
-    True
-    """
+    """A bar at a terminal and in notebooks, and nothing in a pipe or a file."""
     shown = sys.stderr is not None and sys.stderr.isatty()
     return rich_progress() if shown or "ipykernel" in sys.modules else None
 

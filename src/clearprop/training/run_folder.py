@@ -5,28 +5,24 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from clearprop import __version__
 from clearprop.errors import ConfigError, FileFormatError, OutputError
-from clearprop.files import atomic_write
+from clearprop.files import FilePath, atomic_write, told
 from clearprop.layers import MeanSquaredError, SoftmaxWithLoss
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
-from clearprop.training.optimizers import SGD, Adam, Optimizer
+from clearprop.training.optimizers.adam import Adam
+from clearprop.training.optimizers.base import Optimizer
+from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.signals import SignalMoment, read_signals
 from clearprop.training.weights import load_weights, read_arrays
-
-
-def _version() -> str:
-    from clearprop import __version__
-
-    return __version__
-
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 """The optimizers that a run can ask for by name."""
@@ -61,7 +57,7 @@ class RunConfig:
     """Or "regression"."""
     form: dict[str, Any] | None = None
     """How the data became numbers, as the reader of the data wrote it; `None` for IDX files."""
-    version: str = field(default_factory=_version)
+    version: str = __version__
 
     def network(self, rng: np.random.Generator | None = None) -> Network:
         """Build the network with first weights drawn from `rng` (from `seed` where none is given).
@@ -69,12 +65,9 @@ class RunConfig:
         Errors: `ConfigError` for settings from which no network can be built.
         """
         rng = np.random.default_rng(self.seed) if rng is None else rng
-        return Network(
-            dense_layers(
-                self.sizes, activation=self.activation, init=self.init, rng=rng, dtype=self.dtype
-            ),
-            loss=MeanSquaredError() if self.task == "regression" else SoftmaxWithLoss(),
-        )
+        how = {"activation": self.activation, "init": self.init, "dtype": self.dtype}
+        loss = MeanSquaredError() if self.task == "regression" else SoftmaxWithLoss()
+        return Network(dense_layers(self.sizes, rng=rng, **how), loss)
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer, with the learning rate."""
@@ -175,7 +168,7 @@ class RunFolder:
     ['Affine1', 'Relu1', 'Affine2']
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: FilePath) -> None:
         self.path = Path(path)
         self.config_path = self.path / "config.json"
         self.history_path = self.path / "history.jsonl"
@@ -186,7 +179,7 @@ class RunFolder:
         self.report_path = self.path / "report.html"
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[Self]:
         """Make the folder if need be, and keep other trainings out of it within a `with` block.
 
         What killed trainings left half written is removed. The lock ends with the process at the
@@ -201,7 +194,7 @@ class RunFolder:
             for path in self.path.glob(".*.tmp"):
                 if re.fullmatch(r"\..+\.[0-9a-f]{8}\.tmp", path.name):
                     path.unlink(missing_ok=True)
-            yield
+            yield self
         finally:
             if folder is not None:
                 os.close(folder)
@@ -304,17 +297,9 @@ class RunFolder:
         best = config.patience is not None and self.best_path.exists()
         return self.best_path if best else self.weights_path
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OutputError:
-            raise
-        except OSError as error:
-            raise OutputError(
-                f"the run folder {self.path} cannot be made: {error.strerror or error}; "
-                "choose a folder that you may write to"
-            ) from error
+    def _told(self) -> AbstractContextManager[None]:
+        what = f"the run folder {self.path} cannot be made"
+        return told(what, "choose a folder that you may write to")
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"

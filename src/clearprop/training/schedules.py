@@ -9,8 +9,7 @@ import math
 from dataclasses import dataclass, fields
 
 from clearprop.errors import ConfigError
-from clearprop.training.optimizers import Setting
-from clearprop.training.optimizers.settings import in_range
+from clearprop.training.optimizers.settings import Setting, in_range
 
 
 class _Schedule:

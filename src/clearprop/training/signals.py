@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.errors import FileFormatError, OutputError
-from clearprop.files import atomic_write, read_bytes
+from clearprop.errors import FileFormatError
+from clearprop.files import FilePath, atomic_write, read_bytes, told
 from clearprop.graph.node import Recorded
 from clearprop.networks import Network
 from clearprop.training.history import number_of
@@ -120,7 +120,7 @@ class SignalRecorder:
     Errors: `OutputError` if the file cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], network: Network, x: Any, t: Any) -> None:
+    def __init__(self, path: FilePath, network: Network, x: Any, t: Any) -> None:
         self.path = Path(path)
         self.network = network
         self.x, self.t = x, t
@@ -144,21 +144,18 @@ class SignalRecorder:
         if not is_due and (not final or self._wrote == iteration):
             return
         line = _line(SignalMoment(iteration, epoch, look(self.network, self.x, self.t)))
-        try:
-            mode = "w" if iteration == 0 else "a"
-            with open(self.path, mode, encoding="utf-8", newline="\n") as file:
-                file.write(line)
-        except OSError as error:
-            raise OutputError(
-                f"{self.path} cannot be written: {error.strerror or error}; "
-                "choose a folder that exists and that you may write to"
-            ) from error
+        mode = "w" if iteration == 0 else "a"
+        with (
+            told(f"{self.path} cannot be written"),
+            open(self.path, mode, encoding="utf-8", newline="\n") as file,
+        ):
+            file.write(line)
         self._wrote = iteration
         if is_due:
             self.looked_at = iteration
 
 
-def read_signals(path: str | os.PathLike[str]) -> list[SignalMoment]:
+def read_signals(path: FilePath) -> list[SignalMoment]:
     """Read the moments that a `SignalRecorder` wrote; a last line that breaks off is left out.
 
     Errors: `FileNotFoundError` if there is no such file, `FileFormatError` naming the line that is

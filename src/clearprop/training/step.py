@@ -10,7 +10,7 @@ from clearprop.compiler.step import Step as CompiledStep
 from clearprop.errors import DTypeError, NonFiniteError, UnsupportedError
 from clearprop.networks import Network
 from clearprop.training.data import Samples
-from clearprop.training.optimizers import Updates
+from clearprop.training.optimizers.base import Updates
 
 Step = Callable[[np.ndarray], float]
 """Takes the row numbers of a batch, updates the parameters in place, returns the loss before.

@@ -14,7 +14,7 @@ from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.training.batches import MiniBatches, generator
+from clearprop.training.batches import MiniBatches, generator, held_out
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
     Training,
@@ -29,7 +29,9 @@ from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
 from clearprop.training.nonfinite import explained
-from clearprop.training.optimizers import SGD, Updates, positive_int, positive_number
+from clearprop.training.optimizers.base import Updates
+from clearprop.training.optimizers.settings import positive_int, positive_number
+from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import make_step
@@ -52,7 +54,8 @@ class Trainer:
     **Data.** `x_train` (N, …) real numbers, cast once to the parameters' dtype (and not copied
     where it has it), or class numbers where the network takes such; `t_train` what the loss layer
     reads: class numbers (N,), one-hot labels, numbers of the shape of the answers; `x_test` and
-    `t_test` likewise, or neither. Several inputs are a tuple of arrays, and several targets, one
+    `t_test` likewise, or neither; with `validation`, a share of the training samples, drawn by
+    `rng`, takes their place. Several inputs are a tuple of arrays, and several targets, one
     for each loss, too. Everything is checked here, before anything is changed. All samples weigh
     the same: weights of samples are for steps written by hand.
 
@@ -108,6 +111,7 @@ class Trainer:
         x_test: Any = None,
         t_test: Any = None,
         *,
+        validation: float | None = None,
         batch_size: int = 100,
         optimizer: Updates | None = None,
         scale: float | None = None,
@@ -124,6 +128,8 @@ class Trainer:
     ) -> None:
         if (x_test is None) != (t_test is None):
             raise ConfigError("x_test and t_test belong together: give both or neither")
+        if validation is not None and x_test is not None:
+            raise ConfigError("x_test takes the place of validation; give one of them")
         self.network = network
         self.optimizer: Updates = SGD(0.1) if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
@@ -131,6 +137,9 @@ class Trainer:
                 f"the optimizer {optimizer!r} has no update(params, grads); use SGD(lr=0.1)"
             )
         self.rng = generator(rng)
+        if validation is not None:
+            train, test = held_out(x_train, t_train, validation, self.rng)
+            (x_train, t_train), (x_test, t_test) = train, test
         self.on_progress = usual_progress() if on_progress is None else on_progress or None
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
@@ -333,11 +342,7 @@ class Trainer:
                 keeper.finish(self.history, self._notes())
 
     def _run(
-        self,
-        last: int,
-        writer: HistoryWriter | None,
-        keeper: Keeper | None,
-        interrupts: Interrupts,
+        self, last: int, writer: HistoryWriter | None, keeper: Keeper | None, interrupts: Interrupts
     ) -> None:
         evaluated = after_epoch = enough = False
         # Who asks after each iteration is told the scores of now, and what changes the course
@@ -424,7 +429,7 @@ class Trainer:
             self._signals = SignalRecorder(self.signals_path, self.network, *batch)
             if self._resumed:
                 self._signals.go_on(self._looked_at)
-        if self._signals is not None:
+        if self._signals is not None and not (first and len(self.history)):
             self._signals.moment(len(self.history), self._epoch(), self.batch_size, final)
 
     def _report(self, last: int, *, done: bool = False) -> None:

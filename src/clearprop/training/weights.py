@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError, DTypeError, FileFormatError, ShapeError
-from clearprop.files import atomic_write, read_bytes
+from clearprop.files import FilePath, atomic_write, read_bytes
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.training.optimizers import Optimizer
+from clearprop.training.optimizers.base import Optimizer
 
 
-def save_weights(
-    path: str | os.PathLike[str], network: Network, optimizer: Optimizer | None = None
-) -> None:
+def save_weights(path: FilePath, network: Network, optimizer: Optimizer | None = None) -> None:
     """Write what a network has learned to a `.safetensors` file, wholly or not at all.
 
     Each parameter is stored under its name (`W1`, `b1`, …) with its shape and dtype, and so is the
@@ -44,9 +42,7 @@ def save_weights(
     write_arrays(path, *contents(network, optimizer))
 
 
-def write_arrays(
-    path: str | os.PathLike[str], arrays: dict[str, np.ndarray], about: dict[str, Any]
-) -> None:
+def write_arrays(path: FilePath, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
     """Write arrays, and as JSON what is `about` them, to a `.safetensors` file, atomically."""
     from safetensors.numpy import save
 
@@ -83,9 +79,7 @@ def copied_contents(network: Network) -> dict[str, np.ndarray]:
     return {name: array.copy() for name, array in contents(network)[0].items()}
 
 
-def load_weights(
-    path: str | os.PathLike[str], network: Network, optimizer: Optimizer | None = None
-) -> None:
+def load_weights(path: FilePath, network: Network, optimizer: Optimizer | None = None) -> None:
     """Read what a network has learned from a `.safetensors` file, into the arrays it has.
 
     With `optimizer`, its state is taken up too, with all that `save_weights` stores beside it.
@@ -112,19 +106,13 @@ def take_up(
     states, carried = _held(network, "state"), _held(network, "carried")
     own = {**network.params, **states, **carried}
     of_optimizer = {n: a for n, a in arrays.items() if n.startswith(_OPTIMIZER) and n not in own}
-    left = {
-        *carried,
-        *of_optimizer,
-        *(n for n in arrays if n.startswith(TRAINING) and n not in own),
-    }
+    left = {n for n in arrays if n.startswith(TRAINING)} - own.keys()
+    left |= {*carried, *of_optimizer}
     # State that is no array yet takes the form that it has in the file.
     made = {n: getattr(*where) for n, where in states.items()}
     left |= {name for name, value in made.items() if not isinstance(value, np.ndarray)}
-    _check(
-        file,
-        {name: array for name, array in arrays.items() if name not in left},
-        {name: a for name, a in {**network.params, **made}.items() if name not in left},
-    )
+    wanted = {name: a for name, a in {**network.params, **made}.items() if name not in left}
+    _check(file, {name: a for name, a in arrays.items() if name not in left}, wanted)
     if optimizer is not None:
         state = {name.removeprefix(_OPTIMIZER): a for name, a in of_optimizer.items()}
         _go_on(file, about, state, network, optimizer)
@@ -184,7 +172,7 @@ def _go_on(
     network.rng.bit_generator.state = state
 
 
-def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_arrays(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read the arrays of a `.safetensors` file, and what `write_arrays` was told about them."""
     from safetensors import SafetensorError
     from safetensors.numpy import load

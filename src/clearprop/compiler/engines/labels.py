@@ -4,9 +4,8 @@ from math import isfinite
 
 import numpy as np
 
-from clearprop.compiler.cells import Cell
 from clearprop.compiler.engines import text
-from clearprop.compiler.engines.sheet import Sheet
+from clearprop.compiler.engines.sheet import Cell, Sheet
 from clearprop.graph.node import Node
 
 

@@ -68,7 +68,9 @@ class _Printer(Sheet):
     def _node(self, time: int, node: Node) -> None:
         function = function_of(node)
         if isinstance(node.operation, AsWritten):
-            self._call_layer(node)
+            name = self.name(fact(node, "symbol"))
+            self.as_written[name] = node.operation
+            self._assign(node, f"{name}.evaluate({self.operands(node)})")
         elif self.lives.roots[node] is not node and fact(node, "view"):
             self._view(node)
         elif isinstance(node.out, tuple):
@@ -85,16 +87,14 @@ class _Printer(Sheet):
         elif self._reduces(node):
             out = self.result(time, node)
             self.say(node, self._reduction(node, out.name))
-        elif fact(node, "takes_out") and not self._sums_wider(node):
+        # NumPy's means of float16 are taken in float32, except into `out=`.
+        elif fact(node, "takes_out") and not (
+            node.params.keys() & {"dtype", "casting"} or node.out.dtype == np.float16
+        ):
             out = self.result(time, node)
             self.say(node, self.call(node, out.name))
         else:
             self._plain(node)
-
-    @staticmethod
-    def _sums_wider(node: Node) -> bool:
-        """NumPy's means of float16 are taken in float32, except into `out=`."""
-        return bool(node.params.keys() & {"dtype", "casting"}) or node.out.dtype == np.float16
 
     @staticmethod
     def _reduces(node: Node) -> bool:
@@ -185,9 +185,7 @@ class _Printer(Sheet):
     def _view(self, node: Node) -> None:
         source = self.cell(node.inputs[0])
         value = self.call(node)
-        own = self.view_name(node, source)
-        self.put(node, own, node.out, source.varies)
-        self.define(own, value, source.varies)
+        self.put(node, self.view_name(node, source), node.out, source.varies, value)
 
     def _join(self, node: Node) -> None:
         """The parts lie side by side already; those that do not are copied."""
@@ -199,12 +197,6 @@ class _Printer(Sheet):
             if not (isinstance(root, Node) and self.lives.pins.get(root) == (node, start)):
                 self.say(node, f"{cell.name}[{start}:{stop}] = {self.operand(x)}")
             start = stop
-
-    def _call_layer(self, node: Node) -> None:
-        operation = node.operation
-        name = self.name(operation.symbol)
-        self.as_written[name] = operation
-        self._assign(node, f"{name}.evaluate({self.operands(node)})")
 
     def call(self, node: Node, out: str = "") -> str:
         """A node as a call of its function, which writes into `out` where that is given."""

@@ -1,16 +1,69 @@
-"""The sheet that a program is written on: names, cells, and the lines of set-up and body."""
+"""The sheet that a program is written on: names, places in memory, lines of set-up and body."""
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.cells import Buffer, Cell, place
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.lifetimes import Lifetimes
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.graph.node import Node
+
+ALIGNMENT = 64
+"""Bytes to which buffers are aligned: a cache line, as wide as the widest vector registers."""
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A stretch of the arena, and how long its content is needed."""
+
+    nbytes: int
+    first: int = 0
+    last: int = 0
+    offset: int = 0
+
+
+@dataclass(eq=False)
+class Cell:
+    """A value of the program under the name it has in the source."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+    buffer: Buffer | None = None
+    """What it is the whole of; `None` for a view, a number, and what lies outside the arena."""
+    order: str = "C"
+    varies: bool = False
+    """Whether it is made anew in every call, rather than once beforehand."""
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=int)) * np.dtype(self.dtype).itemsize
+
+
+def place(buffers: list[Buffer]) -> int:
+    """Give every buffer an offset in one arena, and return the size of the arena in bytes.
+
+    Buffers whose contents are needed at the same time do not overlap. Largest first, each at the
+    lowest offset that is free while it lives.
+    """
+    placed: list[Buffer] = []
+    for buffer in sorted(buffers, key=lambda b: -b.nbytes):
+        offset = 0
+        for other in sorted(placed, key=lambda b: b.offset):
+            apart = other.last < buffer.first or buffer.last < other.first
+            if not apart and offset + buffer.nbytes > other.offset:
+                offset = max(offset, _aligned(other.offset + other.nbytes))
+        buffer.offset = offset
+        placed.append(buffer)
+    return max((_aligned(b.offset + b.nbytes) for b in placed), default=0)
+
+
+def _aligned(n: int) -> int:
+    return -(-n // ALIGNMENT) * ALIGNMENT
 
 
 class Sheet:
@@ -41,8 +94,9 @@ class Sheet:
         order = "F" if node in self.lives.columns else "C"
         if node in self.lives.pins:
             return self._pinned(node)
-        if node in self._handed_out:
-            return self._new(node)
+        if node in self._handed_out:  # what is returned is the caller's: new in each call
+            made = text.empty(node.out.shape, node.out.dtype)
+            return self.put(node, self.fresh_name(node), node.out, True, made)
         if may_replace:
             for x in node.inputs if only is None else (only,):
                 cell = self._replaceable(time, x, node, order)
@@ -70,8 +124,12 @@ class Sheet:
         self.setup.append(cell)
         return cell
 
-    def put(self, key: Any, name: str, like: Any, varies: bool = False) -> Cell:
-        """Note under which name the value of a key is found."""
+    def put(
+        self, key: Any, name: str, like: Any, varies: bool = False, value: str | None = None
+    ) -> Cell:
+        """Note under which name the value of a key is found, and define it where it is given."""
+        if value is not None:
+            self.define(name, value, varies)
         cell = self.cells[key] = Cell(name, np.shape(like), like.dtype, varies=varies)
         return cell
 
@@ -80,21 +138,13 @@ class Sheet:
         joined, name = self.joined(join), self.fresh_name(node)
         piece = f"{joined.name}[{start}:{start + node.out.size}]"
         shape = "" if node.out.ndim == 1 else f".reshape({text.literal(node.out.shape)})"
-        self.define(name, f"{piece}{shape}")
-        return self.put(node, name, node.out)
+        return self.put(node, name, node.out, value=f"{piece}{shape}")
 
     def joined(self, node: Node) -> Cell:
         if node not in self.cells:
-            name = self.name("G")
-            self.define(name, text.empty(node.out.size, node.out.dtype))
-            self.put(node, name, node.out)
+            made = text.empty(node.out.size, node.out.dtype)
+            self.put(node, self.name("G"), node.out, value=made)
         return self.cells[node]
-
-    def _new(self, node: Node) -> Cell:
-        """A result that is returned is the caller's: a new array in each call."""
-        name = self.fresh_name(node)
-        self.define(name, text.empty(node.out.shape, node.out.dtype), varies=True)
-        return self.put(node, name, node.out, varies=True)
 
     def scratch(self, time: int, like: Any, wish: str) -> str:
         name = self.name(wish)
@@ -127,8 +177,7 @@ class Sheet:
         if key not in self.cells:
             shape = "x".join(map(str, value.shape))
             own = self.name(f"{name}_{shape}" if shape else name)
-            self.define(own, text.array(value))
-            self.put(key, own, value)
+            self.put(key, own, value, value=text.array(value))
         return self.cells[key].name
 
     def flat(self, x: Cell) -> str:
@@ -136,8 +185,7 @@ class Sheet:
         if key not in self.cells:
             name = self.name(f"{x.name}_flat")
             value = f"{x.name}{'.T' if x.order == 'F' else ''}.reshape(-1)"
-            self.define(name, value, x.varies)
-            self.cells[key] = Cell(name, (), x.dtype)
+            self.put(key, name, np.empty((), x.dtype), x.varies, value)
         return self.cells[key].name
 
     def define(self, name: str, value: str, varies: bool = False) -> None:
@@ -179,21 +227,17 @@ class Sheet:
 
     def gather(self, v: Any, name: str, data: str) -> None:
         """Fetch the rows of a batch into a buffer of their own."""
-        self._outside(v, name)
+        self.put(v, name, v, value=text.empty(v.shape, v.dtype))
         axis = ", axis=0" if v.ndim > 1 else ""
         call = f'{data}.take(rows{axis}, out={name}, mode="clip")'
         self.line(call, f"the batch: rows of {data} → {v.shape}")
 
     def draw(self, v: Any, name: str, method: str) -> None:
         """Fill a buffer with noise."""
-        self._outside(v, name)
+        self.put(v, name, v, value=text.empty(v.shape, v.dtype))
         option = "" if v.dtype == np.float64 else f"dtype={text.literal(v.dtype)}, "
         call = f"rng.{method}({option}out={name})"
         self.line(call, f"noise → {v.shape}")
-
-    def _outside(self, v: Any, name: str) -> None:
-        self.define(name, text.empty(v.shape, v.dtype))
-        self.put(v, name, v)
 
     def returned(self, v: Any) -> str:
         cell = self.cell(v)
@@ -215,7 +259,12 @@ class Sheet:
 
     def assemble(self, title: str, stored: list[str], arguments: list[str], result: str) -> str:
         """Write out the whole program: `make` with the set-up, in it the function of each call."""
-        setup = self._without_unused(self._setup_lines(), result)
+        nbytes = self.nbytes = place(self.buffers)
+        cut = [self._cut(x) if isinstance(x, Cell) else x for x in self.setup]
+        if any(isinstance(x, Cell) for x in self.setup):
+            cut.insert(0, f"arena = np.empty({nbytes + 64}, np.uint8)")
+            cut.insert(1, "arena = arena[-arena.ctypes.data % 64 :]")
+        setup = self._without_unused(cut, result)
         imports = ["import numpy as np", *(f"import {module}" for module in sorted(self.imports))]
         lines = [f'"""{title}"""', "", *imports]
         if any("isfinite(" in statement for statement, _ in self.body):
@@ -230,14 +279,6 @@ class Sheet:
             lines.append(f"        {padded}")
         lines += [f"        return {result}", "", f"    return {self.job.function}"]
         return "\n".join(lines) + "\n"
-
-    def _setup_lines(self) -> list[str]:
-        nbytes = self.nbytes = place(self.buffers)
-        lines = []
-        if any(isinstance(x, Cell) for x in self.setup):
-            lines.append(f"arena = np.empty({nbytes + 64}, np.uint8)")
-            lines.append("arena = arena[-arena.ctypes.data % 64 :]")
-        return lines + [self._cut(x) if isinstance(x, Cell) else x for x in self.setup]
 
     @staticmethod
     def _cut(cell: Cell) -> str:

@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from clearprop.drawing.layout.ordering import Columns, order_columns
-from clearprop.drawing.layout.placing import Sizes, place
+from clearprop.drawing.layout.placing import place
 from clearprop.drawing.layout.ranks import assign_ranks
 
-LINE_GAP, BOX_GAP = 13.0, 20.0
-"""The space beside a passing line, and between two other neighbours of a column."""
 NARROW, WIDE = 24.0, 96.0
 """The least and the most space between two columns; steep lines get more, and many of them."""
 STEEP = 45.0
@@ -81,12 +79,11 @@ def lay_out(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> Layout:
     column = _columns_of(vertices, edges)
     columns, chains = _proper(vertices, edges, column)
     order_columns(columns)
-    sizes = _sizes(vertices, edges, columns, chains)
-    y = place(columns, sizes)
-    top = min(value - up for value, up in zip(y, sizes.up, strict=True))
+    y = place(columns)
+    top = min(value - up for value, up in zip(y, columns.up, strict=True))
     y = [value - top for value in y]
     layout = Layout(column=column, y=y[: len(vertices)])
-    layout.height = max(value + down for value, down in zip(y, sizes.down, strict=True))
+    layout.height = max(value + down for value, down in zip(y, columns.down, strict=True))
     layout.columns = _spread(vertices, columns, y)
     layout.bends = [[(columns.column[d], y[d]) for d in chain] for chain in chains]
     return layout
@@ -118,18 +115,13 @@ def _proper(
     vertices: Sequence[Vertex], edges: Sequence[Edge], column: list[int]
 ) -> tuple[Columns, list[list[int]]]:
     """Cut every edge into segments from one column to the next."""
-    columns = Columns([[] for _ in range(max(column) + 1)], list(column))
-    columns.left = [[] for _ in vertices]
-    columns.right = [[] for _ in vertices]
+    columns = Columns(len(vertices), [[] for _ in range(max(column) + 1)])
+    for vertex, c in zip(vertices, column, strict=True):
+        columns.add(c, vertex.up, vertex.down, vertex.inner)
     chains = []
     operand: list[int] = []
     for edge in edges:
-        chain = []
-        for c in range(column[edge.tail] + 1, column[edge.head]):
-            chain.append(len(columns.column))
-            columns.column.append(c)
-            columns.left.append([])
-            columns.right.append([])
+        chain = [columns.add(c) for c in range(column[edge.tail] + 1, column[edge.head])]
         chains.append(chain)
         way = [edge.tail, *chain, edge.head]
         for u, v in pairwise(way):
@@ -138,31 +130,13 @@ def _proper(
             columns.head.append(v)
             columns.tail_at.append(edge.tail_at if u == edge.tail else 0.0)
             columns.head_at.append(edge.head_at if v == edge.head else 0.0)
+            columns.weight.append(edge.weight)
             columns.right[u].append(s)
             columns.left[v].append(s)
             operand.append(edge.rank)
     for segments in columns.left:
         segments.sort(key=operand.__getitem__)
-    for v, c in enumerate(columns.column):
-        columns.order[c].append(v)
     return columns, chains
-
-
-def _sizes(
-    vertices: Sequence[Vertex], edges: Sequence[Edge], columns: Columns, chains: list[list[int]]
-) -> Sizes:
-    real, extra = len(vertices), len(columns.column) - len(vertices)
-
-    def gap(u: int, v: int) -> float:
-        return LINE_GAP if u >= real or v >= real else BOX_GAP
-
-    return Sizes(
-        up=[v.up for v in vertices] + [4.0] * extra,
-        down=[v.down for v in vertices] + [4.0] * extra,
-        gap=gap,
-        weight=[e.weight for e, c in zip(edges, chains, strict=True) for _ in range(len(c) + 1)],
-        inner=[v.inner for v in vertices] + [True] * extra,
-    )
 
 
 def _spread(

@@ -12,11 +12,20 @@ class Columns:
 
     Segment s runs from `tail[s]` to `head[s]`; `tail_at[s]` and `head_at[s]` say how far above or
     below the middle of these it begins and ends. `left[v]` and `right[v]` are the segments on the
-    two sides of a vertex, in the order of the operands.
+    two sides of a vertex, in the order of the operands. Vertices from number `real` on are pieces
+    of lines.
     """
 
+    real: int
     order: list[list[int]]
-    column: list[int]
+    column: list[int] = field(default_factory=list)
+    up: list[float] = field(default_factory=list)
+    down: list[float] = field(default_factory=list)
+    """How far each vertex reaches above and below its own height."""
+    inner: list[bool] = field(default_factory=list)
+    """Whether a vertex is only a stretch of a line."""
+    weight: list[int] = field(default_factory=list)
+    """Of each segment: the larger, the rather it is drawn straight."""
     tail: list[int] = field(default_factory=list)
     head: list[int] = field(default_factory=list)
     tail_at: list[float] = field(default_factory=list)
@@ -26,6 +35,18 @@ class Columns:
     position: list[int] = field(default_factory=list)
     tail_part: list[float] = field(default_factory=list)
     head_part: list[float] = field(default_factory=list)
+
+    def add(self, column: int, up: float = 4.0, down: float = 4.0, inner: bool = True) -> int:
+        """Add a vertex, by default a piece of a line, and give its number."""
+        v = len(self.column)
+        self.column.append(column)
+        self.order[column].append(v)
+        self.up.append(up)
+        self.down.append(down)
+        self.inner.append(inner)
+        self.left.append([])
+        self.right.append([])
+        return v
 
     def number(self) -> None:
         """Note where each vertex stands in its column, and each segment's end at its vertex."""

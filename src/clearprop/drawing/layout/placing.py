@@ -8,38 +8,25 @@ heights. Since a block may join the *ends* of lines, a vertex of it can be shift
 block: a frame's border has ends at any height.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from operator import add, sub
 
 from clearprop.drawing.layout.ordering import Columns
 from clearprop.drawing.layout.ranks import topological
 
-
-@dataclass(slots=True)
-class Sizes:
-    """How far each vertex reaches above and below its own height, and how dear its lines are."""
-
-    up: list[float]
-    down: list[float]
-    gap: Callable[[int, int], float]
-    """The space between two neighbours of a column."""
-    weight: list[int]
-    """Of each segment: the larger, the rather it is drawn straight."""
-    inner: list[bool]
-    """Whether a vertex is only a stretch of a line."""
+LINE_GAP, BOX_GAP = 13.0, 20.0
+"""The space beside a passing line, and between two other neighbours of a column."""
 
 
-def place(columns: Columns, sizes: Sizes) -> list[float]:
+def place(columns: Columns) -> list[float]:
     """Compute the height of every vertex."""
-    crossed = _crossed(columns, sizes) | _outweighed(columns, sizes)
+    crossed = _crossed(columns) | _outweighed(columns)
     found = []
     for leftward in (True, False):
         for upper in (True, False):
             root, shift = _align(columns, crossed, leftward, upper)
-            found.append(_compact(columns, sizes, root, shift, upper))
-    spans = [(min(map(sub, y, sizes.up)), max(map(add, y, sizes.down))) for y in found]
+            found.append(_compact(columns, root, shift, upper))
+    spans = [(min(map(sub, y, columns.up)), max(map(add, y, columns.down))) for y in found]
     narrowest = min(spans, key=lambda span: span[1] - span[0])
     for k, (y, span) in enumerate(zip(found, spans, strict=True)):
         side = k % 2  # the upper ends meet those of the narrowest, or the lower ones do
@@ -47,7 +34,7 @@ def place(columns: Columns, sizes: Sizes) -> list[float]:
     return [sum(sorted(four)[1:3]) / 2 for four in zip(*found, strict=True)]
 
 
-def _crossed(columns: Columns, sizes: Sizes) -> set[int]:
+def _crossed(columns: Columns) -> set[int]:
     """The segments that must not be straightened, since they cross the inside of a long line.
 
     Where two long lines cross, the second gives way.
@@ -55,11 +42,9 @@ def _crossed(columns: Columns, sizes: Sizes) -> set[int]:
     crossed: set[int] = set()
     for vertices in columns.order:
         segments = [s for v in vertices for s in columns.right[v]]
-        inner = [
-            s for s in segments if sizes.inner[columns.tail[s]] and sizes.inner[columns.head[s]]
-        ]
-        for s in inner:
-            if s in crossed:
+        for s in segments:
+            inner = columns.inner[columns.tail[s]] and columns.inner[columns.head[s]]
+            if s in crossed or not inner:
                 continue
             begin, end = columns.tail_place(s), columns.head_place(s)
             for other in segments:
@@ -69,14 +54,14 @@ def _crossed(columns: Columns, sizes: Sizes) -> set[int]:
     return crossed
 
 
-def _outweighed(columns: Columns, sizes: Sizes) -> set[int]:
+def _outweighed(columns: Columns) -> set[int]:
     """The segments that give way to a dearer one at the same side of the same vertex."""
     light: set[int] = set()
     for sides in (columns.left, columns.right):
         for segments in sides:
             if len(segments) > 1:
-                dearest = max(sizes.weight[s] for s in segments)
-                light.update(s for s in segments if sizes.weight[s] < dearest)
+                dearest = max(columns.weight[s] for s in segments)
+                light.update(s for s in segments if columns.weight[s] < dearest)
     return light
 
 
@@ -114,15 +99,14 @@ def _middle(columns: Columns, segments: list[int], leftward: bool, upper: bool) 
     return two if upper else two[::-1]
 
 
-def _compact(
-    columns: Columns, sizes: Sizes, root: list[int], shift: list[float], upper: bool
-) -> list[float]:
+def _compact(columns: Columns, root: list[int], shift: list[float], upper: bool) -> list[float]:
     """Push the blocks upward (or downward) as far as they go, then back where that closes gaps."""
     distance: dict[int, dict[int, float]] = {v: {} for v in range(len(root)) if root[v] == v}
     behind: dict[int, dict[int, float]] = {v: {} for v in distance}
     for vertices in columns.order:
         for u, v in pairwise(vertices):
-            space = sizes.down[u] + sizes.gap(u, v) + sizes.up[v] + shift[u] - shift[v]
+            gap = LINE_GAP if max(u, v) >= columns.real else BOX_GAP
+            space = columns.down[u] + gap + columns.up[v] + shift[u] - shift[v]
             a, b = root[u], root[v]
             distance[a][b] = max(space, distance[a].get(b, space))
             behind[b][a] = distance[a][b]

@@ -7,12 +7,8 @@ from typing import Any, ClassVar, Literal, Protocol, TypedDict
 import numpy as np
 
 from clearprop.errors import ConfigError
-from clearprop.training.optimizers.checks import (
-    check_gradients,
-    check_results,
-    float_dtype,
-    to_read,
-)
+from clearprop.graph.backward import floating
+from clearprop.training.optimizers.checks import check_gradients, check_results, to_read
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
 from clearprop.training.optimizers.settings import Setting, positive_number, setting
@@ -30,7 +26,6 @@ class Updates(Protocol):
 
     def update(self, params: MutableMapping[str, Any], grads: Mapping[str, Any]) -> None:
         """Change `params` by means of `grads`: arrays in place, plain numbers by rebinding."""
-        ...
 
 
 class Common(TypedDict, total=False):
@@ -150,16 +145,18 @@ class Optimizer:
         frozen = getattr(params, "frozen", ())
         moved = {name: params[name] for name in params if name not in frozen}
         check_gradients(moved, {name: g for name, g in grads.items() if name not in frozen})
-        arrays, step, new = self._fitting(params), self.step_count + 1, {}
+        arrays = fitting(type(self).__name__, self.state, self.arrays, params)
+        step, new = self.step_count + 1, {}
         # What is not finite is found below and named; a warning would only say that it happened.
         with np.errstate(all="ignore"):
-            given = [np.asarray(grads[name], float_dtype(p)) for name, p in moved.items()]
+            given = [np.asarray(grads[name], floating(np.asarray(p))) for name, p in moved.items()]
             derivatives = dict(zip(moved, self.clipped(given), strict=True))
             for group in self.partition(params):
                 formula, settings = self.formula(group), self.settings(group, step)
                 for name in group.names:
                     state = [arrays[f"{s}.{name}"] for s in self.state]
-                    p = np.asarray(moved[name], float_dtype(moved[name]))
+                    p = np.asarray(moved[name])
+                    p = np.asarray(p, floating(p))
                     inputs = map(to_read, (p, derivatives[name], *state))
                     found = formula(*inputs, step=float(step), **settings)
                     new[name] = [np.asarray(result, p.dtype) for result in found]
@@ -260,7 +257,7 @@ class Optimizer:
 
         Errors: `ConfigError` if the state belongs to other parameters.
         """
-        self.arrays = self._fitting(params)
+        self.arrays = fitting(type(self).__name__, self.state, self.arrays, params)
 
     def load(self, arrays: Mapping[str, np.ndarray], step: int) -> None:
         """Take up a state as `arrays` and `step_count` gave it. The arrays are copied.
@@ -286,9 +283,6 @@ class Optimizer:
         names = (*self.hyperparameters, *Common.__annotations__)
         told = [n for n in names if n == "lr" or getattr(self, n) != usual.get(n)]
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in told)})"
-
-    def _fitting(self, params: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        return fitting(type(self).__name__, self.state, self.arrays, params)
 
     def _setting(self, name: str, patterns: Sequence[str]) -> Setting:
         """A hyperparameter of the parameters that fit these patterns of `groups`."""

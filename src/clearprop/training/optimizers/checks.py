@@ -10,10 +10,7 @@ from clearprop.errors import ConfigError, DTypeError, NonFiniteError, ShapeError
 
 
 def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
-    """Check that there is one derivative for each parameter, of its shape, and that it can move.
-
-    Errors: `ShapeError`, `DTypeError`, and `ConfigError` for one array under two names.
-    """
+    """Check that there is one derivative for each parameter, of its shape, and that it can move."""
     if params.keys() != grads.keys():
         missing = ", ".join(name for name in params if name not in grads)
         extra = ", ".join(name for name in grads if name not in params)
@@ -53,10 +50,7 @@ def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None
 def check_results(
     kind: str, name: str, shape: tuple[int, ...], results: Mapping[str, np.ndarray]
 ) -> None:
-    """Check a new parameter, under the name "", and its new state.
-
-    Errors: `ShapeError`, `NonFiniteError`.
-    """
+    """Check a new parameter, named "" here, and its new state: shape, and finite numbers."""
     for what, result in results.items():
         if result.shape != shape:
             raise ShapeError(
@@ -76,12 +70,6 @@ def to_read(array: np.ndarray) -> np.ndarray:
     view = np.asarray(array).view()  # clipping makes a number of an array of no axes
     view.flags.writeable = False
     return view
-
-
-def float_dtype(param: Any) -> np.dtype:
-    """The dtype in which a parameter is changed: its own, and float64 for Python's numbers."""
-    dtype = np.asarray(param).dtype
-    return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
 def all_finite(array: Any) -> bool:

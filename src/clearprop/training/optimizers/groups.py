@@ -24,10 +24,7 @@ def matching(name: str, patterns: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_patterns(what: str, patterns: Sequence[str], names: Iterable[str]) -> None:
-    """Refuse a pattern that no parameter fits: it was meant to do something.
-
-    Errors: `ConfigError` names the pattern and the parameters.
-    """
+    """Refuse a pattern that no parameter fits: it was meant to do something."""
     names = list(names)
     for pattern in patterns:
         if not any(matching(name, [pattern]) for name in names):

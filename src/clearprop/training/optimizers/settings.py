@@ -14,10 +14,7 @@ Setting: TypeAlias = float | Callable[[int], float]
 
 
 def setting(name: str, value: Any, step: int | None = None) -> Any:
-    """Read a hyperparameter when it is assigned; with a `step` what it is then, by its schedule.
-
-    Errors: `ConfigError` for a number out of the range of its name; from a schedule, with the step.
-    """
+    """Read a hyperparameter as it is assigned, or as it is at a `step`. Errors: `ConfigError`."""
     what = "the learning rate lr" if name == "lr" else name
     if not callable(value):
         return in_range(name, what, value)
@@ -25,10 +22,7 @@ def setting(name: str, value: Any, step: int | None = None) -> Any:
 
 
 def in_range(name: str, what: str, value: Any) -> float:
-    """Read a number that is in the range of a hyperparameter's name.
-
-    Errors: `ConfigError`.
-    """
+    """Read a number in the range of a hyperparameter's name. Errors: `ConfigError`."""
     words, is_right = _RANGES.get(name, _ANY)
     if type(value) is float and is_right(value):
         return value

@@ -6,18 +6,17 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError
-from clearprop.training.optimizers.checks import all_finite, float_dtype
+from clearprop.graph.backward import floating
+from clearprop.training.optimizers.checks import all_finite
 
 Arrays = dict[str, np.ndarray]
 _Form = tuple[tuple[int, ...], np.dtype]
 
 
 def fitting(kind: str, state: Sequence[str], arrays: Arrays, params: Mapping[str, Any]) -> Arrays:
-    """The state if it fits the parameters; where there is none yet, a new one of zeros.
-
-    Errors: `ConfigError` names what belongs to other parameters.
-    """
-    forms = _forms(state, {name: (np.shape(p), float_dtype(p)) for name, p in params.items()})
+    """The state if it fits the parameters; zeros where there is none. Errors: `ConfigError`."""
+    values = {name: np.asarray(p) for name, p in params.items()}
+    forms = _forms(state, {name: (p.shape, floating(p)) for name, p in values.items()})
     if not arrays:
         return {key: np.zeros(shape, dtype) for key, (shape, dtype) in forms.items()}
     remedy = "use reset(), or another optimizer for these parameters"
@@ -26,10 +25,7 @@ def fitting(kind: str, state: Sequence[str], arrays: Arrays, params: Mapping[str
 
 
 def loaded(kind: str, state: Sequence[str], arrays: Arrays, given: Mapping[str, Any]) -> Arrays:
-    """The arrays given, once they fit the state that is there, or could be one of any parameters.
-
-    Errors: `ConfigError` names what is missing, unknown, of another form or not finite.
-    """
+    """The arrays given, if they are such a state as is there, or any. Errors: `ConfigError`."""
     found = {key: np.array(array) for key, array in given.items()}
     if arrays:
         forms = {key: (array.shape, array.dtype) for key, array in arrays.items()}
