@@ -188,7 +188,7 @@ def test_import_clearprop_loads_numpy_and_the_standard_library_only():
 @pytest.mark.parametrize("module", ["clearprop.cli", "clearprop.datasets", "clearprop.training"])
 def test_no_optional_package_is_loaded_before_it_is_needed(module):
     assert loaded_by(module).isdisjoint(
-        {"matplotlib", "PIL", "resvg_py", "sklearn", "scipy", "pytest", "hypothesis"}
+        {"matplotlib", "PIL", "polars", "resvg_py", "sklearn", "scipy", "pytest", "hypothesis"}
     )
 
 

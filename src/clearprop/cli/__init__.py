@@ -25,13 +25,14 @@ from clearprop.errors import ClearpropError
 __all__ = ["main"]
 
 HELP = """\
-Train a neural network on handwritten digits, try it, and check its derivatives.
+Train a neural network on digits or data of your own, try it, and check its derivatives.
 
 clearprop lets you see how networks learn by error backpropagation. The digits (MNIST, 70,000 of
 them) are in the box; nothing is fetched. A first visit:
 
     clearprop train                     leaves a folder, runs/1
     clearprop predict runs/1 seven.png  what digit is it?
+    clearprop train a.csv --target b   learn from a table of your own
     clearprop check my_layers.py        are my layers' derivatives right? what is wrong?
     clearprop gradcheck                 the same question, asked of a network by the book
     clearprop source runs/1             the program that training runs

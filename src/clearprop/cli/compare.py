@@ -60,7 +60,11 @@ def compare(
 
 def _settings(config: dict[str, Any]) -> dict[str, str]:
     sizes = "-".join(map(str, config.pop("sizes")))
-    return {"network": sizes, **{key: str(value) for key, value in config.items()}}
+    form = config.pop("form") or {}
+    read = {name: str(form.get(name, "")) for name in ("missing", "test", "side")}
+    read["target"] = (form.get("target") or {}).get("name", "") if form else ""
+    read["columns"] = ", ".join(c["name"] for c in form.get("columns", ()))
+    return {"network": sizes, **read, **{key: str(value) for key, value in config.items()}}
 
 
 def _figures(history: "History") -> Iterator[tuple[str, str]]:

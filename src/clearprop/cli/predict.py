@@ -7,19 +7,28 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.answers import print_answers
 from clearprop.cli.options import RUN, flag_option
-from clearprop.errors import DataError, NonFiniteError
+from clearprop.cli.own_data import form_of
+from clearprop.errors import ConfigError, DataError, NonFiniteError
 from clearprop.layers import Softmax
 
 
 def predict(
     run: Annotated[Path, RUN],
     images: Annotated[
-        list[Path], Parameter(help="PNG files, 28×28 pixels or larger, one digit in each.")
+        list[Path],
+        Parameter(
+            help="PNG files, 28×28 pixels or larger, one digit in each; or what the run learned "
+            "from: a table, or pictures."
+        ),
     ],
     /,
     *,
     json: Annotated[bool, flag_option("Print JSON with the probability of every digit.")] = False,
+    output: Annotated[
+        Path | None, Parameter(help="Write the answers to a table to this file.", alias="-o")
+    ] = None,
 ) -> None:
     """Read the digits in pictures with a trained network.
 
@@ -30,12 +39,26 @@ def predict(
     The digit is cut out, scaled and centred as those of MNIST were, and the network says what it
     takes it for. It has seen nothing but digits, so it takes everything for one. Reading pictures
     needs Pillow: `pip install "clearprop[pictures]"`.
+
+    A run on a table answers each row of a table with the same columns, in any order, as CSV:
+
+        clearprop predict runs/RUN new.csv -o answers.csv
+
+    It reads them as the training did; columns that are missing are refused, others ignored.
     """
     from clearprop.datasets.images import SIDE, read_digit
     from clearprop.training import RunFolder
 
     folder = RunFolder(run)
-    size = folder.read_config().sizes[0]
+    config = folder.read_config()
+    if (form := form_of(folder, config)) is not None:
+        print_answers(folder.load_network(), form, images, json=json, output=output)
+        return
+    if output is not None:
+        raise ConfigError(
+            "--output is for runs on a table or on pictures of your own; leave it out"
+        )
+    size = config.sizes[0]
     if size != SIDE**2:
         raise DataError(
             f"{run}: this network takes {size} numbers, and a picture is read as {SIDE}×{SIDE} = "

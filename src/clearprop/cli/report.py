@@ -14,7 +14,7 @@ def report(
     *,
     data: Annotated[
         Path | None,
-        Parameter(help="The folder of the images, if it has been moved since the training."),
+        Parameter(help="The table or folder, if it has been moved since the training."),
     ] = None,
 ) -> None:
     """Make a page of a run: how it learned, what it gets wrong, and what went on inside.
@@ -22,16 +22,17 @@ def report(
         clearprop report runs/1
 
     The page is `report.html` in the run's folder, one file that needs nothing else: curves, the
-    confusion matrix and the worst mistakes on the test images, the first layer's weights as images,
-    activations and derivatives of each layer over time, the network's graph, and all settings.
+    confusion matrix and the worst mistakes on the test data, the first layer's weights as images,
+    or residuals and the importance of each column of a table, activations and derivatives of each
+    layer over time, the network's graph, and all settings.
     `clearprop train` makes it at its end.
     """
-    from clearprop.cli.train import SCALE, dataset_in
+    from clearprop.cli.own_data import form_of, read_again, scale_of
     from clearprop.reporting import write_report
     from clearprop.training import RunFolder
 
     folder = RunFolder(run)
     config = folder.read_config()  # what is no run is told before the data are read
-    dataset = dataset_in(data or (Path(config.data) if config.data else None))
-    write_report(folder, dataset.x_test, dataset.t_test, SCALE)
+    dataset, form = read_again(folder, config, data), form_of(folder, config)
+    write_report(folder, dataset.x_test, dataset.t_test, scale_of(dataset), form)
     print(folder.report_path)

@@ -32,14 +32,15 @@ def source(
         clearprop source runs/1 --output step.py
     """
     from clearprop.compiler import Step
-    from clearprop.training import SGD, RunFolder
+    from clearprop.training import RunFolder
 
     folder = RunFolder(run)
     config = folder.read_config()
     network = folder.load_network()
     size = config.batch if batch is None else batch
     x = np.zeros((size, config.sizes[0]), np.float32)
-    step = Step(network, SGD(config.rate)).prepare(x, np.zeros(size, np.intp))
+    t = np.zeros((size, 1), np.float32) if config.task == "regression" else np.zeros(size, np.intp)
+    step = Step(network, config.make_optimizer()).prepare(x, t)
     if output is None:
         print(step.source, end="")
     else:

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from clearprop.cli.options import count_option, flag_option, seed_option
+from clearprop.cli.own_data import read_again, read_anew, scale_of
 from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
 from clearprop.files import told
 
@@ -21,12 +22,48 @@ if TYPE_CHECKING:
     from clearprop.datasets import Dataset
     from clearprop.training import RunConfig, RunFolder, Trainer
 
-SCALE = 1 / 255
-"""What the bytes of pixels are multiplied by."""
-
 
 def train(
+    data: Annotated[
+        Path | None,
+        Parameter(
+            help="What to learn from: a table (.csv, .tsv, .npy, .npz, .parquet), a folder with a "
+            "subfolder of pictures for each class, or one with four IDX files, named as those of "
+            "MNIST (train-images-idx3-ubyte and so on, .gz or not). [default: MNIST]"
+        ),
+    ] = None,
     *,
+    target: Annotated[str | None, Parameter(help="The column of a table to be learned.")] = None,
+    task: Annotated[
+        str | None,
+        Parameter(
+            help="What the target is: regression (numbers) or classification. [default: found "
+            "from the column]"
+        ),
+    ] = None,
+    missing: Annotated[
+        str | None,
+        Parameter(
+            help="What to do with missing values: refuse them, take the mean of numbers (and none "
+            "of the categories), or drop the rows. [default: refuse]"
+        ),
+    ] = None,
+    category: Annotated[
+        tuple[str, ...] | None,
+        Parameter(help="Columns of numbers that are categories.", consume_multiple=1, negative=""),
+    ] = None,
+    ignore: Annotated[
+        tuple[str, ...] | None,
+        Parameter(help="Columns to leave out.", consume_multiple=1, negative=""),
+    ] = None,
+    test: Annotated[
+        float | None,
+        Parameter(help="Share of the rows that is held out for testing. [default: 0.2]"),
+    ] = None,
+    side: Annotated[
+        int | None,
+        count_option("Pixels to which height and width of pictures are scaled. [default: 28]"),
+    ] = None,
     hidden: Annotated[
         tuple[int, ...] | None,
         count_option(
@@ -46,15 +83,26 @@ def train(
             "a standard deviation such as 0.01. [default: he]"
         ),
     ] = None,
-    batch: Annotated[int | None, count_option("Images in each step. [default: 100]")] = None,
+    batch: Annotated[
+        int | None,
+        count_option("Images or rows in each step. [default: 100, and a tenth of small data]"),
+    ] = None,
     rate: Annotated[
-        float | None, Parameter(help="Learning rate: how far each step goes. [default: 0.1]")
+        float | None,
+        Parameter(help="Learning rate: how far each step goes. [default: 0.1; adam: 0.001]"),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        Parameter(help="sgd or adam. [default: sgd; own tables and pictures: adam]"),
     ] = None,
     epochs: Annotated[
         int | None, count_option("Train for so many passes through the data.")
     ] = None,
     iterations: Annotated[
-        int | None, count_option("Train for so many steps. [default: 10000]")
+        int | None,
+        count_option(
+            "Train for so many steps. [default: 10000; own tables and pictures, 100 epochs at most]"
+        ),
     ] = None,
     patience: Annotated[
         int | None,
@@ -86,13 +134,6 @@ def train(
             help="Seconds that a killed run can lose at most. [default: 30]", validator=Number(gt=0)
         ),
     ] = None,
-    data: Annotated[
-        Path | None,
-        Parameter(
-            help="Learn from images of your own: a folder with four IDX files, named as those of "
-            "MNIST (train-images-idx3-ubyte and so on, .gz or not)."
-        ),
-    ] = None,
     no_compile: Annotated[
         bool,
         flag_option(
@@ -104,7 +145,7 @@ def train(
         bool, flag_option("Print nothing but the folder of the run.", alias="-q")
     ] = False,
 ) -> int:
-    """Train a network on handwritten digits, or on images of your own.
+    """Train a network on handwritten digits, or on a table or pictures of your own.
 
     Without options this is the classic first network: 784 pixels in, 50 hidden neurons, 10 digits
     out; 10,000 steps with 100 images each. It learns to read about 97 of 100 digits it has never
@@ -114,6 +155,8 @@ def train(
         clearprop train --activation sigmoid --init xavier --rate 0.5
         clearprop train --seed 1 --folder runs/second-try
         clearprop train --resume runs/1 --epochs 30
+        clearprop train houses.csv --target price
+        clearprop train animals/            (animals/cat/1.jpg, animals/dog/1.jpg, …)
 
     The run folder holds `weights.safetensors` (what was learned, and all that is needed to go on),
     `best.safetensors` (what was learned when the test accuracy was highest), `config.json` (all
@@ -121,7 +164,9 @@ def train(
     (activations and derivatives of the layers over time), and at the end `curves.png` and
     `report.html`, a page that shows it all. Ctrl-C stops early; whatever ends a run, what was
     learned is kept, and `--resume` goes on to the same weights as if it had not been stopped.
+    How a table became numbers is kept, too, and `clearprop predict RUN new.csv` does the same.
     """
+    from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
 
     settings = {
@@ -129,17 +174,28 @@ def train(
         "init": init,
         "batch": batch,
         "rate": rate,
+        "optimizer": optimizer,
         "patience": patience,
         "seed": seed,
         "save_every": save_every,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
+    form = {
+        "target": target,
+        "task": task,
+        "missing": missing,
+        "categories": category,
+        "ignore": ignore,
+        "test": test,
+        "side": side,
+    }
+    form = {name: value for name, value in form.items() if value is not None}
     if epochs is not None and iterations is not None:
         raise ConfigError("--epochs and --iterations both say how long to train; give one of them")
     if resume is not None:
         others = {"hidden": hidden, "folder": folder}
         others |= {"overwrite": overwrite or None, "no_compile": no_compile or None}
-        given = [*settings, *(name for name, value in others.items() if value is not None)]
+        given = [*settings, *form, *(name for name, value in others.items() if value is not None)]
         if given:
             option = f"--{given[0].replace('_', '-')}"
             raise ConfigError(
@@ -148,12 +204,27 @@ def train(
             )
         run = RunFolder(resume)
         config = run.read_config()
-        dataset = dataset_in(data or (Path(config.data) if config.data else None))
+        dataset = read_again(run, config, data)
         return _run(config, dataset, run, epochs, iterations, resume=True, quiet=quiet)
-    dataset = dataset_in(data)
-    sizes = (dataset.x_train.shape[1], *(hidden or (50,)), _classes(dataset))
-    where = None if data is None else str(data.resolve())
-    config = RunConfig(sizes=sizes, compile=not no_compile, data=where, **settings)
+    dataset = read_anew(data, {**form, "seed": seed or 0})
+    settings["data"] = None if data is None else str(data.resolve())
+    if isinstance(dataset, Formed):
+        sizes = dataset.sizes(*(hidden or (50,)))
+        small = {"batch": min(100, max(1, len(dataset.x_train) // 10)), "optimizer": "adam"}
+        settings = {**small, **settings}
+        settings |= {"task": dataset.task, "form": dataset.form.to_dict()}
+        if not quiet:
+            print(dataset)
+        if epochs is iterations is None:
+            each = -(-len(dataset.x_train) // settings["batch"])
+            iterations = min(10_000, 100 * each)
+    else:
+        sizes = (dataset.x_train.shape[1], *(hidden or (50,)), _classes(dataset))
+    if settings.setdefault("optimizer", "sgd") == "adam":
+        settings.setdefault("rate", 0.001)
+    elif settings["optimizer"] != "sgd":
+        raise ConfigError(f"--optimizer is sgd or adam, not {optimizer!r}")
+    config = RunConfig(sizes=sizes, compile=not no_compile, **settings)
     run = None if folder is None else RunFolder(folder)
     return _run(config, dataset, run, epochs, iterations, overwrite=overwrite, quiet=quiet)
 
@@ -170,7 +241,7 @@ def _run(
     quiet: bool,
 ) -> int:
     """Train, in the folder of `run` or in the next free one."""
-    from clearprop.training import SGD, Trainer, rich_progress
+    from clearprop.training import Trainer, rich_progress
 
     rng = np.random.default_rng(config.seed)
     trainer = Trainer(
@@ -180,8 +251,8 @@ def _run(
         dataset.x_test,
         dataset.t_test,
         batch_size=config.batch,
-        optimizer=SGD(lr=config.rate),
-        scale=SCALE,
+        optimizer=config.make_optimizer(),
+        scale=scale_of(dataset),
         compile=config.compile,
         rng=rng,
         on_progress=rich_progress(quiet=quiet),
@@ -239,23 +310,13 @@ def _train(
     if failure:
         raise NonFiniteError(failure)
     with _told(run.report_path):
-        write_report(run, dataset.x_test, dataset.t_test, SCALE)
+        form = getattr(dataset, "form", None)
+        write_report(run, dataset.x_test, dataset.t_test, scale_of(dataset), form)
     if quiet:
         print(run.path)
     else:
         _print_result(run, config, trainer)
     return 130 if trainer.interrupted else 0
-
-
-def dataset_in(folder: Path | None) -> "Dataset":
-    """Read a folder of IDX files, or MNIST where none is given.
-
-    Pixels stay bytes until a batch is made of them: a quarter of the memory, and sooner gathered.
-    """
-    from clearprop.datasets import mnist_dataset
-    from clearprop.datasets.folder import idx_dataset
-
-    return mnist_dataset(np.uint8) if folder is None else idx_dataset(folder, np.uint8)
 
 
 @contextmanager
@@ -281,6 +342,8 @@ def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> 
     from rich.markup import escape
     from rich.table import Table
 
+    from clearprop.training.history import score_text
+
     history = trainer.history
     done, asked = len(history), config.iterations
     stopped = "" if done == asked else f", stopped at {done:,}"
@@ -290,11 +353,14 @@ def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> 
     table.add_row("parameters", f"{parameters:,}")
     table.add_row("iterations", f"{asked:,}{stopped}")
     table.add_row("time", f"{history.seconds:.1f} s")
-    table.add_row("training accuracy", _last(history.train_accuracy))
-    table.add_row("test accuracy", f"[bold]{_last(history.test_accuracy)}[/]")
+    for data, scores in ("training", history.train_score), ("test", history.test_score):
+        score = score_text(history.score_name, scores[-1]) if scores.size else "not evaluated"
+        name = history.score_name or ""
+        table.add_row(f"{data} {name}", f"[bold]{score.removeprefix(name).strip()}[/]")
     if config.patience is not None and (best := trainer.best).iteration is not None:
         epoch = best.iteration // trainer.iterations_per_epoch
-        table.add_row("best", f"{best.score:.2%} after epoch {epoch}, which predict takes")
+        score = score_text(history.score_name, best.score)
+        table.add_row("best", f"{score} after epoch {epoch}, which predict takes")
     console = Console()
     console.print(table)
     if trainer.interrupted:
@@ -304,13 +370,9 @@ def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> 
     console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
     if run.report_path.exists():
         console.print(f"Look at it: {escape(str(run.report_path))}", soft_wrap=True)
-    command = f"{_command()} predict {run.path} PICTURE.png"
+    new = "NEW.csv" if config.form and config.form["kind"] == "table" else "PICTURE.png"
+    command = f"{_command()} predict {run.path} {new}"
     console.print(f"Try it: {escape(command)}", soft_wrap=True)
-
-
-def _last(accuracies: np.ndarray) -> str:
-    """The last accuracy; a second Ctrl-C can come before the first evaluation is over."""
-    return f"{accuracies[-1]:.2%}" if accuracies.size else "not evaluated"
 
 
 def _command() -> str:

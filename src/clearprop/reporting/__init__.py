@@ -7,6 +7,7 @@ charts     lines and bands as SVG
 evidence   what the network says of the test data
 curves     the course of the training
 answers    what the network gets right and wrong
+regression how far numbers are off, and on which columns answers depend
 inside     what it is made of
 page       the page
 picture    the curves alone, as PNG

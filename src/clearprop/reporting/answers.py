@@ -23,15 +23,15 @@ def confusion_matrix(evidence: Evidence) -> Markup:
         return element("p", text, class_="faint")
     corner = element("th", "is", element("span", " \\ "), "taken for", class_="corner")
     head = element(
-        "tr", corner, *(element("th", j, scope="col") for j in range(classes)),
+        "tr", corner, *(element("th", evidence.name(j), scope="col") for j in range(classes)),
         element("th", "found", scope="col"),
     )  # fmt: skip
-    rows = [_row(i, counts[i]) for i in range(classes)]
+    rows = [_row(i, evidence.name(i), counts[i]) for i in range(classes)]
     table = element("table", element("thead", head), element("tbody", *rows), class_="confusion")
     return scrollable(table, "Confusion matrix: rows are the classes, columns the answers")
 
 
-def _row(i: int, counts: np.ndarray) -> Markup:
+def _row(i: int, name: str, counts: np.ndarray) -> Markup:
     total = max(int(counts.sum()), 1)
     cells = [
         element(
@@ -42,7 +42,7 @@ def _row(i: int, counts: np.ndarray) -> Markup:
         for j, n in enumerate(counts.tolist())
     ]
     found = element("td", f"{counts[i] / total:.1%}" if counts.sum() else "–", class_="sum")
-    return element("tr", element("th", i, scope="row"), *cells, found)
+    return element("tr", element("th", name, scope="row"), *cells, found)
 
 
 def _shade(share: float, right: bool) -> str:
@@ -54,14 +54,14 @@ def _shade(share: float, right: bool) -> str:
 
 def frequent_mistakes(evidence: Evidence) -> Markup | None:
     """The pairs that were mixed up most often."""
-    counts = evidence.confusion.copy()
+    counts, name = evidence.confusion.copy(), evidence.name
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:FREQUENT]
     pairs = [np.unravel_index(k, counts.shape) for k in order]
     items = [
-        element("li", f"{i} taken for {j}: {counts[i, j]} of {int((evidence.right == i).sum())}")
+        element("li", f"{name(int(i))} taken for {name(int(j))}: {counts[i, j]} of {of}")
         for i, j in pairs
-        if counts[i, j]
+        if counts[i, j] and (of := int((evidence.right == i).sum()))
     ]
     if not items:
         return None
@@ -89,17 +89,18 @@ def worst_mistakes(evidence: Evidence) -> Iterator[Markup]:
 
 def _mistake(evidence: Evidence, row: int) -> Markup:
     right, said = int(evidence.right[row]), int(evidence.said[row])
-    sure = float(evidence.y[row, said])
+    sure, name = float(evidence.y[row, said]), evidence.name
     image = element(
         "img",
         src=ink(evidence.image(row)),
-        alt=f"Sample {row} of the test data, a {right}",
+        alt=f"Sample {row} of the test data, a {name(right)}",
         width=84,
         height=84,
         class_="ink",
     )
     caption = element(
-        "figcaption", element("b", right), " taken for ", element("b", said), element("br"),
+        "figcaption",
+        element("b", name(right)), " taken for ", element("b", name(said)), element("br"),
         element("span", f"{sure:.1%} sure", class_="faint"),
     )  # fmt: skip
     return element("figure", element("div", image), caption, class_="tile")

@@ -18,7 +18,7 @@ COLUMNS = 400
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; `style` names its classes in the style sheet: a colour, `dashed`, `thin`."""
+    """A curve; `style` names its classes in the style sheet: a colour, `dashed`, `thin`, `dots`."""
 
     name: str
     x: np.ndarray
@@ -138,6 +138,10 @@ def _bottom(scale: Scale, x_label: str) -> list[Markup]:
 
 def _line(mark: Line, x_scale: Scale, y_scale: Scale) -> Markup:
     x, y = x_scale(mark.x), y_scale(mark.y)
+    if "dots" in mark.style:  # not one after the other: a cloud
+        cloud = zip(x.tolist(), y.tolist(), strict=True)
+        dots = (element("circle", cx=a, cy=b, r=2.2, class_=f"dot {mark.style}") for a, b in cloud)
+        return element("g", *dots)
     if len(x) > 2 * COLUMNS:
         x, y = _spanned(x, y)
     points = list(zip(x.tolist(), y.tolist(), strict=True))

@@ -116,6 +116,7 @@ def settings(config: RunConfig) -> Markup:
     rows = [
         element("tr", element("th", name, scope="row"), element("td", _text(value)))
         for name, value in asdict(config).items()
+        if name != "form"
     ]
     return element("table", element("tbody", *rows), class_="settings")
 

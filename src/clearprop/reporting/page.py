@@ -1,6 +1,6 @@
 """The page: its parts in order, its style, one file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from clearprop.reporting.curves import signal_charts, training_panels, verdicts
 from clearprop.reporting.evidence import Evidence, ask, check_same_data
 from clearprop.reporting.inside import first_weights, layers_table, network_graph, settings
 from clearprop.reporting.markup import Markup, element
+from clearprop.reporting.regression import importance, residual_charts, short
 from clearprop.reporting.style import STYLE
-from clearprop.training.history import History
+from clearprop.training.history import History, score_text
 from clearprop.training.run_folder import RunFolder
 from clearprop.training.signals import SignalMoment
 
@@ -22,18 +23,24 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The browser itself keeps the page from fetching or running anything."""
 
 
-def write_report(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None) -> None:
+def write_report(
+    run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None, form: Any = None
+) -> None:
     """Write the report of a run to `report.html` in its folder, atomically.
 
     The test data are those that the run was tested on; with `scale`, integers among them are
-    multiplied by it, as in `Trainer`. The page is one file that needs nothing else, on or off line.
+    multiplied by it, as in `Trainer`. `form` gives classes and columns
+    their names. The page is
+    one file that needs nothing else, on or off line.
 
     Errors: those of `report_page`; `OutputError` if the file cannot be written.
     """
-    atomic_write(run.report_path, report_page(run, x_test, t_test, scale).encode())
+    atomic_write(run.report_path, report_page(run, x_test, t_test, scale, form).encode())
 
 
-def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None) -> str:
+def report_page(
+    run: RunFolder, x_test: Any, t_test: Any, scale: float | None = None, form: Any = None
+) -> str:
     """Make the report of a run as a page of HTML.
 
     Errors: `FileNotFoundError` and `FileFormatError` for a folder that is not that of a run, or
@@ -44,18 +51,14 @@ def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = 
     history = run.read_history()
     moments = run.read_signals()
     network = run.load_network()
-    evidence = ask(network, x_test, t_test, scale)
+    evidence = ask(network, x_test, t_test, scale, form)
     check_same_data(evidence, history, run.read_iteration())
     name = run.path.resolve().name
     body = [
         _header(name, network, history, evidence),
         _section("Training", _in_grid(chart(**panel) for panel in training_panels(history))),
         *_signals(moments, history.axis[1]),
-        _section(
-            "Answers on the test data", confusion_matrix(evidence), frequent_mistakes(evidence)
-        ),
-        _section("The worst mistakes", *worst_mistakes(evidence)),
-        _section("What the first layer looks for", first_weights(network, evidence)),
+        *_answers(network, evidence),
         _section("The network", layers_table(network, evidence), *network_graph(network, evidence)),
         _section("Settings", settings(config)),
     ]
@@ -72,18 +75,37 @@ def report_page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None = 
     return f"<!DOCTYPE html>\n{page}\n"
 
 
-def _header(name: str, network: Network, history: History, evidence: Evidence) -> Markup:
+def _answers(network: Network, evidence: Evidence) -> Iterator[Markup]:
+    title = "Answers on the test data"
+    if evidence.score_name == "accuracy":
+        yield _section(title, confusion_matrix(evidence), frequent_mistakes(evidence))
+    else:
+        yield _section(title, _in_grid(residual_charts(evidence)))
+    if evidence.inputs:
+        yield _section("What the answers depend on", *importance(network, evidence))
+    else:
+        yield _section("The worst mistakes", *worst_mistakes(evidence))
+        yield _section("What the first layer looks for", first_weights(network, evidence))
+
+
+def _header(run: str, network: Network, history: History, evidence: Evidence) -> Markup:
     sizes = sum(int(np.size(p)) for p in network.params.values())
     last = history.last_evaluation
+    name = evidence.score_name
+    if name == "accuracy":
+        off = "mistakes", f"{len(evidence.worst):,} of {len(evidence.right):,}"
+    else:
+        right, said = evidence.in_unit
+        off = f"mean absolute error, {evidence.target}", short(np.abs(said - right).mean())
+    shown = {"test": evidence.score} | ({} if last is None else {"training": last.train_score})
     figures = [
-        ("test accuracy", f"{evidence.accuracy:.2%}"),
-        *([] if last is None else [("training accuracy", f"{last.train_score:.2%}")]),
-        ("mistakes", f"{len(evidence.worst):,} of {len(evidence.right):,}"),
+        *((f"{data} {name}", score_text(name, s).removeprefix("R² ")) for data, s in shown.items()),
+        off,
         ("iterations", f"{len(history):,}"),
         ("parameters", f"{sizes:,}"),
     ]
     cells = [element("div", element("dt", term), element("dd", value)) for term, value in figures]
-    return element("header", element("h1", f"Run {name}"), element("dl", *cells, class_="figures"))
+    return element("header", element("h1", f"Run {run}"), element("dl", *cells, class_="figures"))
 
 
 def _section(title: str, *parts: Markup | None) -> Markup:

@@ -61,6 +61,7 @@ svg.chart { display: block; width: 100%; height: auto; max-width: 34rem; }
 .chart .line.d { stroke: var(--d); } .chart .dot.d { fill: var(--d); }
 .chart .line.e { stroke: var(--e); } .chart .dot.e { fill: var(--e); }
 .chart .line.f { stroke: var(--f); } .chart .dot.f { fill: var(--f); }
+.chart .dots { fill-opacity: .45; }
 .chart .band { fill: var(--a); }
 .chart .band.outer { opacity: .18; }
 .chart .band.inner { opacity: .3; }

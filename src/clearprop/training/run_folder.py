@@ -15,10 +15,17 @@ import numpy as np
 from clearprop import __version__
 from clearprop.errors import ConfigError, FileFormatError, OutputError
 from clearprop.files import FilePath, atomic_write, told
+from clearprop.layers import MeanSquaredError, SoftmaxWithLoss
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
+from clearprop.training.optimizers.adam import Adam
+from clearprop.training.optimizers.base import Optimizer
+from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.signals import SignalMoment, read_signals
 from clearprop.training.weights import load_weights, read_arrays
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+"""The optimizers that a run can ask for by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,8 @@ class RunConfig:
     init: str | float = "he"
     batch: int = 100
     rate: float = 0.1
+    optimizer: str = "sgd"
+    """One of `OPTIMIZERS`."""
     iterations: int = 10_000
     seed: int = 0
     dtype: str = "float32"
@@ -43,7 +52,11 @@ class RunConfig:
     save_every: float = 30.0
     """Seconds from one checkpoint to the next at most."""
     data: str | None = None
-    """The folder of the images it learned from; `None` for MNIST."""
+    """The file or folder that it learned from; `None` for MNIST."""
+    task: str = "classification"
+    """Or "regression"."""
+    form: dict[str, Any] | None = None
+    """How the data became numbers, as the reader of the data wrote it; `None` for IDX files."""
     version: str = __version__
 
     def network(self, rng: np.random.Generator | None = None) -> Network:
@@ -53,7 +66,12 @@ class RunConfig:
         """
         rng = np.random.default_rng(self.seed) if rng is None else rng
         how = {"activation": self.activation, "init": self.init, "dtype": self.dtype}
-        return Network(dense_layers(self.sizes, rng=rng, **how))
+        loss = MeanSquaredError() if self.task == "regression" else SoftmaxWithLoss()
+        return Network(dense_layers(self.sizes, rng=rng, **how), loss)
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer, with the learning rate."""
+        return OPTIMIZERS[self.optimizer](lr=self.rate)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
@@ -71,7 +89,7 @@ class RunConfig:
         if not isinstance(values, dict):
             raise ConfigError("the settings of a run are a JSON object")
         for name, right in _KINDS.items():
-            if name not in values and name in ("compile", "data", "patience", "save_every"):
+            if name not in values and name in _LATER:
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
@@ -85,12 +103,15 @@ def _whole(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
+_LATER = ("compile", "data", "patience", "save_every", "task", "form", "optimizer")
+
 _KINDS = {
     "sizes": lambda v: isinstance(v, list) and len(v) > 1 and all(_whole(n) and n for n in v),
     "activation": lambda v: isinstance(v, str),
     "init": lambda v: type(v) in (str, int, float),
     "batch": _whole,
     "rate": lambda v: type(v) in (int, float),
+    "optimizer": lambda v: isinstance(v, str) and v in OPTIMIZERS,
     "iterations": _whole,
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
@@ -98,6 +119,8 @@ _KINDS = {
     "patience": lambda v: v is None or (_whole(v) and v),
     "save_every": lambda v: type(v) in (int, float) and v > 0,
     "data": lambda v: v is None or isinstance(v, str),
+    "task": lambda v: v in ("classification", "regression"),
+    "form": lambda v: v is None or isinstance(v, dict),
     "version": lambda v: isinstance(v, str),
 }
 
