@@ -344,17 +344,18 @@ class Trainer:
     def _run(
         self, last: int, writer: HistoryWriter | None, keeper: Keeper | None, interrupts: Interrupts
     ) -> None:
-        evaluated = after_epoch = enough = False
+        evaluated = after_epoch = False
         # Who asks after each iteration is told the scores of now, and what changes the course
         # takes effect at once.
         at_once = self.patience is not None or bool(self.callbacks)
         patience = math.inf if self.patience is None else self.patience
+        enough = self.best.since(self.history) >= patience
         # At a few thousand iterations a second, the steps are all that should take time.
         every = EVERY if self.on_progress is None else getattr(self.on_progress, "every", 0.0)
         next_look = 0.0
         self._look(first=True)
         for iteration in range(len(self.history) + 1, last + 1):
-            if interrupts.requested or enough or self.best.since(self.history) >= patience:
+            if interrupts.requested or enough:
                 break
             with interrupts.held():
                 rows = next(self._batches)
@@ -376,7 +377,8 @@ class Trainer:
             if evaluated:
                 self._look()
                 said = [callback(self._moment(last)) for callback in self.callbacks]
-                enough = any(answer is True for answer in said)
+                enough = self.best.since(self.history) >= patience
+                enough = enough or any(answer is True for answer in said)
             now = time.monotonic()
             if now >= next_look or evaluated:
                 next_look = now + every
