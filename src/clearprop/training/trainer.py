@@ -63,7 +63,7 @@ class Trainer:
     the bytes of pixels with `scale=1/255`, in a quarter of the memory.
 
     **Checkpoints.** With `checkpoint_path` all that a training needs to go on is kept there: after
-    epochs (as often as takes a fiftieth of the time), at least every `checkpoint_seconds`, and at
+    epochs (as often as takes a hundredth of the time), at least every `checkpoint_seconds`, and at
     the end, however it comes. The best network, by its score on test data if there are any, is kept
     at `best_path`. Both are weights files, whole at any time. `resume` goes on from a checkpoint.
     If it cannot be written, training stops, and what was learned goes to the folder for temporary
