@@ -53,7 +53,8 @@ def parameter(W: Any, layer: str, name: str) -> Any:
             f"{layer}: {name} has dtype {W.dtype}, but layers compute with real numbers; "
             "give an array of floats or integers"
         )
-    if type(W) is not np.ndarray and isinstance(W, np.matrix | np.ma.MaskedArray):
+    special = type(W) is not np.ndarray and isinstance(W, np.ndarray)
+    if special and isinstance(W, np.matrix | np.ma.MaskedArray):  # np.ma takes long to load
         raise DTypeError(
             f"{layer}: {name} is a {type(W).__name__}, whose products are not those of an array; "
             "give np.asarray(matrix), or masked.filled(value)"

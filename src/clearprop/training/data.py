@@ -212,7 +212,7 @@ def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarr
 
 
 def _array(values: Any, name: str) -> np.ndarray:
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    if hasattr(values, "mask") and np.ma.is_masked(values):  # np.ma takes long to load
         raise DataError(f"{name} has masked values; fill them or remove such samples first")
     try:
         return np.asarray(values)

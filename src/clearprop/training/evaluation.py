@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.plans import flat
+from clearprop.compiler.plans import flat, formed
 from clearprop.compiler.prediction import Prediction
+from clearprop.compiler.step_plan import taken
 from clearprop.errors import NonFiniteError, UnsupportedError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
@@ -22,6 +23,10 @@ from clearprop.training.optimizers.checks import all_finite
 
 CHUNK = 2**19
 """Input values that go through the network at once: about as many as a core's cache holds."""
+
+
+TOGETHER = 4
+"""Chunks of which the answers are tallied at once."""
 
 
 Predict = Callable[[Any], Any]
@@ -206,7 +211,7 @@ class Referee:
 
 
 def _starts(samples: Samples) -> range:
-    return range(0, samples.number, chunk_size(samples))
+    return range(0, samples.number, TOGETHER * chunk_size(samples))
 
 
 def chunk_size(samples: Samples) -> int:
@@ -215,16 +220,24 @@ def chunk_size(samples: Samples) -> int:
 
 
 def _of(network: Network, predict: Predict, samples: Samples, start: int) -> np.ndarray:
-    """The tally of one chunk."""
-    x, t, *w = samples.batch(slice(start, start + chunk_size(samples)))
-    with np.errstate(all="ignore"):
-        y = predict(x)
-    if not all(map(all_finite, flat(tuple(y) if isinstance(y, list) else y))):
-        raise NonFiniteError(
-            f"the scores are not finite: {first_nonfinite(network, x, t, *w, formula='infer')}. "
-            "Train with a smaller learning rate, or scale the inputs to the order of 1"
-        )
-    return tally(network.losses, y, t, *w)
+    """The tally of a few chunks, whose answers are read at once."""
+    size, answers = chunk_size(samples), []
+    y: Any = None
+    stop = min(start + TOGETHER * size, samples.number)
+    for first in range(start, stop, size):
+        x, t, *w = samples.batch(slice(first, min(first + size, stop)))
+        with np.errstate(all="ignore"):
+            y = predict(x)
+        y = tuple(y) if isinstance(y, list) else y
+        if not all(map(all_finite, flat(y))):
+            raise NonFiniteError(
+                f"the scores are not finite: {first_nonfinite(network, x, t, *w, formula='infer')}. "
+                "Train with a smaller learning rate, or scale the inputs to the order of 1"
+            )
+        answers.append(flat(y))
+    y = formed(y, map(np.concatenate, zip(*answers, strict=True)))
+    w = () if samples.w is None else (samples.w[start:stop],)
+    return tally(network.losses, y, taken(samples.t, slice(start, stop)), *w)
 
 
 def _total(network: Network, tallies: Tallies) -> float:

@@ -13,8 +13,8 @@ from clearprop.training.checkpoint import Training, write_checkpoint
 from clearprop.training.history import History
 from clearprop.training.optimizers.settings import positive_number
 
-SHARE = 50
-"""Writing after epochs takes at most a fiftieth of the time."""
+SHARE = 100
+"""Writing after epochs takes at most a hundredth of the time."""
 
 
 class Keeper:

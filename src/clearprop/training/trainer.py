@@ -68,7 +68,7 @@ class Trainer:
     the bytes of pixels with `scale=1/255`, in a quarter of the memory.
 
     **Checkpoints.** With `checkpoint_path` all that a training needs to go on is kept there: after
-    epochs (as often as takes a fiftieth of the time), at least every `checkpoint_seconds`, and at
+    epochs (as often as takes a hundredth of the time), at least every `checkpoint_seconds`, and at
     the end, however it comes. The best network, by its score on test data if there are any, is kept
     at `best_path`. Both are weights files, whole at any time. `resume` goes on from a checkpoint.
     If it cannot be written, training stops, and what was learned goes to the folder for temporary
@@ -356,17 +356,18 @@ class Trainer:
     def _run(
         self, last: int, writer: HistoryWriter | None, keeper: Keeper | None, interrupts: Interrupts
     ) -> None:
-        evaluated = after_epoch = enough = False
+        evaluated = after_epoch = False
         # Who asks after each iteration is told the scores of now, and what changes the course
         # takes effect at once.
         at_once = self.patience is not None or bool(self.callbacks)
         patience = math.inf if self.patience is None else self.patience
+        enough = self.best.since(self.history) >= patience
         # At a few thousand iterations a second, the steps are all that should take time.
         every = EVERY if self.on_progress is None else getattr(self.on_progress, "every", 0.0)
         next_look = 0.0
         self._look(first=True)
         for iteration in range(len(self.history) + 1, last + 1):
-            if interrupts.requested or enough or self.best.since(self.history) >= patience:
+            if interrupts.requested or enough:
                 break
             with interrupts.held():
                 rows = next(self._batches)
@@ -388,7 +389,8 @@ class Trainer:
             if evaluated:
                 self._look()
                 said = [callback(self._moment(last)) for callback in self.callbacks]
-                enough = any(answer is True for answer in said)
+                enough = self.best.since(self.history) >= patience
+                enough = enough or any(answer is True for answer in said)
             now = time.monotonic()
             if now >= next_look or evaluated:
                 next_look = now + every
