@@ -230,8 +230,9 @@ def _of(network: Network, predict: Predict, samples: Samples, start: int) -> np.
             y = predict(x)
         y = tuple(y) if isinstance(y, list) else y
         if not all(map(all_finite, flat(y))):
+            found = first_nonfinite(network, x, t, *w, formula="infer")
             raise NonFiniteError(
-                f"the scores are not finite: {first_nonfinite(network, x, t, *w, formula='infer')}. "
+                f"the scores are not finite: {found}. "
                 "Train with a smaller learning rate, or scale the inputs to the order of 1"
             )
         answers.append(flat(y))
