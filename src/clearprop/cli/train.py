@@ -163,8 +163,9 @@ def train(
     settings), `history.jsonl` (loss of each step, accuracies of each epoch), `signals.jsonl`
     (activations and derivatives of the layers over time), and at the end `curves.png` and
     `report.html`, a page that shows it all. Ctrl-C stops early; whatever ends a run, what was
-    learned is kept, and `--resume` goes on to the same weights as if it had not been stopped.
-    How a table became numbers is kept, too, and `clearprop predict RUN new.csv` does the same.
+    learned is kept (a kill loses the last seconds, see `--save-every`), and `--resume` goes on to
+    the same weights as if it had not been stopped. How a table became numbers is kept, too, and
+    `clearprop predict RUN new.csv` does the same.
     """
     from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
