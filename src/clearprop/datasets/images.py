@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.datasets.paper import FAINTEST, resampling
+from clearprop.datasets.photographs import find_digit
 from clearprop.errors import DataError, FileFormatError, MissingPackageError, ShapeError
 
 SIDE = 28
@@ -16,9 +18,6 @@ BOX = 20
 
 MAX_PIXELS = 20_000_000
 """Larger pictures are refused: a small file can unpack to more than the memory holds."""
-
-FAINTEST = 0.04
-"""The least contrast, of 1 between black and white, that can be told from the paper's grain."""
 
 _EDGE = 0.15
 """The box round the digit ends where ink is fainter than this share of the strongest."""
@@ -76,21 +75,11 @@ def mnist_form(pixels: Any) -> np.ndarray:
         raise DataError(
             "the pixels must be numbers from 0 to 1, or unsigned integers such as uint8"
         )
-    ink = _crop(_ink(pixels.reshape(*pixels.shape[:2], -1)))
+    ink = _crop(find_digit(pixels.reshape(*pixels.shape[:2], -1)).ink)
     # The longer side becomes 20, the other keeps the proportion.
     height, width = (max(1, round(BOX * side / max(ink.shape))) for side in ink.shape)
-    small = _resampling(ink.shape[0], height) @ ink @ _resampling(ink.shape[1], width).T
+    small = resampling(ink.shape[0], height) @ ink @ resampling(ink.shape[1], width).T
     return _place(small / small.max())
-
-
-def _ink(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, K) → (H, W): how far each pixel is from the background, 1 at the strongest."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    distance = abs(pixels - np.median(border, axis=0)).max(axis=2)
-    strongest = distance.max()
-    if strongest < FAINTEST:
-        raise DataError("the picture is empty: all its pixels have (nearly) the same colour")
-    return distance / strongest
 
 
 def _crop(ink: np.ndarray) -> np.ndarray:
@@ -98,18 +87,6 @@ def _crop(ink: np.ndarray) -> np.ndarray:
     seen = ink > _EDGE
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _resampling(n: int, m: int) -> np.ndarray:
-    """(m, n): the matrix that turns n pixels in a row into m, each a weighted mean of its share.
-
-    The weights are a triangle as wide as a new pixel and its two neighbours, or as an old pixel
-    and its two where the picture grows; with m = n it is the unit matrix.
-    """
-    step = n / m
-    new, old = (np.arange(m) + 0.5) * step, np.arange(n) + 0.5
-    weights = np.maximum(0, 1 - abs(new[:, np.newaxis] - old) / max(step, 1))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _place(small: np.ndarray) -> np.ndarray:
