@@ -149,8 +149,8 @@ def huge_png(width, height):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xd8\xff\xe0 jpeg", b"\x89PNG\r\n\x1a\n"])
-def test_a_file_that_is_not_a_png_image_is_named(tmp_path, content):
-    with pytest.raises(FileFormatError, match=r"bad\.png: .*not a PNG image.*save it as PNG"):
+def test_a_file_that_is_not_a_picture_is_named(tmp_path, content):
+    with pytest.raises(FileFormatError, match=r"bad\.png: .*not a picture.*save it as PNG"):
         read_digit(bad(tmp_path, content))
 
 

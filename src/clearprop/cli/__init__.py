@@ -21,6 +21,7 @@ from clearprop.cli.report import report
 from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
+from clearprop.files import shown
 
 __all__ = ["main"]
 
@@ -72,9 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        return app(arguments, exit_on_error=False, result_action="return_value") or 0
-    except CycloptsError:  # cyclopts has told what it did not understand
-        return 2
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        if odd := next((text for text in given if "\0" in text), None):
+            return _fail(f"{odd!r} holds a zero byte, which no name or value can")
+        return (
+            app(given, exit_on_error=False, print_error=False, result_action="return_value") or 0
+        )
+    except CycloptsError as error:
+        return _fail(str(error))
     except ClearpropError as error:
         return _fail(str(error))
     except OSError as error:
@@ -87,5 +93,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"clearprop: {message}", file=sys.stderr)
+    print(f"clearprop: {shown(message)}", file=sys.stderr)
     return 2

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from clearprop.cli.options import RUN
+from clearprop.files import shown
 
 
 def report(
@@ -34,4 +35,4 @@ def report(
     config = folder.read_config()  # what is no run is told before the data are read
     dataset = dataset_in(data or (Path(config.data) if config.data else None))
     write_report(folder, dataset.x_test, dataset.t_test, SCALE)
-    print(folder.report_path)
+    print(shown(folder.report_path))

@@ -16,6 +16,7 @@ from cyclopts.validators import Number
 from clearprop.cli.data import SCALE, dataset_in
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
+from clearprop.files import shown
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -231,7 +232,7 @@ def _train(
     with _told(run.report_path):
         write_report(run, dataset.x_test, dataset.t_test, SCALE)
     if quiet:
-        print(run.path)
+        print(shown(run.path))
     else:
         _print_result(run, config, trainer)
     return 130 if trainer.interrupted else 0
@@ -249,7 +250,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except ClearpropError as error:
-        print(f"clearprop: no {path.name}: {error}", file=sys.stderr)
+        print(f"clearprop: no {path.name}: {shown(error)}", file=sys.stderr)
 
 
 def _classes(dataset: "Dataset") -> int:
@@ -285,12 +286,12 @@ def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> 
     if trainer.interrupted:
         go_on = f"{_command()} train --resume {run.path}"
         console.print("Stopped early; what was learned until then is kept.")
-        console.print(f"Go on: {escape(go_on)}", soft_wrap=True)
-    console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
+        console.print(f"Go on: {escape(shown(go_on))}", soft_wrap=True)
+    console.print(f"Weights, history, settings and curves are in [bold]{escape(shown(run.path))}[/].")
     if run.report_path.exists():
-        console.print(f"Look at it: {escape(str(run.report_path))}", soft_wrap=True)
+        console.print(f"Look at it: {escape(shown(run.report_path))}", soft_wrap=True)
     command = f"{_command()} predict {run.path} PICTURE.png"
-    console.print(f"Try it: {escape(command)}", soft_wrap=True)
+    console.print(f"Try it: {escape(shown(command))}", soft_wrap=True)
 
 
 def _last(accuracies: np.ndarray) -> str:

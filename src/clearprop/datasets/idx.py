@@ -6,14 +6,10 @@ big-endian 32-bit length for each dimension, then the items, big-endian, last in
 'File formats').
 """
 
-import contextlib
-import errno
 import gzip
 import io
 import math
 import os
-import secrets
-import stat
 import struct
 import sys
 import zlib
@@ -23,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clearprop.errors import DTypeError, FileFormatError, OutputError, ShapeError
+from clearprop.errors import DTypeError, FileFormatError, ShapeError
+from clearprop.files import atomic_write, open_file
 
 __all__ = ["read_idx", "write_idx"]
 
@@ -74,15 +71,9 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         array([[1, 2, 3], [4, 5, 6]], dtype=int16)
     """
     path = Path(path)
-    try:
-        raw = path.open("rb")
-    except FileNotFoundError:
-        text = "there is no such file to read as IDX; check the path and the working directory"
-        raise FileNotFoundError(errno.ENOENT, text, str(path)) from None
-    with raw:
+    with open_file(path, "IDX", "IDX") as raw:
         gzipped = raw.peek(2)[:2] == _GZIP_MAGIC
-        status = os.fstat(raw.fileno())
-        size = status.st_size if stat.S_ISREG(status.st_mode) else sys.maxsize  # unknown in a pipe
+        size = os.fstat(raw.fileno()).st_size
         if not gzipped:
             return _read(path, raw, most=size)
         try:
@@ -136,9 +127,9 @@ float64, found int64; convert the array first, for example array.astype(np.int32
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
     data = array.astype(dtype, order="C", copy=False).tobytes()
     if path.suffix.lower() == ".gz":
-        _write_whole(path, gzip.compress(header + data, compresslevel=6, mtime=0))
+        atomic_write(path, gzip.compress(header + data, compresslevel=6, mtime=0))
     else:
-        _write_whole(path, header, data)
+        atomic_write(path, header, data)
 
 
 def _read(path: Path, file: io.BufferedIOBase, most: int) -> NDArray[Any]:
@@ -203,25 +194,3 @@ def _read_up_to(file: io.BufferedIOBase, count: int) -> bytearray:
     while len(data) < count and (piece := file.read(min(_CHUNK, count - len(data)))):
         data += piece
     return data
-
-
-def _write_whole(path: Path, *pieces: bytes) -> None:
-    """Write a file beside its place, then move it there: whole or not at all."""
-    place = Path(os.path.realpath(path))  # a link stays a link
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            with temporary.open("xb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(place)
-        finally:  # also on Ctrl-C; after `replace` there is nothing left to remove
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the file cannot be written ({error.strerror or error}); what was there "
-            f"before is unchanged: check that its folder exists, is writable and has room"
-        ) from error

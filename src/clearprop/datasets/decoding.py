@@ -1,0 +1,98 @@
+"""Picture files: the pixels of PNG, JPEG and the like, as numbers."""
+
+import io
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop.datasets.paper import FAINTEST, LONGEST
+from clearprop.errors import DataError, FileFormatError, MissingPackageError
+from clearprop.files import open_file
+
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF")
+"""What is read; MPO is how some telephones write JPEG. Others could run programs of their own."""
+
+MAX_PIXELS = 20_000_000
+"""Larger pictures are refused: a small file can unpack to more than the memory holds."""
+
+_MOST_BYTES = 8 * MAX_PIXELS
+
+
+def decode(path: Path) -> np.ndarray:
+    """Read the pixels of a picture file: (H, W, colours), float32, 0 to 1, nothing transparent.
+
+    The path `-` stands for the standard input. The first picture of several is taken, and turned as
+    it says. Of a large JPEG only as much is worked out as `LONGEST` asks for.
+
+    Errors: see `clearprop.datasets.images.read_digit`.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingPackageError(
+            'reading pictures needs Pillow; install it with: pip install "clearprop[pictures]"'
+        ) from error
+    with warnings.catch_warnings(action="ignore"), _opened(path) as file:
+        try:
+            image = Image.open(file, formats=FORMATS)
+        except Image.DecompressionBombError:
+            raise _too_large(path) from None
+        except Exception:  # a parser may raise anything, as a sign that it is something else
+            raise FileFormatError(
+                f"{path}: this is not a picture in a format that is read ({_KNOWN}); "
+                "open it in a picture program and save it as PNG"
+            ) from None
+        with image:
+            kind = "JPEG" if image.format == "MPO" else image.format
+            image.draft("RGB", (2 * LONGEST, 2 * LONGEST))
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(path, f" of {image.width}×{image.height} pixels")
+            try:
+                return _opaque(image)
+            except Exception as error:  # the decoder raises whatever its parser met
+                raise FileFormatError(
+                    f"{path}: the {kind} image is truncated or corrupt ({error}); save it anew"
+                ) from error
+
+
+_KNOWN = ", ".join(name for name in FORMATS if name != "MPO")
+
+
+def _opened(path: Path) -> Any:
+    if str(path) == "-":
+        data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise DataError(f"-: the picture is too large: at most {_MOST_BYTES:,} bytes are read")
+        return io.BytesIO(data)
+    try:
+        return open_file(path, "picture", "a picture")
+    except FileNotFoundError:
+        raise FileFormatError(f"{path}: there is no such file; check the path") from None
+
+
+def _too_large(path: Path, size: str = "") -> DataError:
+    return DataError(
+        f"{path}: the picture{size} is too large: at most {MAX_PIXELS:,} pixels are read; "
+        "cut out the digit or scale the picture down"
+    )
+
+
+def _opaque(image: Any) -> np.ndarray:
+    """Lay the picture on white paper, or on black where white would show nothing."""
+    from PIL import ImageOps
+
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion would clip
+        grey = np.asarray(image, dtype=np.float32)
+        seen = grey != image.info.get("transparency", -1)
+        colour, alpha = grey[..., np.newaxis] / 65535, seen[..., np.newaxis]
+    elif image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
+        colour, alpha = rgba[..., :3], rgba[..., 3:]
+    else:
+        return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+    on_white = colour * alpha + (1 - alpha)
+    return on_white if np.ptp(on_white) > FAINTEST else colour * alpha
