@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from clearprop import __version__
 from clearprop.cli.check import check
@@ -49,6 +49,7 @@ app = App(
     help=HELP,
     version=f"clearprop {__version__}",
     help_format="markdown",
+    default_parameter=Parameter(json_list=False, json_dict=False),  # a name may begin with [
     suppress_keyboard_interrupt=False,  # `main` says so
 )
 app.command(train)

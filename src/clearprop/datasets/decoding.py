@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.datasets.paper import FAINTEST, LONGEST
+from clearprop.datasets.paper import FAINTEST, LONGEST, smaller
 from clearprop.errors import DataError, FileFormatError, MissingPackageError
 from clearprop.files import open_file
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF")
-"""What is read; MPO is how some telephones write JPEG. Others could run programs of their own."""
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+"""What is read, and nothing else: some decoders run programs of their own."""
 
 MAX_PIXELS = 20_000_000
 """Larger pictures are refused: a small file can unpack to more than the memory holds."""
@@ -58,7 +58,7 @@ def decode(path: Path) -> np.ndarray:
                 ) from error
 
 
-_KNOWN = ", ".join(name for name in FORMATS if name != "MPO")
+_KNOWN = ", ".join(FORMATS)
 
 
 def _opened(path: Path) -> Any:
@@ -86,13 +86,15 @@ def _opaque(image: Any) -> np.ndarray:
 
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion would clip
-        grey = np.asarray(image, dtype=np.float32)
+        grey = np.asarray(image)[..., np.newaxis]
         seen = grey != image.info.get("transparency", -1)
-        colour, alpha = grey[..., np.newaxis] / 65535, seen[..., np.newaxis]
-    elif image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
-        colour, alpha = rgba[..., :3], rgba[..., 3:]
+        colour, alpha = smaller(grey) / 65535, smaller(seen)
     else:
-        return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        image = image.reduce(max(1, max(image.size) // (2 * LONGEST)))
+        rgba = np.asarray(image, dtype=np.float32) / 255
+        if image.mode == "RGB":
+            return rgba
+        colour, alpha = rgba[..., :3], rgba[..., 3:]
     on_white = colour * alpha + (1 - alpha)
     return on_white if np.ptp(on_white) > FAINTEST else colour * alpha

@@ -78,7 +78,7 @@ def _formed(pixels: Any) -> tuple[np.ndarray, tuple[str, ...]]:
             f"the picture is {width}×{height} pixels; it must be {SIDE}×{SIDE} or larger"
         )
     white = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    pixels = np.asarray(pixels / white, dtype=np.float32)
+    pixels = np.divide(pixels, white, dtype=np.float32)
     if not ((pixels >= 0) & (pixels <= 1)).all():  # NaN fails too
         raise DataError(
             "the pixels must be numbers from 0 to 1, or unsigned integers such as uint8"

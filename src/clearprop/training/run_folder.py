@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from clearprop.errors import ConfigError, FileFormatError, OutputError
-from clearprop.files import atomic_write
+from clearprop.files import atomic_write, read_bytes
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
 from clearprop.training.signals import SignalMoment, read_signals
@@ -73,7 +73,7 @@ class RunConfig:
         Errors: `ConfigError` names the setting that is missing or of the wrong kind.
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_constant=float)
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"not JSON: {error}") from None
         if not isinstance(values, dict):
@@ -83,30 +83,38 @@ class RunConfig:
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
-        unknown = ", ".join(values.keys() - _KINDS.keys())
+        unknown = ", ".join(map(repr, values.keys() - _KINDS.keys()))
         if unknown:
             raise ConfigError(f"settings that this version does not know: {unknown}")
         return cls(**{**values, "sizes": tuple(values["sizes"])})
 
 
 def _whole(value: Any) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300  # NaN is not
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 _KINDS = {
     "sizes": lambda v: isinstance(v, list) and len(v) > 1 and all(_whole(n) and n for n in v),
-    "activation": lambda v: isinstance(v, str),
-    "init": lambda v: type(v) in (str, int, float),
+    "activation": _text,
+    "init": lambda v: _text(v) or _number(v),
     "batch": _whole,
-    "rate": lambda v: type(v) in (int, float),
+    "rate": _number,
     "iterations": _whole,
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
     "compile": lambda v: isinstance(v, bool),
     "patience": lambda v: v is None or (_whole(v) and v),
-    "save_every": lambda v: type(v) in (int, float) and v > 0,
-    "data": lambda v: v is None or isinstance(v, str),
-    "version": lambda v: isinstance(v, str),
+    "save_every": lambda v: _number(v) and v > 0,
+    "data": lambda v: v is None or (isinstance(v, str) and "\0" not in v),
+    "version": _text,
 }
 
 
@@ -231,8 +239,9 @@ class RunFolder:
         there is none.
         """
         try:
-            return RunConfig.from_json(self.config_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
+            text = read_bytes(self.config_path, "settings", "settings", most=1 << 20).decode()
+            return RunConfig.from_json(text)
+        except FileNotFoundError:
             raise FileNotFoundError(
                 errno.ENOENT,
                 "this is not the folder of a run (`clearprop train` makes one); it has no",
@@ -241,10 +250,6 @@ class RunFolder:
         except (ConfigError, UnicodeDecodeError) as error:
             raise FileFormatError(
                 f"{self.config_path} does not hold the settings of a run: {error}"
-            ) from error
-        except OSError as error:
-            raise FileFormatError(
-                f"{self.config_path} cannot be read: {error.strerror or error}"
             ) from error
 
     def read_history(self) -> History:
@@ -262,11 +267,20 @@ class RunFolder:
         weights of other shapes than the settings say, `FileNotFoundError` if a file is missing.
         """
         config = self.read_config()
+        path = self._learned(config)
+        # A network as large as the settings say is not made before the file can hold its weights.
+        pairs = zip(config.sizes[:-1], config.sizes[1:], strict=True)
+        needed = sum((a + 1) * b for a, b in pairs) * np.dtype(config.dtype).itemsize
+        if path.exists() and path.stat().st_size < needed:
+            raise FileFormatError(
+                f"{path} has {path.stat().st_size:,} bytes, and the weights of the network in "
+                f"{self.config_path} take {needed:,}: it is truncated, or belongs to another one"
+            )
         try:
             network = config.network()
         except ConfigError as error:
             raise FileFormatError(f"{self.config_path}: {error}") from error
-        load_weights(self._learned(config), network)
+        load_weights(path, network)
         return network
 
     def read_iteration(self) -> int | None:
@@ -288,9 +302,10 @@ class RunFolder:
             yield
         except OutputError:
             raise
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no folder can have such a name
+            why = getattr(error, "strerror", None) or error
             raise OutputError(
-                f"the run folder {self.path} cannot be made: {error.strerror or error}; "
+                f"the run folder {self.path} cannot be made: {why}; "
                 "choose a folder that you may write to"
             ) from error
 
