@@ -19,32 +19,30 @@ MOST = 1 << 32
 def open_file(path: str | os.PathLike[str], kind: str, as_what: str) -> io.BufferedReader:
     """Open a file, a `kind` of file such as "weights", that is to be read `as_what`.
 
-    What is no file, such as a folder, a pipe or a device, is refused at once; nothing is waited for.
+    What is no file, such as a folder, a pipe or a device, is refused at once and not waited for.
 
     Errors: `FileNotFoundError` if there is none, `FileFormatError` if it cannot be read.
     """
     file = os.fspath(path)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        stream = open(os.open(path, flags), "rb")  # noqa: SIM115  # the caller closes it
+        descriptor = os.open(path, flags)
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, f"there is no such {kind} file", file) from None
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name
         why = getattr(error, "strerror", None) or error
         raise FileFormatError(f"{file} cannot be read as {as_what}: {why}") from error
-    mode = os.fstat(stream.fileno()).st_mode
+    mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
-        stream.close()
+        os.close(descriptor)
         found = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
         raise FileFormatError(
             f"{file} cannot be read as {as_what}: it is {found}; give a file on the disk"
         )
-    return stream
+    return open(descriptor, "rb")
 
 
-def read_bytes(
-    path: str | os.PathLike[str], kind: str, as_what: str, most: int = MOST
-) -> bytes:
+def read_bytes(path: str | os.PathLike[str], kind: str, as_what: str, most: int = MOST) -> bytes:
     """Read a whole file of at most `most` bytes, otherwise as `open_file`.
 
     Errors: those of `open_file`, `FileFormatError` for a file that is larger.

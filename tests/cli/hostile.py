@@ -5,6 +5,7 @@ import io
 import json
 import os
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -12,34 +13,43 @@ from PIL import Image
 from clearprop.cli import main
 from clearprop.datasets import write_idx
 
-ODD_VALUES = [
-    *(0, -1, 1, 2**31, 2**63, 2**64, 10**30, 10**400, 0.5, -0.0, 1e-320, 1e300, float("inf")),
-    *(float("nan"), True, False, None, "", "nan", "x", "\0", "\ud800", "\x1b[2J", "\u202e", "é" * 99),
-    *([], {}, [[]], {"": 1}, [1, [2, "x"]], ["a"] * 50, "W1", "float32", "object", ">f8", "M8[ns]"),
-]
+ODD_VALUES = [0, -1, 1, 2**31, 2**63, 2**64, 10**30, 10**400, 0.5, -0.0, 1e-320, 1e300]
+ODD_VALUES += [float("inf"), float("nan"), True, False, None, [], {}, [[]], {"": 1}, [1, [2, "x"]]]
+ODD_VALUES += ["", "nan", "x", "\0", "\ud800", "\x1b[2J", "\u202e", "é" * 99, "W1", ["a"] * 50]
+ODD_VALUES += ["float32", "object", ">f8", "M8[ns]"]
 
-ODD_TEXTS = [
-    *("", "-", "--", "-o", "--help", "\0", "a\0b", "\ud800", "\x1b[2J", "\u202egnp", "é\n\rz", "~", "."),
-    *("..", "/", "/dev/null", "/dev/zero", "/dev/full", "/proc/self/mem", "nowhere/deep/file.png"),
-    *("0", "-1", "1e400", "nan", "inf", "-inf", "1e4", "2.5", "٣", "1_000", "0x10", "9" * 5000, "x" * 5000),
-    *("[]", "{}", "[[1,2],[3]]", "x=1", "x=", "=1", "x==1", "x=nan", "x=[1,2", "x=1e999", "x=[[[]]]"),
-    *("x/0", "x**x**x**9", "(" * 300, "x" + "+x" * 900, "lambda: x", "x.y", "x[9]", "x[0:0]", "open(x)"),
-    *("x @ x", "sum(x, axis=9)", "reshape(x, 3)", "'x'", "x if x else x", "*", "🙂", "False", "he", "relu"),
-    *("out.svg", "out.png", "out.txt", "out.json", "out.exe", ".svg", "primitives", "layers,", "dark", "ja"),
+ODD_TEXTS = ["-", "--", "-o", "--help", "~", ".", "..", "/", "/dev/null", "/dev/zero", "/dev/full", "/proc/self/mem", "nowhere/deep/file.png", "0", "-1", "1e400", "nan", "inf", "-inf", "1e4", "2.5", "٣", "1_000", "0x10", "[]", "{}", "[[1,2],[3]]", "x=1", "x=", "=1", "x==1", "x=nan", "x=[1,2", "x=1e999", "x=[[[]]]", "x/0", "x**x**x**9", "x.y", "x[9]", "x[0:0]", "open(x)", "x@x", "sum(x,axis=9)", "reshape(x,3)", "'x'", "*", "🙂", "False", "he", "relu", "out.svg", "out.png", "out.txt", "out.json", "out.exe", ".svg", "primitives", "layers,", "dark", "ja"]
+ODD_TEXTS += [
+    "",
+    "\0",
+    "a\0b",
+    "\ud800",
+    "\x1b[2J",
+    "\u202egnp",
+    "é\n\rz",
+    "lambda: x",
+    "x if x else x",
 ]
+ODD_TEXTS += ["9" * 5000, "x" * 5000, "(" * 300, "x" + "+x" * 900]
 
-OPTIONS = [
-    *("--run", "--depth", "--theme", "--sample", "-o", "--output", "--no-backward", "--json", "--show"),
-    *("--data", "--folder", "--resume", "--overwrite", "--epochs", "--iterations", "--batch", "--rate"),
-    *("--init", "--hidden", "--activation", "--seed", "--patience", "--save-every", "--no-compile", "-q"),
-    *("--by", "--language", "--format", "--bogus", "--samples", "--layer"),
+OPTIONS = ["--run", "--depth", "--theme", "--sample", "-o", "--output", "--no-backward", "--json", "--show", "--data", "--folder", "--resume", "--overwrite", "--epochs", "--iterations", "--batch", "--rate", "--init", "--hidden", "--activation", "--seed", "--patience", "--save-every", "--no-compile", "-q", "--by", "--language", "--format", "--bogus", "--samples", "--layer"]
+
+COMMANDS = [
+    "draw",
+    "explain",
+    "predict",
+    "report",
+    "compare",
+    "source",
+    "check",
+    "train",
+    "",
+    "trian",
 ]
-
-COMMANDS = ["draw", "explain", "predict", "report", "compare", "source", "check", "train", "", "trian"]
 
 
 def mutated(data, rng):
-    """The bytes of a file, with a fault: bits flipped, cut, something put in, taken out, repeated."""
+    """The bytes of a file, with faults: flipped, cut, put in, taken out or repeated."""
     data = bytearray(data)
     for _ in range(rng.integers(1, 4)):
         a, b = sorted(rng.integers(0, len(data) + 1, 2))
@@ -47,9 +57,9 @@ def mutated(data, rng):
         match rng.integers(7):
             case 0:
                 for i in rng.integers(0, max(len(data), 1), rng.integers(1, 6)):
-                    data[i:i + 1] = bytes([data[i] ^ (1 << rng.integers(8))]) if data else b""
+                    data[i : i + 1] = bytes([data[i] ^ (1 << rng.integers(8))]) if data else b""
             case 1:
-                del data[rng.integers(len(data) + 1):]
+                del data[rng.integers(len(data) + 1) :]
             case 2:
                 data[a:a] = rng.bytes(int(rng.integers(1, 30)))
             case 3:
@@ -60,7 +70,7 @@ def mutated(data, rng):
                 data[a:b] = b"\xff" * (b - a)
             case 6:  # lengths and counts stand near the beginning
                 a = int(rng.integers(0, min(64, len(data)) + 1))
-                data[a:a + 4] = rng.integers(0, 2**32, dtype=np.uint32).tobytes()
+                data[a : a + 4] = rng.integers(0, 2**32, dtype=np.uint32).tobytes()
     return bytes(data)
 
 
@@ -91,7 +101,9 @@ def mutated_json(text, rng):
 
 
 def _places(tree):
-    for key in tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ():
+    for key in (
+        tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
+    ):
         yield tree, key
         yield from _places(tree[key])
 
@@ -124,9 +136,12 @@ def idx_files(folder):
 
 def odd_command(rng, names):
     """A command line of known words, of names of files, and of odd texts."""
+
     def odd():
-        return str(rng.choice(np.array(names, object))) if rng.random() < 0.35 else str(
-            ODD_TEXTS[rng.integers(len(ODD_TEXTS))]
+        return (
+            str(rng.choice(np.array(names, object)))
+            if rng.random() < 0.35
+            else str(ODD_TEXTS[rng.integers(len(ODD_TEXTS))])
         )
 
     command = COMMANDS[rng.integers(len(COMMANDS))]
@@ -153,7 +168,7 @@ def run_command(arguments):
 def contents_of(folder):
     """Every file under a folder, with its bytes."""
     return {
-        os.path.join(root, name): open(os.path.join(root, name), "rb").read()  # noqa: SIM115
+        os.path.join(root, name): Path(root, name).read_bytes()
         for root, _, names in os.walk(folder)
         for name in names
         if os.path.isfile(os.path.join(root, name))

@@ -3,11 +3,13 @@
 CLEARPROP_FUZZ multiplies how many are tried.
 """
 
+import io
 import os
 import sys
 import time
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import hostile
 import numpy as np
@@ -20,7 +22,7 @@ from clearprop.datasets.images import read_digit
 from clearprop.errors import ClearpropError
 from clearprop.graph import Graph, Variable, graph
 from clearprop.reporting import report_page
-from clearprop.training import History, RunFolder
+from clearprop.training import RunFolder
 
 MORE = int(os.environ.get("CLEARPROP_FUZZ", "1"))
 SLOWEST = 1.0 if MORE > 1 else 5.0  # seconds; tests may share their processor
@@ -142,7 +144,7 @@ def test_broken_pictures_and_idx_files(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_bad_arguments(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "stdin", type("Nothing", (), {"buffer": open(os.devnull, "rb")}))  # noqa: SIM115
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO()))
     own_data(Path("data"))
     os.mkfifo("pipe")
     RunFolder("run").path.mkdir()

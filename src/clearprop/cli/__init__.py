@@ -77,9 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else list(arguments)
         if odd := next((text for text in given if "\0" in text), None):
             return _fail(f"{odd!r} holds a zero byte, which no name or value can")
-        return (
-            app(given, exit_on_error=False, print_error=False, result_action="return_value") or 0
-        )
+        return app(given, exit_on_error=False, print_error=False, result_action="return_value") or 0
     except CycloptsError as error:
         return _fail(str(error))
     except ClearpropError as error:

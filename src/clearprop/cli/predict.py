@@ -128,7 +128,7 @@ def _picture(digits: list[np.ndarray]) -> bytes:
     from clearprop.reporting.png import write_png
 
     row = np.concatenate([np.pad(digit, 1, constant_values=0.3) for digit in digits], axis=1)
-    pixels = np.uint8(255 * np.kron(row, np.ones((8, 8))))
+    pixels = (255 * np.kron(row, np.ones((8, 8)))).astype(np.uint8)
     return write_png(pixels[..., np.newaxis], colour_type=0)
 
 

@@ -287,7 +287,9 @@ def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> 
         go_on = f"{_command()} train --resume {run.path}"
         console.print("Stopped early; what was learned until then is kept.")
         console.print(f"Go on: {escape(shown(go_on))}", soft_wrap=True)
-    console.print(f"Weights, history, settings and curves are in [bold]{escape(shown(run.path))}[/].")
+    console.print(
+        f"Weights, history, settings and curves are in [bold]{escape(shown(run.path))}[/]."
+    )
     if run.report_path.exists():
         console.print(f"Look at it: {escape(shown(run.report_path))}", soft_wrap=True)
     command = f"{_command()} predict {run.path} PICTURE.png"

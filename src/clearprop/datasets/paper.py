@@ -18,7 +18,8 @@ _POWERS = [(i, j) for i in range(5) for j in range(5 - i)]
 def ink_on_paper(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     """(H, W, K), 0 to 1 → (H, W): how far each pixel is from the paper behind it.
 
-    With it comes the faintest ink that can be told from the paper's grain. Where the rim of the picture is of one colour, that is the paper's. In other pictures:
+    With it comes the faintest ink that can be told from the paper's grain. Where the rim of the
+    picture is of one colour, that is the paper's. In other pictures:
 
     1. A surface of fourth degree is laid through most of the pixels.
     2. The colour of the ink is the direction in which the pixels that stand out differ from it.
@@ -35,15 +36,14 @@ def ink_on_paper(pixels: np.ndarray) -> tuple[np.ndarray, float]:
         faintest = 3 * FAINTEST
         height, width, _ = pixels.shape
         h, w = (-(-n // -(-max(height, width) // _COARSE)) for n in (height, width))
-        down, across = resampling(height, h), resampling(width, w)
-        coarse = np.einsum("ij,jkc,lk->ilc", down, pixels, across, optimize=True)
-        surface = _surface(coarse)
-        detail = coarse - _terms(h, w) @ surface
+        rows = (resampling(height, h) @ pixels.reshape(height, -1)).reshape(h, width, -1)
+        coarse = resampling(width, w) @ rows
+        level = _terms(h, w) @ _surface(coarse)
+        detail = coarse - level
         colour = (detail * (detail**2).sum(axis=2, keepdims=True) ** 2).sum(axis=(0, 1))
         colour /= max(np.sqrt((colour**2).sum()), 1e-30)
-        low = _low(detail @ colour)
-        level = (_terms(height, width) @ (surface @ colour)).astype(np.float32)
-        behind = level + resampling(h, height) @ low @ resampling(w, width).T
+        low = (level @ colour + _low(detail @ colour)).astype(np.float32)
+        behind = resampling(h, height) @ low @ resampling(w, width).T
         ink = pixels @ colour.astype(np.float32) - behind
         if colour.sum() < 0:
             ink /= np.maximum(-behind, 0.1)
@@ -85,7 +85,7 @@ def smaller(pixels: np.ndarray) -> np.ndarray:
     k = -(-max(pixels.shape[:2]) // LONGEST)
     height, width = (n // k * k for n in pixels.shape[:2])
     parts = (pixels[i:height:k, j:width:k] for i in range(k) for j in range(k))
-    return sum(parts, np.float32(0)) / np.float32(k**2)
+    return np.asarray(sum(parts, np.float32(0)), np.float32) / np.float32(k**2)
 
 
 def resampling(n: int, m: int) -> np.ndarray:
@@ -105,13 +105,16 @@ def box_mean(a: np.ndarray, r: int) -> np.ndarray:
 
     It is the difference of sums up to a pixel, so that it takes the same time for every r.
     """
-    for axis in 0, 1:
-        n = a.shape[axis]
-        sums = np.insert(np.cumsum(a, axis, dtype=np.float64), 0, 0, axis)
+    counts = []
+    for axis, n in enumerate(a.shape):
+        shape = list(a.shape)
+        shape[axis] += 1
+        sums = np.zeros(shape, np.int32 if a.dtype.kind in "bi" else np.float64)
+        np.cumsum(a, axis, out=sums[1:] if axis == 0 else sums[:, 1:])
         first, last = np.maximum(np.arange(n) - r, 0), np.minimum(np.arange(n) + r + 1, n)
-        count = np.expand_dims(last - first, 1 - axis)
-        a = (sums.take(last, axis) - sums.take(first, axis)) / count
-    return a
+        counts.append(last - first)
+        a = sums.take(last, axis) - sums.take(first, axis)
+    return a / np.multiply.outer(*counts)
 
 
 def _surface(coarse: np.ndarray) -> np.ndarray:
@@ -122,7 +125,7 @@ def _surface(coarse: np.ndarray) -> np.ndarray:
     """
     A = _terms(*coarse.shape[:2]).reshape(-1, len(_POWERS))
     b = coarse.reshape(len(A), -1)
-    weights = np.ones(len(A))
+    surface, weights = np.empty(0), np.ones(len(A))
     for _ in range(12):
         AtW = A.T * weights
         square = AtW @ A

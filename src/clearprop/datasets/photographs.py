@@ -1,4 +1,4 @@
-"""The digit in a picture that may be a photograph: what is on the paper, and which of it is meant."""
+"""The digit in a picture that may be a photograph: which of what is on the paper is meant."""
 
 from typing import NamedTuple
 
@@ -107,7 +107,7 @@ def _connected(mask: np.ndarray) -> _Parts:
     shape = np.array(mask.shape)
     sides, area = boxes[:, 2:] - boxes[:, :2], np.bincount(numbers.ravel(), minlength=1)[1:]
     ends = np.stack([boxes[:, :2] == 0, boxes[:, 2:] == shape])
-    spans, cut_off = ends.all(axis=0).any(axis=1), ends.any(axis=(0, 2))
+    spans, cut_off = ends.all(axis=0).any(axis=1), np.asarray(ends.any(axis=(0, 2)))
     strip = (ends.any(axis=0) & (sides < 0.1 * shape)).any(axis=1)
     large = (sides > 0.6 * shape).all(axis=1) & (area < sides.prod(axis=1) / 4)
     fits = (sides.max(axis=1) >= _SHORTEST * shape.min()) & ~spans & ~strip
@@ -120,8 +120,8 @@ def _connected(mask: np.ndarray) -> _Parts:
 def _is_frame(part: np.ndarray) -> bool:
     """Whether a part runs along all four sides of its box, as no digit does."""
     band = max(1, min(part.shape) // 12)
-    rows, columns = (part[:band], part[-band:]), (part[:, :band], part[:, -band:])
-    return min(*(a.any(0).mean() for a in rows), *(a.any(1).mean() for a in columns)) > 0.8
+    sides = part[:band], part[-band:], part[:, :band].T, part[:, -band:].T
+    return min(side.any(axis=0).mean() for side in sides) > 0.8
 
 
 def _chosen(parts: _Parts, ink: np.ndarray, smooth: np.ndarray) -> Digit:
@@ -132,7 +132,7 @@ def _chosen(parts: _Parts, ink: np.ndarray, smooth: np.ndarray) -> Digit:
     # How far the boxes overlap, (n, 2): less than 0 is a gap.
     overlap = np.minimum(upper, upper[main]) - np.maximum(lower, lower[main])
     beside = overlap[:, 1] < 0.2 * np.minimum(upper - lower, size)[:, 1]
-    near = ((overlap > -0.12 * size.max()) & (upper - lower < 1.3 * size.max())).all(axis=1)
+    near = ((overlap > -0.15 * size.max()) & (upper - lower < 1.3 * size.max())).all(axis=1)
     high = (upper - lower)[:, 0] > 0.5 * size[0]
     others = parts.fits & high & beside & ~parts.cut_off
     belongs = near & ~others & ~parts.cut_off & (parts.area > 0.02 * parts.area[main])

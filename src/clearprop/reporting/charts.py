@@ -47,8 +47,8 @@ def chart(
 ) -> Markup:
     """Draw curves as a figure with a title and a legend.
 
-    What is not finite, or so large that its scale would not be, is left out, on a logarithmic axis also what is not positive; a chart without
-    anything to draw says so.
+    What is not finite, or so large that its scale would not be, is left out, on a logarithmic axis
+    also what is not positive; a chart without anything to draw says so.
     """
     marks = drawable(marks, log)
     heading = element("figcaption", element("strong", title), _legend(marks))

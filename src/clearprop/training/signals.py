@@ -176,7 +176,14 @@ def read_signals(path: str | os.PathLike[str]) -> list[SignalMoment]:
             moments.append(_moment(json.loads(line)))
             if [s.layer for s in moments[-1].layers] != [s.layer for s in moments[0].layers]:
                 raise ValueError("its layers are not those of the first moment")
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as error:
             raise FileFormatError(
                 f"{os.fspath(path)}, line {number} is not a moment of a training: {error}"
             ) from None
