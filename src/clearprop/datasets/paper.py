@@ -69,7 +69,9 @@ def sheet_in(pixels: np.ndarray) -> tuple[slice, slice] | None:
     usual = np.median(distance[solid])
     between = np.count_nonzero((distance > 0.2 * usual) & (distance < 0.6 * usual))
     area = np.count_nonzero(solid)
-    if size < distance.size / 4 or area < 0.7 * size or between > 0.2 * area:
+    # What reaches three edges is rather the lit part of a sheet, beside a shadow.
+    edges = (top == 0) + (left == 0) + (bottom == len(distance)) + (right == distance.shape[1])
+    if edges > 1 or size < distance.size / 4 or area < 0.7 * size or between > 0.2 * area:
         return None
     inset = 1 + min(bottom - top, right - left) // 40
     return slice(top + inset, bottom - inset), slice(left + inset, right - inset)

@@ -63,9 +63,10 @@ def _find(pixels: np.ndarray) -> Digit:
         cut = _cut(smooth)
         if cut < least:
             break
-        parts = _parts(smooth > cut)
-        if parts.fits.any():
-            return _chosen(parts, ink, smooth)
+        for higher in (1.0, 1.4):  # the edge of a shadow is fainter than ink
+            parts = _parts(smooth > higher * cut)
+            if parts.fits.any():
+                return _chosen(parts, ink, smooth)
         # All of it was frame, edge and specks, next to which the digit may be faint.
         smooth = np.where(_grown(smooth > cut, 2), 0, smooth)
     raise DataError(
@@ -106,8 +107,8 @@ def _connected(mask: np.ndarray) -> _Parts:
     numbers, boxes = components(mask)
     shape = np.array(mask.shape)
     sides, area = boxes[:, 2:] - boxes[:, :2], np.bincount(numbers.ravel(), minlength=1)[1:]
-    ends = np.stack([boxes[:, :2] == 0, boxes[:, 2:] == shape])
-    spans, cut_off = ends.all(axis=0).any(axis=1), np.asarray(ends.any(axis=(0, 2)))
+    ends: np.ndarray = np.stack([boxes[:, :2] == 0, boxes[:, 2:] == shape])
+    spans, cut_off = ends.all(axis=0).any(axis=1), ends.any(axis=2).any(axis=0)
     strip = (ends.any(axis=0) & (sides < 0.1 * shape)).any(axis=1)
     large = (sides > 0.6 * shape).all(axis=1) & (area < sides.prod(axis=1) / 4)
     fits = (sides.max(axis=1) >= _SHORTEST * shape.min()) & ~spans & ~strip
