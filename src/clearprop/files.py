@@ -27,7 +27,7 @@ def open_file(path: str | os.PathLike[str], kind: str, as_what: str) -> io.Buffe
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(errno.ENOENT, f"there is no such {kind} file", file) from None
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name
         why = getattr(error, "strerror", None) or error

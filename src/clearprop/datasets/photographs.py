@@ -63,8 +63,10 @@ def _find(pixels: np.ndarray) -> Digit:
         cut = _cut(smooth)
         if cut < least:
             break
-        for higher in (1.0, 1.4):  # the edge of a shadow is fainter than ink
-            parts = _parts(smooth > higher * cut)
+        high = smooth > 1.4 * cut  # the edge of a shadow is fainter than ink
+        thick = 1 + min(ink.shape) // 60
+        for mask in (smooth > cut, high & _grown(_grown(high, -thick), thick + 1)):
+            parts = _parts(mask)
             if parts.fits.any():
                 return _chosen(parts, ink, smooth)
         # All of it was frame, edge and specks, next to which the digit may be faint.

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from clearprop.errors import ConfigError, FileFormatError, OutputError
-from clearprop.files import atomic_write, read_bytes
+from clearprop.files import atomic_write, read_bytes, shown
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
 from clearprop.training.signals import SignalMoment, read_signals
@@ -83,7 +83,7 @@ class RunConfig:
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
-        unknown = ", ".join(map(repr, values.keys() - _KINDS.keys()))
+        unknown = ", ".join(shown(name) or '""' for name in values.keys() - _KINDS.keys())
         if unknown:
             raise ConfigError(f"settings that this version does not know: {unknown}")
         return cls(**{**values, "sizes": tuple(values["sizes"])})
