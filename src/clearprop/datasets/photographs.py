@@ -109,9 +109,10 @@ def _connected(mask: np.ndarray) -> _Parts:
     numbers, boxes = components(mask)
     shape = np.array(mask.shape)
     sides, area = boxes[:, 2:] - boxes[:, :2], np.bincount(numbers.ravel(), minlength=1)[1:]
-    ends: np.ndarray = np.stack([boxes[:, :2] == 0, boxes[:, 2:] == shape])
-    spans, cut_off = ends.all(axis=0).any(axis=1), ends.any(axis=2).any(axis=0)
-    strip = (ends.any(axis=0) & (sides < 0.1 * shape)).any(axis=1)
+    first, last = boxes[:, :2] == 0, boxes[:, 2:] == shape
+    spans = np.any(first & last, axis=1)
+    strip = np.any((first | last) & (sides < 0.1 * shape), axis=1)
+    cut_off = np.logical_or.reduce(first | last, axis=1)
     large = (sides > 0.6 * shape).all(axis=1) & (area < sides.prod(axis=1) / 4)
     fits = (sides.max(axis=1) >= _SHORTEST * shape.min()) & ~spans & ~strip
     for i in np.flatnonzero(fits & large):
