@@ -104,9 +104,19 @@ def train(
             "Train for so many steps. [default: 10000; own tables and pictures, 100 epochs at most]"
         ),
     ] = None,
+    validation: Annotated[
+        float | None,
+        Parameter(
+            help="Share of the training data to hold out, such as 0.1: the best network is chosen "
+            "by it, and the test data are asked at the end only."
+        ),
+    ] = None,
     patience: Annotated[
         int | None,
-        count_option("Stop when so many epochs in a row were no better on the test images."),
+        count_option(
+            "Stop when so many epochs in a row were no better on the test data, or on those held "
+            "out by `--validation`."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -159,7 +169,7 @@ def train(
         clearprop train animals/            (animals/cat/1.jpg, animals/dog/1.jpg, …)
 
     The run folder holds `weights.safetensors` (what was learned, and all that is needed to go on),
-    `best.safetensors` (what was learned when the test accuracy was highest), `config.json` (all
+    `best.safetensors` (what was learned when the test score was best), `config.json` (all
     settings), `history.jsonl` (loss of each step, accuracies of each epoch), `signals.jsonl`
     (activations and derivatives of the layers over time), and at the end `curves.png` and
     `report.html`, a page that shows it all. Ctrl-C stops early; whatever ends a run, what was
@@ -176,6 +186,7 @@ def train(
         "batch": batch,
         "rate": rate,
         "optimizer": optimizer,
+        "validation": validation,
         "patience": patience,
         "seed": seed,
         "save_every": save_every,
@@ -207,6 +218,8 @@ def train(
         config = run.read_config()
         dataset = read_again(run, config, data)
         return _run(config, dataset, run, epochs, iterations, resume=True, quiet=quiet)
+    if validation is not None and not 0 < validation < 1:
+        raise ConfigError(f"--validation is a share between 0 and 1, such as 0.1, not {validation}")
     dataset = read_anew(data, {**form, "seed": seed or 0})
     settings["data"] = None if data is None else str(data.resolve())
     if isinstance(dataset, Formed):
@@ -217,7 +230,8 @@ def train(
         if not quiet:
             print(dataset)
         if epochs is iterations is None:
-            each = -(-len(dataset.x_train) // settings["batch"])
+            rows = len(dataset.x_train)
+            each = -(-(rows - round((validation or 0) * rows)) // settings["batch"])
             iterations = min(10_000, 100 * each)
     else:
         sizes = (dataset.x_train.shape[1], *(hidden or (50,)), _classes(dataset))
@@ -249,8 +263,8 @@ def _run(
         config.network(rng),
         dataset.x_train,
         dataset.t_train,
-        dataset.x_test,
-        dataset.t_test,
+        *((dataset.x_test, dataset.t_test) if config.validation is None else ()),
+        validation=config.validation,
         batch_size=config.batch,
         optimizer=config.make_optimizer(),
         scale=scale_of(dataset),
@@ -316,7 +330,7 @@ def _train(
     if quiet:
         print(shown(run.path))
     else:
-        _print_result(run, config, trainer)
+        _print_result(run, config, trainer, dataset)
     return 130 if trainer.interrupted else 0
 
 
@@ -337,12 +351,15 @@ def _classes(dataset: "Dataset") -> int:
     return classes
 
 
-def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> None:
+def _print_result(
+    run: "RunFolder", config: "RunConfig", trainer: "Trainer", dataset: "Dataset"
+) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from clearprop.reporting.evidence import ask
     from clearprop.training.history import score_text
 
     history = trainer.history
@@ -354,8 +371,12 @@ def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> 
     table.add_row("parameters", f"{parameters:,}")
     table.add_row("iterations", f"{asked:,}{stopped}")
     table.add_row("time", f"{history.seconds:.1f} s")
-    for data, scores in ("training", history.train_score), ("test", history.test_score):
-        score = score_text(history.score_name, scores[-1]) if scores.size else "not evaluated"
+    scores = {"training": history.train_score, history.held_out: history.test_score}
+    if config.validation is not None:
+        last = ask(run.load_network(), dataset.x_test, dataset.t_test, scale_of(dataset)).score
+        scores["test"] = np.array([last])
+    for data, course in scores.items():
+        score = score_text(history.score_name, course[-1]) if course.size else "not evaluated"
         name = history.score_name or ""
         table.add_row(f"{data} {name}", f"[bold]{score.removeprefix(name).strip()}[/]")
     if config.patience is not None and (best := trainer.best).iteration is not None:
