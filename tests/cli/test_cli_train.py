@@ -301,3 +301,9 @@ def test_an_impatient_second_ctrl_c_keeps_it_too(clearprop, data, monkeypatch):
     assert "stopped at 6" in run.out
     assert "not evaluated" in run.out
     assert RunFolder("runs/1").load_network().params["W1"].any()
+
+
+def test_weights_that_all_begin_at_0_are_warned_of(clearprop, data):
+    run = clearprop("train", "--data", data, "--init", 0, "--batch", 20, "--iterations", 2, "-q")
+    assert run.code == 0
+    assert "--init he makes them different" in run.err
