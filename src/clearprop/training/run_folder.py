@@ -261,8 +261,8 @@ class RunFolder:
         except FileNotFoundError:
             raise FileNotFoundError(
                 errno.ENOENT,
-                "there is no such file, so this is not the folder of a run (`clearprop train` makes "
-                "one)",
+                "there is no such file, so this is not the folder of a run "
+                "(`clearprop train` makes one)",
                 str(self.config_path),
             ) from None
         except (ConfigError, UnicodeDecodeError) as error:
