@@ -1,5 +1,6 @@
 """`clearprop train`: train a network, and leave a run folder."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
