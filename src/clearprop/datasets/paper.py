@@ -11,8 +11,8 @@ FAINTEST = 0.04
 LONGEST = 512
 """A larger picture is worked on at a smaller size: strokes stay several pixels wide."""
 
-_COARSE = 40  # light changes slowly: it is looked at in so many places along the longer side
-_POWERS = [(i, j) for i in range(5) for j in range(5 - i)]
+STEEPEST = 0.18
+"""The lines of the paper may rise or fall by this much to a side."""
 
 
 def ink_on_paper(pixels: np.ndarray) -> tuple[np.ndarray, float]:
@@ -33,20 +33,14 @@ def ink_on_paper(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     if np.mean(abs(rim - paper).max(axis=1) < FAINTEST) > 0.9:
         ink, faintest = abs(pixels - paper).max(axis=2), FAINTEST
     else:
-        faintest = 3 * FAINTEST
-        height, width, _ = pixels.shape
-        h, w = (-(-n // -(-max(height, width) // _COARSE)) for n in (height, width))
-        rows = (resampling(height, h) @ pixels.reshape(height, -1)).reshape(h, width, -1)
-        coarse = resampling(width, w) @ rows
-        level = _terms(h, w) @ _surface(coarse)
-        detail = coarse - level
-        colour = (detail * (detail**2).sum(axis=2, keepdims=True) ** 2).sum(axis=(0, 1))
-        colour /= max(np.sqrt((colour**2).sum()), 1e-30)
-        low = (level @ colour + _low(detail @ colour)).astype(np.float32)
-        behind = resampling(h, height) @ low @ resampling(w, width).T
-        ink = pixels @ colour.astype(np.float32) - behind
-        if colour.sum() < 0:
-            ink /= np.maximum(-behind, 0.1)
+        faintest = 2 * FAINTEST
+        inks = (_narrow(pixels, max(2, min(pixels.shape[:2]) // share)) for share in (9, 16, 30))
+        ink = next(inks)
+        most = 0.6 * ink.max()
+        for finer in inks:
+            if np.count_nonzero(finer > most) < 0.9 * np.count_nonzero(ink > most):
+                break
+            ink = finer
     if ink.max() < faintest:
         raise DataError("the picture is empty: all its pixels have (nearly) the same colour")
     return ink, faintest
@@ -70,7 +64,9 @@ def sheet_in(pixels: np.ndarray) -> tuple[slice, slice] | None:
     between = np.count_nonzero((distance > 0.2 * usual) & (distance < 0.6 * usual))
     area = np.count_nonzero(solid)
     # What reaches three edges is rather the lit part of a sheet, beside a shadow.
-    edges = (top == 0) + (left == 0) + (bottom == len(distance)) + (right == distance.shape[1])
+    edges = sum(
+        map(int, (top == 0, left == 0, bottom == len(distance), right == distance.shape[1]))
+    )
     if edges > 1 or size < distance.size / 4 or area < 0.7 * size or between > 0.2 * area:
         return None
     inset = 1 + min(bottom - top, right - left) // 40
@@ -119,34 +115,64 @@ def box_mean(a: np.ndarray, r: int) -> np.ndarray:
     return a / np.multiply.outer(*counts)
 
 
-def _surface(coarse: np.ndarray) -> np.ndarray:
-    """The coefficients (15, K) of a surface through most of the pixels, whatever the others are.
+def _narrow(pixels: np.ndarray, r: int) -> np.ndarray:
+    """(H, W, K) → (H, W): how far what is narrower than 2r + 1 pixels is from what is behind it."""
+    tone = np.log(np.maximum(pixels, 0.1))
+    dark, light = _opened(-tone, r) + tone, tone - _opened(tone, r)
+    off = abs(tone - np.median(tone, axis=(0, 1)))
+    if (off * light).max() < -2 * (off * dark).min():
+        # Dark ink is measured in parts of the light that falls on the paper there.
+        ink = 1 - np.exp(dark)
+    else:
+        ink = np.exp(tone) - np.exp(tone - light)
+    colour = (ink**4).sum(axis=(0, 1))
+    return ink @ (colour / max(colour.sum(), 1e-30))
 
-    Least absolute differences: least squares, in which each pixel weighs the less the further it
-    was off the time before.
+
+def without_lines(ink: np.ndarray) -> np.ndarray:
+    """(H, W) without the lines of ruled or squared paper, which go from edge to edge."""
+    for _ in range(2):  # along the rows, then along the columns
+        ink = ink.T
+        line = _lines(ink)
+        k = max(2, min(ink.shape) // 90)
+        left = np.maximum(1 - (1 - ink) / np.maximum(1 - line, 0.1), 0)
+        padded = np.pad(left, ((k, k), (0, 0)))
+        rows = [padded[i : i + len(ink)] for i in range(2 * k + 1)]
+        between = np.minimum(np.max(rows[: k + 1], axis=0), np.max(rows[k:], axis=0))
+        ink = np.where(line > 0.03, between, left)
+    return ink
+
+
+def _lines(ink: np.ndarray) -> np.ndarray:
+    """(H, W) → (H, W): the tone of lines that cross it from left to right, all at one slope.
+
+    Along a line nearly all is at least as dark as the line; along no other row is it so.
     """
-    A = _terms(*coarse.shape[:2]).reshape(-1, len(_POWERS))
-    b = coarse.reshape(len(A), -1)
-    surface, weights = np.empty(0), np.ones(len(A))
-    for _ in range(12):
-        AtW = A.T * weights
-        square = AtW @ A
-        surface = np.linalg.solve(square + 1e-6 * np.trace(square) * np.eye(len(square)), AtW @ b)
-        weights = 1 / (abs(b - A @ surface).max(axis=1) + 0.01)
-    return surface
+    height, width = ink.shape
+    reach = int(STEEPEST * width / 2) + 1
+    grown = np.max([np.pad(ink, ((i, 2 - i), (0, 0)))[1:-1] for i in range(3)], axis=0)
+    padded = np.pad(grown, ((2 * reach, 2 * reach), (0, 0)), constant_values=np.inf)
+    x = np.linspace(0, width - 1, 40).astype(int)
+    rows = np.arange(height + 2 * reach)[:, np.newaxis]
+    most, best, slope = 0.0, np.zeros(len(rows)), 0.0
+    for trial in np.arange(-STEEPEST, STEEPEST, 1.5 / width):
+        along = padded[rows + reach + np.rint(trial * (x - width / 2)).astype(int), x]
+        tone = np.partition(along, 6, axis=1)[:, 6]
+        tone[np.isinf(along).sum(axis=1) > 28] = 0
+        tone = np.maximum(tone - np.median(tone[reach:-reach]), 0)
+        if (tone**2).sum() > most:
+            most, best, slope = (tone**2).sum(), tone, trial
+    rise = np.rint(slope * (np.arange(width) - width / 2)).astype(int)
+    return best[np.arange(height)[:, np.newaxis] + reach - rise]
 
 
-def _terms(height: int, width: int) -> np.ndarray:
-    """(H, W, 15): the products of powers of the coordinates, which go from −1 to 1."""
-    y, x = np.linspace(-1, 1, height)[:, np.newaxis], np.linspace(-1, 1, width)
-    return np.stack([y**i * x**j for i, j in _POWERS], axis=2)
-
-
-def _low(tone: np.ndarray) -> np.ndarray:
-    """(h, w) → (h, w): what a fifth of the tones in a third of the picture lies below."""
-    r = max(3, max(tone.shape) // 6)
-    padded = np.pad(tone, r, mode="symmetric")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * r + 1, 2 * r + 1))
-    windows = windows.reshape(*tone.shape, -1)
-    fifth = windows.shape[-1] // 5
-    return np.partition(windows, fifth, axis=-1)[..., fifth].astype(np.float32)
+def _opened(a: np.ndarray, r: int) -> np.ndarray:
+    """(H, W, K) without what is greater than round it and narrower than 2r + 1 pixels."""
+    for choose in np.minimum, np.maximum:
+        for _ in range(2):
+            a = np.pad(a.swapaxes(0, 1), ((r, r), (0, 0), (0, 0)), mode="edge")
+            width = 1
+            while width < 2 * r + 1:
+                more = min(width, 2 * r + 1 - width)
+                a, width = choose(a[:-more], a[more:]), width + more
+    return a

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.datasets.components import components
-from clearprop.datasets.paper import box_mean, ink_on_paper, sheet_in, smaller
+from clearprop.datasets.paper import box_mean, ink_on_paper, sheet_in, smaller, without_lines
 from clearprop.errors import DataError
 
-_SHORTEST = 0.15
+_SHORTEST = 0.08
 """A digit is as high or wide as this share of the picture's shorter side, or more."""
 
 
@@ -55,6 +55,7 @@ def find_digit(pixels: np.ndarray) -> Digit:
 
 def _find(pixels: np.ndarray) -> Digit:
     ink, faintest = ink_on_paper(pixels)
+    ink = without_lines(ink)
     smooth = box_mean(ink, 1) if max(ink.shape) > 100 else ink
     median = np.median(smooth)
     ink, smooth = ink - median, smooth - median
@@ -113,17 +114,19 @@ def _connected(mask: np.ndarray) -> _Parts:
     spans = np.any(first & last, axis=1)
     strip = np.any((first | last) & (sides < 0.1 * shape), axis=1)
     cut_off = np.logical_or.reduce(first | last, axis=1)
-    large = (sides > 0.6 * shape).all(axis=1) & (area < sides.prod(axis=1) / 4)
     fits = (sides.max(axis=1) >= _SHORTEST * shape.min()) & ~spans & ~strip
-    for i in np.flatnonzero(fits & large):
+    for i in np.flatnonzero(fits & (area < sides.prod(axis=1) / 3)):
+        inside = (boxes[:, :2] > boxes[i, :2]) & (boxes[:, 2:] < boxes[i, 2:])
+        inside = inside.all(axis=1) & fits & (sides[:, 0] > sides[i, 0] / 4)
         top, left, bottom, right = boxes[i]
-        fits[i] = not _is_frame(numbers[top:bottom, left:right] == i + 1)
+        part = numbers[top:bottom, left:right] == i + 1
+        fits[i] = not (inside.any() or (sides[i] > 0.6 * shape).all()) or not _is_frame(part)
     return _Parts(numbers, boxes, area, fits, cut_off)
 
 
 def _is_frame(part: np.ndarray) -> bool:
     """Whether a part runs along all four sides of its box, as no digit does."""
-    band = max(1, min(part.shape) // 12)
+    band = max(1, min(part.shape) // 5)
     sides = part[:band], part[-band:], part[:, :band].T, part[:, -band:].T
     return min(side.any(axis=0).mean() for side in sides) > 0.8
 
@@ -139,7 +142,7 @@ def _chosen(parts: _Parts, ink: np.ndarray, smooth: np.ndarray) -> Digit:
     near = ((overlap > -0.15 * size.max()) & (upper - lower < 1.3 * size.max())).all(axis=1)
     high = (upper - lower)[:, 0] > 0.5 * size[0]
     others = parts.fits & high & beside & ~parts.cut_off
-    belongs = near & ~others & ~parts.cut_off & (parts.area > 0.02 * parts.area[main])
+    belongs = near & ~others & ~parts.cut_off & (parts.area > 0.04 * parts.area[main])
     belongs[main], others[main] = True, False
     mask = np.insert(belongs, 0, False)[parts.numbers]
     strongest = np.percentile(smooth[mask], 90)
