@@ -11,6 +11,9 @@ FAINTEST = 0.04
 LONGEST = 512
 """A larger picture is worked on at a smaller size: strokes stay several pixels wide."""
 
+GRAINY = 0.015
+"""Where neighbouring pixels differ by more, as a rule, the picture is smoothed."""
+
 STEEPEST = 0.18
 """The lines of the paper may rise or fall by this much to a side."""
 
@@ -34,7 +37,11 @@ def ink_on_paper(pixels: np.ndarray) -> tuple[np.ndarray, float]:
         ink, faintest = abs(pixels - paper).max(axis=2), FAINTEST
     else:
         faintest = 2 * FAINTEST
-        inks = (_narrow(pixels, max(2, min(pixels.shape[:2]) // share)) for share in (9, 16, 30))
+        tone = np.log(np.maximum(pixels, 0.1))
+        even = tone
+        if np.median(abs(np.diff(pixels, axis=1))) > GRAINY:
+            tone, even = (np.stack([box_mean(c, r) for c in tone.T]).T for r in (1, 3))
+        inks = (_narrow(tone, even, max(2, min(tone.shape[:2]) // share)) for share in (9, 16, 30))
         ink = next(inks)
         most = 0.6 * ink.max()
         for finer in inks:
@@ -115,18 +122,20 @@ def box_mean(a: np.ndarray, r: int) -> np.ndarray:
     return a / np.multiply.outer(*counts)
 
 
-def _narrow(pixels: np.ndarray, r: int) -> np.ndarray:
-    """(H, W, K) → (H, W): how far what is narrower than 2r + 1 pixels is from what is behind it."""
-    tone = np.log(np.maximum(pixels, 0.1))
-    dark, light = _opened(-tone, r) + tone, tone - _opened(tone, r)
-    off = abs(tone - np.median(tone, axis=(0, 1)))
-    if (off * light).max() < -2 * (off * dark).min():
+def _narrow(tone: np.ndarray, even: np.ndarray, r: int) -> np.ndarray:
+    """(H, W, K) → (H, W): how far what is narrower than 2r + 1 pixels is from what is behind it.
+
+    Tones are logarithms; `even` are those without grain.
+    """
+    above, below = -_opened(-even, r), _opened(even, r)
+    off = abs(even - np.median(even, axis=(0, 1)))
+    if (off * (even - below)).max() < 2 * (off * (above - even)).max():
         # Dark ink is measured in parts of the light that falls on the paper there.
-        ink = 1 - np.exp(dark)
+        ink, clear = 1 - np.exp(tone - above), 1 - np.exp(even - above)
     else:
-        ink = np.exp(tone) - np.exp(tone - light)
-    colour = (ink**4).sum(axis=(0, 1))
-    return ink @ (colour / max(colour.sum(), 1e-30))
+        ink, clear = np.exp(tone) - np.exp(below), np.exp(even) - np.exp(below)
+    colour = (clear**4).sum(axis=(0, 1))
+    return (ink @ (colour / max(colour.sum(), 1e-30))).astype(np.float32)
 
 
 def without_lines(ink: np.ndarray) -> np.ndarray:

@@ -142,7 +142,9 @@ def _chosen(parts: _Parts, ink: np.ndarray, smooth: np.ndarray) -> Digit:
     near = ((overlap > -0.15 * size.max()) & (upper - lower < 1.3 * size.max())).all(axis=1)
     high = (upper - lower)[:, 0] > 0.5 * size[0]
     others = parts.fits & high & beside & ~parts.cut_off
-    belongs = near & ~others & ~parts.cut_off & (parts.area > 0.04 * parts.area[main])
+    # Specks are small on all sides; what broke off a stroke is longer.
+    long = (upper - lower).max(axis=1) > 0.2 * size.max()
+    belongs = near & long & ~others & ~parts.cut_off & (parts.area > 0.02 * parts.area[main])
     belongs[main], others[main] = True, False
     mask = np.insert(belongs, 0, False)[parts.numbers]
     strongest = np.percentile(smooth[mask], 90)
