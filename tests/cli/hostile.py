@@ -4,7 +4,7 @@ import gzip
 import io
 import json
 import os
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +227,66 @@ def pictures(folder):
         Image.fromarray(page).save(buffer, name)
         made[f"a.{name.lower()}"] = buffer.getvalue()
     return made
+
+
+def tables():
+    """The same table in every format that is read without an extra, and parquet: names → bytes."""
+    rows = [
+        ("size", "colour", "price"),
+        *((i * 0.5, ["red", "green"][i % 2], i) for i in range(30)),
+    ]
+    made = {
+        f"a{end}": "\n".join(between.join(map(str, row)) for row in rows).encode()
+        for end, between in ((".csv", ","), (".tsv", "\t"))
+    }
+    size, colour, price = (np.array(column) for column in zip(*rows[1:], strict=True))
+    for name, save in (
+        ("a.npz", lambda f: np.savez(f, size=size, colour=colour, price=price)),
+        ("b.npz", lambda f: np.savez_compressed(f, size=size, price=price)),
+        ("a.npy", lambda f: np.save(f, np.column_stack([size, size**2, price]))),
+    ):
+        buffer = io.BytesIO()
+        save(buffer)
+        made[name] = buffer.getvalue()
+    with suppress(ImportError):
+        import pyarrow
+        from pyarrow import parquet
+
+        buffer = io.BytesIO()
+        columns = {"size": size, "colour": colour, "price": price}
+        parquet.write_table(pyarrow.table(columns), buffer)
+        made["a.parquet"] = buffer.getvalue()
+    return made
+
+
+def mutated_cells(data, rng):
+    """A table of text with odd cells: of other kinds, quoted, too many, or of other letters."""
+    text = data.decode()
+    between = "\t" if "\t" in text else ","
+    rows = [line.split(between) for line in text.split("\n")]
+    odd = (
+        [str(v) for v in ODD_VALUES]
+        + ODD_TEXTS
+        + ['"', '"a', "1,2", "\r", "\n\n", "\ufeff", "price"]
+    )
+    for _ in range(rng.integers(1, 4)):
+        row = (
+            rows[rng.integers(min(len(rows), 4))]
+            if rng.random() < 0.5
+            else rows[rng.integers(len(rows))]
+        )
+        value = odd[rng.integers(len(odd))]
+        match rng.integers(4):
+            case 0:
+                row.append(value)
+            case 1:
+                del row[rng.integers(len(row) + 1) :]
+            case _ if row:
+                row[rng.integers(len(row))] = value
+    code = (
+        ("utf-8", "utf-16", "latin-1")[min(2, rng.integers(12))] if rng.random() < 0.3 else "utf-8"
+    )
+    return "\n".join(map(between.join, rows)).encode(code, "replace")
 
 
 def idx_files(folder):

@@ -17,7 +17,7 @@ import pytest
 from stripes import own_data
 
 from clearprop.cli import main
-from clearprop.datasets import read_idx
+from clearprop.datasets import read_idx, read_table
 from clearprop.datasets.images import read_digit
 from clearprop.errors import ClearpropError
 from clearprop.graph import Graph, Variable, graph
@@ -139,6 +139,56 @@ def test_broken_pictures_and_idx_files(tmp_path):
                 read(path)
 
             try_all(name, 15 * MORE, lambda rng, good=good: hostile.mutated(good, rng), use)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_broken_tables(tmp_path):
+    for name, good in hostile.tables().items():
+        path, text = tmp_path / name, name.endswith(("csv", "tsv"))
+        path.write_bytes(good)
+        target = "2" if name == "a.npy" else "price"
+        read_table(path, target)  # it is right as it is
+
+        def make(rng, good=good, text=text):
+            odd = hostile.mutated_cells if text and rng.random() < 0.6 else hostile.mutated
+            return odd(good, rng)
+
+        def use(data, path=path, target=target):
+            path.write_bytes(data)
+            made = read_table(path, target, missing="mean")
+            assert np.isfinite(made.x_train).all(), "numbers that are none"
+            assert np.isfinite(made.t_train).all(), "targets that are none"
+
+        try_all(name, 15 * MORE, make, use)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_broken_files_of_a_run_on_a_table(tmp_path):
+    """The columns that a run was taught stand in its settings: predictions are right or refused."""
+    table, run = tmp_path / "a.csv", tmp_path / "run"
+    table.write_bytes(hostile.tables()["a.csv"])
+    options = ["--target", "price", "--epochs", "2", "--hidden", "4", "--folder", str(run)]
+    assert main(["train", str(table), "-q", *options]) == 0
+    for name in ("config.json", "weights.safetensors"):
+        path = run / name
+        good = path.read_bytes()
+
+        def make(rng, good=good, name=name):
+            return (
+                hostile.mutated_json(good.decode(), rng)
+                if name == "config.json"
+                else hostile.mutated(good, rng)
+            )
+
+        def use(data, path=path):
+            path.write_bytes(data)
+            code, out, err = hostile.run_command(["predict", str(run), str(table)])
+            assert code in (0, 2), code
+            assert code == 0 or err.strip(), "no message"
+            assert "Traceback" not in out + err
+
+        try_all(f"table's {name}", 20 * MORE, make, use)
+        path.write_bytes(good)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -152,6 +152,11 @@ class Survey:
         names = self.table.names
         if name in names:
             return
+        if self.table.path.suffix.lower() == ".npy":
+            raise ConfigError(
+                f"{self.table.path}: there is no column {name!r}; the columns of an array have "
+                f"numbers for names, {names[0]} to {names[-1]}"
+            )
         if np.isfinite(read_cells(names).numbers).any():
             raise DataError(
                 f"{self.table.path}: the first line holds numbers where names of columns are due, "
