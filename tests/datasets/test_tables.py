@@ -1,9 +1,11 @@
 """Tables: columns told apart, values brought to numbers, what is wrong named."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -332,3 +334,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     command = [sys.executable, "-c", program, str(tmp_path / "large.csv")]
     grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert grown * 1024 < 2 * rows * columns * 4 + 2**25  # and what a few blocks take
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (10**11, 3)])
+def test_an_archive_that_tells_of_more_than_it_holds_takes_no_memory(tmp_path, shape):
+    header = io.BytesIO()
+    told = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, told)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("y.npy", header.getvalue() + bytes(80))
+    with pytest.raises(FileFormatError, match=f"the shape \\({shape[0]},.*holds less"):
+        read_table(tmp_path / "a.npz", "y")

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -186,6 +188,7 @@ class _Arrays(TableFile):
             named = {"": np.load(path, mmap_mode="r")}
         else:
             with open(path, "rb") as file, np.load(file) as arrays:
+                self._check_sizes(arrays.zip)
                 named = {key: arrays[key] for key in arrays}
         self.columns: list[np.ndarray] = []
         for key, array in named.items():
@@ -198,6 +201,18 @@ class _Arrays(TableFile):
         if len({len(column) for column in self.columns}) != 1:
             told = ", ".join(f"{key} {array.shape}" for key, array in named.items())
             raise DataError(f"{path}: the arrays must have as many rows each, and are {told}")
+
+    def _check_sizes(self, archive: ZipFile) -> None:
+        """Compare the shapes that are told with the bytes there, before memory is taken."""
+        for info in archive.infolist():
+            with archive.open(info) as file:
+                first = np.lib.format.read_magic(file) == (1, 0)
+                header = "read_array_header_1_0" if first else "read_array_header_2_0"
+                shape, _, dtype = getattr(np.lib.format, header)(file)
+                if math.prod(shape) * dtype.itemsize > info.file_size:
+                    raise FileFormatError(
+                        f"{self.path}: {info.filename} tells of the shape {shape} and holds less"
+                    )
 
     def count(self) -> int:
         return len(self.columns[0])
