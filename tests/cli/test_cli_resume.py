@@ -184,7 +184,7 @@ def test_a_program_told_to_end_keeps_what_it_learned_and_ends(data, tmp_path, na
 
 
 @posix
-@pytest.mark.parametrize("presses", [1, 2, 30])
+@pytest.mark.parametrize("presses", [1, 2, 6, 30])
 def test_however_often_ctrl_c_is_pressed_nothing_is_lost(data, tmp_path, presses):
     length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")
     with running(command(data, *length), tmp_path) as process:

@@ -49,12 +49,15 @@ def _light(page, rng):
 
 
 def _shadow(page, rng):
-    """The shadow of a hand: a soft edge across the sheet, on top of light from one side."""
+    """A shadow with a soft or a hard edge across the sheet, on top of light from one side."""
     y, x = _coordinates(page)
     angle, place = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
     across = x * np.cos(angle) + y * np.sin(angle) - place
-    depth, width = rng.uniform(0.2, 0.4), rng.uniform(0.03, 0.3)
-    return _light(page, rng) * (1 - depth / (1 + np.exp(-across / width)))[..., np.newaxis]
+    depth, width = rng.uniform(0.2, 0.45), np.exp(rng.uniform(-6, -1))
+    return (
+        _light(page, rng)
+        * (1 - depth / (1 + np.exp(np.minimum(-across / width, 50))))[..., np.newaxis]
+    )
 
 
 def _vignette(page, rng):
@@ -108,6 +111,17 @@ def _frame(page, rng):
     return page
 
 
+def _hand(page, rng):
+    """The shadow of a finger, wider than a stroke, that ends in the picture."""
+    y, x = _coordinates(page)
+    angle, place = rng.uniform(0, 2 * np.pi), rng.uniform(-0.5, 0.5, 2)
+    along = x * np.cos(angle) + y * np.sin(angle) - place[0]
+    across = y * np.cos(angle) - x * np.sin(angle) - place[1]
+    outside = np.hypot(np.maximum(along, 0), across) - rng.uniform(0.35, 0.5)
+    shade = rng.uniform(0.2, 0.4) / (1 + np.exp(np.minimum(outside / rng.uniform(0.01, 0.1), 50)))
+    return page * (1 - shade)[..., np.newaxis]
+
+
 def _table(page, rng):
     """The sheet lies on a dark table."""
     height, width = page.shape[:2]
@@ -130,6 +144,7 @@ _before = {
 }
 _after = {
     "shadow": _shadow,
+    "hand": _hand,
     "vignette": _vignette,
     "specks": _specks,
     "grain": _grain,

@@ -5,8 +5,10 @@ answers at once.
 """
 
 import io
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -82,8 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _fail(f"the memory is not enough: {error}; ask for fewer neurons or smaller data")
     except KeyboardInterrupt:
+        _hear_no_more(arguments)
         print("clearprop: stopped", file=sys.stderr)
         return 130
+    finally:
+        _hear_no_more(arguments)
+
+
+def _hear_no_more(arguments: Sequence[str] | None) -> None:
+    """All is done: Ctrl-C pressed once more must not cut off the end of the program."""
+    if arguments is None:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _fail(message: str) -> int:
