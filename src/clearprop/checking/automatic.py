@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import same_draws
-from clearprop.checking.trial import LayerRaised, Trial, flat
+from clearprop.checking.run import LayerRaised, flat
+from clearprop.checking.trial import Trial
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.node import Node, Recorded, data_of, parts
@@ -101,7 +102,7 @@ def open_forward(
             elif argument.place is not None:
                 inputs[argument.place] = variables[name]
         with same_draws():
-            outputs = parts(trial.call(layer, inputs, formula))
+            outputs = trial.outputs(trial.call(layer, inputs, formula))
     except Exception as error:
         return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):

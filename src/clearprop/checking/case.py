@@ -10,7 +10,7 @@ import numpy as np
 
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
-from clearprop.checking.trial import LayerRaised
+from clearprop.checking.run import LayerRaised
 from clearprop.graph.node import parts
 
 

@@ -15,8 +15,7 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
-from clearprop.checking.trial import LayerRaised, Run, numbers
-from clearprop.graph.node import parts
+from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.graph.passing import has_infer
 
 
@@ -251,19 +250,17 @@ def keeps_float32(e: Evidence) -> None:
             e.fault(Kind.DTYPE, message, "output", fault=_has_float32(e))
             return
         if has_infer(trial.layer):
-            again = parts(trial.call(trial.copy(), trial.inputs, "infer"))
+            again = trial.outputs(trial.call(trial.copy(), trial.inputs, "infer"))
             if any(np.asarray(out).dtype.itemsize > 4 for out in again):
                 message = "with float32 inputs and parameters, infer gives float64"
                 e.fault(Kind.DTYPE, message, "infer", fault=_has_float32(e))
-        given, set_for = run.backward(run.douts(e.dout))
-        found = {name: numbers(d) for name, d in run.sorted(given, set_for).items()}
+        run.backward(run.douts(e.dout))
+        found = {name: run.derivative(name) for name in e.analytic}
     except LayerRaised:
         return
-    weak = {i for i, d in enumerate(given) if isinstance(d, float | int)}
-    for name in e.analytic:
-        dtype = found[name].dtype
-        place = trial.arguments[name].place
-        if dtype.kind == "f" and dtype.itemsize > 4 and name not in e.faulty and place not in weak:
+    for name, given in found.items():
+        dtype, weak = numbers(given).dtype, type(given) in (float, int)
+        if dtype.kind == "f" and dtype.itemsize > 4 and name not in e.faulty and not weak:
             message = f"with float32 inputs and parameters, its derivative is {dtype}"
             e.fault(Kind.DTYPE, message, name, fault=_has_float32(e))
 

@@ -11,7 +11,8 @@ from clearprop.checking import differences
 from clearprop.checking.automatic import Opened, agrees, open_forward
 from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.report import Row
-from clearprop.checking.trial import LayerRaised, Run, Trial
+from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.trial import Trial
 from clearprop.graph.parameters import has_backward
 
 
@@ -27,6 +28,8 @@ class Evidence:
     is_function: bool = False
     stages: str = "all"
     """"all", "values" (no contract) or "arrays" (automatic differentiation alone)."""
+    like: Trial | None = None
+    """The trial of the same layer on other inputs, which it is to be run like."""
     findings: list[Finding] = field(default_factory=list)
     rows: dict[str, Row] = field(default_factory=dict)
     trial: Trial = field(init=False)

@@ -13,9 +13,11 @@ from clearprop.checking import compare, contract, words
 from clearprop.checking.arguments import runs_alone
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
-from clearprop.checking.passes import first_backward, first_forward, told
+from clearprop.checking.passes import first_forward, told
 from clearprop.checking.report import LayerReport
-from clearprop.checking.trial import LayerRaised, Trial
+from clearprop.checking.run import LayerRaised
+from clearprop.checking.trial import Trial
+from clearprop.checking.understanding import first_backward
 from clearprop.graph.parameters import has_backward
 
 LARGE = 2**14
@@ -25,7 +27,7 @@ LARGE = 2**14
 def examine(e: Evidence) -> LayerReport:
     """Go through all stages, and report what was found."""
     try:
-        e.trial = Trial(e.name, e.layer, e.inputs)
+        e.trial = e.like.variant(e.inputs) if e.like else Trial(e.name, e.layer, e.inputs)
         _stages(e)
     except Found as found:
         e.add(found.finding)
@@ -68,8 +70,6 @@ def _stages(e: Evidence) -> None:
     if e.stages == "all" and not runs_alone(e.layer):
         words.keeps_state(e)
         words.infers(e)
-        if not e.faulty:
-            words.nothing_left_out(e)
         if not e.faulty and (following := words.in_the_next_step(e)):
             _also(e, following, "in the step that follows")
 
@@ -88,8 +88,10 @@ def _on_few(e: Evidence) -> None:
     inputs = e.trial.batch(0, 4) if work > LARGE else None
     if inputs is None or not _takes(e, inputs):
         return
-    few = Evidence(e.name, e.layer, inputs, e.rng, is_function=e.is_function)
-    report = examine(few)
+    few = Evidence(e.name, e.layer, inputs, e.rng, is_function=e.is_function, like=e.trial)
+    report, notes = examine(few), e.trial.notes
+    e.trial = few.trial.variant(e.trial.inputs)
+    e.trial.notes = notes
     e.findings = [f for f in few.findings if f not in few.trial.notes]
     e.rows = {row.argument: row for row in report.rows}
     e.stages = "arrays"
@@ -100,7 +102,7 @@ def _batch_of_one(e: Evidence) -> None:
     inputs = e.trial.batch(0, 1)
     if inputs is None or e.faulty or not _takes(e, inputs):
         return
-    one = Evidence(e.name, e.layer, inputs, e.rng, stages="values")
+    one = Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial)
     _also(e, one, "with a batch of one")
 
 

@@ -46,6 +46,8 @@ class Kind(StrEnum):
     RAISES = "raises"
     # What stands in the way of a check.
     SAMPLES = "samples"
+    NOT_COMPARED = "not compared"
+    INTERFACE = "read as"
     NO_BACKWARD = "no backward yet"
     KINK = "kink"
     UNDECLARED = "parameters not declared"
@@ -94,6 +96,9 @@ REMEDIES: dict[Kind, str] = {
     "so that it does not overflow",
     Kind.RAISES: "run forward and then backward once with these shapes, and follow the traceback",
     Kind.SAMPLES: "write samples(cls, rng), which yields pairs (layer, inputs)",
+    Kind.NOT_COMPARED: "write def backward(self, dout), which returns the derivatives of the inputs "
+    "and sets self.dW for a parameter self.W",
+    Kind.INTERFACE: "nothing is wrong; this is how it was read",
     Kind.NO_BACKWARD: "write backward when you are ready; the check will then compare",
     Kind.KINK: "nothing is wrong; give other inputs if you want these elements compared too",
     Kind.UNDECLARED: "write params = (…) in the class, so that training finds them",

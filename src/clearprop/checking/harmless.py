@@ -11,7 +11,7 @@ from clearprop.checking.differences import Slope
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.probing import SWEEP, element, worst_first
-from clearprop.checking.trial import LayerRaised
+from clearprop.checking.run import LayerRaised
 
 
 def without_kinks(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +97,7 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
     `forward` kept is jittered as well: of an output that was rounded to 1, `1 - out` knows nothing.
     """
     e, name, a, dout = case.e, case.name, case.a, case.dout
-    own = {arg.slot.name for arg in e.trial.arguments.values() if arg.slot}
+    own = {path[0] for arg in e.trial.arguments.values() if arg.slot for path in arg.slot.paths}
     noise = np.zeros(a.shape)
     for _ in range(3 if wrong.any() else 0):
         jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}

@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
+from clearprop.checking.nests import get_at
 from clearprop.checking.patterns_shape import swapped, transposed, wrong_axis
 
 
@@ -30,8 +31,8 @@ def _extra(case: Case) -> Guesses:
     rest = case.pulled(0 * case.dout)
     if rest is None or not np.any(rest):
         return
-    left = case.e.trial.arguments[case.name].slot
-    before = left and left.derivative(case.e.trial.layer)
+    held = [p for p in case.e.trial.places.get(case.name, ()) if p.kind == "held"]
+    before = get_at(case.e.trial.layer, held[0].path) if held else None
     if before is not None and np.shape(before) == rest.shape and np.allclose(rest, before):
         yield Kind.ACCUMULATES, f"it contains what d{case.name} was before: backward adds to it"
     for name, z in case.fitting(rest.shape):
