@@ -31,14 +31,24 @@ def find_undeclared(trial: Trial, after: Run) -> list[Slot]:
     waiting = {p for slot in trial.slots if _is_empty(slot.get(trial.layer)) for p in slot.paths}
     made = _lasting(after, {*waiting, *late}) if waiting or late else set()
     late = {path: array for path, array in late.items() if path in made}
+    found = _among(trial, early)
     if made:
-        trial.layer = private(after.layer, trial.dtype)
-        trial.list_arguments()
-    base = _output(trial)
+        before, trial.layer = trial.layer, private(after.layer, trial.dtype)
+        lately = _among(trial, late)
+        if lately or waiting & made:
+            trial.list_arguments()
+            return [*found, *lately]
+        trial.layer = before
+    return found
+
+
+def _among(trial: Trial, candidates: dict[Path, Any]) -> list[Slot]:
+    """The arrays among these that the output changes with."""
+    base = _output(trial) if candidates else None
     if base is None or not _same(base, _output(trial)):
         return []  # it draws random numbers of its own: nothing can be told
     found: dict[int, list[Path]] = {}
-    for path, array in {**early, **late}.items():
+    for path, array in candidates.items():
         found.setdefault(id(array), []).append(path)
     slots: list[Slot] = []
     seen: list[Any] = [*(slot.get(trial.layer) for slot in trial.slots)]

@@ -27,8 +27,7 @@ SLOPE = "gradient grad derivative deriv prime df dactivation derivate".split()
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
 CACHE = re.compile(r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?)")
 DOUT = re.compile(
-    r"(?i)d|d_?(out|y|a|z|h|o|l|j|e|loss|next|upstream|prev|l_?d|cost)\w*|d[A-Za-z]+|g|gy|gys?|"
-    r"(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
+    r"(?i)d(?!ata|ecay|rop)\w*|g|gy|gys?|(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
     r"\w*(grad|grads|gradient|gradients|delta|error|err)"
 )
 WIDELY = re.compile(r"(?i)(x|input|inputs|inp|z|data|in_?|a_?prev|bottom|features)")
@@ -133,7 +132,9 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
     elif slope and "dout" not in roles:
         roles = [i if r is None and i < len(input_names) else r for i, r in enumerate(roles)]
     elif "dout" not in roles and None in roles:
-        roles[roles.index(None)] = "dout"
+        # What nothing is known of is dout; where all are, those of several outputs.
+        first, each = roles.index(None), all(role is None for role in roles)
+        roles = ["dout" if each or i == first else role for i, role in enumerate(roles)]
     if not roles and spare:  # dout=1
         first = _role(spare[0], input_names)
         roles = ["dout" if first is None or not isinstance(first, int) else first]

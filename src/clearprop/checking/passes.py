@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
+from clearprop.checking.arguments import declares_parameters
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
@@ -67,16 +68,16 @@ def _search(e: Evidence, run: Run) -> Run:
         undeclared = [slot for slot in undeclared if not hasattr(type(layer), slot.paths[0][0])]
     for slot in undeclared if isinstance(layer, Layer) else ():
         name = slot.paths[0][0]
-        own = "an attribute of its own, in params" if slot.paths[0][1:] else f"params = ({name!r},)"
+        own = "an attribute of its own, in params" if slot.paths[0][1:] else f'params = ("{name}",)'
         e.fault(
             Kind.UNDECLARED,
             f"the output depends on self.{slot.name}, a float array {slot.get(layer).shape} that "
             f"its params, state, noise and fixed do not name, so that it would be left out of "
-            f"training; write {own} to have it learned, or fixed = ({name!r},)",
+            f'training; write {own} to have it learned, or fixed = ("{name}",)',
             slot.name,
         )
-    trial.slots += undeclared
-    if undeclared:
+    if undeclared and not (isinstance(layer, Layer) and declares_parameters(layer)):
+        trial.slots += undeclared
         trial.list_arguments()
     return run if trial.layer is layer else trial.run()
 

@@ -103,7 +103,7 @@ class Run:
         found = [self._at(place, name) for place in self.trial.places.get(name, ())]
         if not found or any(d is None for d in found):
             return None
-        return sum(found[1:], start=found[0])
+        return sum(found[1:], start=found[0]) if found[1:] else found[0]
 
     def _at(self, place: Place, name: str) -> Any:
         if place.kind == "returned":
@@ -113,12 +113,12 @@ class Run:
 
 def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
     """What `forward` gives, as its outputs and what it keeps for `backward` to be given back."""
-    if not isinstance(raw, list | tuple | dict):
+    if not isinstance(raw, list | tuple):
         return [raw], None
-    if how.takes_cache and isinstance(raw, list | tuple) and len(raw) > 1:
+    if how.takes_cache and len(raw) > 1:
         return [leaf for _, leaf in leaves(raw[:-1])], raw[-1]
     cache = None
-    if isinstance(raw, list | tuple) and len(raw) > 1 and not how.any_number:
+    if len(raw) > 1 and not how.any_number:
         whole = [isinstance(entry, list | tuple | dict) or not is_number(entry) for entry in raw]
         if whole[-1] and not whole[0]:
             raw, cache = raw[: whole.index(True)], raw[-1]

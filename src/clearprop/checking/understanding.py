@@ -89,6 +89,9 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
     new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
     wanted = _wanted(trial)
     places, notes = pair(wanted, there, frozenset(new))
+    empty = isinstance(found, tuple | list) and not found and trial.float_places
+    if empty and not any((n, 0) in places for n in trial.input_names):
+        _wrong_count(e, [])
     uses = Counter(name for name, _ in (want.key for want in wanted))
     for name, count in uses.items():
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
@@ -125,11 +128,16 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     elif trial.resolve(len(given)):
         targets = [trial.input_names[i] for i in trial.float_places]
     else:
-        targets = [] if isinstance(trial.layer, Layer) else _spread(trial, values)
+        targets = [] if _by_the_house(trial.layer) else _spread(trial, values)
     if targets:
         named = zip(targets, given, values, strict=True)
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
         return
+    _wrong_count(e, given)
+
+
+def _wrong_count(e: Evidence, given: list[Place]) -> None:
+    trial = e.trial
     inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
     extra = ""
     if len(given) > len(trial.float_places) and trial.slots:
@@ -141,6 +149,13 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     e.fault(Kind.COUNT, message)
     trial.float_places = []
     trial.list_arguments()
+
+
+def _by_the_house(layer: Any) -> bool:
+    """Whether a layer declares its parameters as those of the house do: by their names."""
+    names = getattr(layer, "params", None)
+    named = isinstance(names, tuple) and bool(names) and all(isinstance(n, str) for n in names)
+    return named or isinstance(layer, Layer)
 
 
 def _spread(trial: Trial, values: Sequence[Any]) -> list[str]:
@@ -209,7 +224,7 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
         argument = trial.arguments[name]
         step, given = argument.value - argument.slot.get(run.layer), run.derivative(name)
         fits = given is not None and np.shape(given) == step.shape
-        if fits and not rate:
+        if fits and not rate and not _by_the_house(trial.layer):
             rate = float(np.sum(given * step)) / (float(np.sum(np.square(given))) or 1.0)
         if not rate or (fits and not np.allclose(step, rate * np.asarray(given))):
             message = f"backward changes the parameter {name}; that is the optimiser's work"
