@@ -110,11 +110,11 @@ def open_forward(
     return Opened(variables, outputs)
 
 
-def agrees(opened: Opened, expected: np.ndarray) -> bool:
+def agrees(opened: Opened, expected: np.ndarray, rtol: float = 1e-9) -> bool:
     """Whether forward gave the same numbers on Variables as on arrays."""
     found = flat(map(data_of, opened.outputs))
     return found.shape == expected.shape and np.allclose(
-        found, expected, rtol=1e-9, atol=1e-300, equal_nan=True
+        found, expected, rtol=rtol, atol=1e-300 if rtol < 1e-8 else rtol, equal_nan=True
     )
 
 

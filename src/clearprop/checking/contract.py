@@ -207,7 +207,7 @@ def _after_an_update(e: Evidence) -> None:
     for name in e.analytic:
         if name in e.faulty or not np.isfinite(true[name]).all():
             continue
-        wrong = compare.wrong_elements(found[name], true[name], rtol=1e-6)
+        wrong = compare.wrong_elements(found[name], true[name], rtol=e.within(1e-6))
         if wrong.any():
             index = first_true(wrong)
             message = (

@@ -15,6 +15,7 @@ from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
 from clearprop.checking.passes import first_forward, told
 from clearprop.checking.report import LayerReport
+from clearprop.checking.precision import measure
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
 from clearprop.checking.understanding import first_backward
@@ -52,6 +53,8 @@ def _stages(e: Evidence) -> None:
     if e.stages != "arrays":
         words.draws_from_rng(e)
         contract.forward_repeats(e)
+        if e.like is None:
+            measure(e)
     e.dout = e.random_dout()
     if written:
         first_backward(e)
@@ -88,9 +91,9 @@ def _on_few(e: Evidence) -> None:
     inputs = e.trial.batch(0, 4) if work > LARGE else None
     if inputs is None or not _takes(e, inputs):
         return
-    few = Evidence(e.name, e.layer, inputs, e.rng, is_function=e.is_function, like=e.trial)
+    few = Evidence(e.name, e.layer, inputs, e.rng, is_function=e.is_function)
     report, notes = examine(few), e.trial.notes
-    e.trial = few.trial.variant(e.trial.inputs)
+    e.trial, e.eps = few.trial.variant(e.trial.inputs), few.eps
     e.trial.notes = notes
     e.findings = [f for f in few.findings if f not in few.trial.notes]
     e.rows = {row.argument: row for row in report.rows}
@@ -102,7 +105,7 @@ def _batch_of_one(e: Evidence) -> None:
     inputs = e.trial.batch(0, 1)
     if inputs is None or e.faulty or not _takes(e, inputs):
         return
-    one = Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial)
+    one = Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial, eps=e.eps)
     _also(e, one, "with a batch of one")
 
 

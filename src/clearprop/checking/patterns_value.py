@@ -68,7 +68,7 @@ def _rounded(case: Case) -> Guesses:
 def _precision(case: Case) -> Guesses:
     """A difference too small for a wrong formula."""
     a = case.a[case.known]
-    if case.apart > 2e-3 * case.size:
+    if case.apart > 2e-3 * case.size or case.e.eps > 1e-12:
         return
     for dtype, name in ((np.float32, "float32"), (np.float16, "float16")):
         rounded = a.astype(dtype).astype(np.float64)

@@ -50,8 +50,26 @@ class LayerReport:
         return tuple(f for f in self.findings if f.fault)
 
     @property
-    def ok(self) -> bool:
-        return not self.faults
+    def ok(self) -> bool | None:
+        """Whether all was compared and is right; `None` where nothing is wrong but not all was."""
+        if any(f.kind not in UNCHECKED for f in self.faults):
+            return False
+        return None if self.unchecked else True
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What could not be compared: names of arguments, or of the layer where it is all of it."""
+        rows = (row.argument for row in self.rows if row.verdict == Kind.NOT_COMPARED.value)
+        found = (
+            f.argument or self.name
+            for f in self.findings
+            if f.kind is Kind.NOT_COMPARED or (f.fault and f.kind in UNCHECKED)
+        )
+        return tuple(dict.fromkeys((*rows, *found)))
+
+
+UNCHECKED = frozenset({Kind.NOT_COMPARED, Kind.SAMPLES, Kind.NO_BACKWARD})
+"""Findings that say that something could not be checked, not that it is wrong."""
 
 
 def merge(name: str, reports: Iterable[LayerReport]) -> LayerReport:
@@ -152,11 +170,21 @@ class Report:
         return tuple(finding for finding in self.findings if finding.fault)
 
     @property
-    def ok(self) -> bool:
-        return not self.faults
+    def ok(self) -> bool | None:
+        """True if all was compared and is right, False if there is a fault.
+
+        `None` where nothing is wrong, but something that the output depends on was not compared.
+        """
+        found = [layer.ok for layer in self.layers]
+        return False if False in found else None if None in found else True
+
+    @property
+    def status(self) -> str:
+        """`right`, `wrong` or `not checked`."""
+        return {True: "right", False: "wrong", None: "not checked"}[self.ok]
 
     def __bool__(self) -> bool:
-        return self.ok
+        return self.ok is True
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -199,8 +227,11 @@ class Report:
         """One sentence: how much was compared, and whether all of it is right."""
         arguments = sum(row.absolute is not None for layer in self.layers for row in layer.rows)
         what = f"{_several(len(self.layers), 'layer')}, {_several(arguments, 'derivative')}"
-        bad = ", ".join(layer.name for layer in self.layers if not layer.ok)
-        verdict = "all right" if self.ok else f"{_several(len(self.faults), 'fault')}, in {bad}"
+        bad = ", ".join(layer.name for layer in self.layers if layer.faults)
+        left = ", ".join(name for layer in self.layers for name in layer.unchecked)
+        verdict = f"{_several(len(self.faults), 'fault')}, in {bad}" if bad else "all right"
+        if left and self.ok is None:
+            verdict = f"nothing wrong was found, but not all was compared: {left}"
         return f"{self.name}: {what} compared in float64: {verdict}."
 
     def _ordered(self) -> list[Finding]:
@@ -221,6 +252,7 @@ class Report:
         return {
             "name": self.name,
             "ok": self.ok,
+            "status": self.status,
             "layers": [
                 {
                     "name": layer.name,

@@ -114,7 +114,7 @@ class Inspector:
             )
         walk = self.walked if isinstance(network, Network) else self.by_hand
         reports = walk(network, inputs)
-        if len(inputs) == 2 and all(report.ok for report in reports):
+        if len(inputs) == 2 and all(report.ok is not False for report in reports):
             whole = whole_network(network, inputs[0], inputs[1], self.rng, self.layer)
             reports = (*reports, whole) if whole else reports
         return Report(name, reports)
@@ -158,7 +158,7 @@ class Inspector:
             reports += found[-1:] if opened else found
             if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
-        if error and all(report.ok for report in reports):
+        if error and not any(report.faults for report in reports):
             name = f"{type(network).__name__}.{'loss' if len(inputs) == 2 else 'predict'}"
             finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
             reports.append(LayerReport(name, type(network).__name__, findings=(finding,)))
