@@ -70,7 +70,8 @@ def slope_with(
     noise = 8 * eps * size / h + np.finfo(np.float64).tiny / h
     error = np.abs(narrow - wide) / 3 + noise
     # What is smooth bends by h² here, and by a part of the slope at a kink.
-    bend = 1e-3 * np.maximum(np.abs(left), np.abs(right)) + 30 * noise
+    bend = max(1e-3, 10 * h if eps > EPS else 0) * np.maximum(np.abs(left), np.abs(right))
+    bend += 30 * noise
     finite = np.isfinite(high) & np.isfinite(low) & np.isfinite(half_high) & np.isfinite(half_low)
     smooth = finite & (np.abs(right - left) <= bend) & (np.abs(narrow - wide) <= bend)
     # At a kink the difference of the sides is no error, but what the two steps disagree about is.
