@@ -14,6 +14,8 @@ from clearprop.layers import Layer
 LABEL_NAMES = (
     "t target targets label labels y_true ytrue true y_target mask token tokens true_labels"
 ).split()
+TRUTH_NAMES = frozenset("y Y actual actuals expected truth desired yt gt ground_truth y_ output_true".split())
+"""What labels are called besides, where an input of that name may well have a derivative."""
 INDEX_NAMES = ("idx", "index", "indices", "ids")
 CONSTANT_NAMES = frozenset((*LABEL_NAMES, *INDEX_NAMES))
 """Names under which inputs without a derivative are usually passed."""

@@ -78,11 +78,14 @@ def _stages(e: Evidence) -> None:
 
 
 def _takes(e: Evidence, inputs: list[Any]) -> bool:
-    """Whether forward gives finite numbers on part of the batch."""
-    try:  # only where forward keeps the samples apart, or takes any number at least
-        return bool(np.isfinite(e.trial.run(inputs=inputs).vector).all())
+    """Whether forward gives finite numbers on part of the batch, a row for each sample."""
+    try:
+        run = e.trial.run(inputs=inputs)
     except LayerRaised:
         return False
+    rows, of_all = (out.shape[:1] for out in (run.outputs[0], e.trial.run().outputs[0]))
+    n, few = (len(next(x for x in xs if np.ndim(x))) for xs in (e.trial.inputs, inputs))
+    return bool(np.isfinite(run.vector).all()) and (of_all != (n,) or rows == (few,))
 
 
 def _on_few(e: Evidence) -> None:

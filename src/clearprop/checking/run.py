@@ -29,7 +29,7 @@ class Run:
     def __init__(
         self, trial: Any, layer: Any, values: Values, inputs: Sequence[Any] | None
     ) -> None:
-        self.trial, self.layer = trial, layer
+        self.trial, self.layer, self.values = trial, layer, values
         self.inputs = [
             x.copy() if isinstance(x, np.ndarray) else x
             for x in (trial.inputs if inputs is None else inputs)
@@ -84,10 +84,11 @@ class Run:
 
     def put_back(self) -> None:
         for name, argument in self.trial.arguments.items():
+            before = self.values.get(name, argument.value)
             after = argument.slot and argument.slot.get(self.layer)
-            if after is not None and not np.array_equal(after, argument.value):
-                self.steps[name] = (argument.value - after) / self.trial.updates
-                argument.slot.put(self.layer, argument.value.copy())
+            if after is not None and not np.array_equal(after, before):
+                self.steps[name] = (before - after) / self.trial.updates
+                argument.slot.put(self.layer, before.copy())
 
     def derivatives(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """Run `backward` and give the derivative of every argument, copied, by name.

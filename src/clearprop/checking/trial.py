@@ -168,7 +168,8 @@ class Trial:
         names = self.input_names
         named = {i for i in self.float_places if names[i] in arguments.CONSTANT_NAMES}
         whole, mapped = {*named, *self.were_integers}, self.in_mappings
-        for left_out in (named, whole, mapped, mapped | whole):
+        truth = {i for i in self.float_places if names[i] in arguments.TRUTH_NAMES}
+        for left_out in (named, whole, mapped, mapped | whole, truth | whole):
             fewer = [i for i in self.float_places if i not in left_out]
             if n_found == len(fewer):
                 self.float_places = fewer
