@@ -86,13 +86,16 @@ class Opened:
 
 
 def open_forward(
-    trial: Trial, values: Mapping[str, np.ndarray] | None = None, formula: str = "forward"
+    trial: Trial,
+    values: Mapping[str, np.ndarray] | None = None,
+    formula: str = "forward",
+    kind: type[Variable] = Variable,
 ) -> Opened | str:
     """Run `forward`, or `infer`, on Variables; where that does not work, say why in a few words."""
     layer = trial.copy()
     inputs: list[Any] = [x.copy() if isinstance(x, np.ndarray) else x for x in trial.inputs]
     variables = {
-        name: Variable(argument.value if values is None else values.get(name, argument.value), name)
+        name: kind(argument.value if values is None else values.get(name, argument.value), name)
         for name, argument in trial.arguments.items()
     }
     try:

@@ -49,6 +49,9 @@ class Evidence:
     """By numerical differentiation, where every element was swept: (*argument, outputs)."""
     reproducible: bool = True
     """Whether a run on the same values gives the same numbers on the same copy."""
+    mistakes: Any = None
+    """Mistakes that are tried one after the other, and those that have been: see patterns_steps."""
+    tried: list[Any] = field(default_factory=list)
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""

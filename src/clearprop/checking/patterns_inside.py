@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking import patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
@@ -338,6 +339,7 @@ PATTERNS = (
     _local,
     _with_turned,
     _overwritten,
+    *patterns_steps.PATTERNS,
     _cross_terms,
     _made_of,
     _step,

@@ -78,6 +78,7 @@ class Run:
             except (Exception, SystemExit) as error:
                 raise LayerRaised("backward", error) from error
         self.returned = {Place("returned", path): value for path, value in leaves(found)}
+        self.steps = {}
         if trial.updates:
             self.put_back()
         return found
@@ -86,7 +87,7 @@ class Run:
         for name, argument in self.trial.arguments.items():
             before = self.values.get(name, argument.value)
             after = argument.slot and argument.slot.get(self.layer)
-            if after is not None and not np.array_equal(after, before):
+            if after is not None and np.shape(after) == before.shape:
                 self.steps[name] = (before - after) / self.trial.updates
                 argument.slot.put(self.layer, before.copy())
 
