@@ -52,6 +52,8 @@ class Evidence:
     mistakes: Any = None
     """Mistakes that are tried one after the other, and those that have been: see patterns_steps."""
     tried: list[Any] = field(default_factory=list)
+    loops: bool = False
+    """Whether forward runs some lines more than once."""
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""

@@ -10,6 +10,7 @@ import numpy as np
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guesses, in_words
 from clearprop.checking.findings import Kind
+from clearprop.checking.slopes import slopes
 from clearprop.checking.tape import Group, Placed, Tape, Wide, local
 from clearprop.graph.node import Node, Recorded
 
@@ -20,17 +21,15 @@ Trials = Iterator[tuple[Kind, str, dict[Node, Any], dict[Any, Any] | None]]
 """Kind, message, the operations that are differentiated otherwise, and values seen otherwise."""
 
 
-def _mistaken(case: Case) -> Guesses:
+def mistaken(case: Case) -> Guesses:
     """Would one mistake, made wherever the same line is run, give this derivative?"""
     e = case.e
     if not e.opened or case.dout is not e.dout:
         return
     if e.mistakes is None:
         opened = open_forward(e.trial, kind=Placed)
-        if isinstance(opened, str):
-            return
-        tape = Tape(opened, e.dout)
-        e.mistakes, e.tried = _run(tape), []
+        tape = Tape(opened, e.dout)  # where it cannot be opened, this is no pattern
+        e.loops, e.mistakes = any(len(g.nodes) > 1 for g in tape.groups), _run(tape)
     for kind, message, found in e.tried:
         yield kind, message, found[case.name]
     for entry in e.mistakes:
@@ -40,7 +39,16 @@ def _mistaken(case: Case) -> Guesses:
 
 def _run(tape: Tape) -> Iterator[tuple[Kind, str, dict[str, np.ndarray]]]:
     stop = time.monotonic() + SECONDS
-    makers = (_slopes_missing, _turned_products, _other_steps, _other_slopes, _reductions, _ways)
+    makers = (
+        _slopes_missing,
+        _ways,
+        _factors,
+        _uses,
+        _turned_products,
+        _other_steps,
+        _other_slopes,
+        _reductions,
+    )
     for kind, message, changes, values in itertools.chain(*(make(tape) for make in makers)):
         if time.monotonic() > stop:
             return
@@ -53,18 +61,19 @@ def _run(tape: Tape) -> Iterator[tuple[Kind, str, dict[str, np.ndarray]]]:
 def _chains(tape: Tape) -> Iterator[tuple[Group, list[list[Node]]]]:
     """Elementwise steps one after the other, from a value to what is made of it alone.
 
-    For each group, the chains that end in it: short ones first, each for every run of the line.
+    For each group, the chains that end in it: long ones first, each for every run of the line.
     """
-    for group in tape.groups:
-        chains = [[node] for node in group.nodes]
+    for group in reversed(tape.groups):
+        chains, found = [[node] for node in group.nodes], []
         for _ in range(8):
             if not all(_single(chain[-1]) is not None for chain in chains):
                 break
-            yield group, [list(chain) for chain in chains]
+            found.append(chains)
             makers = [_single(chain[-1]).node for chain in chains]
             if any(node is None for node in makers):
                 break
             chains = [[*chain, node] for chain, node in zip(chains, makers, strict=True)]
+        yield from ((group, chains) for chains in reversed(found))
 
 
 def _single(node: Node) -> Any:
@@ -87,6 +96,12 @@ def _through(chain: list[Node], slope: Any) -> dict[Node, Any]:
         return hand_on(node, dout * slope, out, values, found)
 
     return {**dict.fromkeys(chain, hand_on), chain[-1]: last}
+
+
+def _ends(chain: list[Node]) -> bool:
+    """Whether what goes into a chain is not made by another elementwise step of one value."""
+    start = _single(chain[-1])
+    return start.node is None or _single(start.node) is None
 
 
 def _slope(chain: list[Node], x: Any) -> Any:
@@ -141,6 +156,12 @@ def _other_slopes(tape: Tape) -> Trials:
         message = f"the slope of {name} is taken at its output in place of its input: f′(f(x))"
         yield Kind.WRONG_VALUE, message, changes, None
         shapes = {np.shape(x) for x in starts}
+        longest = len(chains[0]) == 1 or _ends(chains[0])
+        for word, _ in [*slopes(starts[0], "out")] if longest else ():
+            changes = {}
+            for chain in chains:
+                changes |= _through(chain, dict(slopes(chain[0].out, "out"))[word])
+            yield Kind.WRONG_VALUE, f"{name} is differentiated to {word}", changes, None
         for shift, when in ((-1, "before"), (1, "after")) if len(shapes) == 1 < len(starts) else ():
             changes = {}
             for k, chain in enumerate(chains):
@@ -224,6 +245,15 @@ def _turned_products(tape: Tape) -> Trials:
             which = ("first", "second")[slot]
             message = f"in the derivative by the {which} factor of {group} the other is to be transposed"
             yield Kind.TRANSPOSED, message, dict.fromkeys(group.nodes, change), None
+        for slot in (0, 1):
+
+            def turned(node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot) -> Any:
+                other = local(node, np.swapaxes(dout, -1, -2), out, values)
+                return [other[i] if i == slot else d for i, d in enumerate(found)]
+
+            which = ("first", "second")[slot]
+            message = f"in the derivative by the {which} factor of {group} what comes back is to be transposed"
+            yield Kind.TRANSPOSED, message, dict.fromkeys(group.nodes, turned), None
 
 
 def _reductions(tape: Tape) -> Trials:
@@ -294,6 +324,40 @@ def _given_wide(shape: tuple[int, ...], share: float) -> Any:
     return change
 
 
+def _factors(tape: Tape) -> Trials:
+    """A product that gives back dout without the other factor."""
+    for group in tape.groups:
+        if group.nodes[0].operation.name != "np.multiply":
+            continue
+        for slot in (0, 1):
+
+            def bare(node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot) -> Any:
+                return [dout if i == slot and d is not None else d for i, d in enumerate(found)]
+
+            message = f"the other factor of {group} is missing in what goes back to its input {slot + 1}"
+            yield Kind.DROPPED_TERM, message, dict.fromkeys(group.nodes, bare), None
+
+
+def _uses(tape: Tape) -> Trials:
+    """What is used at every time step keeps the share of the first or of the last alone."""
+    for group in tape.groups:
+        for slot, x in enumerate(group.nodes[0].inputs):
+            one = isinstance(x, Recorded) and all(node.inputs[slot] is x for node in group.nodes)
+            if not one or len(group.nodes) < 2:
+                continue
+            for kept, words in ((0, "first"), (-1, "last")):
+                others = [node for node in group.nodes if node is not group.nodes[kept]]
+
+                def nothing(node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot) -> Any:
+                    return [None if i == slot else d for i, d in enumerate(found)]
+
+                message = (
+                    f"of {len(group.nodes)} uses only the share of the {words} is kept, those of all must "
+                    f"be added (+=): {group}"
+                )
+                yield Kind.NOT_SUMMED, message, dict.fromkeys(others, nothing), None
+
+
 def _ways(tape: Tape) -> Trials:
     """A way back that is left out, or has the opposite sign, wherever the line is run."""
     for group in tape.groups:
@@ -308,5 +372,3 @@ def _ways(tape: Tape) -> Trials:
                 message = f"what goes back through {group}, its input {slot + 1}, {words}"
                 yield kind, message, dict.fromkeys(group.nodes, change), None
 
-
-PATTERNS = (_mistaken,)
