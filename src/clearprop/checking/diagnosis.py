@@ -8,7 +8,7 @@ from itertools import starmap
 
 import numpy as np
 
-from clearprop.checking import patterns_inside, patterns_shape, patterns_value
+from clearprop.checking import patterns_elsewhere, patterns_inside, patterns_shape, patterns_value
 from clearprop.checking.case import Case, Guess
 from clearprop.checking.findings import Kind
 
@@ -18,7 +18,8 @@ def diagnose(case: Case) -> Guess:
     if case.a.shape != case.t.shape:
         patterns = patterns_shape.PATTERNS
     else:
-        patterns = (*patterns_value.PATTERNS, *patterns_inside.PATTERNS)
+        first, later, last = patterns_elsewhere.FIRST, patterns_elsewhere.LATER, patterns_elsewhere.LAST
+        patterns = (*first, *patterns_value.PATTERNS, *later, *patterns_inside.PATTERNS, *last)
     for pattern in patterns:
         try:
             for guess in starmap(Guess, pattern(case)):

@@ -10,7 +10,7 @@ from clearprop.checking import patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
-from clearprop.checking.patterns_value import name_factor
+from clearprop.checking.factors import name_factor
 from clearprop.checking.slopes import slopes
 
 MANY = 400
@@ -55,7 +55,7 @@ def _about_a_way(case: Case, where: str, factor: float) -> Guess:
         return Guess(Kind.DROPPED_TERM, f"what goes back through {where} is missing")
     if abs(factor + 1) < 1e-6:
         return Guess(Kind.SIGN, f"what goes back through {where} has the opposite sign")
-    message = f"what goes back through {where} has the factor {name_factor(case, factor)} too much"
+    message = f"what goes back through {where} has the factor {name_factor(case, factor, whole=False)} too much"
     return Guess(Kind.FACTOR, message, factor=factor)
 
 
@@ -83,9 +83,6 @@ def _overwritten(case: Case) -> Guesses:
             continue
         touched = np.abs(parts) > case.tiny * np.abs(parts).max()
         last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
-        for part in parts:
-            message = "one of several contributions is missing: a loop ends too early?"
-            yield Kind.DROPPED_TERM, message, case.t - part
         for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
             message = (
                 f"where several derivatives meet, only the {words} one is kept; they must be added "
@@ -93,6 +90,9 @@ def _overwritten(case: Case) -> Guesses:
             )
             kept = np.take_along_axis(parts, which[None], axis=0)[0]
             yield Kind.NOT_SUMMED, message, kept
+        for part in parts:
+            message = "one of several contributions is missing: a loop ends too early?"
+            yield Kind.DROPPED_TERM, message, case.t - part
 
 
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Iterator[np.ndarray]:

@@ -161,7 +161,12 @@ def _other_slopes(tape: Tape) -> Trials:
             changes = {}
             for chain in chains:
                 changes |= _through(chain, dict(slopes(chain[0].out, "out"))[word])
-            yield Kind.WRONG_VALUE, f"{name} is differentiated to {word}", changes, None
+            kind, message = Kind.WRONG_VALUE, f"{name} is differentiated to {word}"
+            true, given = _slope(chains[0], starts[0]), dict(slopes(chains[0][0].out, "out"))[word]
+            for lacks, factor in itertools.islice(slopes(chains[0][0].out, "out"), 4):
+                if np.allclose(given * factor, true, rtol=1e-9):
+                    kind, message = Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
+            yield kind, message, changes, None
         for shift, when in ((-1, "before"), (1, "after")) if len(shapes) == 1 < len(starts) else ():
             changes = {}
             for k, chain in enumerate(chains):
@@ -362,12 +367,13 @@ def _ways(tape: Tape) -> Trials:
     """A way back that is left out, or has the opposite sign, wherever the line is run."""
     for group in tape.groups:
         for slot in range(len(group.nodes[0].inputs)):
+            same = [i for i, x in enumerate(group.nodes[0].inputs) if x is group.nodes[0].inputs[slot]]
             for factor, kind, words in ((0, Kind.DROPPED_TERM, "is missing"), (-1, Kind.SIGN, "has the opposite sign")):
 
                 def change(
-                    node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot, factor: int = factor
+                    node: Node, dout: Any, out: Any, values: Any, found: Any, slot: Any = same, factor: int = factor
                 ) -> Any:
-                    return [d if i != slot or d is None else factor * d for i, d in enumerate(found)]
+                    return [d if i not in slot or d is None else factor * d for i, d in enumerate(found)]
 
                 message = f"what goes back through {group}, its input {slot + 1}, {words}"
                 yield kind, message, dict.fromkeys(group.nodes, change), None
