@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
+
 FORWARD = (
     "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
     "propagate fwd forwards compute activate __call__"
@@ -131,10 +133,11 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
         roles = [roles[0] if roles[0] in ("cache",) else "dout"]
     elif slope and "dout" not in roles:
         roles = [i if r is None and i < len(input_names) else r for i, r in enumerate(roles)]
-    elif "dout" not in roles and None in roles:
+    elif "dout" not in roles and any(_may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)):
         # What nothing is known of is dout; where all are, those of several outputs.
-        first, each = roles.index(None), all(role is None for role in roles)
-        roles = ["dout" if each or i == first else role for i, role in enumerate(roles)]
+        free = [_may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)]
+        first = free.index(True)
+        roles = ["dout" if all(free) or i == first else r for i, r in enumerate(roles)]
     if not roles and spare:  # dout=1
         first = _role(spare[0], input_names)
         roles = ["dout" if first is None or not isinstance(first, int) else first]
@@ -160,6 +163,11 @@ def _role(name: str, input_names: Sequence[str]) -> Any:
     if WIDELY.fullmatch(name) and input_names:
         return 0
     return None
+
+
+def _may_be_dout(name: str, role: Any) -> bool:
+    """Whether an argument of which nothing else is known may be dout: labels are not."""
+    return role is None and name not in CONSTANT_NAMES and name not in TRUTH_NAMES
 
 
 def is_number(value: Any) -> bool:

@@ -61,10 +61,11 @@ def _penalty(case: Case) -> Guesses:
     if np.count_nonzero(known) < 3 or not square:
         return
     c = float(np.sum(gap[known] * value[known])) / square
-    if c > 0:
-        message = f"{c:.4g} · {case.name} is added to it, a penalty that forward does not have"
+    times = c / float(case.dout[0]) if case.dout.size == 1 else c
+    if times > 0:
+        message = f"{times:.4g} · {case.name} is added to it, a penalty that forward does not have"
         yield Kind.EXTRA_TERM, message, case.t + c * value
-    message = f"{-c:.4g} · {case.name} is missing in it: the derivative of λ W² is 2 λ W"
+    message = f"{-times:.4g} · {case.name} is missing in it: the derivative of λ W² is 2 λ W"
     yield Kind.DROPPED_TERM, message, case.t + c * value
 
 
@@ -111,7 +112,7 @@ def _masked_elsewhere(case: Case) -> Guesses:
             yield Kind.MASK_MISSING, message, np.where(mask, np.where(t != 0, t, np.nan), 0)
 
 
-def _counted_once(case: Case) -> Guesses:
+def counted_once(case: Case) -> Guesses:
     """Is a derivative counted once where several terms, or none, have it?"""
     wrong = case.known & (np.abs(case.a - case.t) > 1e-9 * case.size) & (case.a != 0)
     times = case.t[wrong] / case.a[wrong]
@@ -137,5 +138,5 @@ def _two_factors(case: Case) -> Guesses:
 
 
 FIRST = (_updated, _small_constant)
-LATER = (_shifted, _masked_elsewhere, _counted_once, _penalty)
+LATER = (_shifted, _masked_elsewhere, _penalty)
 LAST = (_two_factors,)

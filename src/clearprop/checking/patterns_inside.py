@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import patterns_steps
+from clearprop.checking import patterns_elsewhere, patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
@@ -323,6 +323,7 @@ PATTERNS = (
     _local,
     _with_turned,
     _overwritten,
+    patterns_elsewhere.counted_once,
     _cross_terms,
     _made_of,
     _step,

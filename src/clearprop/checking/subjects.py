@@ -121,7 +121,7 @@ class Inspector:
 
     def by_hand(self, network: Any, inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
         """Check the layers of a network from elsewhere, which are taken to be a chain."""
-        layers = network.layers
+        layers = getattr(network, "layers", {})
         places = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
         usual = ("lastLayer", "last_layer", "loss_layer", "lossLayer")
         name = next((name for name in usual if hasattr(network, name)), "")
@@ -178,12 +178,13 @@ def _closed(name: str, layer: Any, why: str) -> LayerReport:
 
 
 def is_network(thing: Any) -> bool:
-    """Whether something consists of layers: it has them, and predicts with them."""
-    return (
-        not isinstance(thing, type)
-        and hasattr(thing, "layers")
-        and callable(getattr(thing, "predict", None))
-    )
+    """Whether something has layers and predicts, or parameters with a loss and its gradient."""
+    if isinstance(thing, type):
+        return False
+    learns = all(callable(getattr(thing, name, None)) for name in ("loss", "gradient"))
+    predicts = callable(getattr(thing, "predict", None))
+    layers = hasattr(thing, "layers")
+    return (layers and (predicts or learns)) or (learns and hasattr(thing, "params"))
 
 
 class Recordable:
