@@ -273,4 +273,6 @@ def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None
         numeric=numeric if np.isfinite(numeric) else None,
         automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
         factor=found.factor,
+        relative=case.apart / (case.size or 1.0),
+        wrong=wrong,
     )

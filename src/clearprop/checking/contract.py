@@ -149,6 +149,7 @@ def nothing_stale(e: Evidence) -> None:
     for inputs in (_shuffled(e), e.trial.batch(1, None)):
         if inputs is not None:
             _after_another_call(e, inputs)
+    _beside_another(e)
     _after_an_update(e)
 
 
@@ -183,6 +184,23 @@ def _after_another_call(e: Evidence, inputs: list[Any]) -> None:
         index = _worst(found[name], fresh[name]) if found[name].shape == fresh[name].shape else None
         value = None if index is None else float(found[name][index])
         e.fault(Kind.STALE, message, name, index=index, analytic=value)
+
+
+def _beside_another(e: Evidence) -> None:
+    """Run a second layer of the class between forward and backward of the first."""
+    try:
+        run = e.trial.run()
+        e.trial.run(inputs=_shuffled(e))
+        found, fresh = run.derivatives(e.dout), e.pull(e.dout)
+    except LayerRaised:
+        return
+    for name in e.analytic:
+        if name not in e.faulty and not same(found[name], fresh[name]):
+            message = (
+                "with two such layers at work, backward gives another derivative: it uses what the "
+                "other one kept, on the class or in the module"
+            )
+            e.fault(Kind.STALE, message, name, remedy="keep values on self, for each layer its own")
 
 
 def _after_an_update(e: Evidence) -> None:

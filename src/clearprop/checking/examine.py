@@ -4,12 +4,13 @@ Forward, backward, the true derivatives, the comparison, the contract. A stage t
 ones meaningless ends the examination with what it found.
 """
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from clearprop.checking import compare, contract, words
+from clearprop.checking import compare, contract, stimuli, words
 from clearprop.checking.arguments import runs_alone
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
@@ -35,6 +36,9 @@ def examine(e: Evidence) -> LayerReport:
     except LayerRaised as raised:
         problem = f"{raised.method} raises {told(raised.error)}, when it is called again"
         e.fault(Kind.RAISES, problem)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        message = f"the check could not go on here: {told(error)}"
+        e.fault(Kind.NOT_COMPARED, message, fault=False)
     return LayerReport(
         name=e.name,
         kind=type(e.layer).__name__,
@@ -68,7 +72,7 @@ def _stages(e: Evidence) -> None:
         contract.linear_in_dout(e)
         contract.nothing_stale(e)
         if not e.is_function:
-            _batch_of_one(e)
+            _on_others(e)
             contract.keeps_float32(e)
     if e.stages == "all" and not runs_alone(e.layer):
         words.keeps_state(e)
@@ -83,8 +87,11 @@ def _takes(e: Evidence, inputs: list[Any]) -> bool:
         run = e.trial.run(inputs=inputs)
     except LayerRaised:
         return False
+    arrays = [[x for x in xs if np.ndim(x)] for xs in (e.trial.inputs, inputs)]
+    if not all(arrays):
+        return bool(np.isfinite(run.vector).all())
     rows, of_all = (out.shape[:1] for out in (run.outputs[0], e.trial.run().outputs[0]))
-    n, few = (len(next(x for x in xs if np.ndim(x))) for xs in (e.trial.inputs, inputs))
+    n, few = (len(xs[0]) for xs in arrays)
     return bool(np.isfinite(run.vector).all()) and (of_all != (n,) or rows == (few,))
 
 
@@ -103,13 +110,25 @@ def _on_few(e: Evidence) -> None:
     e.stages = "arrays"
 
 
-def _batch_of_one(e: Evidence) -> None:
-    """Check a batch of one sample as well, where there is one and it was not that already."""
-    inputs = e.trial.batch(0, 1)
-    if inputs is None or e.faulty or not _takes(e, inputs):
-        return
-    one = Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial, eps=e.eps)
-    _also(e, one, "with a batch of one")
+def _on_others(e: Evidence) -> None:
+    """Check on inputs that were not given as well: a single sample, others, equal values."""
+    one = e.trial.batch(0, 1)
+    first = [("with a batch of one", one)] if one is not None else []
+    for when, inputs in itertools.chain(first, stimuli.others(e)):
+        if e.faulty:
+            return
+        if _takes(e, inputs):
+            _also(e, _like(e, inputs), when)
+    ties = stimuli.tied(e)
+    if not e.faulty and _takes(e, ties):
+        for finding in examine(_like(e, ties)).faults:
+            if finding.kind is Kind.TIES:  # told, not failed: these values were not given
+                message = f"where values are tied, which they are not here: {finding.message}"
+                e.add(replace(finding, message=message, fault=False))
+
+
+def _like(e: Evidence, inputs: list[Any]) -> Evidence:
+    return Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial, eps=e.eps)
 
 
 def _also(e: Evidence, other: Evidence, when: str) -> None:
