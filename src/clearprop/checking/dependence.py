@@ -11,6 +11,7 @@ import numpy as np
 from clearprop.checking.arguments import Slot, other_kinds, runs_alone
 from clearprop.checking.copies import private
 from clearprop.checking.nests import get_at, hanging, spoken
+from clearprop.checking.pairing import HOLDERS
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 from clearprop.graph.parameters import Path
@@ -51,9 +52,11 @@ def _among(trial: Trial, candidates: dict[Path, Any]) -> list[Slot]:
     for path, array in candidates.items():
         found.setdefault(id(array), []).append(path)
     slots: list[Slot] = []
+    names = {slot.name for slot in trial.slots} | set(trial.input_names)
     seen: list[Any] = [*(slot.get(trial.layer) for slot in trial.slots)]
     for paths in found.values():
-        slot = Slot(spoken(paths[0]), tuple(paths), (tuple(paths),), declared=False)
+        slot = Slot(_called(paths[0], names), tuple(paths), (tuple(paths),), declared=False)
+        names.add(slot.name)
         array = slot.get(trial.layer)
         if any(isinstance(x, np.ndarray) and np.may_share_memory(array, x) for x in seen):
             continue
@@ -61,6 +64,13 @@ def _among(trial: Trial, candidates: dict[Path, Any]) -> list[Slot]:
             slots.append(slot)
             seen.append(array)
     return slots
+
+
+def _called(path: Path, taken: set[str]) -> str:
+    """The name of an array: without what only says that it is a parameter, or its data."""
+    own = tuple(step for step in path if step not in HOLDERS)
+    short = spoken(own) if own and isinstance(own[-1], str) else spoken(path)
+    return spoken(path) if short in taken else short
 
 
 def _candidates(layer: Any, known: set[Path], trial: Trial) -> dict[Path, Any]:

@@ -85,11 +85,12 @@ def merge(name: str, reports: Iterable[LayerReport]) -> LayerReport:
     for row in (row for report in reports for row in report.rows):
         known = rows.get(row.argument)
         rows[row.argument] = row if known is None else _worse(known, row)
-    best: dict[Any, tuple[float, Finding]] = {}
+    best: dict[Any, tuple[Any, Finding]] = {}
     for report in reports:
         sizes = {row.argument: math.prod(row.shape) for row in report.rows}
         for finding in report.findings:
-            rank = sizes.get(finding.argument or "", 0) - (finding.kind is Kind.UNKNOWN) * 0.5
+            size = sizes.get(finding.argument or "", 0) - (finding.kind is Kind.UNKNOWN) * 0.5
+            rank = finding.fault, size
             key = _key(finding)
             if key not in best or rank > best[key][0]:
                 best[key] = rank, finding
