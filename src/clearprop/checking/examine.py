@@ -4,7 +4,6 @@ Forward, backward, the true derivatives, the comparison, the contract. A stage t
 ones meaningless ends the examination with what it found.
 """
 
-import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -54,15 +53,14 @@ def _stages(e: Evidence) -> None:
     e.run = first_forward(e)
     e.out = e.run.vector
     written = has_backward(e.trial.layer)
-    if e.stages != "arrays":
+    if e.like is None and e.stages != "arrays":
         words.draws_from_rng(e)
         contract.forward_repeats(e)
-        if e.like is None:
-            measure(e)
+        measure(e)
     e.dout = e.random_dout()
     if written:
         first_backward(e)
-        if e.stages != "arrays":
+        if e.like is None and e.stages != "arrays":
             contract.backward_repeats(e)
     e.open()
     if not written:
@@ -112,15 +110,13 @@ def _on_few(e: Evidence) -> None:
 
 def _on_others(e: Evidence) -> None:
     """Check on inputs that were not given as well: a single sample, others, equal values."""
-    one = e.trial.batch(0, 1)
-    first = [("with a batch of one", one)] if one is not None else []
-    for when, inputs in itertools.chain(first, stimuli.others(e)):
+    for when, inputs in stimuli.others(e):
         if e.faulty:
             return
         if _takes(e, inputs):
             _also(e, _like(e, inputs), when)
     ties = stimuli.tied(e)
-    if not e.faulty and _takes(e, ties):
+    if ties is not None and not e.faulty and _takes(e, ties):
         for finding in examine(_like(e, ties)).faults:
             if finding.kind is Kind.TIES:  # told, not failed: these values were not given
                 message = f"where values are tied, which they are not here: {finding.message}"
@@ -128,7 +124,16 @@ def _on_others(e: Evidence) -> None:
 
 
 def _like(e: Evidence, inputs: list[Any]) -> Evidence:
-    return Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial, eps=e.eps)
+    return Evidence(
+        e.name,
+        e.layer,
+        inputs,
+        e.rng,
+        stages="values",
+        like=e.trial,
+        eps=e.eps,
+        reproducible=e.reproducible,
+    )
 
 
 def _also(e: Evidence, other: Evidence, when: str) -> None:

@@ -17,45 +17,46 @@ SCALES = (-1.0, 20.0, 1e-3, 1.0)
 def others(e: Evidence) -> Iterator[tuple[str, list[Any]]]:
     """Other inputs of the same form, with words for them."""
     trial = e.trial
+    one = trial.batch(0, 1)
+    if one is not None:
+        yield "with a batch of one", one
     floats = set(trial.float_places)
-    repeated = [
-        _repeated(x) if i not in floats and isinstance(x, np.ndarray) else x
-        for i, x in enumerate(trial.inputs)
-    ]
+    repeated = [x if i in floats else _repeated(x) for i, x in enumerate(trial.inputs)]
     if any(new is not old for new, old in zip(repeated, trial.inputs, strict=True)):
         yield "with an index that comes twice", repeated
     if not floats:
         return
-    scaled = [_scaled(x) if i in floats else x for i, x in enumerate(trial.inputs)]
-    yield "with samples of other signs and magnitudes", scaled
-    if trial.batch(0, 1) is not None:
+    words, more = "with other signs and magnitudes", list(trial.inputs)
+    if one is not None:
         rows = len(next(x for x in trial.inputs if isinstance(x, np.ndarray)))
         chosen = [*range(rows), 0, 1][: 7 if rows < 6 else rows + 2]
-        more = [
-            x[chosen] if isinstance(x, np.ndarray) and x.ndim else x for x in trial.inputs
-        ]
-        varied = [0.9 * x if i in floats else x for i, x in enumerate(more)]
-        yield f"with a batch of {len(chosen)}", varied
+        more = [x[chosen] if isinstance(x, np.ndarray) and x.ndim else x for x in more]
+        words += f", {len(chosen)} samples"
+    yield words, [_scaled(x) if i in floats else x for i, x in enumerate(more)]
 
 
-def tied(e: Evidence) -> list[Any]:
-    """The inputs rounded to halves, so that many values are equal."""
+def tied(e: Evidence) -> list[Any] | None:
+    """The inputs rounded to halves, so that many are equal, where forward chooses among values."""
+    nodes = e.opened.graph.nodes if e.opened else ()
+    if e.opened and not any(getattr(n.operation, "chooses", n.operation.opens) for n in nodes):
+        names = {node.operation.name for node in nodes}
+        if not names & {"np.max", "np.min", "np.sort", "np.median", "np.partition"}:
+            return None
     floats = e.trial.float_places
     return [np.round(2 * x) / 2 if i in floats else x for i, x in enumerate(e.trial.inputs)]
 
 
-def _repeated(x: np.ndarray) -> np.ndarray:
+def _repeated(x: Any) -> Any:
     """An index array in which the first index comes again."""
-    if x.dtype.kind not in "iu" or x.size < 2 or x.reshape(-1)[-1] == x.reshape(-1)[0]:
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "iu" or len(set(x.flat[[0, -1]])) < 2:
         return x
     other = x.copy()
-    other.reshape(-1)[-1] = x.reshape(-1)[0]
+    other.flat[-1] = other.flat[0]
     return other
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:
     """Each sample with another sign or magnitude; each element, where there are no samples."""
-    if not x.ndim:
-        return -x
-    factors = np.resize(SCALES, x.shape[0] if x.ndim > 1 else x.size)
-    return x * (factors.reshape(-1, *[1] * (x.ndim - 1)) if x.ndim > 1 else factors.reshape(x.shape))
+    if x.ndim < 2:
+        return x * np.resize(SCALES, x.size).reshape(x.shape)
+    return x * np.resize(SCALES, len(x)).reshape(-1, *[1] * (x.ndim - 1))
