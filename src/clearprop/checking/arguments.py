@@ -8,13 +8,40 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.nests import get_at, hanging, set_at, spoken
-from clearprop.graph.parameters import KINDS, Path, at_path, layers_of, names_of, parameter_name
+from clearprop.graph.parameters import KINDS, Path, layers_of, names_of, parameter_name
 from clearprop.layers import Layer
 
-LABEL_NAMES = (
-    "t target targets label labels y_true ytrue true y_target mask token tokens true_labels"
-).split()
-TRUTH_NAMES = frozenset("y Y actual actuals expected truth desired yt gt ground_truth y_ output_true".split())
+LABEL_NAMES = [
+    "t",
+    "target",
+    "targets",
+    "label",
+    "labels",
+    "y_true",
+    "ytrue",
+    "true",
+    "y_target",
+    "mask",
+    "token",
+    "tokens",
+    "true_labels",
+]
+TRUTH_NAMES = frozenset(
+    [
+        "y",
+        "Y",
+        "actual",
+        "actuals",
+        "expected",
+        "truth",
+        "desired",
+        "yt",
+        "gt",
+        "ground_truth",
+        "y_",
+        "output_true",
+    ]
+)
 """What labels are called besides, where an input of that name may well have a derivative."""
 INDEX_NAMES = ("idx", "index", "indices", "ids")
 CONSTANT_NAMES = frozenset((*LABEL_NAMES, *INDEX_NAMES))
@@ -64,11 +91,12 @@ def declared_slots(layer: Any) -> list[Slot]:
             whole = (*path, *own)
             array = get_at(layer, whole)
             key = id(array) if isinstance(array, np.ndarray) else whole
-            name = parameter_name(layer, whole) if path else _named(whole, ways.get(key, ()))
+            name = parameter_name(layer, whole) if path else _named(whole, ways.get(id(array), ()))
             found.setdefault(key, (name, []))[1].append(whole)
     slots = []
     for key, (name, uses) in found.items():
-        paths = tuple(dict.fromkeys((*uses, *ways.get(key, ()))))
+        others = ways.get(key, ()) if isinstance(key, int) else ()
+        paths = tuple(dict.fromkeys((*uses, *others)))
         gathers = [use for use in uses if use[-2:-1] == ("params",)]
         # What gathers the arrays of others sums for itself.
         apart = tuple((use,) for use in uses) if len(uses) > 1 and not gathers else (paths,)

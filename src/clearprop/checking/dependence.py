@@ -97,7 +97,9 @@ def _lasting(after: Run, paths: set[Path]) -> set[Path]:
         again = after.trial.run(layer=layer).layer
     except LayerRaised:
         return set()
-    return {path for path, made in before.items() if made is not None and get_at(again, path) is made}
+    return {
+        path for path, made in before.items() if made is not None and get_at(again, path) is made
+    }
 
 
 def _output(trial: Trial, slot: Slot | None = None, value: Any = None) -> np.ndarray | None:

@@ -13,7 +13,6 @@ from clearprop.checking import patterns_elsewhere, patterns_inside, patterns_sha
 from clearprop.checking.case import Case, Guess
 from clearprop.checking.findings import Kind
 
-
 SECONDS = 3.0
 """After so long no further pattern is tried."""
 
@@ -53,6 +52,7 @@ def _unknown(case: Case) -> Guess:
     return Guess(
         Kind.UNKNOWN,
         f"it is {length:.4g} times as long as the true derivative, and its direction agrees with "
-        f"that to a cosine of {cosine:.4g}; the pattern is none of the known ones. Ruled out: sign, "
-        f"constant factor, transposition, order, offsets, masks, other axes, a small constant{inside}",
+        f"that to a cosine of {cosine:.4g}; the pattern is none of the known ones. Ruled out: "
+        "sign, constant factor, transposition, order, offsets, masks, other axes, a small "
+        f"constant{inside}",
     )

@@ -38,7 +38,7 @@ class Evidence:
     out: np.ndarray = field(init=False)
     dout: np.ndarray = field(init=False)
     eps: float = differences.EPS
-    """The precision in which forward computes: lower than float64's where it has a buffer or cast."""
+    """The precision in which forward computes: lower than float64's with a buffer or a cast."""
     opened: Opened | None = None
     closed: str | None = None
     analytic: dict[str, np.ndarray] = field(default_factory=dict)

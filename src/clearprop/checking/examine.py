@@ -14,8 +14,8 @@ from clearprop.checking.arguments import runs_alone
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
 from clearprop.checking.passes import first_forward, told
-from clearprop.checking.report import LayerReport
 from clearprop.checking.precision import measure
+from clearprop.checking.report import LayerReport
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
 from clearprop.checking.understanding import first_backward

@@ -14,6 +14,7 @@ from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, axes_of, in_words
 from clearprop.checking.run import LayerRaised
 
+
 def ratio_of(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | None:
     """The factor between two arrays, if it is one and the same everywhere."""
     if t.shape != a.shape:
@@ -99,20 +100,31 @@ def _meanings(case: Case) -> Iterator[tuple[float, Form, str, Callable[[], Any]]
         number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
         for form, text in SETTINGS if number and value > 0 and value != 1 else ():
             s = float(value)
-            yield s, form, text.format(f"self.{name}"), lambda n=name, s=s: _with_setting(case, n, s)
+            yield (
+                s,
+                form,
+                text.format(f"self.{name}"),
+                lambda n=name, s=s: _with_setting(case, n, s),
+            )
 
 
 def _sizes(case: Case) -> Iterator[tuple[int, str, Any]]:
     """The lengths of axes, and their products, with their place."""
     trial = case.e.trial
-    named = [(i, n, x) for i, (n, x) in enumerate(zip(trial.input_names, trial.inputs, strict=True))]
-    named += ((None, "out", out) for out in case.e.run.outputs)
-    named += ((None, n, a.value) for n, a in trial.arguments.items() if a.slot)
-    for place, name, x in named:
+    named = [
+        (i, n, x) for i, (n, x) in enumerate(zip(trial.input_names, trial.inputs, strict=True))
+    ]
+    others = [("out", out) for out in case.e.run.outputs]
+    others += ((n, a.value) for n, a in trial.arguments.items() if a.slot)
+    for place, name, x in (*named, *((None, n, x) for n, x in others)):
         for axes in axes_of(x.ndim) if isinstance(x, np.ndarray) else ():
             n = math.prod(x.shape[i] for i in axes)
             batch = place == 0 and axes == (0,)
-            words = f"N = {n}, the batch" if batch else f"the size of {name} along {in_words(axes, x.ndim)}"
+            words = (
+                f"N = {n}, the batch"
+                if batch
+                else f"the size of {name} along {in_words(axes, x.ndim)}"
+            )
             yield n, words, (place, axes[0], n) if place is not None else None
 
 

@@ -101,8 +101,8 @@ REMEDIES: dict[Kind, str] = {
     "so that it does not overflow",
     Kind.RAISES: "run forward and then backward once with these shapes, and follow the traceback",
     Kind.SAMPLES: "write samples(cls, rng), which yields pairs (layer, inputs)",
-    Kind.NOT_COMPARED: "write def backward(self, dout), which returns the derivatives of the inputs "
-    "and sets self.dW for a parameter self.W",
+    Kind.NOT_COMPARED: "write def backward(self, dout), which returns the derivatives of the "
+    "inputs and sets self.dW for a parameter self.W",
     Kind.INTERFACE: "nothing is wrong; this is how it was read",
     Kind.NO_BACKWARD: "write backward when you are ready; the check will then compare",
     Kind.KINK: "nothing is wrong; give other inputs if you want these elements compared too",
@@ -129,8 +129,8 @@ class Finding:
     - `kind`: the diagnosis, and `factor`, where it has one;
     - `message`, `remedy`: what is wrong, with the evidence, and what to do;
     - `fault`: whether it makes the check fail; a kink, for example, does not;
-    - `wrong`: which elements differ, as a mask, and `relative`, by how much at worst, in parts of the
-      largest true derivative of the argument.
+    - `wrong`: which elements differ, as a mask, and `relative`, by how much at worst, in parts of
+      the largest true derivative of the argument.
     """
 
     layer: str

@@ -56,7 +56,12 @@ def tell_kinks(case: Case, kinks: np.ndarray) -> None:
 def look_at_ties(e: Evidence) -> None:
     """Where values are tied (a maximum), move them together: then there is a derivative again."""
     inputs = {n: a.value for n, a in e.trial.arguments.items() if a.slot is None}
-    if e.eps > differences.EPS or not inputs or e.faulty & set(inputs) or any(f.kind is Kind.TIES for f in e.findings):
+    if (
+        e.eps > differences.EPS
+        or not inputs
+        or e.faulty & set(inputs)
+        or any(f.kind is Kind.TIES for f in e.findings)
+    ):
         return
     unit = max(differences.typical(x) for x in inputs.values())
     together = differences.slope(

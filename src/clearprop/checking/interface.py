@@ -15,19 +15,42 @@ import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
 
-FORWARD = (
-    "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
-    "propagate fwd forwards compute activate __call__"
-).split()
-BACKWARD = (
-    "backward bprop backward_pass backward_prop backward_propagation backprop backpropagate "
-    "back_propagate backpropagation back_prop backwards bwd"
-).split()
-SLOPE = "gradient grad derivative deriv prime df dactivation derivate".split()
+FORWARD = [
+    "forward",
+    "fprop",
+    "forward_pass",
+    "forward_prop",
+    "forward_propagation",
+    "feedforward",
+    "feed_forward",
+    "propagate",
+    "fwd",
+    "forwards",
+    "compute",
+    "activate",
+    "__call__",
+]
+BACKWARD = [
+    "backward",
+    "bprop",
+    "backward_pass",
+    "backward_prop",
+    "backward_propagation",
+    "backprop",
+    "backpropagate",
+    "back_propagate",
+    "backpropagation",
+    "back_prop",
+    "backwards",
+    "bwd",
+]
+SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate"]
 """Names of methods that give the slope at the inputs, to be multiplied by dout."""
 
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
-CACHE = re.compile(r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?)")
+CACHE = re.compile(
+    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?)"
+)
 DOUT = re.compile(
     r"(?i)d(?!ata|ecay|rop)\w*|g|gy|gys?|(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
     r"\w*(grad|grads|gradient|gradients|delta|error|err)"
@@ -68,7 +91,9 @@ def adopted(thing: Any) -> Any:
 
 
 def _first(cls: type, names: Sequence[str]) -> str | None:
-    own = {name for base in cls.__mro__[:-1] for name, value in vars(base).items() if callable(value)}
+    own = {
+        name for base in cls.__mro__[:-1] for name, value in vars(base).items() if callable(value)
+    }
     return next((name for name in names if name in own), None)
 
 
@@ -133,7 +158,9 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
         roles = [roles[0] if roles[0] in ("cache",) else "dout"]
     elif slope and "dout" not in roles:
         roles = [i if r is None and i < len(input_names) else r for i, r in enumerate(roles)]
-    elif "dout" not in roles and any(_may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)):
+    elif "dout" not in roles and any(
+        _may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)
+    ):
         # What nothing is known of is dout; where all are, those of several outputs.
         free = [_may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)]
         first = free.index(True)
@@ -146,7 +173,9 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
             more = [_role(name, input_names) for name in spare]
             roles += [r for r in more if isinstance(r, int)]
     named = [(n, "rate") for n in spare if RATE.fullmatch(n)]
-    named += [(p.name, "rate") for p in parameters if p.kind is p.KEYWORD_ONLY and RATE.fullmatch(p.name)]
+    named += [
+        (p.name, "rate") for p in parameters if p.kind is p.KEYWORD_ONLY and RATE.fullmatch(p.name)
+    ]
     unknown = tuple(n for n, r in zip(needed, roles, strict=False) if r is None)
     return Calling(tuple(r for r in roles if r is not None), tuple(named), unknown)
 

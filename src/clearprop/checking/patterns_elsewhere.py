@@ -19,12 +19,13 @@ def _small_constant(case: Case) -> Guesses:
         eps, shape = float(small[0]), case.t.shape
         v = np.asarray(node.out)
         while v.ndim and not broadcasts(v.shape, shape):
-            v = v[..., 0] if v.shape[-1] == 1 else np.zeros(())
+            v = v[..., 0] if v.shape[-1:] == (1,) else np.zeros(())
         v0 = v - eps
         with np.errstate(all="ignore"):
             left_out, outside = np.sqrt(v / v0), np.sqrt(v) / (np.sqrt(v0) + eps)
             for power in (1, 2, 3, -1, -2):
-                message = f"{eps:g} is left out in backward, which forward adds before {_after(case, node)}"
+                before = _after(case, node)
+                message = f"{eps:g} is left out in backward, which forward adds before {before}"
                 yield Kind.PRECISION, message, case.t * left_out**power
                 message = (
                     f"the small constant {eps:g} stands in another place than in forward: "
@@ -35,7 +36,11 @@ def _small_constant(case: Case) -> Guesses:
 
 def _after(case: Case, node: object) -> str:
     graph = case.e.opened.graph if case.e.opened else None
-    users = [n for n in graph.nodes if any(getattr(x, "node", None) is node for x in n.inputs)] if graph else []
+    users = (
+        [n for n in graph.nodes if any(getattr(x, "node", None) is node for x in n.inputs)]
+        if graph
+        else []
+    )
     return users[0].operation.name if users else "going on"
 
 
@@ -49,7 +54,10 @@ def _updated(case: Case) -> Guesses:
     after = {n: trial.arguments[n].value - trial.updates * step for n, step in run.steps.items()}
     opened = open_forward(trial, after)
     if not isinstance(opened, str):
-        message = f"backward has updated {', '.join(after)} before it uses it: this is the derivative after the update"
+        message = (
+            f"backward has updated {', '.join(after)} before it uses it: this is the derivative "
+            "after the update"
+        )
         yield Kind.STALE, message, opened.derivatives(case.dout)[case.name]
 
 
@@ -90,8 +98,8 @@ def _shifted(case: Case) -> Guesses:
             continue
         axes = in_words(tuple(shift), ndim)
         message = (
-            f"its values are shifted by {', '.join(map(str, shift.values()))} along {axes}: an offset "
-            "of a window, or of the padding"
+            f"its values are shifted by {', '.join(map(str, shift.values()))} along {axes}: an "
+            "offset of a window, or of the padding"
         )
         yield Kind.WRONG_PLACE, message, moved
 
@@ -104,7 +112,11 @@ def _masked_elsewhere(case: Case) -> Guesses:
     inputs = [*case.fitting(t.shape), *(("dout", d) for d in case.douts if d.shape == t.shape)]
     for name, z in inputs:
         whole = np.isin(z, (0.0, 1.0)).all()
-        for words, mask in ((name, z != 0),) if whole else ((f"{name} > 0", z > 0), (f"{name} > its mean", z > z.mean())):
+        for words, mask in (
+            ((name, z != 0),)
+            if whole
+            else ((f"{name} > 0", z > 0), (f"{name} > its mean", z > z.mean()))
+        ):
             both = (mask & (t != 0)).sum(), (~mask & (t != 0)).sum()
             if min(both) < 2:
                 continue
@@ -117,10 +129,15 @@ def counted_once(case: Case) -> Guesses:
     wrong = case.known & (np.abs(case.a - case.t) > 1e-9 * case.size) & (case.a != 0)
     times = case.t[wrong] / case.a[wrong]
     whole = np.round(times)
-    if len(times) >= 2 and np.allclose(times, whole, atol=1e-7) and np.ptp(whole) and whole.min() >= 0:
+    if (
+        len(times) >= 2
+        and np.allclose(times, whole, atol=1e-7)
+        and np.ptp(whole)
+        and whole.min() >= 0
+    ):
         message = (
-            f"it is counted once, where {int(whole.min())} to {int(whole.max())} terms have it: multiply by "
-            "their number (in a hinge loss, by how many margins count)"
+            f"it is counted once, where {int(whole.min())} to {int(whole.max())} terms have it: "
+            "multiply by their number (in a hinge loss, by how many margins count)"
         )
         times_due = np.ones(case.t.shape)
         times_due[wrong] = whole
@@ -132,7 +149,9 @@ def _two_factors(case: Case) -> Guesses:
     for dout in case.douts:
         if dout.shape != case.t.shape:
             continue
-        found = [s for name, z in itertools.islice(case.fitting(dout.shape), 4) for s in slopes(z, name)]
+        found = [
+            s for name, z in itertools.islice(case.fitting(dout.shape), 4) for s in slopes(z, name)
+        ]
         for (one, f), (other, g) in itertools.combinations(found, 2):
             yield Kind.WRONG_VALUE, f"it is dout · ({one}) · ({other})", dout * f * g
 

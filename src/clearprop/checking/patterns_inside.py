@@ -9,8 +9,8 @@ import numpy as np
 from clearprop.checking import patterns_elsewhere, patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
-from clearprop.checking.findings import Kind
 from clearprop.checking.factors import name_factor
+from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
 
 MANY = 400
@@ -55,7 +55,8 @@ def _about_a_way(case: Case, where: str, factor: float) -> Guess:
         return Guess(Kind.DROPPED_TERM, f"what goes back through {where} is missing")
     if abs(factor + 1) < 1e-6:
         return Guess(Kind.SIGN, f"what goes back through {where} has the opposite sign")
-    message = f"what goes back through {where} has the factor {name_factor(case, factor, whole=False)} too much"
+    named = name_factor(case, factor, whole=False)
+    message = f"what goes back through {where} has the factor {named} too much"
     return Guess(Kind.FACTOR, message, factor=factor)
 
 

@@ -1,11 +1,9 @@
 """Patterns that the two arrays show by themselves, whatever the layer is."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
-from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.factors import name_factor, ratio_of
 from clearprop.checking.findings import Kind

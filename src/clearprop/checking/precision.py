@@ -3,6 +3,8 @@
 Then it is compared at that precision: its noise is never read as kinks or wrong derivatives.
 """
 
+from typing import Any
+
 import numpy as np
 
 from clearprop.checking.evidence import Evidence
@@ -45,11 +47,11 @@ def _moved(x: np.ndarray, step: float, rng: np.random.Generator) -> np.ndarray:
     return x * (1 + step * rng.uniform(0.5, 1.5, x.shape))
 
 
-def _narrow(e: Evidence) -> dict[np.dtype, str]:
+def _narrow(e: Evidence) -> dict[Any, str]:
     """The dtypes below that of the trial that outputs and kept values have, and which have it."""
-    found: dict[np.dtype, str] = {}
+    found: dict[Any, str] = {}
     for path, value in hanging(e.run.layer).items():
-        dtype = getattr(value, "dtype", None)
+        dtype: Any = getattr(value, "dtype", None)
         if dtype in (np.float32, np.float16):
             found.setdefault(dtype, f" (self.{spoken(path)} is {dtype})")
     for out in e.run.outputs:

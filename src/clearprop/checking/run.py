@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import random_state, same_draws
-from clearprop.checking.interface import UPDATE, is_number
+from clearprop.checking.interface import is_number
 from clearprop.checking.nests import get_at, leaves
 from clearprop.checking.pairing import Place
 

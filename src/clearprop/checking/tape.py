@@ -6,13 +6,14 @@ does again and again is done wrongly in all of them, or in none.
 
 import linecache
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking.automatic import Opened
+from clearprop.checking.findings import Kind
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.variable import Variable
@@ -25,7 +26,7 @@ Place = tuple[tuple[Any, int, int], ...]
 """The calls that lead to an operation, outermost last: code, offset in it, line."""
 
 Change = Callable[..., Any]
-"""From an operation, dout, out, the values of its inputs and the right derivatives to other ones."""
+"""From an operation, dout, out, its values and the right derivatives to other ones."""
 
 
 class Placed(Variable):
@@ -184,3 +185,7 @@ def _key(v: Any) -> Any:
 def _arrive(arrived: dict[Any, Any], v: Any, dx: Any) -> None:
     before = arrived.get(_key(v))
     arrived[_key(v)] = dx if before is None else before + dx
+
+
+Trials = Iterator[tuple[Kind, str, dict[Node, Change], dict[Any, Any] | None]]
+"""Kind, message, the operations that are differentiated otherwise, and values seen otherwise."""

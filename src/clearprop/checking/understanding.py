@@ -75,14 +75,12 @@ def _is_understood(e: Evidence, outputs: int) -> None:
 
 
 def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
-    """Find where each derivative is: among what was returned, in order, or on the layer, by name."""
+    """Find where each derivative is: among what was returned, or on the layer, by name."""
     trial, by_name = e.trial, isinstance(found, dict)
     _place_returned(e, run, [] if by_name else [*run.returned])
     own = {path for slot in trial.slots for path in slot.paths}
     there = {
-        Place("held", path): value
-        for path, value in hanging(run.layer).items()
-        if path not in own
+        Place("held", path): value for path, value in hanging(run.layer).items() if path not in own
     }
     if by_name:
         there |= run.returned
@@ -124,7 +122,9 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         return
     if len(given) == len(trial.inputs):
         _leave_out_constants(trial, values)
-        targets = [trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))]
+        targets = [
+            trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
+        ]
     elif trial.resolve(len(given)):
         targets = [trial.input_names[i] for i in trial.float_places]
     else:
@@ -162,14 +162,14 @@ def _spread(trial: Trial, values: Sequence[Any]) -> list[str]:
     """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
     shapes = [np.shape(v) if not isinstance(v, list | tuple | dict) else None for v in values]
     slots = [name for name, a in trial.arguments.items() if a.slot]
+    shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
     all_inputs = [trial.input_names[i] for i in trial.float_places]
     for inputs in (all_inputs, [n for n in all_inputs if n not in CONSTANT_NAMES]):
         rest = shapes[len(inputs) :]
         if not 0 < len(rest) <= len(slots):
             continue
-        waiting, taken = iter(slots), []
-        for shape in rest:
-            taken.append(next((s for s in waiting if trial.arguments[s].value.shape == shape), ""))
+        waiting = iter(slots)
+        taken = [next((s for s in waiting if shape_of[s] == shape), "") for shape in rest]
         if all(taken):
             order = [*inputs, *taken]
         else:
@@ -222,11 +222,12 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
     rate = UPDATE if trial.calling.updates else rates[0] if rates else 0.0
     for name in changed:
         argument = trial.arguments[name]
-        step, given = argument.value - argument.slot.get(run.layer), run.derivative(name)
+        step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
+        given: Any = run.derivative(name)
         fits = given is not None and np.shape(given) == step.shape
         if fits and not rate and not _by_the_house(trial.layer):
             rate = float(np.sum(given * step)) / (float(np.sum(np.square(given))) or 1.0)
-        if not rate or (fits and not np.allclose(step, rate * np.asarray(given))):
+        if not rate or (fits and not np.allclose(step, rate * given)):
             message = f"backward changes the parameter {name}; that is the optimiser's work"
             e.fault(Kind.IN_PLACE, message, name)
             return

@@ -81,7 +81,10 @@ def whole_network(
                     "gradient runs in another mode than loss does by default: it was compared with "
                     f"loss(x, t, {text})"
                 )
-                gap, notes = other, (Finding(layer=name, kind=Kind.INTERFACE, message=message, fault=False),)
+                gap, notes = (
+                    other,
+                    (Finding(layer=name, kind=Kind.INTERFACE, message=message, fault=False),),
+                )
     except (Exception, SystemExit) as error:
         finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
         return LayerReport(name, type(network).__name__, findings=(finding,))

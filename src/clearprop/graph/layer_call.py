@@ -9,8 +9,8 @@ import numpy as np
 
 from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import reach
-from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.constants import value_of
+from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
     Places,
