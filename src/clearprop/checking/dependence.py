@@ -54,14 +54,15 @@ def _among(trial: Trial, candidates: dict[Path, Any]) -> list[Slot]:
     slots: list[Slot] = []
     names = {slot.name for slot in trial.slots} | set(trial.input_names)
     seen: list[Any] = [*(slot.get(trial.layer) for slot in trial.slots)]
-    for paths in found.values():
+    # First what forward itself reads; then what it only sees a view of.
+    for paths, anew in [(p, anew) for anew in (True, False) for p in found.values()]:
         slot = Slot(_called(paths[0], names), tuple(paths), (tuple(paths),), declared=False)
-        names.add(slot.name)
         array = slot.get(trial.layer)
         if any(isinstance(x, np.ndarray) and np.may_share_memory(array, x) for x in seen):
             continue
-        if not _same(base, _output(trial, slot, array + 0.5 * (1 + np.abs(array)))):
+        if not _same(base, _output(trial, slot, array + 0.5 * (1 + np.abs(array)), anew)):
             slots.append(slot)
+            names.add(slot.name)
             seen.append(array)
     return slots
 
@@ -102,10 +103,12 @@ def _lasting(after: Run, paths: set[Path]) -> set[Path]:
     }
 
 
-def _output(trial: Trial, slot: Slot | None = None, value: Any = None) -> np.ndarray | None:
+def _output(
+    trial: Trial, slot: Slot | None = None, value: Any = None, anew: bool = False
+) -> np.ndarray | None:
     layer = trial.copy()
     if slot is not None:
-        slot.put(layer, value)
+        (slot.replace if anew else slot.put)(layer, value)
     try:
         return trial.run(layer=layer).vector
     except LayerRaised:

@@ -95,8 +95,13 @@ def slopes_missing(tape: Tape) -> Trials:
             changes: dict[Node, Any] = {}
             for chain in some:
                 changes |= _through(chain, 1.0)
-            message = f"the local derivative of {_name(group, chains)}{which} is missing"
-            yield Kind.DROPPED_TERM, message, changes, None
+            kind, name = Kind.DROPPED_TERM, f"{_name(group, chains)}{which}"
+            message = f"the local derivative of {name} is missing"
+            slope = np.asarray(_slope(chains[0], _single(chains[0][-1]).data))
+            if slope.size and not np.ptp(slope):
+                kind = Kind.SIGN if slope.flat[0] == -1 else Kind.FACTOR
+                message = f"the factor {slope.flat[0]:.6g} of {name} is missing"
+            yield kind, message, changes, None
 
 
 def other_slopes(tape: Tape) -> Trials:

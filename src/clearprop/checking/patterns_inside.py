@@ -315,6 +315,11 @@ def _by_lines(case: Case) -> Guesses:
             f"each index along {in_words((axis,), case.t.ndim)} has a factor of its own, from "
             f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
         )
+        for name, z in case.scope():
+            for words, factor in ((name, z), (f"1/{name}", 1 / np.where(z == 0, np.nan, z))):
+                fits = z.ndim and factor.size == ratio.size and case.t.shape[axis] == ratio.size
+                if fits and np.allclose(factor.ravel(), ratio.ravel(), rtol=1e-7):
+                    message = f"it has the factor {words} too much, along {in_words((axis,), 2)}"
         yield Kind.FACTOR, message, ratio * case.t
 
 
