@@ -114,7 +114,7 @@ class WholeBatch:
         return dout * d / len(self.t)
 
 
-@fault("x", "counted once, where 0 to 2 terms have it", LOGITS, LABELS)
+@fault("x", "counted once, where up to 2 terms have it", LOGITS, LABELS)
 class Hinge:
     def forward(self, x, t):
         self.rows, self.t = np.arange(len(t)), t

@@ -130,15 +130,12 @@ def counted_once(case: Case) -> Guesses:
     wrong = case.known & (np.abs(case.a - case.t) > near * case.size) & (case.a != 0)
     times = case.t[wrong] / case.a[wrong]
     whole = np.round(times)
-    if (
-        len(times) >= 2
-        and np.allclose(times, whole, rtol=0, atol=100 * near)
-        and np.ptp(whole)
-        and whole.min() >= 0
-    ):
+    right = np.any(case.known & ~wrong & (case.a != 0))
+    counts = len(times) >= 2 and np.allclose(times, whole, rtol=0, atol=100 * near)
+    if counts and whole.min() >= 0 and (right or np.ptp(whole)):
         message = (
-            f"it is counted once, where {int(whole.min())} to {int(whole.max())} terms have it: "
-            "multiply by their number (in a hinge loss, by how many margins count)"
+            f"it is counted once, where up to {int(whole.max())} terms have it: multiply by their "
+            "number (in a hinge loss, by how many margins count)"
         )
         times_due = np.ones(case.t.shape)
         times_due[wrong] = whole
