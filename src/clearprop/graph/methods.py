@@ -157,6 +157,16 @@ class ArrayMethods(Recorded):
         return array_function(np.matrix_transpose, (self,), {})
 
     @property
+    def real(self) -> Any:
+        """The real part: the Variable itself, for its values are real."""
+        return self
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part: 0."""
+        return np.zeros_like(self.data)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
         return self.data.shape
