@@ -88,6 +88,7 @@ def _parts_of(chains: list[list[Node]]) -> Iterator[tuple[list[list[Node]], str]
 
 
 def slopes_missing(tape: Tape) -> Trials:
+    """Steps, such as an activation, that give back dout as it came."""
     for group, chains in _chains(tape):
         if chains[0][-1].operation.chooses and len(chains[0]) == 1:
             continue

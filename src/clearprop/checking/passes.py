@@ -83,6 +83,7 @@ def _search(e: Evidence, run: Run) -> Run:
 
 
 def changed_parameters(trial: Trial, layer: Any) -> list[str]:
+    """The parameters of a layer that are no longer what they were in the trial."""
     return [
         name
         for name, a in trial.arguments.items()

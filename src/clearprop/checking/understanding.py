@@ -223,8 +223,8 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
     for name in changed:
         argument = trial.arguments[name]
         step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
-        given: Any = run.derivative(name)
-        fits = given is not None and np.shape(given) == step.shape
+        given = np.asarray(run.derivative(name))  # of another shape where it is None
+        fits = given.dtype.kind == "f" and given.shape == step.shape
         if fits and not rate and not _by_the_house(trial.layer):
             rate = float(np.sum(given * step)) / (float(np.sum(np.square(given))) or 1.0)
         if not rate or (fits and not np.allclose(step, rate * given)):
