@@ -70,7 +70,6 @@ REFUSED = {
         lambda: np.lib.stride_tricks.as_strided(v, (2,), (8,)),
         r"as_strided\(v",
     ),
-    "np.r_": (lambda: np.r_[v, w], r"np\.r_"),
     "a method of an array": (lambda: fresh().dot(v), r"fresh\(\)\.dot\(v\)"),
     "an index of an array": (lambda: fresh()[n], r"fresh\(\)\[n\]"),
     "np.ma": (lambda: np.ma.array(v), r"np\.ma\.array"),
