@@ -275,3 +275,10 @@ def test_modes_of_a_network():
     report = check(Net(), X, N((5, 3)))
     assert report.ok
     assert "loss(x, t, train_flg=True)" in report.findings[0].message
+
+
+def test_what_is_the_same_of_several_arguments_is_told_once():
+    report = check(type("NoSlope", (other_hands.Recurrent,), {"how": "no slope"})(), SEQUENCE)
+    assert len(report.faults) == 4
+    assert str(report).count("is missing") == 1
+    assert "The same at Wx, Wh, b." in str(report)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
@@ -207,8 +208,8 @@ class Report:
         lines = [_line(HEAD, widths), "  ".join("─" * w for w in widths)]
         lines += [_line(row, widths) for row in cells]
         lines += ["", self._summary()]
-        for finding in self._ordered():
-            lines += ["", str(finding)]
+        for text in self._told():
+            lines += ["", text]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -220,7 +221,7 @@ class Report:
             wrong = cells[-1] not in ("right", "nothing to compare")
             style = " style='background:#fbe3e4;color:#1b1b1b'" if wrong else ""
             rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-        found = "".join(f"<pre>{escape(str(finding))}</pre>" for finding in self._ordered())
+        found = "".join(f"<pre>{escape(text)}</pre>" for text in self._told())
         return (
             f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
             f"<p>{escape(self._summary())}</p>{found}"
@@ -237,9 +238,18 @@ class Report:
             verdict = f"nothing wrong was found, but not all was compared: {left}"
         return f"{self.name}: {what} compared in float64: {verdict}."
 
-    def _ordered(self) -> list[Finding]:
-        """Faults first; the other findings after them."""
-        return sorted(self.findings, key=lambda finding: not finding.fault)
+    def _told(self) -> list[str]:
+        """The findings as text, faults first; those that say the same of several are told once."""
+        same: dict[Any, list[Finding]] = {}
+        for finding in sorted(self.findings, key=lambda finding: not finding.fault):
+            said = re.sub(r" \(\d+ of \d+ elements are wrong\)", "", finding.message)
+            same.setdefault((finding.layer, finding.kind, said), []).append(finding)
+        return [
+            f"{first}\n  The same at {', '.join(f.argument or f.layer for f in others)}."
+            if others
+            else str(first)
+            for first, *others in same.values()
+        ]
 
     def _cells(self) -> list[tuple[str, ...]]:
         cells = []
