@@ -146,7 +146,7 @@ def test_a_folder_of_pictures_with_a_subfolder_for_each_class(clearprop, tmp_pat
     assert ">light<" in (tmp_path / "runs" / "1" / "report.html").read_text("utf-8")
     assert clearprop("train", "--resume", "runs/1", "--epochs", 41, "-q").code == 0
     (tmp_path / "shades" / "dark" / "x.png").write_text("no picture")
-    assert "x.png: this is no picture" in clearprop("train", "shades").err
+    assert "x.png: this is not a picture" in clearprop("train", "shades").err
     shutil.rmtree(tmp_path / "shades" / "light")
     (tmp_path / "shades" / "light").mkdir()
     assert "light holds 0 pictures" in clearprop("train", "shades").err

@@ -9,6 +9,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.errors import ConfigError
+from clearprop.files import shown
 
 if TYPE_CHECKING:
     from clearprop.training import History
@@ -44,18 +45,18 @@ def compare(
         from clearprop.reporting import draw_comparison
 
         draw_comparison(dict(zip(names, histories, strict=True)), output)
-    table = Table("", *map(escape, names), box=SIMPLE_HEAD)
+    table = Table("", *(escape(shown(name)) for name in names), box=SIMPLE_HEAD)
     for key in settings[0]:
         values = [each[key] for each in settings]
         if len(set(values)) > 1:
-            table.add_row(key, *map(escape, values))
+            table.add_row(key, *(escape(shown(value)) for value in values))
     table.add_section()
     figures = [dict(_figures(history)) for history in histories]
     for key in dict.fromkeys(key for each in figures for key in each):
         table.add_row(key, *(each.get(key, "") for each in figures))
     Console().print(table)
     if output is not None:
-        print(output)
+        print(shown(output))
 
 
 def _settings(config: dict[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from clearprop.cli.expression import evaluate
 from clearprop.cli.options import EXPRESSION, VALUES, whole
 from clearprop.errors import ConfigError, DataError
+from clearprop.files import shown
 
 if TYPE_CHECKING:
     from clearprop.graph import Variable
@@ -87,7 +88,7 @@ def draw(
     if theme is not None:
         options["theme"] = theme
     picture.save(output, **options)
-    print(output)
+    print(shown(output))
 
 
 def _network(run: Path, sample: int) -> "Variable":

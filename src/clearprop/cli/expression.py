@@ -298,7 +298,10 @@ class _Reader:
             size = math.prod(np.broadcast_shapes(*shapes))
         if size > LARGEST:
             raise ConfigError(f"{self.text!r} makes an array of more than {LARGEST:,} numbers")
-        return function(*args, **options)
+        try:
+            return function(*args, **options)
+        except ZeroDivisionError:  # Python refuses 1 / 0, which is ∞ in NumPy
+            return float(function(*map(np.float64, args), **options))
 
     def _refuse(self, tree: ast.AST) -> NoReturn:
         what = _REFUSED.get(type(tree), f"this ({type(tree).__name__})")

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from clearprop.cli.options import RUN
+from clearprop.files import shown
 
 
 def report(
@@ -35,4 +36,4 @@ def report(
     config = folder.read_config()  # what is no run is told before the data are read
     dataset, form = read_again(folder, config, data), form_of(folder, config)
     write_report(folder, dataset.x_test, dataset.t_test, scale_of(dataset), form)
-    print(folder.report_path)
+    print(shown(folder.report_path))

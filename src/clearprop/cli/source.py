@@ -7,7 +7,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.options import RUN, count_option
-from clearprop.files import atomic_write
+from clearprop.files import atomic_write, shown
 
 
 def source(
@@ -45,5 +45,5 @@ def source(
         print(step.source, end="")
     else:
         atomic_write(output, step.source.encode())
-        print(output)
+        print(shown(output))
     return 0

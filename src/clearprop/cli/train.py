@@ -16,7 +16,7 @@ from cyclopts.validators import Number
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.cli.own_data import read_again, read_anew, scale_of
 from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
-from clearprop.files import told
+from clearprop.files import shown, told
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -314,7 +314,7 @@ def _train(
         form = getattr(dataset, "form", None)
         write_report(run, dataset.x_test, dataset.t_test, scale_of(dataset), form)
     if quiet:
-        print(run.path)
+        print(shown(run.path))
     else:
         _print_result(run, config, trainer)
     return 130 if trainer.interrupted else 0
@@ -326,7 +326,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except ClearpropError as error:
-        print(f"clearprop: no {path.name}: {error}", file=sys.stderr)
+        print(f"clearprop: no {path.name}: {shown(error)}", file=sys.stderr)
 
 
 def _classes(dataset: "Dataset") -> int:
@@ -367,13 +367,15 @@ def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> 
     if trainer.interrupted:
         go_on = f"{_command()} train --resume {run.path}"
         console.print("Stopped early; what was learned until then is kept.")
-        console.print(f"Go on: {escape(go_on)}", soft_wrap=True)
-    console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
+        console.print(f"Go on: {escape(shown(go_on))}", soft_wrap=True)
+    console.print(
+        f"Weights, history, settings and curves are in [bold]{escape(shown(run.path))}[/]."
+    )
     if run.report_path.exists():
-        console.print(f"Look at it: {escape(str(run.report_path))}", soft_wrap=True)
+        console.print(f"Look at it: {escape(shown(run.report_path))}", soft_wrap=True)
     new = "NEW.csv" if config.form and config.form["kind"] == "table" else "PICTURE.png"
     command = f"{_command()} predict {run.path} {new}"
-    console.print(f"Try it: {escape(command)}", soft_wrap=True)
+    console.print(f"Try it: {escape(shown(command))}", soft_wrap=True)
 
 
 def _command() -> str:
