@@ -77,7 +77,7 @@ def _figures(history: "History") -> Iterator[tuple[str, str]]:
         yield "loss (mean of 50)", f"{history.recent_loss():.4f}"
     if history.last_evaluation is None:
         return
-    scores = {"training": history.train_score, "test": history.test_score}
+    scores = {"training": history.train_score, history.held_out: history.test_score}
     for data, score in scores.items():
         if np.isnan(score).all():
             continue

@@ -100,7 +100,10 @@ def _header(run: str, network: Network, history: History, evidence: Evidence) ->
     else:
         right, said = evidence.in_unit
         off = f"mean absolute error, {evidence.target}", short(np.abs(said - right).mean())
-    shown = {"test": evidence.score} | ({} if last is None else {"training": last.train_score})
+    shown = {"test": evidence.score}
+    if last is not None:
+        held = {} if history.held_out == "test" else {history.held_out: last.test_score}
+        shown |= {**held, "training": last.train_score}
     figures = [
         *((f"{data} {name}", score_text(name, s).removeprefix("R² ")) for data, s in shown.items()),
         off,

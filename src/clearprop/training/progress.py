@@ -31,6 +31,8 @@ class Moment(NamedTuple):
     """Whether this is the last call: training has ended, or was stopped, or failed."""
     score_name: str | None = "accuracy"
     """What the scores are."""
+    held_out: str = "test"
+    """What `test_score` was taken on: "test" or "validation" data."""
 
 
 class Progress(Protocol):
@@ -151,7 +153,7 @@ class _Lines:
 
 def _words(moment: Moment) -> str:
     words = f"epoch {moment.epoch:.1f} · loss {moment.recent_loss:.4f}"
-    for data, score in (("training", moment.train_score), ("test", moment.test_score)):
+    for data, score in (("training", moment.train_score), (moment.held_out, moment.test_score)):
         if not math.isnan(score):
             words += f" · {data} {score_text(moment.score_name, score, digits=1)}"
     return words

@@ -49,6 +49,8 @@ class RunConfig:
     compile: bool = True
     patience: int | None = None
     """After how many epochs without a better score it ends; `None` for never."""
+    validation: float | None = None
+    """The share of the training data that was held out in place of the test data."""
     save_every: float = 30.0
     """Seconds from one checkpoint to the next at most."""
     data: str | None = None
@@ -111,7 +113,7 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable()
 
 
-_LATER = ("compile", "data", "patience", "save_every", "task", "form", "optimizer")
+_LATER = ("compile", "data", "patience", "validation", "save_every", "task", "form", "optimizer")
 
 _MOST = 1 << 24  # bytes of settings; tables with many categories have long ones
 
@@ -127,6 +129,7 @@ _KINDS = {
     "dtype": lambda v: v in ("float16", "float32", "float64"),
     "compile": lambda v: isinstance(v, bool),
     "patience": lambda v: v is None or (_whole(v) and v),
+    "validation": lambda v: v is None or (_number(v) and 0 < v < 1),
     "save_every": lambda v: _number(v) and v > 0,
     "data": lambda v: v is None or (isinstance(v, str) and "\0" not in v),
     "task": lambda v: v in ("classification", "regression"),

@@ -166,7 +166,8 @@ class Trainer:
         self._threads: int | None = None
         """How many BLAS threads take the steps, once it is chosen."""
         self._signals: SignalRecorder | None = None
-        self.history = History(network.score_name)
+        held = "test" if validation is None else "validation"
+        self.history = History(network.score_name, held)
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
@@ -298,7 +299,9 @@ class Trainer:
         """
         checkpoint = read_checkpoint(path)
         self.best.hide(self.network)
+        held = self.history.held_out
         self.history = checkpoint.restore(self._training)
+        self.history.held_out = held
         self._threads = checkpoint.notes.get("threads") or None
         self._resumed = True
         self._signals = None
@@ -463,6 +466,7 @@ class Trainer:
             test_score=scores.test_score,
             done=done,
             score_name=self.history.score_name,
+            held_out=self.history.held_out,
         )
 
     def __repr__(self) -> str:
