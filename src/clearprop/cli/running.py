@@ -18,6 +18,7 @@ from clearprop.files import shown, told
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
     from clearprop.training import RunConfig, RunFolder, Trainer
+    from clearprop.training.run_config import Make
 
 
 def run_training(
@@ -27,16 +28,17 @@ def run_training(
     epochs: int | None,
     iterations: int | None,
     *,
+    make: "Make | None" = None,
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool,
 ) -> int:
-    """Train, in the folder of `run` or in the next free one."""
+    """Train, in the folder of `run` or in the next free one; `make` makes one's own network."""
     from clearprop.training import Trainer, rich_progress
 
     rng = np.random.default_rng(config.seed)
     trainer = Trainer(
-        config.network(rng),
+        config.network(rng, make),
         dataset.x_train,
         dataset.t_train,
         *((dataset.x_test, dataset.t_test) if config.validation is None else ()),
@@ -54,7 +56,7 @@ def run_training(
         iterations = epochs * trainer.iterations_per_epoch
     config = replace(config, iterations=iterations or config.iterations)
     # Nothing is written before everything that was asked for is known to be right.
-    with free_folder(Path("runs")) if run is None else run.lock() as run:
+    with free_folder(Path("runs"), make) if run is None else run.lock() as run:
         if resume:
             _go_on(trainer, run, config)
         else:
@@ -135,7 +137,7 @@ def _print_result(
     stopped = "" if done == asked else f", stopped at {done:,}"
     parameters = sum(array.size for array in trainer.network.params.values())
     table = Table(box=SIMPLE_HEAD, show_header=False)
-    table.add_row("network", f"{'-'.join(map(str, config.sizes))}, {config.activation}")
+    table.add_row("network", _network(config))
     table.add_row("parameters", f"{parameters:,}")
     table.add_row("iterations", f"{asked:,}{stopped}")
     table.add_row("time", f"{history.seconds:.1f} s")
@@ -153,8 +155,9 @@ def _print_result(
         table.add_row("best", f"{score} after epoch {epoch}, which predict takes")
     console = Console()
     console.print(table)
+    again = " --network FILE.py:FUNCTION" if config.kind == "own" else ""
     if trainer.interrupted:
-        go_on = f"{_command()} train --resume {run.path}"
+        go_on = f"{_command()} train --resume {run.path}{again}"
         console.print("Stopped early; what was learned until then is kept.")
         console.print(f"Go on: {escape(shown(go_on))}", soft_wrap=True)
     console.print(
@@ -163,8 +166,16 @@ def _print_result(
     if run.report_path.exists():
         console.print(f"Look at it: {escape(shown(run.report_path))}", soft_wrap=True)
     new = "NEW.csv" if config.form and config.form["kind"] == "table" else "PICTURE.png"
-    command = f"{_command()} predict {run.path} {new}"
+    command = f"{_command()} predict {run.path} {new}{again}"
     console.print(f"Try it: {escape(shown(command))}", soft_wrap=True)
+
+
+def _network(config: "RunConfig") -> str:
+    sizes = "-".join(map(str, config.sizes))
+    if config.kind == "own":
+        return f"of your own, {sizes}"
+    kind = "" if config.kind == "two-layer" else f"{config.kind}, "
+    return f"{kind}{sizes}, {config.activation}"
 
 
 def _command() -> str:
@@ -176,14 +187,14 @@ def _command() -> str:
 
 
 @contextmanager
-def free_folder(root: Path) -> Iterator["RunFolder"]:
+def free_folder(root: Path, make: "Make | None" = None) -> Iterator["RunFolder"]:
     """Lock the first of `root/1`, `root/2`, … that is missing or empty, whoever else wants it."""
     from clearprop.training import RunFolder
 
     with told(f"no folder can be made in {root}", "choose one that you may write to with --folder"):
         root.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
-        run = RunFolder(root / str(number))
+        run = RunFolder(root / str(number), make)
         if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
             continue
         with ExitStack() as stack:

@@ -58,7 +58,7 @@ def activations(depth: int = 5, samples: int = 1000) -> Iterator[Panel]:
                 name = f"layer {len(lines) + 1}"
                 x_steps = np.repeat(edges, 2)[1:-1]
                 lines.append(Line(name, x_steps, np.repeat(share / z.size, 2), STYLES[len(lines)]))
-        told = f"standard deviation {init}" if isinstance(init, float) else init.capitalize()
+        told = f"standard deviation {init}" if isinstance(init, float) else str(init).capitalize()
         yield {
             "marks": lines, "title": f"{kind}, {told}", "x_label": "activation",
             "write": percent,
@@ -123,10 +123,10 @@ def _learned(
     optimizer: Optimizer,
     *test: Any,
     scored: bool = True,
-    **until: int,
+    **until: Any,
 ) -> History:
-    how = {"batch_size": 100, "optimizer": optimizer, "rng": 0, "score_training": scored}
-    trainer = Trainer(network, x, t, *test, **how, on_progress=False)
+    how = {"batch_size": 100, "optimizer": optimizer, "score_training": scored}
+    trainer = Trainer(network, x, t, *test, **how, rng=0, on_progress=False)
     try:
         return trainer.train(**until)
     except NonFiniteError:  # it ran away: the line ends there
