@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,10 +34,36 @@ def run_training(
     quiet: bool,
 ) -> int:
     """Train, in the folder of `run` or in the next free one; `make` makes one's own network."""
-    from clearprop.training import Trainer, rich_progress
+    from clearprop.training import rich_progress
+
+    if epochs is not None:
+        iterations = epochs * steps_in_epoch(config, dataset)
+    config = replace(config, iterations=iterations or config.iterations)
+    trainer = trainer_of(config, dataset, make, rich_progress(quiet=quiet))
+    # Nothing is written before everything that was asked for is known to be right.
+    with free_folder(Path("runs"), make) if run is None else run.lock() as run:
+        if resume:
+            go_on(trainer, run, config)
+        else:
+            run.create(config, overwrite=overwrite)
+        keep_in(run, trainer)
+        return _train(trainer, run, config, dataset, quiet)
+
+
+def steps_in_epoch(config: "RunConfig", dataset: "Dataset") -> int:
+    """How many steps go once through the training data, without those that are held out."""
+    rows = len(dataset.x_train)
+    return -(-(rows - round((config.validation or 0) * rows)) // config.batch)
+
+
+def trainer_of(
+    config: "RunConfig", dataset: "Dataset", make: "Make | None", on_progress: Any = False
+) -> "Trainer":
+    """What trains the network of a run on its data; it keeps nothing in files."""
+    from clearprop.training import Trainer
 
     rng = np.random.default_rng(config.seed)
-    trainer = Trainer(
+    return Trainer(
         config.network(rng, make),
         dataset.x_train,
         dataset.t_train,
@@ -48,25 +74,19 @@ def run_training(
         scale=scale_of(dataset),
         compile=config.compile,
         rng=rng,
-        on_progress=rich_progress(quiet=quiet),
+        on_progress=on_progress,
         checkpoint_seconds=config.save_every,
         patience=config.patience,
     )
-    if epochs is not None:
-        iterations = epochs * trainer.iterations_per_epoch
-    config = replace(config, iterations=iterations or config.iterations)
-    # Nothing is written before everything that was asked for is known to be right.
-    with free_folder(Path("runs"), make) if run is None else run.lock() as run:
-        if resume:
-            _go_on(trainer, run, config)
-        else:
-            run.create(config, overwrite=overwrite)
-        trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
-        trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
-        return _train(trainer, run, config, dataset, quiet)
 
 
-def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
+def keep_in(run: "RunFolder", trainer: "Trainer") -> None:
+    """Let a training write to the files of a run."""
+    trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
+    trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
+
+
+def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
     """Take up a run where it was left; one that was killed at once begins anew."""
     from clearprop import __version__
 

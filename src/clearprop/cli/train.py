@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from clearprop.cli.networks import as_taken, own_network
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.cli.own_data import read_again, read_anew
-from clearprop.cli.running import run_training
+from clearprop.cli.running import run_training, steps_in_epoch
 from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError
 
@@ -276,9 +276,7 @@ def train(
         settings = settings_of(kind, dataset, hidden or (), settings)
         config = RunConfig(compile=not no_compile, **settings)
         if isinstance(dataset, Formed) and epochs is iterations is None:
-            rows = len(dataset.x_train)
-            each = -(-(rows - round((validation or 0) * rows)) // config.batch)
-            iterations = min(10_000, 100 * each)
+            iterations = min(10_000, 100 * steps_in_epoch(config, dataset))
         run = None if folder is None else RunFolder(folder, make)
         return run_training(
             config, dataset, run, epochs, iterations, make=make, overwrite=overwrite, quiet=quiet

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,30 @@ WIDTH = 700
 """A sheet is so many pixels wide at most, unless its own pixels are more."""
 
 
-def filters(network: Network) -> Iterator[Markup]:
+class Sheet(NamedTuple):
+    """Images (N, H, W) on one sheet, `columns` in a row: orange above 0, blue below."""
+
+    images: np.ndarray
+    text: str
+    columns: int
+
+    @property
+    def figure(self) -> Markup:
+        """The sheet as part of a page."""
+        address, width, height = self.drawn()
+        image = element(
+            "img", src=address, alt=self.text, width=width, height=height, class_="sheet"
+        )
+        return element("figure", element("figcaption", self.text, class_="faint"), image)
+
+    def drawn(self) -> tuple[str, int, int]:
+        """The sheet as an address that pages can show, its width and its height in pixels."""
+        laid = sheet(self.images, self.columns)
+        zoom = max(1, min(12 if self.images.shape[1] < 12 else 2, WIDTH // laid.shape[1]))
+        return signed(laid), laid.shape[1] * zoom, laid.shape[0] * zoom
+
+
+def filters(network: Network) -> Iterator[Sheet]:
     """The filters of each layer that has such, as images: nothing for a network without.
 
     The filters of the first layer stand one after the other, with the channels of each side by
@@ -38,10 +61,10 @@ def filters(network: Network) -> Iterator[Markup]:
         text = f"{name}: {what}" + (", a filter in each row" if C > 3 else "")
         if (rows, columns) != (M, C):
             text += f", the first {rows} with {columns} channels of each"
-        yield picture(shown.reshape(-1, *W.shape[2:]), text, across)
+        yield Sheet(shown.reshape(-1, *W.shape[2:]), text, across)
 
 
-def one_image(network: Network, x: Any) -> Iterator[Markup]:
+def one_image(network: Network, x: Any) -> Iterator[Sheet]:
     """What each layer makes of one sample `x` (1, …), channel by channel, at prediction.
 
     Channels (H, W) are images, single numbers are cells of a row.
@@ -56,7 +79,7 @@ def one_image(network: Network, x: Any) -> Iterator[Markup]:
             yield from _made(name if kind in name else f"{name} ({kind})", use.outputs[0])
 
 
-def _made(name: str, out: Any) -> Iterator[Markup]:
+def _made(name: str, out: Any) -> Iterator[Sheet]:
     values = np.asarray(out, np.float64)
     shape = values.shape[1:]
     shown = f"{name}: {' × '.join(map(str, shape))}"
@@ -64,24 +87,9 @@ def _made(name: str, out: Any) -> Iterator[Markup]:
         images = values[0, :CHANNELS]
         if len(images) < shape[0]:
             shown += f", the first {len(images)} channels"
-        yield picture(images, shown, 16)
+        yield Sheet(images, shown, 16)
     elif shape:
-        yield picture(values.reshape(-1, 1, 1), shown, 50)
-
-
-def picture(images: np.ndarray, text: str, columns: int) -> Markup:
-    """Images (N, H, W) on one sheet, `columns` in a row: orange above 0, blue below."""
-    laid = sheet(images, columns)
-    zoom = max(1, min(12 if images.shape[1] < 12 else 2, WIDTH // laid.shape[1]))
-    drawn = element(
-        "img",
-        src=signed(laid),
-        alt=text,
-        width=laid.shape[1] * zoom,
-        height=laid.shape[0] * zoom,
-        class_="sheet",
-    )
-    return element("figure", element("figcaption", text, class_="faint"), drawn)
+        yield Sheet(values.reshape(-1, 1, 1), shown, 50)
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:

@@ -58,10 +58,10 @@ def activations(depth: int = 5, samples: int = 1000) -> Iterator[Panel]:
                 name = f"layer {len(lines) + 1}"
                 x_steps = np.repeat(edges, 2)[1:-1]
                 lines.append(Line(name, x_steps, np.repeat(share / z.size, 2), STYLES[len(lines)]))
-        told = f"standard deviation {init}" if isinstance(init, float) else str(init).capitalize()
+        told = f"deviation {init:g}" if isinstance(init, float) else str(init).capitalize()
         yield {
             "marks": lines, "title": f"{kind}, {told}", "x_label": "activation",
-            "write": percent,
+            "write": percent, "log": kind == "relu",
         }  # fmt: skip
 
 
@@ -88,11 +88,11 @@ def batch_norm(x: Any, t: Any, epochs: int = 20, samples: int = 1000) -> Iterato
             network = _net(depth=5, init=scale, batch_norm=on)
             history = _learned(network, x, t, SGD(0.01), epochs=epochs)
             lines.append(Line(name, history.epoch, history.train_score, style))
-        title = f"Batch normalisation: weights of {label(scale)}"
+        title = f"Weights of {label(scale)}"
         yield {"marks": lines, "title": title, "x_label": "epoch", "write": percent}
 
 
-def regularised(
+def overfitting(
     x: Any, t: Any, x_test: Any, t_test: Any, epochs: int = 200, samples: int = 300
 ) -> Iterator[Panel]:
     """Learning few samples by heart, with weight decay, and with dropout: section 6.4."""
@@ -125,7 +125,7 @@ def _learned(
     scored: bool = True,
     **until: Any,
 ) -> History:
-    how = {"batch_size": 100, "optimizer": optimizer, "score_training": scored}
+    how = {"batch_size": min(100, len(x)), "optimizer": optimizer, "score_training": scored}
     trainer = Trainer(network, x, t, *test, **how, rng=0, on_progress=False)
     try:
         return trainer.train(**until)
@@ -138,4 +138,4 @@ def _losses(losses: Mapping[str, np.ndarray]) -> Panel:
         Line(name, np.arange(1, len(loss) + 1), smooth(loss, len(loss) // 40 | 1), style)
         for (name, loss), style in zip(losses.items(), STYLES, strict=False)
     ]
-    return {"marks": lines, "x_label": "iteration"}
+    return {"marks": lines, "x_label": "iteration", "log": True}

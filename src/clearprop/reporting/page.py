@@ -90,9 +90,10 @@ def _answers(network: Network, evidence: Evidence) -> Iterator[Markup]:
     else:
         yield _section("The worst mistakes", *worst_mistakes(evidence))
         if any(np.ndim(W) == 4 for W in network.params.values()):
-            yield _section("What the filters look for", *filters(network))
+            yield _section("What the filters look for", *(s.figure for s in filters(network)))
             x = evidence.samples.batch(slice(0, 1))[0]
-            yield _section("What each layer makes of the first test image", *one_image(network, x))
+            sheets = (s.figure for s in one_image(network, x))
+            yield _section("What each layer makes of the first test image", *sheets)
         else:
             yield _section("What the first layer looks for", first_weights(network, evidence))
 
