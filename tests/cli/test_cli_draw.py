@@ -130,3 +130,10 @@ def test_a_division_by_zero_is_a_picture_with_infinity(clearprop, tmp_path, expr
     answer = clearprop("draw", expression, "x=2", "-o", "zero.svg")
     assert (answer.code, answer.err) == (0, "")
     assert "∞" in (tmp_path / "zero.svg").read_text()
+
+
+@pytest.mark.parametrize("option", [["--theme", "blue"], ["--depth", "1"]])
+def test_what_is_for_pictures_is_not_ignored(clearprop, option):
+    run = clearprop("draw", "x * y", "x=2", "y=3", *option)
+    assert (run.code, run.out) == (2, "")
+    assert "are for pictures; name a file" in run.err

@@ -347,3 +347,9 @@ def load(folder, part, kind):
     """Images (N, 64) from 0 to 1 or labels (N,) of a small data set."""
     array = read_idx(folder / f"{part}-{kind}-ubyte")
     return np.float32(array.reshape(len(array), -1)) / 255 if array.ndim > 1 else array
+
+
+def test_weights_that_all_begin_at_0_are_warned_of(clearprop, data):
+    run = clearprop("train", data, "--init", 0, "--batch", 20, "--iterations", 2, "-q")
+    assert run.code == 0
+    assert "--init he makes them different" in run.err

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from clearprop import __version__
 from clearprop.cli.check import check
 from clearprop.cli.compare import compare
+from clearprop.cli.complaints import told
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
 from clearprop.cli.figures import figures
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(f"{odd!r} holds a zero byte, which no name or value can")
         return app(given, exit_on_error=False, print_error=False, result_action="return_value") or 0
     except CycloptsError as error:
-        return _fail(str(error))
+        return _fail(told(error))
     except ClearpropError as error:
         return _fail(str(error))
     except OSError as error:

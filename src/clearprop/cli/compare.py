@@ -25,8 +25,10 @@ def compare(
 ) -> None:
     """Put runs side by side: the settings in which they differ, and their final figures.
 
-    clearprop compare runs/1 runs/2
-    clearprop compare runs/* --output curves.png
+    For example:
+
+        clearprop compare runs/1 runs/2
+        clearprop compare runs/* --output curves.png
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

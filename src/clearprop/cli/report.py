@@ -22,6 +22,8 @@ def report(
 ) -> None:
     """Make a page of a run: how it learned, what it gets wrong, and what went on inside.
 
+    For example:
+
         clearprop report runs/1
 
     The page is `report.html` in the run's folder, one file that needs nothing else: curves, the

@@ -30,6 +30,8 @@ def source(
     layer it comes from, with the shapes. The program needs NumPy alone: as a file it can be
     imported, and `make(P)` gives the step for a vector P of all parameters.
 
+    For example:
+
         clearprop source runs/1
         clearprop source runs/1 --output step.py
     """

@@ -1,5 +1,6 @@
 """`clearprop train`: train a network, and leave a run folder."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -234,6 +235,12 @@ def train(
         "save_every": save_every,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
+    if init == 0 and hidden != ():
+        print(
+            "clearprop: with --init 0 all neurons of a layer start alike, are moved alike and stay "
+            "alike, so that little is learned; --init he makes them different",
+            file=sys.stderr,
+        )
     form = {
         "target": target,
         "task": task,

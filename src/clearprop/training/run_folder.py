@@ -149,7 +149,8 @@ class RunFolder:
         except FileNotFoundError:
             raise FileNotFoundError(
                 errno.ENOENT,
-                "this is not the folder of a run (`clearprop train` makes one); it has no",
+                "there is no such file, so this is not the folder of a run "
+                "(`clearprop train` makes one)",
                 str(self.config_path),
             ) from None
         except (ConfigError, UnicodeDecodeError) as error:
