@@ -30,6 +30,8 @@ def figures(
 ) -> None:
     """Make the pictures of the book's chapters 6 and 7, from experiments that are run for them.
 
+    For example:
+
         clearprop figures valley im2col
         clearprop figures -o pictures
 

@@ -63,6 +63,8 @@ def search(
 ) -> int:
     """Try settings that are drawn at random, and show which did best on held-out data.
 
+    For example:
+
         clearprop search --rate 0.001 1 --weight-decay 1e-8 1e-3
         clearprop search --network conv --rate 1e-4 1e-2 --dropout 0 0.6 --trials 10
 
