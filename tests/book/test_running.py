@@ -48,7 +48,7 @@ def chapter(tmp_path):
 
 def run(folder, script, *arguments, options=("-m", "clearprop.book")):
     command = [sys.executable, *options, script, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 def test_a_script_finds_the_book_s_names_before_all_folders(chapter):
@@ -75,6 +75,7 @@ ENDS = {
     "an error in ours": "import numpy as np\ndef f():\n    np.zeros(3).reshape(2)\nf()\n",
     "a syntax error": "print(1\n",
     "an exit": "import sys\nsys.exit(3)\n",
+    "Ctrl-C": "raise KeyboardInterrupt\n",
     "words": "import sys\nsys.exit('no')\n",
     "a missing module": "import common_sense\n",
 }
