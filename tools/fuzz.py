@@ -91,8 +91,8 @@ Result = tuple[float, np.ndarray, np.ndarray]
 
 def _from(out: Any, x: Any, y: Any) -> Result:
     out.backward()
-    zero = np.zeros(SHAPE)
-    return float(out.data), *(zero if v.grad is None else np.asarray(v.grad) for v in (x, y))
+    dx, dy = (np.zeros(SHAPE) if v.grad is None else np.asarray(v.grad) for v in (x, y))
+    return float(out.data), dx, dy
 
 
 def modes(
@@ -159,15 +159,22 @@ def smallest(program: Program, seed: int) -> Program:
     """The program without the steps that are not needed to see the difference."""
     k = 0
     while k < len(program):
-        rest = tuple(
-            (name, *(n - (n > k + 2) if n != k + 2 else program[k][1] for n in places))
-            for name, *places in (*program[:k], *program[k + 1 :])
-        )
+        rest = _without(program, k)
         if rest and difference(rest, seed):
             program = rest
         else:
             k += 1
     return program
+
+
+def _without(program: Program, k: int) -> Program:
+    """The program without a step; what used its result uses what went into it."""
+
+    def place(n: int) -> int:
+        return program[k][1] if n == k + 2 else n - (n > k + 2)
+
+    rest = (*program[:k], *program[k + 1 :])
+    return tuple((name, place(i), place(j)) for name, i, j in rest)
 
 
 def told(program: Program) -> str:
