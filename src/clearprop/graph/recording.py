@@ -52,7 +52,8 @@ def attach(
 
 def alias(v: Recorded) -> Any:
     """Another Variable for the value of `v`, by which alone what follows can be differentiated."""
-    return attach(PRIMITIVES[np.positive], (v,), (value_of(v),), {}, v.data)
+    value = value_of(v)
+    return attach(PRIMITIVES[np.positive], (v,), (value,), {}, value)
 
 
 def _kept(out: Any, values: tuple[Any, ...], operation: Any) -> Any:
