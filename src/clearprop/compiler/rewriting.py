@@ -88,6 +88,19 @@ def maker(v: Any, *functions: Any) -> Node | None:
     return None
 
 
+def consumers_of(trace: Trace) -> dict[Node, list[Node | None]]:
+    """For each node the nodes that its outputs go into; an output of the graph counts as `None`."""
+    consumers: dict[Node, list[Node | None]] = {node: [] for node in trace.nodes}
+    for node in trace.nodes:
+        for x in node.inputs:
+            if is_recorded(x) and x.node is not None:
+                consumers[x.node].append(node)
+    for v in trace.outputs:
+        if v.node is not None:
+            consumers[v.node].append(None)
+    return consumers
+
+
 def function_of(node: Node) -> Any:
     """The function that a node carries out, or `None`."""
     return getattr(node.operation, "function", None)

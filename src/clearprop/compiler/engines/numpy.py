@@ -79,8 +79,8 @@ class _Printer(Sheet):
             self._number(node)
         elif node in self.lives.joins:
             self._join(node)
-        elif function in STATEMENTS:
-            STATEMENTS[function](self, time, node)
+        elif function in STATEMENTS and self._statement(time, node):
+            pass
         elif isinstance(function, np.ufunc):
             out = self.result(time, node, may_replace=True)
             self.say(node, self.call(node, out.name))
@@ -95,6 +95,9 @@ class _Printer(Sheet):
             self.say(node, self.call(node, out.name))
         else:
             self._plain(node)
+
+    def _statement(self, time: int, node: Node) -> bool:
+        return STATEMENTS[function_of(node)](self, time, node) is not NotImplemented
 
     @staticmethod
     def _reduces(node: Node) -> bool:

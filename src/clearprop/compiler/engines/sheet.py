@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.lifetimes import Lifetimes
+from clearprop.compiler.orders import Order
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
 from clearprop.graph.node import Node
 
@@ -35,7 +36,8 @@ class Cell:
     dtype: Any
     buffer: Buffer | None = None
     """What it is the whole of; `None` for a view, a number, and what lies outside the arena."""
-    order: str = "C"
+    order: Order | None = None
+    """The order of its axes in memory, if not row by row."""
     varies: bool = False
     """Whether it is made anew in every call, rather than once beforehand."""
 
@@ -91,9 +93,11 @@ class Sheet:
 
     def result(self, time: int, node: Node, may_replace: bool = False, only: Any = None) -> Cell:
         """The cell for a result: in place of an operand that is not needed any more, or new."""
-        order = "F" if node in self.lives.columns else "C"
+        order = self.lives.orders.get(node)
         if node in self.lives.pins:
             return self._pinned(node)
+        if node in self.lives.slots:
+            return self._slot(time, node)
         if node in self._handed_out:  # what is returned is the caller's: new in each call
             made = text.empty(node.out.shape, node.out.dtype)
             return self.put(node, self.fresh_name(node), node.out, True, made)
@@ -107,7 +111,7 @@ class Sheet:
         name, until = self.fresh_name(node), self.lives.last[node]
         return self._in_arena(node, name, node.out, time, until, order)
 
-    def _replaceable(self, time: int, x: Any, node: Node, order: str) -> Cell | None:
+    def _replaceable(self, time: int, x: Any, node: Node, order: Order | None) -> Cell | None:
         if not is_recorded(x) or x.node is None or x.node not in self.cells:
             return None
         cell = self.cells[x.node]
@@ -116,7 +120,7 @@ class Sheet:
         return cell if fits and free else None
 
     def _in_arena(
-        self, key: Any, name: str, like: Any, first: int, last: int, order: str = "C"
+        self, key: Any, name: str, like: Any, first: int, last: int, order: Order | None = None
     ) -> Cell:
         cell = self.put(key, name, like)
         cell.order, cell.buffer = order, Buffer(cell.nbytes, first, last)
@@ -139,6 +143,21 @@ class Sheet:
         piece = f"{joined.name}[{start}:{start + node.out.size}]"
         shape = "" if node.out.ndim == 1 else f".reshape({text.literal(node.out.shape)})"
         return self.put(node, name, node.out, value=f"{piece}{shape}")
+
+    def _slot(self, time: int, node: Node) -> Cell:
+        """A place in what it is stacked into; there is room for all once the first is computed."""
+        stack, i = self.lives.slots[node]
+        index = (slice(None),) * (stack.params["axis"] % stack.out.ndim) + (i,)
+        whole = self.stacked(time, stack)
+        return self.put(
+            node, self.fresh_name(node), node.out, value=f"{whole.name}[{text.index(index, ())}]"
+        )
+
+    def stacked(self, time: int, stack: Node) -> Cell:
+        if stack not in self.cells:
+            order, until = self.lives.orders.get(stack), self.lives.last[stack]
+            self._in_arena(stack, self.fresh_name(stack), stack.out, time, until, order)
+        return self.cells[stack]
 
     def joined(self, node: Node) -> Cell:
         if node not in self.cells:
@@ -181,12 +200,19 @@ class Sheet:
         return self.cells[key].name
 
     def flat(self, x: Cell) -> str:
-        key = ("flat", x.name)
+        return self.seen(x, "flat", f"{'.T' if x.order else ''}.reshape(-1)")
+
+    def seen(self, x: Cell, what: str, how: str) -> str:
+        """A cell in another form, under a name of its own."""
+        key = (what, x.name, how)
         if key not in self.cells:
-            name = self.name(f"{x.name}_flat")
-            value = f"{x.name}{'.T' if x.order == 'F' else ''}.reshape(-1)"
-            self.put(key, name, np.empty((), x.dtype), x.varies, value)
+            name = self.name(f"{x.name}_{what}")
+            self.put(key, name, np.empty((), x.dtype), x.varies, f"{x.name}{how}")
         return self.cells[key].name
+
+    def is_returned(self, node: Node) -> bool:
+        """Whether a result is the caller's: new in each call."""
+        return node in self._handed_out
 
     def define(self, name: str, value: str, varies: bool = False) -> None:
         """Give an expression a name: in every call, or once beforehand."""
@@ -286,6 +312,10 @@ class Sheet:
         assert cell.buffer is not None
         start = cell.buffer.offset
         stretch = f"arena[{start}:{start + cell.nbytes}].view({text.literal(cell.dtype)})"
-        shape = cell.shape[::-1] if cell.order == "F" else cell.shape
-        formed = "" if len(shape) == 1 else f".reshape({text.literal(shape)})"
-        return f"{cell.name} = {stretch}{formed}{'.T' if cell.order == 'F' else ''}"
+        if cell.order is None:
+            formed = "" if len(cell.shape) == 1 else f".reshape({text.literal(cell.shape)})"
+            return f"{cell.name} = {stretch}{formed}"
+        stored = tuple(cell.shape[axis] for axis in cell.order)
+        back = tuple(np.argsort(cell.order).tolist())
+        turned = ".T" if back == (1, 0) else f".transpose({text.literal(back)})"
+        return f"{cell.name} = {stretch}.reshape({text.literal(stored)}){turned}"

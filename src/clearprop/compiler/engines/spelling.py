@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
-from clearprop.compiler.engines import labels, text
+from clearprop.compiler.engines import labels, tensors, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.tensor_products import contract, laid_out
 from clearprop.graph.node import Node
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels, read_numbers
+from clearprop.primitives.windows import add_windows
 
 SMALL = 2**15
 """Elements up to which a constant array is read from the cache as fast as a number."""
@@ -23,7 +25,7 @@ def _matmul(sheet: Sheet, time: int, node: Node) -> None:
     a, b = node.inputs
     exact = (
         not node.params
-        and out.order == "C"
+        and out.order is None
         and all(x.dtype == out.dtype for x in (a, b))
         and np.ndim(b) == 2
     )
@@ -62,7 +64,7 @@ def _astype_into(sheet: Sheet, time: int, node: Node) -> None:
     sheet.say(node, f'np.copyto({out.name}, {sheet.operands(node)}, casting="unsafe")')
 
 
-STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], None]] = {
+STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], Any]] = {
     np.matmul: _matmul,
     np.maximum: _extreme,
     np.minimum: _extreme,
@@ -72,8 +74,13 @@ STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], None]] = {
     read_numbers: labels.numbers,
     pick_at: labels.pick,
     subtract_at: labels.subtract,
+    contract: tensors.product,
+    laid_out: tensors.copy,
+    add_windows: tensors.added_windows,
+    np.pad: tensors.padded,
+    np.stack: tensors.stacked,
 }
-"""How a result is written into its buffer."""
+"""How a result is written into its buffer; `NotImplemented` where it cannot be."""
 
 
 def _getitem(node: Node, names: list[str]) -> str:
