@@ -24,6 +24,8 @@ from clearprop.compiler.simplify_pools import (
     largest_first,
     routed_by_masks,
     scaled_before_routing,
+    signs_as_masks,
+    sums_before_routing,
 )
 from clearprop.compiler.simplify_scalars import sunk_scalars
 from clearprop.compiler.simplify_tensors import (
@@ -251,12 +253,14 @@ OF_IMAGES: tuple[Simplification, ...] = (
 OF_POOLS: tuple[Simplification, ...] = (
     largest_by_place,
     scaled_before_routing,
+    sums_before_routing,
     common_subexpressions,
     routed_by_masks,
     largest_first,
     largest_first,
     largest_first,
     images_laid_out,
+    signs_as_masks,
     without_identities,
     common_subexpressions,
 )

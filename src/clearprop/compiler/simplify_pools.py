@@ -16,6 +16,7 @@ from clearprop.compiler.rewriting import (
     simplifies,
 )
 from clearprop.graph.node import Node
+from clearprop.primitives.broadcasting import normal_axes
 from clearprop.primitives.indexing import getitem
 
 MOST = 32
@@ -157,6 +158,46 @@ def scaled_before_routing(node: Node, inputs: tuple[Any, ...]) -> Any:
     d, s = inputs
     found = _scaled_after(d, s)
     return _scaled_after(s, d) if found is None else found
+
+
+@simplifies(np.sum)
+def sums_before_routing(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Sum a derivative before it is sent to places in windows, of which all are summed.
+
+    Before: `Σ where(places == argmax(x), dout, 0)`. After: `Σ dout`.
+    """
+    shaped = maker(inputs[0], np.reshape)
+    where = maker(shaped.inputs[0], np.where) if shaped else None
+    route = _route(where, where.inputs) if where else None
+    if route is None or node.params.keys() != {"axis"} or node.params["axis"] is None:
+        return None
+    dout, x = route[1], inputs[0]
+    axes = normal_axes(node.params["axis"], x.ndim)
+    if x.shape[: dout.ndim] != dout.shape or not set(range(dout.ndim, x.ndim)) <= set(axes):
+        return None
+    return np.sum(dout, axis=tuple(axis for axis in axes if axis < dout.ndim))
+
+
+@simplifies(np.multiply)
+def signs_as_masks(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Multiply large arrays by a mask instead of the sign of what is never negative.
+
+    Before: `dout · sign(max(x, 0))`. After: `dout · (max(x, 0) > 0)`: NumPy compares in vectors,
+    and its sign goes number by number (for 432,000 elements 0.12 ms for both against 0.3 to 1).
+    """
+    if node.params or np.size(node.out) < LARGE:
+        return None
+    for d, s in (inputs, inputs[::-1]):
+        sign = maker(s, np.sign)
+        largest = maker(sign.inputs[0], np.maximum) if sign else None
+        never_negative = largest and any(is_constant(c, 0) for c in largest.inputs)
+        if sign and never_negative and is_recorded(d) and d.dtype == node.out.dtype:
+            return d * (sign.inputs[0] > 0)
+    return None
+
+
+LARGE = 2**15
+"""Elements from which that pays."""
 
 
 @simplifies(np.where)

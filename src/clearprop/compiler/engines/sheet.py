@@ -200,15 +200,28 @@ class Sheet:
         return self.cells[key].name
 
     def flat(self, x: Cell) -> str:
-        return self.seen(x, "flat", f"{'.T' if x.order else ''}.reshape(-1)")
+        whole = (int(np.prod(x.shape)),)
+        return self.seen(x, "flat", f"{'.T' if x.order else ''}.reshape(-1)", whole).name
 
-    def seen(self, x: Cell, what: str, how: str) -> str:
-        """A cell in another form, under a name of its own."""
+    def seen(self, x: Cell, what: str, how: str, shape: tuple[int, ...]) -> Cell:
+        """A cell in another form and of another shape, under a name of its own."""
         key = (what, x.name, how)
         if key not in self.cells:
-            name = self.name(f"{x.name}_{what}")
-            self.put(key, name, np.empty((), x.dtype), x.varies, f"{x.name}{how}")
-        return self.cells[key].name
+            self.define(name := self.name(f"{x.name}_{what}"), f"{x.name}{how}", x.varies)
+            self.cells[key] = Cell(name, shape, x.dtype, varies=x.varies)
+        return self.cells[key]
+
+    def in_rows(self, x: Cell, most: int) -> Cell | None:
+        """A buffer in the order of memory, as rows of at most so many elements."""
+        if x.buffer is None:
+            return None
+        order = x.order or tuple(range(len(x.shape)))
+        length, rest = 1, [x.shape[axis] for axis in order]
+        while rest and length * rest[-1] <= most:
+            length *= rest.pop()
+        shape = int(np.prod(rest)), length
+        turned = "" if x.order is None else f".transpose({text.literal(order)})"
+        return self.seen(x, "rows", f"{turned}.reshape({text.literal(shape)})", shape)
 
     def is_returned(self, node: Node) -> bool:
         """Whether a result is the caller's: new in each call."""

@@ -40,14 +40,19 @@ def _extreme(sheet: Sheet, time: int, node: Node) -> None:
     against 2.7 for 100 × 50.
     """
     out = sheet.result(time, node, may_replace=True)
-    operands = [
-        sheet.constant(np.full(node.out.shape, x, node.out.dtype), "all")
-        if np.size(node.out) <= SMALL and not is_recorded(x) and not np.ndim(x)
-        else sheet.operand(x)
-        for x in node.inputs
-    ]
+    shape = node.out.shape
+    into, operands = out.name, list(map(sheet.operand, node.inputs))
+    numbers = [i for i, x in enumerate(node.inputs) if not is_recorded(x) and not np.ndim(x)]
+    if numbers and np.size(node.out) > SMALL and is_recorded(x := node.inputs[1 - numbers[0]]):
+        rows = [sheet.in_rows(cell, SMALL) for cell in (sheet.cell(x), out)]
+        if rows[0] and rows[1] and rows[0].shape == rows[1].shape:
+            operands, into, shape = [rows[0].name] * 2, rows[1].name, rows[1].shape[1:]
+    if np.prod(shape) <= SMALL:
+        for i in numbers:
+            spread = np.full(shape, node.inputs[i], node.out.dtype)
+            operands[i] = sheet.constant(spread, "all")
     options = sheet.keywords(node)
-    sheet.say(node, f"{node.operation.name}({', '.join(operands)}{options}, out={out.name})")
+    sheet.say(node, f"{node.operation.name}({', '.join(operands)}{options}, out={into})")
 
 
 def _where(sheet: Sheet, time: int, node: Node) -> None:

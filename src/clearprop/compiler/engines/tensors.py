@@ -17,23 +17,51 @@ def product(sheet: Sheet, time: int, node: Node) -> None:
     x, y = node.inputs
     a, b, c = terms(node.params["subscripts"])
     out = sheet.result(time, node)
-    own = _Sides(sheet, time, node)
     made = empty(out.shape, out.dtype, out.order)
-    inner = [letter for letter in a if letter in b]
-    left, right = [v for v in a if v in c], [v for v in b if v in c]
     # The result says in which order the free axes come, the larger factor those summed over.
-    left, right = _ordered(left, c, made), _ordered(right, c, made)
-    small, large = sorted((x, y), key=np.size)
-    term = a if large is x else b
-    inner = _ordered(inner, term, sheet.lives.trial(large))
-    del small
-    rows, columns = (left, right) if _outer(left, right, c, made) else (right, left)
-    first, second = ((x, a), (y, b)) if rows is left else ((y, b), (x, a))
-    product_into = own.result(out, made, c, rows, columns)
-    one = own.matrix(*first, rows, inner)
-    two = own.matrix(*second, inner, columns)
-    sheet.say(node, f"np.matmul({one}, {two}, out={product_into})")
-    own.finish(out)
+    left, right = (_ordered([v for v in term if v in c], c, made) for term in (a, b))
+    large, term = (x, a) if np.size(x) >= np.size(y) else (y, b)
+    inner = _ordered([v for v in a if v in b], term, sheet.lives.trial(large))
+    factors = [((x, a), left), ((y, b), right)]
+    (first, rows), (second, columns) = factors if _inside(right, c, made) else factors[::-1]
+    sides = _Sides(sheet, time, node)
+    into = sides.result(out, made, c, rows, columns)
+    one, two = sides.matrix(*first, rows, inner), sides.matrix(*second, inner, columns)
+    _in_pieces(sheet, time, node, one, two, into)
+    sides.finish(out)
+
+
+def _in_pieces(sheet: Sheet, time: int, node: Node, one: Cell, two: Cell, into: Cell) -> None:
+    """The product of two matrices; a small one over a long axis is the sum of many products.
+
+    Libraries have quick ways for small products, and copy the factors of large ones first: 30 ×
+    57,600 times 57,600 × 25 takes 1.0 ms in 90 pieces, and 2.4 in one.
+    """
+    (n, k), m = one.shape, two.shape[1]
+    count = next((d for d in range(1, k // 64) if k % d == 0 and n * k * m // d <= PIECE), 1)
+    if n * m > NARROW or count == 1:
+        sheet.say(node, f"np.matmul({one.name}, {two.name}, out={into.name})")
+        return
+    one, two = _split(sheet, one, 1, count), _split(sheet, two, 0, count)
+    pieces = sheet.scratch(time, np.empty((count, n, m), into.dtype), f"{into.name}_pieces")
+    sheet.say(node, f"np.matmul({one.name}, {two.name}, out={pieces})")
+    sheet.say(node, f"np.add.reduce({pieces}, axis=0, out={into.name})")
+
+
+NARROW = 2**10
+"""Elements of a small product."""
+
+PIECE = 2**19
+"""Multiply-adds of a piece; OpenBLAS has its quick way up to a million."""
+
+
+def _split(sheet: Sheet, x: Cell, axis: int, count: int) -> Cell:
+    """A matrix as so many, side by side along an axis."""
+    n, m = x.shape
+    shape = (count, n // count, m) if axis == 0 else (n, count, m // count)
+    turned = "" if axis == 0 else ".transpose((1, 0, 2))"
+    pieces = (count, n // count, m) if axis == 0 else (count, n, m // count)
+    return sheet.seen(x, "pieces", f".reshape({text.literal(shape)}){turned}", pieces)
 
 
 def _ordered(letters: list[str], term: str, like: np.ndarray) -> list[str]:
@@ -42,10 +70,10 @@ def _ordered(letters: list[str], term: str, like: np.ndarray) -> list[str]:
     return sorted(letters, key=order.index)
 
 
-def _outer(rows: list[str], columns: list[str], term: str, like: np.ndarray) -> bool:
-    """Whether the axes of the rows are further out in memory than those of the columns."""
+def _inside(letters: list[str], term: str, like: np.ndarray) -> bool:
+    """Whether these axes are the inner ones in memory."""
     order = [term[axis] for axis in order_of(like) if like.shape[axis] > 1]
-    return not order or order[-1] in columns
+    return not order or order[-1] in letters
 
 
 class _Sides:
@@ -55,8 +83,8 @@ class _Sides:
         self.sheet, self.time, self.node = sheet, time, node
         self._late = ""
 
-    def matrix(self, v: Any, term: str, rows: list[str], columns: list[str]) -> str:
-        """The name of a factor as a matrix with these axes along rows and columns."""
+    def matrix(self, v: Any, term: str, rows: list[str], columns: list[str]) -> Cell:
+        """A factor as a matrix with these axes along rows and columns."""
         sheet = self.sheet
         axes, shape = _axes(term, rows, columns), _shape(v.shape, term, rows, columns)
         cell, trial = sheet.cell(v), sheet.lives.trial(v)
@@ -70,8 +98,8 @@ class _Sides:
 
     def result(
         self, out: Cell, made: np.ndarray, term: str, rows: list[str], columns: list[str]
-    ) -> str:
-        """The name of the matrix that the product is written into."""
+    ) -> Cell:
+        """The matrix that the product is written into."""
         axes, shape = _axes(term, rows, columns), _shape(out.shape, term, rows, columns)
         if _is_matrix(made, axes, shape):
             return self._view(out, axes, shape)
@@ -80,17 +108,18 @@ class _Sides:
         whole = text.literal(tuple(out.shape[axis] for axis in axes))
         back = text.literal(tuple(np.argsort(axes).tolist()))
         self._late = f"{name}.reshape({whole}).transpose({back})"
-        return name
+        return sheet.cells["scratch", name]
 
     def finish(self, out: Cell) -> None:
         """Put the result into its place, if it could not be written there."""
         if self._late:
             self.sheet.say(self.node, f"np.copyto({out.name}, {self._late})")
 
-    def _view(self, cell: Cell, axes: tuple[int, ...], shape: tuple[int, int]) -> str:
+    def _view(self, cell: Cell, axes: tuple[int, ...], shape: tuple[int, int]) -> Cell:
         turned = axes != tuple(range(len(axes)))
         exchanged = f".transpose({text.literal(axes)})" if turned else ""
-        return self.sheet.seen(cell, "matrix", f"{exchanged}.reshape({text.literal(shape)})")
+        how = f"{exchanged}.reshape({text.literal(shape)})"
+        return self.sheet.seen(cell, "matrix", how, shape)
 
 
 def _axes(term: str, rows: list[str], columns: list[str]) -> tuple[int, ...]:
@@ -163,7 +192,7 @@ def padded(sheet: Sheet, time: int, node: Node) -> Any:
     cell = sheet.put(node, sheet.fresh_name(node), node.out, value=f"{full}{back}")
     before = np.broadcast_to(params["pad_width"], (x.ndim, 2))[:, 0].tolist()
     inside = tuple(slice(b, b + n) for b, n in zip(before, x.shape, strict=True))
-    name = sheet.seen(cell, "inside", f"[{text.index(inside, ())}]")
+    name = sheet.seen(cell, "inside", f"[{text.index(inside, ())}]", x.shape).name
     sheet.say(node, f"np.copyto({name}, {sheet.operand(x)})")
     return None
 
