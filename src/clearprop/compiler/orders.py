@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.rewriting import consumers_of, fact, function_of, is_recorded
-from clearprop.compiler.tensor_products import contract, laid_out, terms
+from clearprop.compiler.tensor_products import contract, laid_out, reshapes, terms
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.primitives.windows import add_windows
@@ -78,6 +78,7 @@ class Orders:
             order = self._chosen(node)
             if order is not None and order != tuple(range(len(order))):
                 self.found[node] = order
+        self.trials.clear()  # some were asked for before their order was chosen
 
     def _chosen(self, node: Node) -> Order | None:
         function = function_of(node)
@@ -158,7 +159,7 @@ class Orders:
         sizes = [int(np.prod([node.out.shape[a] for a in group])) for group in groups]
         few, many = groups if sizes[0] <= sizes[1] else groups[::-1]
         plain = tuple(range(np.ndim(node.out)))
-        in_a_row = any(user and fact(user, "keeps") for user in self.consumers[node])
+        in_a_row = any(user and reshapes(user) for user in self.consumers[node])
         return plain if in_a_row and plain in ((*few, *many), (*many, *few)) else (*few, *many)
 
     def _better_by_columns(self, node: Node) -> bool:

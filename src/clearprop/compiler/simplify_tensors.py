@@ -20,6 +20,7 @@ from clearprop.compiler.tensor_products import (
     contracted,
     letters,
     merged,
+    reshapes,
     terms,
 )
 from clearprop.compiler.tracing import Trace
@@ -155,7 +156,7 @@ def risen_views(trace: Trace) -> Trace:
         below = maker(inputs[0], function_of(inputs[0].node)) if inputs[0].node else None
         if below is None:
             return None
-        if fact(node, "keeps") and fact(below, "keeps") and _moves(below):
+        if reshapes(node) and reshapes(below) and is_recorded(below.inputs[0]):
             x = below.inputs[0]
             return x if x.shape == node.out.shape else np.reshape(x, node.out.shape)
         if not fact(below, "elementwise") or below.params or node.inputs[0].node is None:
@@ -176,8 +177,7 @@ def risen_views(trace: Trace) -> Trace:
 
 def _moves(node: Node) -> bool:
     """Whether a node shows its operand under other axes."""
-    plain = fact(node, "keeps") and fact(node, "view") and node.params.get("order", "C") == "C"
-    return bool(plain) or axes_order(node) is not None
+    return reshapes(node) or axes_order(node) is not None
 
 
 def _is_moved(x: Any) -> bool:

@@ -102,11 +102,17 @@ def merged(v: Any) -> tuple[Any, list[list[int]]]:
     order = axes_order(node)
     if order is not None:
         return source, [groups[axis] for axis in order]
-    if fact(node, "keeps") and node.params.get("order", "C") == "C":
+    if reshapes(node):
         found = _regrouped([a for group in groups for a in group], source.shape, v.shape)
         if found is not None:
             return source, found
     return v, plain
+
+
+def reshapes(node: Node) -> bool:
+    """Whether a node shows the same elements, in the same order, in another shape."""
+    shown = function_of(node) in (np.reshape, np.ravel, np.expand_dims, np.squeeze)
+    return shown and node.params.get("order", "C") == "C"
 
 
 def axes_order(node: Node) -> list[int] | None:
@@ -121,7 +127,7 @@ def axes_order(node: Node) -> list[int] | None:
 def _regrouped(
     axes: list[int], sizes: tuple[int, ...], shape: tuple[int, ...]
 ) -> list[list[int]] | None:
-    """Merge axes, in this order, to those of a shape; `None` if one would have to be split."""
+    """Merge axes, in this order, to those of a shape; `None` if one is split, or new."""
     groups: list[list[int]] = []
     rest = list(axes)
     for length in shape:
@@ -130,7 +136,7 @@ def _regrouped(
         while rest and (total < length or (sizes[rest[0]] == 1 and not group)):
             total *= sizes[rest[0]]
             group.append(rest.pop(0))
-        if total != length:
+        if total != length or not group:
             return None
         groups.append(group)
     if any(sizes[axis] != 1 for axis in rest) or not groups:

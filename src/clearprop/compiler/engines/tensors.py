@@ -199,7 +199,7 @@ def padded(sheet: Sheet, time: int, node: Node) -> Any:
 
 def stacked(sheet: Sheet, time: int, node: Node) -> Any:
     """The parts stand in their places already; those that do not are copied."""
-    if sheet.is_returned(node):
+    if sheet.is_returned(node) or node.out.ndim < 2 or node.params.keys() != {"axis"}:
         return NotImplemented
     whole = sheet.stacked(time, node)
     before = (slice(None),) * (node.params["axis"] % node.out.ndim)
