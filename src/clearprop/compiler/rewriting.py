@@ -1,7 +1,8 @@
 """How a simplification is written: a rule for single nodes, carried through a whole graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from clearprop.compiler.leaf import Setting
@@ -17,16 +18,26 @@ Simplification = Callable[[Trace], Trace]
 """Gives a graph that computes the same."""
 
 
-def simplifies(*functions: Any) -> Callable[[Rule], Simplification]:
-    """Let a rule for the nodes that carry out one of these functions simplify whole graphs."""
+def simplifies(
+    *functions: Any, labelling: bool = False
+) -> Callable[[Callable[..., Any]], Simplification]:
+    """Let a rule for the nodes that carry out one of these functions simplify whole graphs.
 
-    def carried(rule: Rule) -> Simplification:
-        def chosen(node: Node, inputs: tuple[Any, ...]) -> Any:
-            return rule(node, inputs) if function_of(node) in functions else None
+    With `labelling` the rule is also given the labels so far, and a dictionary for labels of the
+    nodes that it makes which are not that of the node they replace.
+    """
 
+    def carried(rule: Callable[..., Any]) -> Simplification:
         @wraps(rule)
         def simplify(trace: Trace) -> Trace:
-            return rebuild(trace, chosen)
+            labels: dict[Node, str] = {}
+            other: dict[Node, str] = {}
+            more = (labels, other) if labelling else ()
+
+            def chosen(node: Node, inputs: tuple[Any, ...]) -> Any:
+                return rule(node, inputs, *more) if function_of(node) in functions else None
+
+            return rebuild(trace, chosen, labels, other=other)
 
         return simplify
 
@@ -38,6 +49,7 @@ def rebuild(
     rule: Rule,
     labels: dict[Node, str] | None = None,
     done: dict[Node, Any] | None = None,
+    other: Mapping[Node, str] = MappingProxyType({}),
 ) -> Trace:
     """Walk a graph from its inputs to its outputs and replace nodes by a rule.
 
@@ -45,7 +57,7 @@ def rebuild(
     other inputs it is made again around the value it has, which the rules do not change.
 
     The nodes that a rule makes take the label of the node they replace, unless the rule has put
-    them into `labels` itself. In `done` it finds what has become of the nodes so far.
+    them into `labels` itself, with all behind them, or into `other`. In `done` it finds what has become of the nodes so far.
     """
     _, made = reach(trace.outputs)
     labels = {} if labels is None else labels
@@ -55,7 +67,7 @@ def rebuild(
         out = rule(node, inputs)
         if out is None:
             out = kept(node, inputs, made[node])
-        label(labels, parts(out), trace.labels[node])
+        label(labels, parts(out), trace.labels[node], other)
         done[node] = out
         return out
 

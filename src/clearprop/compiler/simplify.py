@@ -37,7 +37,7 @@ from clearprop.compiler.simplify_tensors import (
 from clearprop.compiler.simplify_windows import images_laid_out, risen_windows, windows_added_last
 from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.backward import reach
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, parts
 from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels
@@ -93,6 +93,7 @@ def common_subexpressions(trace: Trace) -> Trace:
     """
     _, made = reach(trace.outputs)
     seen: dict[Any, Any] = {}
+    labels: dict[Node, str] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         if isinstance(node.operation, AsWritten):
@@ -100,9 +101,11 @@ def common_subexpressions(trace: Trace) -> Trace:
         key = (node.operation, names(inputs), names(tuple(sorted(node.params.items()))))
         if key not in seen:
             seen[key] = kept(node, inputs, made[node])
+        elif trace.labels[node].endswith(".forward"):  # what is there for both is of the first
+            labels.update((v.node, trace.labels[node]) for v in parts(seen[key]))
         return seen[key]
 
-    return rebuild(trace, rule)
+    return rebuild(trace, rule, labels)
 
 
 def rectified(trace: Trace) -> Trace:

@@ -19,6 +19,8 @@ from clearprop.graph.node import Node
 from clearprop.primitives.broadcasting import normal_axes
 from clearprop.primitives.indexing import getitem
 
+Labels = dict[Node, str]
+
 MOST = 32
 """Elements of a window up to which each is looked at in a statement of its own."""
 
@@ -56,8 +58,8 @@ def places_of_largest(column: Any) -> Any:
     return x if found.params.get("axis") in (-1, np.ndim(x) - 1) else None
 
 
-@simplifies(np.max)
-def largest_first(node: Node, inputs: tuple[Any, ...]) -> Any:
+@simplifies(np.max, labelling=True)
+def largest_first(node: Node, inputs: tuple[Any, ...], labels: Labels, other: Labels) -> Any:
     """Take the largest before what keeps their order, which then has less to do, and by pairs.
 
     Before: `max_k(max(x_k + b, 0))`. After: `max(max_k(x_k) + b, 0)`, the same to the last bit, and
@@ -72,7 +74,10 @@ def largest_first(node: Node, inputs: tuple[Any, ...]) -> Any:
     kept = _order_kept(x, n)
     if kept is not None:
         u, again = kept
-        return again(np.max(_in_a_row(u, n), axis=-1))
+        top = np.max(_in_a_row(u, n), axis=-1)
+        out = again(top)
+        other[out.node] = labels[x.node]
+        return out
     parts = _parts(x, n)
     return _rounds(parts)[0] if parts else None
 
@@ -146,8 +151,10 @@ def _shares(dout: Any, rounds: list[list[Any]]) -> list[Any]:
     return shares
 
 
-@simplifies(np.multiply)
-def scaled_before_routing(node: Node, inputs: tuple[Any, ...]) -> Any:
+@simplifies(np.multiply, labelling=True)
+def scaled_before_routing(
+    node: Node, inputs: tuple[Any, ...], labels: Labels, other: Labels
+) -> Any:
     """Scale a derivative by what depends on the largest of a window before it is sent there.
 
     Before: `where(places == argmax(x), dout, 0) · sign(x)`.
@@ -155,9 +162,12 @@ def scaled_before_routing(node: Node, inputs: tuple[Any, ...]) -> Any:
     """
     if node.params:
         return None
-    d, s = inputs
-    found = _scaled_after(d, s)
-    return _scaled_after(s, d) if found is None else found
+    for d, s in (inputs, inputs[::-1]):
+        out = _scaled_after(d, s)
+        if out is not None:
+            other[out.node] = other[out.node.inputs[0].node] = labels[d.node]
+            return out
+    return None
 
 
 @simplifies(np.sum)
@@ -200,8 +210,8 @@ LARGE = 2**15
 """Elements from which that pays."""
 
 
-@simplifies(np.where)
-def routed_by_masks(node: Node, inputs: tuple[Any, ...]) -> Any:
+@simplifies(np.where, labelling=True)
+def routed_by_masks(node: Node, inputs: tuple[Any, ...], labels: Labels, other: Labels) -> Any:
     """Send a derivative to the largest of each window by who was larger in each pair.
 
     Before: `where([0, …, K−1] == argmax(x)[..., None], dout[..., None], 0)`. After: `dout · m`,
@@ -215,7 +225,13 @@ def routed_by_masks(node: Node, inputs: tuple[Any, ...]) -> Any:
     if found is None:
         return None
     parts = _parts(_behind(*found, dout, row), found[1])
-    return np.stack(_shares(dout, _rounds(parts)[1]), axis=-1) if len(parts) > 1 else None
+    if len(parts) < 2:
+        return None
+    rounds = _rounds(parts)[1]
+    forward = labels[inputs[0].node.inputs[1].node.inputs[0].node]  # where the largest was sought
+    for won in rounds:
+        other.update((v.node, forward) for mask in won for v in (mask, *mask.node.inputs))
+    return np.stack(_shares(dout, rounds), axis=-1)
 
 
 def _route(node: Node, inputs: tuple[Any, ...]) -> tuple[Any, Any] | None:

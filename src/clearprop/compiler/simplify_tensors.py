@@ -149,6 +149,8 @@ def risen_views(trace: Trace) -> Trace:
     Before: `reshape(reshape(x) + b)`. After: `reshape(reshape(x)) + b'`, which is `x + b'`.
     """
     consumers = consumers_of(trace)
+    labels: dict[Node, str] = {}
+    other: dict[Node, str] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         if not _moves(node):
@@ -170,9 +172,11 @@ def risen_views(trace: Trace) -> Trace:
         if any(x is None for x in operands):
             return None
         values = tuple(map(data_of, operands))
-        return attach(below.operation, tuple(operands), values, {}, node.out)
+        out = attach(below.operation, tuple(operands), values, {}, node.out)
+        other[out.node] = labels[below]
+        return out
 
-    return rebuild(trace, rule)
+    return rebuild(trace, rule, labels, other=other)
 
 
 def _moves(node: Node) -> bool:

@@ -89,6 +89,8 @@ def risen_windows(trace: Trace) -> Trace:
     Before: `windows(max(contract(x, W) + b, 0))`. After: `max(contract(windows(x), W) + b, 0)`.
     """
     consumers = consumers_of(trace)
+    labels: dict[Node, str] = {}
+    other: dict[Node, str] = {}
 
     def alone(v: Any, taken: Windows) -> bool:
         """Whether these windows are all that is wanted of a value."""
@@ -116,10 +118,17 @@ def risen_windows(trace: Trace) -> Trace:
             if any(x is None for x in operands):
                 return None
             values = tuple(map(data_of, operands))
-            return attach(below.operation, tuple(operands), values, {}, node.out)
-        return _of_factor(below, taken, node.out) if function_of(below) is contract else None
+            out = attach(below.operation, tuple(operands), values, {}, node.out)
+        elif function_of(below) is contract:
+            out = _of_factor(below, taken, node.out)
+        else:
+            return None
+        if out is not None:
+            copied = (x.node for x in out.node.inputs if maker(x, laid_out))
+            other.update(dict.fromkeys((out.node, *copied), labels[below]))
+        return out
 
-    return rebuild(trace, rule)
+    return rebuild(trace, rule, labels, other=other)
 
 
 def _of_factor(product: Node, taken: Windows, out: Any) -> Any:
@@ -156,6 +165,8 @@ def windows_added_last(trace: Trace) -> Trace:
     After: `contract(d, windows(x))` and `Σ d`.
     """
     consumers = consumers_of(trace)
+    labels: dict[Node, str] = {}
+    other: dict[Node, str] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         function = function_of(node)
@@ -163,7 +174,10 @@ def windows_added_last(trace: Trace) -> Trace:
             for d, s, old in ((*inputs, node.inputs[0]), (*inputs[::-1], node.inputs[1])):
                 added = _apart(d)
                 if added and np.shape(d) == node.out.shape and len(consumers[old.node]) == 1:
-                    return _scaled(added, s, node.out)
+                    found = _scaled(added, s, node.out)
+                    if found is not None:
+                        other[found.node] = labels[d.node]
+                    return found
         elif function is contract:
             for i in (0, 1):
                 added = _apart(inputs[i])
@@ -175,7 +189,7 @@ def windows_added_last(trace: Trace) -> Trace:
                 return _sum_of(added, node)
         return None
 
-    return rebuild(trace, rule)
+    return rebuild(trace, rule, labels, other=other)
 
 
 def _apart(v: Any) -> tuple[Any, Windows, dict[str, Any]] | None:
