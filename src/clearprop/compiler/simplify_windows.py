@@ -58,7 +58,9 @@ class Windows(NamedTuple):
             return None
         found = sliding_window_view(x, self.lengths, axis=self.axes)
         step = dict(zip(self.axes, self.steps, strict=True))
-        return found[tuple(slice(None, None, step.get(axis, 1)) for axis in range(ndim))]
+        skipping = [axis for axis in self.axes if step[axis] > 1]
+        some = [slice(None, None, step.get(a) if a in skipping else None) for a in range(ndim)]
+        return found[tuple(some[: max(skipping) + 1])] if skipping else found
 
 
 def windows_taken(node: Node) -> tuple[Any, Windows] | None:
