@@ -82,12 +82,12 @@ def batch_sum(dout: Any) -> Any:
 
 
 def convolution(x: Any, W: Any) -> Any:
-    rows = sliding_window_view(x, (3, 3), axis=(2, 3)).transpose(0, 2, 3, 1, 4, 5).reshape(67600, 9)
+    rows = sliding_window_view(x, (3, 3), axis=(2, 3)).transpose(0, 2, 3, 1, 4, 5).reshape(6760, 9)
     return rows @ W.reshape(30, 9).T
 
 
 def bias_derivative(dout: Any) -> Any:
-    return np.ones(57600, np.float32) @ dout.transpose(0, 2, 3, 1).reshape(57600, 30)
+    return np.ones(5760, np.float32) @ dout.transpose(0, 2, 3, 1).reshape(5760, 30)
 
 
 def _product(x: Any, W: Any, subscripts: str) -> Any:
@@ -99,8 +99,8 @@ def channels_first(x: Any, W: Any) -> Any:
 
 
 def bias(x: Any, W: Any, b: Any) -> Any:
-    products = _product(x, W, "nijc,mc->nijm").reshape(57600, 30)
-    return (products + b).reshape(100, 24, 24, 30)
+    products = _product(x, W, "nijc,mc->nijm").reshape(5760, 30)
+    return (products + b).reshape(10, 24, 24, 30)
 
 
 def pool_of_products(x: Any, W: Any) -> Any:
@@ -109,7 +109,7 @@ def pool_of_products(x: Any, W: Any) -> Any:
 
 
 def pool_backward(d: Any, out: Any) -> Any:
-    dx = add_windows(d, shape=(100, 30, 24, 24), axes=(2, 3), steps=(2, 2))
+    dx = add_windows(d, shape=(10, 30, 24, 24), axes=(2, 3), steps=(2, 2))
     return np.sum(dx * np.sign(out), axis=(0, 2, 3))
 
 
@@ -118,11 +118,11 @@ def at_its_place(x: Any) -> Any:
 
 
 def largest_of_four(x: Any, b: Any) -> Any:
-    return np.max((x + b).reshape(100, 30, 12, 12, 4), axis=-1)
+    return np.max((x + b).reshape(10, 30, 12, 12, 4), axis=-1)
 
 
 def _sent(x: Any, dout: Any) -> Any:
-    places = np.argmax(x.reshape(100, 30, 12, 12, 4), axis=-1)[..., None]
+    places = np.argmax(x.reshape(10, 30, 12, 12, 4), axis=-1)[..., None]
     return np.where(np.arange(4) == places, dout[..., None], 0)
 
 
@@ -150,7 +150,7 @@ def _matrix(*shape: int) -> np.ndarray:
     return np.ones(shape, np.float32)
 
 
-_POOLED = (100, 30, 12, 12, 2, 2)
+_POOLED = (10, 30, 12, 12, 2, 2)
 
 EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "without_identities": (identities, (_matrix(100, 10),)),
@@ -161,18 +161,18 @@ EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "sunk_scalars": (rate, (_matrix(100, 784), _matrix(100, 50), np.float32(0.1))),
     "raised_scalars": (pixels, (_matrix(100, 784), _matrix(784, 50))),
     "sums_as_products": (batch_sum, (_matrix(100, 50),)),
-    "products_over_axes": (convolution, (_matrix(100, 1, 28, 28), _matrix(30, 1, 3, 3))),
-    "sums_over_axes": (bias_derivative, (_matrix(100, 30, 24, 24),)),
-    "exchanged_products": (channels_first, (_matrix(100, 24, 24, 9), _matrix(30, 9))),
-    "risen_views": (bias, (_matrix(100, 24, 24, 9), _matrix(30, 9), _matrix(30))),
-    "risen_windows": (pool_of_products, (_matrix(100, 9, 24, 24), _matrix(30, 9))),
-    "windows_added_last": (pool_backward, (_matrix(*_POOLED), _matrix(100, 30, 24, 24))),
+    "products_over_axes": (convolution, (_matrix(10, 1, 28, 28), _matrix(30, 1, 3, 3))),
+    "sums_over_axes": (bias_derivative, (_matrix(10, 30, 24, 24),)),
+    "exchanged_products": (channels_first, (_matrix(10, 24, 24, 9), _matrix(30, 9))),
+    "risen_views": (bias, (_matrix(10, 24, 24, 9), _matrix(30, 9), _matrix(30))),
+    "risen_windows": (pool_of_products, (_matrix(10, 9, 24, 24), _matrix(30, 9))),
+    "windows_added_last": (pool_backward, (_matrix(*_POOLED), _matrix(10, 30, 24, 24))),
     "largest_by_place": (at_its_place, (_matrix(100, 4),)),
     "largest_first": (largest_of_four, (_matrix(*_POOLED), _matrix(1, 30, 1, 1, 1, 1))),
     "scaled_before_routing": (sent_and_scaled, (_matrix(*_POOLED), _matrix(*_POOLED[:4]))),
     "sums_before_routing": (sent_and_summed, (_matrix(*_POOLED), _matrix(*_POOLED[:4]))),
     "routed_by_masks": (_sent, (_matrix(*_POOLED), _matrix(*_POOLED[:4]))),
-    "images_laid_out": (windows_of_images, (_matrix(100, 1, 28, 28),)),
+    "images_laid_out": (windows_of_images, (_matrix(10, 1, 28, 28),)),
     "signs_as_masks": (relu_backward, (_matrix(100, 784), _matrix(100, 784))),
 }
 """For each simplification a function that shows it, and arguments for it."""
