@@ -82,7 +82,9 @@ LAYERS = st.one_of(
         st.just("pool"), sizes, sizes, st.sampled_from([None, 1, 2, (2, 1), 4]), st.booleans()
     ),
     st.tuples(st.just("average"), sizes, sizes, st.sampled_from([None, 1, 2])),
-    st.sampled_from([("relu",), ("sigmoid",), ("tanh",), ("own pool",), ("dropout",), ("residual",)]),
+    st.sampled_from(
+        [("relu",), ("sigmoid",), ("tanh",), ("own pool",), ("dropout",), ("residual",)]
+    ),
 )
 
 

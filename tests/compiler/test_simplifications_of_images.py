@@ -55,8 +55,7 @@ def windows(x, n=2, step=2):
     [
         (
             lambda x, W: (
-                windows(x, step=1).transpose(0, 2, 3, 1, 4, 5).reshape(40, 12)
-                @ W.reshape(4, 12).T
+                windows(x, step=1).transpose(0, 2, 3, 1, 4, 5).reshape(40, 12) @ W.reshape(4, 12).T
             ),
             (IMAGES, FILTERS),
             "abcdef,gbef->acdg",
@@ -314,10 +313,18 @@ def test_derivatives_go_to_the_first_of_the_largest(size):
 @pytest.mark.parametrize(
     "f",
     [
-        lambda x, dout: np.where(np.arange(4) != np.argmax(row(x), -1)[..., None], dout[..., None], 0),
-        lambda x, dout: np.where(np.arange(1, 5) == np.argmax(row(x), -1)[..., None], dout[..., None], 0),
-        lambda x, dout: np.where(np.arange(4) == np.argmin(row(x), -1)[..., None], dout[..., None], 0),
-        lambda x, dout: np.where(np.arange(4) == np.argmax(row(x), -1)[..., None], dout[..., None], 1),
+        lambda x, dout: np.where(
+            np.arange(4) != np.argmax(row(x), -1)[..., None], dout[..., None], 0
+        ),
+        lambda x, dout: np.where(
+            np.arange(1, 5) == np.argmax(row(x), -1)[..., None], dout[..., None], 0
+        ),
+        lambda x, dout: np.where(
+            np.arange(4) == np.argmin(row(x), -1)[..., None], dout[..., None], 0
+        ),
+        lambda x, dout: np.where(
+            np.arange(4) == np.argmax(row(x), -1)[..., None], dout[..., None], 1
+        ),
     ],
 )
 def test_derivatives_that_go_elsewhere_stay(f):

@@ -63,11 +63,12 @@ class Orders:
         if node is None or v.index is not None:
             return np.empty(v.shape, v.dtype)
         source = node.inputs[0] if node.inputs else None
-        if fact(node, "view") and is_recorded(source) and len(node.inputs) == 1 and v.ndim:
-            if source.index is None:
-                found = node.operation.evaluate(self.trial(source), **node.params)
-                if not found.size or np.shares_memory(found, self.trial(source)):
-                    return found
+        shown = fact(node, "view") and is_recorded(source) and len(node.inputs) == 1 and v.ndim
+        if shown and source.index is None:
+            before = self.trial(source)
+            found = node.operation.evaluate(before, **node.params)
+            if not found.size or np.shares_memory(found, before):
+                return found
         return empty(v.shape, v.dtype, self.found.get(node))
 
     def _walk(self) -> None:
@@ -89,7 +90,8 @@ class Orders:
         if function is np.stack:
             # Behind the slowest axis of the parts, which are channels: those come first again.
             axis = node.params["axis"] % node.out.ndim
-            order = [a + (a >= axis) for a in self._of_operands(node.inputs, node.out.ndim - 1)]
+            before = self._of_operands(node.inputs, node.out.ndim - 1)
+            order = [a + (a >= axis) for a in before or ()]
             return (order[0], axis, *order[1:]) if order else None
         if function is np.pad:
             return self._for_windows(node)
@@ -166,20 +168,18 @@ class Orders:
         """Whether a matrix is looked at beside something whose rows are its columns."""
         if function_of(node) is not np.matmul or np.ndim(node.out) != 2 or node in self.found:
             return False
-        trial, source = empty(node.out.shape, node.out.dtype, (1, 0)), node
-        while True:
-            users = self.consumers[source]
-            if len(users) != 1 or users[0] is None:
+        trial, user = empty(node.out.shape, node.out.dtype, (1, 0)), self._only_user(node)
+        while user and fact(user, "view") and len(user.inputs) == 1:
+            found = user.operation.evaluate(trial, **user.params)
+            if not np.shares_memory(found, trial):
                 return False
-            (user,) = users
-            if fact(user, "view") and len(user.inputs) == 1:
-                found = user.operation.evaluate(trial, **user.params)
-                if not np.shares_memory(found, trial):
-                    return False
-                trial, source = found, user
-                continue
-            if not fact(user, "elementwise") or trial.ndim < 3:
-                return False
-            others = [x for x in user.inputs if is_recorded(x) and x.node is not source]
-            orders = [order_of(self.trial(x)) for x in others if x.shape == trial.shape]
-            return order_of(trial) in orders
+            trial, node, user = found, user, self._only_user(user)
+        if not user or not fact(user, "elementwise") or trial.ndim < 3:
+            return False
+        others = [x for x in user.inputs if is_recorded(x) and x.node is not node]
+        orders = [order_of(self.trial(x)) for x in others if x.shape == trial.shape]
+        return order_of(trial) in orders
+
+    def _only_user(self, node: Node) -> Node | None:
+        users = self.consumers[node]
+        return users[0] if len(users) == 1 else None

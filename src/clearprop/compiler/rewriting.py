@@ -57,7 +57,8 @@ def rebuild(
     other inputs it is made again around the value it has, which the rules do not change.
 
     The nodes that a rule makes take the label of the node they replace, unless the rule has put
-    them into `labels` itself, with all behind them, or into `other`. In `done` it finds what has become of the nodes so far.
+    them into `labels` itself, with all behind them, or into `other`. In `done` it finds what has
+    become of the nodes so far.
     """
     _, made = reach(trace.outputs)
     labels = {} if labels is None else labels

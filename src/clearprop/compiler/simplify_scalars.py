@@ -9,7 +9,14 @@ import numpy as np
 
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
 from clearprop.compiler.leaf import Setting
-from clearprop.compiler.rewriting import consumers_of, fact, function_of, is_number, is_recorded, rebuild
+from clearprop.compiler.rewriting import (
+    consumers_of,
+    fact,
+    function_of,
+    is_number,
+    is_recorded,
+    rebuild,
+)
 from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record

@@ -73,7 +73,9 @@ def _is_contraction(x: str, y: str, out: str) -> bool:
 def _broadcasts(found: Any, shapes: Any) -> bool:
     """Whether an axis of length 1 meets a longer one."""
     sizes: dict[str, int] = {}
-    pairs = [p for term, shape in zip(found, shapes, strict=False) for p in zip(term, shape)]
+    pairs = [
+        p for term, shape in zip(found, shapes, strict=False) for p in zip(term, shape, strict=True)
+    ]
     return any(sizes.setdefault(letter, n) != n for letter, n in pairs)
 
 
@@ -81,7 +83,9 @@ def _of_matrices(node: Node, x: Any, y: Any) -> Any:
     if x.ndim != 2 or y.ndim != 2 or node.params:
         return None
     (a, (rows, inner)), (b, (other, columns)) = merged(x), merged(y)
-    merges = [any(len(group) > 1 for group in groups) for groups in ((rows, inner), (other, columns))]
+    merges = [
+        any(len(group) > 1 for group in groups) for groups in ((rows, inner), (other, columns))
+    ]
     if not all(merges) or [a.shape[i] for i in inner] != [b.shape[i] for i in other]:
         return None
     own = letters(a.ndim)
@@ -136,9 +140,8 @@ def exchanged_products(trace: Trace) -> Trace:
         product = maker(inputs[0], contract) if order is not None else None
         if product is None or len(consumers[node.inputs[0].node]) > 1:
             return None
-        x, y, out = terms(product.params["subscripts"])
-        subscripts = f"{x},{y}->{''.join(out[axis] for axis in order or ())}"
-        return contracted(*product.inputs, subscripts, node.out)
+        (x, y), (a, b, c) = product.inputs, terms(product.params["subscripts"])
+        return contracted(x, y, f"{a},{b}->{''.join(c[axis] for axis in order or ())}", node.out)
 
     return rebuild(trace, rule)
 

@@ -65,10 +65,9 @@ class Windows(NamedTuple):
 
 def windows_taken(node: Node) -> tuple[Any, Windows] | None:
     """What windows a node takes every so many of, and of which array."""
-    if function_of(node) is not getitem or len(node.inputs) > 1:
-        return None
-    all_of_them = maker(node.inputs[0], sliding_window_view)
-    if all_of_them is None:
+    everything, *arrays = node.inputs or (None,)
+    all_of_them = maker(everything, sliding_window_view)
+    if function_of(node) is not getitem or all_of_them is None or arrays:
         return None
     x = all_of_them.inputs[0]
     form = node.params["form"]
@@ -209,9 +208,7 @@ def _apart(v: Any) -> tuple[Any, Windows, dict[str, Any]] | None:
 def _scaled(added: Any, s: Any, out: Any) -> Any:
     d, taken, params = added
     s = taken.of(s, out.ndim)
-    fits = s is not None and all(
-        n in (1, m) for n, m in zip(np.shape(s), d.shape, strict=False)
-    )
+    fits = s is not None and all(n in (1, m) for n, m in zip(np.shape(s), d.shape, strict=False))
     if not fits:
         return None
     return add_windows(d * s, **params)

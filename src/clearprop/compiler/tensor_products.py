@@ -63,9 +63,7 @@ CONTRACT: Primitive = primitive(
     ("Σ dout x, over the axes of x that y has not", _contract_y),
     bind=as_given,
 )
-LAID_OUT: Primitive = primitive(
-    laid_out, "x", ("dout", lambda dout, out, x: dout), bind=as_given
-)
+LAID_OUT: Primitive = primitive(laid_out, "x", ("dout", lambda dout, out, x: dout), bind=as_given)
 
 
 def contracted(x: Any, y: Any, subscripts: str, out: Any) -> Any:

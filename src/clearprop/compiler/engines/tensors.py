@@ -156,7 +156,9 @@ def added_windows(sheet: Sheet, time: int, node: Node) -> None:
     steps = dict(zip(axes, node.params.get("steps") or (1,) * len(axes), strict=True))
     counts, lengths = d.shape[:n], dict(zip(axes, d.shape[n:], strict=True))
     apart = all(steps[axis] >= lengths[axis] for axis in axes)
-    filled = apart and all(lengths[a] == steps[a] and counts[a] * steps[a] == out.shape[a] for a in axes)
+    filled = apart and all(
+        lengths[a] == steps[a] and counts[a] * steps[a] == out.shape[a] for a in axes
+    )
     offsets = "klmnopqrs"[: len(axes)]
     offset = dict(zip(axes, offsets, strict=True))
     entries = []
