@@ -63,8 +63,8 @@ class Orders:
         if node is None or v.index is not None:
             return np.empty(v.shape, v.dtype)
         source = node.inputs[0] if node.inputs else None
-        shown = fact(node, "view") and is_recorded(source) and len(node.inputs) == 1 and v.ndim
-        if shown and source.index is None:
+        shown = fact(node, "view") and len(node.inputs) == 1 and v.ndim
+        if shown and is_recorded(source) and source.index is None:
             before = self.trial(source)
             found = node.operation.evaluate(before, **node.params)
             if not found.size or np.shares_memory(found, before):
