@@ -1,7 +1,6 @@
 """The trainer: mini-batches, steps, evaluations."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -12,6 +11,7 @@ import numpy as np
 
 from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
+from clearprop.files import FilePath
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.training.batches import MiniBatches, generator, held_out
@@ -128,11 +128,11 @@ class Trainer:
         rng: int | np.random.Generator | None = None,
         on_progress: Progress | Literal[False] | None = None,
         callbacks: Sequence[Callable[[Moment], object]] = (),
-        history_path: str | os.PathLike[str] | None = None,
-        signals_path: str | os.PathLike[str] | None = None,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        history_path: FilePath | None = None,
+        signals_path: FilePath | None = None,
+        checkpoint_path: FilePath | None = None,
         checkpoint_seconds: float = 30.0,
-        best_path: str | os.PathLike[str] | None = None,
+        best_path: FilePath | None = None,
         patience: int | None = None,
     ) -> None:
         if (x_test is None) != (t_test is None):
@@ -166,7 +166,8 @@ class Trainer:
         self._threads: int | None = None
         """How many BLAS threads take the steps, once it is chosen."""
         self._signals: SignalRecorder | None = None
-        self.history = History(network.score_name)
+        held = "test" if validation is None else "validation"
+        self.history = History(network.score_name, held)
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
@@ -253,7 +254,7 @@ class Trainer:
                 self.best.show(self.network)
         return self.history
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Write a checkpoint: all that a training needs to go on as if it had not been stopped.
 
         That is parameters and state of the layers, state and step of the optimizer, generators, the
@@ -268,7 +269,7 @@ class Trainer:
         if shown:
             self.best.show(self.network)
 
-    def resume(self, path: str | os.PathLike[str]) -> History:
+    def resume(self, path: FilePath) -> History:
         """Go on from a checkpoint, and return the history until there.
 
         The Trainer must have been made as the one that wrote it, with the same data and settings;
@@ -298,7 +299,9 @@ class Trainer:
         """
         checkpoint = read_checkpoint(path)
         self.best.hide(self.network)
+        held = self.history.held_out
         self.history = checkpoint.restore(self._training)
+        self.history.held_out = held
         self._threads = checkpoint.notes.get("threads") or None
         self._resumed = True
         self._signals = None
@@ -463,6 +466,7 @@ class Trainer:
             test_score=scores.test_score,
             done=done,
             score_name=self.history.score_name,
+            held_out=self.history.held_out,
         )
 
     def __repr__(self) -> str:
