@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.orders import Orders
-from clearprop.compiler.rewriting import fact, function_of, is_recorded
+from clearprop.compiler.rewriting import consumers_of, fact, function_of, is_recorded, origin
 from clearprop.compiler.tensor_products import contract
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node, data_of, parts
@@ -94,19 +94,22 @@ class Lifetimes:
         return last
 
     def _find_slots(self) -> dict[Node, tuple[Node, int]]:
-        """Results that can be computed right where they are stacked."""
+        """Results that can be computed right where they are stacked.
+
+        They do not lie there as they would elsewhere; element-wise operations do not mind.
+        """
         slots: dict[Node, tuple[Node, int]] = {}
-        returned = {v.node for v in self.trace.outputs}
-        viewed = (n.inputs[0] for n in self.nodes if fact(n, "view"))
-        others = returned | {x.node for x in viewed if is_recorded(x)}
+        users = consumers_of(self.trace)
         for stack in self.nodes:
-            if function_of(stack) is not np.stack or stack in returned:
+            stacks = function_of(stack) is np.stack and stack.params.keys() == {"axis"}
+            if not stacks or np.ndim(stack.out) < 2 or None in users[stack]:
                 continue
             for i, x in enumerate(stack.inputs):
-                node = x.node if is_recorded(x) else None
-                if node is None or node in slots or node in others or self.roots[node] is not node:
+                node = origin(x)
+                if node is None or node in slots or x.dtype != stack.out.dtype:
                     continue
-                if isinstance(function_of(node), np.ufunc) and x.dtype == stack.out.dtype:
+                others = [user for user in users[node] if user is not stack]
+                if all(n is not None and fact(n, "elementwise") for n in (node, *others)):
                     slots[node] = stack, i
         self.roots.update({node: stack for node, (stack, _) in slots.items()})
         return slots

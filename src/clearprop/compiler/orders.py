@@ -93,7 +93,7 @@ class Orders:
             before = self._of_operands(node.inputs, node.out.ndim - 1)
             order = [a + (a >= axis) for a in before or ()]
             return (order[0], axis, *order[1:]) if order else None
-        if function is np.pad:
+        if function is np.pad and np.ndim(node.out) == 4:
             return self._for_windows(node)
         if function is add_windows:
             return tuple(a for a in order_of(self.trial(node.inputs[0])) if a < node.out.ndim)

@@ -93,12 +93,14 @@ def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
 
 def maker(v: Any, *functions: Any) -> Node | None:
     """The node that made a value, if it carries out one of these functions."""
-    node = v.node if is_recorded(v) else None
-    if node is not None and v.index is None:
-        function = function_of(node)
-        if function is not None and function in functions:
-            return node
-    return None
+    node = origin(v)
+    function = function_of(node) if node is not None else None
+    return node if function is not None and function in functions else None
+
+
+def origin(v: Any) -> Node | None:
+    """The node that made a value, and nothing else; `None` for what comes from outside."""
+    return v.node if is_recorded(v) and v.index is None else None
 
 
 def consumers_of(trace: Trace) -> dict[Node, list[Node | None]]:

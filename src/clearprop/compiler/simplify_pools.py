@@ -13,6 +13,7 @@ from clearprop.compiler.rewriting import (
     is_number,
     is_recorded,
     maker,
+    origin,
     simplifies,
 )
 from clearprop.graph.node import Node
@@ -254,7 +255,7 @@ def _scaled_after(d: Any, s: Any) -> Any:
     """`d · f(x)` for a derivative on its way to the largest of x: scaled before it goes there."""
     shaped = maker(d, np.reshape)
     where = maker(shaped.inputs[0], np.where) if shaped else None
-    factor = s.node if is_recorded(s) and s.index is None else None
+    factor = origin(s)
     route = _route(where, where.inputs) if where else None
     if route is None or factor is None or not fact(factor, "elementwise") or factor.params:
         return None

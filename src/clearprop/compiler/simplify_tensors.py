@@ -10,6 +10,7 @@ from clearprop.compiler.rewriting import (
     function_of,
     is_recorded,
     maker,
+    origin,
     rebuild,
     simplifies,
 )
@@ -26,6 +27,7 @@ from clearprop.compiler.tensor_products import (
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node, data_of
 from clearprop.graph.recording import attach
+from clearprop.primitives.broadcasting import normal_axes
 from clearprop.primitives.einsum import spelt_out
 from clearprop.primitives.products import contracted_axes
 
@@ -114,14 +116,14 @@ def sums_over_axes(node: Node, inputs: tuple[Any, ...]) -> Any:
             return None
         axis = (0,)
     elif len(inputs) == 1 and node.params.keys() == {"axis"} and is_recorded(x):
-        axis = np.atleast_1d(node.params["axis"]).tolist()
+        axis = normal_axes(node.params["axis"], x.ndim)
     else:
         return None
     source, groups = merged(x)
     if source is x or all(len(group) == 1 for group in groups):
         return None
     summed = [groups[i] for i in axis]
-    kept = [group for i, group in enumerate(groups) if i not in [a % x.ndim for a in axis]]
+    kept = [group for i, group in enumerate(groups) if i not in axis]
     if [i for group in kept for i in group] != sorted(i for group in kept for i in group):
         return None
     out = np.sum(source, axis=tuple(sorted(i for group in summed for i in group)))
@@ -156,10 +158,8 @@ def risen_views(trace: Trace) -> Trace:
     other: dict[Node, str] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        if not _moves(node):
-            return None
-        below = maker(inputs[0], function_of(inputs[0].node)) if inputs[0].node else None
-        if below is None:
+        below = origin(inputs[0]) if _moves(node) else None
+        if below is None or isinstance(below.out, tuple):
             return None
         if reshapes(node) and reshapes(below) and is_recorded(below.inputs[0]):
             x = below.inputs[0]
@@ -188,7 +188,7 @@ def _moves(node: Node) -> bool:
 
 
 def _is_moved(x: Any) -> bool:
-    node = x.node if is_recorded(x) and x.index is None else None
+    node = origin(x)
     return node is not None and (_moves(node) or function_of(node) is contract)
 
 
@@ -199,7 +199,8 @@ def _seen(x: Any, view: Node, shape: tuple[int, ...]) -> Any:
     if np.shape(x) == shape:
         if not is_recorded(x):
             return view.operation.evaluate(x, **view.params)
-        return attach_view(view, x)
+        out = view.operation.evaluate(x.data, **view.params)
+        return attach(view.operation, (x,), (x.data,), view.params, out)
     lengths = (1,) * (len(shape) - np.ndim(x)) + np.shape(x)
     order = axes_order(view)
     if order is not None:
@@ -217,9 +218,3 @@ def _seen(x: Any, view: Node, shape: tuple[int, ...]) -> Any:
             return None
         found += part if length == n else [1] * len(part)
     return None if any(n != 1 for n in out) else np.reshape(x, (*found, *[1] * len(out)))
-
-
-def attach_view(view: Node, x: Any) -> Any:
-    """The same view of another array."""
-    out = view.operation.evaluate(x.data, **view.params)
-    return attach(view.operation, (x,), (x.data,), view.params, out)

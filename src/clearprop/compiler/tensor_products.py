@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import fact, function_of, is_recorded
+from clearprop.compiler.rewriting import fact, function_of, is_recorded, origin
 from clearprop.graph.node import Node
 from clearprop.graph.recording import attach
 from clearprop.primitives.decorators import dispatched
@@ -73,7 +73,7 @@ def contracted(x: Any, y: Any, subscripts: str, out: Any) -> Any:
 
 def compact(v: Any) -> Any:
     """What lies in memory as windows do, overlapping, laid out one after the other."""
-    node = v.node if is_recorded(v) and v.index is None else None
+    node = origin(v)
     while node is not None and fact(node, "view"):
         if fact(node, "view") == "windows":
             return attach(LAID_OUT, (v,), (v.data,), {}, v.data)
@@ -92,7 +92,7 @@ def merged(v: Any) -> tuple[Any, list[list[int]]]:
     Only whole axes, exchanged and merged, the slower first: where one was split, the array is the
     one after that.
     """
-    node = v.node if v.index is None else None
+    node = origin(v)
     plain = [[axis] for axis in range(v.ndim)]
     if node is None or not is_recorded(node.inputs[0]) or not fact(node, "view"):
         return v, plain
