@@ -9,6 +9,8 @@ from test_program import BUFFER, peak
 
 from clearprop import Affine, Network, Relu
 from clearprop.compiler import compile
+from clearprop.compiler.tensor_products import CONTRACT, LAID_OUT
+from clearprop.graph.recording import record
 from clearprop.layers import Convolution, Flatten, Pooling
 from clearprop.training import SGD
 from clearprop.training.step import layered_step
@@ -155,3 +157,39 @@ def test_arguments_may_lie_in_memory_as_they_like():
     turned = np.asfortranarray(x), np.ascontiguousarray(W[:, :, ::-1])[:, :, ::-1]
     for arrays in ((x, W), turned, (x, W)):
         np.testing.assert_allclose(compiled(*arrays), expected, rtol=1e-12)
+
+
+def test_what_is_computed_into_a_stack_lives_as_long_as_it_is_read():
+    def f(x, W):
+        p, q = x * 2, x * 3
+        stacked = np.stack([p, q])
+        u = np.tanh(stacked[0] + stacked[1])
+        for _ in range(4):
+            u = np.tanh(u @ W) - np.sin(u)
+        return u + p
+
+    rng = np.random.default_rng(0)
+    x, W = rng.standard_normal((6, 6)), rng.standard_normal((6, 6))
+    compiled = compile(f)
+    np.testing.assert_allclose(compiled(x, W), f(x, W), rtol=1e-12)
+    assert re.search(r"f_multiply = f_stack\[0\]", compiled.source)
+
+
+def test_orders_are_settled_before_views_are_taken():
+    """The copy comes before the stack, in whose order it then has its axes."""
+
+    def f(x, a, b):
+        x = np.cumsum(x, axis=0)  # so that its windows are not taken of another copy
+        found = np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3))
+        copied = record(LAID_OUT, (found,), {})
+        W = np.stack([a * 2, b * 3], axis=-1)
+        return record(CONTRACT, (copied, W), {"subscripts": "nchwij,mcij->nmhw"})
+
+    rng = np.random.default_rng(0)
+    x, a = rng.standard_normal((5, 3, 6, 4)), rng.standard_normal((4, 3, 2))
+    sums = np.cumsum(x, axis=0)
+    found = np.lib.stride_tricks.sliding_window_view(sums, (2, 2), axis=(2, 3))
+    expected = np.einsum("nchwij,mcij->nmhw", found, np.stack([a * 2, a[::-1] * 3], axis=-1))
+    compiled = compile(f)
+    for _ in range(2):
+        np.testing.assert_allclose(compiled(x, a, a[::-1]), expected, rtol=1e-12)

@@ -1,5 +1,7 @@
 """Each simplification of products over several axes, windows and pools: before and after."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
@@ -330,6 +332,26 @@ def test_derivatives_go_to_the_first_of_the_largest(size):
 def test_derivatives_that_go_elsewhere_stay(f):
     before = trace_of(f, OF_A_POOL, DOUT)
     assert listing(routed_by_masks(before)) == listing(before)
+
+
+def test_a_maximum_is_left_out_of_the_comparison_only_if_it_stops_derivatives():
+    x = RNG.integers(-3, 2, size=OF_A_POOL.shape).astype(float)  # often nothing is above 0
+
+    def bare(x, dout):
+        return sent(np.maximum(x, 0), dout)
+
+    def stopped(x, dout):
+        there = np.maximum(x, 0)
+        return sent(there, dout * np.sign(np.max(row(there), axis=-1)))
+
+    for f, kept in ((bare, x.shape), (stopped, DOUT.shape)):
+        before = common_subexpressions(trace_of(f, x, DOUT))
+        after = largest_first(largest_first(largest_first(routed_by_masks(before))))
+        given = dict(zip(before.leaves, (x, DOUT), strict=True))
+        np.testing.assert_array_equal(before.evaluate(given), after.evaluate(given))
+        lines = zip(listing(after), after.nodes, strict=True)
+        zeros = [np.shape(n.out) for line, n in lines if re.match(r"maximum \S+ 0$", line)]
+        assert zeros == [kept]
 
 
 def test_derivatives_are_scaled_and_summed_before_they_are_sent():
