@@ -86,6 +86,10 @@ def convolution(x: Any, W: Any) -> Any:
     return rows @ W.reshape(30, 9).T
 
 
+def brightness(x: Any, W: Any) -> Any:
+    return x @ (0.5 * W.reshape(30, 9).T)
+
+
 def bias_derivative(dout: Any) -> Any:
     return np.ones(5760, np.float32) @ dout.transpose(0, 2, 3, 1).reshape(5760, 30)
 
@@ -162,6 +166,7 @@ EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "raised_scalars": (pixels, (_matrix(100, 784), _matrix(784, 50))),
     "sums_as_products": (batch_sum, (_matrix(100, 50),)),
     "products_over_axes": (convolution, (_matrix(10, 1, 28, 28), _matrix(30, 1, 3, 3))),
+    "scalars_before_views": (brightness, (_matrix(6760, 9), _matrix(30, 1, 3, 3))),
     "sums_over_axes": (bias_derivative, (_matrix(10, 30, 24, 24),)),
     "exchanged_products": (channels_first, (_matrix(10, 24, 24, 9), _matrix(30, 9))),
     "risen_views": (bias, (_matrix(10, 24, 24, 9), _matrix(30, 9), _matrix(30))),

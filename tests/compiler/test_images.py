@@ -119,6 +119,19 @@ def test_small_products_over_a_long_axis_are_sums_of_many():
     assert re.search(r"np\.add\.reduce\(dConvolution1_contract_matrix_pieces", step.source)
 
 
+def test_pixels_that_stay_bytes_are_scaled_behind_the_product():
+    network, x, t = simple(images=(20, 1, 12, 12))
+    other = simple(images=(20, 1, 12, 12))[0]
+    pixels = np.rint(255 * abs(x) / abs(x).max()).astype(np.uint8)
+    step = compile(network, SGD(0.1))
+    over, layered = step.over(pixels, t, 1 / 255), layered_step(other, SGD(0.1))
+    for _ in range(2):
+        loss = layered(pixels / np.float32(255), t)
+        assert over(np.arange(20)) == pytest.approx(loss, rel=1e-5)
+    assert nets.largest_difference(network, other) < 1e-4
+    assert re.search(r"np\.matmul\(.*# Convolution1\.forward", step.source)
+
+
 def test_predictions_are_laid_out_alike():
     network, x, _ = simple()
     predict = compile(network)

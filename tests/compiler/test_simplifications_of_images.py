@@ -20,6 +20,7 @@ from clearprop.compiler.simplify_tensors import (
     exchanged_products,
     products_over_axes,
     risen_views,
+    scalars_before_views,
     sums_over_axes,
 )
 from clearprop.compiler.simplify_windows import (
@@ -97,6 +98,24 @@ def test_products_go_over_axes(f, arrays, subscripts):
 def test_other_products_stay(f, arrays):
     before = trace_of(f, *arrays)
     assert listing(products_over_axes(before)) == listing(before)
+
+
+def test_a_factor_is_scaled_before_it_is_shown_as_a_matrix():
+    def f(x, W):
+        rows = x.transpose(0, 2, 3, 1).reshape(60, 3)
+        return rows @ (0.5 * W.reshape(4, 12).T[:3]), rows @ (
+            (W.transpose(1, 0, 2, 3).reshape(3, 16)) * 0.5
+        )
+
+    before = trace_of(f, IMAGES, FILTERS)
+    after = scalars_before_views(before)
+    names = functions(after)
+    assert names.index("multiply") < max(i for i, n in enumerate(names) if n == "reshape")
+    assert "contract" in functions(products_over_axes(after))
+    assert "contract" not in functions(products_over_axes(before))
+    check_same(before, after)
+    kept = trace_of(lambda W: (0.5 * W.reshape(4, 12)).T, FILTERS)
+    assert listing(scalars_before_views(kept)) == listing(kept)
 
 
 def test_sums_go_over_axes():

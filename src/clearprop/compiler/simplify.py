@@ -32,6 +32,7 @@ from clearprop.compiler.simplify_tensors import (
     exchanged_products,
     products_over_axes,
     risen_views,
+    scalars_before_views,
     sums_over_axes,
 )
 from clearprop.compiler.simplify_windows import images_laid_out, risen_windows, windows_added_last
@@ -242,6 +243,7 @@ def sums_as_products(node: Node, inputs: tuple[Any, ...]) -> Any:
 
 
 OF_IMAGES: tuple[Simplification, ...] = (
+    scalars_before_views,
     products_over_axes,
     sums_over_axes,
     exchanged_products,

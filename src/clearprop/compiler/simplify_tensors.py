@@ -8,6 +8,7 @@ from clearprop.compiler.rewriting import (
     consumers_of,
     fact,
     function_of,
+    is_number,
     is_recorded,
     maker,
     origin,
@@ -26,7 +27,7 @@ from clearprop.compiler.tensor_products import (
 )
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node, data_of
-from clearprop.graph.recording import attach
+from clearprop.graph.recording import attach, record
 from clearprop.primitives.broadcasting import normal_axes
 from clearprop.primitives.einsum import spelt_out
 from clearprop.primitives.products import contracted_axes
@@ -103,6 +104,31 @@ def _of_matrices(node: Node, x: Any, y: Any) -> Any:
     return np.reshape(product, node.out.shape)
 
 
+def scalars_before_views(trace: Trace) -> Trace:
+    """Scale a factor of a product before it is shown under other axes, which the product undoes.
+
+    Before: `x @ (0.5 · reshape(W, (M, C·K)).T)`. After: `x @ reshape(0.5 · W, (M, C·K)).T`.
+    """
+    consumers = consumers_of(trace)
+
+    def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
+        users = consumers[node]
+        if function_of(node) is not np.multiply or node.params or None in users:
+            return None
+        if not all(user and function_of(user) is np.matmul for user in users):
+            return None
+        for s, v in (inputs, inputs[::-1]):
+            views, x = _views_of(v)
+            if is_number(s) and views and v.dtype == node.out.dtype:
+                x = s * x
+                for view in views:
+                    x = record(view.operation, (x,), view.params)
+                return x
+        return None
+
+    return rebuild(trace, rule)
+
+
 @simplifies(np.matmul, np.sum)
 def sums_over_axes(node: Node, inputs: tuple[Any, ...]) -> Any:
     """Sum over the axes themselves that were merged for a sum.
@@ -161,9 +187,9 @@ def risen_views(trace: Trace) -> Trace:
         below = origin(inputs[0]) if _moves(node) else None
         if below is None or isinstance(below.out, tuple):
             return None
-        if reshapes(node) and reshapes(below) and is_recorded(below.inputs[0]):
+        if reshapes(node) and reshapes(below):
             x = below.inputs[0]
-            return x if x.shape == node.out.shape else np.reshape(x, node.out.shape)
+            return x if x.shape == node.out.shape else None
         if not fact(below, "elementwise") or below.params or node.inputs[0].node is None:
             return None
         if len(consumers[node.inputs[0].node]) > 1:
@@ -180,6 +206,15 @@ def risen_views(trace: Trace) -> Trace:
         return out
 
     return rebuild(trace, rule, labels, other=other)
+
+
+def _views_of(v: Any) -> tuple[list[Node], Any]:
+    """The views by which a value is shown, the first first, and what they show."""
+    views: list[Node] = []
+    while (view := origin(v)) and _moves(view) and is_recorded(view.inputs[0]):
+        views.insert(0, view)
+        v = view.inputs[0]
+    return views, v
 
 
 def _moves(node: Node) -> bool:
