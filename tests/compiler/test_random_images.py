@@ -126,9 +126,9 @@ def network(specs, shape, seed, dtype, flat):
     try:
         for layer in layers:
             x = layer.forward(x)
+            if not x.size:
+                return None
     except (ShapeError, ValueError):
-        return None
-    if not x.size:
         return None
     W = rng.standard_normal((x.shape[1], 3)) / np.sqrt(x.shape[1])
     return Network([*layers, Affine(W.astype(dtype), np.zeros(3, dtype))])
