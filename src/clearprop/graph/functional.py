@@ -171,6 +171,8 @@ class Argument(Variable):
 
     def __init__(self, value: Any) -> None:
         super().__init__(value)
+        if self.data.ndim:  # it is nobody's to change, and needs no second copy
+            self.data.flags.writeable = False
         self.in_use = True
 
 
