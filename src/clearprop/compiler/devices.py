@@ -55,19 +55,19 @@ class Devices:
         """Where each device has its share of the samples."""
         self.together = jax.process_count() > 1
         if self.number > 1 or self.together:
-            spec, mesh = (
-                jax.sharding.PartitionSpec,
-                jax.sharding.Mesh(np.array(found), ("samples",)),
-            )
+            mesh, spec = jax.sharding.Mesh(found, ("samples",)), jax.sharding.PartitionSpec
             self.whole = jax.sharding.NamedSharding(mesh, spec())
             self.parts = jax.sharding.NamedSharding(mesh, spec("samples"))
         elif devices is not None:
             self.whole = self.parts = jax.sharding.SingleDeviceSharding(found[0])
 
-    def put(self, array: Any, *, split: bool = False, kept: bool = False) -> Any:
-        """An array where it is computed with; `kept` if it stays, whatever becomes of `array`."""
-        where = self.parts if split else self.whole
-        if where is None and not kept:
+    def put(self, array: Any, *, shared: bool = False, kept: bool = False) -> Any:
+        """An array where it is computed with: shared by the samples, or whole on every device.
+
+        `kept` if it stays there, whatever becomes of `array`.
+        """
+        where = self.parts if shared else self.whole
+        if not kept and (where is None or not np.ndim(array)):
             return array  # which JAX takes as it is
         jax = needed()
         if self.together:

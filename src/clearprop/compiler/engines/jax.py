@@ -7,7 +7,6 @@ of them wherever they lie, and the numbers are the same.
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS
 from clearprop.compiler.leaf import Setting
+from clearprop.compiler.processes import agree, told
 from clearprop.compiler.program import Program
 from clearprop.compiler.rewriting import fact, function_of, is_recorded, maker
 from clearprop.errors import ConfigError, UnsupportedError
@@ -32,7 +32,7 @@ from clearprop.primitives.windows import add_windows, sliding_window_view
 def program(job: Job) -> Program:
     """Print a recording as a function of `jax.numpy`, and let JAX compile it at its first call."""
     with numbers() as jax:
-        return _OnDevices(job, _Printer(job, jax))
+        return _OnDevices(job, _Printer(job, jax), jax)
 
 
 # --- spelling ------------------------------------------------------------------------------------
@@ -288,73 +288,72 @@ class _Printer(Sheet):
 class _OnDevices(Program):
     """The program, with what it keeps on the devices from one call to the next."""
 
-    def __init__(self, job: Job, printer: _Printer) -> None:
+    def __init__(self, job: Job, printer: _Printer, jax: Any) -> None:
         super().__init__(printer.source(), job.function)
-        self._job = job
         self._devices = devices = Devices(job.devices)
-        split = devices.number > 1 and job.rows is not None and job.rows % devices.number == 0
-        if devices.number > 1 and not split and not job.gathered:
+        shared = devices.number > 1 and job.rows is not None and job.rows % devices.number == 0
+        if devices.number > 1 and not shared and not job.gathered:
             raise ConfigError(
                 f"a batch of {job.rows} samples cannot be shared by {devices.number} devices; give "
                 f"batches of a multiple of {devices.number}, or use fewer devices"
             )
         self.keeps = bool(job.kept)
-        self._split = split
-        self._free = [v for v in job.trace.leaves if v not in job.stored and v not in job.gathered]
-        self._checks = printer.checks
-        self._replaced = list(job.replaces.values())
-        self._kept: dict[Any, Any] = {}
-        """What lies on the devices and is newer than the stored arrays: leaf → array."""
+        self._job, self._checks = job, printer.checks
+        free = [v for v in job.trace.leaves if v not in job.stored and v not in job.gathered]
+        self._free = [(v, job.drawn.get(v), shared and v.shape[:1] == (job.rows,)) for v in free]
+        """What is given in a call, the generator's method that draws it, whether it is shared."""
+        self._shared = shared
+        self._numbers = len(job.trace.outputs) - len(job.replaces)
+        """How many outputs replace nothing."""
+        self._kept: list[Any] = []
+        """The stored arrays on the devices; those of `job.kept` are newer than the stored ones."""
+        agree(
+            {
+                "program": self.source,
+                "data": [*job.gathered.values()],
+                "parameters": [*job.stored.values()],
+            }
+        )
         self._data = [devices.put(a, kept=True) for a in job.gathered.values()]
-        with numbers() as jax:
-            self._function = jax.jit(self.namespace[job.function], out_shardings=devices.whole)
+        self._function = jax.jit(self.namespace[job.function], out_shardings=devices.whole)
 
     def run(self, *args: Any) -> Any:
         """Run the program. Errors: `LabelError` for targets that do not fit."""
-        job, given = self._job, iter(args)
+        job, given, put = self._job, iter(args), self._devices.put
         rng = next(given) if job.drawn else None
-        rows = [self._put(next(given), self._split)] if job.gathered else []
-        values = {}
-        for v in self._free:
-            method = job.drawn.get(v)
-            values[v] = next(given) if method is None else getattr(rng, method)(v.shape, v.dtype)
-        for node in self._checks:
-            _on_host(node, values)
-        placed = [
-            self._put(x, self._split and np.ndim(x) > 0 and len(x) == job.rows)
-            for x in values.values()
-        ]
-        stored = [
-            self._kept[v] if v in self._kept else self._put(a, kept=v in job.kept)
-            for v, a in job.stored.items()
-        ]
         with numbers():
-            outputs = self._function(*stored, *self._data, *rows, *placed)
-        n = len(job.trace.outputs) - len(job.replaces)
-        ok = not job.checks or bool(outputs[-1])
-        if ok:
-            self._kept = {v: x for v, x in zip(job.stored, stored, strict=True) if v in job.kept}
-            for v, new in zip(self._replaced, outputs[n:], strict=False):
-                if v in job.kept:
-                    self._kept[v] = new
-                else:
-                    job.stored[v][...] = np.asarray(new)
-        returned = [*map(_as_numpy, outputs[:n]), *([ok] if job.checks else [])]
+            rows = [put(next(given), shared=self._shared)] if job.gathered else []
+            values = [
+                next(given) if method is None else getattr(rng, method)(v.shape, v.dtype)
+                for v, method, _ in self._free
+            ]
+            for node in self._checks:
+                _on_host(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
+            placed = [put(x, shared=s) for (*_, s), x in zip(self._free, values, strict=True)]
+            kept, n = self._kept or [None] * len(job.stored), self._numbers
+            stored = [
+                put(a, kept=v in job.kept) if x is None else x
+                for x, (v, a) in zip(kept, job.stored.items(), strict=True)
+            ]
+            with told():
+                outputs = self._function(*stored, *self._data, *rows, *placed)
+                ok = not job.checks or bool(outputs[-1])
+            new = dict(zip(job.replaces.values(), outputs[n:], strict=False)) if ok else {}
+            for v in new.keys() - job.kept:
+                job.stored[v][...] = np.asarray(new[v])
+            if self.keeps:
+                pairs = zip(job.stored, stored, strict=True)
+                self._kept = [new.get(v, x) if v in job.kept else None for v, x in pairs]
+            returned = [np.array(x)[()] for x in outputs[:n]] + [ok] * job.checks
         return returned[0] if len(returned) == 1 else tuple(returned)
 
     def fetch(self) -> None:
         """Bring the stored arrays up to date; what lies on the devices is not used again."""
-        kept, self._kept = self._kept, {}
-        for v in self._replaced:
-            if v in kept:
-                self._job.stored[v][...] = np.asarray(kept[v])
-
-    def _put(self, array: Any, split: bool = False, kept: bool = False) -> Any:
-        return self._devices.put(array, split=split, kept=kept) if np.ndim(array) or kept else array
-
-
-def _as_numpy(x: Any) -> Any:
-    return np.array(x)[()]
+        kept, self._kept = self._kept, []
+        written = set(self._job.replaces.values())
+        for (v, array), x in zip(self._job.stored.items(), kept, strict=False):
+            if x is not None and v in written:
+                array[...] = np.asarray(x)
 
 
 def _on_host(v: Any, values: dict[Any, Any]) -> Any:
@@ -363,9 +362,9 @@ def _on_host(v: Any, values: dict[Any, Any]) -> Any:
         return v.operation.evaluate(*(_on_host(x, values) for x in v.inputs), **v.params)
     if not is_recorded(v):
         return v
-    if v.node is None:
-        with suppress(KeyError):
-            return values[v]
+    if v.node is not None:
+        out = _on_host(v.node, values)
+        return out if v.index is None else out[v.index]
+    if v not in values:
         raise UnsupportedError("targets that depend on parameters cannot be checked beforehand")
-    out = _on_host(v.node, values)
-    return out if v.index is None else out[v.index]
+    return values[v]
