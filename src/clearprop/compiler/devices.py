@@ -1,7 +1,5 @@
 """What JAX computes on: one device, or several, of one process or of many, with arrays on them."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,19 +19,29 @@ def needed() -> Any:
     return jax
 
 
-@contextmanager
-def numbers() -> Iterator[Any]:
-    """JAX with NumPy's numbers: of 64 bits where they are, and products as exact as their dtype.
+class Numbers:
+    """Let JAX compute with NumPy's numbers: of 64 bits where they are, products to all digits.
 
     On GPUs and TPUs JAX rounds the factors of products of float32 to fewer digits, unless the
-    user's `jax_default_matmul_precision` or this says otherwise.
+    user's `jax_default_matmul_precision`, which counts, or this says otherwise.
     """
-    jax = needed()
-    with ExitStack() as stack:
-        stack.enter_context(jax.enable_x64(True))
-        if jax.config.jax_default_matmul_precision is None:
-            stack.enter_context(jax.default_matmul_precision("highest"))
-        yield jax
+
+    def __init__(self) -> None:
+        self.jax = needed()
+        self._precision = self.jax.config.jax_default_matmul_precision or "highest"
+
+    def __enter__(self) -> Any:
+        self._entered = (
+            self.jax.enable_x64(True),
+            self.jax.default_matmul_precision(self._precision),
+        )
+        for setting in self._entered:
+            setting.__enter__()
+        return self.jax
+
+    def __exit__(self, *error: Any) -> None:
+        for setting in self._entered[::-1]:
+            setting.__exit__(*error)
 
 
 class Devices:

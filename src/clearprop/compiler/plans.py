@@ -38,7 +38,8 @@ class Plan:
         stored = {leaf: array for leaf, array in stored.items() if leaf in leaves}
         job = Job(self.trace, function, title, stored, devices=owner.devices, **how)
         self.program: Program = engine(owner.engine).program(job)
-        self.threads = BlasThreads.chosen(owner.threads, largest_product(self.trace))
+        threads = owner.threads if self.program.uses_blas else None
+        self.threads = BlasThreads.chosen(threads, largest_product(self.trace))
 
 
 class Compiles:

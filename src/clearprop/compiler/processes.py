@@ -1,8 +1,7 @@
 """Several processes, perhaps on several machines, that compute together by JAX."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,20 +41,21 @@ def agree(facts: Mapping[str, Any]) -> None:
                 )
 
 
-@contextmanager
-def told() -> Iterator[None]:
+class told:  # noqa: N801 (a block that is entered)
     """Say by name that another process has gone, where JAX says that a connection is closed."""
-    try:
-        yield
-    except (ValueError, RuntimeError) as error:
-        text = str(error)
-        if together() and any(word in text for word in _GONE):
-            raise ProcessError(
-                "another of the processes that compute together has ended or cannot be reached "
-                f"({text.partition(chr(10))[0][:200]}); start all of them again, from the last "
-                "checkpoint if there is one"
-            ) from error
-        raise
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError | RuntimeError) and together():
+            text = str(error).partition("\n")[0][:200]
+            if any(word in text for word in _GONE):
+                raise ProcessError(
+                    "another of the processes that compute together has ended or cannot be "
+                    f"reached ({text}); start all of them again, from the last checkpoint if "
+                    "there is one"
+                ) from error
 
 
 _GONE = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "onnection")

@@ -24,6 +24,9 @@ class Program:
     keeps = False
     """Whether stored arrays lie elsewhere after a call, until `fetch`; see `Job.kept`."""
 
+    uses_blas = True
+    """Whether its products are NumPy's."""
+
     run: Callable[..., Any]
     """The program as a function."""
 

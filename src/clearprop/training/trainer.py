@@ -203,7 +203,9 @@ class Trainer:
         )
         self._step, self._why_not = make_step(
             *(network, self.optimizer, self._train, self.batch_size),
-            compiled=compile, engine=engine, devices=devices,
+            compiled=compile,
+            engine=engine,
+            devices=devices,
         )
         self._shares = engine == "jax" and together()
         if self._shares and not is_first():

@@ -13,7 +13,7 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.at_labels import pick_at, subtract_at
-from clearprop.compiler.devices import Devices, numbers
+from clearprop.compiler.devices import Devices, Numbers
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS
@@ -31,8 +31,9 @@ from clearprop.primitives.windows import add_windows, sliding_window_view
 
 def program(job: Job) -> Program:
     """Print a recording as a function of `jax.numpy`, and let JAX compile it at its first call."""
-    with numbers() as jax:
-        return _OnDevices(job, _Printer(job, jax), jax)
+    exact = Numbers()
+    with exact as jax:
+        return _OnDevices(job, _Printer(job, jax), exact)
 
 
 # --- spelling ------------------------------------------------------------------------------------
@@ -179,10 +180,11 @@ class _Printer(Sheet):
         text_of_body = "\n".join(s for s, _ in self.body)
         more = [f"import {m}" for m in ("jax", "jax.scipy.special") if f"{m}." in text_of_body]
         lines = [f'"""{job.title}', "", *_SETTINGS, '"""', ""]
-        if any("b64decode(" in line for line in self.setup):
+        setup = [_translated(str(line)) for line in self.setup]
+        if any("b64decode(" in line for line in setup):
             lines += ["from base64 import b64decode", ""]
         lines += [*more, "import jax.numpy as jnp", ""]
-        lines += [*map(_translated, self.setup), *[""] * bool(self.setup)]
+        lines += [*setup, *[""] * bool(setup)]
         lines += ["", f"def {job.function}({', '.join(arguments)}):"]
         width = max((len(s) for s, c in self.body if c and len(s) < 88), default=0)
         lines += [f"    {s:<{width}}  # {c}" if c else f"    {s}" for s, c in self.body]
@@ -288,72 +290,74 @@ class _Printer(Sheet):
 class _OnDevices(Program):
     """The program, with what it keeps on the devices from one call to the next."""
 
-    def __init__(self, job: Job, printer: _Printer, jax: Any) -> None:
+    uses_blas = False
+
+    def __init__(self, job: Job, printer: _Printer, exact: Numbers) -> None:
         super().__init__(printer.source(), job.function)
         self._devices = devices = Devices(job.devices)
-        shared = devices.number > 1 and job.rows is not None and job.rows % devices.number == 0
-        if devices.number > 1 and not shared and not job.gathered:
+        self._shared = devices.number > 1 and bool(job.rows) and job.rows % devices.number == 0
+        if devices.number > 1 and not self._shared and not job.gathered:
             raise ConfigError(
                 f"a batch of {job.rows} samples cannot be shared by {devices.number} devices; give "
                 f"batches of a multiple of {devices.number}, or use fewer devices"
             )
         self.keeps = bool(job.kept)
-        self._job, self._checks = job, printer.checks
+        self._job, self._checks, self._exact = job, printer.checks, exact
         free = [v for v in job.trace.leaves if v not in job.stored and v not in job.gathered]
-        self._free = [(v, job.drawn.get(v), shared and v.shape[:1] == (job.rows,)) for v in free]
+        shared = [self._shared and v.shape[:1] == (job.rows,) for v in free]
+        self._free = list(zip(free, map(job.drawn.get, free), shared, strict=True))
         """What is given in a call, the generator's method that draws it, whether it is shared."""
-        self._shared = shared
+        self._stored = [(array, v in job.kept) for v, array in job.stored.items()]
+        places = {v: i for i, v in enumerate(job.stored)}
+        self._replaced = [places[v] for v in job.replaces.values()]
         self._numbers = len(job.trace.outputs) - len(job.replaces)
         """How many outputs replace nothing."""
-        self._kept: list[Any] = []
-        """The stored arrays on the devices; those of `job.kept` are newer than the stored ones."""
-        agree(
-            {
-                "program": self.source,
-                "data": [*job.gathered.values()],
-                "parameters": [*job.stored.values()],
-            }
-        )
+        self._kept: list[Any] = [None] * len(self._stored)
+        """Of the stored arrays those that lie on the devices."""
+        facts = {"program": self.source, "data": [*job.gathered.values()]}
+        agree(facts | {"parameters": [array for array, _ in self._stored]})
         self._data = [devices.put(a, kept=True) for a in job.gathered.values()]
-        self._function = jax.jit(self.namespace[job.function], out_shardings=devices.whole)
+        function = self.namespace[job.function]
+        self._function = exact.jax.jit(function, out_shardings=devices.whole)
 
     def run(self, *args: Any) -> Any:
         """Run the program. Errors: `LabelError` for targets that do not fit."""
-        job, given, put = self._job, iter(args), self._devices.put
+        job, put, given = self._job, self._devices.put, iter(args)
         rng = next(given) if job.drawn else None
-        with numbers():
-            rows = [put(next(given), shared=self._shared)] if job.gathered else []
+        with self._exact, told():
+            data = [*self._data, put(next(given), shared=self._shared)] if job.gathered else []
             values = [
                 next(given) if method is None else getattr(rng, method)(v.shape, v.dtype)
                 for v, method, _ in self._free
             ]
-            for node in self._checks:
-                _on_host(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
-            placed = [put(x, shared=s) for (*_, s), x in zip(self._free, values, strict=True)]
-            kept, n = self._kept or [None] * len(job.stored), self._numbers
             stored = [
-                put(a, kept=v in job.kept) if x is None else x
-                for x, (v, a) in zip(kept, job.stored.items(), strict=True)
+                put(array, kept=stays) if x is None else x
+                for x, (array, stays) in zip(self._kept, self._stored, strict=True)
             ]
-            with told():
-                outputs = self._function(*stored, *self._data, *rows, *placed)
-                ok = not job.checks or bool(outputs[-1])
-            new = dict(zip(job.replaces.values(), outputs[n:], strict=False)) if ok else {}
-            for v in new.keys() - job.kept:
-                job.stored[v][...] = np.asarray(new[v])
-            if self.keeps:
-                pairs = zip(job.stored, stored, strict=True)
-                self._kept = [new.get(v, x) if v in job.kept else None for v, x in pairs]
+            placed = [put(x, shared=s) for (*_, s), x in zip(self._free, values, strict=True)]
+            outputs = self._function(*stored, *data, *placed)
+            n = self._numbers
+            for node in self._checks:  # while JAX computes
+                _on_host(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
+            ok = not job.checks or bool(outputs[-1])
             returned = [np.array(x)[()] for x in outputs[:n]] + [ok] * job.checks
+            for i, new in zip(self._replaced if ok else (), outputs[n:], strict=False):
+                array, stays = self._stored[i]
+                if stays:
+                    stored[i] = new
+                else:
+                    array[...] = np.asarray(new)
+            if self.keeps:
+                pairs = zip(stored, self._stored, strict=True)
+                self._kept = [x if stays else None for x, (_, stays) in pairs]
         return returned[0] if len(returned) == 1 else tuple(returned)
 
     def fetch(self) -> None:
         """Bring the stored arrays up to date; what lies on the devices is not used again."""
-        kept, self._kept = self._kept, []
-        written = set(self._job.replaces.values())
-        for (v, array), x in zip(self._job.stored.items(), kept, strict=False):
-            if x is not None and v in written:
-                array[...] = np.asarray(x)
+        kept, self._kept = self._kept, [None] * len(self._stored)
+        for i in self._replaced:
+            if kept[i] is not None:
+                self._stored[i][0][...] = np.asarray(kept[i])
 
 
 def _on_host(v: Any, values: dict[Any, Any]) -> Any:
