@@ -47,13 +47,13 @@ def to_onnx(
         ) from error
     network = network.astype(dtype)
     one = _one(network, x, np.dtype(dtype))
-    traces = [_recorded(network, _times(one, n)) for n in BATCHES]
-    writer = Writer(*traces, len(flat(one)))
+    trace, other = (_recorded(network, _times(one, n)) for n in BATCHES)
+    writer = Writer(trace, other, len(flat(one)))
     writer.write(OPERATORS)
-    names = [f"output{i}" for i in range(len(traces[0].outputs))]
+    names = [f"output{i}" for i in range(len(trace.outputs))]
     if len(names) == 1:
         names = ["output"]
-    for name, v in zip(names, traces[0].outputs, strict=True):
+    for name, v in zip(names, trace.outputs, strict=True):
         writer.add("Identity", [writer.value(v)], name)
     writer.prune(names)
     batch = [("N", *part.shape[1:]) for part in flat(one)]
@@ -66,7 +66,7 @@ def to_onnx(
         helper.make_tensor_value_info(
             name, helper.np_dtype_to_tensor_dtype(a.data.dtype), writer.open_shape(a, b)
         )
-        for name, a, b in zip(names, traces[0].outputs, traces[1].outputs, strict=True)
+        for name, a, b in zip(names, trace.outputs, other.outputs, strict=True)
     ]
     graph = helper.make_graph(
         writer.nodes, type(network).__name__, inputs, outputs, writer.initializers

@@ -167,7 +167,7 @@ class Writer:
         """Parameters that must not depend on the samples."""
         params, others = node.params, self.other(node).params
         for name in names:
-            if not np.array_equal(params.get(name), others.get(name)):
+            if repr(params.get(name)) != repr(others.get(name)):
                 raise UnsupportedError("what is computed depends on how many samples there are")
         return [params.get(name) for name in names]
 

@@ -190,7 +190,9 @@ def _as_named(
             del modules[there]
         elif name in own:
             if there not in arrays:
-                raise ConfigError(f"{file} has no array {there!r}; it has {', '.join(arrays)}")
+                raise ConfigError(
+                    f"{file} has no array {there!r}; it has {', '.join(sorted(arrays))}"
+                )
             if np.shape(arrays[there]) != own[name].shape:
                 raise ShapeError(
                     f"{there} {np.shape(arrays[there])} in {file} does not fit {name}, which needs "
