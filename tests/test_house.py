@@ -256,9 +256,13 @@ def test_one_version():
     assert project["version"] == clearprop.__version__
 
 
-# The README, in both languages.
+# The README, and what leads on from it, in both languages.
 
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+GUIDES = [
+    READMES,
+    *([ROOT / f"docs/{n}.md", ROOT / f"docs/{n}.zh-CN.md"] for n in ("tour", "command-line")),
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -273,17 +277,18 @@ def headings(path):
     return [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
 
 
-def test_the_readmes_python_runs_and_prints_what_it_says():
+@pytest.mark.parametrize("path", [READMES[0], GUIDES[1][0]], ids=lambda path: path.stem)
+def test_the_guides_python_runs_and_prints_what_it_says(path):
     """All blocks one after the other in one namespace; a text block holds the output before it."""
-    namespace = {"__name__": "readme"}
+    namespace = {"__name__": "guide"}
     said = 0
-    for (language, code), (follower, output) in itertools.pairwise([*blocks(READMES[0]), ("", "")]):
+    for (language, code), (follower, output) in itertools.pairwise([*blocks(path), ("", "")]):
         if language != "python":
             continue
         stdout = io.StringIO()
         # One BLAS thread: with more, small products crawl where another program keeps a core busy.
         with contextlib.redirect_stdout(stdout), threadpool_limits(1):
-            exec(compile(code, "README.md", "exec"), namespace)
+            exec(compile(code, path.name, "exec"), namespace)
         if follower == "text":
             assert stdout.getvalue() == output
             said += 1
@@ -291,14 +296,15 @@ def test_the_readmes_python_runs_and_prints_what_it_says():
     assert namespace["network"].accuracy(namespace["data"].x_test, namespace["data"].t_test) > 0.9
 
 
-def test_the_readmes_say_the_same():
-    english, chinese = READMES
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide[0].stem)
+def test_the_guides_say_the_same_in_both_languages(guide):
+    english, chinese = guide
     assert headings(english) == headings(chinese)
     assert blocks(english) == blocks(chinese)
-    for path in READMES:
-        links = re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8"))
+    for path in guide:
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
         assert links
-        assert all((ROOT / link).exists() for link in links)
+        assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 def test_the_readmes_two_commands_are_each_one_line_for_the_continuous_integration_to_find():

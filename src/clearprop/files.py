@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import shutil
+import stat
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,43 +15,81 @@ from clearprop.errors import FileFormatError, OutputError
 
 FilePath = str | os.PathLike[str]
 
+MOST = 1 << 32
+"""Larger files are not read whole; a run leaves no such file."""
 
-def read_bytes(path: FilePath, kind: str, as_what: str) -> bytes:
-    """Read a whole file, a `kind` of file such as "weights", that is to be read `as_what`.
+
+def open_file(path: FilePath, kind: str, as_what: str) -> io.BufferedReader:
+    """Open a file, a `kind` of file such as "weights", that is to be read `as_what`.
+
+    What is no file, such as a folder, a pipe or a device, is refused at once and not waited for.
 
     Errors: `FileNotFoundError` if there is none, `FileFormatError` if it cannot be read.
     """
     file = os.fspath(path)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
+        descriptor = os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(errno.ENOENT, f"there is no such {kind} file", file) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        why = getattr(error, "strerror", None) or error
+        raise FileFormatError(f"{file} cannot be read as {as_what}: {why}") from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        found = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
         raise FileFormatError(
-            f"{file} cannot be read as {as_what}: {error.strerror or error}"
-        ) from error
+            f"{file} cannot be read as {as_what}: it is {found}; give a file on the disk"
+        )
+    return open(descriptor, "rb")
+
+
+def read_bytes(path: FilePath, kind: str, as_what: str, most: int = MOST) -> bytes:
+    """Read a whole file of at most `most` bytes, otherwise as `open_file`.
+
+    Errors: those of `open_file`, `FileFormatError` for a file that is larger.
+    """
+    with open_file(path, kind, as_what) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        try:
+            if size <= most:
+                return stream.read(size)
+        except OSError as error:
+            raise FileFormatError(
+                f"{os.fspath(path)} cannot be read as {as_what}: {error.strerror or error}"
+            ) from error
+    raise FileFormatError(
+        f"{os.fspath(path)} cannot be read as {as_what}: it has {size:,} bytes, and at most "
+        f"{most:,} are read"
+    )
 
 
 @contextlib.contextmanager
 def told(
     what: str, remedy: str = "choose a folder that exists and that you may write to"
 ) -> Iterator[None]:
-    """Let an `OSError` in a `with` block be an `OutputError`: what failed, why, and the remedy."""
+    """Let an `OSError` in a `with` block be an `OutputError`: what failed, why, and the remedy.
+
+    So is a `ValueError`: no file can have a name such as "a\\0b".
+    """
     try:
         yield
     except OutputError:
         raise
-    except OSError as error:
-        raise OutputError(f"{what}: {error.strerror or error}; {remedy}") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"{what}: {why}; {remedy}") from error
 
 
-def atomic_write(path: FilePath, data: bytes) -> None:
-    """Write `data` to `path`, wholly or not at all.
+def atomic_write(path: FilePath, *pieces: bytes) -> None:
+    """Write `pieces` of data to `path`, wholly or not at all.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is
     then renamed over `path` in one step of the file system. Whatever fails on the way, an older
     file of that name stays as it was and the temporary one is removed. A symbolic link stays a
-    link, and an older file's permissions are kept.
+    link, and an older file's permissions are kept. What is no file on the disk, such as a pipe or
+    `/dev/stdout`, is written to, and stays what it is.
 
     Errors: `OutputError` if the folder is missing or the file cannot be written.
 
@@ -58,19 +99,45 @@ def atomic_write(path: FilePath, data: bytes) -> None:
     ...     Path(folder, "greeting.txt").read_bytes()
     b'hello'
     """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    with told(f"{os.fspath(path)} cannot be written"):
+    remedy = (
+        "what was there before is unchanged: choose a folder that exists and that you may write to"
+    )
+    with told(f"{os.fspath(path)} cannot be written", remedy):
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with open(path, "wb", buffering=0) as stream:
+                for piece in pieces:
+                    stream.write(piece)
+            return
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
             # "x" refuses an existing file, and so never writes through somebody else's link.
             with open(temporary, "xb") as file:
-                file.write(data)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             if target.exists():
                 shutil.copymode(target, temporary)
-            os.replace(temporary, target)
+            temporary.replace(target)
         except BaseException:  # Ctrl-C too must leave no rubbish behind
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
+
+
+def shown(text: object) -> str:
+    """What can be shown at a terminal: characters that would steer it are spelt out.
+
+    Control characters, marks that change the direction of writing, and halves of characters could
+    hide or forge what stands beside them.
+
+    >>> print(shown("runs/\\x1b[2J\\u202egnp.exe"))
+    runs/\\x1b[2J\\u202egnp.exe
+    """
+    return "".join(
+        c if c == "\n" or unicodedata.category(c) not in _STEERING else repr(c)[1:-1]
+        for c in str(text)
+    )
+
+
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

@@ -123,3 +123,17 @@ def test_a_network_for_other_images_is_refused(clearprop, tmp_path):
     answer = clearprop("draw", "--run", "runs/1")
     assert answer.code == 2
     assert "takes 64 numbers and knows 3 classes" in answer.err
+
+
+@pytest.mark.parametrize("expression", ["x / 0", "1 / 0 * x", "x ** -1 / 0", "0 ** -1 * x"])
+def test_a_division_by_zero_is_a_picture_with_infinity(clearprop, tmp_path, expression):
+    answer = clearprop("draw", expression, "x=2", "-o", "zero.svg")
+    assert (answer.code, answer.err) == (0, "")
+    assert "∞" in (tmp_path / "zero.svg").read_text()
+
+
+@pytest.mark.parametrize("option", [["--theme", "blue"], ["--depth", "1"]])
+def test_what_is_for_pictures_is_not_ignored(clearprop, option):
+    run = clearprop("draw", "x * y", "x=2", "y=3", *option)
+    assert (run.code, run.out) == (2, "")
+    assert "are for pictures; name a file" in run.err

@@ -1,7 +1,9 @@
 """Pictures: whatever the file looks like, the digit in it comes out as MNIST would have it."""
 
+import os
 import struct
 import sys
+import time
 import zlib
 
 import numpy as np
@@ -102,6 +104,13 @@ def test_every_kind_of_png_gives_the_same_digit(kind, tmp_path, expected):
     np.testing.assert_allclose(read_digit(path), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_other_formats_give_the_same_digit(kind, tmp_path, expected):
+    path = tmp_path / "digit"  # the name says nothing
+    Image.fromarray(digit_seven()).save(path, kind, quality=95)
+    np.testing.assert_allclose(read_digit(path), expected, atol=0.2)
+
+
 @pytest.mark.parametrize("mode", ["L", "P", "I;16"])
 def test_a_colour_that_is_declared_transparent(mode, tmp_path, expected):
     seven = digit_seven()
@@ -114,11 +123,13 @@ def test_a_colour_that_is_declared_transparent(mode, tmp_path, expected):
     np.testing.assert_allclose(read_digit(path), expected, atol=1e-5)
 
 
-def test_a_picture_that_says_it_lies_on_its_side_is_turned(tmp_path, expected):
+@pytest.mark.parametrize(("kind", "atol"), [("PNG", 1e-5), ("JPEG", 0.2)])
+def test_a_picture_that_says_it_lies_on_its_side_is_turned(tmp_path, expected, kind, atol):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90° clockwise
-    path = save(tmp_path, Image.fromarray(digit_seven()).rotate(90), exif=exif)
-    np.testing.assert_allclose(read_digit(path), expected, atol=1e-5)
+    image = Image.fromarray(digit_seven()).rotate(90)
+    path = save(tmp_path, image, format=kind, exif=exif, quality=95)
+    np.testing.assert_allclose(read_digit(path), expected, atol=atol)
 
 
 def test_faint_ink_and_grainy_paper(expected):
@@ -149,8 +160,8 @@ def huge_png(width, height):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xd8\xff\xe0 jpeg", b"\x89PNG\r\n\x1a\n"])
-def test_a_file_that_is_not_a_png_image_is_named(tmp_path, content):
-    with pytest.raises(FileFormatError, match=r"bad\.png: .*not a PNG image.*save it as PNG"):
+def test_a_file_that_is_not_a_picture_is_named(tmp_path, content):
+    with pytest.raises(FileFormatError, match=r"bad\.png: .*not a picture.*save it as PNG"):
         read_digit(bad(tmp_path, content))
 
 
@@ -223,3 +234,29 @@ def test_without_pillow_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingPackageError, match=r'pip install "clearprop\[pictures\]"'):
         read_digit(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_pipes_and_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in tmp_path / "pipe", "/dev/zero":
+        with pytest.raises(FileFormatError, match="it is a pipe or a device"):
+            read_digit(path)
+    for path in "a\0b", "a\ud800b/\0":
+        with pytest.raises(FileFormatError, match="cannot be read as a picture"):
+            read_digit(path)
+
+
+WHITE = {"L": 255, "RGBA": (255, 255, 255, 255), "P": 1, "1": 1, "I;16": 65535}
+
+
+@pytest.mark.parametrize("mode", WHITE)
+def test_the_largest_pictures_are_read_within_a_second_or_two(mode, tmp_path):
+    image = Image.new(mode, (5000, 3900), WHITE[mode])
+    image.paste({"RGBA": (0, 0, 0, 255)}.get(mode, 0), (2000, 1000, 2300, 3000))
+    if mode == "P":
+        image.putpalette([0, 0, 0, 255, 255, 255])
+    path = save(tmp_path, image)
+    start = time.perf_counter()
+    assert read_digit(path).max() == 1
+    assert time.perf_counter() - start < 4

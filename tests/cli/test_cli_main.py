@@ -120,3 +120,21 @@ def test_gradcheck_fails_where_backpropagation_is_wrong(clearprop, monkeypatch):
     assert {name: verdicts[name] for name in ("W1", "b1", "W2", "b2")} == {
         "W1": "right", "b1": "wrong", "W2": "right", "b2": "wrong",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train --lr 0.1", "train has no option --lr; did you mean --rate? See clearprop train"),
+        ("train --shwo", "train has no option --shwo; see clearprop train --help"),
+        ("train --epoch 1", "did you mean --epochs?"),
+        ("draw x*y x=2 --otuput a.svg", "did you mean --output?"),
+        ("draw x*y x=2 --lr 1", "draw has no option --lr; see"),  # it has no --rate
+        ("train a b", "train does not know what to do with b; see clearprop train --help"),
+        ("predict nowhere a.png", "nowhere/config.json: there is no such file"),
+    ],
+)
+def test_what_was_perhaps_meant_is_said(clearprop, words, said):
+    run = clearprop(*words.split())
+    assert run.code == 2
+    assert said in run.err

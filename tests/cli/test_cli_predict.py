@@ -1,15 +1,19 @@
 """`clearprop predict`: a network that was trained before reads pictures."""
 
+import io
 import json
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from stripes import own_data
 
 from clearprop.cli import main
 from clearprop.datasets import load_mnist
+from clearprop.datasets.images import read_digit
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +65,62 @@ def test_the_table_shows_digit_and_probability(clearprop, run, digits, monkeypat
         assert line.split()[1:3] == [str(answer["digit"]), f"{max(answer['probabilities']):.1%}"]
 
 
-def test_one_bad_picture_is_named_and_there_is_no_answer(clearprop, run, digits, tmp_path):
+def test_one_bad_picture_is_named_and_the_others_are_answered(clearprop, run, digits, tmp_path):
     bad = tmp_path / "letter.png"
     bad.write_text("Dear Sir")
-    answer = clearprop("predict", run, digits[0], bad)
-    assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith(f"clearprop: {bad}: this is not a PNG image")
+    answer = clearprop("predict", "--json", run, digits[0], bad, digits[1])
+    assert answer.code == 2
+    assert answer.err.startswith(f"clearprop: {bad}: this is not a picture")
+    entries = json.loads(answer.out)
+    assert [entry.get("digit") for entry in entries] == [0, 1, None]
+    assert "not a picture" in entries[2]["error"]
+    table = clearprop("predict", run, bad, digits[0])
+    assert table.code == 2
+    assert "%" in table.out
+
+
+def test_doubts_are_said(clearprop, run, digits, tmp_path):
+    one, other = (np.asarray(Image.open(digits[digit])) for digit in (4, 7))
+    pair, scribble = tmp_path / "pair.png", tmp_path / "scribble.png"
+    Image.fromarray(np.hstack([one, other])).save(pair)
+    page = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(page).line(
+        [(int(a), int(b)) for a, b in np.random.default_rng(0).integers(30, 170, (14, 2))],
+        fill=0,
+        width=9,
+    )
+    page.save(scribble)
+    answer = clearprop("predict", "--json", run, pair, scribble, digits[3])
+    assert (answer.code, answer.err) == (0, "")
+    doubts = [entry["doubts"] for entry in json.loads(answer.out)]
+    assert "two digits in the picture" in doubts[0]
+    assert "unlike what was learned" in doubts[1]
+    assert doubts[2] == []
+    assert "two digits" in " ".join(clearprop("predict", run, pair).out.split())
+
+
+def test_it_shows_what_the_network_saw(clearprop, run, digits, tmp_path):
+    assert clearprop("predict", run, digits[0], digits[1], "--show", "seen.png").code == 0
+    seen = np.asarray(Image.open(tmp_path / "seen.png"))
+    assert seen.shape == (30 * 8, 2 * 30 * 8)
+    digit = seen[12:232:8, 12:232:8] / 255
+    np.testing.assert_allclose(digit, read_digit(digits[0]), atol=1 / 255)
+
+
+def test_a_picture_from_the_standard_input(clearprop, run, digits, monkeypatch):
+    data = SimpleNamespace(buffer=io.BytesIO(digits[7].read_bytes()))
+    monkeypatch.setattr(sys, "stdin", data)
+    answer = clearprop("predict", "--json", run, "-")
+    assert json.loads(answer.out)[0]["digit"] == 7
+
+
+def test_a_training_that_ran_away_is_told(clearprop, digits):
+    options = ["--rate", 1000, "--iterations", 200, "--seed", 1]
+    assert clearprop("train", "-q", *options, "--folder", "wild").code == 0
+    answer = clearprop("predict", "wild", digits[0])
+    assert answer.code == 0
+    assert "wild: the training ran away: its loss was" in answer.err
+    assert "Beware: the training ran away" in Path("wild/report.html").read_text("utf-8")
 
 
 def test_a_missing_picture_is_named(clearprop, run):

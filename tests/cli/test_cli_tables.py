@@ -120,6 +120,9 @@ def test_options_that_say_nothing_of_the_data_are_refused(clearprop, houses, tmp
     assert not (tmp_path / "runs").exists()
     clearprop("train", "houses.csv", "--target", "price", "--epochs", 1, "-q")
     assert "give one table" in clearprop("predict", "runs/1", "new.csv", "new.csv").err
+    assert (
+        "--show is for pictures" in clearprop("predict", "runs/1", "x.csv", "--show", "a.png").err
+    )
     config = tmp_path / "runs" / "1" / "config.json"
     entry = json.loads(config.read_text())
     del entry["form"]["target"]
@@ -142,11 +145,26 @@ def test_a_folder_of_pictures_with_a_subfolder_for_each_class(clearprop, tmp_pat
     assert "dark (15), light (15); 8×8 pixels, grey" in run.out
     found = answers(clearprop("predict", "runs/1", "shades/dark/1.png", "shades/light/2.png").out)
     assert [row["class"] for row in found] == ["dark", "light"]
+    (tmp_path / "note.jpg").write_text("Dear Sir")
+    shade = Image.new("LA", (16, 16), (40, 255))
+    shade.save(tmp_path / "shade.webp")
+    given = "note.jpg", "shade.webp", "--show", "seen.png"
+    mixed = clearprop("predict", "runs/1", *given)
+    assert mixed.code == 2
+    assert "note.jpg: this is not a picture" in mixed.err
+    assert answers(mixed.out)[0].items() >= {"picture": "shade.webp", "class": "dark"}.items()
+    seen = np.asarray(Image.open(tmp_path / "seen.png"))
+    assert seen.shape == (80, 80)
+    assert abs(seen[20:60, 20:60] - 40.0).max() <= 1
+    entries = json.loads(clearprop("predict", "--json", "runs/1", *given).out)
+    assert [entry.get("class") for entry in entries] == ["dark", None]
+    assert "not a picture" in entries[1]["error"]
+    assert clearprop("predict", "runs/1", "note.jpg").out == ""
     assert clearprop("report", "runs/1").code == 0
     assert ">light<" in (tmp_path / "runs" / "1" / "report.html").read_text("utf-8")
     assert clearprop("train", "--resume", "runs/1", "--epochs", 41, "-q").code == 0
     (tmp_path / "shades" / "dark" / "x.png").write_text("no picture")
-    assert "x.png: this is no picture" in clearprop("train", "shades").err
+    assert "x.png: this is not a picture" in clearprop("train", "shades").err
     shutil.rmtree(tmp_path / "shades" / "light")
     (tmp_path / "shades" / "light").mkdir()
     assert "light holds 0 pictures" in clearprop("train", "shades").err

@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 from stripes import own_data
 
+from clearprop.datasets import read_idx
 from clearprop.training import History, RunFolder
+from clearprop.training.batches import held_out
 
 
 def files(folder):
@@ -301,3 +303,53 @@ def test_an_impatient_second_ctrl_c_keeps_it_too(clearprop, data, monkeypatch):
     assert "stopped at 6" in run.out
     assert "not evaluated" in run.out
     assert RunFolder("runs/1").load_network().params["W1"].any()
+
+
+def test_validation_data_are_held_out_and_the_test_data_asked_at_the_end(clearprop, data):
+    common = ("train", data, "--hidden", 12, "--batch", 9, "--validation", 0.25)
+    run = clearprop(*common, "--epochs", 4)
+    assert run.code == 0
+    rows = dict(line.strip().split("  ", 1) for line in run.out.splitlines() if " accuracy" in line)
+    folder = RunFolder("runs/1")
+    history, config = folder.read_history(), folder.read_config()
+    assert (config.validation, history.held_out, len(history)) == (0.25, "validation", 4 * 5)
+    images, labels = (load(data, "train", kind) for kind in ("images-idx3", "labels-idx1"))
+    rng = np.random.default_rng(0)
+    config.network(rng)
+    _, (x, t) = held_out((images, labels), 0.25, rng)
+    network = folder.load_network()
+    assert len(x) == 15
+    assert history.test_score[-1] == network.accuracy(x, t)
+    test = network.accuracy(*(load(data, "t10k", kind) for kind in ("images-idx3", "labels-idx1")))
+    assert rows["validation accuracy"].strip() == f"{history.test_score[-1]:.2%}"
+    assert rows["test accuracy"].strip() == f"{test:.2%}"
+    assert "· validation " in run.err
+    page = Path("runs/1/report.html").read_text("utf-8")
+    assert "<dt>validation accuracy</dt>" in page
+    assert "<dt>test accuracy</dt>" in page
+    assert clearprop("report", "runs/1").code == 0
+    assert clearprop(*common, "--epochs", 2, "-q").code == 0
+    assert clearprop("train", "--resume", "runs/2", "--epochs", 4, "-q").code == 0
+    assert "best on validation data" in clearprop("compare", "runs/1", "runs/2").out
+    for name in "history.jsonl", "weights.safetensors":
+        assert Path("runs/1", name).read_bytes() == Path("runs/2", name).read_bytes()
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, "nan", 1.5, 0.001])
+def test_a_share_that_leaves_nothing_is_refused(clearprop, data, share):
+    run = clearprop("train", data, "--validation", share, "--batch", 5)
+    assert run.code == 2
+    assert "validation" in run.err
+    assert not Path("runs").exists()
+
+
+def load(folder, part, kind):
+    """Images (N, 64) from 0 to 1 or labels (N,) of a small data set."""
+    array = read_idx(folder / f"{part}-{kind}-ubyte")
+    return np.float32(array.reshape(len(array), -1)) / 255 if array.ndim > 1 else array
+
+
+def test_weights_that_all_begin_at_0_are_warned_of(clearprop, data):
+    run = clearprop("train", data, "--init", 0, "--batch", 20, "--iterations", 2, "-q")
+    assert run.code == 0
+    assert "--init he makes them different" in run.err

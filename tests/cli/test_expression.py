@@ -182,3 +182,17 @@ def test_any_text_is_computed_or_refused(text):
     except ConfigError:
         return
     assert result.node is not None
+
+
+def test_the_names_of_the_book_are_understood():
+    v = evaluate("sigmoid(x) + relu(x) + ln(x)", ["x=2"])
+    assert v.item() == pytest.approx(1 / (1 + np.exp(-2)) + 2 + np.log(2), rel=1e-15)
+    assert evaluate("softmax(x)", ["x=[1, 2]"]).data.sum() == pytest.approx(1)
+    with pytest.raises(ConfigError, match=r"sigmoid\(\) takes 1 positional argument but 2"):
+        evaluate("sigmoid(x, 2)", ["x=1"])
+
+
+def test_a_decimal_comma_is_not_a_list():
+    with pytest.raises(ConfigError, match=r"'2,5' has a comma: write 2.5 for a number, \[2, 5\]"):
+        evaluate("x * 2", ["x=2,5"])
+    assert evaluate("x * 2", ["x=(2, 5)"]).data.tolist() == [4, 10]

@@ -198,3 +198,13 @@ def test_every_program_has_a_file_name_of_its_own():
     names = {step._last.program.filename for step in steps}
     assert len(names) == 2
     assert all(name.startswith("<clearprop: step, ") for name in names)
+
+
+def test_compiled_objects_say_what_they_are():
+    network = TwoLayerNet(4, 3, 2, rng=np.random.default_rng(0))
+    step = compile(network, SGD(0.1))
+    assert repr(step) == "<Step of TwoLayerNet: no program before the first call>"
+    step(np.ones((3, 4)), np.zeros(3, int))
+    lines = step.source.count("\n")
+    assert repr(step) == f"<Step of TwoLayerNet: a program of {lines} lines of numpy, see source>"
+    assert repr(compile(np.exp)).startswith("<Compiled: no program")

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from clearprop.datasets import Dataset
+from clearprop.datasets import Dataset, write_idx
+from clearprop.datasets.folder import idx_dataset
 from clearprop.errors import ShapeError
 
 X, T = np.zeros((6, 4), np.float32), np.arange(6)
@@ -46,3 +47,11 @@ def test_lengths_must_agree(arrays: tuple[np.ndarray, ...], names: list[str]) ->
         Dataset(*arrays)
     for name in names:
         assert name in str(caught.value)
+
+
+def test_names_with_a_dot_are_found_too(tmp_path):
+    images, labels = np.zeros((2, 4, 4), np.uint8), np.arange(2, dtype=np.uint8)
+    for part in "train", "t10k":
+        write_idx(tmp_path / f"{part}-images.idx3-ubyte", images)
+        write_idx(tmp_path / f"{part}-labels.idx1-ubyte.gz", labels)
+    assert idx_dataset(tmp_path).x_train.shape == (2, 16)

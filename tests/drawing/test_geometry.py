@@ -83,7 +83,8 @@ def test_lines_from_far_above_or_below_keep_off_the_next_node(heights):
 
 def test_a_graph_without_any_node():
     picture = scene_of(graph(Variable(1.0, "alone")))
-    assert [shape.id for shape in picture.shapes] == ["x0"]
+    assert [shape.id for shape in picture.shapes] == ["x0", "out0"]
+    assert [[mark.content for mark in label.marks] for label in picture.labels] == [["1"]]
     assert faults(picture) == []
 
 

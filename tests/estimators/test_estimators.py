@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -304,6 +305,18 @@ def test_training_ends_when_the_loss_no_longer_falls():
     assert adaptive.optimizer_.lr < 1e-5
     inverse = classifier(learning_rate="invscaling", **how).fit(X, Y)
     assert inverse.optimizer_.lr == pytest.approx(0.5 / (inverse.t_ + 1) ** 0.5)
+
+
+def test_a_planned_rate_falls_to_the_end():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it ends as planned, converged or not
+        how = {"learning_rate": "cosine", "learning_rate_init": 0.02, "max_iter": 30}
+        model = classifier(tol=10, n_iter_no_change=1, **how).fit(X, Y)
+    assert model.n_iter_ == 30
+    assert model.optimizer_.lr(1) == 0.02
+    assert model.optimizer_.lr(model.optimizer_.step_count) < 0.001
+    with pytest.raises(ConfigError, match="partial_fit has no end"):
+        model.partial_fit(X, Y)
 
 
 def test_a_fit_that_has_not_converged_says_so():

@@ -115,7 +115,7 @@ def test_unnamed_values_get_names_that_are_free():
     told = str(explain((u1 * y + 1) * Variable(4.0)))
     assert "u2 = u1 · y = 2 · 3 = 6" in told
     assert "u3 = u2 + 1 = 6 + 1 = 7" in told
-    assert "y1 = u3 · x = 7 · 4 = 28" in told
+    assert "z = u3 · x = 7 · 4 = 28" in told
 
 
 def test_names_that_come_twice_are_numbered():

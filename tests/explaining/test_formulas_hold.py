@@ -19,7 +19,14 @@ LAYERS = [
     if isinstance(x, type) and issubclass(x, Layer) and x.forward is not Layer.forward
 ]
 
+WINDOWS = {"dx", "dW", "db"}
+"""Sums over windows and places, which no formula on whole arrays says."""
+
 UNTOLD: dict[str, set[str]] = {
+    "Convolution": WINDOWS,
+    "Flatten": {"dx"},  # another shape, and no calculation
+    "Pooling": {"dx"},  # the share of each window
+    "TransposedConvolution": WINDOWS,
     "Embedding": {"dW"},  # one row for each class number: no name stands for the one-hot rows
 }
 """By layer the derivatives whose formulas cannot be read, or not be computed, each with the reason.

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from clearprop import Variable, grad, jacobian
+from clearprop import Sigmoid, Variable, grad, jacobian
 
 CASES = {
     "sqrt": (lambda x: np.where(x >= 0, x, np.sqrt(-x)), 1.0, "np.sqrt"),
@@ -14,6 +14,7 @@ CASES = {
     "infinity": (lambda x: np.where(x > 0, 0, x * np.inf), 1.0, "np.multiply"),
     "select": (lambda x: np.select([x > 0], [x], np.log(x)), -0.0, None),
     "array": (lambda x: np.sum(np.where(x > 0, np.log(x), 0)), np.array([1.0, 0.0]), "np.log"),
+    "before a layer": (lambda x: Sigmoid()(np.where(x > 0, np.sqrt(x), x)), 0.0, "np.sqrt"),
     "after it": (lambda x: np.sum(np.where(x > 0, np.sqrt(x), x)) ** 2, np.zeros(2), "np.sqrt"),
 }
 

@@ -241,3 +241,12 @@ def test_agrees_with_pytorch_on_a_penalty_of_the_second_order():
     (slope,) = torch.autograd.grad((torch.tanh(at @ theirs) ** 2).sum(), at, create_graph=True)
     (slope**2).sum().backward()
     np.testing.assert_allclose(ours, theirs.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0, np.float64(0), np.zeros(1)])
+def test_division_by_zero_gives_infinity_whatever_zero_it_is(zero):
+    def f(x):
+        return np.sum(x / zero)
+
+    with np.errstate(all="ignore"):
+        assert np.isinf(grad(f)(2.0))

@@ -1,10 +1,11 @@
 import os
 import stat
+import threading
 
 import pytest
 
-from clearprop.errors import OutputError
-from clearprop.files import atomic_write
+from clearprop.errors import FileFormatError, OutputError
+from clearprop.files import atomic_write, open_file, read_bytes, shown
 
 
 def test_it_writes_and_replaces(tmp_path):
@@ -61,3 +62,42 @@ def test_permissions_and_links_are_kept(tmp_path):
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    atomic_write(pipe, b"one", b"two")
+    reader.join()
+    assert got == [b"onetwo"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
+    with pytest.raises(FileFormatError, match="it is a pipe or a device"):
+        open_file(pipe, "picture", "a picture")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_device_that_is_full_is_named():
+    with pytest.raises(OutputError, match="/dev/full cannot be written: No space left"):
+        atomic_write("/dev/full", b"x")
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+def test_names_that_no_file_can_have_and_files_that_are_too_large(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        atomic_write("a\0b", b"")
+    with pytest.raises(FileFormatError, match="cannot be read as settings"):
+        read_bytes("a\0b", "settings", "settings")
+    with pytest.raises(FileFormatError, match="it is a folder"):
+        read_bytes(tmp_path, "settings", "settings")
+    (tmp_path / "large").write_bytes(b"12345")
+    with pytest.raises(FileFormatError, match="it has 5 bytes, and at most 4 are read"):
+        read_bytes(tmp_path / "large", "settings", "settings", most=4)
+
+
+def test_what_would_steer_a_terminal_is_spelt_out():
+    assert shown("plain, 数字, é, 🙂\n") == "plain, 数字, é, 🙂\n"
+    assert shown("a\x1b[2J\x9b\u202e\ud800\r\u2028") == (r"a\x1b[2J\x9b\u202e\ud800\r\u2028")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from clearprop.errors import FileFormatError, OutputError
-from clearprop.training import History
+from clearprop.networks import TwoLayerNet
+from clearprop.training import History, Trainer
 from clearprop.training.history import HistoryWriter
 
 
@@ -197,3 +198,18 @@ def test_a_file_that_is_missing(tmp_path):
         History.read(tmp_path / "h.jsonl")
     with pytest.raises(FileFormatError, match="cannot be read"):
         History.read(tmp_path)
+
+
+def test_scores_on_validation_data_are_called_so(tmp_path):
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((20, 3)), np.arange(20) % 2
+    trainer = Trainer(TwoLayerNet(3, 4, 2), x, t, batch_size=5, validation=0.2, rng=0)
+    trainer.history_path = tmp_path / "h.jsonl"
+    history = trainer.train(epochs=1)
+    assert '"validation_accuracy": ' in (tmp_path / "h.jsonl").read_text()
+    assert "validation 0." in repr(history)
+    again = History.read(tmp_path / "h.jsonl")
+    assert again == history
+    assert again.held_out == "validation"
+    again.held_out = "test"
+    assert again != history

@@ -7,6 +7,7 @@ from small_problem import make_network, points
 
 from clearprop.errors import NonFiniteError
 from clearprop.training import SGD, Moment, Trainer, rich_progress
+from clearprop.training.progress import _words
 
 
 def moment(iteration, iterations=100, *, done=False, train=math.nan, test=math.nan):
@@ -114,3 +115,17 @@ def test_it_goes_to_standard_error(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("iteration 1 of 100")
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [
+        (60, "epoch 1.5 · loss 0.2000 · training 90.0% · test 80.0%"),
+        (45, "epoch 1.5 · loss 0.2000 · test 80.0%"),
+        (25, "loss 0.2000 · test 80.0%"),
+        (5, "test 80.0%"),
+    ],
+)
+def test_a_narrow_bar_leaves_words_out(room, words):
+    moment = Moment(150, 300, 1.5, 0.3, 0.2, 0.9, 0.8, done=False)
+    assert _words(moment, room) == words

@@ -31,8 +31,9 @@ def test_a_run_leaves_all_it_should(tmp_path):
     assert json.loads(run.config_path.read_text()) == {
         "sizes": [4, 8, 3], "activation": "relu", "init": "he", "batch": 30, "rate": 0.5,
         "iterations": 6, "seed": 3, "dtype": "float32", "compile": True, "data": None,
-        "patience": None, "save_every": 30.0, "task": "classification", "form": None,
-        "optimizer": "sgd", "version": clearprop.__version__,
+        "patience": None, "validation": None, "save_every": 30.0,
+        "task": "classification", "form": None, "optimizer": "sgd",
+        "version": clearprop.__version__,
     }  # fmt: skip
 
 

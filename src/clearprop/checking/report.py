@@ -182,6 +182,8 @@ class Report:
             lines += ["", str(finding)]
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in HEAD)
         rows = []

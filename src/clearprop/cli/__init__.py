@@ -8,11 +8,12 @@ import io
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from clearprop import __version__
 from clearprop.cli.check import check
 from clearprop.cli.compare import compare
+from clearprop.cli.complaints import told
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
 from clearprop.cli.gradcheck import gradcheck
@@ -21,6 +22,7 @@ from clearprop.cli.report import report
 from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
+from clearprop.files import shown
 
 __all__ = ["main"]
 
@@ -49,6 +51,7 @@ app = App(
     help=HELP,
     version=f"clearprop {__version__}",
     help_format="markdown",
+    default_parameter=Parameter(json_list=False, json_dict=False),  # a name may begin with [
     suppress_keyboard_interrupt=False,  # `main` says so
 )
 for command in (train, predict, gradcheck, check, source, report, compare, draw, explain):
@@ -66,9 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        return app(arguments, exit_on_error=False, result_action="return_value") or 0
-    except CycloptsError:  # cyclopts has told what it did not understand
-        return 2
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        if odd := next((text for text in given if "\0" in text), None):
+            return _fail(f"{odd!r} holds a zero byte, which no name or value can")
+        return app(given, exit_on_error=False, print_error=False, result_action="return_value") or 0
+    except CycloptsError as error:
+        return _fail(told(error))
     except ClearpropError as error:
         return _fail(str(error))
     except OSError as error:
@@ -81,5 +87,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"clearprop: {message}", file=sys.stderr)
+    print(f"clearprop: {shown(message)}", file=sys.stderr)
     return 2

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.cli.own_data import SCALE
+from clearprop.cli.seen import read_each, write_seen
 from clearprop.errors import ConfigError, DataError, NonFiniteError
-from clearprop.files import atomic_write
+from clearprop.files import atomic_write, shown
 from clearprop.layers import Softmax
 
 if TYPE_CHECKING:
@@ -29,9 +30,12 @@ def print_answers(
     paths: Sequence[Path],
     *,
     json: bool,
+    show: Path | None,
     output: Path | None,
-) -> None:
+) -> int:
     """Answer each row of a table, or each picture, and print the answers or write them to a file.
+
+    The exit status is 2 if pictures cannot be read; they have no answer then.
 
     Errors: `ConfigError` for more than one table, `NonFiniteError` for answers that are no numbers,
     `OutputError` if the file cannot be written, and those of the readers.
@@ -40,36 +44,60 @@ def print_answers(
     from clearprop.datasets.table import encode_table
 
     named: list[dict[str, Any]]
+    failed: list[tuple[Path, str]] = []
     if isinstance(form, PictureForm):
-        target, x = "class", form.encode(paths)
-        whole, named = np.ones(len(x), bool), [{"picture": str(path)} for path in paths]
+        read, failed = read_each(paths, form.read)
+        if show is not None and read:
+            write_seen(show, [pixels / 255 for _, pixels in read])
+        x = np.array([pixels.reshape(-1) for _, pixels in read])
+        whole, named = np.ones(len(x), bool), [{"picture": str(path)} for path, _ in read]
+    elif show is not None:
+        raise ConfigError("--show is for pictures; leave it out")
     elif len(paths) != 1:
         raise ConfigError(f"give one table, not {len(paths)}")
     else:
         x, whole, told, extra = encode_table(form, paths[0])
-        target, named = form.target.name, [{} for _ in whole]
+        named = [{} for _ in whole]
         told += [f"columns that play no part: {', '.join(extra)}"] if extra else []
         for note in told:
-            print(f"clearprop: {paths[0]}: {note}", file=sys.stderr)
-    if not len(x):
+            print(f"clearprop: {shown(paths[0])}: {shown(note)}", file=sys.stderr)
+    if not len(x) and not failed:
         raise DataError(f"{paths[0]}: there are no rows to answer")
-    y = np.concatenate([_answer(network, x[i : i + ROWS]) for i in range(0, len(x), ROWS)])
-    if not np.isfinite(y[whole]).all():
-        raise NonFiniteError("the network's answers are not finite numbers; train it again")
-    if isinstance(form, PictureForm) or form.task == "classification":
-        found = _classes(form.classes, target, y, everything=json)
-    else:
-        found = ({target: float(number)} for number in form.in_unit(y))
     # A row in which something is missing has a line, and no answer in it.
+    said = _said(network, form, x, whole, json)
     rows = [
         {**name, **(answer if good else dict.fromkeys(answer))}
-        for name, answer, good in zip(named, found, whole, strict=True)
+        for name, answer, good in zip(named, said, whole, strict=True)
     ]
+    if json:
+        rows += [{"picture": str(path), "error": text} for path, text in failed]
     text = _json(rows) if json else _csv(rows)
     if output is None:
         print(text, end="")
-    else:
+    elif rows:
         atomic_write(output, text.encode())
+    return 2 if failed else 0
+
+
+def _said(
+    network: "Network",
+    form: "TableForm | PictureForm",
+    x: np.ndarray,
+    whole: np.ndarray,
+    everything: bool,
+) -> Iterator[dict[str, Any]]:
+    """The answer to each row of `x`, of which those that are not `whole` are without meaning."""
+    from clearprop.datasets.table_form import TableForm
+
+    target = form.target.name if isinstance(form, TableForm) else "class"
+    for start in range(0, len(x), ROWS):
+        y = _answer(network, x[start : start + ROWS])
+        if not np.isfinite(y[whole[start : start + ROWS]]).all():
+            raise NonFiniteError("the network's answers are not finite numbers; train it again")
+        if isinstance(form, TableForm) and form.task == "regression":
+            yield from ({target: float(number)} for number in form.in_unit(y))
+        else:
+            yield from _classes(form.classes, target, y, everything)
 
 
 def _answer(network: "Network", x: np.ndarray) -> np.ndarray:
@@ -99,7 +127,8 @@ def _json(rows: list[dict[str, Any]]) -> str:
 
 def _csv(rows: list[dict[str, Any]]) -> str:
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    if rows:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     return file.getvalue()

@@ -23,6 +23,11 @@ def check(
 ) -> int:
     """Check the derivatives of layers, and say what is wrong with them.
 
+    For example:
+
+        clearprop check                 are clearprop's own right?
+        clearprop check my_layers.py
+
     A layer is a class with forward(self, x) and backward(self, dout). Every one that the file
     defines is tried on its samples(rng), or, where it has none and can be made without arguments,
     on inputs made for it. Its backward is compared with automatic and numerical differentiation of

@@ -9,6 +9,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.errors import ConfigError
+from clearprop.files import shown
 
 if TYPE_CHECKING:
     from clearprop.training import History
@@ -24,8 +25,10 @@ def compare(
 ) -> None:
     """Put runs side by side: the settings in which they differ, and their final figures.
 
-    clearprop compare runs/1 runs/2
-    clearprop compare runs/* --output curves.png
+    For example:
+
+        clearprop compare runs/1 runs/2
+        clearprop compare runs/* --output curves.png
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -44,18 +47,18 @@ def compare(
         from clearprop.reporting import draw_comparison
 
         draw_comparison(dict(zip(names, histories, strict=True)), output)
-    table = Table("", *map(escape, names), box=SIMPLE_HEAD)
+    table = Table("", *(escape(shown(name)) for name in names), box=SIMPLE_HEAD)
     for key in settings[0]:
         values = [each[key] for each in settings]
         if len(set(values)) > 1:
-            table.add_row(key, *map(escape, values))
+            table.add_row(key, *(escape(shown(value)) for value in values))
     table.add_section()
     figures = [dict(_figures(history)) for history in histories]
     for key in dict.fromkeys(key for each in figures for key in each):
         table.add_row(key, *(each.get(key, "") for each in figures))
     Console().print(table)
     if output is not None:
-        print(output)
+        print(shown(output))
 
 
 def _settings(config: dict[str, Any]) -> dict[str, str]:
@@ -76,7 +79,7 @@ def _figures(history: "History") -> Iterator[tuple[str, str]]:
         yield "loss (mean of 50)", f"{history.recent_loss():.4f}"
     if history.last_evaluation is None:
         return
-    scores = {"training": history.train_score, "test": history.test_score}
+    scores = {"training": history.train_score, history.held_out: history.test_score}
     for data, score in scores.items():
         if np.isnan(score).all():
             continue

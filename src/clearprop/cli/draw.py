@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from clearprop.cli.expression import evaluate
 from clearprop.cli.options import EXPRESSION, VALUES, whole
 from clearprop.errors import ConfigError, DataError
+from clearprop.files import shown
 
 if TYPE_CHECKING:
     from clearprop.graph import Variable
@@ -52,6 +53,8 @@ def draw(
 ) -> None:
     """Draw the graph of an expression, or of a trained network, with values and derivatives.
 
+    For example:
+
         clearprop draw "price = (apple*apple_num + orange*orange_num)*tax" apple=100 apple_num=2 orange=150 orange_num=3 tax=1.1 -o price.svg
         clearprop draw "1 / (1 + exp(-x))" x=0.5
         clearprop draw --run runs/1 --depth layers -o net.html
@@ -81,13 +84,15 @@ def draw(
             result.backward(None if result.data.size == 1 else np.ones(result.data.shape))
     picture = graph(result)
     if output is None:
+        if theme is not None or depth is not None:
+            raise ConfigError("--theme and --depth are for pictures; name a file: -o graph.svg")
         print(picture)
         return
     options: dict[str, Any] = {} if depth is None else {"open": _depth(depth)}
     if theme is not None:
         options["theme"] = theme
     picture.save(output, **options)
-    print(output)
+    print(shown(output))
 
 
 def _network(run: Path, sample: int) -> "Variable":

@@ -31,6 +31,8 @@ def explain(
 ) -> None:
     """Tell how the derivatives of an expression come about, with its own numbers.
 
+    For example:
+
         clearprop explain "price = (apple*apple_num + orange*orange_num)*tax" apple=100 apple_num=2 orange=150 orange_num=3 tax=1.1
         clearprop explain "1 / (1 + exp(-x))" x=0.5 --language zh
         clearprop explain "x**2 + 3*x*y" x=2 y=1 --by x --format markdown

@@ -19,6 +19,7 @@ import numpy as np
 from clearprop.errors import ConfigError
 from clearprop.graph import Variable
 from clearprop.graph.node import Recorded
+from clearprop.layers import Relu, Sigmoid, Softmax
 from clearprop.primitives import arithmetic, transcendental
 
 LONGEST, DEEPEST, LARGEST = 10_000, 200, 1_000_000
@@ -76,10 +77,20 @@ _REFUSED = {
 
 @cache
 def functions() -> dict[str, Callable[..., Any]]:
-    """The functions that an expression may call, by NumPy's name for them."""
+    """What an expression may call: functions by NumPy's name, and layers without parameters."""
     rows = (*arithmetic.ROWS, *transcendental.ROWS)
     known = (*(row.function for row in rows), *_OTHER_FUNCTIONS)
-    return {f.__name__: f for f in known} | {"abs": np.absolute, "max": np.max, "min": np.min}
+    usual = {"abs": np.absolute, "max": np.max, "min": np.min, "ln": np.log}
+    layers = {kind.__name__.lower(): _applied(kind) for kind in (Relu, Sigmoid, Softmax)}
+    return {f.__name__: f for f in known} | usual | layers
+
+
+def _applied(kind: Any) -> Callable[..., Any]:
+    def applied(x: Any) -> Any:
+        return kind()(x)
+
+    applied.__qualname__ = kind.__name__.lower()  # which Python's messages call it by
+    return applied
 
 
 def evaluate(expression: str, assignments: Sequence[str]) -> Variable:
@@ -156,6 +167,8 @@ def _parse(text: str) -> ast.expr:
 
 def _plain(tree: ast.expr, text: str) -> Any:
     """A number, or lists of numbers of one shape. Floats: whole ones could overflow in a power."""
+    if isinstance(tree, ast.Tuple) and not text.lstrip().startswith("("):
+        raise ConfigError(f"{text!r} has a comma: write 2.5 for a number, [2, 5] for two")
     value = _literal(tree, text, 0)
     try:
         array = np.array(value, np.float64)
@@ -298,7 +311,10 @@ class _Reader:
             size = math.prod(np.broadcast_shapes(*shapes))
         if size > LARGEST:
             raise ConfigError(f"{self.text!r} makes an array of more than {LARGEST:,} numbers")
-        return function(*args, **options)
+        try:
+            return function(*args, **options)
+        except ZeroDivisionError:  # Python refuses 1 / 0, which is ∞ in NumPy
+            return float(function(*map(np.float64, args), **options))
 
     def _refuse(self, tree: ast.AST) -> NoReturn:
         what = _REFUSED.get(type(tree), f"this ({type(tree).__name__})")

@@ -18,6 +18,11 @@ def gradcheck(
 ) -> int:
     """Check backpropagation against numerical differentiation.
 
+    For example:
+
+        clearprop gradcheck
+        clearprop gradcheck --seed 1
+
     A network of 784-50-10 neurons looks at three handwritten digits. The derivative of its loss
     by each of its 39,760 parameters is computed twice: by backpropagation, all at once, and by
     changing one parameter after the other a little and looking what the loss does. The first is

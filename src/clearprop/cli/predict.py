@@ -1,17 +1,17 @@
-"""`clearprop predict`: read the digits in pictures with a trained network."""
+"""`clearprop predict`: what a trained network makes of pictures, or of the rows of a table."""
 
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.answers import print_answers
+from clearprop.cli.digits import print_digits
 from clearprop.cli.options import RUN, flag_option
 from clearprop.cli.own_data import form_of
-from clearprop.errors import ConfigError, DataError, NonFiniteError
-from clearprop.layers import Softmax
+from clearprop.errors import ConfigError
+from clearprop.files import shown
 
 
 def predict(
@@ -19,26 +19,33 @@ def predict(
     images: Annotated[
         list[Path],
         Parameter(
-            help="PNG files, 28×28 pixels or larger, one digit in each; or what the run learned "
-            "from: a table, or pictures."
+            help="Pictures of 28×28 pixels or larger, one digit in each; or what the run learned "
+            "from: a table, or pictures. The standard input is -, for a picture.",
+            allow_leading_hyphen=True,
         ),
     ],
     /,
     *,
     json: Annotated[bool, flag_option("Print JSON with the probability of every digit.")] = False,
+    show: Annotated[
+        Path | None,
+        Parameter(help="Write what the network saw, all pictures side by side, to this PNG file."),
+    ] = None,
     output: Annotated[
         Path | None, Parameter(help="Write the answers to a table to this file.", alias="-o")
     ] = None,
-) -> None:
+) -> int:
     """Read the digits in pictures with a trained network.
 
-    Draw a digit in any picture program, dark on light or light on dark, and save it as PNG:
+    Draw a digit in any picture program, or write one on paper and photograph it:
 
-        clearprop predict runs/RUN seven.png
+        clearprop predict runs/RUN seven.png photo.jpg --show seen.png
 
-    The digit is cut out, scaled and centred as those of MNIST were, and the network says what it
-    takes it for. It has seen nothing but digits, so it takes everything for one. Reading pictures
-    needs Pillow: `pip install "clearprop[pictures]"`.
+    The digit is told from the paper, cut out, scaled and centred as those of MNIST were, and the
+    network says what it takes it for. It has seen nothing but digits, so it takes everything for
+    one; what speaks against its answer is said. Pictures that cannot be read are named, and the
+    exit status is 2; the others are answered. Reading pictures needs Pillow: `pip install
+    "clearprop[pictures]"`.
 
     A run on a table answers each row of a table with the same columns, in any order, as CSV:
 
@@ -46,59 +53,19 @@ def predict(
 
     It reads them as the training did; columns that are missing are refused, others ignored.
     """
-    from clearprop.datasets.images import SIDE, read_digit
     from clearprop.training import RunFolder
+    from clearprop.training.verdict import verdict
 
     folder = RunFolder(run)
     config = folder.read_config()
-    if (form := form_of(folder, config)) is not None:
-        print_answers(folder.load_network(), form, images, json=json, output=output)
-        return
-    if output is not None:
+    form = form_of(folder, config)
+    if form is None and output is not None:
         raise ConfigError(
             "--output is for runs on a table or on pictures of your own; leave it out"
         )
-    size = config.sizes[0]
-    if size != SIDE**2:
-        raise DataError(
-            f"{run}: this network takes {size} numbers, and a picture is read as {SIDE}×{SIDE} = "
-            f"{SIDE**2}; predict needs a network that was trained on images of {SIDE}×{SIDE}"
-        )
     network = folder.load_network()
-    x = np.stack([read_digit(path).reshape(-1) for path in images])
-    with np.errstate(all="ignore"):  # NaN and infinity are looked for in the answer
-        y = Softmax().forward(network.predict(x))
-    if not np.isfinite(y).all():
-        raise NonFiniteError(f"{run}: the network's answers are not finite numbers; train it again")
-    if json:
-        _print_json(images, y)
-    else:
-        _print_table(images, y)
-
-
-def _print_json(images: Sequence[Path], y: np.ndarray) -> None:
-    from json import dumps
-
-    answers = [
-        {"image": str(path), "digit": int(row.argmax()), "probabilities": row.tolist()}
-        for path, row in zip(images, y, strict=True)
-    ]
-    print(dumps(answers, indent=2, ensure_ascii=False))
-
-
-def _print_table(images: Sequence[Path], y: np.ndarray) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("picture", overflow="fold")
-    table.add_column("digit", justify="center", style="bold")
-    table.add_column("probability", justify="right")
-    table.add_column("or else", style="dim")
-    for path, row in zip(images, y, strict=True):
-        best, *others = np.argsort(-row, kind="stable")[:3]
-        rest = ", ".join(f"{digit} ({row[digit]:.1%})" for digit in others)
-        table.add_row(escape(str(path)), str(best), f"{row[best]:.1%}", rest)
-    Console().print(table)
+    if trouble := verdict(folder, network):
+        print(f"clearprop: {shown(run)}: {trouble}; its answers mean little", file=sys.stderr)
+    if form is None:
+        return print_digits(network, folder, config, images, json=json, show=show)
+    return print_answers(network, form, images, json=json, show=show, output=output)

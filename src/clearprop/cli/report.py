@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from clearprop.cli.options import RUN
+from clearprop.files import shown
 
 
 def report(
@@ -18,6 +19,8 @@ def report(
     ] = None,
 ) -> None:
     """Make a page of a run: how it learned, what it gets wrong, and what went on inside.
+
+    For example:
 
         clearprop report runs/1
 
@@ -35,4 +38,4 @@ def report(
     config = folder.read_config()  # what is no run is told before the data are read
     dataset, form = read_again(folder, config, data), form_of(folder, config)
     write_report(folder, dataset.x_test, dataset.t_test, scale_of(dataset), form)
-    print(folder.report_path)
+    print(shown(folder.report_path))

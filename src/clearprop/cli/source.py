@@ -7,7 +7,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.options import RUN, count_option
-from clearprop.files import atomic_write
+from clearprop.files import atomic_write, shown
 
 
 def source(
@@ -28,6 +28,8 @@ def source(
     layer it comes from, with the shapes. The program needs NumPy alone: as a file it can be
     imported, and `make(P)` gives the step for a vector P of all parameters.
 
+    For example:
+
         clearprop source runs/1
         clearprop source runs/1 --output step.py
     """
@@ -45,5 +47,5 @@ def source(
         print(step.source, end="")
     else:
         atomic_write(output, step.source.encode())
-        print(output)
+        print(shown(output))
     return 0

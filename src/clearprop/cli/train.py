@@ -1,26 +1,19 @@
 """`clearprop train`: train a network, and leave a run folder."""
 
-import itertools
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from clearprop.cli.options import count_option, flag_option, seed_option
-from clearprop.cli.own_data import read_again, read_anew, scale_of
-from clearprop.errors import ClearpropError, ConfigError, DataError, NonFiniteError, OutputError
-from clearprop.files import told
+from clearprop.cli.own_data import read_again, read_anew
+from clearprop.cli.running import run_training
+from clearprop.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
-    from clearprop.training import RunConfig, RunFolder, Trainer
 
 
 def train(
@@ -104,9 +97,19 @@ def train(
             "Train for so many steps. [default: 10000; own tables and pictures, 100 epochs at most]"
         ),
     ] = None,
+    validation: Annotated[
+        float | None,
+        Parameter(
+            help="Share of the training data to hold out, such as 0.1: the best network is chosen "
+            "by it, and the test data are asked at the end only."
+        ),
+    ] = None,
     patience: Annotated[
         int | None,
-        count_option("Stop when so many epochs in a row were no better on the test images."),
+        count_option(
+            "Stop when so many epochs in a row were no better on the test data, or on those held "
+            "out by `--validation`."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -159,12 +162,13 @@ def train(
         clearprop train animals/            (animals/cat/1.jpg, animals/dog/1.jpg, …)
 
     The run folder holds `weights.safetensors` (what was learned, and all that is needed to go on),
-    `best.safetensors` (what was learned when the test accuracy was highest), `config.json` (all
+    `best.safetensors` (what was learned when the test score was best), `config.json` (all
     settings), `history.jsonl` (loss of each step, accuracies of each epoch), `signals.jsonl`
     (activations and derivatives of the layers over time), and at the end `curves.png` and
     `report.html`, a page that shows it all. Ctrl-C stops early; whatever ends a run, what was
-    learned is kept, and `--resume` goes on to the same weights as if it had not been stopped.
-    How a table became numbers is kept, too, and `clearprop predict RUN new.csv` does the same.
+    learned is kept (a kill loses the last seconds, see `--save-every`), and `--resume` goes on to
+    the same weights as if it had not been stopped. How a table became numbers is kept, too, and
+    `clearprop predict RUN new.csv` does the same.
     """
     from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
@@ -175,11 +179,18 @@ def train(
         "batch": batch,
         "rate": rate,
         "optimizer": optimizer,
+        "validation": validation,
         "patience": patience,
         "seed": seed,
         "save_every": save_every,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
+    if init == 0 and hidden != ():
+        print(
+            "clearprop: with --init 0 all neurons of a layer start alike, are moved alike and stay "
+            "alike, so that little is learned; --init he makes them different",
+            file=sys.stderr,
+        )
     form = {
         "target": target,
         "task": task,
@@ -205,7 +216,9 @@ def train(
         run = RunFolder(resume)
         config = run.read_config()
         dataset = read_again(run, config, data)
-        return _run(config, dataset, run, epochs, iterations, resume=True, quiet=quiet)
+        return run_training(config, dataset, run, epochs, iterations, resume=True, quiet=quiet)
+    if validation is not None and not 0 < validation < 1:
+        raise ConfigError(f"--validation is a share between 0 and 1, such as 0.1, not {validation}")
     dataset = read_anew(data, {**form, "seed": seed or 0})
     settings["data"] = None if data is None else str(data.resolve())
     if isinstance(dataset, Formed):
@@ -216,7 +229,8 @@ def train(
         if not quiet:
             print(dataset)
         if epochs is iterations is None:
-            each = -(-len(dataset.x_train) // settings["batch"])
+            rows = len(dataset.x_train)
+            each = -(-(rows - round((validation or 0) * rows)) // settings["batch"])
             iterations = min(10_000, 100 * each)
     else:
         sizes = (dataset.x_train.shape[1], *(hidden or (50,)), _classes(dataset))
@@ -226,106 +240,7 @@ def train(
         raise ConfigError(f"--optimizer is sgd or adam, not {optimizer!r}")
     config = RunConfig(sizes=sizes, compile=not no_compile, **settings)
     run = None if folder is None else RunFolder(folder)
-    return _run(config, dataset, run, epochs, iterations, overwrite=overwrite, quiet=quiet)
-
-
-def _run(
-    config: "RunConfig",
-    dataset: "Dataset",
-    run: "RunFolder | None",
-    epochs: int | None,
-    iterations: int | None,
-    *,
-    resume: bool = False,
-    overwrite: bool = False,
-    quiet: bool,
-) -> int:
-    """Train, in the folder of `run` or in the next free one."""
-    from clearprop.training import Trainer, rich_progress
-
-    rng = np.random.default_rng(config.seed)
-    trainer = Trainer(
-        config.network(rng),
-        dataset.x_train,
-        dataset.t_train,
-        dataset.x_test,
-        dataset.t_test,
-        batch_size=config.batch,
-        optimizer=config.make_optimizer(),
-        scale=scale_of(dataset),
-        compile=config.compile,
-        rng=rng,
-        on_progress=rich_progress(quiet=quiet),
-        checkpoint_seconds=config.save_every,
-        patience=config.patience,
-    )
-    if epochs is not None:
-        iterations = epochs * trainer.iterations_per_epoch
-    config = replace(config, iterations=iterations or config.iterations)
-    # Nothing is written before everything that was asked for is known to be right.
-    with free_folder(Path("runs")) if run is None else run.lock() as run:
-        if resume:
-            _go_on(trainer, run, config)
-        else:
-            run.create(config, overwrite=overwrite)
-        trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
-        trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
-        return _train(trainer, run, config, dataset, quiet)
-
-
-def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
-    """Take up a run where it was left; one that was killed at once begins anew."""
-    from clearprop import __version__
-
-    if config.version != __version__:
-        print(
-            f"clearprop: {run.path} was begun by version {config.version}, and this is "
-            f"{__version__}; the last digits may differ",
-            file=sys.stderr,
-        )
-    if run.weights_path.exists():
-        done = len(trainer.resume(run.weights_path))
-        if done > config.iterations:
-            raise ConfigError(
-                f"{run.path} has {done:,} iterations already, which --epochs and --iterations "
-                f"count too, and {config.iterations:,} were asked for"
-            )
-    run.change(config)
-
-
-def _train(
-    trainer: "Trainer", run: "RunFolder", config: "RunConfig", dataset: "Dataset", quiet: bool
-) -> int:
-    from clearprop.reporting import draw_curves, write_report
-
-    failure = None
-    try:
-        trainer.train(iterations=config.iterations, in_all=True)
-    except NonFiniteError as error:
-        failure = f"{error}. The weights of before it are kept in {run.weights_path}"
-    # What was learned is safe; pictures of it can be made later.
-    history = trainer.history
-    with _told(run.curves_path):
-        draw_curves(history, run.curves_path)
-    if failure:
-        raise NonFiniteError(failure)
-    with _told(run.report_path):
-        form = getattr(dataset, "form", None)
-        write_report(run, dataset.x_test, dataset.t_test, scale_of(dataset), form)
-    if quiet:
-        print(run.path)
-    else:
-        _print_result(run, config, trainer)
-    return 130 if trainer.interrupted else 0
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say why a file is missing, rather than fail."""
-    try:
-        yield
-    except ClearpropError as error:
-        print(f"clearprop: no {path.name}: {error}", file=sys.stderr)
+    return run_training(config, dataset, run, epochs, iterations, overwrite=overwrite, quiet=quiet)
 
 
 def _classes(dataset: "Dataset") -> int:
@@ -334,73 +249,3 @@ def _classes(dataset: "Dataset") -> int:
     if classes < 2:
         raise DataError("all labels are 0, so there is one class only; give two classes at least")
     return classes
-
-
-def _print_result(run: "RunFolder", config: "RunConfig", trainer: "Trainer") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from clearprop.training.history import score_text
-
-    history = trainer.history
-    done, asked = len(history), config.iterations
-    stopped = "" if done == asked else f", stopped at {done:,}"
-    parameters = sum(array.size for array in trainer.network.params.values())
-    table = Table(box=SIMPLE_HEAD, show_header=False)
-    table.add_row("network", f"{'-'.join(map(str, config.sizes))}, {config.activation}")
-    table.add_row("parameters", f"{parameters:,}")
-    table.add_row("iterations", f"{asked:,}{stopped}")
-    table.add_row("time", f"{history.seconds:.1f} s")
-    for data, scores in ("training", history.train_score), ("test", history.test_score):
-        score = score_text(history.score_name, scores[-1]) if scores.size else "not evaluated"
-        name = history.score_name or ""
-        table.add_row(f"{data} {name}", f"[bold]{score.removeprefix(name).strip()}[/]")
-    if config.patience is not None and (best := trainer.best).iteration is not None:
-        epoch = best.iteration // trainer.iterations_per_epoch
-        score = score_text(history.score_name, best.score)
-        table.add_row("best", f"{score} after epoch {epoch}, which predict takes")
-    console = Console()
-    console.print(table)
-    if trainer.interrupted:
-        go_on = f"{_command()} train --resume {run.path}"
-        console.print("Stopped early; what was learned until then is kept.")
-        console.print(f"Go on: {escape(go_on)}", soft_wrap=True)
-    console.print(f"Weights, history, settings and curves are in [bold]{escape(str(run.path))}[/].")
-    if run.report_path.exists():
-        console.print(f"Look at it: {escape(str(run.report_path))}", soft_wrap=True)
-    new = "NEW.csv" if config.form and config.form["kind"] == "table" else "PICTURE.png"
-    command = f"{_command()} predict {run.path} {new}"
-    console.print(f"Try it: {escape(command)}", soft_wrap=True)
-
-
-def _command() -> str:
-    """How clearprop was called, so that the next command can be called the same way."""
-    called = Path(sys.argv[0])
-    if called.stem != "clearprop":
-        return "python -m clearprop"
-    return "clearprop" if shutil.which("clearprop") == str(called) else str(called)
-
-
-@contextmanager
-def free_folder(root: Path) -> Iterator["RunFolder"]:
-    """Lock the first of `root/1`, `root/2`, … that is missing or empty, whoever else wants it."""
-    from clearprop.training import RunFolder
-
-    with told(f"no folder can be made in {root}", "choose one that you may write to with --folder"):
-        root.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        run = RunFolder(root / str(number))
-        if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
-            continue
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(run.lock())
-            except OutputError:
-                if not run.path.is_dir():
-                    raise
-                continue  # another run was quicker
-            if not any(run.path.iterdir()):
-                yield run
-                return

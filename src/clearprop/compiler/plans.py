@@ -77,6 +77,15 @@ class Compiles:
         """
         self._used().program.save(path)
 
+    def __repr__(self) -> str:
+        network = getattr(self, "network", None)
+        of = "" if network is None else f" of {type(network).__name__}"
+        state = "no program before the first call"
+        if self._last is not None:
+            lines = self.source.count("\n")
+            state = f"a program of {lines} lines of {self.engine}, see source"
+        return f"<{type(self).__name__}{of}: {state}>"
+
     def _current(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The plan of a key, made anew where settings of the layers have changed."""
         plan = self._plans.get(key)

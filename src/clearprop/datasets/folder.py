@@ -18,8 +18,8 @@ def idx_dataset(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -
     """Read a folder of four IDX files, as for MNIST or Fashion-MNIST, in the form for training.
 
     The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
-    and `t10k-labels-idx1-ubyte`, each as it is or gzipped with `.gz` at its end. Images are uint8
-    (N, H, W) of any size, labels class numbers (N,) from 0 on.
+    and `t10k-labels-idx1-ubyte`, each as it is or gzipped with `.gz` at its end, also with a dot
+    before `idx`. Images are uint8 (N, H, W) of any size, labels class numbers (N,) from 0 on.
 
     Args:
         folder: where the four files are.
@@ -62,7 +62,8 @@ def idx_dataset(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -
 
 
 def _find(folder: Path, name: str) -> Path:
-    for path in folder / name, folder / f"{name}.gz":
+    dotted = name.replace("-idx", ".idx")  # as the files are called once unpacked elsewhere
+    for path in (folder / f"{n}{end}" for n in (name, dotted) for end in ("", ".gz")):
         if path.is_file():
             return path
     raise DataError(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clearprop.errors import DTypeError, FileFormatError, ShapeError
-from clearprop.files import atomic_write, read_bytes
+from clearprop.files import atomic_write, open_file
 
 # The third byte of the file → the type of its items.
 _DTYPES = {
@@ -68,17 +68,21 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         ...     read_idx(path)
         array([[1, 2, 3], [4, 5, 6]], dtype=int16)
     """
-    packed = read_bytes(path, "IDX", "IDX")
-    if packed[:2] != _GZIP_MAGIC:
-        return _read(path, io.BytesIO(packed), most=len(packed))
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacked:
-            return _read(path, unpacked, most=len(packed) * _DEFLATE_MOST)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise FileFormatError(
-            f"{path}: expected a whole gzip file, as its first two bytes announce, "
-            f"found damaged or missing data ({error}); {_RENEW}"
-        ) from error
+    path = Path(path)
+    with open_file(path, "IDX", "IDX") as raw:
+        gzipped = raw.peek(2)[:2] == _GZIP_MAGIC
+        size = os.fstat(raw.fileno()).st_size
+        if not gzipped:
+            return _read(path, raw, most=size)
+        try:
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                return _read(path, unpacked, most=size * _DEFLATE_MOST)
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            message = (
+                f"{path}: expected a whole gzip file, as its first two bytes announce, "
+                f"found damaged or missing data ({error}); {_RENEW}"
+            )
+            raise FileFormatError(message) from error
 
 
 def write_idx(path: str | os.PathLike[str], array: ArrayLike) -> None:
@@ -118,9 +122,11 @@ float64, found int64; convert the array first, for example array.astype(np.int32
             f"write it in several files"
         )
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
-    data = header + array.astype(dtype, order="C", copy=False).tobytes()
-    zipped = Path(path).suffix.lower() == ".gz"
-    atomic_write(path, gzip.compress(data, compresslevel=6, mtime=0) if zipped else data)
+    data = array.astype(dtype, order="C", copy=False).tobytes()
+    if Path(path).suffix.lower() == ".gz":
+        atomic_write(path, gzip.compress(header + data, compresslevel=6, mtime=0))
+    else:
+        atomic_write(path, header, data)
 
 
 def _read(path: Any, file: io.BufferedIOBase, most: int) -> NDArray[Any]:

@@ -1,20 +1,21 @@
 """Pictures of the user's own: a folder with a subfolder for each class."""
 
 import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from clearprop.datasets.decoding import decode, opened
 from clearprop.datasets.formed import Formed, held_out
-from clearprop.errors import ConfigError, DataError, FileFormatError, MissingPackageError
+from clearprop.datasets.paper import resampling
+from clearprop.errors import ConfigError, DataError
 
 KINDS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-MAX_PIXELS = 50_000_000
+# How bright red, green and blue look (BT.601).
+_GREY = np.array([[0.299], [0.587], [0.114]], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,18 +40,25 @@ class PictureForm:
         """Pixels have no names."""
         return {}
 
-    def encode(self, paths: Sequence[Path]) -> np.ndarray:
-        """Read pictures: (N, width) uint8, each squeezed into a square.
+    def read(self, path: Path) -> np.ndarray:
+        """Read a picture, squeezed into a square: (side, side, colours) uint8.
 
-        Errors: `FileFormatError` for a file that is no picture, `DataError` for one too large,
-        `MissingPackageError` without Pillow.
+        Errors: those of `clearprop.datasets.decoding.decode`.
         """
+        pixels = decode(path)
+        height, width, found = pixels.shape
+        if found > self.colours:
+            pixels = pixels @ _GREY
+        rows = resampling(height, self.side) @ pixels.reshape(height, -1)
+        small = resampling(width, self.side) @ rows.reshape(self.side, width, -1)
+        shape = self.side, self.side, self.colours
+        return np.broadcast_to(np.rint(255 * small), shape).astype(np.uint8)
+
+    def encode(self, paths: Sequence[Path]) -> np.ndarray:
+        """Read pictures: (N, width) uint8. Errors: those of `read`."""
         x = np.empty((len(paths), self.width), np.uint8)
         for row, path in zip(x, paths, strict=True):
-            with _opened(path) as picture:
-                mode = "RGB" if self.colours == 3 else "L"
-                small = picture.convert(mode).resize((self.side, self.side))
-                row[:] = np.asarray(small).reshape(-1)
+            row[:] = self.read(path).reshape(-1)
         return x
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,8 +108,8 @@ def read_pictures(
     paths, _, classes = _listed(Path(folder))
     colours = 1
     for path in paths:
-        with _opened(path) as picture:
-            colours = colours if picture.mode in ("1", "L", "LA") else 3
+        with opened(path) as picture:
+            colours = colours if picture.mode[0] in "1LI" else 3
     form = PictureForm(classes=classes, side=side, colours=colours, test=test, seed=seed)
     return load_pictures(form, folder)
 
@@ -145,31 +153,3 @@ def _listed(folder: Path) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
             "least; a folder with four IDX files named as MNIST's is read, too"
         )
     return paths, np.array(numbers), tuple(classes)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a picture, upright and on white."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise MissingPackageError(
-            'reading pictures needs Pillow; install it with: pip install "clearprop[pictures]"'
-        ) from error
-    if not path.is_file():
-        raise FileFormatError(f"{path}: there is no such file")
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
-            if picture.width * picture.height > MAX_PIXELS or picture.mode[0] in "IF":
-                size = f"{picture.width}×{picture.height} pixels in mode {picture.mode}"
-                raise DataError(f"{path}: {size}; at most {MAX_PIXELS:,} with 8 bits are read")
-            upright = ImageOps.exif_transpose(picture)
-            if upright.has_transparency_data:
-                white = Image.new("RGBA", upright.size, "white")
-                white.alpha_composite(upright.convert("RGBA"))
-                upright = white.convert("LA" if upright.mode == "LA" else "RGB")
-            yield upright
-    except DataError:
-        raise
-    except Exception as error:  # the decoder raises whatever its parser met
-        raise FileFormatError(f"{path}: this is no picture, or a damaged one: {error}") from error

@@ -138,7 +138,7 @@ class _Builder:
         flow = self._flow(v)
         if not outermost:
             flow.ends.append(End(None, i))
-        elif v.node is not None:
+        elif v.node is not None or not self.flows.keys() - {v}:  # a lone Variable has an arrow, too
             item = Item(f"out{i}", "output", flow.named, variable=v)
             flow.named = ""
             self.scope.items.append(item)

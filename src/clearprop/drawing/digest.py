@@ -47,7 +47,10 @@ def sentence(value: Any, exact: bool = False) -> str:
     >>> sentence(np.array([1, 2]))
     '[1, 2]'
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of several lengths
+        return str(value)
     if array.dtype.kind not in "fiub":
         return str(value)
     if not array.ndim:

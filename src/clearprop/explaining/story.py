@@ -251,7 +251,8 @@ def _name_all(story: Story) -> None:
         p.name = Name(next(prefix))
     if not story.result.variable.name:
         ends_in_loss = hasattr(getattr(story.steps[-1].node.operation, "layer", None), "loss")
-        name = "loss" if ends_in_loss else "y"
+        free = next((n for n in "yzrf" if n not in taken), "y")
+        name = "loss" if ends_in_loss else free
         story.result.name = Name(next(numbered(name, taken, always=False)))
     between = numbered("u", taken, always=True)
     for step in story.steps:

@@ -93,6 +93,7 @@ class LayerOperation:
     """
 
     elementwise = False
+    chooses = False
     opens = True
 
     def __init__(

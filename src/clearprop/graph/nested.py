@@ -16,6 +16,7 @@ class NestedOperation:
     """A named part of a graph, shown as one node; `inner` is its Graph, or `None` if closed."""
 
     elementwise = False
+    chooses = False
     opens = True
 
     def __init__(self, name: str, formula: str, inner: Any) -> None:

@@ -198,6 +198,8 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 
 def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        raise ValueError("a list without its kind")
     if not isinstance(value, dict):
         return value
     if "array" in value:

@@ -16,7 +16,7 @@ from clearprop.layers.initialisation import initial_weights
 class Convolution(Layer):
     """Slide filters over images: at each place the sum of what the filter and the window share.
 
-    **Forward**: `out[n, m, i, j] = b[m] + Σ_{c, k, l} W[m, c, k, l] · x[n, c, i s + k, j s + l]`,
+    **Forward**: `out = b[m] + Σ_{c, k, l} W[m, c, k, l] · x[n, c, i s + k, j s + l]`,
     with the stride `s`, over images with `pad` zeros around. As one product, `out = col Wᵀ + b`,
     where each row of `col` is a window (see `im2col`) and each row of `W` a filter.
 

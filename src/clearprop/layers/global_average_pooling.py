@@ -13,7 +13,7 @@ from clearprop.layers.base import Layer
 class GlobalAveragePooling(Layer):
     """Take the mean of each channel over the whole image.
 
-    **Forward**: `out[n, c] = Σ_{i, j} x[n, c, i, j] / (H · W)`
+    **Forward**: `out = Σ_{i, j} x[n, c, i, j] / (H · W)`
 
     **Backward**: `dx = dout / (H · W)` at every pixel: each had an equal share.
 

@@ -14,12 +14,11 @@ from clearprop.layers.columns import Pair, add_up, out_sizes, pair, windows
 class Pooling(Layer):
     """Take the largest value, or the mean, of each window: a smaller image of each channel.
 
-    **Forward**: `out[n, c, i, j] = max_{k, l} x[n, c, i s + k, j s + l]`, or the mean, with the
-    stride `s`.
+    **Forward**: `out = max_{k, l} x[n, c, i s + k, j s + l]`, or the mean, with the stride `s`.
 
-    **Backward**: `dx` gets `dout` where the largest value of the window was (of equal ones the
-    first, going through the window row by row); for the mean, `dout / (pool_h · pool_w)` at every
-    place of the window. A pixel gets the sum over all windows that it was in.
+    **Backward**: `dx = Σ_windows share · dout`: a pixel gets the sum over all windows that it was
+    in. Its share is 1 where it was the largest (of equal ones the first, going through the window
+    row by row) and 0 elsewhere; for the mean, `1 / (pool_h · pool_w)`.
 
     **Shapes**: `x` (N, C, H, W), `out` (N, C, OH, OW) with
     `OH = ⌊(H + 2 pad − pool_h) / stride⌋ + 1`; rows and columns that fill no window are left out.

@@ -14,12 +14,13 @@ from clearprop.layers.columns import Pair, col2im, im2col, out_sizes, pair
 class TransposedConvolution(Layer):
     """Spread every value as a filter over a larger image: the way back of a convolution.
 
-    **Forward**: `out[n, m, i s + k, j s + l] += x[n, c, i, j] · W[c, m, k, l]`, summed over `c` and
-    all places, plus `b[m]`; `s` is the stride. As one product, `out = col2im(x W) + b`: what is
-    the derivative of a convolution by its input.
+    **Forward**: `out = col2im(x W) + b`, what is the derivative of a convolution by its input:
+    `out[n, m, i s + k, j s + l] += x[n, c, i, j] · W[c, m, k, l]`, summed over `c` and all places,
+    plus `b[m]`; `s` is the stride.
 
     **Backward**: `dx = im2col(dout) Wᵀ`, `dW = xᵀ im2col(dout)`,
-    `db = Σ_{n, i, j} dout[n, m, i, j]`.
+    `db = Σ_{n, i, j} dout[n, m, i, j]`. A value gets what arrives at all places over which its
+    filter was laid, which is a convolution.
 
     **Shapes**: `x` (N, C, H, W), `W` (C, M, FH, FW), `b` (M,), `out` (N, M, OH, OW) with
     `OH = stride (H − 1) + FH − 2 pad`: `pad` rows and columns are cut off around.

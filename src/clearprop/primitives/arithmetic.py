@@ -35,6 +35,12 @@ def _power_y(out, x, y):
     return np.log(np.where((x == 0) & (y >= 0), 1.0, x)) * out
 
 
+def _inverse(out, x, y):
+    if y.__class__ in (int, float) and y == 0:  # where Python raises, NumPy divides
+        return math.copysign(math.inf, y)
+    return 1 / y
+
+
 def _share(x, y):
     """1 where x is above y, ½ at a tie: the mean of the two one-sided derivatives.
 
@@ -62,7 +68,7 @@ ROWS = (
     elementwise(
         np.divide,
         "x / y",
-        ("1 / y", lambda out, x, y: 1 / y),
+        ("1 / y", _inverse),
         ("−x / y²", lambda out, x, y: -out / y),
         symbol="/",
         domain=("real", "nonzero"),

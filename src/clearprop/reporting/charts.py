@@ -12,6 +12,7 @@ from clearprop.reporting.scales import Scale, label
 WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
 Write = Callable[[float], str]
+_LARGEST = 1e250
 COLUMNS = 400
 """More points than this are drawn as what they span in each column of pixels."""
 
@@ -45,8 +46,8 @@ def chart(
 ) -> Markup:
     """Draw curves as a figure with a title and a legend.
 
-    What is not finite is left out, on a logarithmic axis also what is not positive; a chart without
-    anything to draw says so.
+    What is not finite, or so large that its scale would not be, is left out, on a logarithmic axis
+    also what is not positive; a chart without anything to draw says so.
     """
     marks = drawable(marks, log)
     heading = element("figcaption", element("strong", title), _legend(marks))
@@ -96,9 +97,9 @@ def _legend(marks: Marks) -> Markup | None:
 
 
 def _finite(mark: Line | Band, log: bool) -> Line | Band | None:
-    good = np.isfinite(mark.x)
+    good = abs(mark.x) < _LARGEST
     for y in _heights(mark):
-        good &= np.isfinite(y) & ((y > 0) if log else True)
+        good &= (abs(y) < _LARGEST) & ((y > 1 / _LARGEST) if log else True)
     heights = (y[good] for y in _heights(mark))
     return type(mark)(mark.name, mark.x[good], *heights, style=mark.style) if good.any() else None
 

@@ -29,7 +29,7 @@ def training_panels(history: History) -> Iterator[dict[str, Any]]:
         x = history.evaluated_at * scale
         lines = [
             Line("training data", x, history.train_score, "a"),
-            Line("test data", x, history.test_score, "b dashed"),
+            Line(f"{history.held_out} data", x, history.test_score, "b dashed"),
         ]
         write = {"write": percent} if name == "accuracy" else {}
         yield {"marks": lines, "title": name[:1].upper() + name[1:], "x_label": unit, **write}
@@ -56,8 +56,8 @@ def comparison_panels(histories: Mapping[str, History]) -> Iterator[dict[str, An
             score = h.train_score if np.isnan(h.test_score).all() else h.test_score
             lines.append(Line(name, h.evaluated_at * scales[name], score, style))
         write = {"write": percent} if kind == "accuracy" else {}
-        on_test = any(not np.isnan(h.test_score).all() for h in histories.values())
-        title = f"{kind[:1].upper()}{kind[1:]} on {'test' if on_test else 'training'} data"
+        held = {h.held_out: 1 for h in histories.values() if not np.isnan(h.test_score).all()}
+        title = f"{kind[:1].upper()}{kind[1:]} on {' or '.join(held) or 'training'} data"
         yield {"marks": lines, "title": title, "x_label": x_label, **write}
     lines, losses = [], []
     for name, h, style in runs:

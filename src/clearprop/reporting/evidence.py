@@ -140,11 +140,13 @@ def _answers(network: Network, x: np.ndarray) -> np.ndarray:
 def check_same_data(evidence: Evidence, history: History, iteration: int | None) -> None:
     """Refuse test data that cannot be those of the training, by its score after `iteration`.
 
+    A training with validation data has not seen any.
+
     Errors: `DataError` if the score on them is not the one that the training found.
     """
     iteration = len(history) if iteration is None else iteration
     score = dict(zip(history.evaluated_at, history.test_score, strict=True)).get(iteration)
-    if score is None or math.isnan(score):
+    if score is None or math.isnan(score) or history.held_out != "test":
         return
     tolerance = TOLERANCE + (1 / len(evidence.right) if evidence.score_name == "accuracy" else 0)
     if abs(evidence.score - score) > tolerance * max(1, abs(score)):

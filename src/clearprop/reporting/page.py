@@ -18,6 +18,7 @@ from clearprop.reporting.style import STYLE
 from clearprop.training.history import History, score_text
 from clearprop.training.run_folder import RunFolder
 from clearprop.training.signals import SignalMoment
+from clearprop.training.verdict import verdict
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The browser itself keeps the page from fetching or running anything."""
@@ -29,9 +30,8 @@ def write_report(
     """Write the report of a run to `report.html` in its folder, atomically.
 
     The test data are those that the run was tested on; with `scale`, integers among them are
-    multiplied by it, as in `Trainer`. `form` gives classes and columns
-    their names. The page is
-    one file that needs nothing else, on or off line.
+    multiplied by it, as in `Trainer`. `form` gives classes and columns their names. The page is one
+    file that needs nothing else, on or off line.
 
     Errors: those of `report_page`; `OutputError` if the file cannot be written.
     """
@@ -45,17 +45,20 @@ def report_page(
 
     Errors: `FileNotFoundError` and `FileFormatError` for a folder that is not that of a run, or
     whose files are damaged; `ShapeError`, `LabelError` and `DataError` for test data that do not
-    fit the network, and `DataError` for such as are not those of the run.
+    fit the network, and `DataError` for such as are not those of the run; `NonFiniteError` for
+    weights that are not finite. A training that ran away is marked.
     """
     config = run.read_config()
     history = run.read_history()
     moments = run.read_signals()
     network = run.load_network()
+    trouble = verdict(run, network)
     evidence = ask(network, x_test, t_test, scale, form)
     check_same_data(evidence, history, run.read_iteration())
     name = run.path.resolve().name
     body = [
         _header(name, network, history, evidence),
+        *([] if trouble is None else [element("p", element("strong", f"Beware: {trouble}."))]),
         _section("Training", _in_grid(chart(**panel) for panel in training_panels(history))),
         *_signals(moments, history.axis[1]),
         *_answers(network, evidence),
@@ -97,7 +100,10 @@ def _header(run: str, network: Network, history: History, evidence: Evidence) ->
     else:
         right, said = evidence.in_unit
         off = f"mean absolute error, {evidence.target}", short(np.abs(said - right).mean())
-    shown = {"test": evidence.score} | ({} if last is None else {"training": last.train_score})
+    shown = {"test": evidence.score}
+    if last is not None:
+        held = {} if history.held_out == "test" else {history.held_out: last.test_score}
+        shown |= {**held, "training": last.train_score}
     figures = [
         *((f"{data} {name}", score_text(name, s).removeprefix("R² ")) for data, s in shown.items()),
         off,

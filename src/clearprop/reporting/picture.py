@@ -82,7 +82,7 @@ def _title(history: History) -> str:
         return "No evaluation yet" if history.score_name else "Loss"
     parts = [f"training {score_text(history.score_name, last.train_score)}"]
     if np.isfinite(last.test_score):
-        parts.append(f"test {score_text(history.score_name, last.test_score)}")
+        parts.append(f"{history.held_out} {score_text(history.score_name, last.test_score)}")
     return f"{' · '.join(parts)} after {last.iteration:,} iterations"
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from clearprop.errors import ConfigError, DataError
 from clearprop.networks import Network
 from clearprop.sklearn.settings import check_settings, make_network, make_optimizer
-from clearprop.training import Moment, Optimizer, Trainer, rich_progress
+from clearprop.training import Cosine, Moment, Optimizer, Trainer, rich_progress
 from clearprop.training.batches import MiniBatches
 from clearprop.training.data import parameter_dtype
 from clearprop.training.step import batch_step
@@ -77,6 +77,10 @@ class ClearpropEstimator(BaseEstimator):
         if self.early_stopping:
             X, x_test, t, t_test, w, w_test = self._split(X, t, w, rng)
         size = self._batch_size(len(X), w)
+        planned = self.learning_rate == "cosine"
+        if planned and not isinstance(self.solver, Optimizer):
+            steps = self.max_iter * -(-len(X) // size)
+            self.optimizer_.lr = Cosine(float(self.learning_rate_init), steps)
         trainer = Trainer(
             *(self.network_, X, t, x_test, t_test),
             w_train=w,
@@ -96,7 +100,7 @@ class ClearpropEstimator(BaseEstimator):
         trainer.train(epochs=self.max_iter)
         if trainer.interrupted:
             warnings.warn("training was interrupted; what was learned is kept", stacklevel=2)
-        elif self._no_improvement <= self.n_iter_no_change:
+        elif self._no_improvement <= self.n_iter_no_change and not planned:
             warnings.warn(
                 f"{type(self).__name__} has not converged in max_iter={self.max_iter} epochs; "
                 "allow more, or scale the features",
@@ -109,6 +113,8 @@ class ClearpropEstimator(BaseEstimator):
         """One epoch over this data, with the optimiser as it stands."""
         if self.early_stopping:
             raise ConfigError(f"{type(self).__name__}: partial_fit knows no early_stopping")
+        if self.learning_rate == "cosine":
+            raise ConfigError('learning_rate="cosine" ends with fit, and partial_fit has no end')
         X, t, w, rng = self._begin(X, y, sample_weight, anew=False, known=known)
         if not self.t_:
             self._start()
@@ -195,7 +201,7 @@ class ClearpropEstimator(BaseEstimator):
         self.n_iter_ += 1
         loss = trainer.history.loss[-len(sizes) :] @ sizes / sizes.sum()
         self._note(float(loss), moment.test_score, int(sizes.sum()))
-        if self._no_improvement <= self.n_iter_no_change:
+        if self._no_improvement <= self.n_iter_no_change or self.learning_rate == "cosine":
             return False
         if self.solver != "sgd" or self.learning_rate != "adaptive" or self.optimizer_.lr <= 1e-6:
             return True

@@ -26,6 +26,9 @@ class ClearpropRegressor(RegressorMixin, ClearpropEstimator):
     numbers, such as `MeanSquaredError()`; it gives (N, n_outputs). The loss of the usual network is
     the mean squared error, twice that of `MLPRegressor`; `alpha` counts beside it.
 
+    With `learning_rate="cosine"` the rate falls from `learning_rate_init` towards 0 over `max_iter`
+    epochs, and fitting ends there.
+
     `y` is (N,), or (N, outputs) for several at once.
 
     >>> X = np.linspace(-1, 1, 50).reshape(-1, 1)

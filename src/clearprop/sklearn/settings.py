@@ -54,8 +54,8 @@ _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "alpha": ("a number of 0 or more", _number(0)),
     "batch_size": ('"auto" or a whole number of 1 or more', lambda v: v == "auto" or _whole(v)),
     "learning_rate": (
-        '"constant", "invscaling" or "adaptive"',
-        lambda v: str(v) in ("constant", "invscaling", "adaptive"),
+        '"constant", "cosine", "invscaling" or "adaptive"',
+        lambda v: str(v) in ("constant", "cosine", "invscaling", "adaptive"),
     ),
     "learning_rate_init": ("a number above 0", _number(0, above=True)),
     "power_t": ("a number of 0 or more", _number(0)),

@@ -11,6 +11,7 @@ import numpy as np
 
 from clearprop.compiler.plans import flat
 from clearprop.errors import ConfigError, FileFormatError
+from clearprop.files import FilePath
 from clearprop.networks import Network
 from clearprop.networks.network import given
 from clearprop.training.batches import MiniBatches
@@ -91,7 +92,7 @@ class Checkpoint(NamedTuple):
 
 
 def write_checkpoint(
-    path: str | os.PathLike[str], training: Training, history: History, notes: Mapping[str, Any]
+    path: FilePath, training: Training, history: History, notes: Mapping[str, Any]
 ) -> None:
     """Write a checkpoint, wholly or not at all; it is a weights file, too (see `load_weights`).
 
@@ -121,7 +122,7 @@ def write_checkpoint(
     write_arrays(path, arrays, about | {"iteration": len(history), "training": entry})
 
 
-def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+def read_checkpoint(path: FilePath) -> Checkpoint:
     """Read a checkpoint.
 
     Errors: `FileNotFoundError` if there is none, `FileFormatError` for a file that is truncated or

@@ -43,6 +43,7 @@ class History:
     - `epoch`: the same points in epochs;
     - `train_score`, `test_score`: the scores there (NaN without test data); where they are
       accuracies, also as `train_accuracy`, `test_accuracy`;
+    - `held_out`: what the second score was taken on, "test" or "validation" data;
     - `seconds`: how long the training took. It is not written to files, so that the same seed
       writes the same file; after `read` it is NaN.
 
@@ -54,7 +55,8 @@ class History:
         {"iteration": 1, "epoch": 1.0, "train_accuracy": 0.5, "test_accuracy": null}
 
     Other scores than accuracies are `train_score` and `test_score`, and the first such line ends
-    with the name: `"score": "R²"`. JSON has no NaN or infinity; they are written as "nan", "inf"
+    with the name: `"score": "R²"`. On validation data they are `validation_accuracy` or
+    `validation_score`. JSON has no NaN or infinity; they are written as "nan", "inf"
     and "-inf".
 
     >>> history = History()
@@ -67,8 +69,9 @@ class History:
     {"iteration": 1, "epoch": 1.0, "train_accuracy": 0.5, "test_accuracy": null}
     """
 
-    def __init__(self, score_name: str | None = "accuracy") -> None:
+    def __init__(self, score_name: str | None = "accuracy", held_out: str = "test") -> None:
         self.score_name = score_name
+        self.held_out = held_out
         self._loss = array("d")
         self._evaluations: list[Scores] = []
         self.seconds: float = 0.0
@@ -164,7 +167,7 @@ class History:
         for number, evaluation in enumerate(self._evaluations[evaluations:], start=evaluations):
             yield from self._loss_lines(done, evaluation.iteration)
             done = max(done, evaluation.iteration)
-            yield _evaluation_line(evaluation, self.score_name, named=number == 0)
+            yield self._evaluation_line(evaluation, named=number == 0)
         yield from self._loss_lines(done, len(self))
 
     def write(self, path: FilePath) -> None:
@@ -228,13 +231,28 @@ class History:
         if len(self):
             parts.append(f"last loss {self.last_loss:.4g}")
         if (last := self.last_evaluation) is not None:
-            scores = {"training": last.train_score, "test": last.test_score}
+            scores = {"training": last.train_score, self.held_out: last.test_score}
             parts += [f"{data} {score:.4f}" for data, score in scores.items() if score == score]
         return f"History({', '.join(parts)})"
 
     def _loss_lines(self, start: int, stop: int) -> Iterator[str]:
         for iteration, loss in enumerate(self._loss[start:stop], start + 1):
             yield f'{{"iteration": {iteration}, "loss": {_text(loss)}}}\n'
+
+    def _evaluation_line(self, scores: Scores, named: bool) -> str:
+        """One evaluation as a line of JSON; `named` for the first one of a file."""
+        iteration, epoch, train, test = scores
+        train_key, test_key = self._keys()
+        name = json.dumps(self.score_name, ensure_ascii=False)
+        end = f', "score": {name}' if named and self.score_name != "accuracy" else ""
+        return (
+            f'{{"iteration": {iteration}, "epoch": {_text(epoch)}, "{train_key}": {_text(train)}, '
+            f'"{test_key}": {"null" if math.isnan(test) else _text(test)}{end}}}\n'
+        )
+
+    def _keys(self) -> tuple[str, str]:
+        kind = "accuracy" if self.score_name == "accuracy" else "score"
+        return f"train_{kind}", f"{self.held_out}_{kind}"
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(e, name) for e in self._evaluations], dtype=np.float64)
@@ -259,7 +277,9 @@ class History:
             return
         if not self._evaluations and isinstance(entry.get("score"), str):
             self.score_name = entry.pop("score")
-        train, test = _keys(self.score_name)
+        if not self._evaluations and any(key.startswith("validation_") for key in entry):
+            self.held_out = "validation"
+        train, test = self._keys()
         if entry.keys() == {"iteration", "epoch", train, test}:
             if iteration != len(self):
                 raise ValueError(f"an evaluation after iteration {len(self)} was expected")
@@ -310,31 +330,16 @@ class HistoryWriter:
         return told(f"the history {self.path} cannot be written", remedy)
 
 
-def _evaluation_line(scores: Scores, name: str | None, named: bool) -> str:
-    """One evaluation as a line of JSON; `named` for the first one of a file."""
-    iteration, epoch, train, test = scores
-    train_key, test_key = _keys(name)
-    end = f', "score": {json.dumps(name, ensure_ascii=False)}' * (named and name != "accuracy")
-    return (
-        f'{{"iteration": {iteration}, "epoch": {_text(epoch)}, "{train_key}": {_text(train)}, '
-        f'"{test_key}": {"null" if math.isnan(test) else _text(test)}{end}}}\n'
-    )
-
-
-def _keys(name: str | None) -> tuple[str, str]:
-    kind = "accuracy" if name == "accuracy" else "score"
-    return f"train_{kind}", f"test_{kind}"
-
-
 def _text(number: float) -> str:
     """The shortest text that reads back as the same number, also for NaN and infinity."""
     return repr(float(number)) if math.isfinite(number) else f'"{float(number)}"'
 
 
 def _number(entry: dict[str, Any], key: str) -> float:
-    with contextlib.suppress(ValueError, OverflowError):
+    try:
         return number_of(entry[key])
-    raise ValueError(f'"{key}" must be a number')
+    except (ValueError, OverflowError):
+        raise ValueError(f'"{key}" must be a number') from None
 
 
 def number_of(value: Any) -> float:
@@ -344,9 +349,13 @@ def number_of(value: Any) -> float:
     raise ValueError(f"{value!r} is not a number")
 
 
+_DECODER = json.JSONDecoder(parse_constant=int)  # int refuses NaN
+"""Made once: `json.loads` with an argument makes one for every line, which takes longer."""
+
+
 def _json_object(line: bytes) -> dict[str, Any]:
     try:
-        entry = json.loads(line.decode(), parse_constant=int)  # which refuses NaN
+        entry = _DECODER.decode(line.decode())
     except (ValueError, RecursionError):
         raise ValueError("the line is not JSON") from None
     if not isinstance(entry, dict):

@@ -1,6 +1,5 @@
 """When and where a training keeps what was learned."""
 
-import os
 import secrets
 import tempfile
 import time
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clearprop.errors import ClearpropError, OutputError
+from clearprop.files import FilePath
 from clearprop.training.checkpoint import Training, write_checkpoint
 from clearprop.training.history import History
 from clearprop.training.optimizers.settings import positive_number
@@ -24,8 +24,8 @@ class Keeper:
     def __init__(
         self,
         training: Training,
-        path: str | os.PathLike[str],
-        best_path: str | os.PathLike[str] | None,
+        path: FilePath,
+        best_path: FilePath | None,
         seconds: float,
     ) -> None:
         self.training, self.path, self.best_path = training, Path(path), best_path

@@ -28,7 +28,8 @@ def plot(history: Any, axes: Any = None) -> Any:
             loss = history.loss
             ax.plot(np.arange(1, len(loss) + 1) * scale, loss, linewidth=0.5)
         else:
-            for data, score in (("training", history.train_score), ("test", history.test_score)):
+            scores = {"training": history.train_score, history.held_out: history.test_score}
+            for data, score in scores.items():
                 if not np.isnan(score).all():
                     ax.plot(history.evaluated_at * scale, score, label=data, marker=".")
             ax.legend()

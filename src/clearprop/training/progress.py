@@ -31,6 +31,8 @@ class Moment(NamedTuple):
     """Whether this is the last call: training has ended, or was stopped, or failed."""
     score_name: str | None = "accuracy"
     """What the scores are."""
+    held_out: str = "test"
+    """What `test_score` was taken on: "test" or "validation" data."""
 
 
 class Progress(Protocol):
@@ -95,7 +97,8 @@ class _Bar:
             return
         self.next_drawing = now + EVERY
         bar = self.bar = self.bar or self._start(moment)
-        bar.update(self.task, completed=moment.iteration, words=_words(moment))
+        room = self.console.width - 20  # percent, time left, and a short bar
+        bar.update(self.task, completed=moment.iteration, words=_words(moment, room))
         bar.refresh()
         if moment.done:
             bar.stop()
@@ -149,11 +152,14 @@ class _Lines:
         print(" · ".join([*parts, end] if end else parts), file=self.console.file, flush=True)
 
 
-def _words(moment: Moment) -> str:
-    words = f"epoch {moment.epoch:.1f} · loss {moment.recent_loss:.4f}"
-    for data, score in (("training", moment.train_score), ("test", moment.test_score)):
+def _words(moment: Moment, room: int = 1000) -> str:
+    """What there is to say, without what has no room: first the training score, then the epoch."""
+    parts = [f"epoch {moment.epoch:.1f}", f"loss {moment.recent_loss:.4f}"]
+    for data, score in (("training", moment.train_score), (moment.held_out, moment.test_score)):
         if not math.isnan(score):
-            words += f" · {data} {score_text(moment.score_name, score, digits=1)}"
+            parts.append(f"{data} {score_text(moment.score_name, score, digits=1)}")
+    while len(words := " · ".join(parts)) > room and len(parts) > 1:
+        del parts[2 if len(parts) == 4 else 0]
     return words
 
 

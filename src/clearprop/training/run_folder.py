@@ -14,7 +14,7 @@ import numpy as np
 
 from clearprop import __version__
 from clearprop.errors import ConfigError, FileFormatError, OutputError
-from clearprop.files import FilePath, atomic_write, told
+from clearprop.files import FilePath, atomic_write, read_bytes, shown, told
 from clearprop.layers import MeanSquaredError, SoftmaxWithLoss
 from clearprop.networks import Network, dense_layers
 from clearprop.training.history import History
@@ -49,6 +49,8 @@ class RunConfig:
     compile: bool = True
     patience: int | None = None
     """After how many epochs without a better score it ends; `None` for never."""
+    validation: float | None = None
+    """The share of the training data that was held out in place of the test data."""
     save_every: float = 30.0
     """Seconds from one checkpoint to the next at most."""
     data: str | None = None
@@ -83,7 +85,7 @@ class RunConfig:
         Errors: `ConfigError` names the setting that is missing or of the wrong kind.
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_constant=float)
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"not JSON: {error}") from None
         if not isinstance(values, dict):
@@ -93,35 +95,46 @@ class RunConfig:
                 continue  # a run of before there were these
             if name not in values or not right(values[name]):
                 raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
-        unknown = ", ".join(values.keys() - _KINDS.keys())
+        unknown = ", ".join(shown(name) or '""' for name in values.keys() - _KINDS.keys())
         if unknown:
             raise ConfigError(f"settings that this version does not know: {unknown}")
         return cls(**{**values, "sizes": tuple(values["sizes"])})
 
 
 def _whole(value: Any) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 1 << 63
 
 
-_LATER = ("compile", "data", "patience", "save_every", "task", "form", "optimizer")
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300  # NaN is not
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+_LATER = ("compile", "data", "patience", "validation", "save_every", "task", "form", "optimizer")
+
+_MOST = 1 << 24  # bytes of settings; tables with many categories have long ones
 
 _KINDS = {
     "sizes": lambda v: isinstance(v, list) and len(v) > 1 and all(_whole(n) and n for n in v),
-    "activation": lambda v: isinstance(v, str),
-    "init": lambda v: type(v) in (str, int, float),
+    "activation": _text,
+    "init": lambda v: _text(v) or _number(v),
     "batch": _whole,
-    "rate": lambda v: type(v) in (int, float),
+    "rate": _number,
     "optimizer": lambda v: isinstance(v, str) and v in OPTIMIZERS,
     "iterations": _whole,
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
     "compile": lambda v: isinstance(v, bool),
     "patience": lambda v: v is None or (_whole(v) and v),
-    "save_every": lambda v: type(v) in (int, float) and v > 0,
-    "data": lambda v: v is None or isinstance(v, str),
+    "validation": lambda v: v is None or (_number(v) and 0 < v < 1),
+    "save_every": lambda v: _number(v) and v > 0,
+    "data": lambda v: v is None or (isinstance(v, str) and "\0" not in v),
     "task": lambda v: v in ("classification", "regression"),
     "form": lambda v: v is None or isinstance(v, dict),
-    "version": lambda v: isinstance(v, str),
+    "version": _text,
 }
 
 
@@ -246,20 +259,18 @@ class RunFolder:
         there is none.
         """
         try:
-            return RunConfig.from_json(self.config_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
+            text = read_bytes(self.config_path, "settings", "settings", most=_MOST).decode()
+            return RunConfig.from_json(text)
+        except FileNotFoundError:
             raise FileNotFoundError(
                 errno.ENOENT,
-                "this is not the folder of a run (`clearprop train` makes one); it has no",
+                "there is no such file, so this is not the folder of a run "
+                "(`clearprop train` makes one)",
                 str(self.config_path),
             ) from None
         except (ConfigError, UnicodeDecodeError) as error:
             raise FileFormatError(
                 f"{self.config_path} does not hold the settings of a run: {error}"
-            ) from error
-        except OSError as error:
-            raise FileFormatError(
-                f"{self.config_path} cannot be read: {error.strerror or error}"
             ) from error
 
     def read_history(self) -> History:
@@ -277,11 +288,20 @@ class RunFolder:
         weights of other shapes than the settings say, `FileNotFoundError` if a file is missing.
         """
         config = self.read_config()
+        path = self._learned(config)
+        # A network as large as the settings say is not made before the file can hold its weights.
+        pairs = zip(config.sizes[:-1], config.sizes[1:], strict=True)
+        needed = sum((a + 1) * b for a, b in pairs) * np.dtype(config.dtype).itemsize
+        if path.exists() and path.stat().st_size < needed:
+            raise FileFormatError(
+                f"{path} has {path.stat().st_size:,} bytes, and the weights of the network in "
+                f"{self.config_path} take {needed:,}: it is truncated, or belongs to another one"
+            )
         try:
             network = config.network()
         except ConfigError as error:
             raise FileFormatError(f"{self.config_path}: {error}") from error
-        load_weights(self._learned(config), network)
+        load_weights(path, network)
         return network
 
     def read_iteration(self) -> int | None:

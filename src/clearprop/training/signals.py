@@ -171,7 +171,16 @@ def read_signals(path: FilePath) -> list[SignalMoment]:
     for number, line in enumerate(lines, start=1):
         try:
             moments.append(_moment(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            if [s.layer for s in moments[-1].layers] != [s.layer for s in moments[0].layers]:
+                raise ValueError("its layers are not those of the first moment")
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as error:
             raise FileFormatError(
                 f"{os.fspath(path)}, line {number} is not a moment of a training: {error}"
             ) from None
@@ -197,10 +206,16 @@ def _moment(entry: Any) -> SignalMoment:
     if type(iteration) is not int or iteration < 0:
         raise ValueError("its iteration is not a whole number")
     layers = tuple(
-        LayerSignals(str(s["layer"]), _spread(s["activation"]), _spread(s["derivative"]))
+        LayerSignals(_name(s["layer"]), _spread(s["activation"]), _spread(s["derivative"]))
         for s in entry["layers"]
     )
     return SignalMoment(iteration, number_of(epoch), layers)
+
+
+def _name(text: Any) -> str:
+    if isinstance(text, str) and text.isprintable():
+        return text
+    raise ValueError(f"{text!r} is not the name of a layer")
 
 
 def _spread(entry: Any) -> Spread:

@@ -1,7 +1,6 @@
 """The trainer: mini-batches, steps, evaluations."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -13,8 +12,9 @@ import numpy as np
 from clearprop.compiler.processes import agree, is_first, together
 from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
+from clearprop.files import FilePath
 from clearprop.networks import Network
-from clearprop.training.batches import MiniBatches, generator, held_out
+from clearprop.training.batches import MiniBatches, generator, held_out, steps
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
     Training,
@@ -134,11 +134,11 @@ class Trainer:
         rng: int | np.random.Generator | None = None,
         on_progress: Progress | Literal[False] | None = None,
         callbacks: Sequence[Callable[[Moment], object]] = (),
-        history_path: str | os.PathLike[str] | None = None,
-        signals_path: str | os.PathLike[str] | None = None,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        history_path: FilePath | None = None,
+        signals_path: FilePath | None = None,
+        checkpoint_path: FilePath | None = None,
         checkpoint_seconds: float = 30.0,
-        best_path: str | os.PathLike[str] | None = None,
+        best_path: FilePath | None = None,
         patience: int | None = None,
     ) -> None:
         if (x_test is None) != (t_test is None):
@@ -172,7 +172,8 @@ class Trainer:
         self._threads: int | None = None
         """How many BLAS threads take the steps, once it is chosen."""
         self._signals: SignalRecorder | None = None
-        self.history = History(network.score_name)
+        held = "test" if validation is None else "validation"
+        self.history = History(network.score_name, held)
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
@@ -234,7 +235,8 @@ class Trainer:
         `OutputError` if a file cannot be written; `NonFiniteError` if NaN or infinity turns up: it
         names the layer where, and the parameters are those before that step.
         """
-        last = self._iterations(epochs, iterations) + (0 if in_all else len(self.history))
+        last = steps(epochs, iterations, self.iterations_per_epoch)
+        last += 0 if in_all else len(self.history)
         if self._shares:
             seeds = self._batches.state, self.network.rng.bit_generator.state
             learned = [*self.network.params.values()]
@@ -270,7 +272,7 @@ class Trainer:
                 self.best.show(self.network)
         return self.history
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Write a checkpoint: all that a training needs to go on as if it had not been stopped.
 
         That is parameters and state of the layers, state and step of the optimizer, generators, the
@@ -285,7 +287,7 @@ class Trainer:
         if shown:
             self.best.show(self.network)
 
-    def resume(self, path: str | os.PathLike[str]) -> History:
+    def resume(self, path: FilePath) -> History:
         """Go on from a checkpoint, and return the history until there.
 
         The Trainer must have been made as the one that wrote it, with the same data and settings;
@@ -315,7 +317,9 @@ class Trainer:
         """
         checkpoint = read_checkpoint(path)
         self.best.hide(self.network)
+        held = self.history.held_out
         self.history = checkpoint.restore(self._training)
+        self.history.held_out = held
         self._threads = checkpoint.notes.get("threads") or None
         self._resumed = True
         self._signals = None
@@ -480,6 +484,7 @@ class Trainer:
             test_score=scores.test_score,
             done=done,
             score_name=self.history.score_name,
+            held_out=self.history.held_out,
         )
 
     def __repr__(self) -> str:
@@ -492,11 +497,3 @@ class Trainer:
 
     def _epoch(self) -> float:
         return len(self.history) / self.iterations_per_epoch
-
-    def _iterations(self, epochs: int | None, iterations: int | None) -> int:
-        if (epochs is None) == (iterations is None):
-            given = "neither" if epochs is None else "both"
-            raise ConfigError(f"give epochs or iterations, one of them; {given} was given")
-        if epochs is not None:
-            return positive_int("epochs", epochs) * self.iterations_per_epoch
-        return positive_int("iterations", iterations)

@@ -1,0 +1,198 @@
+"""A training from the command line: in a run folder, and what is said of it."""
+
+import itertools
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clearprop.cli.own_data import scale_of
+from clearprop.errors import ClearpropError, ConfigError, NonFiniteError, OutputError
+from clearprop.files import shown, told
+
+if TYPE_CHECKING:
+    from clearprop.datasets import Dataset
+    from clearprop.training import RunConfig, RunFolder, Trainer
+
+
+def run_training(
+    config: "RunConfig",
+    dataset: "Dataset",
+    run: "RunFolder | None",
+    epochs: int | None,
+    iterations: int | None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool,
+) -> int:
+    """Train, in the folder of `run` or in the next free one."""
+    from clearprop.training import Trainer, rich_progress
+
+    rng = np.random.default_rng(config.seed)
+    trainer = Trainer(
+        config.network(rng),
+        dataset.x_train,
+        dataset.t_train,
+        *((dataset.x_test, dataset.t_test) if config.validation is None else ()),
+        validation=config.validation,
+        batch_size=config.batch,
+        optimizer=config.make_optimizer(),
+        scale=scale_of(dataset),
+        compile=config.compile,
+        rng=rng,
+        on_progress=rich_progress(quiet=quiet),
+        checkpoint_seconds=config.save_every,
+        patience=config.patience,
+    )
+    if epochs is not None:
+        iterations = epochs * trainer.iterations_per_epoch
+    config = replace(config, iterations=iterations or config.iterations)
+    # Nothing is written before everything that was asked for is known to be right.
+    with free_folder(Path("runs")) if run is None else run.lock() as run:
+        if resume:
+            _go_on(trainer, run, config)
+        else:
+            run.create(config, overwrite=overwrite)
+        trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
+        trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
+        return _train(trainer, run, config, dataset, quiet)
+
+
+def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
+    """Take up a run where it was left; one that was killed at once begins anew."""
+    from clearprop import __version__
+
+    if config.version != __version__:
+        print(
+            f"clearprop: {run.path} was begun by version {config.version}, and this is "
+            f"{__version__}; the last digits may differ",
+            file=sys.stderr,
+        )
+    if run.weights_path.exists():
+        done = len(trainer.resume(run.weights_path))
+        if done > config.iterations:
+            raise ConfigError(
+                f"{run.path} has {done:,} iterations already, which --epochs and --iterations "
+                f"count too, and {config.iterations:,} were asked for"
+            )
+    run.change(config)
+
+
+def _train(
+    trainer: "Trainer", run: "RunFolder", config: "RunConfig", dataset: "Dataset", quiet: bool
+) -> int:
+    from clearprop.reporting import draw_curves, write_report
+
+    failure = None
+    try:
+        trainer.train(iterations=config.iterations, in_all=True)
+    except NonFiniteError as error:
+        failure = f"{error}. The weights of before it are kept in {run.weights_path}"
+    # What was learned is safe; pictures of it can be made later.
+    history = trainer.history
+    with _told(run.curves_path):
+        draw_curves(history, run.curves_path)
+    if failure:
+        raise NonFiniteError(failure)
+    with _told(run.report_path):
+        form = getattr(dataset, "form", None)
+        write_report(run, dataset.x_test, dataset.t_test, scale_of(dataset), form)
+    if quiet:
+        print(shown(run.path))
+    else:
+        _print_result(run, config, trainer, dataset)
+    return 130 if trainer.interrupted else 0
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say why a file is missing, rather than fail."""
+    try:
+        yield
+    except ClearpropError as error:
+        print(f"clearprop: no {path.name}: {shown(error)}", file=sys.stderr)
+
+
+def _print_result(
+    run: "RunFolder", config: "RunConfig", trainer: "Trainer", dataset: "Dataset"
+) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from clearprop.reporting.evidence import ask
+    from clearprop.training.history import score_text
+
+    history = trainer.history
+    done, asked = len(history), config.iterations
+    stopped = "" if done == asked else f", stopped at {done:,}"
+    parameters = sum(array.size for array in trainer.network.params.values())
+    table = Table(box=SIMPLE_HEAD, show_header=False)
+    table.add_row("network", f"{'-'.join(map(str, config.sizes))}, {config.activation}")
+    table.add_row("parameters", f"{parameters:,}")
+    table.add_row("iterations", f"{asked:,}{stopped}")
+    table.add_row("time", f"{history.seconds:.1f} s")
+    scores = {"training": history.train_score, history.held_out: history.test_score}
+    if config.validation is not None:
+        last = ask(run.load_network(), dataset.x_test, dataset.t_test, scale_of(dataset)).score
+        scores["test"] = np.array([last])
+    for data, course in scores.items():
+        score = score_text(history.score_name, course[-1]) if course.size else "not evaluated"
+        name = history.score_name or ""
+        table.add_row(f"{data} {name}", f"[bold]{score.removeprefix(name).strip()}[/]")
+    if config.patience is not None and (best := trainer.best).iteration is not None:
+        epoch = best.iteration // trainer.iterations_per_epoch
+        score = score_text(history.score_name, best.score)
+        table.add_row("best", f"{score} after epoch {epoch}, which predict takes")
+    console = Console()
+    console.print(table)
+    if trainer.interrupted:
+        go_on = f"{_command()} train --resume {run.path}"
+        console.print("Stopped early; what was learned until then is kept.")
+        console.print(f"Go on: {escape(shown(go_on))}", soft_wrap=True)
+    console.print(
+        f"Weights, history, settings and curves are in [bold]{escape(shown(run.path))}[/]."
+    )
+    if run.report_path.exists():
+        console.print(f"Look at it: {escape(shown(run.report_path))}", soft_wrap=True)
+    new = "NEW.csv" if config.form and config.form["kind"] == "table" else "PICTURE.png"
+    command = f"{_command()} predict {run.path} {new}"
+    console.print(f"Try it: {escape(shown(command))}", soft_wrap=True)
+
+
+def _command() -> str:
+    """How clearprop was called, so that the next command can be called the same way."""
+    called = Path(sys.argv[0])
+    if called.stem != "clearprop":
+        return "python -m clearprop"
+    return "clearprop" if shutil.which("clearprop") == str(called) else str(called)
+
+
+@contextmanager
+def free_folder(root: Path) -> Iterator["RunFolder"]:
+    """Lock the first of `root/1`, `root/2`, … that is missing or empty, whoever else wants it."""
+    from clearprop.training import RunFolder
+
+    with told(f"no folder can be made in {root}", "choose one that you may write to with --folder"):
+        root.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        run = RunFolder(root / str(number))
+        if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
+            continue
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(run.lock())
+            except OutputError:
+                if not run.path.is_dir():
+                    raise
+                continue  # another run was quicker
+            if not any(run.path.iterdir()):
+                yield run
+                return

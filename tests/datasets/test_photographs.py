@@ -1,0 +1,116 @@
+"""Digits in photographs: read as well as the same digits are as they are."""
+
+import numpy as np
+import pytest
+from photographs import STYLES, photograph
+
+from clearprop.datasets import mnist_dataset
+from clearprop.datasets.components import components
+from clearprop.datasets.images import mnist_form
+from clearprop.datasets.paper import LONGEST
+from clearprop.datasets.photographs import find_digit
+from clearprop.errors import DataError
+from clearprop.networks import TwoLayerNet
+from clearprop.training import SGD, Trainer
+
+COUNT = 100
+SIDES = 120, 280  # small pictures are sooner read, and no easier
+
+
+@pytest.fixture(scope="module")
+def reader():
+    """A network that has learned MNIST for 2000 steps, and the first test digits with labels."""
+    data = mnist_dataset()
+    rng = np.random.default_rng(0)
+    network = TwoLayerNet(784, 100, 10, rng=rng)
+    trainer = Trainer(
+        network, data.x_train, data.t_train, batch_size=100, optimizer=SGD(lr=0.3), rng=rng
+    )
+    trainer.train(iterations=2000)
+    assert network.accuracy(data.x_test, data.t_test) >= 0.965
+    return network, data.x_test[:COUNT].reshape(-1, 28, 28), data.t_test[:COUNT]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_digits_are_read_in_photographs(reader, style):
+    network, digits, labels = reader
+    rng = np.random.default_rng(0)
+    seen = np.stack([mnist_form(photograph(d, style, rng, SIDES)).ravel() for d in digits])
+    accuracy = np.mean(network.predict(seen).argmax(axis=1) == labels)
+    assert accuracy >= (0.92 if style == "all at once" else 0.95)
+
+
+@pytest.mark.parametrize("style", ["plain", "squared", "ruled", "specks", "grain"])
+def test_a_blank_sheet_is_no_digit(style):
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(10):
+        try:
+            mnist_form(photograph(np.zeros((28, 28)), style, rng))
+        except DataError:
+            refused += 1
+    assert refused >= 9
+
+
+def bar(height=60, width=12, at=(20, 30), page=(100, 100)):
+    pixels = np.ones((*page, 1))
+    pixels[at[0] : at[0] + height, at[1] : at[1] + width] = 0.1
+    return pixels
+
+
+def test_a_stroke_that_is_broken_belongs_to_its_digit():
+    whole, broken = bar(), bar()
+    broken[48:52] = 1
+    found = find_digit(broken)
+    assert found.doubts == ()
+    rows = np.flatnonzero(found.ink.any(axis=1))
+    expected = np.flatnonzero(find_digit(whole).ink.any(axis=1))
+    np.testing.assert_array_equal(rows[[0, -1]], expected[[0, -1]])
+
+
+def test_two_digits_are_told_and_the_larger_one_is_read():
+    page = np.minimum(bar(at=(20, 20)), bar(height=50, at=(25, 60)))
+    found = find_digit(page)
+    assert found.doubts == ("two digits in the picture",)
+    assert np.flatnonzero(found.ink.any(axis=0)).max() < 40
+
+
+def test_a_digit_that_is_cut_off_is_told():
+    assert find_digit(bar(at=(40, 30))).doubts == ("cut off at the edge of the picture",)
+
+
+def test_a_large_photograph_is_made_smaller(reader):
+    _, digits, _ = reader
+    page = 1 - 0.8 * np.kron(digits[0], np.ones((60, 60)))
+    assert max(find_digit(page[..., np.newaxis]).ink.shape) <= LONGEST
+    np.testing.assert_allclose(mnist_form(page), mnist_form(page[::4, ::4]), atol=0.3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 1.0])
+def test_components_are_those_of_a_flood(share):
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        mask = rng.random(rng.integers(1, 20, 2)) < share
+        numbers, boxes = components(mask)
+        expected = flooded(mask)
+        assert len(boxes) == expected.max(initial=0)
+        assert len(set(zip(numbers.flat, expected.flat, strict=True))) == len(set(expected.flat))
+        for i, (top, left, bottom, right) in enumerate(boxes):
+            rows, columns = np.nonzero(numbers == i + 1)
+            box = rows.min(), columns.min(), rows.max() + 1, columns.max() + 1
+            assert (top, left, bottom, right) == box
+
+
+def flooded(mask):
+    numbers, count = np.zeros(mask.shape, int), 0
+    for start in zip(*np.nonzero(mask), strict=True):
+        if numbers[start]:
+            continue
+        count += 1
+        stack = [start]
+        while stack:
+            y, x = stack.pop()
+            if 0 <= y < len(mask) and 0 <= x < mask.shape[1] and mask[y, x] and not numbers[y, x]:
+                numbers[y, x] = count
+                stack += [(y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    return numbers
