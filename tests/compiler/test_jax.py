@@ -292,8 +292,9 @@ def test_processes_that_do_not_fit(process, processes, versions, match):
             other = pool.submit(roll_call, address, 0, 2, versions, 1)
             with pytest.raises(ProcessError):
                 other.result()
-            pool.submit(roll_call, address, 1, 2, versions, 5).result()
-            first.result()
+            lines = pool.submit(roll_call, address, 1, 2, versions, 5).result()
+            for line in (*lines, *first.result()):
+                line.close()
             return
         other = pool.submit(roll_call, address, process, processes, versions, 5)
         for each in (first, other):
@@ -301,4 +302,5 @@ def test_processes_that_do_not_fit(process, processes, versions, match):
                 with pytest.raises(ProcessError, match=match):
                     each.result()
             else:
-                each.result()
+                for line in each.result():
+                    line.close()

@@ -16,7 +16,9 @@ from clearprop.cli.compare import compare
 from clearprop.cli.complaints import told
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
+from clearprop.cli.export import export
 from clearprop.cli.gradcheck import gradcheck
+from clearprop.cli.importing import import_
 from clearprop.cli.predict import predict
 from clearprop.cli.report import report
 from clearprop.cli.source import source
@@ -40,6 +42,7 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop source runs/1             the program that training runs
     clearprop report runs/1             how it learned, as a page (train makes it too)
     clearprop compare runs/1 runs/2     what two runs differ in, and what came of it
+    clearprop export runs/1 net.onnx    the network for other programs: ONNX, PyTorch's weights
     clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
     clearprop explain "x * y" x=2 y=3   its backward pass in words
 
@@ -56,6 +59,8 @@ app = App(
 )
 for command in (train, predict, gradcheck, check, source, report, compare, draw, explain):
     app.command(command)
+app.command(export)
+app.command(import_, name="import")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -45,6 +45,8 @@ def run_training(
         optimizer=config.make_optimizer(),
         scale=scale_of(dataset),
         compile=config.compile,
+        engine=config.engine,
+        devices=config.devices,
         rng=rng,
         on_progress=rich_progress(quiet=quiet),
         checkpoint_seconds=config.save_every,
@@ -53,6 +55,8 @@ def run_training(
     if epochs is not None:
         iterations = epochs * trainer.iterations_per_epoch
     config = replace(config, iterations=iterations or config.iterations)
+    if not trainer.is_first:
+        return _join_in(trainer, run if resume else None, config)
     # Nothing is written before everything that was asked for is known to be right.
     with free_folder(Path("runs")) if run is None else run.lock() as run:
         if resume:
@@ -62,6 +66,14 @@ def run_training(
         trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
         trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
         return _train(trainer, run, config, dataset, quiet)
+
+
+def _join_in(trainer: "Trainer", run: "RunFolder | None", config: "RunConfig") -> int:
+    """Train together with the first of several processes, which alone leaves a run."""
+    if run is not None and run.weights_path.exists():
+        trainer.resume(run.weights_path)
+    trainer.train(iterations=config.iterations, in_all=True)
+    return 130 if trainer.interrupted else 0
 
 
 def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:

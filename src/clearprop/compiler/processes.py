@@ -36,7 +36,7 @@ def agree(facts: Mapping[str, Any]) -> None:
         for name, one, other in zip(facts, found[0], digests, strict=True):
             if not np.array_equal(one, other):
                 raise ProcessError(
-                    f"process {i} has another {name} than process 0; start all with the same "
+                    f"process {i} has not the same {name} as process 0; start all with the same "
                     "command, data and seed"
                 )
 

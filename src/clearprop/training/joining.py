@@ -1,11 +1,12 @@
 """How processes that compute together find each other: a roll call, before JAX starts."""
 
+import atexit
 import json
 import platform
 import socket
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from clearprop.errors import ConfigError, ProcessError
 
 PATIENCE = 60.0
 """Seconds that processes wait for each other at the start."""
+FAREWELL = 5.0
+"""Seconds that the first waits at the end for the others to end."""
 
 
 def join(
@@ -55,10 +58,13 @@ def join(
         raise ConfigError(
             f"coordinator must be host:port, such as 10.0.0.1:9555; got {coordinator}"
         )
-    roll_call((host, int(port)), process, processes, _versions(jax), seconds)
+    lines = roll_call((host, int(port)), process, processes, _versions(jax), seconds)
     jax.distributed.initialize(
         coordinator, processes, process, initialization_timeout=max(int(seconds), 1)
     )
+    # JAX ends the others without a word when the first has gone: at its end it waits for theirs.
+    atexit.register(_wait, lines if process == 0 else [])
+    _lines.extend(lines)
 
 
 def _versions(jax: Any) -> dict[str, str]:
@@ -68,57 +74,81 @@ def _versions(jax: Any) -> dict[str, str]:
     }
 
 
+_lines: list[socket.socket] = []
+"""Open until this process ends, which the first sees."""
+
+
+def _wait(lines: list[socket.socket]) -> None:
+    end = time.monotonic() + FAREWELL
+    for line in lines:
+        with suppress(OSError):
+            line.settimeout(max(end - time.monotonic(), 0.01))
+            line.recv(1)
+
+
 def roll_call(
     address: tuple[str, int],
     process: int,
     processes: int,
     versions: Mapping[str, str],
     seconds: float,
-) -> None:
+) -> list[socket.socket]:
     """Wait until all processes are there, and say by name what does not fit.
 
     JAX would end the whole program for a process that does not come. Process 0 listens at
     `address`, the others send it one line; it answers all of them the same: nothing, or an error.
+    The connections stay open, and are given back.
 
     Errors: `ProcessError`.
     """
     own = {"process": process, "processes": processes, "versions": dict(versions)}
     end = time.monotonic() + seconds
     if process:
-        with _connected(address, end, seconds) as line, line.makefile("rw") as file:
-            print(json.dumps(own), file=file, flush=True)
-            answer = file.readline()
-        if not answer:
-            raise ProcessError(f"process 0 at {address[0]}:{address[1]} ended during the roll call")
-        if error := json.loads(answer):
-            raise ProcessError(error)
-        return
-    with ExitStack() as stack:
+        line = _connected(address, end, seconds)
         try:
-            server = stack.enter_context(socket.create_server(("", address[1])))
-        except OSError as error:
-            raise ProcessError(f"port {address[1]} cannot be listened at: {error}") from None
-        error, files, there = "", [], {0}
+            line.sendall(json.dumps(own).encode() + b"\n")
+            answer = _read(line)
+        except OSError:
+            answer = ""
+        if answer != "ok":
+            line.close()
+            gone = f"process 0 at {address[0]}:{address[1]} ended during the roll call"
+            raise ProcessError(answer or gone)
+        return [line]
+    try:
+        server = socket.create_server(("", address[1]))
+    except OSError as error:
+        raise ProcessError(f"port {address[1]} cannot be listened at: {error}") from None
+    error, lines, there = "", list[socket.socket](), {0}
+    with server:
         while not error and len(there) < processes:
-            server.settimeout(max(end - time.monotonic(), 0.01))
             try:
-                line = stack.enter_context(server.accept()[0])
+                server.settimeout(max(end - time.monotonic(), 0.01))
+                line = server.accept()[0]
                 line.settimeout(max(end - time.monotonic(), 0.01))
-                files.append(stack.enter_context(line.makefile("rw")))
-                error = _misfit(json.loads(files[-1].readline(4096)), own, there)
+                lines.append(line)
+                error = _misfit(json.loads(_read(line)), own, there)
             except TimeoutError:
                 missing = ", ".join(str(i) for i in range(processes) if i not in there)
                 error = f"process {missing} of {processes} did not come within {seconds:g} seconds"
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # some other program at this port
-        for file in files:
-            with suppress(OSError):
-                print(json.dumps(error), file=file, flush=True)
-        for file in files:  # the others close first, so that the port is free at once
-            with suppress(OSError):
-                file.readline()
+    for line in lines:
+        with suppress(OSError):
+            line.sendall((error or "ok").encode() + b"\n")
     if error:
+        for line in lines:
+            line.close()
         raise ProcessError(error)
+    return lines
+
+
+def _read(line: socket.socket) -> str:
+    """One line of text, without its end."""
+    text = b""
+    while not text.endswith(b"\n") and (more := line.recv(4096)) and len(text) < 1 << 16:
+        text += more
+    return text.decode().strip()
 
 
 def _misfit(entry: dict[str, Any], own: dict[str, Any], there: set[int]) -> str:

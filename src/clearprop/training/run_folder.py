@@ -47,6 +47,10 @@ class RunConfig:
     seed: int = 0
     dtype: str = "float32"
     compile: bool = True
+    engine: str = "numpy"
+    """What runs the steps, see `clearprop.compile`."""
+    devices: int | None = None
+    """How many devices share a batch, where the engine knows several."""
     patience: int | None = None
     """After how many epochs without a better score it ends; `None` for never."""
     validation: float | None = None
@@ -113,7 +117,18 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable()
 
 
-_LATER = ("compile", "data", "patience", "validation", "save_every", "task", "form", "optimizer")
+_LATER = (
+    "compile",
+    "engine",
+    "devices",
+    "data",
+    "patience",
+    "validation",
+    "save_every",
+    "task",
+    "form",
+    "optimizer",
+)
 
 _MOST = 1 << 24  # bytes of settings; tables with many categories have long ones
 
@@ -128,6 +143,8 @@ _KINDS = {
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
     "compile": lambda v: isinstance(v, bool),
+    "engine": _text,
+    "devices": lambda v: v is None or (_whole(v) and v),
     "patience": lambda v: v is None or (_whole(v) and v),
     "validation": lambda v: v is None or (_number(v) and 0 < v < 1),
     "save_every": lambda v: _number(v) and v > 0,

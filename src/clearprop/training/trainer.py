@@ -209,7 +209,8 @@ class Trainer:
             devices=devices,
         )
         self._shares = engine == "jax" and together()
-        if self._shares and not is_first():
+        self.is_first = not self._shares or is_first()
+        if not self.is_first:
             self.on_progress = self.history_path = self.signals_path = None
             self.checkpoint_path = self.best_path = None
         self._referee = Referee(network, self._sets, self._note, self._why_not is None)
