@@ -1,4 +1,4 @@
-"""`clearprop export` and `clearprop import`, and what `--engine jax` is told from the command line."""
+"""`clearprop export` and `clearprop import`, and `--engine jax` from the command line."""
 
 import json
 from importlib.util import find_spec
