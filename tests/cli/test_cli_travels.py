@@ -90,6 +90,8 @@ def test_a_run_by_jax_is_that_by_numpy(tmp_path, monkeypatch, capsys):
     np.testing.assert_allclose(*losses, atol=1e-6)
     config = json.loads((tmp_path / "b" / "config.json").read_text())
     assert (config["engine"], config["devices"]) == ("jax", 1)
+    assert main(["source", "b", "--engine", "jax"]) == 0
+    assert "import jax.numpy as jnp" in capsys.readouterr().out
     assert main(["train", "--resume", "b", "--iterations", "30", "--quiet"]) == 0
     assert len(RunFolder("b").read_history()) == 30
     assert main(["train", "--resume", "b", "--engine", "numpy"]) == 2

@@ -57,7 +57,7 @@ def import_(
     from clearprop.training import RunConfig, RunFolder, load_weights, save_weights
     from clearprop.training.weights import read_arrays
 
-    pairs = dict(text.partition("=")[::2] for text in names)
+    pairs = {layer: module for layer, _, module in (text.partition("=") for text in names)}
     if not all(pairs.values()):
         raise ConfigError("--names are like Affine1=encoder: a layer, and its module in the file")
     sizes = network or _sizes(weights, read_arrays(weights)[0])

@@ -17,6 +17,7 @@ def source(
     batch: Annotated[
         int | None, count_option("Images in a batch. [default: as the run was trained]")
     ] = None,
+    engine: Annotated[str, Parameter(help="What the program is for: numpy, or jax.")] = "numpy",
     output: Annotated[
         Path | None,
         Parameter(help="Write the program to this file instead of printing it.", alias="-o"),
@@ -32,6 +33,7 @@ def source(
 
         clearprop source runs/1
         clearprop source runs/1 --output step.py
+        clearprop source runs/1 --engine jax
     """
     from clearprop.compiler import Step
     from clearprop.training import RunFolder
@@ -42,7 +44,7 @@ def source(
     size = config.batch if batch is None else batch
     x = np.zeros((size, config.sizes[0]), np.float32)
     t = np.zeros((size, 1), np.float32) if config.task == "regression" else np.zeros(size, np.intp)
-    step = Step(network, config.make_optimizer()).prepare(x, t)
+    step = Step(network, config.make_optimizer(), engine=engine).prepare(x, t)
     if output is None:
         print(step.source, end="")
     else:

@@ -84,10 +84,10 @@ class Devices:
 
 
 def _chosen(jax: Any, devices: Any) -> list[Any]:
-    there = jax.devices()
+    there: list[Any] = jax.devices()
     if devices is None:
         return there if jax.process_count() > 1 else there[:1]
-    if isinstance(devices, int) and not isinstance(devices, bool):
+    if type(devices) is int:
         if not 1 <= devices <= len(there):
             raise ConfigError(
                 f"devices must be from 1 to the {len(there)} that JAX finds here, "
