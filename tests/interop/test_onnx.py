@@ -57,13 +57,27 @@ def convolutional():
     )
 
 
-def around(layer):
-    return Network([Affine.from_sizes(7, 5, rng=RNG), layer, Affine.from_sizes(5, 3, rng=RNG)])
+def around(layer, n=7):
+    return Network([Affine.from_sizes(n, 5, rng=RNG), layer, Affine.from_sizes(5, 3, rng=RNG)])
+
+
+def uneven():
+    """Sizes, strides and padding that are others for rows than for columns."""
+    return Network(
+        [
+            Convolution.from_sizes(2, 3, (3, 2), stride=(1, 2), pad=(0, 2), rng=RNG),
+            Pooling(2, 3, stride=(1, 2), pad=(1, 0)),
+            Pooling(3, 2, stride=(2, 1), pad=(1, 0), kind="average"),
+            GlobalAveragePooling(),
+            around(Relu(), 3),
+        ]
+    )
 
 
 ACTIVATIONS = (Sigmoid, Tanh, Gelu, Elu, LeakyRelu, Softplus, Softmax)
 OTHERS = {
     "convolutional": (convolutional, np.zeros((1, 1, 8, 8))),
+    "uneven": (uneven, np.zeros((1, 2, 6, 9))),
     "pools": (
         lambda: Network([Pooling(2, 3, stride=1), GlobalAveragePooling(), around(Relu())]),
         np.zeros((1, 7, 4, 4)),
