@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +13,9 @@ from clearprop.compiler.engines import Job, text
 from clearprop.compiler.lifetimes import Lifetimes
 from clearprop.compiler.orders import Order
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
+from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
+from clearprop.primitives.table import Primitive, WithKeywords
 
 ALIGNMENT = 64
 """Bytes to which buffers are aligned: a cache line, as wide as the widest vector registers."""
@@ -71,9 +75,11 @@ def _aligned(n: int) -> int:
 class Sheet:
     """Gives every value a name and a place, and keeps the lines until the arena is planned."""
 
+    expressions: ClassVar[Mapping[Any, Callable[[Node, list[str]], str | None]]] = {}
+    """How the result of a function is said otherwise than by a call; `None` leaves it to that."""
+
     def __init__(self, job: Job) -> None:
         self.job, self.trace = job, job.trace
-        self.lives = Lifetimes(job.trace, job.replaces)
         outputs = enumerate(self.trace.outputs)
         self._handed_out = {v.node for i, v in outputs if i not in job.replaces}
         self.setup: list[str | Cell] = []
@@ -90,6 +96,13 @@ class Sheet:
         """Modules of functions that are not NumPy's."""
         self.nbytes = 0
         """The size of the arena, known once the program is assembled."""
+        self.as_written: dict[str, Any] = {}
+        """What the program calls and cannot import: layers as written, functions of our own."""
+
+    @cached_property
+    def lives(self) -> Lifetimes:
+        """Where values are stored, and how long."""
+        return Lifetimes(self.trace, self.job.replaces)
 
     def result(self, time: int, node: Node, may_replace: bool = False, only: Any = None) -> Cell:
         """The cell for a result: in place of an operand that is not needed any more, or new."""
@@ -263,6 +276,36 @@ class Sheet:
 
     def line(self, statement: str, comment: str = "") -> None:
         self.body.append((statement, comment))
+
+    def call(self, node: Node, out: str = "") -> str:
+        """A node as a call of its function, which writes into `out` where that is given."""
+        operation, function = node.operation, function_of(node)
+        if not isinstance(operation, Primitive | WithKeywords):
+            raise UnsupportedError("it is not a function of arrays")
+        names = [self.operand(x) for x in node.inputs]
+        into = f", out={out}" if out else ""
+        spell = self.expressions.get(function)
+        spelt = spell(node, names) if spell else None
+        if spelt and not out:
+            return spelt
+        module = operation.name.rpartition(".")[0]
+        if module in ("", "clearprop"):
+            # A function that no import finds, such as a part of a derivative: called as it is.
+            name = self.name(operation.symbol)
+            self.as_written[name] = partial(operation.evaluate, **node.params)
+            return f"{name}({', '.join(names)}{into})"
+        if module.partition(".")[0] != "np":
+            self.imports.add(module)
+        options = self.keywords(node)
+        if isinstance(operation, WithKeywords):
+            at = len(names) - len(operation.keywords)
+            named = zip(operation.keywords, names[at:], strict=True)
+            options = "".join(f", {k}={v}" for k, v in named) + options
+            names = names[:at]
+        joined = ", ".join(names)
+        if operation.variadic and operation.evaluate is not function:
+            joined = f"({joined},)"
+        return f"{operation.name}({joined}{options}{into})"
 
     def gather(self, v: Any, name: str, data: str) -> None:
         """Fetch the rows of a batch into a buffer of their own."""
