@@ -38,10 +38,11 @@ MAY_IMPORT = {
     "datasets": {"errors", "files"},
     "reporting": CORE | {"drawing", "training"},
     "sklearn": CORE | {"training"},
+    "interop": CORE | {"compiler", "training", "files", "__version__"},
     "book": CORE | {"drawing", "checking", "compiler", "training", "datasets"},
     "cli": CORE
     | {"drawing", "explaining", "checking", "compiler", "training", "datasets", "reporting"}
-    | {"book", "__version__"},
+    | {"book", "interop", "__version__"},
     "__main__": {"cli"},
     # What `import clearprop` re-exports: NumPy is all that these need.
     "__init__": CORE | {"checking", "compiler", "drawing", "explaining", "page"},
@@ -190,6 +191,7 @@ def test_import_clearprop_loads_numpy_and_the_standard_library_only():
 def test_no_optional_package_is_loaded_before_it_is_needed(module):
     assert loaded_by(module).isdisjoint(
         {"matplotlib", "PIL", "polars", "resvg_py", "sklearn", "scipy", "pytest", "hypothesis"}
+        | {"jax", "onnx", "onnxruntime"}
     )
 
 

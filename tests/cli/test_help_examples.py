@@ -73,6 +73,10 @@ def folder(tmp_path_factory, few_images):
         "import clearprop\n\n\nclass Twice(clearprop.Layer):\n    def forward(self, x):\n"
         "        return 2 * x\n\n    def backward(self, dout):\n        return 2 * dout\n"
     )
+    (folder / "my_net.py").write_text(
+        "import clearprop\n\n\ndef make(rng):\n"
+        "    return clearprop.Network(clearprop.dense_layers([784, 5, 10], rng=rng))\n"
+    )
     return folder
 
 
@@ -82,7 +86,14 @@ def short(folder, few_images, monkeypatch):
     train = Trainer.train
 
     def few(self, epochs=None, iterations=None, **how):
+        iterations = epochs * self.iterations_per_epoch if iterations is None else iterations
         return train(self, iterations=min(iterations, len(self.history) + 5), **how)
+
+    def images(dtype=np.float32, flatten=True):
+        shape = (300, 784) if flatten else (300, 1, 28, 28)
+        unit = 1 if np.dtype(dtype) == np.uint8 else np.dtype(dtype).type(1 / 255)
+        x_train, x_test = (x.reshape(shape) * unit for x in (few_images.x_train, few_images.x_test))
+        return Dataset(x_train, few_images.t_train, x_test, few_images.t_test)
 
     monkeypatch.setattr(Trainer, "train", few)
     monkeypatch.setattr(
@@ -90,7 +101,7 @@ def short(folder, few_images, monkeypatch):
         "TwoLayerNet",
         lambda n_in, _, n_out, **how: TwoLayerNet(n_in, 3, n_out, **how),
     )
-    monkeypatch.setattr("clearprop.datasets.mnist_dataset", lambda *_, **__: few_images)
+    monkeypatch.setattr("clearprop.datasets.mnist_dataset", images)
     monkeypatch.chdir(folder)
     for run in ("runs/1", "runs/2"):
         if not (folder / run).exists():

@@ -16,8 +16,10 @@ from clearprop.cli.compare import compare
 from clearprop.cli.complaints import told
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
+from clearprop.cli.export import export
 from clearprop.cli.figures import figures
 from clearprop.cli.gradcheck import gradcheck
+from clearprop.cli.importing import import_
 from clearprop.cli.predict import predict
 from clearprop.cli.report import report
 from clearprop.cli.search import search
@@ -43,6 +45,7 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop report runs/1             how it learned, as a page (train makes it too)
     clearprop compare runs/1 runs/2     what two runs differ in, and what came of it
     clearprop search --rate 0.001 1     which settings do best? tried at random
+    clearprop export runs/1 net.onnx    the network for other programs: ONNX, PyTorch's weights
     clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
     clearprop explain "x * y" x=2 y=3   its backward pass in words
     clearprop figures                   pictures of how optimisers, dropout and filters work
@@ -70,9 +73,11 @@ commands = (
     draw,
     explain,
     figures,
+    export,
 )
 for command in commands:
     app.command(command)
+app.command(import_, name="import")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

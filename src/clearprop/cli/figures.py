@@ -32,8 +32,8 @@ def figures(
 
     For example:
 
-        clearprop figures valley im2col
-        clearprop figures -o pictures
+        clearprop figures
+        clearprop figures valley im2col -o pictures
 
     How optimisers go down a valley; how activations are spread by the first weights; how the loss
     falls for each optimiser; what batch normalisation, weight decay and dropout change; what

@@ -40,6 +40,8 @@ def run_training(
         iterations = epochs * steps_in_epoch(config, dataset)
     config = replace(config, iterations=iterations or config.iterations)
     trainer = trainer_of(config, dataset, make, rich_progress(quiet=quiet))
+    if not trainer.is_first:
+        return _join_in(trainer, run if resume else None, config)
     # Nothing is written before everything that was asked for is known to be right.
     with free_folder(Path("runs"), make) if run is None else run.lock() as run:
         if resume:
@@ -73,11 +75,21 @@ def trainer_of(
         optimizer=config.make_optimizer(),
         scale=scale_of(dataset),
         compile=config.compile,
+        engine=config.engine,
+        devices=config.devices,
         rng=rng,
         on_progress=on_progress,
         checkpoint_seconds=config.save_every,
         patience=config.patience,
     )
+
+
+def _join_in(trainer: "Trainer", run: "RunFolder | None", config: "RunConfig") -> int:
+    """Train together with the first of several processes, which alone leaves a run."""
+    if run is not None and run.weights_path.exists():
+        trainer.resume(run.weights_path)
+    trainer.train(iterations=config.iterations, in_all=True)
+    return 130 if trainer.interrupted else 0
 
 
 def keep_in(run: "RunFolder", trainer: "Trainer") -> None:

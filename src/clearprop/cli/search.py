@@ -65,8 +65,9 @@ def search(
 
     For example:
 
-        clearprop search --rate 0.001 1 --weight-decay 1e-8 1e-3
-        clearprop search --network conv --rate 1e-4 1e-2 --dropout 0 0.6 --trials 10
+        clearprop search --rate 0.001 1
+        clearprop search --rate 0.01 1 --weight-decay 1e-8 1e-3 --folder decay
+        clearprop search --network conv --rate 1e-4 1e-2 --dropout 0 0.6 --trials 2 --folder conv
 
     Each trial is a run of its own in the folder: `clearprop report search/7` shows the seventh.
     The search can be stopped at any time, and the same command goes on where it was; with more

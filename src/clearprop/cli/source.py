@@ -18,6 +18,7 @@ def source(
     batch: Annotated[
         int | None, count_option("Images in a batch. [default: as the run was trained]")
     ] = None,
+    engine: Annotated[str, Parameter(help="What the program is for: numpy, or jax.")] = "numpy",
     output: Annotated[
         Path | None,
         Parameter(help="Write the program to this file instead of printing it.", alias="-o"),
@@ -34,6 +35,7 @@ def source(
 
         clearprop source runs/1
         clearprop source runs/1 --output step.py
+        clearprop source runs/1 --engine jax
     """
     from clearprop.compiler import Step
     from clearprop.training import RunFolder
@@ -45,7 +47,7 @@ def source(
         x = np.zeros((size, *(config.shape or config.sizes[:1])), np.float32)
         regression = config.task == "regression"
         t = np.zeros((size, 1), np.float32) if regression else np.zeros(size, np.intp)
-        step = Step(folder.load_network(), config.make_optimizer()).prepare(x, t)
+        step = Step(folder.load_network(), config.make_optimizer(), engine=engine).prepare(x, t)
     if output is None:
         print(step.source, end="")
     else:

@@ -187,6 +187,28 @@ def train(
             "slower, with the same result but for rounding."
         ),
     ] = False,
+    engine: Annotated[
+        str | None,
+        Parameter(
+            help="What runs the steps: numpy, or jax, for GPUs and several devices. "
+            "[default: numpy]"
+        ),
+    ] = None,
+    devices: Annotated[
+        int | None, count_option("With `--engine jax`, how many devices share each batch.")
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        Parameter(
+            help="Compute together with other processes, perhaps on other machines: the address "
+            "HOST:PORT of the first of them. Each is given the same command, but for `--process`."
+        ),
+    ] = None,
+    process: Annotated[
+        int | None,
+        Parameter(help="Which of the processes this is: 0 for the first, which leaves the run."),
+    ] = None,
+    processes: Annotated[int | None, count_option("How many processes there are.")] = None,
     quiet: Annotated[
         bool, flag_option("Print nothing but the folder of the run.", alias="-q")
     ] = False,
@@ -215,6 +237,10 @@ def train(
     the same weights as if it had not been stopped. How a table became numbers is kept, too, and
     `clearprop predict RUN new.csv` does the same.
     """
+    if (coordinator, process, processes) != (None, None, None):
+        from clearprop.training import join
+
+        join(coordinator, process, processes)
     from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
     from clearprop.training.run_config import KINDS
@@ -233,6 +259,8 @@ def train(
         "patience": patience,
         "seed": seed,
         "save_every": save_every,
+        "engine": engine,
+        "devices": devices,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     if init == 0 and hidden != ():

@@ -11,7 +11,7 @@ from clearprop.errors import ConfigError
 from clearprop.layers import Convolution, Dropout, Layer, Pooling
 from clearprop.layers.columns import Pair
 from clearprop.layers.initialisation import generator
-from clearprop.networks.dense import How, activated, dense_layers
+from clearprop.networks.dense import How, activated, check_activation, dense_layers
 from clearprop.networks.network import Network
 
 Shape = tuple[int, int, int]
@@ -46,6 +46,7 @@ def conv_layers(
     Relu()
     Pooling(2, 2, stride=(2, 2), kind='max')
     """
+    check_activation(activation)
     filters = [entry for entry in plan if entry != "pool"]
     for n in filters:
         if isinstance(n, str) or not isinstance(n, Integral) or n < 1:

@@ -74,6 +74,7 @@ def dense_layers(
     """
     if len(sizes) < 2:
         raise ConfigError(f"a network needs an input and an output size, got {list(sizes)}")
+    check_activation(activation)
     rng = generator(rng)
     affine = [
         Affine.from_sizes(n_in, n_out, init=init, rng=rng, dtype=dtype)
@@ -88,9 +89,13 @@ def dense_layers(
 
 def activated(n: int, activation: str, batch_norm: bool, dtype: DTypeLike) -> Iterator[Layer]:
     """What follows a layer of `n` features or channels: an activation, normalised before."""
-    if activation not in ACTIVATIONS:
-        known = ", ".join(ACTIVATIONS)
-        raise ConfigError(f"activation {activation!r} is unknown; use one of: {known}")
     if batch_norm:
         yield BatchNormalization.from_size(n, dtype=dtype)
     yield ACTIVATIONS[activation]()
+
+
+def check_activation(name: str) -> None:
+    """Refuse what is not one of `ACTIVATIONS`. Errors: `ConfigError`."""
+    if name not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ConfigError(f"activation {name!r} is unknown; use one of: {known}")

@@ -69,7 +69,7 @@ def panels_svg(panels: list[dict[str, Any]], title: str, columns: int | None = N
         legend += [] if marks else [element("tspan", "nothing to draw", dx=14)]
         parts.append(element("text", panel["title"], *legend, x=x, y=y - 10, class_="head"))
         if marks:
-            parts.append(plot(**panel, x=x, y=y, width=WIDTH, height=HEIGHT))
+            parts.append(plot(**panel, x=x, y=y, width=WIDTH, height=HEIGHT, overflow="visible"))
     return element(
         "svg",
         *parts,

@@ -1,6 +1,7 @@
 """Training: mini-batches, optimisers, schedules, history, weights and run folders."""
 
 from clearprop.training.history import History as History
+from clearprop.training.joining import join as join
 from clearprop.training.optimizers.adagrad import AdaGrad as AdaGrad
 from clearprop.training.optimizers.adam import Adam as Adam
 from clearprop.training.optimizers.adamw import AdamW as AdamW

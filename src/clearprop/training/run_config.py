@@ -89,6 +89,10 @@ class RunConfig:
     seed: int = 0
     dtype: str = "float32"
     compile: bool = True
+    engine: str = "numpy"
+    """What runs the steps, see `clearprop.compile`."""
+    devices: int | None = None
+    """How many devices share a batch, where the engine knows several."""
     patience: int | None = None
     """After how many epochs without a better score it ends; `None` for never."""
     validation: float | None = None
@@ -209,7 +213,7 @@ def _sizes(value: Any) -> bool:
 
 _LATER = (
     *("compile", "data", "patience", "validation", "save_every", "task", "form", "optimizer"),
-    *("kind", "shape", "batch_norm", "dropout", "schedule", "weight_decay"),
+    *("kind", "shape", "batch_norm", "dropout", "schedule", "weight_decay", "engine", "devices"),
 )
 
 _RIGHT = {
@@ -229,6 +233,8 @@ _RIGHT = {
     "seed": _whole,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
     "compile": lambda v: isinstance(v, bool),
+    "engine": _text,
+    "devices": lambda v: v is None or (_whole(v) and v),
     "patience": lambda v: v is None or (_whole(v) and v),
     "validation": lambda v: v is None or (_number(v) and 0 < v < 1),
     "save_every": lambda v: _number(v) and v > 0,
