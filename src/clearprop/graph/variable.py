@@ -225,12 +225,9 @@ class Parameter(Variable):
 
     __slots__ = ("__weakref__", "source")
 
-    source: Any
+    may_change = False
 
-    def __init__(self, value: Any, name: str | None = None) -> None:
-        super().__init__(value, name)
-        if self.data.ndim:  # it is nobody's to change, and needs no second copy
-            self.data.flags.writeable = False
+    source: Any
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # it belongs to what was recorded
