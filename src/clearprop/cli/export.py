@@ -33,9 +33,10 @@ def export(
 
     if file.suffix not in (".onnx", ".safetensors"):
         raise ConfigError(f"{file} must end with .onnx or .safetensors, which says what to write")
-    network = RunFolder(run).load_network()
+    folder = RunFolder(run)
+    config, network = folder.read_config(), folder.load_network()
     if file.suffix == ".onnx":
-        to_onnx(network, path=file)
+        to_onnx(network, tuple(config.shape or config.sizes[:1]), file)
     else:
         save_state_dict(file, network)
     print(shown(file))
