@@ -21,6 +21,7 @@ from clearprop.compiler.leaf import Setting
 from clearprop.compiler.processes import agree, told
 from clearprop.compiler.program import Program
 from clearprop.compiler.rewriting import fact, function_of, is_recorded, maker
+from clearprop.compiler.tensor_products import contract, laid_out
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.node import Node
 from clearprop.primitives.cumulative import running_argmax
@@ -118,6 +119,8 @@ SPELLING: dict[Callable[..., Any], Callable[[Node, list[str]], str | None]] = {
     sliding_window_view: _windows,
     add_windows: _add_windows,
     running_argmax: _running_argmax,
+    contract: lambda node, names: f"np.einsum({node.params['subscripts']!r}, {', '.join(names)})",
+    laid_out: lambda node, names: names[0],  # JAX chooses orders by itself
     np.fix: lambda node, names: f"np.trunc({names[0]})",
 }
 """What JAX says otherwise than by the same name in `jax.numpy`."""
