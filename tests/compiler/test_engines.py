@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from nets import around, batch, dense
-from test_compiled_images import simple
+from test_programs_of_images import simple
 from traces import trace_of
 
 from clearprop import Variable, explain, grad, graph

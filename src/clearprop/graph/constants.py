@@ -37,7 +37,8 @@ def value_of(v: Recorded) -> Any:
     Into what was given from outside its owner may write, as in `v.data -= lr * v.grad`.
     """
     data = v.data
-    return held(data) if v.node is None and data.__class__ is np.ndarray else data
+    leaf = v.node is None and v.may_change
+    return held(data) if leaf and data.__class__ is np.ndarray else data
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

@@ -169,10 +169,10 @@ class Argument(Variable):
 
     __slots__ = ("in_use",)
 
+    may_change = False
+
     def __init__(self, value: Any) -> None:
         super().__init__(value)
-        if self.data.ndim:  # it is nobody's to change, and needs no second copy
-            self.data.flags.writeable = False
         self.in_use = True
 
 

@@ -225,6 +225,8 @@ class Parameter(Variable):
 
     __slots__ = ("__weakref__", "source")
 
+    may_change = False
+
     source: Any
 
     def __deepcopy__(self, memo: Any) -> Self:

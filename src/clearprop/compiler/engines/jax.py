@@ -119,8 +119,8 @@ SPELLING: dict[Callable[..., Any], Callable[[Node, list[str]], str | None]] = {
     sliding_window_view: _windows,
     add_windows: _add_windows,
     running_argmax: _running_argmax,
-    contract: lambda node, names: f"np.einsum({node.params['subscripts']!r}, {', '.join(names)})",
-    laid_out: lambda node, names: names[0],  # JAX chooses orders by itself
+    contract: EXPRESSIONS[np.einsum],
+    laid_out: lambda node, names: names[0],  # where it lies is for JAX to choose
     np.fix: lambda node, names: f"np.trunc({names[0]})",
 }
 """What JAX says otherwise than by the same name in `jax.numpy`."""
