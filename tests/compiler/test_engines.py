@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from nets import around, batch, dense
+from test_programs_of_images import simple
 from traces import trace_of
 
 from clearprop import Variable, explain, grad, graph
@@ -42,6 +43,17 @@ def test_every_engine_runs_the_same_networks(name, make):
     for _ in range(3):
         loss, gradients = other.loss_and_gradient(x, t)
         assert step(x, t) == pytest.approx(loss, rel=1e-5)
+        SGD(0.1).update(other.params, gradients)
+
+
+@EVERY
+def test_every_engine_runs_a_network_of_images(name):
+    (network, x, t), (other, *_) = simple(), simple()
+    assert compile(network, engine=name)(x) == pytest.approx(network.predict(x), rel=1e-3, abs=1e-4)
+    step = compile(network, SGD(0.1), engine=name)
+    for _ in range(3):
+        loss, gradients = other.loss_and_gradient(x, t)
+        assert step(x, t) == pytest.approx(loss, rel=1e-4)
         SGD(0.1).update(other.params, gradients)
 
 
