@@ -35,7 +35,6 @@ def test_a_run_leaves_all_it_should(tmp_path):
         "seed": 3, "dtype": "float32", "compile": True, "engine": "numpy", "devices": None,
             "data": None, "patience": None,
         "validation": None, "save_every": 30.0, "task": "classification", "form": None,
-        "engine": "numpy", "devices": None,
         "version": clearprop.__version__,
     }  # fmt: skip
 
