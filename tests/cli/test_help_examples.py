@@ -6,7 +6,6 @@ import re
 import shlex
 import sys
 from importlib.util import find_spec
-from importlib.util import find_spec
 
 import numpy as np
 import pytest

@@ -229,6 +229,11 @@ class Parameter(Variable):
 
     source: Any
 
+    def __init__(self, value: Any, name: str | None = None) -> None:
+        super().__init__(value, name)
+        if self.data.ndim:  # a layer that writes into what it has learned is found out
+            self.data.flags.writeable = False
+
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # it belongs to what was recorded
 
