@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import costs
-from contestants import CONTESTANTS, OURS, Contestant
+from contestants import CONTESTANTS, OTHERS_ON_IMAGES, OURS, OURS_ON_IMAGES, Contestant
+from contestants.images import NETS
 from timing import Spread, Turn, alternate, spread, surroundings
 from worker import Worker
 
@@ -92,31 +93,35 @@ CROSSED = tuple(
 """Everything with everything."""
 
 
-def measure_steps(net: Net, options: Any) -> list[Row]:
+def measure_steps(
+    problem: dict[str, Any], options: Any, own: Contestant, others: Iterable[Contestant]
+) -> list[Row]:
     """Let our step and each of the others take turns, two contestants at a time.
 
     More processes at once would fill the caches of the machine, and slow all of them down.
     """
-    problem = {"sizes": net.sizes, "batch": net.batch, "small": options.quick}
     ours_of_all: list[Turn] = []
     rows = []
-    for contestant in chosen(options.contestants):
-        with workers(problem, [contestant], options.seconds) as found:
+    for contestant in chosen(options.contestants, others):
+        with workers(problem, [contestant], options.seconds, own) as found:
             times = alternate({key: w.turn for key, w in found.items()}, options.rounds)
-        ours = times.pop((OURS, "own choice"))
+        ours = times.pop((own, "own choice"))
         ours_of_all += ours
         rows += [row(*key, turns, ours) for key, turns in times.items()]
-    return [row(OURS, "own choice", ours_of_all, ours_of_all), *rows]
+    return [row(own, "own choice", ours_of_all, ours_of_all), *rows] if rows else []
 
 
 @contextmanager
 def workers(
-    problem: dict[str, Any], contestants: Iterable[Contestant], seconds: float
+    problem: dict[str, Any],
+    contestants: Iterable[Contestant],
+    seconds: float,
+    own: Contestant = OURS,
 ) -> Iterator[dict[tuple[Contestant, str], Worker]]:
     """Start our step and others, each in a process, and see that all of them learn the same."""
     with ExitStack() as stack:
         found: dict[tuple[Contestant, str], Worker] = {}
-        for contestant, threads in variants([OURS, *contestants]):
+        for contestant, threads in variants([own, *contestants]):
             found[contestant, threads] = worker = Worker(
                 contestant.module,
                 contestant.function,
@@ -131,17 +136,17 @@ def workers(
             try:
                 losses[contestant, threads] = worker.ready()
             except RuntimeError as error:
-                if contestant is OURS:
+                if contestant is own:
                     raise
                 say(f"Left out: {contestant.name} ({threads}): {error}")
                 del found[contestant, threads]
-        check(losses)
+        check(losses, own)
         yield found
 
 
-def check(losses: dict[tuple[Contestant, str], float]) -> None:
+def check(losses: dict[tuple[Contestant, str], float], own: Contestant = OURS) -> None:
     """Refuse to compare what computes something else."""
-    expected = losses[OURS, "own choice"]
+    expected = losses[own, "own choice"]
     for (contestant, threads), loss in losses.items():
         if contestant.learns and not math.isclose(loss, expected, rel_tol=2e-4):
             raise AssertionError(
@@ -150,9 +155,11 @@ def check(losses: dict[tuple[Contestant, str], float]) -> None:
             )
 
 
-def chosen(names: list[str]) -> Iterator[Contestant]:
+def chosen(
+    names: list[str], contestants: Iterable[Contestant] = CONTESTANTS
+) -> Iterator[Contestant]:
     """The others that are asked for and installed."""
-    for contestant in CONTESTANTS:
+    for contestant in contestants:
         asked = not names or any(name.lower() in contestant.name.lower() for name in names)
         if contestant is OURS or not asked:
             continue
@@ -186,7 +193,7 @@ def best(rows: list[Row], name: str) -> Row | None:
     return min(found, key=lambda r: r.ratio.median, default=None)
 
 
-def steps_table(net: Net, rows: list[Row]) -> str:
+def steps_table(net: Net | str, rows: list[Row]) -> str:
     """The rows of one net."""
     lines = [
         f"### Step of {net}",
@@ -225,7 +232,8 @@ def steps(options: Any, goals: Goals) -> Any:
     nets = CROSSED if options.crossed else SWEEP[: 1 if options.quick or options.book else None]
     found, against_torch = {}, []
     for net in nets:
-        rows = measure_steps(net, options)
+        problem = {"sizes": net.sizes, "batch": net.batch, "small": options.quick}
+        rows = measure_steps(problem, options, OURS, CONTESTANTS)
         found[str(net)] = [asdict(r) for r in rows]
         say("", steps_table(net, rows))
         for name, goal in (GOALS if net == BOOKS else SWEEP_GOALS).items():
@@ -238,6 +246,21 @@ def steps(options: Any, goals: Goals) -> Any:
     if len(against_torch) > 1:
         mean = statistics.geometric_mean(against_torch)
         goals.at_least("PyTorch eager over the sweep, geometric mean", mean, 1.4)
+    return found
+
+
+def images(options: Any, goals: Goals) -> Any:
+    """Networks of images."""
+    found = {}
+    for net in list(NETS)[: 1 if options.quick else None]:
+        problem = {"net": net, "small": options.quick}
+        rows = measure_steps(problem, options, OURS_ON_IMAGES, OTHERS_ON_IMAGES)
+        found[net] = [asdict(r) for r in rows]
+        if rows:
+            say("", steps_table(f"{net}, batch 100", rows))
+        torch = [r.ratio.median for r in rows if r.name.startswith("PyTorch")]
+        if torch and net == "SimpleConvNet":
+            goals.at_least(f"{net}: PyTorch eager, × our step", min(torch), 1.0)
     return found
 
 
@@ -300,6 +323,7 @@ def run(options: Any, goals: Goals) -> Any:
 
 PARTS: dict[str, Callable[[Any, Goals], Any]] = {
     "steps": steps,
+    "images": images,
     "busy": busy,
     "compiling": compiling,
     "importing": importing,

@@ -98,6 +98,16 @@ class Worker:
         raise RuntimeError(lines[-1] if lines else "the process ended")
 
 
+def problem_of(**given: Any) -> Any:
+    """A problem as it was written down: of sizes of layers, or of a network of images."""
+    from contestants.images import Images
+    from contestants.problem import Problem
+
+    if "net" in given:
+        return Images(**given)
+    return Problem(tuple(given.pop("sizes")), **given)
+
+
 def main(task: dict[str, Any]) -> None:
     """The process: one answer a line, on an output that no library can write to."""
     answers = os.fdopen(os.dup(1), "w")
@@ -106,12 +116,8 @@ def main(task: dict[str, Any]) -> None:
     def answer(**values: float) -> None:
         print(json.dumps(values), file=answers, flush=True)
 
-    from contestants.problem import Problem
-
-    sizes, batch, small = (task["problem"][key] for key in ("sizes", "batch", "small"))
-    run = getattr(import_module(f"contestants.{task['module']}"), task["function"])(
-        Problem(tuple(sizes), batch, small)
-    )
+    make = getattr(import_module(f"contestants.{task['module']}"), task["function"])
+    run = make(problem_of(**task["problem"]))
     loss = run(CHECKED_STEPS)
     run(CHECKED_STEPS)
     # A scan compiled for one number of steps cannot take another: the number is settled here.

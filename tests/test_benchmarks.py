@@ -35,6 +35,16 @@ def test_steps_run_and_peers_that_are_missing_are_named(training, monkeypatch, c
         assert name in printed.partition("### Step of 784-50-10, batch 100")[2]
 
 
+def test_networks_of_images_run_and_agree_with_the_layers(training, monkeypatch, capsys):
+    command = ["training.py", "--quick", "--only", "images", "--rounds", "2"]
+    monkeypatch.setattr(sys, "argv", command)
+    assert training.main() == 0
+    printed = capsys.readouterr().out
+    assert "Left out: PyTorch eager: torch is not installed" in printed
+    assert "### Step of SimpleConvNet, batch 100" in printed
+    assert "| clearprop, layers as written | one |" in printed
+
+
 def test_the_costs_beside_the_steps_are_measured(training, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["training.py", "--quick", "--only", "importing"])
     assert training.main() == 0

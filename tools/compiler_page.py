@@ -14,17 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop import Affine, Network, TwoLayerNet
 from clearprop.compiler import SIMPLIFICATIONS, compile
 from clearprop.compiler.engines import text
 from clearprop.compiler.function import record_function
 from clearprop.compiler.leaf import traced
+from clearprop.compiler.simplify import OF_IMAGES, OF_POOLS
+from clearprop.compiler.tensor_products import CONTRACT, LAID_OUT
 from clearprop.compiler.tracing import Trace
 from clearprop.files import atomic_write
 from clearprop.graph.node import Node, Recorded
+from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels
+from clearprop.primitives.windows import add_windows
 from clearprop.training import SGD
 
 PAGE = Path(__file__).parents[1] / "docs" / "compiler.md"
@@ -76,9 +81,80 @@ def batch_sum(dout: Any) -> Any:
     return np.sum(dout, axis=0)
 
 
+def convolution(x: Any, W: Any) -> Any:
+    rows = sliding_window_view(x, (3, 3), axis=(2, 3)).transpose(0, 2, 3, 1, 4, 5).reshape(6760, 9)
+    return rows @ W.reshape(30, 9).T
+
+
+def brightness(x: Any, W: Any) -> Any:
+    return x @ (0.5 * W.reshape(30, 9).T)
+
+
+def bias_derivative(dout: Any) -> Any:
+    return np.ones(5760, np.float32) @ dout.transpose(0, 2, 3, 1).reshape(5760, 30)
+
+
+def _product(x: Any, W: Any, subscripts: str) -> Any:
+    return record(CONTRACT, (x, W), {"subscripts": subscripts})
+
+
+def channels_first(x: Any, W: Any) -> Any:
+    return _product(x, W, "nijc,mc->nijm").transpose(0, 3, 1, 2)
+
+
+def bias(x: Any, W: Any, b: Any) -> Any:
+    products = _product(x, W, "nijc,mc->nijm").reshape(5760, 30)
+    return (products + b).reshape(10, 24, 24, 30)
+
+
+def pool_of_products(x: Any, W: Any) -> Any:
+    out = np.maximum(_product(x, W, "ncij,mc->nmij"), 0)
+    return np.max(sliding_window_view(out, (2, 2), axis=(2, 3))[:, :, ::2, ::2], axis=(-2, -1))
+
+
+def pool_backward(d: Any, out: Any) -> Any:
+    dx = add_windows(d, shape=(10, 30, 24, 24), axes=(2, 3), steps=(2, 2))
+    return np.sum(dx * np.sign(out), axis=(0, 2, 3))
+
+
+def at_its_place(x: Any) -> Any:
+    return np.take_along_axis(x, np.argmax(x, axis=-1)[..., None], axis=-1)[..., 0]
+
+
+def largest_of_four(x: Any, b: Any) -> Any:
+    return np.max((x + b).reshape(10, 30, 12, 12, 4), axis=-1)
+
+
+def _sent(x: Any, dout: Any) -> Any:
+    places = np.argmax(x.reshape(10, 30, 12, 12, 4), axis=-1)[..., None]
+    return np.where(np.arange(4) == places, dout[..., None], 0)
+
+
+def sent(x: Any, dout: Any) -> Any:
+    return _sent(x, dout).reshape(x.shape)
+
+
+def sent_and_scaled(x: Any, dout: Any) -> Any:
+    return sent(x, dout) * np.sign(x)
+
+
+def sent_and_summed(x: Any, dout: Any) -> Any:
+    return np.sum(sent(x, dout), axis=(0, 2, 3, 4, 5))
+
+
+def windows_of_images(x: Any) -> Any:
+    return record(LAID_OUT, (sliding_window_view(x, (3, 3), axis=(2, 3)),), {})
+
+
+def relu_backward(x: Any, dout: Any) -> Any:
+    return dout * np.sign(np.maximum(x, 0))
+
+
 def _matrix(*shape: int) -> np.ndarray:
     return np.ones(shape, np.float32)
 
+
+_POOLED = (10, 30, 12, 12, 2, 2)
 
 EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "without_identities": (identities, (_matrix(100, 10),)),
@@ -89,13 +165,27 @@ EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "sunk_scalars": (rate, (_matrix(100, 784), _matrix(100, 50), np.float32(0.1))),
     "raised_scalars": (pixels, (_matrix(100, 784), _matrix(784, 50))),
     "sums_as_products": (batch_sum, (_matrix(100, 50),)),
+    "products_over_axes": (convolution, (_matrix(10, 1, 28, 28), _matrix(30, 1, 3, 3))),
+    "scalars_before_views": (brightness, (_matrix(6760, 9), _matrix(30, 1, 3, 3))),
+    "sums_over_axes": (bias_derivative, (_matrix(10, 30, 24, 24),)),
+    "exchanged_products": (channels_first, (_matrix(10, 24, 24, 9), _matrix(30, 9))),
+    "risen_views": (bias, (_matrix(10, 24, 24, 9), _matrix(30, 9), _matrix(30))),
+    "risen_windows": (pool_of_products, (_matrix(10, 9, 24, 24), _matrix(30, 9))),
+    "windows_added_last": (pool_backward, (_matrix(*_POOLED), _matrix(10, 30, 24, 24))),
+    "largest_by_place": (at_its_place, (_matrix(100, 4),)),
+    "largest_first": (largest_of_four, (_matrix(*_POOLED), _matrix(1, 30, 1, 1, 1, 1))),
+    "scaled_before_routing": (sent_and_scaled, (_matrix(*_POOLED), _matrix(*_POOLED[:4]))),
+    "sums_before_routing": (sent_and_summed, (_matrix(*_POOLED), _matrix(*_POOLED[:4]))),
+    "routed_by_masks": (_sent, (_matrix(*_POOLED), _matrix(*_POOLED[:4]))),
+    "images_laid_out": (windows_of_images, (_matrix(10, 1, 28, 28),)),
+    "signs_as_masks": (relu_backward, (_matrix(100, 784), _matrix(100, 784))),
 }
 """For each simplification a function that shows it, and arguments for it."""
 
 
 def blocks() -> dict[str, str]:
     """Every block of the page by its name."""
-    known = {s.__name__: s for s in SIMPLIFICATIONS}
+    known = {s.__name__: s for s in (*SIMPLIFICATIONS, *OF_IMAGES, *OF_POOLS)}
     found = {name: _before_and_after(known[name], *EXAMPLES[name]) for name in known}
     found["two-layer net"] = _fenced(two_layer_net())
     found["as written"] = _fenced(as_written())
@@ -182,7 +272,7 @@ def statements(trace: Trace) -> list[str]:
         elif function is np.transpose and not node.params:
             value = f"{a[0]}.T"
         else:
-            name = node.operation.name.replace("clearprop.", "")
+            name = re.sub(r"clearprop\.|np\.lib\.stride_tricks\.", "", node.operation.name)
             value = f"{name}({', '.join(a)}{text.keywords(node.params)})"
         lines.append(f"{names[node]} = {value}")
     results = ", ".join(operand(v) for v in trace.outputs)

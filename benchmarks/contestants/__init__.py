@@ -43,3 +43,12 @@ CONTESTANTS = (
     Contestant("scikit-learn MLPClassifier", "with_sklearn", "make", "sklearn"),
     Contestant("floor: products and gather", "floor", "make", learns=False),
 )
+
+OURS_ON_IMAGES = Contestant("clearprop, compiled", "images", "compiled", threads=OWN)
+
+OTHERS_ON_IMAGES = (
+    Contestant("clearprop, layers as written", "images", "as_written"),
+    Contestant("PyTorch eager", "images", "eager", "torch"),
+    Contestant("PyTorch eager, channels last", "images", "channels_last", "torch"),
+)
+"""Those that train networks of images."""

@@ -41,7 +41,15 @@ from clearprop.layers import (
     Tanh,
     TransposedConvolution,
 )
-from clearprop.networks import Network, TwoLayerNet, dense_layers
+from clearprop.networks import (
+    Network,
+    TwoLayerNet,
+    conv_layers,
+    conv_net,
+    deep_conv_net,
+    dense_layers,
+    features,
+)
 from clearprop.primitives.numerical import numerical_gradient
 
 if TYPE_CHECKING:
@@ -100,9 +108,13 @@ __all__ = [
     "assert_gradients",
     "check",
     "compile",
+    "conv_layers",
+    "conv_net",
+    "deep_conv_net",
     "dense_layers",
     "drawing",
     "explain",
+    "features",
     "grad",
     "graph",
     "hessian",

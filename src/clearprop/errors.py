@@ -45,6 +45,10 @@ class MissingPackageError(ClearpropError, ImportError):
     """An optional package is needed and not installed."""
 
 
+class ProcessError(ClearpropError, RuntimeError):
+    """Processes that shall compute together, of which one is missing, has gone or differs."""
+
+
 class GraphError(ClearpropError, RuntimeError):
     """A graph used against its rules, such as `backward` on a value that nothing made."""
 

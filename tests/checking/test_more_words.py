@@ -478,8 +478,8 @@ FAULTS = [
     (WrongInside, "WrongInside.branch.0", "W"),
     (WrittenOut, "WrittenOut", "fc.W"),
     (WrongAround, "WrongAround", "x"),
-    (Undeclared, "Undeclared", None),
-    (UndeclaredElsewhere, "UndeclaredElsewhere", None),
+    (Undeclared, "Undeclared", "kernel"),
+    (UndeclaredElsewhere, "UndeclaredElsewhere", "held.kernel"),
     (Lazy, "Lazy", "W"),
 ]
 

@@ -75,8 +75,11 @@ def test_a_closed_function_with_its_gradient_is_compared_with_differences():
     assert check(f, X[0, :3]).faults[0].kind is Kind.NO_BACKWARD
 
 
-def test_a_gradient_belongs_to_a_function_with_one_number():
-    (fault,) = check(np.sin, X, gradient=np.cos).faults
+def test_a_gradient_is_a_slope_or_belongs_to_a_function_with_one_number():
+    assert check(np.sin, X, gradient=np.cos).ok
+    assert check(np.sin, X, gradient=np.sin).ok is False
+    assert check(lambda x: x @ X.T, X[0], gradient=lambda x: X).ok  # a Jacobian matrix
+    (fault,) = check(lambda x: x.T, X, gradient=np.cos).faults
     assert fault.kind is Kind.RAISES
     assert "gives one number" in fault.message
 

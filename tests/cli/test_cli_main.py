@@ -60,12 +60,22 @@ def test_errors_end_as_one_message(clearprop, monkeypatch, error, code, message)
     assert run.err.count("\n") == 1
 
 
-def test_gradcheck_shows_each_parameter(clearprop):
+@pytest.fixture
+def narrow(monkeypatch):
+    """`gradcheck` on a network of 3 hidden neurons, which is over sooner."""
+    monkeypatch.setattr(
+        sys.modules["clearprop.cli.gradcheck"],
+        "TwoLayerNet",
+        lambda n_in, _, n_out, **kwargs: TwoLayerNet(n_in, 3, n_out, **kwargs),
+    )
+
+
+def test_gradcheck_shows_each_parameter(clearprop, narrow):
     run = clearprop("gradcheck")
     assert run.code == 0
     rows = [line.split() for line in run.out.splitlines() if line.split()[-1:] == ["right"]]
     assert [(name, number) for name, number, *_ in rows] == [
-        *(("W1", "39,200"), ("b1", "50"), ("W2", "500"), ("b2", "10"))
+        *(("W1", "2,352"), ("b1", "3"), ("W2", "30"), ("b2", "10"))
     ]
     assert all(float(difference) <= LIMIT for *_, difference, _ in rows)
 
@@ -100,7 +110,7 @@ def test_a_planted_error_is_found_where_it_is(small, parameter, monkeypatch):
     assert [name for name, value in differences.items() if value > LIMIT] == [parameter]
 
 
-def test_gradcheck_fails_where_backpropagation_is_wrong(clearprop, monkeypatch):
+def test_gradcheck_fails_where_backpropagation_is_wrong(clearprop, narrow, monkeypatch):
     backward = Affine.backward
 
     def wrong(self, dout):
@@ -109,11 +119,6 @@ def test_gradcheck_fails_where_backpropagation_is_wrong(clearprop, monkeypatch):
         return dx
 
     monkeypatch.setattr(Affine, "backward", wrong)
-    monkeypatch.setattr(  # the check of a smaller network is over sooner
-        sys.modules["clearprop.cli.gradcheck"],
-        "TwoLayerNet",
-        lambda n_in, _, n_out, **kwargs: TwoLayerNet(n_in, 3, n_out, **kwargs),
-    )
     run = clearprop("gradcheck")
     assert run.code == 1
     verdicts = {line.split()[0]: line.split()[-1] for line in run.out.splitlines() if line.strip()}

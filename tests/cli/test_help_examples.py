@@ -1,11 +1,11 @@
 """Every example in the help is shown as it is typed, and does what it says."""
 
-import importlib
 import inspect
 import io
 import re
 import shlex
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ COMMANDS = [name for name in app if not name.startswith("-")]
 
 
 def function_of(command):
-    return getattr(importlib.import_module(f"clearprop.cli.{command}"), command)
+    return app[command].default_command
 
 
 def examples(text):
@@ -73,6 +73,10 @@ def folder(tmp_path_factory, few_images):
         "import clearprop\n\n\nclass Twice(clearprop.Layer):\n    def forward(self, x):\n"
         "        return 2 * x\n\n    def backward(self, dout):\n        return 2 * dout\n"
     )
+    (folder / "my_net.py").write_text(
+        "import clearprop\n\n\ndef make(rng):\n"
+        "    return clearprop.Network(clearprop.dense_layers([784, 5, 10], rng=rng))\n"
+    )
     return folder
 
 
@@ -82,7 +86,14 @@ def short(folder, few_images, monkeypatch):
     train = Trainer.train
 
     def few(self, epochs=None, iterations=None, **how):
+        iterations = epochs * self.iterations_per_epoch if iterations is None else iterations
         return train(self, iterations=min(iterations, len(self.history) + 5), **how)
+
+    def images(dtype=np.float32, flatten=True):
+        shape = (300, 784) if flatten else (300, 1, 28, 28)
+        unit = 1 if np.dtype(dtype) == np.uint8 else np.dtype(dtype).type(1 / 255)
+        x_train, x_test = (x.reshape(shape) * unit for x in (few_images.x_train, few_images.x_test))
+        return Dataset(x_train, few_images.t_train, x_test, few_images.t_test)
 
     monkeypatch.setattr(Trainer, "train", few)
     monkeypatch.setattr(
@@ -90,7 +101,7 @@ def short(folder, few_images, monkeypatch):
         "TwoLayerNet",
         lambda n_in, _, n_out, **how: TwoLayerNet(n_in, 3, n_out, **how),
     )
-    monkeypatch.setattr("clearprop.datasets.mnist_dataset", lambda *_, **__: few_images)
+    monkeypatch.setattr("clearprop.datasets.mnist_dataset", images)
     monkeypatch.chdir(folder)
     for run in ("runs/1", "runs/2"):
         if not (folder / run).exists():
@@ -98,11 +109,16 @@ def short(folder, few_images, monkeypatch):
     if not (folder / "runs/table").exists():
         table = ["train", "houses.csv", "--target", "price", "--folder", "runs/table", "--quiet"]
         assert main(table) == 0
+    if not (folder / "net.safetensors").exists():
+        assert main(["export", "runs/1", "net.safetensors"]) == 0
 
 
 @pytest.mark.parametrize("line", sorted({line for _, line in all_examples()}))
 def test_examples_run(line, short, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    for package in ("onnx", "jax"):
+        if re.search(rf"\b{package}\b", line) and not find_spec(package):
+            pytest.skip(f"{package} is not installed")
     _, *words = shlex.split(line)
     run = "runs/table" if "new.csv" in words else "runs/1"
     words = [w for word in words for w in (["runs/1", "runs/2"] if word == "runs/*" else [word])]

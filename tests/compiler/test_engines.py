@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from nets import around, batch, dense
+from test_programs_of_images import simple
 from traces import trace_of
 
 from clearprop import Variable, explain, grad, graph
@@ -19,7 +21,15 @@ from clearprop.layers import Sigmoid
 from clearprop.primitives import constant, dispatched, elementwise, primitive, register, registry
 from clearprop.training import SGD
 
-EVERY = pytest.mark.parametrize("name", engines())
+NEEDS = {"jax": "jax"}
+EVERY = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(not there, reason=f"{name} is not installed"))
+        for name in engines()
+        for there in [name not in NEEDS or find_spec(NEEDS[name])]
+    ],
+)
 X = np.linspace(-1, 1.2, 12).reshape(4, 3)
 
 
@@ -28,7 +38,7 @@ X = np.linspace(-1, 1.2, 12).reshape(4, 3)
 def test_every_engine_runs_the_same_networks(name, make):
     x, t = batch(20, 7, 3)
     network, other = make(), make()
-    assert compile(network, engine=name)(x) == pytest.approx(network.predict(x), rel=1e-5)
+    assert compile(network, engine=name)(x) == pytest.approx(network.predict(x), 1e-5, 1e-7)
     step = compile(network, SGD(0.1), engine=name)
     for _ in range(3):
         loss, gradients = other.loss_and_gradient(x, t)
@@ -36,8 +46,19 @@ def test_every_engine_runs_the_same_networks(name, make):
         SGD(0.1).update(other.params, gradients)
 
 
+@EVERY
+def test_every_engine_runs_a_network_of_images(name):
+    (network, x, t), (other, *_) = simple(), simple()
+    assert compile(network, engine=name)(x) == pytest.approx(network.predict(x), rel=1e-3, abs=1e-4)
+    step = compile(network, SGD(0.1), engine=name)
+    for _ in range(3):
+        loss, gradients = other.loss_and_gradient(x, t)
+        assert step(x, t) == pytest.approx(loss, rel=1e-4)
+        SGD(0.1).update(other.params, gradients)
+
+
 def test_an_engine_that_is_not_there_is_refused_by_name():
-    with pytest.raises(ConfigError, match="no engine 'abacus'; there are numpy"):
+    with pytest.raises(ConfigError, match="no engine 'abacus'; there are jax, numpy"):
         compile(lambda x: x, engine="abacus")
 
 

@@ -2,11 +2,12 @@
 
 import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 
-from clearprop import Variable
+from clearprop import Relu, Variable, graph
 from clearprop.errors import (
     ClearpropError,
     DTypeError,
@@ -40,13 +41,49 @@ def test_a_single_number_is_kept_as_a_number_of_numpy():
     assert type(Variable(np.array(2.0, np.float32)).data) is np.float32
 
 
-def test_the_value_is_a_copy_that_cannot_be_written_into():
+def test_the_value_is_a_copy():
     value = np.array([1.0, 2.0])
     x = Variable(value)
     value[0] = 100
     np.testing.assert_array_equal(x.data, [1, 2])
-    with pytest.raises(ValueError, match="read-only"):
-        x.data[0] = 5
+
+
+@pytest.mark.parametrize("size", [3, 2**16])
+@pytest.mark.parametrize("how", ["in place", "a new array that changes", "through a view"])
+def test_what_was_recorded_keeps_its_values_when_the_data_change(size, how):
+    """Small values are copied; of large ones a change is seen when they are needed."""
+    x = Variable(np.full(size, 2.0))
+    if how == "a new array that changes":
+        x.data = given = np.full(size, 2.0)
+    y = x[1:] if how == "through a view" else x
+    out = (y * y + Relu()(y)).sum()
+    changed = given if how == "a new array that changes" else x.data
+    changed -= 1
+    if size == 3:
+        out.backward()
+        assert x.grad[-1] == 5
+    else:
+        with pytest.raises(GraphError, match="written into afterwards"):
+            out.backward()
+    (x * x).sum().backward()
+    assert x.grad[-1] == 2 * x.data[-1]
+    x.data -= 0.25 * x.grad
+    assert x.data[-1] == 0.5
+
+
+def test_copies_and_pickles():
+    w = Variable([1.0, 2.0], "w")
+    (y := (w * w).sum()).backward()
+    best, loaded = copy.deepcopy({"w": w})["w"], pickle.loads(pickle.dumps(w))
+    w.data = w.data - 0.1 * w.grad
+    for other in (best, loaded):
+        assert (other.data.tolist(), other.grad.tolist(), other.name) == ([1, 2], [2, 4], "w")
+    for other in (copy.deepcopy(graph(y)), pickle.loads(pickle.dumps(graph(y)))):
+        (v,) = other.inputs
+        assert v is not w
+        other.outputs[0].backward()
+        assert other.evaluate({"w": np.array([3.0, 4.0])}) == 25
+    assert pickle.loads(pickle.dumps(y)).data == 5
 
 
 def test_a_result_cannot_be_written_into_either():
@@ -155,11 +192,11 @@ def test_a_single_number_has_no_length():
         iter(Variable(1.0))
 
 
-def test_copies_are_the_variable_itself():
+def test_a_result_is_copied_as_itself():
     """Its value cannot change, and a derivative is known under one Variable only."""
-    x = Variable([1.0])
-    assert copy.copy(x) is x
-    assert copy.deepcopy([x])[0] is x
+    y = Variable([1.0]) * 2
+    assert copy.copy(y) is y
+    assert copy.deepcopy([y])[0] is y
 
 
 def test_what_an_array_has_and_a_variable_has_not_is_named():

@@ -29,10 +29,12 @@ def test_a_run_leaves_all_it_should(tmp_path):
     assert run.read_config() == CONFIG
     assert len(run.read_history()) == 6
     assert json.loads(run.config_path.read_text()) == {
-        "sizes": [4, 8, 3], "activation": "relu", "init": "he", "batch": 30, "rate": 0.5,
-        "iterations": 6, "seed": 3, "dtype": "float32", "compile": True, "data": None,
-        "patience": None, "validation": None, "save_every": 30.0,
-        "task": "classification", "form": None, "optimizer": "sgd",
+        "sizes": [4, 8, 3], "kind": "two-layer", "shape": None, "activation": "relu",
+        "init": "he", "batch_norm": False, "dropout": None, "batch": 30, "rate": 0.5,
+        "optimizer": "sgd", "schedule": "constant", "weight_decay": None, "iterations": 6,
+        "seed": 3, "dtype": "float32", "compile": True, "engine": "numpy", "devices": None,
+        "data": None, "patience": None, "validation": None, "save_every": 30.0,
+        "task": "classification", "form": None,
         "version": clearprop.__version__,
     }  # fmt: skip
 

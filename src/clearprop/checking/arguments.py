@@ -1,53 +1,67 @@
-"""What a layer's derivatives are taken by: its inputs and its parameters, wherever it keeps them.
-
-The house writes `params = ("W", "b")` and sets `dW`, `db`. Layers that people bring from books
-keep them in other ways, all of which are understood:
-
-- a list `params` of arrays beside a list `grads`;
-- a mapping `params` beside a mapping `grads`, or with `dW` set for `W`;
-- attributes `W` and `dW` without further notice.
-"""
+"""What a layer's derivatives are taken by: its inputs, and the arrays that hang on it."""
 
 import inspect
-import re
-from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from clearprop.checking.copies import held_by
-from clearprop.graph.parameters import Path, at_path, layers_of, parameter_name
+from clearprop.checking.nests import get_at, hanging, set_at, spoken
+from clearprop.graph.parameters import KINDS, Path, layers_of, names_of, parameter_name
 from clearprop.layers import Layer
 
-LABEL_NAMES = ("t", "target", "targets", "label", "labels", "y_true", "mask", "token", "tokens")
+LABEL_NAMES = [
+    "t",
+    "target",
+    "targets",
+    "label",
+    "labels",
+    "y_true",
+    "ytrue",
+    "true",
+    "y_target",
+    "mask",
+    "token",
+    "tokens",
+    "true_labels",
+]
+TRUTH_NAMES = frozenset(
+    [
+        "y",
+        "Y",
+        "actual",
+        "actuals",
+        "expected",
+        "truth",
+        "desired",
+        "yt",
+        "gt",
+        "ground_truth",
+        "y_",
+        "output_true",
+    ]
+)
+"""What labels are called besides, where an input of that name may well have a derivative."""
 INDEX_NAMES = ("idx", "index", "indices", "ids")
 CONSTANT_NAMES = frozenset((*LABEL_NAMES, *INDEX_NAMES))
 """Names under which inputs without a derivative are usually passed."""
 
-PARAMETER_NAME = re.compile(r"(W\w{0,3}|w\d?|b\d?|bias\w{0,3}|weights?\w{0,3}|gamma|beta|alpha)")
-"""Names under which parameters are usually kept."""
-
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a layer keeps a parameter and its derivative."""
+    """Where a layer keeps an array: its name, and all the ways to it.
+
+    `uses` are the ways by which layers own it: where several share it, their derivatives are added.
+    """
 
     name: str
-    holder: str = ""
-    """The list or mapping that holds it, "" for an attribute of the layer."""
-    key: Any = None
-    path: Path = ()
-    """The way to the layer inside that has it."""
-    attribute: str = ""
-    shared: "tuple[Slot, ...]" = ()
-    """Where else it is: their derivatives are added."""
+    paths: tuple[Path, ...]
+    uses: tuple[tuple[Path, ...], ...] = ()
+    declared: bool = True
 
     def get(self, layer: Any) -> Any:
-        owner = at_path(layer, self.path)
-        if self.holder:
-            return getattr(owner, self.holder)[self.key]
-        return getattr(owner, self.attribute, None)
+        return get_at(layer, self.paths[0])
 
     def put(self, layer: Any, value: Any) -> None:
         """Write numbers into the layer's own array, so that every name and view of it sees them."""
@@ -64,35 +78,51 @@ class Slot:
 
     def replace(self, layer: Any, value: Any) -> None:
         """Put another object in its place, a Variable for example, under each of its names."""
-        old = self.get(layer)
-        for holder in list(held_by(layer)) if isinstance(old, np.ndarray) else ():
-            places = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
-            for key in [key for key, item in places.items() if item is old]:
-                places[key] = value
-            for i, item in enumerate(holder if isinstance(holder, list) else ()):
-                if item is old:
-                    holder[i] = value  # the list may be shared with a layer inside
-        owner = at_path(layer, self.path)
-        holder = getattr(owner, self.holder, None)
-        if not self.holder:
-            setattr(owner, self.attribute, value)
-        elif isinstance(holder, MutableMapping):
-            holder[self.key] = value
-        elif isinstance(holder, tuple):
-            setattr(owner, self.holder, tuple(value if i is old else i for i in holder))
+        for path in self.paths:
+            set_at(layer, path, value)
 
-    def derivative(self, layer: Any) -> Any:
-        """What `backward` left as the derivative, `None` if nothing."""
-        owner = at_path(layer, self.path)
-        if self.holder:
-            grads = getattr(owner, "grads", None)
-            try:
-                return grads[self.key]  # type: ignore[index]
-            except (TypeError, KeyError, IndexError):
-                pass
-        found: list[Any] = [getattr(owner, f"d{self.attribute}", None)]
-        found += [slot.derivative(layer) for slot in self.shared]
-        return None if any(d is None for d in found) else sum(found[1:], start=found[0])
+
+def declared_slots(layer: Any) -> list[Slot]:
+    """The parameters that a layer and those inside it declare, each once."""
+    ways = ways_to(layer)
+    found: dict[Any, tuple[str, list[Path]]] = {}
+    for path, held in [((), layer)] if runs_alone(layer) else layers_of(layer):
+        for own in _own_paths(held):
+            whole = (*path, *own)
+            array = get_at(layer, whole)
+            key = id(array) if isinstance(array, np.ndarray) else whole
+            name = parameter_name(layer, whole) if path else _named(whole, ways.get(id(array), ()))
+            found.setdefault(key, (name, []))[1].append(whole)
+    slots = []
+    for key, (name, uses) in found.items():
+        others = ways.get(key, ()) if isinstance(key, int) else ()
+        paths = tuple(dict.fromkeys((*uses, *others)))
+        gathers = [use for use in uses if use[-2:-1] == ("params",)]
+        # What gathers the arrays of others sums for itself.
+        apart = tuple((use,) for use in uses) if len(uses) > 1 and not gathers else (paths,)
+        slots.append(Slot(name, paths, (tuple(gathers),) if gathers and len(uses) > 1 else apart))
+    return slots
+
+
+def ways_to(layer: Any) -> dict[int, tuple[Path, ...]]:
+    """All the ways to each array that hangs on a layer."""
+    ways: dict[int, tuple[Path, ...]] = {}
+    for path, value in hanging(layer).items():
+        if isinstance(value, np.ndarray):
+            ways[id(value)] = (*ways.get(id(value), ()), path)
+    return ways
+
+
+def _named(path: Path, ways: tuple[Path, ...]) -> str:
+    """The name of an array: an attribute of its own, if it has one."""
+    if path[0] == "params" and len(path) == 2 and isinstance(path[1], str):
+        return path[1]
+    return next((str(way[0]) for way in ways if len(way) == 1), spoken(path))
+
+
+def runs_alone(layer: Any) -> bool:
+    """Whether what is checked is no layer, but a function or a whole network in its clothes."""
+    return getattr(layer, "runs_alone", False)
 
 
 def declares_parameters(layer: Any) -> bool:
@@ -101,58 +131,28 @@ def declares_parameters(layer: Any) -> bool:
     return any("params" in getattr(holder, "__dict__", {}) for holder in holders)
 
 
-def declared_slots(layer: Any) -> list[Slot]:
-    """The parameters that a layer and those inside it declare, each once."""
-    found: dict[Any, Slot] = {}
-    for path, held in [((), layer)] if runs_alone(layer) else layers_of(layer):
-        for slot in _own_slots(held):
-            array = slot.get(held)
-            key = id(array) if isinstance(array, np.ndarray) else (path, slot.name)
-            name = parameter_name(layer, (*path, slot.name)) if path else slot.name
-            slot, first = replace(slot, name=name, path=path), found.get(key)
-            if first is None:
-                found[key] = slot
-            elif not first.holder:  # what gathers the arrays of others sums for itself
-                found[key] = replace(first, shared=(*first.shared, slot))
-    return list(found.values())
-
-
-def runs_alone(layer: Any) -> bool:
-    """Whether what is checked is no layer, but a function or a whole network in its clothes."""
-    return getattr(layer, "runs_alone", False)
-
-
-def _own_slots(layer: Any) -> list[Slot]:
+def _own_paths(layer: Any) -> list[Path]:
+    """The ways from a layer to the parameters that it declares itself."""
     params = layer.own_params if hasattr(layer, "own_params") else getattr(layer, "params", ())
     if isinstance(params, Mapping):
-        return [Slot(str(key), "params", key) for key in params]
-    if isinstance(params, str):
-        return []
-    slots = []
-    for i, entry in enumerate(params if isinstance(params, list | tuple) else ()):
-        if isinstance(entry, str):
-            slots.append(Slot(entry, attribute=entry))
-        elif isinstance(entry, np.ndarray):
-            names = (n for n, v in getattr(layer, "__dict__", {}).items() if v is entry)
-            slots.append(Slot(next(names, f"params[{i}]"), "params", i))
-    return slots
-
-
-def inferred_slots(before: Any, after: Any) -> list[Slot]:
-    """The parameters that an undeclaring layer seems to have.
-
-    `before` and `after` are the layer before `forward` and after `backward`: a parameter was there
-    before, and either has a derivative `dW` now, or one of the usual names.
-    """
-    later = getattr(after, "__dict__", {})
+        return [("params", key) for key, value in params.items() if isinstance(value, np.ndarray)]
+    entries = enumerate(params if isinstance(params, list | tuple) else ())
     return [
-        Slot(name, attribute=name)
-        for name, value in getattr(before, "__dict__", {}).items()
-        if isinstance(value, np.ndarray)
-        and value.dtype.kind == "f"
-        and not name.startswith("d")
-        and (f"d{name}" in later or PARAMETER_NAME.fullmatch(name))
+        (entry,) if isinstance(entry, str) else ("params", i)
+        for i, entry in entries
+        if isinstance(entry, str | np.ndarray)
     ]
+
+
+def other_kinds(layer: Any) -> set[Path]:
+    """The ways to what the layers name as something else than parameters: state, noise, fixed."""
+    return {
+        (*path, name)
+        for path, held in layers_of(layer)
+        for kind in KINDS
+        for name in names_of(held, kind)
+        if kind != "params" and isinstance(name, str)
+    }
 
 
 def positional(function: Any) -> list[inspect.Parameter]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import same_draws
-from clearprop.checking.trial import LayerRaised, Trial, flat
+from clearprop.checking.run import LayerRaised, flat
+from clearprop.checking.trial import Trial
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.node import Node, Recorded, data_of, parts
@@ -85,13 +86,16 @@ class Opened:
 
 
 def open_forward(
-    trial: Trial, values: Mapping[str, np.ndarray] | None = None, formula: str = "forward"
+    trial: Trial,
+    values: Mapping[str, np.ndarray] | None = None,
+    formula: str = "forward",
+    kind: type[Variable] = Variable,
 ) -> Opened | str:
     """Run `forward`, or `infer`, on Variables; where that does not work, say why in a few words."""
     layer = trial.copy()
     inputs: list[Any] = [x.copy() if isinstance(x, np.ndarray) else x for x in trial.inputs]
     variables = {
-        name: Variable(argument.value if values is None else values.get(name, argument.value), name)
+        name: kind(argument.value if values is None else values.get(name, argument.value), name)
         for name, argument in trial.arguments.items()
     }
     try:
@@ -101,7 +105,7 @@ def open_forward(
             elif argument.place is not None:
                 inputs[argument.place] = variables[name]
         with same_draws():
-            outputs = parts(trial.call(layer, inputs, formula))
+            outputs = trial.outputs(trial.call(layer, inputs, formula))
     except Exception as error:
         return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):
@@ -109,11 +113,11 @@ def open_forward(
     return Opened(variables, outputs)
 
 
-def agrees(opened: Opened, expected: np.ndarray) -> bool:
+def agrees(opened: Opened, expected: np.ndarray, rtol: float = 1e-9) -> bool:
     """Whether forward gave the same numbers on Variables as on arrays."""
     found = flat(map(data_of, opened.outputs))
     return found.shape == expected.shape and np.allclose(
-        found, expected, rtol=1e-9, atol=1e-300, equal_nan=True
+        found, expected, rtol=rtol, atol=1e-300 if rtol < 1e-8 else rtol, equal_nan=True
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
-from clearprop.checking.trial import LayerRaised
+from clearprop.checking.run import LayerRaised
 from clearprop.graph.node import parts
 
 
@@ -77,7 +77,7 @@ class Case:
         known = known & np.isfinite(candidate)
         if not known.any():
             return False
-        exact = 1e-8 if self.e.opened else 1e-4
+        exact = max(1e-8 if self.e.opened else 1e-4, 30 * self.e.eps)
         whole = float(np.max(np.abs(target), initial=0.0, where=known))
         far = float(np.max(np.abs(candidate - target), initial=0.0, where=known))
         floor = 1e-13 * max(whole, self.size)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import left_alone
+from clearprop.checking.interface import adopted
+from clearprop.checking.nests import leaves
 from clearprop.checking.report import Report
 from clearprop.checking.subjects import Function, Inspector, Recordable, is_network, own_layers
 from clearprop.errors import ConfigError
@@ -69,8 +71,8 @@ def _threads(inputs: tuple[Any, ...]) -> AbstractContextManager[Any]:
 
     Small ones are not shared out anyway, and large ones gain by it.
     """
-    parts = [part for x in inputs for part in (x if isinstance(x, tuple) else (x,))]
-    if not 2**14 < sum(map(np.size, parts)) < 2**24:
+    parts = [leaf for _, leaf in leaves(inputs) if isinstance(leaf, np.ndarray)]
+    if not 2**14 < sum(x.size for x in parts) < 2**24:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
@@ -106,6 +108,8 @@ def _generator(rng: Any) -> np.random.Generator:
 def _check(inspector: Inspector, thing: Any, inputs: tuple[Any, ...], gradient: Any) -> Report:
     if gradient is not None and (hasattr(thing, "forward") or not callable(thing)):
         raise ConfigError("check: gradient=… goes with a function, not with a layer or network")
+    if not isinstance(thing, str | os.PathLike | list | tuple) and not is_network(thing):
+        thing = adopted(thing)
     if thing is _ALL:
         return Report("clearprop", inspector.classes(own_layers()))
     if isinstance(thing, str | os.PathLike):

@@ -12,6 +12,7 @@ import numpy as np
 from clearprop.checking import harmless
 from clearprop.checking.case import Case
 from clearprop.checking.diagnosis import diagnose
+from clearprop.checking.differences import EPS
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.probing import SWEEP, element, probe, suspects, worst_first
@@ -36,7 +37,8 @@ def all_arguments(e: Evidence) -> None:
             e.rows[name] = Row(name, shape, None, None, "none", verdict)
             continue
         a = e.analytic[name]
-        if a.dtype.kind == "f" and a.dtype.itemsize < e.trial.dtype.itemsize:
+        narrow = a.dtype.kind == "f" and a.dtype.itemsize < e.trial.dtype.itemsize
+        if narrow and e.eps == EPS:
             message = (
                 f"backward gives a derivative of {a.dtype} where everything is {e.trial.dtype}"
             )
@@ -74,7 +76,7 @@ def second_opinion(case: Case) -> None:
     if a.shape != t.shape or not np.isfinite(a).all():
         e.fault(Kind.NOT_LINEAR, f"under another dout its shape is {a.shape}, or it is NaN", name)
         return
-    wrong = wrong_elements(a, t, 1e-8)
+    wrong = wrong_elements(a, t, e.within(1e-8))
     if not wrong.any():
         return
     if e.opened:
@@ -89,7 +91,8 @@ def wrong_elements(a: np.ndarray, t: np.ndarray, rtol: float = 1e-9) -> np.ndarr
         return np.ones(a.shape, bool)
     known = np.isfinite(t)
     size = float(np.max(np.abs(t), initial=0.0, where=known))
-    bound = rtol * np.maximum(np.abs(a), np.abs(np.where(known, t, 0))) + 1e-3 * rtol * size
+    floor = rtol * size if rtol > 1e-7 else 1e-3 * rtol * size
+    bound = rtol * np.maximum(np.abs(a), np.abs(np.where(known, t, 0))) + floor
     bound = bound + VANISHING
     return known & ~(np.abs(a - t) <= bound)
 
@@ -101,7 +104,7 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
     t = e.truth[name] = _finite(e, name, e.truth[name])
     case = Case(e, name, a, t, e.dout)
     narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
-    wrong = wrong_elements(a, t, 1e-5 if narrow else 1e-9)
+    wrong = wrong_elements(a, t, e.within(1e-5 if narrow else 1e-9))
     if wrong.any():
         wrong, case.skip = harmless.without_kinks(case, wrong)
         wrong, left = _refuted(case, harmless.beyond_rounding(case, wrong))
@@ -113,7 +116,7 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
         _report(case, wrong)
         return True
     e.rows[name] = _row(case, "automatic")
-    if e.stages != "arrays":
+    if e.like is None and e.stages != "arrays":
         _confirm(case)
     if e.exhaustive:
         _sweep(e, name, a, list(np.ndindex(a.shape)))
@@ -156,7 +159,7 @@ def _confirm(case: Case) -> None:
     e, name, a = case.e, case.name, case.a
     for _ in range(2):
         gap, slope = probe(e, name, a)
-        if gap <= 1e-4:
+        if gap <= e.within(1e-4):
             break
         if e.opened and e.opened.rounding(e.dout) > 1e-8 * np.linalg.norm(a * e.sizes[name]):
             break  # forward itself is all rounding on the scale of such a small derivative
@@ -176,7 +179,7 @@ def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
         return
     (gap, slope), (other, second) = probe(e, name, a), probe(e, name, a)
     gap = max(gap, other)
-    if gap > 1e-7:
+    if gap > e.within(1e-7):
         _sweep(e, name, a, suspects(e, name, a))
         return
     whole = float(np.max(np.abs(a), initial=0.0))
@@ -206,7 +209,8 @@ def _sweep(e: Evidence, name: str, a: np.ndarray, indices: Iterable[tuple[int, .
         if not slope.smooth.all():
             between[index] = slope.between(e.dout)
     size = float(np.nanmax(np.abs(t), initial=0.0))
-    margin += 1e-6 * np.maximum(np.abs(a), np.abs(np.nan_to_num(t))) + 1e-7 * size
+    margin += e.within(1e-6) * np.maximum(np.abs(a), np.abs(np.nan_to_num(t)))
+    margin += e.within(1e-7) * size
     known = np.isfinite(t)
     wrong[known] = np.abs(a - np.where(known, t, 0))[known] > margin[known]
     for index, (low, high) in between.items():
@@ -269,4 +273,6 @@ def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None
         numeric=numeric if np.isfinite(numeric) else None,
         automatic=float(t[index]) if e.opened and np.isfinite(t[index]) else None,
         factor=found.factor,
+        relative=case.apart / (case.size or 1.0),
+        wrong=wrong,
     )

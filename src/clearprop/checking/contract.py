@@ -15,8 +15,7 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
-from clearprop.checking.trial import LayerRaised, Run, numbers
-from clearprop.graph.node import parts
+from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.graph.passing import has_infer
 
 
@@ -150,6 +149,7 @@ def nothing_stale(e: Evidence) -> None:
     for inputs in (_shuffled(e), e.trial.batch(1, None)):
         if inputs is not None:
             _after_another_call(e, inputs)
+    _beside_another(e)
     _after_an_update(e)
 
 
@@ -186,6 +186,23 @@ def _after_another_call(e: Evidence, inputs: list[Any]) -> None:
         e.fault(Kind.STALE, message, name, index=index, analytic=value)
 
 
+def _beside_another(e: Evidence) -> None:
+    """Run a second layer of the class between forward and backward of the first."""
+    try:
+        run = e.trial.run()
+        e.trial.run(inputs=_shuffled(e))
+        found = run.derivatives(e.dout)
+    except LayerRaised:
+        return
+    for name in e.analytic:
+        if name not in e.faulty and not same(found[name], e.analytic[name]):
+            message = (
+                "with two such layers at work, backward gives another derivative: it uses what the "
+                "other one kept, on the class or in the module"
+            )
+            e.fault(Kind.STALE, message, name, remedy="keep values on self, for each layer its own")
+
+
 def _after_an_update(e: Evidence) -> None:
     """Change the parameters, as training does: nothing made from the old ones may be used."""
     trial = e.trial
@@ -208,7 +225,7 @@ def _after_an_update(e: Evidence) -> None:
     for name in e.analytic:
         if name in e.faulty or not np.isfinite(true[name]).all():
             continue
-        wrong = compare.wrong_elements(found[name], true[name], rtol=1e-6)
+        wrong = compare.wrong_elements(found[name], true[name], rtol=e.within(1e-6))
         if wrong.any():
             index = first_true(wrong)
             message = (
@@ -251,19 +268,17 @@ def keeps_float32(e: Evidence) -> None:
             e.fault(Kind.DTYPE, message, "output", fault=_has_float32(e))
             return
         if has_infer(trial.layer):
-            again = parts(trial.call(trial.copy(), trial.inputs, "infer"))
+            again = trial.outputs(trial.call(trial.copy(), trial.inputs, "infer"))
             if any(np.asarray(out).dtype.itemsize > 4 for out in again):
                 message = "with float32 inputs and parameters, infer gives float64"
                 e.fault(Kind.DTYPE, message, "infer", fault=_has_float32(e))
-        given, set_for = run.backward(run.douts(e.dout))
-        found = {name: numbers(d) for name, d in run.sorted(given, set_for).items()}
+        run.backward(run.douts(e.dout))
+        found = {name: run.derivative(name) for name in e.analytic}
     except LayerRaised:
         return
-    weak = {i for i, d in enumerate(given) if isinstance(d, float | int)}
-    for name in e.analytic:
-        dtype = found[name].dtype
-        place = trial.arguments[name].place
-        if dtype.kind == "f" and dtype.itemsize > 4 and name not in e.faulty and place not in weak:
+    for name, given in found.items():
+        dtype, weak = numbers(given).dtype, type(given) in (float, int)
+        if dtype.kind == "f" and dtype.itemsize > 4 and name not in e.faulty and not weak:
             message = f"with float32 inputs and parameters, its derivative is {dtype}"
             e.fault(Kind.DTYPE, message, name, fault=_has_float32(e))
 

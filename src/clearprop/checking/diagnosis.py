@@ -4,13 +4,17 @@ A pattern is a small function that asks one question of a `Case`: is what backwa
 true derivative with this mistake made in it? The first guess that holds names the kind.
 """
 
+import time
 from itertools import starmap
 
 import numpy as np
 
-from clearprop.checking import patterns_inside, patterns_shape, patterns_value
+from clearprop.checking import patterns_elsewhere, patterns_inside, patterns_shape, patterns_value
 from clearprop.checking.case import Case, Guess
 from clearprop.checking.findings import Kind
+
+SECONDS = 3.0
+"""After so long no further pattern is tried."""
 
 
 def diagnose(case: Case) -> Guess:
@@ -18,8 +22,17 @@ def diagnose(case: Case) -> Guess:
     if case.a.shape != case.t.shape:
         patterns = patterns_shape.PATTERNS
     else:
-        patterns = (*patterns_value.PATTERNS, *patterns_inside.PATTERNS)
+        patterns = (
+            *patterns_elsewhere.FIRST,
+            *patterns_value.PATTERNS,
+            *patterns_elsewhere.LATER,
+            *patterns_inside.PATTERNS,
+            *patterns_elsewhere.LAST,
+        )
+    stop = time.monotonic() + SECONDS
     for pattern in patterns:
+        if time.monotonic() > stop:
+            break
         try:
             for guess in starmap(Guess, pattern(case)):
                 if guess.candidate is None or case.explains(guess.candidate, guess.target):
@@ -34,9 +47,12 @@ def diagnose(case: Case) -> Guess:
 def _unknown(case: Case) -> Guess:
     a, t = case.a[case.known], case.t[case.known]
     cosine = float(a @ t) / (float(np.linalg.norm(a) * np.linalg.norm(t)) or 1.0)
+    inside = ", each way through forward, each local slope" if case.e.opened else ""
     length = float(np.linalg.norm(a)) / (float(np.linalg.norm(t)) or 1.0)
     return Guess(
         Kind.UNKNOWN,
         f"it is {length:.4g} times as long as the true derivative, and its direction agrees with "
-        f"that to a cosine of {cosine:.4g}; the pattern is none of the known ones",
+        f"that to a cosine of {cosine:.4g}; the pattern is none of the known ones. Ruled out: "
+        "sign, constant factor, transposition, order, offsets, masks, other axes, a small "
+        f"constant{inside}",
     )

@@ -56,8 +56,10 @@ class Slope:
 
 
 @np.errstate(all="ignore")
-def slope_with(f: Callable[[float], np.ndarray], f0: np.ndarray, h: float) -> Slope:
-    """Measure the slope of `f` at 0 with the steps h and h/2; `f0` is f(0)."""
+def slope_with(
+    f: Callable[[float], np.ndarray], f0: np.ndarray, h: float, eps: float = EPS
+) -> Slope:
+    """Measure the slope of `f` at 0 with the steps h and h/2; `f0` is f(0), exact to `eps`."""
     high, low = f(h), f(-h)
     half_high, half_low = f(h / 2), f(-h / 2)
     wide, narrow = (high - low) / (2 * h), (half_high - half_low) / h
@@ -65,10 +67,11 @@ def slope_with(f: Callable[[float], np.ndarray], f0: np.ndarray, h: float) -> Sl
     right = 4 * (half_high - f0) / h - (high - f0) / h
     left = 4 * (f0 - half_low) / h - (f0 - low) / h
     size = np.maximum(np.abs(high), np.maximum(np.abs(low), np.abs(f0)))
-    noise = 8 * EPS * size / h + np.finfo(np.float64).tiny / h
+    noise = 8 * eps * size / h + np.finfo(np.float64).tiny / h
     error = np.abs(narrow - wide) / 3 + noise
     # What is smooth bends by h² here, and by a part of the slope at a kink.
-    bend = 1e-3 * np.maximum(np.abs(left), np.abs(right)) + 30 * noise
+    bend = max(1e-3, 10 * h if eps > EPS else 0) * np.maximum(np.abs(left), np.abs(right))
+    bend += 30 * noise
     finite = np.isfinite(high) & np.isfinite(low) & np.isfinite(half_high) & np.isfinite(half_low)
     smooth = finite & (np.abs(right - left) <= bend) & (np.abs(narrow - wide) <= bend)
     # At a kink the difference of the sides is no error, but what the two steps disagree about is.
@@ -78,16 +81,19 @@ def slope_with(f: Callable[[float], np.ndarray], f0: np.ndarray, h: float) -> Sl
     return Slope(value, left, right, np.where(finite, error, np.inf), smooth)
 
 
-def slope(f: Callable[[float], np.ndarray], f0: np.ndarray, unit: float = 1.0) -> Slope:
+def slope(
+    f: Callable[[float], np.ndarray], f0: np.ndarray, unit: float = 1.0, eps: float = EPS
+) -> Slope:
     """Measure the slope of `f` at 0, trying other steps where the first is not good enough.
 
     `unit` is by how much the step may be larger than the size of what is moved: where everything
-    that is moved is tiny, the function may live on the scale of 1.
+    that is moved is tiny, the function may live on the scale of 1. `eps` is the precision of `f`.
     """
     best: Slope | None = None
     steps = STEPS if unit <= 1 else (*STEPS[:1], STEPS[0] * unit, *STEPS[1:])
+    wider = (eps / EPS) ** 0.25
     for h in steps:
-        found = slope_with(f, f0, h)
+        found = slope_with(f, f0, wider * h, eps)
         if best is None or _quality(found) < _quality(best):
             best = found
         if _quality(best) <= GOOD:

@@ -11,7 +11,8 @@ from clearprop.checking import differences
 from clearprop.checking.automatic import Opened, agrees, open_forward
 from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.report import Row
-from clearprop.checking.trial import LayerRaised, Run, Trial
+from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.trial import Trial
 from clearprop.graph.parameters import has_backward
 
 
@@ -27,6 +28,8 @@ class Evidence:
     is_function: bool = False
     stages: str = "all"
     """"all", "values" (no contract) or "arrays" (automatic differentiation alone)."""
+    like: Trial | None = None
+    """The trial of the same layer on other inputs, which it is to be run like."""
     findings: list[Finding] = field(default_factory=list)
     rows: dict[str, Row] = field(default_factory=dict)
     trial: Trial = field(init=False)
@@ -34,6 +37,8 @@ class Evidence:
     """A forward pass, on which `backward` has not been run yet."""
     out: np.ndarray = field(init=False)
     dout: np.ndarray = field(init=False)
+    eps: float = differences.EPS
+    """The precision in which forward computes: lower than float64's with a buffer or a cast."""
     opened: Opened | None = None
     closed: str | None = None
     analytic: dict[str, np.ndarray] = field(default_factory=dict)
@@ -44,6 +49,11 @@ class Evidence:
     """By numerical differentiation, where every element was swept: (*argument, outputs)."""
     reproducible: bool = True
     """Whether a run on the same values gives the same numbers on the same copy."""
+    mistakes: Any = None
+    """Mistakes that are tried one after the other, and those that have been: see patterns_steps."""
+    tried: list[Any] = field(default_factory=list)
+    loops: bool = False
+    """Whether forward runs some lines more than once."""
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""
@@ -54,10 +64,14 @@ class Evidence:
         opened = open_forward(self.trial)
         if isinstance(opened, str):
             self.closed = opened
-        elif not agrees(opened, self.run.vector):
+        elif not agrees(opened, self.run.vector, self.within(1e-9)):
             self.closed = "it gives other numbers on Variables than on arrays"
         else:
             self.opened = opened
+
+    def within(self, rtol: float) -> float:
+        """A relative tolerance for float64, or what the precision of forward allows."""
+        return rtol if self.eps == differences.EPS else max(rtol, 100 * self.eps)
 
     def add(self, finding: Finding) -> None:
         self.findings.append(finding)

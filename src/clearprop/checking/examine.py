@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import compare, contract, words
+from clearprop.checking import compare, contract, stimuli, words
 from clearprop.checking.arguments import runs_alone
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
-from clearprop.checking.passes import first_backward, first_forward, told
+from clearprop.checking.passes import first_forward, told
+from clearprop.checking.precision import measure
 from clearprop.checking.report import LayerReport
-from clearprop.checking.trial import LayerRaised, Trial
+from clearprop.checking.run import LayerRaised
+from clearprop.checking.trial import Trial
+from clearprop.checking.understanding import first_backward
 from clearprop.graph.parameters import has_backward
 
 LARGE = 2**14
@@ -25,13 +28,16 @@ LARGE = 2**14
 def examine(e: Evidence) -> LayerReport:
     """Go through all stages, and report what was found."""
     try:
-        e.trial = Trial(e.name, e.layer, e.inputs)
+        e.trial = e.like.variant(e.inputs) if e.like else Trial(e.name, e.layer, e.inputs)
         _stages(e)
     except Found as found:
         e.add(found.finding)
     except LayerRaised as raised:
         problem = f"{raised.method} raises {told(raised.error)}, when it is called again"
         e.fault(Kind.RAISES, problem)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        message = f"the check could not go on here: {told(error)}"
+        e.fault(Kind.NOT_COMPARED, message, fault=False)
     return LayerReport(
         name=e.name,
         kind=type(e.layer).__name__,
@@ -47,13 +53,14 @@ def _stages(e: Evidence) -> None:
     e.run = first_forward(e)
     e.out = e.run.vector
     written = has_backward(e.trial.layer)
-    if e.stages != "arrays":
+    if e.like is None and e.stages != "arrays":
         words.draws_from_rng(e)
         contract.forward_repeats(e)
+        measure(e)
     e.dout = e.random_dout()
     if written:
         first_backward(e)
-        if e.stages != "arrays":
+        if e.like is None and e.stages != "arrays":
             contract.backward_repeats(e)
     e.open()
     if not written:
@@ -63,23 +70,27 @@ def _stages(e: Evidence) -> None:
         contract.linear_in_dout(e)
         contract.nothing_stale(e)
         if not e.is_function:
-            _batch_of_one(e)
+            _on_others(e)
             contract.keeps_float32(e)
     if e.stages == "all" and not runs_alone(e.layer):
         words.keeps_state(e)
         words.infers(e)
-        if not e.faulty:
-            words.nothing_left_out(e)
         if not e.faulty and (following := words.in_the_next_step(e)):
             _also(e, following, "in the step that follows")
 
 
 def _takes(e: Evidence, inputs: list[Any]) -> bool:
-    """Whether forward gives finite numbers on part of the batch."""
-    try:  # only where forward keeps the samples apart, or takes any number at least
-        return bool(np.isfinite(e.trial.run(inputs=inputs).vector).all())
+    """Whether forward gives finite numbers on part of the batch, a row for each sample."""
+    try:
+        run = e.trial.run(inputs=inputs)
     except LayerRaised:
         return False
+    arrays = [[x for x in xs if np.ndim(x)] for xs in (e.trial.inputs, inputs)]
+    if not all(arrays):
+        return bool(np.isfinite(run.vector).all())
+    rows, of_all = (out.shape[:1] for out in (run.outputs[0], e.trial.run().outputs[0]))
+    n, few = (len(xs[0]) for xs in arrays)
+    return bool(np.isfinite(run.vector).all()) and (of_all != (n,) or rows == (few,))
 
 
 def _on_few(e: Evidence) -> None:
@@ -89,19 +100,40 @@ def _on_few(e: Evidence) -> None:
     if inputs is None or not _takes(e, inputs):
         return
     few = Evidence(e.name, e.layer, inputs, e.rng, is_function=e.is_function)
-    report = examine(few)
+    report, notes = examine(few), e.trial.notes
+    e.trial, e.eps = few.trial.variant(e.trial.inputs), few.eps
+    e.trial.notes = notes
     e.findings = [f for f in few.findings if f not in few.trial.notes]
     e.rows = {row.argument: row for row in report.rows}
     e.stages = "arrays"
 
 
-def _batch_of_one(e: Evidence) -> None:
-    """Check a batch of one sample as well, where there is one and it was not that already."""
-    inputs = e.trial.batch(0, 1)
-    if inputs is None or e.faulty or not _takes(e, inputs):
-        return
-    one = Evidence(e.name, e.layer, inputs, e.rng, stages="values")
-    _also(e, one, "with a batch of one")
+def _on_others(e: Evidence) -> None:
+    """Check on inputs that were not given as well: a single sample, others, equal values."""
+    for when, inputs in stimuli.others(e):
+        if e.faulty:
+            return
+        if _takes(e, inputs):
+            _also(e, _like(e, inputs), when)
+    ties = stimuli.tied(e)
+    if ties is not None and not e.faulty and _takes(e, ties):
+        for finding in examine(_like(e, ties)).faults:
+            if finding.kind is Kind.TIES:  # told, not failed: these values were not given
+                message = f"where values are tied, which they are not here: {finding.message}"
+                e.add(replace(finding, message=message, fault=False))
+
+
+def _like(e: Evidence, inputs: list[Any]) -> Evidence:
+    return Evidence(
+        e.name,
+        e.layer,
+        inputs,
+        e.rng,
+        stages="values",
+        like=e.trial,
+        eps=e.eps,
+        reproducible=e.reproducible,
+    )
 
 
 def _also(e: Evidence, other: Evidence, when: str) -> None:

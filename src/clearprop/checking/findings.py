@@ -1,8 +1,13 @@
 """What a check can find: the kinds of fault, and one finding with its place, values and cause."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+import numpy as np
+
+MOST = 1000
+"""So many wrong elements are listed in JSON."""
 
 
 class Kind(StrEnum):
@@ -46,6 +51,8 @@ class Kind(StrEnum):
     RAISES = "raises"
     # What stands in the way of a check.
     SAMPLES = "samples"
+    NOT_COMPARED = "not compared"
+    INTERFACE = "read as"
     NO_BACKWARD = "no backward yet"
     KINK = "kink"
     UNDECLARED = "parameters not declared"
@@ -94,6 +101,9 @@ REMEDIES: dict[Kind, str] = {
     "so that it does not overflow",
     Kind.RAISES: "run forward and then backward once with these shapes, and follow the traceback",
     Kind.SAMPLES: "write samples(cls, rng), which yields pairs (layer, inputs)",
+    Kind.NOT_COMPARED: "write def backward(self, dout), which returns the derivatives of the "
+    "inputs and sets self.dW for a parameter self.W",
+    Kind.INTERFACE: "nothing is wrong; this is how it was read",
     Kind.NO_BACKWARD: "write backward when you are ready; the check will then compare",
     Kind.KINK: "nothing is wrong; give other inputs if you want these elements compared too",
     Kind.UNDECLARED: "write params = (…) in the class, so that training finds them",
@@ -118,7 +128,9 @@ class Finding:
       and by automatic differentiation of `forward`, as far as they are known;
     - `kind`: the diagnosis, and `factor`, where it has one;
     - `message`, `remedy`: what is wrong, with the evidence, and what to do;
-    - `fault`: whether it makes the check fail; a kink, for example, does not.
+    - `fault`: whether it makes the check fail; a kink, for example, does not;
+    - `wrong`: which elements differ, as a mask, and `relative`, by how much at worst, in parts of
+      the largest true derivative of the argument.
     """
 
     layer: str
@@ -132,6 +144,8 @@ class Finding:
     factor: float | None = None
     remedy: str = ""
     fault: bool = True
+    relative: float | None = None
+    wrong: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.remedy:
@@ -152,8 +166,10 @@ class Finding:
         return replace(self, layer=layer)
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as plain values, for JSON."""
-        return {**vars(self), "kind": self.kind.value, "index": self.index and list(self.index)}
+        """The finding as plain values, for JSON; `wrong` as the indices of the first elements."""
+        places = None if self.wrong is None else np.argwhere(self.wrong)[:MOST].tolist()
+        index = self.index and list(self.index)
+        return {**vars(self), "kind": self.kind.value, "index": index, "wrong": places}
 
     def __str__(self) -> str:
         values = [

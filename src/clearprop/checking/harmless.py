@@ -11,7 +11,7 @@ from clearprop.checking.differences import Slope
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.probing import SWEEP, element, worst_first
-from clearprop.checking.trial import LayerRaised
+from clearprop.checking.run import LayerRaised
 
 
 def without_kinks(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +31,7 @@ def without_kinks(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def is_kink(case: Case, index: tuple[int, ...]) -> bool:
     """Whether forward has a kink at this element, and backward gave one of the slopes around it."""
-    slope = element(case.e, case.name, index, h=1e-7)
+    slope = element(case.e, case.name, index, h=1e-7 if case.e.eps < 1e-12 else None)
     if slope.smooth.all() or not np.isfinite(slope.value).all():
         return False
     value, (low, high) = float(case.a[index]), slope.between(case.dout)
@@ -44,7 +44,7 @@ def tell_kinks(case: Case, kinks: np.ndarray) -> None:
     e, name, index = case.e, case.name, first_true(kinks)
     if any(f.kind is Kind.KINK and f.argument == name for f in e.findings):
         return
-    low, high = element(e, name, index, h=1e-7).between(e.dout)
+    low, high = element(e, name, index, h=1e-7 if e.eps < 1e-12 else None).between(e.dout)
     many = f"{np.count_nonzero(kinks)} elements have" if kinks.sum() > 1 else "one element has"
     message = (
         f"{many} no derivative: forward has a kink there, with slopes from {low:.6g} to "
@@ -56,7 +56,12 @@ def tell_kinks(case: Case, kinks: np.ndarray) -> None:
 def look_at_ties(e: Evidence) -> None:
     """Where values are tied (a maximum), move them together: then there is a derivative again."""
     inputs = {n: a.value for n, a in e.trial.arguments.items() if a.slot is None}
-    if not inputs or e.faulty & set(inputs) or any(f.kind is Kind.TIES for f in e.findings):
+    if (
+        e.eps > differences.EPS
+        or not inputs
+        or e.faulty & set(inputs)
+        or any(f.kind is Kind.TIES for f in e.findings)
+    ):
         return
     unit = max(differences.typical(x) for x in inputs.values())
     together = differences.slope(
@@ -68,7 +73,7 @@ def look_at_ties(e: Evidence) -> None:
     numeric, error = together.along(e.dout)
     analytic = unit * sum(float(np.sum(found[n])) for n in inputs if n in e.analytic)
     size = unit * sum(float(np.sum(np.abs(found[n]))) for n in inputs if n in e.analytic)
-    if abs(numeric - analytic) > 1e-5 * max(size, abs(numeric)) + 10 * error:
+    if abs(numeric - analytic) > e.within(1e-5) * max(size, abs(numeric)) + 10 * error:
         message = (
             "where values are equal, moving them together changes forward by "
             f"{numeric / unit:.6g}, but the derivatives of backward sum to {analytic / unit:.6g}: "
@@ -97,7 +102,7 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
     `forward` kept is jittered as well: of an output that was rounded to 1, `1 - out` knows nothing.
     """
     e, name, a, dout = case.e, case.name, case.a, case.dout
-    own = {arg.slot.name for arg in e.trial.arguments.values() if arg.slot}
+    own = {path[0] for arg in e.trial.arguments.values() if arg.slot for path in arg.slot.paths}
     noise = np.zeros(a.shape)
     for _ in range(3 if wrong.any() else 0):
         jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}

@@ -1,18 +1,19 @@
-"""The first forward and the first backward pass: what can go wrong before anything is compared."""
+"""The first forward pass: what can go wrong before anything is differentiated."""
 
 import traceback
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
-from clearprop.checking.arguments import CONSTANT_NAMES
+from clearprop.checking.arguments import declares_parameters
 from clearprop.checking.copies import fingerprint
+from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
-from clearprop.checking.findings import Kind, beside
-from clearprop.checking.trial import LayerRaised, Run, Trial, numbers, takes
+from clearprop.checking.findings import Kind
+from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
 
 HERE = Path(__file__).parent
@@ -43,21 +44,46 @@ def first_forward(e: Evidence) -> Run:
             run = None
         if run is None:
             e.stop(Kind.RAISES, f"forward raises {told(raised.error)}")
-    if trial.made_on_the_way(run.layer):
-        run = trial.run()
     _check_outputs(e, run)
+    if not trial.searched:
+        run = _search(e, run)
     written = [
         trial.input_names[i]
         for i, (x, kept) in enumerate(zip(run.inputs, trial.inputs, strict=True))
         if isinstance(x, np.ndarray) and fingerprint(x) != fingerprint(kept)
     ]
-    written += _changed_parameters(trial, run.layer)
+    written += changed_parameters(trial, run.layer)
     for name in written:
         e.fault(Kind.IN_PLACE, f"forward writes into {name}, which belongs to its caller", name)
     return run
 
 
-def _changed_parameters(trial: Trial, layer: Any) -> list[str]:
+def _search(e: Evidence, run: Run) -> Run:
+    """Find the arrays that the output depends on beside those that the layer declares."""
+    trial, layer = e.trial, e.trial.layer
+    trial.searched = True
+    undeclared = find_undeclared(trial, run)
+    if isinstance(layer, Layer):
+        # What belongs to a class is the same for all its layers.
+        undeclared = [slot for slot in undeclared if not hasattr(type(layer), slot.paths[0][0])]
+    for slot in undeclared if isinstance(layer, Layer) else ():
+        name = slot.paths[0][0]
+        own = "an attribute of its own, in params" if slot.paths[0][1:] else f'params = ("{name}",)'
+        e.fault(
+            Kind.UNDECLARED,
+            f"the output depends on self.{slot.name}, a float array {slot.get(layer).shape} that "
+            f"its params, state, noise and fixed do not name, so that it would be left out of "
+            f'training; write {own} to have it learned, or fixed = ("{name}",)',
+            slot.name,
+        )
+    if undeclared and not (isinstance(layer, Layer) and declares_parameters(layer)):
+        trial.slots += undeclared
+        trial.list_arguments()
+    return run if trial.layer is layer else trial.run()
+
+
+def changed_parameters(trial: Trial, layer: Any) -> list[str]:
+    """The parameters of a layer that are no longer what they were in the trial."""
     return [
         name
         for name, a in trial.arguments.items()
@@ -83,9 +109,6 @@ def _check_outputs(e: Evidence, run: Run) -> None:
             anomaly = find_anomaly(e)
             message = f"forward gives {out[bad]}" + (f": {anomaly}" if anomaly else "")
             e.stop(Kind.NOT_FINITE, message, "output", index=bad)
-        if out.dtype.itemsize < e.trial.dtype.itemsize:
-            message = f"forward turns {e.trial.dtype} into {out.dtype}"
-            e.fault(Kind.DTYPE, message, "output")
 
 
 def find_anomaly(e: Evidence) -> Anomaly | None:
@@ -94,103 +117,6 @@ def find_anomaly(e: Evidence) -> Anomaly | None:
         return first_anomaly(e.trial.layer, *e.trial.inputs)
     except Exception:  # whatever the layer raises on Variables
         return None
-
-
-def first_backward(e: Evidence) -> None:
-    """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
-    run = e.trial.run()
-    douts = run.douts(e.dout)
-    if not takes(run.layer.backward, 1) and not takes(run.layer.backward, len(douts)):
-        e.stop(Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
-    dout = "dout, which belongs to its caller"
-    held = [("dout", dout, d) for d in douts]
-    held += (("output", "the output that forward gave", out) for out in run.outputs)
-    held += ((n, n, x) for n, x in zip(e.trial.input_names, run.inputs, strict=True))
-    kept = [fingerprint(value) for *_, value in held]
-    try:
-        given, set_for = run.backward(douts)
-    except LayerRaised as raised:
-        shapes = ", ".join(str(out.shape) for out in run.outputs)
-        message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
-        e.stop(Kind.RAISES, message, "dout")
-    changed = _changed_parameters(e.trial, run.layer)
-    if e.trial.infer_parameters(run.layer):
-        set_for = {n: a.slot.derivative(run.layer) for n, a in e.trial.arguments.items() if a.slot}
-        kept_names = tuple(a.slot.name for a in e.trial.arguments.values() if a.slot)
-        if isinstance(e.trial.layer, Layer):
-            e.fault(
-                Kind.UNDECLARED,
-                f"it keeps {', '.join(kept_names)} like parameters but does not declare them; "
-                f"write params = {kept_names!r} in the class, or training will not change them",
-            )
-    for (name, what, value), before in zip(held, kept, strict=True):
-        if fingerprint(value) != before and (name == "output" or name not in e.faulty):
-            e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
-    for name in changed:
-        message = f"backward changes the parameter {name}; that is the optimiser's work"
-        e.fault(Kind.IN_PLACE, message, name)
-    _sort(e, run, given, set_for)
-
-
-def _sort(e: Evidence, run: Run, given: Sequence[Any], set_for: Mapping[str, Any]) -> None:
-    """Put each derivative with its argument, and say which are missing or no numbers."""
-    trial = e.trial
-    inputs_fit = len(given) == len(trial.inputs) or trial.resolve(len(given))
-    if len(given) == len(trial.inputs):
-        _leave_out_constants(trial, given)
-    nothing_due = not trial.float_places and given in ((), (None,))
-    if not inputs_fit and not nothing_due:
-        inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
-        extra = ""
-        if len(given) > len(trial.float_places) and trial.slots:
-            extra = "; the derivatives of parameters are not returned but set, as in self.dW = …"
-        message = (
-            f"backward returned {len(given)} derivatives for {len(trial.float_places)} inputs "
-            f"({inputs}){extra}"
-        )
-        e.fault(Kind.COUNT, message)
-        trial.float_places = []
-        trial.list_arguments()
-    for name, raw in run.sorted(given, set_for).items():
-        if _is_number_array(e, name, raw, trial.arguments[name].slot is not None):
-            e.analytic[name] = numbers(raw)
-
-
-def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
-    """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
-    if trial.declared_constants is not None:
-        return
-    trial.float_places = [
-        i
-        for i in trial.float_places
-        if not (
-            given[i] is None
-            and (trial.input_names[i] in CONSTANT_NAMES or i in trial.were_integers)
-        )
-    ]
-    trial.list_arguments()
-
-
-def _is_number_array(e: Evidence, name: str, raw: Any, is_parameter: bool) -> bool:
-    if raw is None:
-        never = f"backward never sets {beside(name)}"
-        e.fault(Kind.MISSING, never if is_parameter else "backward returns None for it", name)
-        return False
-    try:
-        dtype = np.asarray(raw).dtype
-    except ValueError:
-        dtype = np.dtype(object)
-    if dtype.kind == "c":
-        e.fault(Kind.COMPLEX, "its derivative is made of complex numbers", name)
-    elif dtype.kind not in "fiub":
-        what = type(raw).__name__
-        e.fault(Kind.DTYPE, f"its derivative is a {what}, not an array of numbers", name)
-    elif not np.isfinite(array := numbers(raw)).all():
-        index = first_true(~np.isfinite(array))
-        e.fault(Kind.NOT_FINITE, f"backward gives {array[index]}", name, index=index)
-    else:
-        return True
-    return False
 
 
 def told(error: BaseException) -> str:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking import patterns_elsewhere, patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
+from clearprop.checking.factors import name_factor
 from clearprop.checking.findings import Kind
-from clearprop.checking.patterns_value import name_factor
+from clearprop.checking.slopes import slopes
 
 MANY = 400
 """Backward passes that a single pattern may take."""
@@ -18,7 +20,7 @@ MANY = 400
 def _term(case: Case) -> Guesses:
     """Is one way through the operations of forward left out, or taken with a factor?"""
     opened = case.e.opened
-    if opened is None:
+    if opened is None or case.e.loops:
         return
 
     def without(edges: list[Any]) -> np.ndarray:
@@ -53,7 +55,8 @@ def _about_a_way(case: Case, where: str, factor: float) -> Guess:
         return Guess(Kind.DROPPED_TERM, f"what goes back through {where} is missing")
     if abs(factor + 1) < 1e-6:
         return Guess(Kind.SIGN, f"what goes back through {where} has the opposite sign")
-    message = f"what goes back through {where} has the factor {name_factor(case, factor)} too much"
+    named = name_factor(case, factor, whole=False)
+    message = f"what goes back through {where} has the factor {named} too much"
     return Guess(Kind.FACTOR, message, factor=factor)
 
 
@@ -81,9 +84,6 @@ def _overwritten(case: Case) -> Guesses:
             continue
         touched = np.abs(parts) > case.tiny * np.abs(parts).max()
         last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
-        for part in parts:
-            message = "one of several contributions is missing: a loop ends too early?"
-            yield Kind.DROPPED_TERM, message, case.t - part
         for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
             message = (
                 f"where several derivatives meet, only the {words} one is kept; they must be added "
@@ -91,6 +91,9 @@ def _overwritten(case: Case) -> Guesses:
             )
             kept = np.take_along_axis(parts, which[None], axis=0)[0]
             yield Kind.NOT_SUMMED, message, kept
+        for part in parts:
+            message = "one of several contributions is missing: a loop ends too early?"
+            yield Kind.DROPPED_TERM, message, case.t - part
 
 
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -103,28 +106,10 @@ def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Itera
             yield found
 
 
-def _slopes(x: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The local derivatives of the usual functions, made of a value."""
-    s = 1 / (1 + np.exp(-np.clip(x, -500, 500)))
-    yield name, x
-    yield f"1 − {name}", 1 - x
-    yield f"1 + {name}", 1 + x
-    yield f"{name} (1 − {name})", x * (1 - x)
-    yield f"{name} (1 + {name})", x * (1 + x)
-    yield f"1 − {name}²", 1 - x * x
-    yield f"1 + {name}²", 1 + x * x
-    yield f"{name}²", x * x
-    yield f"1/{name}", 1 / np.where(x == 0, 1, x)
-    yield f"({name} > 0)", (x > 0) * 1.0
-    yield f"exp({name})", np.exp(np.clip(x, -50, 50))
-    yield f"σ({name})", s
-    yield f"1 − σ({name})", 1 - s
-
-
 def _local(case: Case) -> Guesses:
     """Is a factor missing, or once too often there?"""
     for value, z in case.fitting(case.t.shape):
-        for i, (name, factor) in enumerate(_slopes(z, value)):
+        for i, (name, factor) in enumerate(slopes(z, value)):
             known = case.wrong & (np.abs(factor) > 1e-9)
             if not known.any() or np.ptp(factor[known]) <= 1e-9 * np.abs(factor[known]).max():
                 continue
@@ -146,7 +131,7 @@ def _made_of(case: Case) -> Guesses:
         message = "it is dout itself: the local derivative is missing"
         yield Kind.DROPPED_TERM, message, case.where_wrong(dout)
         for value, z in case.fitting(dout.shape):
-            for name, slope in _slopes(z, value):
+            for name, slope in slopes(z, value):
                 for mark, d in (("", dout), ("−", -dout)):
                     message = f"it is {mark}dout · ({name})"
                     yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
@@ -218,7 +203,7 @@ def _step(case: Case) -> Guesses:
             through = opened.pull([u], [opened.between(u, v, arrived[v])])
             if not case.explains(through[case.name], case.t):
                 continue  # the true derivative does not come this way, or not all of it
-            local = (("1", np.ones_like(v.data)), *_slopes(v.data, "out"), *_slopes(u.data, "x"))
+            local = (("1", np.ones_like(v.data)), *slopes(v.data, "out"), *slopes(u.data, "x"))
             for name, g in local:
                 tried += 1
                 if tried > MANY:
@@ -330,14 +315,21 @@ def _by_lines(case: Case) -> Guesses:
             f"each index along {in_words((axis,), case.t.ndim)} has a factor of its own, from "
             f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
         )
+        for name, z in case.scope():
+            for words, factor in ((name, z), (f"1/{name}", 1 / np.where(z == 0, np.nan, z))):
+                fits = z.ndim and factor.size == ratio.size and case.t.shape[axis] == ratio.size
+                if fits and np.allclose(factor.ravel(), ratio.ravel(), rtol=1e-7):
+                    message = f"it has the factor {words} too much, along {in_words((axis,), 2)}"
         yield Kind.FACTOR, message, ratio * case.t
 
 
 PATTERNS = (
+    patterns_steps.mistaken,
     _term,
     _local,
     _with_turned,
     _overwritten,
+    patterns_elsewhere.counted_once,
     _cross_terms,
     _made_of,
     _step,

@@ -1,13 +1,13 @@
 """Patterns that the two arrays show by themselves, whatever the layer is."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
-from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
+from clearprop.checking.factors import name_factor, ratio_of
 from clearprop.checking.findings import Kind
+from clearprop.checking.nests import get_at
 from clearprop.checking.patterns_shape import swapped, transposed, wrong_axis
 
 
@@ -30,12 +30,12 @@ def _extra(case: Case) -> Guesses:
     rest = case.pulled(0 * case.dout)
     if rest is None or not np.any(rest):
         return
-    left = case.e.trial.arguments[case.name].slot
-    before = left and left.derivative(case.e.trial.layer)
+    held = [p for p in case.e.trial.places.get(case.name, ()) if p.kind == "held"]
+    before = get_at(case.e.trial.layer, held[0].path) if held else None
     if before is not None and np.shape(before) == rest.shape and np.allclose(rest, before):
         yield Kind.ACCUMULATES, f"it contains what d{case.name} was before: backward adds to it"
     for name, z in case.fitting(rest.shape):
-        ratio = _ratio(z, rest)
+        ratio = ratio_of(z, rest)
         if ratio is not None:
             message = f"with dout = 0 it is {ratio:.4g} · {name}: a term that forward does not have"
             yield Guess(Kind.EXTRA_TERM, message, factor=ratio)
@@ -50,7 +50,8 @@ def _clipped(case: Case) -> Guesses:
     top = float(np.max(np.abs(case.a), initial=0.0, where=case.known))
     size = np.abs(case.t[case.known])
     both = np.any(size > top) and (np.any(size < 0.999 * top) or size.size > 8)
-    if both:
+    # Where the true derivative has this size itself, again and again, nothing was cut off.
+    if both and np.count_nonzero(np.isclose(size, top, rtol=1e-12)) < 2:
         message = f"it is the true derivative cut off at ±{top:.6g}"
         yield Guess(Kind.CLIPPED, message, np.clip(case.t, -top, top), factor=top)
 
@@ -67,7 +68,7 @@ def _rounded(case: Case) -> Guesses:
 def _precision(case: Case) -> Guesses:
     """A difference too small for a wrong formula."""
     a = case.a[case.known]
-    if case.apart > 2e-3 * case.size:
+    if case.apart > 2e-3 * case.size or case.e.eps > 1e-12:
         return
     for dtype, name in ((np.float32, "float32"), (np.float16, "float16")):
         rounded = a.astype(dtype).astype(np.float64)
@@ -85,7 +86,7 @@ def _precision(case: Case) -> Guesses:
 
 
 def _factor(case: Case) -> Guesses:
-    ratio = _ratio(case.t, case.a, case)
+    ratio = ratio_of(case.t, case.a, case)
     if ratio is not None:
         message = f"it is the true derivative times {name_factor(case, ratio)}"
         yield Guess(Kind.FACTOR, message, factor=ratio)
@@ -102,116 +103,6 @@ def _nonlinear(case: Case) -> Guesses:
         yield Kind.NOT_LINEAR, message
     if not case.explains(twice / 2) and np.max(np.abs(twice - 2 * case.a)) > 1e-6 * case.size:
         yield Kind.NOT_LINEAR, "with twice the dout it is not twice as large"
-
-
-def _ratio(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | None:
-    """The factor between two arrays, if it is one and the same everywhere."""
-    if t.shape != a.shape:
-        return None
-    known = np.isfinite(t) & np.isfinite(a) if case is None else case.known
-    x, y = t[known], a[known]
-    square = float(x @ x)
-    if not square:
-        return None
-    ratio = float(x @ y) / square
-    if case is not None:
-        fits = case.explains(ratio * t)
-    else:
-        fits = np.allclose(ratio * x, y, rtol=1e-6, atol=1e-9 * abs(y).max())
-    return ratio if ratio and fits else None
-
-
-def name_factor(case: Case, ratio: float) -> str:
-    """A factor by the size or setting it comes from, such as `1/N`, with its value."""
-    value = f"{ratio:.6g}"
-    meanings = [words for number, words in _meanings(case, ratio) if _close(number, ratio)]
-    plain = _plain(ratio)
-    if not meanings:
-        return plain or value
-    label = meanings[0]
-    return f"{label} = {value}" if plain is None or plain == value else f"{label} = {plain}"
-
-
-def _close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=1e-6)
-
-
-def _plain(ratio: float) -> str | None:
-    for below in (1, 2, 3, 4, 5, 6, 8, 10):
-        for sign in (1, -1):
-            above = sign * ratio * below
-            if 0 < above < 1000 and _close(above, round(above)):
-                top = sign * round(above)
-                return f"{top}" if below == 1 else f"{top}/{below}"
-    return None
-
-
-def _meanings(case: Case, ratio: float) -> Iterator[tuple[float, str]]:
-    """Numbers that a layer has at hand, with what they mean."""
-    batch, other = _batch(case), _other_ratio(case)
-    follows = other is not None and not _close(other, ratio)
-    for sign, mark in ((1.0, ""), (-1.0, "−")):
-        if batch and batch > 1 and (other is None or follows):
-            yield sign / batch, f"{mark}1/N (N = {batch}, the batch)"
-            yield sign * batch, f"{mark}N (N = {batch}, the batch)"
-            yield sign * (batch - 1) / batch, f"{mark}(N − 1)/N (N = {batch})"
-            yield sign * batch / (batch - 1), f"{mark}N/(N − 1) (N = {batch})"
-        for number, words in _sizes(case):
-            if number > 2:
-                yield sign / number, f"{mark}1/{words}"
-                yield sign * number, f"{mark}{words}"
-                yield sign / math.sqrt(number), f"{mark}1/√{words}"
-                yield sign * math.sqrt(number), f"{mark}√{words}"
-        for name, s in _settings(case):
-            for number, words in (
-                (s, name),
-                (1 - s, f"(1 − {name})"),
-                (s * s, f"{name}²"),
-            ):
-                if number not in (0, 1):
-                    yield sign * number, mark + words
-                    yield sign / number, f"{mark}1/{words}"
-
-
-def _batch(case: Case) -> int | None:
-    for x in case.e.trial.inputs:
-        if isinstance(x, np.ndarray) and x.ndim:
-            return x.shape[0]
-    return None
-
-
-def _other_ratio(case: Case) -> float | None:
-    """The factor for a batch of another size, which tells N from other numbers of its value."""
-    trial = case.e.trial
-    inputs = trial.batch(0, -1)
-    if inputs is None or not case.e.opened:
-        return None
-    variant = trial.variant(inputs)
-    opened = open_forward(variant)
-    if isinstance(opened, str):
-        return None
-    run = variant.run()
-    dout = np.linspace(0.5, 1.5, run.vector.size)
-    return _ratio(opened.derivatives(dout)[case.name], run.derivatives(dout)[case.name])
-
-
-def _sizes(case: Case) -> Iterator[tuple[int, str]]:
-    """The lengths of axes, and their products, with their place."""
-    trial = case.e.trial
-    named = [*zip(trial.input_names, trial.inputs, strict=True)]
-    named += (("out", out) for out in case.e.run.outputs)
-    named += ((n, a.value) for n, a in trial.arguments.items() if a.slot)
-    for name, x in named:
-        if isinstance(x, np.ndarray):
-            for axes in axes_of(x.ndim):
-                n = math.prod(x.shape[i] for i in axes)
-                yield n, f"{n} (the size of {name} along {in_words(axes, x.ndim)})"
-
-
-def _settings(case: Case) -> Iterator[tuple[str, float]]:
-    for name, value in getattr(case.e.trial.layer, "__dict__", {}).items():
-        if isinstance(value, int | float | np.floating) and not isinstance(value, bool):
-            yield f"self.{name}", float(value)
 
 
 def _displaced(case: Case) -> Guesses:

@@ -39,8 +39,8 @@ def along(e: Evidence, name: str, v: np.ndarray, h: float | None = None) -> Slop
         return e.forward(**{name: x + step * v})
 
     if h is not None:
-        return differences.slope_with(f, e.out, h)
-    return differences.slope(f, e.out, 1 / min(1.0, float(e.sizes[name].min(initial=1.0))))
+        return differences.slope_with(f, e.out, h, e.eps)
+    return differences.slope(f, e.out, 1 / min(1.0, float(e.sizes[name].min(initial=1.0))), e.eps)
 
 
 def element(e: Evidence, name: str, index: tuple[int, ...], h: float | None = None) -> Slope:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
@@ -50,8 +51,26 @@ class LayerReport:
         return tuple(f for f in self.findings if f.fault)
 
     @property
-    def ok(self) -> bool:
-        return not self.faults
+    def ok(self) -> bool | None:
+        """Whether all was compared and is right; `None` where nothing is wrong but not all was."""
+        if any(f.kind not in UNCHECKED for f in self.faults):
+            return False
+        return None if self.unchecked else True
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What could not be compared: names of arguments, or of the layer where it is all of it."""
+        rows = (row.argument for row in self.rows if row.verdict == Kind.NOT_COMPARED.value)
+        found = (
+            f.argument or self.name
+            for f in self.findings
+            if f.kind is Kind.NOT_COMPARED or (f.fault and f.kind in UNCHECKED)
+        )
+        return tuple(dict.fromkeys((*rows, *found)))
+
+
+UNCHECKED = frozenset({Kind.NOT_COMPARED, Kind.SAMPLES, Kind.NO_BACKWARD})
+"""Findings that say that something could not be checked, not that it is wrong."""
 
 
 def merge(name: str, reports: Iterable[LayerReport]) -> LayerReport:
@@ -67,11 +86,12 @@ def merge(name: str, reports: Iterable[LayerReport]) -> LayerReport:
     for row in (row for report in reports for row in report.rows):
         known = rows.get(row.argument)
         rows[row.argument] = row if known is None else _worse(known, row)
-    best: dict[Any, tuple[float, Finding]] = {}
+    best: dict[Any, tuple[Any, Finding]] = {}
     for report in reports:
         sizes = {row.argument: math.prod(row.shape) for row in report.rows}
         for finding in report.findings:
-            rank = sizes.get(finding.argument or "", 0) - (finding.kind is Kind.UNKNOWN) * 0.5
+            size = sizes.get(finding.argument or "", 0) - (finding.kind is Kind.UNKNOWN) * 0.5
+            rank = finding.fault, size
             key = _key(finding)
             if key not in best or rank > best[key][0]:
                 best[key] = rank, finding
@@ -152,11 +172,21 @@ class Report:
         return tuple(finding for finding in self.findings if finding.fault)
 
     @property
-    def ok(self) -> bool:
-        return not self.faults
+    def ok(self) -> bool | None:
+        """True if all was compared and is right, False if there is a fault.
+
+        `None` where nothing is wrong, but something that the output depends on was not compared.
+        """
+        found = [layer.ok for layer in self.layers]
+        return False if False in found else None if None in found else True
+
+    @property
+    def status(self) -> str:
+        """`right`, `wrong` or `not checked`."""
+        return {True: "right", False: "wrong", None: "not checked"}[self.ok]
 
     def __bool__(self) -> bool:
-        return self.ok
+        return self.ok is True
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -178,8 +208,8 @@ class Report:
         lines = [_line(HEAD, widths), "  ".join("─" * w for w in widths)]
         lines += [_line(row, widths) for row in cells]
         lines += ["", self._summary()]
-        for finding in self._ordered():
-            lines += ["", str(finding)]
+        for text in self._told():
+            lines += ["", text]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -191,7 +221,7 @@ class Report:
             wrong = cells[-1] not in ("right", "nothing to compare")
             style = " style='background:#fbe3e4;color:#1b1b1b'" if wrong else ""
             rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-        found = "".join(f"<pre>{escape(str(finding))}</pre>" for finding in self._ordered())
+        found = "".join(f"<pre>{escape(text)}</pre>" for text in self._told())
         return (
             f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
             f"<p>{escape(self._summary())}</p>{found}"
@@ -201,13 +231,25 @@ class Report:
         """One sentence: how much was compared, and whether all of it is right."""
         arguments = sum(row.absolute is not None for layer in self.layers for row in layer.rows)
         what = f"{_several(len(self.layers), 'layer')}, {_several(arguments, 'derivative')}"
-        bad = ", ".join(layer.name for layer in self.layers if not layer.ok)
-        verdict = "all right" if self.ok else f"{_several(len(self.faults), 'fault')}, in {bad}"
+        bad = ", ".join(layer.name for layer in self.layers if layer.faults)
+        left = ", ".join(name for layer in self.layers for name in layer.unchecked)
+        verdict = f"{_several(len(self.faults), 'fault')}, in {bad}" if bad else "all right"
+        if left and self.ok is None:
+            verdict = f"nothing wrong was found, but not all was compared: {left}"
         return f"{self.name}: {what} compared in float64: {verdict}."
 
-    def _ordered(self) -> list[Finding]:
-        """Faults first; the other findings after them."""
-        return sorted(self.findings, key=lambda finding: not finding.fault)
+    def _told(self) -> list[str]:
+        """The findings as text, faults first; those that say the same of several are told once."""
+        same: dict[Any, list[Finding]] = {}
+        for finding in sorted(self.findings, key=lambda finding: not finding.fault):
+            said = re.sub(r" \(\d+ of \d+ elements are wrong\)", "", finding.message)
+            same.setdefault((finding.layer, finding.kind, said), []).append(finding)
+        return [
+            f"{first}\n  The same at {', '.join(f.argument or f.layer for f in others)}."
+            if others
+            else str(first)
+            for first, *others in same.values()
+        ]
 
     def _cells(self) -> list[tuple[str, ...]]:
         cells = []
@@ -223,6 +265,7 @@ class Report:
         return {
             "name": self.name,
             "ok": self.ok,
+            "status": self.status,
             "layers": [
                 {
                     "name": layer.name,

@@ -9,13 +9,14 @@ import numpy as np
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.interface import adopted
 from clearprop.checking.passes import told
 from clearprop.checking.report import LayerReport, Report, merge
 from clearprop.checking.samples import imported, layers_in, samples_of
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside
 from clearprop.errors import ConfigError
-from clearprop.graph.node import data_of, parts
+from clearprop.graph.node import data_of
 from clearprop.graph.parameters import at_path, dotted, layers_of, names_of
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks import Network
@@ -46,7 +47,7 @@ class Inspector:
 
     def evidence(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> Evidence:
         rng = np.random.default_rng(self.rng.integers(2**63))
-        return Evidence(name, layer, inputs, rng, exhaustive=self.exhaustive, **more)
+        return Evidence(name, adopted(layer), inputs, rng, exhaustive=self.exhaustive, **more)
 
     def by_samples(self, thing: Any, name: str | None = None) -> tuple[LayerReport, ...]:
         """Check a class, or a layer without inputs, on its samples, with the layers inside."""
@@ -86,7 +87,7 @@ class Inspector:
             if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
             else:
-                inputs = parts(evidence.run.raw)
+                inputs = tuple(evidence.run.outputs)
         return tuple(reports)
 
     def layers(self, layers: Sequence[Any], inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
@@ -113,14 +114,14 @@ class Inspector:
             )
         walk = self.walked if isinstance(network, Network) else self.by_hand
         reports = walk(network, inputs)
-        if len(inputs) == 2 and all(report.ok for report in reports):
+        if len(inputs) == 2 and all(report.ok is not False for report in reports):
             whole = whole_network(network, inputs[0], inputs[1], self.rng, self.layer)
             reports = (*reports, whole) if whole else reports
         return Report(name, reports)
 
     def by_hand(self, network: Any, inputs: Sequence[Any]) -> tuple[LayerReport, ...]:
         """Check the layers of a network from elsewhere, which are taken to be a chain."""
-        layers = network.layers
+        layers = getattr(network, "layers", {})
         places = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
         usual = ("lastLayer", "last_layer", "loss_layer", "lossLayer")
         name = next((name for name in usual if hasattr(network, name)), "")
@@ -157,7 +158,7 @@ class Inspector:
             reports += found[-1:] if opened else found
             if not hasattr(evidence, "out"):
                 stopped = f"not reached: {name} gave nothing to go on with"
-        if error and all(report.ok for report in reports):
+        if error and not any(report.faults for report in reports):
             name = f"{type(network).__name__}.{'loss' if len(inputs) == 2 else 'predict'}"
             finding = Finding(layer=name, kind=Kind.RAISES, message=f"it raises {told(error)}")
             reports.append(LayerReport(name, type(network).__name__, findings=(finding,)))
@@ -177,12 +178,13 @@ def _closed(name: str, layer: Any, why: str) -> LayerReport:
 
 
 def is_network(thing: Any) -> bool:
-    """Whether something consists of layers: it has them, and predicts with them."""
-    return (
-        not isinstance(thing, type)
-        and hasattr(thing, "layers")
-        and callable(getattr(thing, "predict", None))
-    )
+    """Whether something has layers and predicts, or parameters with a loss and its gradient."""
+    if isinstance(thing, type):
+        return False
+    learns = all(callable(getattr(thing, name, None)) for name in ("loss", "gradient"))
+    predicts = callable(getattr(thing, "predict", None))
+    layers = hasattr(thing, "layers")
+    return (layers and (predicts or learns)) or (learns and hasattr(thing, "params"))
 
 
 class Recordable:
@@ -200,22 +202,13 @@ class Recordable:
 
 
 class Function(Recordable):
-    """A function as a layer: its `backward` multiplies `dout` by the gradient that was given."""
+    """A function as a layer: its `backward` is the one, or the gradient, that was given."""
+
+    gives_slope = True
 
     def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any]) -> None:
         super().__init__(f)
-        self.gradient = gradient
-
-    def backward(self, dout: Any) -> Any:
-        if np.ndim(dout):
-            raise ConfigError(
-                f"the function gives an array of shape {np.shape(dout)}; a gradient belongs to a "
-                "function that gives one number"
-            )
-        found = self.gradient(*self.inputs)
-        if isinstance(found, tuple | list) and len(self.inputs) == len(found) != 1:
-            return tuple(dout * np.asarray(d) for d in found)
-        return dout * np.asarray(found)
+        self.backward = gradient
 
 
 def own_layers() -> list[type]:

@@ -1,8 +1,7 @@
 """A layer at given values, to be run again and again on private copies."""
 
 import copy
-import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -11,22 +10,15 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.checking import arguments
-from clearprop.checking.copies import private, random_state, same_draws
+from clearprop.checking.copies import private, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.graph.node import parts
-from clearprop.graph.parameters import at_path, layers_of, names_of
+from clearprop.checking.interface import Calling, calling
+from clearprop.checking.nests import filled, is_nest, leaves
+from clearprop.checking.pairing import Place
+from clearprop.checking.run import LayerRaised, Run, Values, split
+from clearprop.graph.parameters import at_path, has_backward, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.networks.learning import rows_of
-
-Values = Mapping[str, np.ndarray]
-
-
-class LayerRaised(Exception):  # noqa: N818 - it carries the layer's own exception
-    """A layer's `forward` or `backward` raised something."""
-
-    def __init__(self, method: str, error: BaseException) -> None:
-        super().__init__(method, error)
-        self.method, self.error = method, error
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,26 @@ class Trial:
         self.layer = private(layer, dtype)
         # A function that is wrapped names its inputs itself.
         signed = getattr(layer, "signature", None) or getattr(layer, "forward", None)
-        self.input_names = arguments.input_names(signed, len(inputs))
+        names = arguments.input_names(signed, len(inputs))
+        self.form, inputs = inputs, [leaf for x in inputs for _, leaf in _leaves(x)]
+        """The inputs as they were given; here, those in lists and mappings stand one by one."""
+        self.input_names = [
+            name + "".join(f"[{key}]" for key in path)
+            for name, x in zip(names, self.form, strict=True)
+            for path, _ in _leaves(x)
+        ]
+        mapping = [isinstance(x, dict) for x in self.form for _ in _leaves(x)]
+        self.in_mappings = {i for i, is_mapped in enumerate(mapping) if is_mapped}
+        self.calling = Calling()
+        if has_backward(self.layer):
+            slope = getattr(self.layer, "gives_slope", False)
+            self.calling = calling(self.layer.backward, names, slope)
+        self.places: dict[str, tuple[Place, ...]] = {}
+        """Where the derivative by each argument was found, once `backward` has run."""
+        self.searched = False
+        """Whether the arrays that it does not declare have been looked for."""
+        self.updates = 0.0
+        """The learning rate by which `backward` updates the parameters itself."""
         self.declared_constants = arguments.constant_names(layer)
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
@@ -144,22 +155,6 @@ class Trial:
                 name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
                 self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
 
-    def made_on_the_way(self, after: Any) -> bool:
-        """Take over the declared parameters that only `forward` made; whether there are any."""
-        late = [s for s in self.slots if s.get(self.layer) is None and s.get(after) is not None]
-        for slot in late:
-            slot.replace(self.layer, private(slot.get(after), self.dtype))
-        self.list_arguments()
-        return bool(late)
-
-    def infer_parameters(self, after: Any) -> bool:
-        """Find the parameters of a layer that declares none; whether there are any."""
-        if self.slots or arguments.declares_parameters(self.layer):
-            return False
-        self.slots = arguments.inferred_slots(self.layer, after)
-        self.list_arguments()
-        return bool(self.slots)
-
     def resolve(self, n_found: int) -> bool:
         """Decide which inputs have a derivative, where `backward` returned so many.
 
@@ -170,8 +165,11 @@ class Trial:
             return True
         if self.declared_constants is not None:
             return False
-        named = {i for i in self.float_places if self.input_names[i] in arguments.CONSTANT_NAMES}
-        for left_out in (named, {*named, *self.were_integers}):
+        names = self.input_names
+        named = {i for i in self.float_places if names[i] in arguments.CONSTANT_NAMES}
+        whole, mapped = {*named, *self.were_integers}, self.in_mappings
+        truth = {i for i in self.float_places if names[i] in arguments.TRUTH_NAMES}
+        for left_out in (named, whole, mapped, mapped | whole, truth | whole):
             fewer = [i for i in self.float_places if i not in left_out]
             if n_found == len(fewer):
                 self.float_places = fewer
@@ -202,7 +200,7 @@ class Trial:
         """
         try:
             if arguments.runs_alone(layer):
-                return layer.forward(*inputs)
+                return layer.forward(*self.nested(inputs))
             return self._call(layer, inputs, formula, **more)
         except (Exception, SystemExit) as error:
             raise LayerRaised(formula, error) from error
@@ -218,10 +216,19 @@ class Trial:
         else:
             passing = Pass(outer=Pass(rng=np.random.default_rng(0)), **more)
         with running(passing):
-            out = on_arrays(layer, tuple(inputs), passing)
+            out = on_arrays(layer, self.nested(inputs), passing)
         if formula == "forward":
             self.noise.setdefault(shapes, passing.drawn)
         return out
+
+    def nested(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """The inputs in the lists and mappings in which they were given."""
+        items = iter(inputs)
+        return tuple(filled(x, items) if is_nest(x) else next(items) for x in self.form)
+
+    def outputs(self, raw: Any) -> tuple[Any, ...]:
+        """The outputs among what `forward` gave."""
+        return tuple(split(raw, self.calling)[0])
 
     def bound(self, layer: Any, inputs: Sequence[Any], formula: str = "forward") -> Any:
         """Give a copy of the layer the carried state for these inputs: a row for each sample."""
@@ -252,76 +259,8 @@ class Trial:
         return twin
 
 
-class Run:
-    """One forward pass of a copy of the layer, and the backward passes that follow."""
-
-    def __init__(
-        self, trial: Trial, layer: Any, values: Values, inputs: Sequence[Any] | None
-    ) -> None:
-        self.trial, self.layer = trial, layer
-        self.inputs = [
-            x.copy() if isinstance(x, np.ndarray) else x
-            for x in (trial.inputs if inputs is None else inputs)
-        ]
-        for name, value in values.items():
-            argument = trial.arguments[name]
-            if argument.slot:
-                argument.slot.put(layer, _number(value.copy()))
-            elif argument.place is not None:
-                self.inputs[argument.place] = value.copy()
-        self.raw = trial.call(layer, [*map(_number, self.inputs)])
-        self.outputs = [np.asarray(part) for part in parts(self.raw)]
-        """The arrays that forward handed out, not copies of them."""
-        self.state = random_state() if trial.draws else None
-
-    @property
-    def vector(self) -> np.ndarray:
-        """All outputs, one after the other."""
-        return flat(self.outputs)
-
-    def douts(self, vector: np.ndarray) -> list[Any]:
-        """Cut a vector of derivatives into the shapes of the outputs."""
-        found, start = [], 0
-        for out in self.outputs:
-            part = vector[start : start + out.size].reshape(out.shape)
-            dtype = out.dtype if out.dtype.kind == "f" else self.trial.dtype
-            found.append(_number(part.astype(dtype)))
-            start += out.size
-        return found
-
-    def backward(self, douts: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Run `backward`: what it returned, and what it set for the parameters, as it is."""
-        # It goes on where forward stopped drawing.
-        with same_draws(self.state) if self.state else nullcontext():
-            backward = self.layer.backward
-            several = len(douts) == 1 or takes(backward, len(douts))
-            try:
-                found = backward(*douts) if several else backward(tuple(douts))
-            except (Exception, SystemExit) as error:
-                raise LayerRaised("backward", error) from error
-        return parts(found), {
-            name: argument.slot.derivative(self.layer)
-            for name, argument in self.trial.arguments.items()
-            if argument.slot
-        }
-
-    def derivatives(self, vector: np.ndarray) -> dict[str, np.ndarray]:
-        """Run `backward` and give the derivative of every argument, copied, by name.
-
-        For runs after the first, which has shown that they are there: what cannot be read as
-        numbers comes as NaN.
-        """
-        return {n: numbers(d) for n, d in self.sorted(*self.backward(self.douts(vector))).items()}
-
-    def sorted(self, given: Sequence[Any], set_for: Mapping[str, Any]) -> dict[str, Any]:
-        """Sort what `backward` returned and set by the argument that it belongs to, as it is."""
-        trial = self.trial
-        each = len(given) == len(trial.inputs)
-        returned = dict(zip(range(len(given)) if each else trial.float_places, given, strict=False))
-        return {
-            name: set_for.get(name) if a.place is None else returned.get(a.place)
-            for name, a in trial.arguments.items()
-        }
+def _leaves(x: Any) -> list[tuple[Any, Any]]:
+    return [*leaves(x)] if is_nest(x) else [((), x)]
 
 
 def _with_rows(value: Any, rows: int | None) -> Any:
@@ -331,32 +270,3 @@ def _with_rows(value: Any, rows: int | None) -> Any:
     if len(value) > rows:
         return value[:rows].copy()
     return value if np.any(value) else np.zeros((rows, *value.shape[1:]), value.dtype)
-
-
-def numbers(value: Any) -> np.ndarray:
-    """A copy of an array, in its dtype; NaN for what is not made of real numbers."""
-    try:
-        array = np.array(value)
-    except (ValueError, TypeError):
-        array = np.array(None)
-    return array if array.dtype.kind in "fuib" else np.array(np.nan)
-
-
-def flat(arrays: Iterable[Any]) -> np.ndarray:
-    """Several arrays as one vector of float64."""
-    vectors = [np.ravel(np.asarray(a)) for a in arrays]
-    return np.concatenate(vectors).astype(np.float64) if vectors else np.zeros(0)
-
-
-def _number(x: Any) -> Any:
-    """A NumPy number for an array without axes, as a formula on numbers expects."""
-    return x[()] if isinstance(x, np.ndarray) and not x.ndim else x
-
-
-def takes(function: Any, n: int) -> bool:
-    """Whether a function can be called with so many arguments."""
-    try:
-        inspect.signature(function).bind(*range(n))
-    except (TypeError, ValueError):
-        return False
-    return True

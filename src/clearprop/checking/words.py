@@ -14,14 +14,12 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.passes import told
-from clearprop.checking.trial import LayerRaised, flat
+from clearprop.checking.run import LayerRaised, flat
 from clearprop.errors import ConfigError
 from clearprop.graph.node import parts
 from clearprop.graph.parameters import KINDS, Path, at_path, dotted, layers_of, names_of
 from clearprop.graph.passing import Pass, has_infer, inline, prediction_flags
-from clearprop.networks.audit import audit
 from clearprop.networks.learning import next_state, state_names
-from clearprop.networks.members import undeclared
 
 DRAW = "draw from the rng that draw is given, one array for each name"
 STATE = (
@@ -108,11 +106,12 @@ def infers(e: Evidence) -> None:
     held, drawn = _arrays(layer), (generator_states(layer), random_fingerprint())
     others = [1.5 * x + 1 if i in trial.float_places else x for i, x in enumerate(trial.inputs)]
     try:
-        found = [np.array(part) for part in parts(trial.call(layer, inputs, "infer"))]
+        found = [np.array(part) for part in trial.outputs(trial.call(layer, inputs, "infer"))]
         changed = [key for key, value in _arrays(layer).items() if held[key] != value]
         drew = (generator_states(layer), random_fingerprint()) != drawn
-        again = trial.call(layer, trial.inputs, "infer")
-        after = trial.call(trial.run(inputs=others).layer, trial.inputs, "infer")
+        again = trial.outputs(trial.call(layer, trial.inputs, "infer"))
+        ran = trial.run(inputs=others).layer
+        after = trial.outputs(trial.call(ran, trial.inputs, "infer"))
     except LayerRaised as raised:
         fault(Kind.RAISES, f"raises {told(raised.error)}")
         return
@@ -126,7 +125,7 @@ def infers(e: Evidence) -> None:
         fault(Kind.IN_PLACE, f"changes {', '.join(changed)}")
     elif drew:
         fault(Kind.STOCHASTIC, "draws random numbers")
-    elif not all(np.array_equal(flat(found), flat(parts(out))) for out in (again, after)):
+    elif not all(np.array_equal(flat(found), flat(out)) for out in (again, after)):
         fault(Kind.STATEFUL, "gives something else after another call: it uses what that kept")
     else:
         opened = open_forward(trial, formula="infer")
@@ -136,23 +135,6 @@ def infers(e: Evidence) -> None:
         if reason:  # a forward that takes a flag may be closed, as any forward
             flagged = bool(prediction_flags(type(trial.layer).forward))
             fault(Kind.RAISES, f"cannot be opened on a graph: {reason}", fault=not flagged)
-
-
-def nothing_left_out(e: Evidence) -> None:
-    """Refuse float arrays that the output depends on and that the layer names nowhere."""
-    run = e.trial.run()
-    known = [*(slot.get(run.layer) for slot in e.trial.slots), *run.inputs, *run.outputs]
-    hanging = [
-        ((*path, *rest), array)
-        for path, held in layers_of(run.layer)
-        for rest, array in undeclared(held)
-        if not hasattr(type(held), rest[0])  # what belongs to a class is the same for all
-        and not any(np.may_share_memory(array, x) for x in known if isinstance(x, np.ndarray))
-    ]
-    try:
-        audit(e.name, run.layer, hanging, "forward", tuple(run.inputs))
-    except ConfigError as error:
-        e.fault(Kind.UNDECLARED, str(error).removeprefix(f"{e.name}: "))
 
 
 def in_the_next_step(e: Evidence) -> Evidence | None:

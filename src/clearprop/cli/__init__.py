@@ -18,9 +18,13 @@ from clearprop.cli.compare import compare
 from clearprop.cli.complaints import told
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
+from clearprop.cli.export import export
+from clearprop.cli.figures import figures
 from clearprop.cli.gradcheck import gradcheck
+from clearprop.cli.importing import import_
 from clearprop.cli.predict import predict
 from clearprop.cli.report import report
+from clearprop.cli.search import search
 from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
@@ -42,8 +46,11 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop source runs/1             the program that training runs
     clearprop report runs/1             how it learned, as a page (train makes it too)
     clearprop compare runs/1 runs/2     what two runs differ in, and what came of it
+    clearprop search --rate 0.001 1     which settings do best? tried at random
+    clearprop export runs/1 net.onnx    the network for other programs: ONNX, PyTorch's weights
     clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
     clearprop explain "x * y" x=2 y=3   its backward pass in words
+    clearprop figures                   pictures of how optimisers, dropout and filters work
 
 `clearprop COMMAND --help` tells more about each.
 """
@@ -56,8 +63,23 @@ app = App(
     default_parameter=Parameter(json_list=False, json_dict=False),  # a name may begin with [
     suppress_keyboard_interrupt=False,  # `main` says so
 )
-for command in (train, predict, gradcheck, check, source, report, compare, draw, explain):
+commands = (
+    train,
+    search,
+    predict,
+    gradcheck,
+    check,
+    source,
+    report,
+    compare,
+    draw,
+    explain,
+    figures,
+    export,
+)
+for command in commands:
     app.command(command)
+app.command(import_, name="import")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,12 +28,15 @@ def print_answers(
     network: "Network",
     form: "TableForm | PictureForm",
     paths: Sequence[Path],
+    as_images: bool,
     *,
     json: bool,
     show: Path | None,
     output: Path | None,
 ) -> int:
     """Answer each row of a table, or each picture, and print the answers or write them to a file.
+
+    `as_images`: whether the network takes pictures as such, and not in rows.
 
     The exit status is 2 if pictures cannot be read; they have no answer then.
 
@@ -50,6 +53,7 @@ def print_answers(
         if show is not None and read:
             write_seen(show, [pixels / 255 for _, pixels in read])
         x = np.array([pixels.reshape(-1) for _, pixels in read])
+        x = form.images(x) if as_images and read else x
         whole, named = np.ones(len(x), bool), [{"picture": str(path)} for path, _ in read]
     elif show is not None:
         raise ConfigError("--show is for pictures; leave it out")

@@ -58,7 +58,7 @@ def print_digits(
     if read:
         x = np.stack([digit.reshape(-1) for _, (digit, _) in read])
         with np.errstate(all="ignore"):  # NaN and infinity are looked for in the answer
-            y = Softmax().forward(network.predict(x))
+            y = Softmax().forward(network.predict(x.reshape(-1, *(config.shape or (size,)))))
         if not np.isfinite(y).all():
             raise NonFiniteError(
                 f"{run.path}: the network's answers are not finite numbers; train it again"

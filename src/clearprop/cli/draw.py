@@ -7,6 +7,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.expression import evaluate
+from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import EXPRESSION, VALUES, whole
 from clearprop.errors import ConfigError, DataError
 from clearprop.files import shown
@@ -33,6 +34,7 @@ def draw(
         Path | None,
         Parameter(help="Draw the network in this folder that `clearprop train` left, on an image."),
     ] = None,
+    network: Annotated[str | None, AGAIN] = None,
     sample: Annotated[
         int, Parameter(help="Which test image of MNIST the network looks at.", converter=whole)
     ] = 0,
@@ -71,7 +73,7 @@ def draw(
     if run is not None:
         if expression is not None:
             raise ConfigError("--run draws a network; leave the expression out, or --run")
-        result = _network(run, sample)
+        result = _network(run, sample, network)
     elif expression is None:
         raise ConfigError(
             "what shall be drawn? Give an expression with its values, such as "
@@ -95,15 +97,16 @@ def draw(
     print(shown(output))
 
 
-def _network(run: Path, sample: int) -> "Variable":
+def _network(run: Path, sample: int, own: str | None) -> "Variable":
     """The loss of a trained network on one test image."""
     from clearprop.datasets import mnist_dataset
     from clearprop.graph import Variable
     from clearprop.training import RunFolder
 
-    folder = RunFolder(run)
-    config = folder.read_config()
-    network = folder.load_network()
+    with own_network(own) as make:
+        folder = RunFolder(run, make)
+        config = folder.read_config()
+        network = folder.load_network()
     data = mnist_dataset(config.dtype)
     if config.sizes[0] != data.x_test.shape[1] or config.sizes[-1] != 10:
         raise DataError(
@@ -113,7 +116,8 @@ def _network(run: Path, sample: int) -> "Variable":
     count = len(data.x_test)
     if not 0 <= sample < count:
         raise ConfigError(f"--sample {sample}: the test images are numbered from 0 to {count - 1}")
-    x = Variable(data.x_test[sample : sample + 1], "x")
+    x = data.x_test[sample].reshape(1, *(config.shape or config.sizes[:1]))
+    x = Variable(x, "x")
     loss = network.loss(x, data.t_test[sample : sample + 1])
     loss.name = "loss"
     return loss

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from clearprop.cli.answers import print_answers
 from clearprop.cli.digits import print_digits
+from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import RUN, flag_option
 from clearprop.cli.own_data import form_of
 from clearprop.errors import ConfigError
@@ -34,6 +35,7 @@ def predict(
     output: Annotated[
         Path | None, Parameter(help="Write the answers to a table to this file.", alias="-o")
     ] = None,
+    network: Annotated[str | None, AGAIN] = None,
 ) -> int:
     """Read the digits in pictures with a trained network.
 
@@ -56,16 +58,18 @@ def predict(
     from clearprop.training import RunFolder
     from clearprop.training.verdict import verdict
 
-    folder = RunFolder(run)
-    config = folder.read_config()
-    form = form_of(folder, config)
-    if form is None and output is not None:
-        raise ConfigError(
-            "--output is for runs on a table or on pictures of your own; leave it out"
-        )
-    network = folder.load_network()
-    if trouble := verdict(folder, network):
-        print(f"clearprop: {shown(run)}: {trouble}; its answers mean little", file=sys.stderr)
-    if form is None:
-        return print_digits(network, folder, config, images, json=json, show=show)
-    return print_answers(network, form, images, json=json, show=show, output=output)
+    with own_network(network) as make:
+        folder = RunFolder(run, make)
+        config = folder.read_config()
+        form = form_of(folder, config)
+        if form is None and output is not None:
+            raise ConfigError(
+                "--output is for runs on a table or on pictures of your own; leave it out"
+            )
+        learned = folder.load_network()
+        if trouble := verdict(folder, learned):
+            print(f"clearprop: {shown(run)}: {trouble}; its answers mean little", file=sys.stderr)
+        if form is None:
+            return print_digits(learned, folder, config, images, json=json, show=show)
+        as_images = config.shape is not None
+        return print_answers(learned, form, images, as_images, json=json, show=show, output=output)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from clearprop.files import shown, told
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
     from clearprop.training import RunConfig, RunFolder, Trainer
+    from clearprop.training.run_config import Make
 
 
 def run_training(
@@ -27,16 +28,45 @@ def run_training(
     epochs: int | None,
     iterations: int | None,
     *,
+    make: "Make | None" = None,
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool,
 ) -> int:
-    """Train, in the folder of `run` or in the next free one."""
-    from clearprop.training import Trainer, rich_progress
+    """Train, in the folder of `run` or in the next free one; `make` makes one's own network."""
+    from clearprop.training import rich_progress
+
+    if epochs is not None:
+        iterations = epochs * steps_in_epoch(config, dataset)
+    config = replace(config, iterations=iterations or config.iterations)
+    trainer = trainer_of(config, dataset, make, rich_progress(quiet=quiet))
+    if not trainer.is_first:
+        return _join_in(trainer, run if resume else None, config)
+    # Nothing is written before everything that was asked for is known to be right.
+    with free_folder(Path("runs"), make) if run is None else run.lock() as run:
+        if resume:
+            go_on(trainer, run, config)
+        else:
+            run.create(config, overwrite=overwrite)
+        keep_in(run, trainer)
+        return _train(trainer, run, config, dataset, quiet)
+
+
+def steps_in_epoch(config: "RunConfig", dataset: "Dataset") -> int:
+    """How many steps go once through the training data, without those that are held out."""
+    rows = len(dataset.x_train)
+    return -(-(rows - round((config.validation or 0) * rows)) // config.batch)
+
+
+def trainer_of(
+    config: "RunConfig", dataset: "Dataset", make: "Make | None", on_progress: Any = False
+) -> "Trainer":
+    """What trains the network of a run on its data; it keeps nothing in files."""
+    from clearprop.training import Trainer
 
     rng = np.random.default_rng(config.seed)
-    trainer = Trainer(
-        config.network(rng),
+    return Trainer(
+        config.network(rng, make),
         dataset.x_train,
         dataset.t_train,
         *((dataset.x_test, dataset.t_test) if config.validation is None else ()),
@@ -45,26 +75,30 @@ def run_training(
         optimizer=config.make_optimizer(),
         scale=scale_of(dataset),
         compile=config.compile,
+        engine=config.engine,
+        devices=config.devices,
         rng=rng,
-        on_progress=rich_progress(quiet=quiet),
+        on_progress=on_progress,
         checkpoint_seconds=config.save_every,
         patience=config.patience,
     )
-    if epochs is not None:
-        iterations = epochs * trainer.iterations_per_epoch
-    config = replace(config, iterations=iterations or config.iterations)
-    # Nothing is written before everything that was asked for is known to be right.
-    with free_folder(Path("runs")) if run is None else run.lock() as run:
-        if resume:
-            _go_on(trainer, run, config)
-        else:
-            run.create(config, overwrite=overwrite)
-        trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
-        trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
-        return _train(trainer, run, config, dataset, quiet)
 
 
-def _go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
+def _join_in(trainer: "Trainer", run: "RunFolder | None", config: "RunConfig") -> int:
+    """Train together with the first of several processes, which alone leaves a run."""
+    if run is not None and run.weights_path.exists():
+        trainer.resume(run.weights_path)
+    trainer.train(iterations=config.iterations, in_all=True)
+    return 130 if trainer.interrupted else 0
+
+
+def keep_in(run: "RunFolder", trainer: "Trainer") -> None:
+    """Let a training write to the files of a run."""
+    trainer.history_path, trainer.signals_path = run.history_path, run.signals_path
+    trainer.checkpoint_path, trainer.best_path = run.weights_path, run.best_path
+
+
+def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
     """Take up a run where it was left; one that was killed at once begins anew."""
     from clearprop import __version__
 
@@ -135,7 +169,7 @@ def _print_result(
     stopped = "" if done == asked else f", stopped at {done:,}"
     parameters = sum(array.size for array in trainer.network.params.values())
     table = Table(box=SIMPLE_HEAD, show_header=False)
-    table.add_row("network", f"{'-'.join(map(str, config.sizes))}, {config.activation}")
+    table.add_row("network", _network(config))
     table.add_row("parameters", f"{parameters:,}")
     table.add_row("iterations", f"{asked:,}{stopped}")
     table.add_row("time", f"{history.seconds:.1f} s")
@@ -153,8 +187,9 @@ def _print_result(
         table.add_row("best", f"{score} after epoch {epoch}, which predict takes")
     console = Console()
     console.print(table)
+    again = " --network FILE.py:FUNCTION" if config.kind == "own" else ""
     if trainer.interrupted:
-        go_on = f"{_command()} train --resume {run.path}"
+        go_on = f"{_command()} train --resume {run.path}{again}"
         console.print("Stopped early; what was learned until then is kept.")
         console.print(f"Go on: {escape(shown(go_on))}", soft_wrap=True)
     console.print(
@@ -163,8 +198,16 @@ def _print_result(
     if run.report_path.exists():
         console.print(f"Look at it: {escape(shown(run.report_path))}", soft_wrap=True)
     new = "NEW.csv" if config.form and config.form["kind"] == "table" else "PICTURE.png"
-    command = f"{_command()} predict {run.path} {new}"
+    command = f"{_command()} predict {run.path} {new}{again}"
     console.print(f"Try it: {escape(shown(command))}", soft_wrap=True)
+
+
+def _network(config: "RunConfig") -> str:
+    sizes = "-".join(map(str, config.sizes))
+    if config.kind == "own":
+        return f"of your own, {sizes}"
+    kind = "" if config.kind == "two-layer" else f"{config.kind}, "
+    return f"{kind}{sizes}, {config.activation}"
 
 
 def _command() -> str:
@@ -176,14 +219,14 @@ def _command() -> str:
 
 
 @contextmanager
-def free_folder(root: Path) -> Iterator["RunFolder"]:
+def free_folder(root: Path, make: "Make | None" = None) -> Iterator["RunFolder"]:
     """Lock the first of `root/1`, `root/2`, … that is missing or empty, whoever else wants it."""
     from clearprop.training import RunFolder
 
     with told(f"no folder can be made in {root}", "choose one that you may write to with --folder"):
         root.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
-        run = RunFolder(root / str(number))
+        run = RunFolder(root / str(number), make)
         if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
             continue
         with ExitStack() as stack:

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import RUN, count_option
 from clearprop.files import atomic_write, shown
 
@@ -17,10 +18,12 @@ def source(
     batch: Annotated[
         int | None, count_option("Images in a batch. [default: as the run was trained]")
     ] = None,
+    engine: Annotated[str, Parameter(help="What the program is for: numpy, or jax.")] = "numpy",
     output: Annotated[
         Path | None,
         Parameter(help="Write the program to this file instead of printing it.", alias="-o"),
     ] = None,
+    network: Annotated[str | None, AGAIN] = None,
 ) -> int:
     """Print the training step of a run as the straight-line NumPy program that it is compiled into.
 
@@ -32,17 +35,19 @@ def source(
 
         clearprop source runs/1
         clearprop source runs/1 --output step.py
+        clearprop source runs/1 --engine jax
     """
     from clearprop.compiler import Step
     from clearprop.training import RunFolder
 
-    folder = RunFolder(run)
-    config = folder.read_config()
-    network = folder.load_network()
-    size = config.batch if batch is None else batch
-    x = np.zeros((size, config.sizes[0]), np.float32)
-    t = np.zeros((size, 1), np.float32) if config.task == "regression" else np.zeros(size, np.intp)
-    step = Step(network, config.make_optimizer()).prepare(x, t)
+    with own_network(network) as make:
+        folder = RunFolder(run, make)
+        config = folder.read_config()
+        size = config.batch if batch is None else batch
+        x = np.zeros((size, *(config.shape or config.sizes[:1])), np.float32)
+        regression = config.task == "regression"
+        t = np.zeros((size, 1), np.float32) if regression else np.zeros(size, np.intp)
+        step = Step(folder.load_network(), config.make_optimizer(), engine=engine).prepare(x, t)
     if output is None:
         print(step.source, end="")
     else:

@@ -2,18 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from clearprop.cli.networks import as_taken, own_network
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.cli.own_data import read_again, read_anew
-from clearprop.cli.running import run_training
-from clearprop.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from clearprop.datasets import Dataset
+from clearprop.cli.running import run_training, steps_in_epoch
+from clearprop.cli.settings import settings_of
+from clearprop.errors import ConfigError
 
 
 def train(
@@ -57,17 +57,29 @@ def train(
         int | None,
         count_option("Pixels to which height and width of pictures are scaled. [default: 28]"),
     ] = None,
+    network: Annotated[
+        str | None,
+        Parameter(
+            help="two-layer (fully connected), conv or deep-conv (convolutions, for images), or "
+            "one of your own, FILE.py:FUNCTION, which gives a clearprop.Network, given a generator "
+            "of random numbers. [default: two-layer]"
+        ),
+    ] = None,
     hidden: Annotated[
         tuple[int, ...] | None,
         count_option(
-            "Neurons in the hidden layers, the first layer first: `--hidden 100 50`. [default: 50]",
+            "Neurons in the hidden layers, the first layer first: `--hidden 100 50`. [default: 50; "
+            "conv: 100]",
             consume_multiple=1,
             negative="",
         ),
     ] = None,
     activation: Annotated[
         str | None,
-        Parameter(help="What follows each hidden layer: relu or sigmoid. [default: relu]"),
+        Parameter(
+            help="What follows each hidden layer: relu, sigmoid, tanh, leaky-relu, elu, gelu or "
+            "softplus. [default: relu]"
+        ),
     ] = None,
     init: Annotated[
         float | str | None,
@@ -76,17 +88,48 @@ def train(
             "a standard deviation such as 0.01. [default: he]"
         ),
     ] = None,
+    batch_norm: Annotated[
+        bool, flag_option("Normalise what comes to each activation over the batch.")
+    ] = False,
+    dropout: Annotated[
+        float | None,
+        Parameter(
+            help="Share of the hidden neurons that is left out at random in each step. [default: "
+            "0; deep-conv: 0.5]"
+        ),
+    ] = None,
     batch: Annotated[
         int | None,
         count_option("Images or rows in each step. [default: 100, and a tenth of small data]"),
     ] = None,
     rate: Annotated[
         float | None,
-        Parameter(help="Learning rate: how far each step goes. [default: 0.1; adam: 0.001]"),
+        Parameter(
+            help="Learning rate: how far each step goes. [default: sgd 0.1; momentum, nesterov and "
+            "adagrad 0.01; others 0.001]"
+        ),
     ] = None,
     optimizer: Annotated[
         str | None,
-        Parameter(help="sgd or adam. [default: sgd; own tables and pictures: adam]"),
+        Parameter(
+            help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw. [default: sgd; adam "
+            "for convolutions and networks, tables and pictures of your own]"
+        ),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        Parameter(
+            help="How the rate changes: constant; cosine (down to 0), step (a tenth after each "
+            "third), exponential (down to a hundredth), or warmup (up at first, then cosine). "
+            "[default: constant]"
+        ),
+    ] = None,
+    weight_decay: Annotated[
+        float | None,
+        Parameter(
+            help="How strongly weights are pulled towards 0. [default: 0; adamw: 0.01]",
+            validator=Number(gte=0),
+        ),
     ] = None,
     epochs: Annotated[
         int | None, count_option("Train for so many passes through the data.")
@@ -144,6 +187,28 @@ def train(
             "slower, with the same result but for rounding."
         ),
     ] = False,
+    engine: Annotated[
+        str | None,
+        Parameter(
+            help="What runs the steps: numpy, or jax, for GPUs and several devices. "
+            "[default: numpy]"
+        ),
+    ] = None,
+    devices: Annotated[
+        int | None, count_option("With `--engine jax`, how many devices share each batch.")
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        Parameter(
+            help="Compute together with other processes, perhaps on other machines: the address "
+            "HOST:PORT of the first of them. Each is given the same command, but for `--process`."
+        ),
+    ] = None,
+    process: Annotated[
+        int | None,
+        Parameter(help="Which of the processes this is: 0 for the first, which leaves the run."),
+    ] = None,
+    processes: Annotated[int | None, count_option("How many processes there are.")] = None,
     quiet: Annotated[
         bool, flag_option("Print nothing but the folder of the run.", alias="-q")
     ] = False,
@@ -160,6 +225,8 @@ def train(
         clearprop train --resume runs/1 --epochs 30
         clearprop train houses.csv --target price
         clearprop train animals/            (animals/cat/1.jpg, animals/dog/1.jpg, …)
+        clearprop train --network conv --epochs 3
+        clearprop train --network my_net.py:make --optimizer momentum --schedule cosine
 
     The run folder holds `weights.safetensors` (what was learned, and all that is needed to go on),
     `best.safetensors` (what was learned when the test score was best), `config.json` (all
@@ -170,19 +237,30 @@ def train(
     the same weights as if it had not been stopped. How a table became numbers is kept, too, and
     `clearprop predict RUN new.csv` does the same.
     """
+    if (coordinator, process, processes) != (None, None, None):
+        from clearprop.training import join
+
+        join(coordinator, process, processes)
     from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
+    from clearprop.training.run_config import KINDS
 
     settings = {
         "activation": activation,
         "init": init,
+        "batch_norm": batch_norm or None,
+        "dropout": dropout,
         "batch": batch,
         "rate": rate,
         "optimizer": optimizer,
+        "schedule": schedule,
+        "weight_decay": weight_decay,
         "validation": validation,
         "patience": patience,
         "seed": seed,
         "save_every": save_every,
+        "engine": engine,
+        "devices": devices,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     if init == 0 and hidden != ():
@@ -213,39 +291,28 @@ def train(
                 f"--resume goes on with the settings of the run, so {option} cannot be given; "
                 "--epochs and --iterations can"
             )
-        run = RunFolder(resume)
-        config = run.read_config()
-        dataset = read_again(run, config, data)
-        return run_training(config, dataset, run, epochs, iterations, resume=True, quiet=quiet)
+        with own_network(network) as make:
+            run = RunFolder(resume, make)
+            config = run.read_config()
+            dataset = read_again(run, config, data)
+            return run_training(
+                config, dataset, run, epochs, iterations, make=make, resume=True, quiet=quiet
+            )
     if validation is not None and not 0 < validation < 1:
         raise ConfigError(f"--validation is a share between 0 and 1, such as 0.1, not {validation}")
-    dataset = read_anew(data, {**form, "seed": seed or 0})
-    settings["data"] = None if data is None else str(data.resolve())
-    if isinstance(dataset, Formed):
-        sizes = dataset.sizes(*(hidden or (50,)))
-        small = {"batch": min(100, max(1, len(dataset.x_train) // 10)), "optimizer": "adam"}
-        settings = {**small, **settings}
-        settings |= {"task": dataset.task, "form": dataset.form.to_dict()}
-        if not quiet:
+    kind = "two-layer" if network is None else network if network in KINDS else "own"
+    with own_network(network if kind == "own" else None) as make:
+        dataset = read_anew(data, {**form, "seed": seed or 0}, kind)
+        if not quiet and isinstance(dataset, Formed):
             print(dataset)
-        if epochs is iterations is None:
-            rows = len(dataset.x_train)
-            each = -(-(rows - round((validation or 0) * rows)) // settings["batch"])
-            iterations = min(10_000, 100 * each)
-    else:
-        sizes = (dataset.x_train.shape[1], *(hidden or (50,)), _classes(dataset))
-    if settings.setdefault("optimizer", "sgd") == "adam":
-        settings.setdefault("rate", 0.001)
-    elif settings["optimizer"] != "sgd":
-        raise ConfigError(f"--optimizer is sgd or adam, not {optimizer!r}")
-    config = RunConfig(sizes=sizes, compile=not no_compile, **settings)
-    run = None if folder is None else RunFolder(folder)
-    return run_training(config, dataset, run, epochs, iterations, overwrite=overwrite, quiet=quiet)
-
-
-def _classes(dataset: "Dataset") -> int:
-    """How many scores the network must give: class numbers go from 0 to the largest label."""
-    classes = int(max(dataset.t_train.max(initial=0), dataset.t_test.max(initial=0))) + 1
-    if classes < 2:
-        raise DataError("all labels are 0, so there is one class only; give two classes at least")
-    return classes
+        if make is not None:
+            dataset = as_taken(make(np.random.default_rng(0)), dataset)
+        settings["data"] = None if data is None else str(data.resolve())
+        settings = settings_of(kind, dataset, hidden or (), settings)
+        config = RunConfig(compile=not no_compile, **settings)
+        if isinstance(dataset, Formed) and epochs is iterations is None:
+            iterations = min(10_000, 100 * steps_in_epoch(config, dataset))
+        run = None if folder is None else RunFolder(folder, make)
+        return run_training(
+            config, dataset, run, epochs, iterations, make=make, overwrite=overwrite, quiet=quiet
+        )

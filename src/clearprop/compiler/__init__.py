@@ -27,7 +27,12 @@ __all__ = [
 
 
 def compile(
-    thing: Any, optimizer: Any = None, *, threads: int | str | None = "auto", engine: str = "numpy"
+    thing: Any,
+    optimizer: Any = None,
+    *,
+    threads: int | str | None = "auto",
+    engine: str = "numpy",
+    devices: Any = None,
 ) -> Any:
     """Compile a network's training step, its prediction, or a function of arrays.
 
@@ -38,10 +43,13 @@ def compile(
 
     What comes out is a program in plain NumPy, which can be read (`.source`) and saved. `threads`
     is the number of BLAS threads: `"auto"` chooses by the size of the products, `None` leaves the
-    setting alone. `engine` is what prints the program, one of `engines()`.
+    setting alone. `engine` is what prints the program, one of `engines()`: `"numpy"`, or `"jax"`,
+    which prints `jax.numpy`, keeps what a step changes on the device, and lets `devices` (how many,
+    or a list of JAX's own) share the samples of its batches.
 
-    Errors: `ConfigError` for something else, or for an engine that is not there;
-    `UnsupportedError` for what cannot be recorded.
+    Errors: `ConfigError` for something else, for an engine or devices that are not there;
+    `UnsupportedError` for what cannot be recorded, or has no spelling in the engine;
+    `MissingPackageError` for `"jax"` where it is not installed.
 
     >>> import numpy as np
     >>> from clearprop.graph import grad
@@ -50,10 +58,12 @@ def compile(
     array([2., 4., 6.])
     """
     find_engine(engine)
+    if isinstance(thing, Network) and optimizer is not None:
+        return Step(thing, optimizer, threads=threads, engine=engine, devices=devices)
+    if devices is not None:
+        raise ConfigError("devices share the batches of a training step; leave them out here")
     if isinstance(thing, Network):
-        if optimizer is None:
-            return Prediction(thing, threads=threads, engine=engine)
-        return Step(thing, optimizer, threads=threads, engine=engine)
+        return Prediction(thing, threads=threads, engine=engine)
     if not callable(thing) or optimizer is not None:
         raise ConfigError(
             f"compile takes a network and an optimizer, a network, or a function; "

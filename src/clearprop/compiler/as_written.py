@@ -18,6 +18,9 @@ from clearprop.networks.learning import next_state
 class AsWritten:
     """What a node does that calls a layer itself, which may do more than compute."""
 
+    reason = ""
+    """Why it is not recorded."""
+
     def on(self, layer: Any, values: tuple[Any, ...]) -> Any:
         """Call the method on this layer, with the values of a node."""
         raise NotImplementedError

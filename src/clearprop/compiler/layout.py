@@ -1,5 +1,6 @@
 """Where a compiled step keeps what it changes: the parameters and the optimiser's state."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ class Layout:
         """For each group the vector of parameters, `""`, and those of the state by name."""
         self.held: list[tuple[Any, str, np.ndarray]] = []
         self.pieces: list[tuple[str, np.ndarray]] = []
+        self.lent: Any = None
+        """The program that keeps what it changes elsewhere, until `fetch`."""
+        self._locked: list[np.ndarray] = []
         self._originals: list[np.ndarray] = []
         self._quick = True
         """Whether all layers have a dictionary to look their arrays up in."""
@@ -80,12 +84,14 @@ class Layout:
         if others:
             others = [held for held in others if array_at(*held[:2]) is not held[2]]
         if others:
+            self.fetch()
             self.network.params.check_shared()
             for other in others:
                 self._take_over(*other)
         arrays = self.optimizer.arrays
         for name, piece in self.pieces:
             if arrays.get(name) is not piece:
+                self.fetch()
                 piece[...] = arrays.get(name, 0)
                 arrays[name] = piece
 
@@ -100,8 +106,31 @@ class Layout:
         piece[...] = array
         set_array(layer, attribute, piece)
 
+    def lend(self, program: Any, arrays: Iterable[np.ndarray]) -> None:
+        """Let a program keep these arrays elsewhere: the vectors, and others that it reads.
+
+        Nothing can be written into the arrays then. Whatever looks at `network.params` fetches them
+        first; a step lends them again.
+        """
+        self.fetch()
+        self.lent = program
+        pieces = (piece for *_, piece in (*self.held, *self.pieces))
+        self._locked = [array for array in (*arrays, *pieces) if array.flags.writeable]
+        for array in self._locked:
+            array.flags.writeable = False
+        self.network.params.fetch = self.fetch
+
+    def fetch(self) -> None:
+        """Bring the arrays up to date that a program keeps elsewhere."""
+        if self.lent is not None:
+            program, self.lent, self.network.params.fetch = self.lent, None, None
+            for array in self._locked:
+                array.flags.writeable = True
+            program.fetch()
+
     def release(self) -> None:
         """Give the layers their own arrays back, with what was learned in them."""
+        self.fetch()
         for (layer, attribute, piece), original in zip(self.held, self._originals, strict=True):
             if array_at(layer, attribute) is piece and original.flags.writeable:
                 original[...] = piece

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
-from clearprop.compiler.rewriting import fact, function_of, is_recorded
+from clearprop.compiler.orders import Orders
+from clearprop.compiler.rewriting import consumers_of, fact, function_of, is_recorded, origin
+from clearprop.compiler.tensor_products import contract
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node, data_of, parts
 from clearprop.primitives.labels import read_labels, read_numbers
@@ -25,19 +27,22 @@ class Lifetimes:
     """Where the values of a graph can be stored.
 
     - `nodes`: in the order in which they are printed;
-    - `columns`: those whose matrix is stored by columns;
+    - `orders`: the order of axes in which those are stored that are not stored row by row;
     - `roots`: for each node the node or leaf in whose storage its result lies (for views);
     - `last`: for each root the time at which it is read last;
     - `pins`: results that are computed right where they are joined to others;
+    - `slots`: the same for those that are stacked: node → (stack, index);
     - `in_place`: those that are computed right into the leaf they replace, at the very end.
     """
 
     def __init__(self, trace: Trace, replaces: Mapping[int, Any]) -> None:
         self.trace = trace
-        self.columns = column_major(trace)
-        self._trials: dict[Node, np.ndarray] = {}
+        self._laid_out = Orders(trace, column_major(trace))
+        self.orders = self._laid_out.found
+        self.trial = self._laid_out.trial
         self.nodes = list(trace.nodes)
         self.roots = self._find_roots()
+        self.slots = self._find_slots()
         self.in_place = self._find_in_place(replaces)
         self.nodes = [n for n in self.nodes if n not in self.in_place] + list(self.in_place)
         self.last = self._find_last_uses()
@@ -88,6 +93,27 @@ class Lifetimes:
             last[self.root(v)] = len(self.nodes)
         return last
 
+    def _find_slots(self) -> dict[Node, tuple[Node, int]]:
+        """Results that can be computed right where they are stacked.
+
+        They do not lie there as they would elsewhere; element-wise operations do not mind.
+        """
+        slots: dict[Node, tuple[Node, int]] = {}
+        users = consumers_of(self.trace)
+        for stack in self.nodes:
+            stacks = function_of(stack) is np.stack and stack.params.keys() == {"axis"}
+            if not stacks or np.ndim(stack.out) < 2 or None in users[stack]:
+                continue
+            for i, x in enumerate(stack.inputs):
+                node = origin(x)
+                if node is None or node in slots or x.dtype != stack.out.dtype:
+                    continue
+                others = [user for user in users[node] if user is not stack]
+                if all(n is not None and fact(n, "elementwise") for n in (node, *others)):
+                    slots[node] = stack, i
+        self.roots.update({node: stack for node, (stack, _) in slots.items()})
+        return slots
+
     def _find_pins(self) -> dict[Node, tuple[Node, int]]:
         """Results that can be computed right where they are joined to others: node → (join, start).
 
@@ -112,9 +138,10 @@ class Lifetimes:
     def _can_be_pinned(self, root: Node, x: Any, join: Node) -> bool:
         function = function_of(root)
         computed = isinstance(function, np.ufunc) or fact(root, "reduces") is not None
+        computed = computed or function is contract
         return bool(
             computed
-            and root not in self.columns
+            and root not in self.orders
             and np.ndim(root.out)
             and np.size(root.out) == x.size
             and root.out.dtype == join.out.dtype
@@ -137,14 +164,9 @@ class Lifetimes:
         x, *arrays = node.inputs
         if arrays or not is_recorded(x) or not np.ndim(node.out) or x.index is not None:
             return False
-        trial = self._trials.get(x.node)
-        if trial is None:  # an empty array that is laid out in memory as the value will be
-            trial = np.empty(x.shape, x.dtype, order="F" if x.node in self.columns else "C")
-        found = node.operation.evaluate(trial, **node.params)
-        if trial.size and not np.shares_memory(found, trial):
-            return False
-        self._trials[node] = found
-        return True
+        before = self.trial(x)
+        found = node.operation.evaluate(before, **node.params)
+        return not before.size or np.shares_memory(found, before)
 
     def shares(self, node: Node) -> bool:
         """Whether an operation that makes its result by itself gives a view of an operand."""

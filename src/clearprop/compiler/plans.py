@@ -36,17 +36,19 @@ class Plan:
         self.trace = simplified(recorded)
         leaves = set(self.trace.leaves)
         stored = {leaf: array for leaf, array in stored.items() if leaf in leaves}
-        job = Job(self.trace, function, title, stored, **how)
+        job = Job(self.trace, function, title, stored, devices=owner.devices, **how)
         self.program: Program = engine(owner.engine).program(job)
-        self.threads = BlasThreads.chosen(owner.threads, largest_product(self.trace))
+        threads = owner.threads if self.program.uses_blas else None
+        self.threads = BlasThreads.chosen(threads, largest_product(self.trace))
 
 
 class Compiles:
     """The base of compiled objects: they may be called from several threads, one at a time."""
 
-    def __init__(self, threads: int | str | None, engine: str) -> None:
+    def __init__(self, threads: int | str | None, engine: str, devices: Any = None) -> None:
         self.threads = threads
         self.engine = engine
+        self.devices = devices
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         self._last: Any = None
         self.as_written: dict[str, str] = {}
@@ -69,7 +71,7 @@ class Compiles:
         return self._used().recorded
 
     def save(self, path: Any) -> None:
-        """Write the program last used as a Python file, which needs NumPy and not clearprop.
+        """Write the program last used as a Python file, which does not need clearprop.
 
         Errors: `UnsupportedError` if it calls layers as they are written.
         """

@@ -28,6 +28,11 @@ class Prediction(Compiles):
         super().__init__(threads, engine)
         self.network = network
 
+    @property
+    def draws(self) -> bool:
+        """Whether the program last used is given noise."""
+        return bool(self._used().draws)
+
     def prepare(self, x: Any) -> "Prediction":
         """Print the program for batches like this one, without running it."""
         with self._lock:
@@ -70,8 +75,8 @@ class _Plan(Plan):
         used, held = set(Graph(packing.recorded).leaves), recorder.states | recorder.settings
         held = {v: place for v, place in held.items() if v in used}
         self._network, self._held = network, list(held.values())
-        self._draws = recorder.draws
-        given = [*leaves, *(u for draw in self._draws for u in draw.leaves), *held]
+        self.draws = recorder.draws
+        given = [*leaves, *(u for draw in self.draws for u in draw.leaves), *held]
         trace = Trace(packing.recorded, [*given, *params.values(), *fixed], recorder.labels)
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         kind = type(network).__name__
@@ -89,7 +94,7 @@ class _Plan(Plan):
 
     def noise(self) -> list[Any]:
         """The noise of layers that have no other formula for prediction, as looking sees it."""
-        if not self._draws:
+        if not self.draws:
             return []
         rng = self._network.learning.generator(self._network.rng)
-        return [u for draw in self._draws for u in draw(rng)]
+        return [u for draw in self.draws for u in draw(rng)]

@@ -316,6 +316,7 @@ class Recorder(Walk):
         )
         given = (*inputs, *own.values(), *(getattr(layer, n) for n in noise))
         operation.runs_again = name in self._last_written
+        operation.reason = self.as_written[name]
         operation.trial = copy.deepcopy(live)
         with undrawn():
             made = operation.tried(operation.trial, given)

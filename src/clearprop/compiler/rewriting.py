@@ -1,7 +1,8 @@
 """How a simplification is written: a rule for single nodes, carried through a whole graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from clearprop.compiler.leaf import Setting
@@ -17,16 +18,26 @@ Simplification = Callable[[Trace], Trace]
 """Gives a graph that computes the same."""
 
 
-def simplifies(*functions: Any) -> Callable[[Rule], Simplification]:
-    """Let a rule for the nodes that carry out one of these functions simplify whole graphs."""
+def simplifies(
+    *functions: Any, labelling: bool = False
+) -> Callable[[Callable[..., Any]], Simplification]:
+    """Let a rule for the nodes that carry out one of these functions simplify whole graphs.
 
-    def carried(rule: Rule) -> Simplification:
-        def chosen(node: Node, inputs: tuple[Any, ...]) -> Any:
-            return rule(node, inputs) if function_of(node) in functions else None
+    With `labelling` the rule is also given the labels so far, and a dictionary for labels of the
+    nodes that it makes which are not that of the node they replace.
+    """
 
+    def carried(rule: Callable[..., Any]) -> Simplification:
         @wraps(rule)
         def simplify(trace: Trace) -> Trace:
-            return rebuild(trace, chosen)
+            labels: dict[Node, str] = {}
+            other: dict[Node, str] = {}
+            more = (labels, other) if labelling else ()
+
+            def chosen(node: Node, inputs: tuple[Any, ...]) -> Any:
+                return rule(node, inputs, *more) if function_of(node) in functions else None
+
+            return rebuild(trace, chosen, labels, other=other)
 
         return simplify
 
@@ -38,6 +49,7 @@ def rebuild(
     rule: Rule,
     labels: dict[Node, str] | None = None,
     done: dict[Node, Any] | None = None,
+    other: Mapping[Node, str] = MappingProxyType({}),
 ) -> Trace:
     """Walk a graph from its inputs to its outputs and replace nodes by a rule.
 
@@ -45,7 +57,8 @@ def rebuild(
     other inputs it is made again around the value it has, which the rules do not change.
 
     The nodes that a rule makes take the label of the node they replace, unless the rule has put
-    them into `labels` itself. In `done` it finds what has become of the nodes so far.
+    them into `labels` itself, with all behind them, or into `other`. In `done` it finds what has
+    become of the nodes so far.
     """
     _, made = reach(trace.outputs)
     labels = {} if labels is None else labels
@@ -55,7 +68,7 @@ def rebuild(
         out = rule(node, inputs)
         if out is None:
             out = kept(node, inputs, made[node])
-        label(labels, parts(out), trace.labels[node])
+        label(labels, parts(out), trace.labels[node], other)
         done[node] = out
         return out
 
@@ -80,12 +93,27 @@ def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
 
 def maker(v: Any, *functions: Any) -> Node | None:
     """The node that made a value, if it carries out one of these functions."""
-    node = v.node if is_recorded(v) else None
-    if node is not None and v.index is None:
-        function = function_of(node)
-        if function is not None and function in functions:
-            return node
-    return None
+    node = origin(v)
+    function = function_of(node) if node is not None else None
+    return node if function is not None and function in functions else None
+
+
+def origin(v: Any) -> Node | None:
+    """The node that made a value, and nothing else; `None` for what comes from outside."""
+    return v.node if is_recorded(v) and v.index is None else None
+
+
+def consumers_of(trace: Trace) -> dict[Node, list[Node | None]]:
+    """For each node the nodes that its outputs go into; an output of the graph counts as `None`."""
+    consumers: dict[Node, list[Node | None]] = {node: [] for node in trace.nodes}
+    for node in trace.nodes:
+        for x in node.inputs:
+            if is_recorded(x) and x.node is not None:
+                consumers[x.node].append(node)
+    for v in trace.outputs:
+        if v.node is not None:
+            consumers[v.node].append(None)
+    return consumers
 
 
 def function_of(node: Node) -> Any:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.at_labels import PICK_AT, SUBTRACT_AT
@@ -18,13 +19,30 @@ from clearprop.compiler.rewriting import (
     rebuild,
     simplifies,
 )
+from clearprop.compiler.simplify_pools import (
+    largest_by_place,
+    largest_first,
+    routed_by_masks,
+    scaled_before_routing,
+    signs_as_masks,
+    sums_before_routing,
+)
 from clearprop.compiler.simplify_scalars import sunk_scalars
+from clearprop.compiler.simplify_tensors import (
+    exchanged_products,
+    products_over_axes,
+    risen_views,
+    scalars_before_views,
+    sums_over_axes,
+)
+from clearprop.compiler.simplify_windows import images_laid_out, risen_windows, windows_added_last
 from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.backward import reach
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, parts
 from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels
+from clearprop.primitives.windows import add_windows
 
 
 def without_identities(trace: Trace) -> Trace:
@@ -36,6 +54,8 @@ def without_identities(trace: Trace) -> Trace:
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         function, x = function_of(node), inputs[0]
+        if function is getitem and node.params["form"] and all(map(_is_all, node.params["form"])):
+            return x
         if fact(node, "keeps") and _is_like(x, node):
             return x
         if function in _NEUTRAL:
@@ -50,6 +70,10 @@ def without_identities(trace: Trace) -> Trace:
         return None
 
     return rebuild(trace, rule)
+
+
+def _is_all(entry: Any) -> bool:
+    return isinstance(entry, slice) and entry in (slice(None), slice(None, None, 1))
 
 
 _NEUTRAL = {np.multiply: 1, np.divide: 1, np.add: 0, np.subtract: 0}
@@ -70,6 +94,7 @@ def common_subexpressions(trace: Trace) -> Trace:
     """
     _, made = reach(trace.outputs)
     seen: dict[Any, Any] = {}
+    labels: dict[Node, str] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
         if isinstance(node.operation, AsWritten):
@@ -77,9 +102,11 @@ def common_subexpressions(trace: Trace) -> Trace:
         key = (node.operation, names(inputs), names(tuple(sorted(node.params.items()))))
         if key not in seen:
             seen[key] = kept(node, inputs, made[node])
+        elif trace.labels[node].endswith(".forward"):  # what is there for both is of the first
+            labels.update((v.node, trace.labels[node]) for v in parts(seen[key]))
         return seen[key]
 
-    return rebuild(trace, rule)
+    return rebuild(trace, rule, labels)
 
 
 def rectified(trace: Trace) -> Trace:
@@ -215,6 +242,34 @@ def sums_as_products(node: Node, inputs: tuple[Any, ...]) -> Any:
     return np.ones(x.shape[0], x.dtype) @ x if node.params == {"axis": 0} else None
 
 
+OF_IMAGES: tuple[Simplification, ...] = (
+    scalars_before_views,
+    products_over_axes,
+    sums_over_axes,
+    exchanged_products,
+    risen_views,
+    windows_added_last,
+    risen_windows,
+    without_identities,
+    common_subexpressions,
+)
+"""Carried out, again and again, where there are windows, or products over several axes."""
+
+OF_POOLS: tuple[Simplification, ...] = (
+    largest_by_place,
+    scaled_before_routing,
+    sums_before_routing,
+    common_subexpressions,
+    routed_by_masks,
+    largest_first,
+    largest_first,
+    largest_first,
+    images_laid_out,
+    signs_as_masks,
+    without_identities,
+    common_subexpressions,
+)
+
 SIMPLIFICATIONS: tuple[Simplification, ...] = (
     without_identities,
     common_subexpressions,
@@ -239,4 +294,21 @@ def simplified(trace: Trace) -> Trace:
             trace = simplification(trace)
         if len(trace) >= before:
             break
+    if any(function_of(node) in _OF_SEVERAL_AXES for node in trace.nodes):
+        trace = _of_images(trace)
+    return trace
+
+
+_OF_SEVERAL_AXES = (sliding_window_view, add_windows, np.tensordot, np.einsum)
+
+
+def _of_images(trace: Trace) -> Trace:
+    for _ in range(8):
+        before = trace.nodes
+        for simplification in OF_IMAGES:
+            trace = simplification(trace)
+        if trace.nodes == before:
+            break
+    for simplification in OF_POOLS:
+        trace = simplification(trace)
     return trace

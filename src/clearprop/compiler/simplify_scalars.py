@@ -9,7 +9,14 @@ import numpy as np
 
 from clearprop.compiler.at_labels import SUBTRACT_AT, subtract_at
 from clearprop.compiler.leaf import Setting
-from clearprop.compiler.rewriting import fact, function_of, is_number, is_recorded, rebuild
+from clearprop.compiler.rewriting import (
+    consumers_of,
+    fact,
+    function_of,
+    is_number,
+    is_recorded,
+    rebuild,
+)
 from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
@@ -24,7 +31,7 @@ def sunk_scalars(trace: Trace) -> Trace:
     """
 
     labels = dict(trace.labels)
-    consumers = _consumers(trace)
+    consumers = consumers_of(trace)
     done: dict[Node, Any] = {}
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
@@ -39,19 +46,6 @@ def sunk_scalars(trace: Trace) -> Trace:
         return sinking.scaled(x, sinking.now(s)) if sinking.cost(x) < x.size else None
 
     return rebuild(trace, rule, labels, done)
-
-
-def _consumers(trace: Trace) -> dict[Any, list[Any]]:
-    """For each node the nodes that its outputs go into; an output of the graph counts as `None`."""
-    consumers: dict[Any, list[Any]] = {node: [] for node in trace.nodes}
-    for node in trace.nodes:
-        for x in node.inputs:
-            if is_recorded(x) and x.node is not None:
-                consumers[x.node].append(node)
-    for v in trace.outputs:
-        if v.node is not None:
-            consumers[v.node].append(None)
-    return consumers
 
 
 def _region(root: Node, trace: Trace, consumers: dict[Any, list[Any]]) -> set[Node]:

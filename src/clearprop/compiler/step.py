@@ -44,8 +44,9 @@ class Step(Compiles):
         *,
         threads: int | str | None = "auto",
         engine: str = "numpy",
+        devices: Any = None,
     ) -> None:
-        super().__init__(threads, engine)
+        super().__init__(threads, engine, devices)
         reason = self.why_not(network, optimizer)
         if reason is not None:
             raise UnsupportedError(f"compile: {reason}; train without compiling")
@@ -95,8 +96,10 @@ class Step(Compiles):
 
     def take(self, plan: StepPlan, batch: tuple[Any, ...]) -> float:
         """Run a program, and leave to network and optimiser what it leaves."""
-        network = self.network
+        network, layout = self.network, plan.layout
         learns = plan.learns
+        if layout.lent is not plan.program and (layout.lent is not None or plan.program.keeps):
+            layout.lend(plan.program, plan.kept) if plan.program.keeps else layout.fetch()
         if learns:
             plan.begin(plan.rows)
         try:

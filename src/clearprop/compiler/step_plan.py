@@ -97,7 +97,10 @@ class StepPlan(Plan):
             replaces=recorded.replaces,
             checks=True,
             label_checks=source is None,
+            kept=frozenset(recorded.stored),
+            rows=self.rows,
         )
+        self.kept = [*recorded.stored.values()]
         frozen = [p for n in network.frozen for p in members.params.owners[n]]
         self._watch = Watch(recorder, [*frozen, *recorder.fixed_places])
         self.learns = bool(members.stateful or members.noisy)

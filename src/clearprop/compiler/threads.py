@@ -1,10 +1,13 @@
 """How many threads the matrix products are given."""
 
 from functools import cache
+from math import prod
 from typing import Any, Self
 
 import numpy as np
 
+from clearprop.compiler.rewriting import function_of
+from clearprop.compiler.tensor_products import contract, terms
 from clearprop.errors import ConfigError
 
 LARGE_PRODUCT = 2**27
@@ -88,6 +91,13 @@ def largest_product(trace: Any) -> int:
     sizes = [
         np.size(node.out) * np.shape(node.inputs[0])[-1]
         for node in trace.nodes
-        if getattr(node.operation, "function", None) is np.matmul
+        if function_of(node) is np.matmul
     ]
+    for node in trace.nodes:
+        if function_of(node) is contract:
+            x, y, _ = terms(node.params["subscripts"])
+            summed = (
+                n for letter, n in zip(x, np.shape(node.inputs[0]), strict=True) if letter in y
+            )
+            sizes.append(np.size(node.out) * prod(summed))
     return int(max(sizes, default=0))

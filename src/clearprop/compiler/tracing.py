@@ -1,6 +1,7 @@
 """A recorded graph in which every node knows where it came from, and how two are compared."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,18 @@ class Trace(Graph):
         self.labels = {node: labels.get(node, "") for node in self.nodes}
 
 
-def label(labels: dict[Node, str], outputs: Iterable[Any], text: str) -> None:
-    """Label every node behind the outputs that has no label yet."""
+def label(
+    labels: dict[Node, str],
+    outputs: Iterable[Any],
+    text: str,
+    other: Mapping[Node, str] = MappingProxyType({}),
+) -> None:
+    """Label every node behind the outputs that has no label yet, some with another text."""
     stack = [v.node for v in outputs if isinstance(v, Recorded)]
     while stack:
         node = stack.pop()
         if node is not None and node not in labels:
-            labels[node] = text
+            labels[node] = other.get(node, text)
             stack += [x.node for x in node.inputs if isinstance(x, Recorded)]
 
 

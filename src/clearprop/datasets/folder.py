@@ -14,7 +14,9 @@ _IMAGES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
 _LABELS = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
 
 
-def idx_dataset(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -> Dataset:
+def idx_dataset(
+    folder: str | os.PathLike[str], dtype: DTypeLike = np.float32, *, flatten: bool = True
+) -> Dataset:
     """Read a folder of four IDX files, as for MNIST or Fashion-MNIST, in the form for training.
 
     The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
@@ -25,9 +27,10 @@ def idx_dataset(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -
         folder: where the four files are.
         dtype: the images' type: float32 or float64 for pixel / 255, uint8 for the pixels as they
             are, in a quarter of the memory.
+        flatten: one image a row, (N, H·W); otherwise (N, 1, H, W), as a convolution takes them.
 
     Returns:
-        A `Dataset`: `x_train` and `x_test` of `dtype`, one image a row (N, H·W);
+        A `Dataset`: `x_train` and `x_test` of `dtype`;
         `t_train` and `t_test` int64 (N,).
 
     Raises:
@@ -57,7 +60,10 @@ def idx_dataset(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -
             f"{folder}: training images are {x['train'].shape[1:]} pixels and test images "
             f"{x['test'].shape[1:]}; they must be of one size"
         )
-    rows = {part: unit_interval(each.reshape(len(each), -1), dtype) for part, each in x.items()}
+    rows = {
+        part: unit_interval(each.reshape(len(each), -1) if flatten else each[:, np.newaxis], dtype)
+        for part, each in x.items()
+    }
     return Dataset(rows["train"], t["train"], rows["test"], t["test"])
 
 

@@ -13,7 +13,7 @@ arrays go into a compressed `.npz` file.
 
 Why: gzip leaves the 70,000 pictures at 11.3 MB, xz at 9.1 MB and takes 0.58 s of one core to
 unpack them. Taken apart, plain deflate (`zlib`, which every Python has, unlike `lzma`) gives
-9.4 MB, and both parts of the data are read, verified and put together in 0.2 s of one core.
+9.4 MB, and both parts of the data are read, verified and put together in 0.15 s of one core.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 2**18
-"""Pixels that are put together at once; a multiple of 8. They fit into a core's cache, which is
-twice as fast as all pixels at once."""
+BLOCK = 2**17
+"""Pixels that are put together at once; a multiple of 8. They and their places fit into a core's
+cache, which is twice as fast as all pixels at once."""
 
 
 def unpack_images(
@@ -44,11 +44,11 @@ def unpack_images(
     for start in range(0, pixels.size, BLOCK):
         block = pixels[start : start + BLOCK]
         is_ink, is_middle = _ink_and_middle(ink, start, block.size, pixels.size, shape[2])
-        count = np.count_nonzero(is_middle)
-        block[is_middle], middle = middle[:count], middle[count:]
+        places = np.flatnonzero(is_middle)  # sooner written to than where a mask is true
+        block[places], middle = middle[: len(places)], middle[len(places) :]
         is_ink ^= is_middle  # the middle lies within the ink: what is left is the rim
-        count = np.count_nonzero(is_ink)
-        block[is_ink], rim = rim[:count], rim[count:]
+        places = np.flatnonzero(is_ink)
+        block[places], rim = rim[: len(places)], rim[len(places) :]
     return pixels.reshape(shape)
 
 

@@ -61,6 +61,11 @@ class PictureForm:
             row[:] = self.read(path).reshape(-1)
         return x
 
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """The same numbers (N, width) as a convolution takes them: (N, colours, side, side)."""
+        x = x.reshape(-1, self.side, self.side, self.colours)
+        return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON."""
         return asdict(self)

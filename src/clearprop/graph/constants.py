@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import GraphError
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, Recorded
 
 LARGE = 2**15
 """Bytes from which an array is compared instead of copied."""
@@ -29,6 +29,16 @@ def held(array: np.ndarray) -> np.ndarray:
     """
     large = array.nbytes >= LARGE and (array.flags.c_contiguous or array.flags.f_contiguous)
     return array if large or is_fixed(array) else frozen(array)
+
+
+def value_of(v: Recorded) -> Any:
+    """The value of a Variable, as it is to stay on the graph.
+
+    Into what was given from outside its owner may write, as in `v.data -= lr * v.grad`.
+    """
+    data = v.data
+    leaf = v.node is None and v.may_change
+    return held(data) if leaf and data.__class__ is np.ndarray else data
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

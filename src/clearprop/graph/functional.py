@@ -169,6 +169,8 @@ class Argument(Variable):
 
     __slots__ = ("in_use",)
 
+    may_change = False
+
     def __init__(self, value: Any) -> None:
         super().__init__(value)
         self.in_use = True

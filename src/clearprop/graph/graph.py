@@ -1,5 +1,6 @@
 """Graph: what Variables were computed from, as one structure to walk."""
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -147,6 +148,16 @@ class Graph(Displayed):
         from clearprop.graph.serialise import from_json
 
         return from_json(text, Graph)
+
+    def __deepcopy__(self, memo: Any) -> "Graph":
+        """The same computation on Variables of its own."""
+        leaves = {v: copy.deepcopy(v, memo) for v in self.leaves}
+        outputs = self._run(leaves, _evaluate)
+        return Graph(parts(outputs), [leaves[v] for v in self.inputs])
+
+    def __reduce__(self) -> Any:
+        """A pickle holds the JSON text of the graph, with its layers opened."""
+        return Graph.from_json, (self.opened().to_json(),)
 
     def __str__(self) -> str:
         return tree(self)

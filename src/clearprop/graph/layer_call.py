@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import reach
+from clearprop.graph.constants import value_of
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
@@ -138,7 +139,7 @@ class LayerOperation:
 
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
-        values = tuple(map(data_of, inputs))
+        values = tuple([value_of(x) if isinstance(x, Recorded) else x for x in inputs])
         inside = Pass(self.mode, outer=passing, ran=passing.ran)
         self.drawn, self.drew_for = inside.drawn, self._shapes(values)
         out: Any = None

@@ -49,4 +49,14 @@ def _line(frame: FrameType) -> tuple[str, str]:
             remedy = ELSEWHERE.get(frame.f_code.co_name, remedy)
         frame = frame.f_back
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals).strip()
-    return (f"`{line}`" if line else "this line"), remedy
+    written = (told for text, told in _INSTEAD.items() if text in line)
+    return (f"`{line}`" if line else "this line"), remedy or next(written, "")
+
+
+_INSTEAD = {
+    "np.r_[": "use np.concatenate([...]), with single numbers as np.reshape(v, 1)",
+    "np.c_[": "use np.column_stack([...])",
+    "np.float32(": "use v.astype(np.float32)",
+    "np.float64(": "use v.astype(np.float64)",
+}
+"""What to use for a call that NumPy does not hand on to Variables."""

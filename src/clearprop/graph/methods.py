@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.graph.constants import value_of
 from clearprop.graph.leaving import refuse_write
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import NUMBERS, array_function, attach, constant_operand, record
@@ -23,12 +24,12 @@ def _binary(ufunc: np.ufunc, symbol: str) -> Any:
 
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, Recorded):
-            value = other.data
+            value = other.data if other.node is not None else value_of(other)
         else:
             if type(other) not in NUMBERS:
                 other = constant_operand(other, row.name)
             value = other
-        mine = self.data
+        mine = self.data if self.node is not None else value_of(self)
         out = compute(mine, value)
         if out.__class__ is not np.float64:
             return attach(row, (self, other), (mine, value), _NO_PARAMS, out)
@@ -154,6 +155,16 @@ class ArrayMethods(Recorded):
     def mT(self) -> Any:
         """The last two axes exchanged."""
         return array_function(np.matrix_transpose, (self,), {})
+
+    @property
+    def real(self) -> Any:
+        """The real part: the Variable itself, for its values are real."""
+        return self
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part: 0."""
+        return np.zeros_like(self.data)
 
     @property
     def shape(self) -> tuple[int, ...]:

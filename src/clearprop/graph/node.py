@@ -53,6 +53,9 @@ class Recorded:
     made_as: ClassVar[type["Recorded"]]
     """The class of what is computed from Variables of this class."""
 
+    may_change: ClassVar[bool] = True
+    """Whether its owner may write into the value of a leaf while the graph lives."""
+
     data: Any
     grad: Any
     name: str | None

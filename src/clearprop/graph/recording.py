@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
-from clearprop.graph.constants import LARGE, frozen, held, marks_of
+from clearprop.graph.constants import LARGE, frozen, held, marks_of, value_of
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.constants import CONSTANT, STATIC
 from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHODS, row_of
@@ -22,7 +22,7 @@ PLAIN = NUMBERS | {type(None), str, slice, np.ndarray, np.dtype, type}
 
 def record(operation: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Carry out an operation and put it on the graph as one node."""
-    values = tuple([x.data if isinstance(x, Recorded) else x for x in inputs])
+    values = tuple([value_of(x) if isinstance(x, Recorded) else x for x in inputs])
     return attach(operation, inputs, values, params, operation.evaluate(*values, **params))
 
 
@@ -31,10 +31,12 @@ def attach(
 ) -> Any:
     """Make the node and the Variables of an operation that has been carried out."""
     made_as, large = Recorded.made_as, False
-    for x in inputs:
+    for x, value in zip(inputs, values, strict=True):
         if isinstance(x, Recorded):
             made_as = x.made_as
-        elif x.__class__ is np.ndarray and x.nbytes >= LARGE:
+            if x.node is not None:
+                continue
+        if value.__class__ is np.ndarray and value.nbytes >= LARGE:
             large = True
     marks = marks_of(values) if large else None
     if isinstance(out, tuple | list):
@@ -50,7 +52,8 @@ def attach(
 
 def alias(v: Recorded) -> Any:
     """Another Variable for the value of `v`, by which alone what follows can be differentiated."""
-    return attach(PRIMITIVES[np.positive], (v,), (v.data,), {}, v.data)
+    value = value_of(v)
+    return attach(PRIMITIVES[np.positive], (v,), (value,), {}, value)
 
 
 def _kept(out: Any, values: tuple[Any, ...], operation: Any) -> Any:
@@ -157,7 +160,7 @@ def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
     inputs, values = [], []
     for x in operands:
         if isinstance(x, Recorded):
-            values.append(x.data)
+            values.append(value_of(x))
         else:
             if type(x) not in NUMBERS:
                 x = constant_operand(x, row.name)
@@ -168,7 +171,7 @@ def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
         if recorded:
             operation = _with_keywords(row, recorded, params)
             inputs += [params[k] for k in recorded]
-            values += [params[k].data for k in recorded]
+            values += [value_of(params[k]) for k in recorded]
         params = {k: _setting(v, row.name) for k, v in params.items() if k not in recorded}
     values = tuple(values)
     out = operation.evaluate(*values, **params)

@@ -1,5 +1,6 @@
 """Variable: an array on the graph."""
 
+import copy
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,7 +43,11 @@ class Variable(ArrayMethods):
     __slots__ = ()
 
     data: Any
-    """The value: an array that is not written into, or a NumPy number."""
+    """The value: an array, or a NumPy number.
+
+    That of a Variable which was given from outside may be changed, as in `v.data -= lr * v.grad`:
+    what was recorded before keeps the values that it had.
+    """
 
     grad: Any
     """The derivative, or `None` if it is not computed yet."""
@@ -73,7 +78,6 @@ class Variable(ArrayMethods):
                 f"Variable: a value of dtype {array.dtype} cannot be differentiated; "
                 "give real numbers"
             )
-        array.flags.writeable = False
         self.data = array if array.ndim else array[()]
         self.grad = None
         self.name = name
@@ -195,7 +199,22 @@ class Variable(ArrayMethods):
         return self
 
     def __deepcopy__(self, memo: Any) -> Self:
-        return self
+        """A Variable of its own, if it was given from outside; what was computed stays as it is."""
+        if self.node is not None:
+            return self
+        made: Any = variable(type(self), copy.deepcopy(self.data, memo), name=self.name)
+        made.grad = copy.deepcopy(self.grad, memo)
+        return made
+
+    def __reduce__(self) -> Any:
+        """The value, its name and its derivative go into a pickle; how it was computed does not."""
+        return _unpickled, (self.data, self.name, data_of(self.grad))
+
+
+def _unpickled(data: Any, name: str | None, grad: Any) -> Variable:
+    made = variable(Variable, data, name=name)
+    made.grad = grad
+    return made
 
 
 class Parameter(Variable):
@@ -206,7 +225,17 @@ class Parameter(Variable):
 
     __slots__ = ("__weakref__", "source")
 
+    may_change = False
+
     source: Any
+
+    def __init__(self, value: Any, name: str | None = None) -> None:
+        super().__init__(value, name)
+        if self.data.ndim:  # a layer that writes into what it has learned is found out
+            self.data.flags.writeable = False
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # it belongs to what was recorded
 
 
 Recorded.made_as = Variable

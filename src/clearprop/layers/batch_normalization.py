@@ -55,6 +55,9 @@ class BatchNormalization(Layer):
     params: ClassVar[tuple[str, ...]] = ("gamma", "beta")
     state: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
 
+    fewest: ClassVar[int] = 2
+    """How many values of a feature a batch must have for a variance."""
+
     def __init__(self, gamma: Any, beta: Any, momentum: float = 0.9, eps: float = 1e-5) -> None:
         kind = type(self).__name__
         self.gamma, self.beta = parameter(gamma, kind, "gamma"), parameter(beta, kind, "beta")
@@ -85,7 +88,7 @@ class BatchNormalization(Layer):
         x = self._read(x)
         axes = _axes(x)
         count = x.size // x.shape[1]
-        if count < 2:
+        if count < self.fewest:
             raise ShapeError(
                 f"BatchNormalization: x {x.shape} has one value for each feature, so that their "
                 "variance is 0 and all become beta; train on batches of 2 samples at least"

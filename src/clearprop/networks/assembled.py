@@ -66,8 +66,19 @@ class Assembled(Layer):
         holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
         known = name in self.__dict__ or name == KEPT or name[1:] in self.own_params
         if holds and not known:
+            self._come_home()
             self.__dict__.pop("_members", None)
         object.__setattr__(self, name, value)
+
+    def __getstate__(self) -> object:
+        """What a copy is made of."""
+        self._come_home()
+        return super().__getstate__()
+
+    def _come_home(self) -> None:
+        found = self.__dict__.get("_members")
+        if found is not None and found.network is self:
+            found.params.come_home()
 
     @property
     def members(self) -> Members:
@@ -139,6 +150,7 @@ class Assembled(Layer):
     def learn(self, x: Any) -> Iterator[None]:
         """A step of learning; if it fails, state and generator are as they were."""
         members, rng = self.members, self.rng
+        members.params.come_home()
         self.learning.begin(members, rng, rows_of(x))
         ran: list[tuple[str, Any]] = []
         self.learning.ran = ran

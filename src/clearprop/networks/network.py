@@ -71,6 +71,7 @@ class Network(Assembled):
         members = self.__dict__.get("_members")
         if members is None or members.network is self:  # and not a copy
             self.members.check()
+            self.params.come_home()
         for name, layer in self.layers.items():
             x = call(layer, x, name=name)
         return x

@@ -1,6 +1,6 @@
 """One dictionary for all parameters of a network, live: what it holds is what the layers hold."""
 
-from collections.abc import Iterator, MutableMapping, Set
+from collections.abc import Callable, Iterator, MutableMapping, Set
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,12 @@ class Parameters(MutableMapping[str, Any]):
         """Who holds each parameter: (layer, attribute), several where layers share an array."""
         self.frozen = frozen
         """The names of those that are not trained for now; see `Network.freeze`."""
+        self.fetch: Callable[[], None] | None = None
+        """Brings the arrays up to date while what trains them keeps them elsewhere."""
         self._shared = {name: held for name, held in owners.items() if len(held) > 1}
 
     def __getitem__(self, name: str) -> Any:
+        self.come_home()
         return array_at(*self._find(name)[0])
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -50,6 +53,11 @@ class Parameters(MutableMapping[str, Any]):
             )
         for layer, attribute in owners:
             set_array(layer, attribute, value)
+
+    def come_home(self) -> None:
+        """See to it that the layers' arrays are what was learned."""
+        if self.fetch is not None:
+            self.fetch()
 
     def check_shared(self) -> None:
         """Refuse a parameter that not all who share it hold. Errors: `ConfigError`."""

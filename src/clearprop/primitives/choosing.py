@@ -147,5 +147,10 @@ COMPOSITIONS = {
     **composed(np, full_like, linspace, logspace, modf, nan_to_num, sinc),
     np.diagflat: lambda v, k=0: diag(np.ravel(v), k),
     np.extract: lambda condition, arr: compress(np.ravel(condition), arr),
+    # Of real numbers, which all numbers here are.
+    np.real: lambda val: np.positive(val),
+    np.real_if_close: lambda a, tol=100: np.positive(a),
+    np.imag: lambda val: np.zeros_like(val),
+    np.angle: lambda z, deg=False: np.where(z < 0, 180.0 if deg else np.pi, 0.0),
     np.divmod: lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)),
 }

@@ -28,7 +28,7 @@ def _letters(numbers: Any) -> str:
     return "".join("..." if n is Ellipsis else _BY_NUMBER[n] for n in numbers)
 
 
-def _spell_out(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str, str]:
+def spelt_out(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str, str]:
     """Name every axis: give letters to ellipses, and write down an output that was left out.
 
     The last result is the letters that are still free.
@@ -60,7 +60,7 @@ def _einsum(index, dout, out, *operands, subscripts, dtype=None, optimize: Any =
     if rounded(operands[index], dtype):
         return None
     shapes = [np.shape(x) for x in operands]
-    terms, output, free = _spell_out(subscripts, shapes)
+    terms, output, free = spelt_out(subscripts, shapes)
     factors = [(output, dout)]
     factors += [(terms[j], x) for j, x in enumerate(operands) if j != index]
     known = {

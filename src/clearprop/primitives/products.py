@@ -92,7 +92,7 @@ def _inner_b(dout, out, a, b):
     return np.tensordot(dout, a, (first, first))
 
 
-def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], ...]:
+def contracted_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], ...]:
     """The axes of a and of b that a tensordot sums over, pair by pair, and the others of each."""
     n, m = np.ndim(a), np.ndim(b)
     if np.ndim(axes) == 0:
@@ -104,7 +104,7 @@ def _contracted(a: Any, b: Any, axes: Any) -> tuple[list[int], ...]:
 
 
 def _tensordot_a(dout, out, a, b, *, axes: Any = 2):
-    left, right, free, others = _contracted(a, b, axes)
+    left, right, free, others = contracted_axes(a, b, axes)
     grad = np.tensordot(dout, b, (range(len(free), len(free) + len(others)), others))
     # Its axes: the free ones of a, then those summed over, in the order in which b has them.
     found = free + [left[right.index(i)] for i in sorted(right)]
@@ -112,7 +112,7 @@ def _tensordot_a(dout, out, a, b, *, axes: Any = 2):
 
 
 def _tensordot_b(dout, out, a, b, *, axes: Any = 2):
-    left, right, free, others = _contracted(a, b, axes)
+    left, right, free, others = contracted_axes(a, b, axes)
     grad = np.tensordot(a, dout, (free, range(len(free))))
     found = [right[left.index(i)] for i in sorted(left)] + others
     return np.transpose(grad, [found.index(i) for i in range(np.ndim(b))])

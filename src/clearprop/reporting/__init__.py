@@ -11,6 +11,9 @@ regression how far numbers are off, and on which columns answers depend
 inside     what it is made of
 page       the page
 picture    the curves alone, as PNG
+at_work    filters, and what each layer makes of one image
+experiments  those of the book's chapter 6
+figures    the pictures of chapters 6 and 7
 """
 
 from clearprop.reporting.page import report_page, write_report

@@ -15,7 +15,7 @@ from clearprop.reporting.answers import scrollable
 from clearprop.reporting.evidence import Evidence
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.png import signed
-from clearprop.training.run_folder import RunConfig
+from clearprop.training.run_config import RunConfig
 
 NEURONS = 100
 GAP = 2

@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.files import atomic_write
 from clearprop.networks import Network
 from clearprop.reporting.answers import confusion_matrix, frequent_mistakes, worst_mistakes
+from clearprop.reporting.at_work import filters, one_image
 from clearprop.reporting.charts import chart
 from clearprop.reporting.curves import signal_charts, training_panels, verdicts
 from clearprop.reporting.evidence import Evidence, ask, check_same_data
@@ -88,7 +89,13 @@ def _answers(network: Network, evidence: Evidence) -> Iterator[Markup]:
         yield _section("What the answers depend on", *importance(network, evidence))
     else:
         yield _section("The worst mistakes", *worst_mistakes(evidence))
-        yield _section("What the first layer looks for", first_weights(network, evidence))
+        if any(np.ndim(W) == 4 for W in network.params.values()):
+            yield _section("What the filters look for", *(s.figure for s in filters(network)))
+            x = evidence.samples.batch(slice(0, 1))[0]
+            sheets = (s.figure for s in one_image(network, x))
+            yield _section("What each layer makes of the first test image", *sheets)
+        else:
+            yield _section("What the first layer looks for", first_weights(network, evidence))
 
 
 def _header(run: str, network: Network, history: History, evidence: Evidence) -> Markup:

@@ -38,7 +38,7 @@ def curves_svg(history: History) -> Markup:
     >>> curves_svg(history).count("<polyline")
     1
     """
-    return _panels(list(training_panels(history)), _title(history))
+    return panels_svg(list(training_panels(history)), _title(history))
 
 
 def draw_comparison(histories: Mapping[str, History], path: str | os.PathLike[str]) -> None:
@@ -47,25 +47,29 @@ def draw_comparison(histories: Mapping[str, History], path: str | os.PathLike[st
     Errors: those of `draw_curves`.
     """
     panels = list(comparison_panels(histories))
-    atomic_write(path, paint(_panels(panels, " · ".join(histories)), ZOOM))
+    atomic_write(path, paint(panels_svg(panels, " · ".join(histories)), ZOOM))
 
 
-def _panels(panels: list[dict[str, Any]], title: str) -> Markup:
-    width = MARGIN + len(panels) * (WIDTH + MARGIN)
-    height = HEAD + CAPTION + HEIGHT + MARGIN // 2
+def panels_svg(panels: list[dict[str, Any]], title: str, columns: int | None = None) -> Markup:
+    """Draw panels, the arguments of `chart`, as one picture with a title: `columns` in a row."""
+    columns = len(panels) if columns is None else min(columns, len(panels))
+    each = CAPTION + HEIGHT
+    width = MARGIN + columns * (WIDTH + MARGIN)
+    height = HEAD + -(-len(panels) // columns) * each + MARGIN // 2
     parts = [
-        element("style", Markup(_style())),
+        element("style", Markup(plain_style())),
         element("rect", width=width, height=height, class_="paper"),
         element("text", title, x=MARGIN, y=32, class_="title"),
     ]
     for number, panel in enumerate(panels):
-        x, y = MARGIN + number * (WIDTH + MARGIN), HEAD + CAPTION
+        row, column = divmod(number, columns)
+        x, y = MARGIN + column * (WIDTH + MARGIN), HEAD + CAPTION + row * each
         panel["marks"] = marks = drawable(panel["marks"], panel.get("log", False))
-        legend = [element("tspan", m.name, dx=14, class_=f"dot {m.style}") for m in marks]
-        legend = legend or [element("tspan", "nothing to draw", dx=14)]
-        parts.append(element("text", panel["title"], *legend, x=x, y=HEAD + 26, class_="head"))
+        legend = [element("tspan", m.name, dx=14, class_=f"dot {m.style}") for m in marks if m.name]
+        legend += [] if marks else [element("tspan", "nothing to draw", dx=14)]
+        parts.append(element("text", panel["title"], *legend, x=x, y=y - 10, class_="head"))
         if marks:
-            parts.append(plot(**panel, x=x, y=y, width=WIDTH, height=HEIGHT))
+            parts.append(plot(**panel, x=x, y=y, width=WIDTH, height=HEIGHT, overflow="visible"))
     return element(
         "svg",
         *parts,
@@ -86,7 +90,7 @@ def _title(history: History) -> str:
     return f"{' · '.join(parts)} after {last.iteration:,} iterations"
 
 
-def _style() -> str:
+def plain_style() -> str:
     """The report's style sheet with the light colours put in, which not every program looks up."""
     light = {}
     for name, colour in re.findall(r"--(\w+): (#\w+)", STYLE):

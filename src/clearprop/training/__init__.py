@@ -1,6 +1,7 @@
 """Training: mini-batches, optimisers, schedules, history, weights and run folders."""
 
 from clearprop.training.history import History as History
+from clearprop.training.joining import join as join
 from clearprop.training.optimizers.adagrad import AdaGrad as AdaGrad
 from clearprop.training.optimizers.adam import Adam as Adam
 from clearprop.training.optimizers.adamw import AdamW as AdamW
@@ -12,7 +13,7 @@ from clearprop.training.optimizers.sgd import SGD as SGD
 from clearprop.training.progress import Moment as Moment
 from clearprop.training.progress import Progress as Progress
 from clearprop.training.progress import rich_progress as rich_progress
-from clearprop.training.run_folder import RunConfig as RunConfig
+from clearprop.training.run_config import RunConfig as RunConfig
 from clearprop.training.run_folder import RunFolder as RunFolder
 from clearprop.training.schedules import Constant as Constant
 from clearprop.training.schedules import Cosine as Cosine

@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.compiler.plans import as_arrays, flat
 from clearprop.compiler.step_plan import taken
 from clearprop.errors import ConfigError
+from clearprop.training.optimizers.settings import positive_int
 
 
 class MiniBatches:
@@ -121,3 +122,19 @@ def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
     if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
         return np.random.default_rng(int(rng))
     raise ConfigError(f"rng must be a seed ≥ 0, a numpy.random.Generator or None, got {rng!r}")
+
+
+def steps(epochs: int | None, iterations: int | None, per_epoch: int) -> int:
+    """How many iterations so many epochs, or iterations, are.
+
+    Errors: `ConfigError` unless one of them is given, and positive.
+
+    >>> steps(3, None, 10), steps(None, 7, 10)
+    (30, 7)
+    """
+    if (epochs is None) == (iterations is None):
+        given = "neither" if epochs is None else "both"
+        raise ConfigError(f"give epochs or iterations, one of them; {given} was given")
+    if epochs is not None:
+        return positive_int("epochs", epochs) * per_epoch
+    return positive_int("iterations", iterations)

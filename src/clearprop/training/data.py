@@ -15,6 +15,7 @@ from clearprop.errors import (
     ShapeError,
     UnsupportedError,
 )
+from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.networks.summary import multiply_adds
 from clearprop.training.optimizers.checks import all_finite
@@ -284,3 +285,9 @@ def _read_targets(
         t = t.astype(dtype, copy=False)
     # Class numbers index the scores at every step; the index type saves casting them there.
     return t.astype(np.intp) if t.dtype.kind in "ui" else t
+
+
+def carried(network: Network) -> str:
+    """The name of something that the network carries from batch to batch, if anything."""
+    layers = network.members.layers.items()
+    return next((f"{n}.{a}" for n, layer in layers for a in names_of(layer, "carried")), "")

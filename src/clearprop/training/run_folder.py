@@ -1,141 +1,22 @@
 """A run folder: all that a training leaves behind."""
 
 import errno
-import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
-
-from clearprop import __version__
 from clearprop.errors import ConfigError, FileFormatError, OutputError
-from clearprop.files import FilePath, atomic_write, read_bytes, shown, told
-from clearprop.layers import MeanSquaredError, SoftmaxWithLoss
-from clearprop.networks import Network, dense_layers
+from clearprop.files import FilePath, atomic_write, read_bytes, told
+from clearprop.networks import Network
 from clearprop.training.history import History
-from clearprop.training.optimizers.adam import Adam
-from clearprop.training.optimizers.base import Optimizer
-from clearprop.training.optimizers.sgd import SGD
+from clearprop.training.run_config import Make, RunConfig
 from clearprop.training.signals import SignalMoment, read_signals
 from clearprop.training.weights import load_weights, read_arrays
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
-"""The optimizers that a run can ask for by name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """The settings of a run: what is needed to build its network again and to repeat it.
-
-    >>> RunConfig(sizes=(784, 50, 10), seed=1).rate
-    0.1
-    """
-
-    sizes: tuple[int, ...]
-    activation: str = "relu"
-    init: str | float = "he"
-    batch: int = 100
-    rate: float = 0.1
-    optimizer: str = "sgd"
-    """One of `OPTIMIZERS`."""
-    iterations: int = 10_000
-    seed: int = 0
-    dtype: str = "float32"
-    compile: bool = True
-    patience: int | None = None
-    """After how many epochs without a better score it ends; `None` for never."""
-    validation: float | None = None
-    """The share of the training data that was held out in place of the test data."""
-    save_every: float = 30.0
-    """Seconds from one checkpoint to the next at most."""
-    data: str | None = None
-    """The file or folder that it learned from; `None` for MNIST."""
-    task: str = "classification"
-    """Or "regression"."""
-    form: dict[str, Any] | None = None
-    """How the data became numbers, as the reader of the data wrote it; `None` for IDX files."""
-    version: str = __version__
-
-    def network(self, rng: np.random.Generator | None = None) -> Network:
-        """Build the network with first weights drawn from `rng` (from `seed` where none is given).
-
-        Errors: `ConfigError` for settings from which no network can be built.
-        """
-        rng = np.random.default_rng(self.seed) if rng is None else rng
-        how = {"activation": self.activation, "init": self.init, "dtype": self.dtype}
-        loss = MeanSquaredError() if self.task == "regression" else SoftmaxWithLoss()
-        return Network(dense_layers(self.sizes, rng=rng, **how), loss)
-
-    def make_optimizer(self) -> Optimizer:
-        """The optimizer, with the learning rate."""
-        return OPTIMIZERS[self.optimizer](lr=self.rate)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read the settings from JSON.
-
-        Errors: `ConfigError` names the setting that is missing or of the wrong kind.
-        """
-        try:
-            values = json.loads(text, parse_constant=float)
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"not JSON: {error}") from None
-        if not isinstance(values, dict):
-            raise ConfigError("the settings of a run are a JSON object")
-        for name, right in _KINDS.items():
-            if name not in values and name in _LATER:
-                continue  # a run of before there were these
-            if name not in values or not right(values[name]):
-                raise ConfigError(f'"{name}" is missing or wrong: {values.get(name)!r}')
-        unknown = ", ".join(shown(name) or '""' for name in values.keys() - _KINDS.keys())
-        if unknown:
-            raise ConfigError(f"settings that this version does not know: {unknown}")
-        return cls(**{**values, "sizes": tuple(values["sizes"])})
-
-
-def _whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 1 << 63
-
-
-def _number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e300  # NaN is not
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable()
-
-
-_LATER = ("compile", "data", "patience", "validation", "save_every", "task", "form", "optimizer")
-
 _MOST = 1 << 24  # bytes of settings; tables with many categories have long ones
-
-_KINDS = {
-    "sizes": lambda v: isinstance(v, list) and len(v) > 1 and all(_whole(n) and n for n in v),
-    "activation": _text,
-    "init": lambda v: _text(v) or _number(v),
-    "batch": _whole,
-    "rate": _number,
-    "optimizer": lambda v: isinstance(v, str) and v in OPTIMIZERS,
-    "iterations": _whole,
-    "seed": _whole,
-    "dtype": lambda v: v in ("float16", "float32", "float64"),
-    "compile": lambda v: isinstance(v, bool),
-    "patience": lambda v: v is None or (_whole(v) and v),
-    "validation": lambda v: v is None or (_number(v) and 0 < v < 1),
-    "save_every": lambda v: _number(v) and v > 0,
-    "data": lambda v: v is None or (isinstance(v, str) and "\0" not in v),
-    "task": lambda v: v in ("classification", "regression"),
-    "form": lambda v: v is None or isinstance(v, dict),
-    "version": _text,
-}
 
 
 def _locked(path: Path) -> int | None:
@@ -168,6 +49,9 @@ class RunFolder:
     - `signals.jsonl`: activations and derivatives of the layers over time (`SignalRecorder`);
     - `report.html`: all of it as a page, where one was made.
 
+    No file names code that would be run: of a network of one's own the folder holds the weights,
+    and `make` is the function that makes it, see `RunConfig.network`.
+
     >>> import tempfile
     >>> import clearprop
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -181,8 +65,9 @@ class RunFolder:
     ['Affine1', 'Relu1', 'Affine2']
     """
 
-    def __init__(self, path: FilePath) -> None:
+    def __init__(self, path: FilePath, make: Make | None = None) -> None:
         self.path = Path(path)
+        self.make = make
         self.config_path = self.path / "config.json"
         self.history_path = self.path / "history.jsonl"
         self.weights_path = self.path / "weights.safetensors"
@@ -290,15 +175,14 @@ class RunFolder:
         config = self.read_config()
         path = self._learned(config)
         # A network as large as the settings say is not made before the file can hold its weights.
-        pairs = zip(config.sizes[:-1], config.sizes[1:], strict=True)
-        needed = sum((a + 1) * b for a, b in pairs) * np.dtype(config.dtype).itemsize
+        needed = config.least_bytes()
         if path.exists() and path.stat().st_size < needed:
             raise FileFormatError(
                 f"{path} has {path.stat().st_size:,} bytes, and the weights of the network in "
                 f"{self.config_path} take {needed:,}: it is truncated, or belongs to another one"
             )
         try:
-            network = config.network()
+            network = config.network(make=self.make)
         except ConfigError as error:
             raise FileFormatError(f"{self.config_path}: {error}") from error
         load_weights(path, network)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.devices import Devices
 from clearprop.compiler.plans import signature
 from clearprop.compiler.step import Step as CompiledStep
-from clearprop.errors import DTypeError, NonFiniteError, UnsupportedError
+from clearprop.errors import ConfigError, DTypeError, NonFiniteError, UnsupportedError
 from clearprop.networks import Network
 from clearprop.training.data import Samples
 from clearprop.training.optimizers.base import Updates
@@ -22,21 +23,42 @@ generator of the network are as they were, too.
 
 
 def make_step(
-    network: Network, optimizer: Updates, samples: Samples, batch_size: int, *, compiled: bool
+    network: Network,
+    optimizer: Updates,
+    samples: Samples,
+    batch_size: int,
+    *,
+    compiled: bool,
+    engine: str = "numpy",
+    devices: Any = None,
 ) -> tuple[Step, str | None]:
     """Make the step of a training: compiled, or running the layers as they are written.
 
     An optimizer that is not a formula (see `SGD.change`), or a network that cannot be recorded,
     runs as written; the second of what is returned says why.
+
+    Errors: `UnsupportedError` where an engine other than NumPy's cannot run the step,
+    `ConfigError` for batches that its devices cannot share.
     """
     reason = CompiledStep.why_not(network, optimizer) if compiled else "compile=False was asked for"
+    if reason is not None and engine != "numpy":
+        raise UnsupportedError(f"engine={engine!r} runs compiled steps alone: {reason}")
+    if engine == "jax" and batch_size % (number := Devices(devices).number):
+        raise ConfigError(
+            f"batches of {batch_size} cannot be shared by {number} devices; use a batch_size that "
+            f"is a multiple of {number}, such as {-(-batch_size // number) * number}, or other "
+            "devices"
+        )
     if reason is None:
-        step = CompiledStep(network, optimizer).over(*samples[:2], samples.scale, samples.w)
+        compiled_step = CompiledStep(network, optimizer, engine=engine, devices=devices)
+        step = compiled_step.over(*samples[:2], samples.scale, samples.w)
         try:
             with np.errstate(all="ignore"):
                 step.prepare(batch_size)
             return step, None
         except (UnsupportedError, DTypeError) as error:
+            if engine != "numpy":
+                raise
             reason = str(error)
     on_batch = layered_step(network, optimizer)
     return lambda rows: on_batch(*samples.batch(rows)), reason

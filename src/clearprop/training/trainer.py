@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from clearprop.compiler.processes import agree, is_first, together
 from clearprop.compiler.threads import BlasThreads, threads_as_set
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
-from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.training.batches import MiniBatches, generator, held_out
+from clearprop.training.batches import MiniBatches, generator, held_out, steps
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
     Training,
@@ -23,7 +23,7 @@ from clearprop.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from clearprop.training.data import read_samples
+from clearprop.training.data import carried, read_samples
 from clearprop.training.evaluation import Referee
 from clearprop.training.history import History, HistoryWriter, Scores
 from clearprop.training.interrupts import Interrupts
@@ -85,6 +85,10 @@ class Trainer:
     the next steps, on a copy of the network, where a second core is free and nobody asks for each
     moment.
 
+    With `engine="jax"` JAX runs the steps, and `devices` (how many, or a list) share each batch.
+    Where several processes compute together, see `clearprop.training.join`, each makes the same
+    Trainer, and the first alone writes files and reports.
+
     `optimizer` is `SGD(0.1)` where none is given. `rng` is a seed, a `Generator`, or `None` for
     another order each time; the same seed gives the same history and the same weights, bit for
     bit. `on_progress` is called with a `Moment` after each iteration and once at the end, or less
@@ -125,6 +129,8 @@ class Trainer:
         optimizer: Updates | None = None,
         scale: float | None = None,
         compile: bool = True,
+        engine: str = "numpy",
+        devices: Any = None,
         rng: int | np.random.Generator | None = None,
         on_progress: Progress | Literal[False] | None = None,
         callbacks: Sequence[Callable[[Moment], object]] = (),
@@ -186,7 +192,7 @@ class Trainer:
                 f"use {samples} or less"
             )
         self.iterations_per_epoch = -(-samples // self.batch_size)
-        self._carries = _carries(network)
+        self._carries = carried(network)
         if self._carries and samples % self.batch_size:
             raise ConfigError(
                 f"{self._carries} is carried from batch to batch, which must be of one size; "
@@ -197,8 +203,16 @@ class Trainer:
             samples, self.batch_size, self.rng, in_order=bool(self._carries) or not shuffle
         )
         self._step, self._why_not = make_step(
-            network, self.optimizer, self._train, self.batch_size, compiled=compile
+            *(network, self.optimizer, self._train, self.batch_size),
+            compiled=compile,
+            engine=engine,
+            devices=devices,
         )
+        self._shares = engine == "jax" and together()
+        self.is_first = not self._shares or is_first()
+        if not self.is_first:
+            self.on_progress = self.history_path = self.signals_path = None
+            self.checkpoint_path = self.best_path = None
         self._referee = Referee(network, self._sets, self._note, self._why_not is None)
 
     @property
@@ -222,7 +236,12 @@ class Trainer:
         `OutputError` if a file cannot be written; `NonFiniteError` if NaN or infinity turns up: it
         names the layer where, and the parameters are those before that step.
         """
-        last = self._iterations(epochs, iterations) + (0 if in_all else len(self.history))
+        last = steps(epochs, iterations, self.iterations_per_epoch)
+        last += 0 if in_all else len(self.history)
+        if self._shares:
+            seeds = self._batches.state, self.network.rng.bit_generator.state
+            learned = [*self.network.params.values()]
+            agree({"number of iterations": last, "seed or order": seeds, "network": learned})
         self.interrupted = False
         started = time.perf_counter()
         self.best.hide(self.network)
@@ -479,17 +498,3 @@ class Trainer:
 
     def _epoch(self) -> float:
         return len(self.history) / self.iterations_per_epoch
-
-    def _iterations(self, epochs: int | None, iterations: int | None) -> int:
-        if (epochs is None) == (iterations is None):
-            given = "neither" if epochs is None else "both"
-            raise ConfigError(f"give epochs or iterations, one of them; {given} was given")
-        if epochs is not None:
-            return positive_int("epochs", epochs) * self.iterations_per_epoch
-        return positive_int("iterations", iterations)
-
-
-def _carries(network: Network) -> str:
-    """The name of something that the network carries from batch to batch, if anything."""
-    layers = network.members.layers.items()
-    return next((f"{n}.{a}" for n, layer in layers for a in names_of(layer, "carried")), "")

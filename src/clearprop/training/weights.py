@@ -13,6 +13,7 @@ from clearprop.files import FilePath, atomic_write, read_bytes
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.training.optimizers.base import Optimizer
+from clearprop.training.state_dicts import arranged
 
 
 def save_weights(path: FilePath, network: Network, optimizer: Optimizer | None = None) -> None:
@@ -79,7 +80,13 @@ def copied_contents(network: Network) -> dict[str, np.ndarray]:
     return {name: array.copy() for name, array in contents(network)[0].items()}
 
 
-def load_weights(path: FilePath, network: Network, optimizer: Optimizer | None = None) -> None:
+def load_weights(
+    path: FilePath,
+    network: Network,
+    optimizer: Optimizer | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+) -> None:
     """Read what a network has learned from a `.safetensors` file, into the arrays it has.
 
     With `optimizer`, its state is taken up too, with all that `save_weights` stores beside it.
@@ -87,12 +94,20 @@ def load_weights(path: FilePath, network: Network, optimizer: Optimizer | None =
 
     Names, shapes and dtypes are compared before anything is changed.
 
+    A file that PyTorch has written, with the `state_dict` of a module, is read too: names by order
+    and shape, matrices turned by convention, numbers cast to the network's dtype. `names` says
+    what goes where if that does not; see `clearprop.interop.load_state_dict`.
+
     Errors: `FileFormatError` for a file that is truncated or of another kind, or holds no state of
     an optimiser where it is asked for, `ShapeError` if its names or shapes are not those of the
     network, `DTypeError` if its dtypes are not, `ConfigError` if the state is that of another
     optimiser, `FileNotFoundError` if there is none.
     """
-    take_up(os.fspath(path), *read_arrays(path), network, optimizer)
+    file, (arrays, about) = os.fspath(path), read_arrays(path)
+    own = network.params.keys() | _held(network, "state").keys()
+    if names is not None or (optimizer is None and arrays and arrays.keys().isdisjoint(own)):
+        arrays = arranged(file, arrays, network, names)
+    take_up(file, arrays, about, network, optimizer)
 
 
 def take_up(
@@ -174,13 +189,12 @@ def _go_on(
 
 def read_arrays(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read the arrays of a `.safetensors` file, and what `write_arrays` was told about them."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors import SafetensorError, deserialize
 
     file = os.fspath(path)
     data = read_bytes(path, "weights", "a weights file")
     try:
-        arrays = load(data)
+        arrays = {name: _array(**entry) for name, entry in deserialize(data)}
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         about = json.loads(header.get("__metadata__", {}).get("clearprop", "{}"))
         if not isinstance(about, dict):
@@ -192,6 +206,24 @@ def read_arrays(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"{file} is not a whole .safetensors file ({len(data):,} bytes: {error}); "
             "it may be truncated: copy it again, or train again"
         ) from error
+
+
+def _array(shape: list[int], dtype: str, data: Any) -> np.ndarray:
+    """An array of a file; bfloat16, the upper half of float32, becomes float32."""
+    if dtype == "BF16":
+        halves = np.frombuffer(data, "<u2").astype(np.uint32) << 16
+        return halves.view(np.float32).reshape(shape)
+    return np.frombuffer(data, _DTYPES[dtype]).reshape(shape)
+
+
+_DTYPES = {
+    **{f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)},
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+    "BOOL": "?",
+}
+"""What files call the dtypes that NumPy has."""
 
 
 def _check(file: str, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any]) -> None:

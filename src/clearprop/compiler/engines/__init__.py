@@ -36,13 +36,20 @@ class Job:
     added to what is there, are finite. Whether they were is then the last result."""
     label_checks: bool = True
     """Whether each call checks its labels; not needed where all have been checked beforehand."""
+    kept: frozenset[Any] = frozenset()
+    """Stored leaves that the program may keep elsewhere between two calls: nobody looks at their
+    arrays, or writes into them, without calling its `fetch` before."""
+    rows: int | None = None
+    """How many samples the batch has: leaves with so many rows may be split among devices."""
+    devices: Any = None
+    """Where it runs: what the engine takes, such as a number of devices."""
 
 
 def engines() -> list[str]:
     """The names of the engines that there are.
 
     >>> engines()
-    ['numpy']
+    ['jax', 'numpy']
     """
     names = (module.name for module in iter_modules(__path__))
     return [name for name in names if hasattr(import_module(f"{__name__}.{name}"), "program")]

@@ -77,11 +77,11 @@ def _places(sheet: Sheet, node: Node, x: Cell, t: Cell) -> str:
     key = ("places", t.name, x.shape, x.order)
     if key not in sheet.cells:
         n, c = x.shape
-        steps = np.arange(n, dtype=np.intp) * (1 if x.order == "F" else c)
+        steps = np.arange(n, dtype=np.intp) * (1 if x.order else c)
         rows = sheet.constant(steps, "rows")
         name = sheet.name("places")
         sheet.define(name, f"np.empty({n}, np.intp)")
-        if x.order == "F":
+        if x.order:
             sheet.say(node, f"np.multiply({t.name}, {n}, out={name}, dtype=np.intp)")
             sheet.say(node, f"np.add({name}, {rows}, out={name})")
         else:

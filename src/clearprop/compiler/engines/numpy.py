@@ -1,6 +1,5 @@
 """The engine that needs nothing: straight-line NumPy, a statement a line, into planned buffers."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,23 +10,22 @@ from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS, STATEMENTS
 from clearprop.compiler.program import Program
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
-from clearprop.errors import UnsupportedError
+from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.node import Node
-from clearprop.primitives.table import Primitive, WithKeywords
 
 
 def program(job: Job) -> Program:
     """Print a recording as source, and make the source a function."""
+    if job.devices is not None:
+        raise ConfigError('the engine numpy knows no devices; leave them out, or use engine="jax"')
     printer = _Printer(job)
-    source, stored = printer.source(), (*job.stored.values(), *job.gathered.values())
-    return Program(source, job.function, stored, printer.as_written, printer.nbytes)
+    made = Program(printer.source(), job.function, printer.as_written, printer.nbytes)
+    made.run = made.namespace["make"](*job.stored.values(), *job.gathered.values())
+    return made
 
 
 class _Printer(Sheet):
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        self.as_written: dict[str, Any] = {}
-        """What the program calls and cannot import: layers as written, functions of our own."""
+    expressions = EXPRESSIONS
 
     def source(self) -> str:
         """Print the program."""
@@ -79,8 +77,8 @@ class _Printer(Sheet):
             self._number(node)
         elif node in self.lives.joins:
             self._join(node)
-        elif function in STATEMENTS:
-            STATEMENTS[function](self, time, node)
+        elif function in STATEMENTS and self._statement(time, node):
+            pass
         elif isinstance(function, np.ufunc):
             out = self.result(time, node, may_replace=True)
             self.say(node, self.call(node, out.name))
@@ -95,6 +93,9 @@ class _Printer(Sheet):
             self.say(node, self.call(node, out.name))
         else:
             self._plain(node)
+
+    def _statement(self, time: int, node: Node) -> bool:
+        return STATEMENTS[function_of(node)](self, time, node) is not NotImplemented
 
     @staticmethod
     def _reduces(node: Node) -> bool:
@@ -197,32 +198,3 @@ class _Printer(Sheet):
             if not (isinstance(root, Node) and self.lives.pins.get(root) == (node, start)):
                 self.say(node, f"{cell.name}[{start}:{stop}] = {self.operand(x)}")
             start = stop
-
-    def call(self, node: Node, out: str = "") -> str:
-        """A node as a call of its function, which writes into `out` where that is given."""
-        operation, function = node.operation, function_of(node)
-        if not isinstance(operation, Primitive | WithKeywords):
-            raise UnsupportedError("it is not a function of arrays")
-        names = [self.operand(x) for x in node.inputs]
-        into = f", out={out}" if out else ""
-        spelt = EXPRESSIONS[function](node, names) if function in EXPRESSIONS else None
-        if spelt and not out:
-            return spelt
-        module = operation.name.rpartition(".")[0]
-        if module in ("", "clearprop"):
-            # A function that no import finds, such as a part of a derivative: called as it is.
-            name = self.name(operation.symbol)
-            self.as_written[name] = partial(operation.evaluate, **node.params)
-            return f"{name}({', '.join(names)}{into})"
-        if module.partition(".")[0] != "np":
-            self.imports.add(module)
-        options = self.keywords(node)
-        if isinstance(operation, WithKeywords):
-            at = len(names) - len(operation.keywords)
-            named = zip(operation.keywords, names[at:], strict=True)
-            options = "".join(f", {k}={v}" for k, v in named) + options
-            names = names[:at]
-        joined = ", ".join(names)
-        if operation.variadic and operation.evaluate is not function:
-            joined = f"({joined},)"
-        return f"{operation.name}({joined}{options}{into})"

@@ -2,15 +2,20 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.lifetimes import Lifetimes
+from clearprop.compiler.orders import Order
 from clearprop.compiler.rewriting import fact, function_of, is_recorded
+from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
+from clearprop.primitives.table import Primitive, WithKeywords
 
 ALIGNMENT = 64
 """Bytes to which buffers are aligned: a cache line, as wide as the widest vector registers."""
@@ -35,7 +40,8 @@ class Cell:
     dtype: Any
     buffer: Buffer | None = None
     """What it is the whole of; `None` for a view, a number, and what lies outside the arena."""
-    order: str = "C"
+    order: Order | None = None
+    """The order of its axes in memory, if not row by row."""
     varies: bool = False
     """Whether it is made anew in every call, rather than once beforehand."""
 
@@ -69,9 +75,11 @@ def _aligned(n: int) -> int:
 class Sheet:
     """Gives every value a name and a place, and keeps the lines until the arena is planned."""
 
+    expressions: ClassVar[Mapping[Any, Callable[[Node, list[str]], str | None]]] = {}
+    """How the result of a function is said otherwise than by a call; `None` leaves it to that."""
+
     def __init__(self, job: Job) -> None:
         self.job, self.trace = job, job.trace
-        self.lives = Lifetimes(job.trace, job.replaces)
         outputs = enumerate(self.trace.outputs)
         self._handed_out = {v.node for i, v in outputs if i not in job.replaces}
         self.setup: list[str | Cell] = []
@@ -88,12 +96,21 @@ class Sheet:
         """Modules of functions that are not NumPy's."""
         self.nbytes = 0
         """The size of the arena, known once the program is assembled."""
+        self.as_written: dict[str, Any] = {}
+        """What the program calls and cannot import: layers as written, functions of our own."""
+
+    @cached_property
+    def lives(self) -> Lifetimes:
+        """Where values are stored, and how long."""
+        return Lifetimes(self.trace, self.job.replaces)
 
     def result(self, time: int, node: Node, may_replace: bool = False, only: Any = None) -> Cell:
         """The cell for a result: in place of an operand that is not needed any more, or new."""
-        order = "F" if node in self.lives.columns else "C"
+        order = self.lives.orders.get(node)
         if node in self.lives.pins:
             return self._pinned(node)
+        if node in self.lives.slots:
+            return self._slot(time, node)
         if node in self._handed_out:  # what is returned is the caller's: new in each call
             made = text.empty(node.out.shape, node.out.dtype)
             return self.put(node, self.fresh_name(node), node.out, True, made)
@@ -107,7 +124,7 @@ class Sheet:
         name, until = self.fresh_name(node), self.lives.last[node]
         return self._in_arena(node, name, node.out, time, until, order)
 
-    def _replaceable(self, time: int, x: Any, node: Node, order: str) -> Cell | None:
+    def _replaceable(self, time: int, x: Any, node: Node, order: Order | None) -> Cell | None:
         if not is_recorded(x) or x.node is None or x.node not in self.cells:
             return None
         cell = self.cells[x.node]
@@ -116,7 +133,7 @@ class Sheet:
         return cell if fits and free else None
 
     def _in_arena(
-        self, key: Any, name: str, like: Any, first: int, last: int, order: str = "C"
+        self, key: Any, name: str, like: Any, first: int, last: int, order: Order | None = None
     ) -> Cell:
         cell = self.put(key, name, like)
         cell.order, cell.buffer = order, Buffer(cell.nbytes, first, last)
@@ -139,6 +156,21 @@ class Sheet:
         piece = f"{joined.name}[{start}:{start + node.out.size}]"
         shape = "" if node.out.ndim == 1 else f".reshape({text.literal(node.out.shape)})"
         return self.put(node, name, node.out, value=f"{piece}{shape}")
+
+    def _slot(self, time: int, node: Node) -> Cell:
+        """A place in what it is stacked into; there is room for all once the first is computed."""
+        stack, i = self.lives.slots[node]
+        index = (slice(None),) * (stack.params["axis"] % stack.out.ndim) + (i,)
+        whole = self.stacked(time, stack)
+        return self.put(
+            node, self.fresh_name(node), node.out, value=f"{whole.name}[{text.index(index, ())}]"
+        )
+
+    def stacked(self, time: int, stack: Node) -> Cell:
+        if stack not in self.cells:
+            order, until = self.lives.orders.get(stack), self.lives.last[stack]
+            self._in_arena(stack, self.fresh_name(stack), stack.out, time, until, order)
+        return self.cells[stack]
 
     def joined(self, node: Node) -> Cell:
         if node not in self.cells:
@@ -181,12 +213,32 @@ class Sheet:
         return self.cells[key].name
 
     def flat(self, x: Cell) -> str:
-        key = ("flat", x.name)
+        whole = (int(np.prod(x.shape)),)
+        return self.seen(x, "flat", f"{'.T' if x.order else ''}.reshape(-1)", whole).name
+
+    def seen(self, x: Cell, what: str, how: str, shape: tuple[int, ...]) -> Cell:
+        """A cell in another form and of another shape, under a name of its own."""
+        key = (what, x.name, how)
         if key not in self.cells:
-            name = self.name(f"{x.name}_flat")
-            value = f"{x.name}{'.T' if x.order == 'F' else ''}.reshape(-1)"
-            self.put(key, name, np.empty((), x.dtype), x.varies, value)
-        return self.cells[key].name
+            self.define(name := self.name(f"{x.name}_{what}"), f"{x.name}{how}", x.varies)
+            self.cells[key] = Cell(name, shape, x.dtype, varies=x.varies)
+        return self.cells[key]
+
+    def in_rows(self, x: Cell, most: int) -> Cell | None:
+        """A buffer in the order of memory, as rows of at most so many elements."""
+        if x.buffer is None:
+            return None
+        order = x.order or tuple(range(len(x.shape)))
+        length, rest = 1, [x.shape[axis] for axis in order]
+        while rest and length * rest[-1] <= most:
+            length *= rest.pop()
+        shape = int(np.prod(rest)), length
+        turned = "" if x.order is None else f".transpose({text.literal(order)})"
+        return self.seen(x, "rows", f"{turned}.reshape({text.literal(shape)})", shape)
+
+    def is_returned(self, node: Node) -> bool:
+        """Whether a result is the caller's: new in each call."""
+        return node in self._handed_out
 
     def define(self, name: str, value: str, varies: bool = False) -> None:
         """Give an expression a name: in every call, or once beforehand."""
@@ -224,6 +276,36 @@ class Sheet:
 
     def line(self, statement: str, comment: str = "") -> None:
         self.body.append((statement, comment))
+
+    def call(self, node: Node, out: str = "") -> str:
+        """A node as a call of its function, which writes into `out` where that is given."""
+        operation, function = node.operation, function_of(node)
+        if not isinstance(operation, Primitive | WithKeywords):
+            raise UnsupportedError("it is not a function of arrays")
+        names = [self.operand(x) for x in node.inputs]
+        into = f", out={out}" if out else ""
+        spell = self.expressions.get(function)
+        spelt = spell(node, names) if spell else None
+        if spelt and not out:
+            return spelt
+        module = operation.name.rpartition(".")[0]
+        if module in ("", "clearprop"):
+            # A function that no import finds, such as a part of a derivative: called as it is.
+            name = self.name(operation.symbol)
+            self.as_written[name] = partial(operation.evaluate, **node.params)
+            return f"{name}({', '.join(names)}{into})"
+        if module.partition(".")[0] != "np":
+            self.imports.add(module)
+        options = self.keywords(node)
+        if isinstance(operation, WithKeywords):
+            at = len(names) - len(operation.keywords)
+            named = zip(operation.keywords, names[at:], strict=True)
+            options = "".join(f", {k}={v}" for k, v in named) + options
+            names = names[:at]
+        joined = ", ".join(names)
+        if operation.variadic and operation.evaluate is not function:
+            joined = f"({joined},)"
+        return f"{operation.name}({joined}{options}{into})"
 
     def gather(self, v: Any, name: str, data: str) -> None:
         """Fetch the rows of a batch into a buffer of their own."""
@@ -286,6 +368,10 @@ class Sheet:
         assert cell.buffer is not None
         start = cell.buffer.offset
         stretch = f"arena[{start}:{start + cell.nbytes}].view({text.literal(cell.dtype)})"
-        shape = cell.shape[::-1] if cell.order == "F" else cell.shape
-        formed = "" if len(shape) == 1 else f".reshape({text.literal(shape)})"
-        return f"{cell.name} = {stretch}{formed}{'.T' if cell.order == 'F' else ''}"
+        if cell.order is None:
+            formed = "" if len(cell.shape) == 1 else f".reshape({text.literal(cell.shape)})"
+            return f"{cell.name} = {stretch}{formed}"
+        stored = tuple(cell.shape[axis] for axis in cell.order)
+        back = tuple(np.argsort(cell.order).tolist())
+        turned = ".T" if back == (1, 0) else f".transpose({text.literal(back)})"
+        return f"{cell.name} = {stretch}.reshape({text.literal(stored)}){turned}"

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
-from clearprop.compiler.engines import labels, text
+from clearprop.compiler.engines import labels, tensors, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.tensor_products import contract, laid_out
 from clearprop.graph.node import Node
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels, read_numbers
+from clearprop.primitives.windows import add_windows
 
 SMALL = 2**15
 """Elements up to which a constant array is read from the cache as fast as a number."""
@@ -23,7 +25,7 @@ def _matmul(sheet: Sheet, time: int, node: Node) -> None:
     a, b = node.inputs
     exact = (
         not node.params
-        and out.order == "C"
+        and out.order is None
         and all(x.dtype == out.dtype for x in (a, b))
         and np.ndim(b) == 2
     )
@@ -38,14 +40,19 @@ def _extreme(sheet: Sheet, time: int, node: Node) -> None:
     against 2.7 for 100 × 50.
     """
     out = sheet.result(time, node, may_replace=True)
-    operands = [
-        sheet.constant(np.full(node.out.shape, x, node.out.dtype), "all")
-        if np.size(node.out) <= SMALL and not is_recorded(x) and not np.ndim(x)
-        else sheet.operand(x)
-        for x in node.inputs
-    ]
+    shape = node.out.shape
+    into, operands = out.name, list(map(sheet.operand, node.inputs))
+    numbers = [i for i, x in enumerate(node.inputs) if not is_recorded(x) and not np.ndim(x)]
+    if numbers and np.size(node.out) > SMALL and is_recorded(x := node.inputs[1 - numbers[0]]):
+        rows = [sheet.in_rows(cell, SMALL) for cell in (sheet.cell(x), out)]
+        if rows[0] and rows[1] and rows[0].shape == rows[1].shape:
+            operands, into, shape = [rows[0].name] * 2, rows[1].name, rows[1].shape[1:]
+    if np.prod(shape) <= SMALL:
+        for i in numbers:
+            spread = np.full(shape, node.inputs[i], node.out.dtype)
+            operands[i] = sheet.constant(spread, "all")
     options = sheet.keywords(node)
-    sheet.say(node, f"{node.operation.name}({', '.join(operands)}{options}, out={out.name})")
+    sheet.say(node, f"{node.operation.name}({', '.join(operands)}{options}, out={into})")
 
 
 def _where(sheet: Sheet, time: int, node: Node) -> None:
@@ -62,7 +69,7 @@ def _astype_into(sheet: Sheet, time: int, node: Node) -> None:
     sheet.say(node, f'np.copyto({out.name}, {sheet.operands(node)}, casting="unsafe")')
 
 
-STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], None]] = {
+STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], Any]] = {
     np.matmul: _matmul,
     np.maximum: _extreme,
     np.minimum: _extreme,
@@ -72,8 +79,13 @@ STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], None]] = {
     read_numbers: labels.numbers,
     pick_at: labels.pick,
     subtract_at: labels.subtract,
+    contract: tensors.product,
+    laid_out: tensors.copy,
+    add_windows: tensors.added_windows,
+    np.pad: tensors.padded,
+    np.stack: tensors.stacked,
 }
-"""How a result is written into its buffer."""
+"""How a result is written into its buffer; `NotImplemented` where it cannot be."""
 
 
 def _getitem(node: Node, names: list[str]) -> str:

@@ -1,0 +1,209 @@
+"""What people call forward and backward, what they give to them and what comes back.
+
+Each convention is an entry of a table, not a case of its own. A thing is brought into the form
+`forward(*inputs)`, `backward(*douts)` by `adopted` and `Calling`, wherever it comes from.
+"""
+
+import copy
+import inspect
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
+
+FORWARD = [
+    "forward",
+    "fprop",
+    "forward_pass",
+    "forward_prop",
+    "forward_propagation",
+    "feedforward",
+    "feed_forward",
+    "propagate",
+    "fwd",
+    "forwards",
+    "compute",
+    "activate",
+    "__call__",
+]
+BACKWARD = [
+    "backward",
+    "bprop",
+    "backward_pass",
+    "backward_prop",
+    "backward_propagation",
+    "backprop",
+    "backpropagate",
+    "back_propagate",
+    "backpropagation",
+    "back_prop",
+    "backwards",
+    "bwd",
+]
+SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate"]
+"""Names of methods that give the slope at the inputs, to be multiplied by dout."""
+
+RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
+CACHE = re.compile(
+    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?)"
+)
+DOUT = re.compile(
+    r"(?i)d(?!ata|ecay|rop)\w*|g|gy|gys?|(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
+    r"\w*(grad|grads|gradient|gradients|delta|error|err)"
+)
+WIDELY = re.compile(r"(?i)(x|input|inputs|inp|z|data|in_?|a_?prev|bottom|features)")
+"""What the input is called where forward calls it something else."""
+
+UPDATE = 0.5
+"""The learning rate that a backward which wants one is given."""
+
+
+def adopted(thing: Any) -> Any:
+    """A layer or class that has `forward` and `backward`, under whatever names it has them.
+
+    One that has other names gets these in addition, in a subclass of its own class.
+    """
+    cls = thing if isinstance(thing, type) else type(thing)
+    names = {}
+    if not callable(getattr(cls, "backward", None)) and not hasattr(thing, "backward"):
+        names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
+    if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
+        backs = names.get("backward") or callable(getattr(cls, "backward", None))
+        names["forward"] = _first(cls, FORWARD) if backs else None
+    found = {to: getattr(cls, name) for to, name in names.items() if name}
+    if not found or hasattr(cls, "layers"):
+        return thing
+    if names.get("backward") in SLOPE:
+        found["gives_slope"] = True
+    made = type(cls.__name__, (cls,), {**found, "__module__": cls.__module__})
+    if thing is cls:
+        return made
+    try:
+        twin = copy.copy(thing)
+        twin.__class__ = made
+    except TypeError:
+        return thing
+    return twin
+
+
+def _first(cls: type, names: Sequence[str]) -> str | None:
+    own = {
+        name for base in cls.__mro__[:-1] for name, value in vars(base).items() if callable(value)
+    }
+    return next((name for name in names if name in own), None)
+
+
+@dataclass(frozen=True)
+class Calling:
+    """How `backward` is called: what stands at each place, and by which names.
+
+    A role is "dout", "cache", "rate", or the number of an input that is given again. `unknown` are
+    the names of what must be given and is none of these.
+    """
+
+    roles: tuple[Any, ...] = ("dout",)
+    named: tuple[tuple[str, Any], ...] = ()
+    unknown: tuple[str, ...] = ()
+    any_number: bool = False
+
+    @property
+    def takes_dout(self) -> bool:
+        return "dout" in self.roles or self.any_number
+
+    @property
+    def takes_cache(self) -> bool:
+        return "cache" in self.roles or "cache" in dict(self.named).values()
+
+    @property
+    def updates(self) -> bool:
+        return "rate" in self.roles or "rate" in dict(self.named).values()
+
+    def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any) -> Any:
+        """The arguments of a call, by place and by name."""
+        given = iter(douts)
+        many = self.roles.count("dout") == 1 and len(douts) > 1
+
+        def of(role: Any) -> Any:
+            if role == "dout":
+                return tuple(douts) if many else next(given)
+            if role == "cache":
+                return cache
+            return UPDATE if role == "rate" else inputs[role]
+
+        placed = list(douts) if self.any_number else [of(role) for role in self.roles]
+        return placed, {name: of(role) for name, role in self.named}
+
+
+def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> Calling:
+    """Read from the names of its arguments how a `backward` is called.
+
+    `slope` tells that it is one by its name, such as `derivative(x)`: then an only argument is the
+    input.
+    """
+    try:
+        parameters = list(inspect.signature(backward).parameters.values())
+    except (TypeError, ValueError):
+        return Calling()
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p.name for p in by_place if p.default is p.empty]
+    spare = [p.name for p in by_place if p.default is not p.empty]
+    if not needed and any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return Calling((), any_number=True)
+    roles: list[Any] = [_role(name, input_names) for name in needed]
+    if len(needed) == 1 and not slope:
+        roles = [roles[0] if roles[0] in ("cache",) else "dout"]
+    elif slope and "dout" not in roles:
+        roles = [i if r is None and i < len(input_names) else r for i, r in enumerate(roles)]
+    elif "dout" not in roles and any(
+        _may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)
+    ):
+        # What nothing is known of is dout; where all are, those of several outputs.
+        free = [_may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)]
+        first = free.index(True)
+        roles = ["dout" if all(free) or i == first else r for i, r in enumerate(roles)]
+    if not roles and spare:  # dout=1
+        first = _role(spare[0], input_names)
+        roles = ["dout" if first is None or not isinstance(first, int) else first]
+        spare = spare[1:]
+        if roles != ["dout"]:
+            more = [_role(name, input_names) for name in spare]
+            roles += [r for r in more if isinstance(r, int)]
+    named = [(n, "rate") for n in spare if RATE.fullmatch(n)]
+    named += [
+        (p.name, "rate") for p in parameters if p.kind is p.KEYWORD_ONLY and RATE.fullmatch(p.name)
+    ]
+    unknown = tuple(n for n, r in zip(needed, roles, strict=False) if r is None)
+    return Calling(tuple(r for r in roles if r is not None), tuple(named), unknown)
+
+
+def _role(name: str, input_names: Sequence[str]) -> Any:
+    if name in input_names:
+        return input_names.index(name)
+    if RATE.fullmatch(name):
+        return "rate"
+    if CACHE.fullmatch(name):
+        return "cache"
+    if DOUT.fullmatch(name):
+        return "dout"
+    if WIDELY.fullmatch(name) and input_names:
+        return 0
+    return None
+
+
+def _may_be_dout(name: str, role: Any) -> bool:
+    """Whether an argument of which nothing else is known may be dout: labels are not."""
+    return role is None and name not in CONSTANT_NAMES and name not in TRUTH_NAMES
+
+
+def is_number(value: Any) -> bool:
+    """Whether something is an array of real numbers, or such a number."""
+    if isinstance(value, bool | None):
+        return False
+    try:
+        return np.asarray(value).dtype.kind in "fiub"
+    except (ValueError, TypeError):
+        return False

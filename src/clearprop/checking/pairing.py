@@ -1,0 +1,238 @@
+"""Which derivative belongs to which array: by name, and by shape.
+
+People write `dW`, `grad_W`, `W_grad`, `gW`, `dLdW`, `grads["W"]`, `W.grad`, return `(dx, dW, db)`
+or a mapping, and much else. All of it is one question: of what could this name be the derivative?
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.checking.nests import spoken
+from clearprop.graph.parameters import Path
+
+BEFORE = [
+    "d",
+    "dL",
+    "dLd",
+    "dl",
+    "dld",
+    "dJ",
+    "dJd",
+    "dE",
+    "dEd",
+    "dC",
+    "dCd",
+    "dloss",
+    "dLoss",
+    "dcost",
+    "dL_d",
+    "dl_d",
+    "dJ_d",
+    "dE_d",
+    "dC_d",
+    "dloss_d",
+    "d_loss_d",
+    "g",
+    "G",
+    "gd",
+    "D",
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "grad_of",
+    "grad_wrt",
+    "grad_w_r_t",
+    "delta",
+    "Delta",
+    "nabla",
+    "del",
+    "der",
+    "deriv",
+    "derivative",
+    "derivatives",
+    "derivative_of",
+    "sum_grad",
+    "sum_d",
+    "acc_grad",
+    "grad_d",
+    "partial",
+    "∂",
+    "∇",
+]
+BEHIND = [
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "Grad",
+    "Gradient",
+    "Grads",
+    "Gradients",
+    "delta",
+    "deltas",
+    "deriv",
+    "derivative",
+    "prime",
+    "_d",
+    "_g",
+    "_dot",
+    "_bar",
+    "bar",
+]
+HOLDERS = frozenset(
+    [
+        "params",
+        "parameters",
+        "param",
+        "weights",
+        "values",
+        "value",
+        "data",
+        "theta",
+        "thetas",
+        "p",
+        "w",
+        "layers",
+        "tensors",
+        "variables",
+    ]
+)
+"""What an array, or that which holds it, is called where its name says nothing of its own."""
+FIRST = frozenset(
+    [
+        "x",
+        "X",
+        "input",
+        "inputs",
+        "inp",
+        "in",
+        "A_prev",
+        "a_prev",
+        "prev",
+        "A",
+        "a",
+        "z",
+        "Z",
+        "h",
+        "bottom",
+        "data",
+    ]
+)
+"""What the derivative by the input may be named after, whatever `forward` calls it."""
+
+EXACT, LOOSE, MARKED = 4, 3, 2
+
+
+class Place(NamedTuple):
+    """Where a derivative is: among what `backward` returns, on the layer, or in its update."""
+
+    kind: str
+    path: Path = ()
+
+
+def stems(name: Any) -> set[str]:
+    """What a name could be the derivative of: "" for one that says no more than `grad`."""
+    if not isinstance(name, str):
+        return set()
+    name = name.strip("_")
+    found = {name[len(mark) :].lstrip("_") for mark in BEFORE if name.startswith(mark)}
+    found |= {name[: -len(mark)].rstrip("_") for mark in BEHIND if name.endswith(mark)}
+    return found
+
+
+def likeness(argument: Path, derivative: Path) -> int:
+    """How surely a path leads to the derivative of an argument, by its names alone; 0 for not."""
+    marked = [any(token_stems) for token_stems in map(stems, derivative)]
+    bare = [stems(token) == {""} or "" in stems(token) for token in derivative]
+    rest = [t for t, only in zip(derivative, bare, strict=True) if not only]
+    own = [t for t in argument if t not in HOLDERS] or list(argument[-1:])
+    if len(argument) == len(derivative):  # params[0] and grads[0], W.data and W.grad
+        pairs = list(zip(argument, derivative, strict=True))
+        unequal = [(a, d) for a, d in pairs if a != d]
+        if unequal and all(a in stems(d) or (a in HOLDERS and "" in stems(d)) for a, d in unequal):
+            return EXACT
+    if any(bare) and rest == own:  # grads["W"]
+        return EXACT
+    if len(rest) == 1 and len(own) == 1 and isinstance(own[0], str):
+        found = {s for s in stems(rest[0]) if s}
+        if own[0] in found:
+            return EXACT
+        if found and _alike(own[0], found):
+            return LOOSE
+        if any(bare) and isinstance(rest[0], str) and _alike(own[0], {rest[0]}):
+            return LOOSE
+    if rest and own and len(derivative) > 1 and len(rest) == len(own) and any(marked):
+        heads, last = rest[:-1] == own[:-1], {s for s in stems(rest[-1]) if s}
+        if heads and isinstance(own[-1], str) and (own[-1] in last or _alike(own[-1], last)):
+            return EXACT if own[-1] in last else LOOSE
+    if not rest and any(bare):
+        return MARKED
+    return 0
+
+
+def _alike(name: str, found: Iterable[str]) -> bool:
+    """Whether two names are one but for their ending, underscores and capitals: `w`, `weight`."""
+    name = name.lower().strip("_")
+    for other in (f.lower().strip("_") for f in found):
+        if other and name and (name.startswith(other) or other.startswith(name)):
+            return True
+    return False
+
+
+class Wanted(NamedTuple):
+    """An argument that a derivative is looked for: the ways to it, its shape, whether an input."""
+
+    key: tuple[str, int]
+    paths: tuple[Path, ...]
+    shape: tuple[int, ...]
+    is_input: bool = False
+
+
+def pair(
+    wanted: Sequence[Wanted], found: Mapping[Place, Any], changed: frozenset[Place]
+) -> tuple[dict[tuple[str, int], Place], list[str]]:
+    """Give each argument the place of its derivative; and say where it was taken by shape alone.
+
+    `changed` are the places that `backward` wrote to: only there is an array taken by its shape.
+    """
+    shapes = {place: np.shape(value) for place, value in found.items() if _numeric(value)}
+    scored = []
+    for order, want in enumerate(wanted):
+        for place, shape in shapes.items():
+            score = max((likeness(path, place.path) for path in want.paths), default=0)
+            if want.is_input and order == 0 and not score and place.path:
+                score = LOOSE if stems(place.path[-1]) & FIRST else 0
+            if score and (shape == want.shape or score == EXACT):
+                scored.append((-score, shape != want.shape, order, place, want.key))
+    taken: dict[tuple[str, int], Place] = {}
+    for *_, place, key in sorted(scored, key=lambda entry: entry[:3]):
+        if key not in taken and place not in taken.values():
+            taken[key] = place
+    notes = []
+    for want in wanted:
+        fits = [p for p in changed if p not in taken.values() and shapes.get(p) == want.shape]
+        if want.key not in taken and len(fits) == 1 and want.shape:
+            rivals = [w for w in wanted if w.key not in taken and w.shape == want.shape]
+            if len(rivals) == 1:
+                taken[want.key] = fits[0]
+                notes.append(
+                    f"{told(fits[0])} was taken for the derivative by {want.key[0]}, by its shape"
+                )
+    return taken, notes
+
+
+def _numeric(value: Any) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "fiubc"
+    except (ValueError, TypeError):
+        return False
+
+
+def told(place: Place) -> str:
+    """A place in words."""
+    if place.kind == "held":
+        return f"self.{spoken(place.path)}"
+    return f"what backward returns{f' at {spoken(place.path)}' if place.path else ''}"

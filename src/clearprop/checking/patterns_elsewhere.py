@@ -1,0 +1,159 @@
+"""Patterns of right formulas at another place: constants, offsets, masks, penalties, updates."""
+
+import itertools
+
+import numpy as np
+
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.case import Case, Guesses, broadcasts, in_words
+from clearprop.checking.findings import Kind
+from clearprop.checking.slopes import slopes
+
+
+def _small_constant(case: Case) -> Guesses:
+    """Does an eps that forward adds stand elsewhere in backward, or is it left out?"""
+    for node in case.e.opened.graph.nodes if case.e.opened else ():
+        small = [v for v in node.values if np.ndim(v) == 0 and 0 < abs(float(v)) <= 0.02]
+        if node.operation.name != "np.add" or not small:
+            continue
+        eps, shape = float(small[0]), case.t.shape
+        v = np.asarray(node.out)
+        while v.ndim and not broadcasts(v.shape, shape):
+            v = v[..., 0] if v.shape[-1:] == (1,) else np.zeros(())
+        v0 = v - eps
+        with np.errstate(all="ignore"):
+            left_out, outside = np.sqrt(v / v0), np.sqrt(v) / (np.sqrt(v0) + eps)
+            for power in (1, 2, 3, -1, -2):
+                before = _after(case, node)
+                message = f"{eps:g} is left out in backward, which forward adds before {before}"
+                yield Kind.PRECISION, message, case.t * left_out**power
+                message = (
+                    f"the small constant {eps:g} stands in another place than in forward: "
+                    "√v + eps is not √(v + eps)"
+                )
+                yield Kind.PRECISION, message, case.t * outside**power
+
+
+def _after(case: Case, node: object) -> str:
+    graph = case.e.opened.graph if case.e.opened else None
+    users = (
+        [n for n in graph.nodes if any(getattr(x, "node", None) is node for x in n.inputs)]
+        if graph
+        else []
+    )
+    return users[0].operation.name if users else "going on"
+
+
+def _updated(case: Case) -> Guesses:
+    """Is it the derivative at parameters that backward has updated already?"""
+    trial = case.e.trial
+    if not trial.updates:
+        return
+    run = trial.run()
+    run.backward(run.douts(case.dout))
+    after = {n: trial.arguments[n].value - trial.updates * step for n, step in run.steps.items()}
+    opened = open_forward(trial, after)
+    if not isinstance(opened, str):
+        message = (
+            f"backward has updated {', '.join(after)} before it uses it: this is the derivative "
+            "after the update"
+        )
+        yield Kind.STALE, message, opened.derivatives(case.dout)[case.name]
+
+
+def _penalty(case: Case) -> Guesses:
+    """Is a multiple of the parameter itself too much or too little, as of a penalty?"""
+    gap, value = case.a - case.t, case.e.trial.arguments[case.name].value
+    known = case.known & np.isfinite(gap)
+    square = float(np.sum(value[known] ** 2))
+    if np.count_nonzero(known) < 3 or not square:
+        return
+    c = float(np.sum(gap[known] * value[known])) / square
+    times = c / float(case.dout[0]) if case.dout.size == 1 else c
+    if times > 0:
+        message = f"{times:.4g} · {case.name} is added to it, a penalty that forward does not have"
+        yield Kind.EXTRA_TERM, message, case.t + c * value
+    message = f"{-times:.4g} · {case.name} is missing in it: the derivative of λ W² is 2 λ W"
+    yield Kind.DROPPED_TERM, message, case.t + c * value
+
+
+def _shifted(case: Case) -> Guesses:
+    """The right values, moved along one or two axes, with others at the edge."""
+    t, ndim = case.t, case.t.ndim
+    shifts = [{axis: k} for axis in range(ndim) for k in (1, -1, 2, -2)]
+    if ndim > 1:
+        both = itertools.product((1, -1, 2, -2), repeat=2)
+        shifts += [{ndim - 2: i, ndim - 1: k} for i, k in both]
+    for shift in shifts:
+        if any(abs(k) >= t.shape[axis] for axis, k in shift.items()):
+            continue
+        moved = t
+        for axis, k in shift.items():
+            moved = np.roll(moved, k, axis)
+            edge = [slice(None)] * ndim
+            edge[axis] = slice(0, k) if k > 0 else slice(k, None)
+            moved[tuple(edge)] = np.nan
+        inside = np.isfinite(moved)
+        if np.unique(np.round(moved[inside], 12)).size < max(4, t.size // 8):
+            continue
+        axes = in_words(tuple(shift), ndim)
+        message = (
+            f"its values are shifted by {', '.join(map(str, shift.values()))} along {axes}: an "
+            "offset of a window, or of the padding"
+        )
+        yield Kind.WRONG_PLACE, message, moved
+
+
+def _masked_elsewhere(case: Case) -> Guesses:
+    """Is it right where another mask than that of forward lets through?"""
+    t = case.t
+    if not np.any(t[case.known] == 0):
+        return
+    inputs = [*case.fitting(t.shape), *(("dout", d) for d in case.douts if d.shape == t.shape)]
+    for name, z in inputs:
+        whole = np.isin(z, (0.0, 1.0)).all()
+        for words, mask in (
+            ((name, z != 0),)
+            if whole
+            else ((f"{name} > 0", z > 0), (f"{name} > its mean", z > z.mean()))
+        ):
+            both = (mask & (t != 0)).sum(), (~mask & (t != 0)).sum()
+            if min(both) < 2:
+                continue
+            message = f"its mask is {words}, which lets other elements through than forward did"
+            yield Kind.MASK_MISSING, message, np.where(mask, np.where(t != 0, t, np.nan), 0)
+
+
+def counted_once(case: Case) -> Guesses:
+    """Is a derivative counted once where several terms, or none, have it?"""
+    near = 1e-9 if case.e.opened else 1e-5
+    wrong = case.known & (np.abs(case.a - case.t) > near * case.size) & (case.a != 0)
+    times = case.t[wrong] / case.a[wrong]
+    whole = np.round(times)
+    right = np.any(case.known & ~wrong & (case.a != 0))
+    counts = len(times) >= 2 and np.allclose(times, whole, rtol=0, atol=100 * near)
+    if counts and whole.min() >= 0 and (right or np.ptp(whole)):
+        message = (
+            f"it is counted once, where up to {int(whole.max())} terms have it: multiply by their "
+            "number (in a hinge loss, by how many margins count)"
+        )
+        times_due = np.ones(case.t.shape)
+        times_due[wrong] = whole
+        yield Kind.NOT_SUMMED, message, case.a * times_due, case.t
+
+
+def _two_factors(case: Case) -> Guesses:
+    """Is it dout times two simple slopes?"""
+    for dout in case.douts:
+        if dout.shape != case.t.shape:
+            continue
+        found = [
+            s for name, z in itertools.islice(case.fitting(dout.shape), 4) for s in slopes(z, name)
+        ]
+        for (one, f), (other, g) in itertools.combinations(found, 2):
+            yield Kind.WRONG_VALUE, f"it is dout · ({one}) · ({other})", dout * f * g
+
+
+FIRST = (_updated, _small_constant)
+LATER = (_shifted, _masked_elsewhere, _penalty)
+LAST = (_two_factors,)

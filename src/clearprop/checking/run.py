@@ -1,0 +1,183 @@
+"""One forward pass of a copy of a layer, and the backward passes that follow."""
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.copies import random_state, same_draws
+from clearprop.checking.interface import is_number
+from clearprop.checking.nests import get_at, leaves
+from clearprop.checking.pairing import Place
+
+Values = Mapping[str, np.ndarray]
+
+
+class LayerRaised(Exception):  # noqa: N818 - it carries the layer's own exception
+    """A layer's `forward` or `backward` raised something."""
+
+    def __init__(self, method: str, error: BaseException) -> None:
+        super().__init__(method, error)
+        self.method, self.error = method, error
+
+
+class Run:
+    """One forward pass of a copy of the layer of a trial, and the backward passes that follow."""
+
+    def __init__(
+        self, trial: Any, layer: Any, values: Values, inputs: Sequence[Any] | None
+    ) -> None:
+        self.trial, self.layer, self.values = trial, layer, values
+        self.inputs = [
+            x.copy() if isinstance(x, np.ndarray) else x
+            for x in (trial.inputs if inputs is None else inputs)
+        ]
+        for name, value in values.items():
+            argument = trial.arguments[name]
+            if argument.slot:
+                argument.slot.put(layer, number(value.copy()))
+            elif argument.place is not None:
+                self.inputs[argument.place] = value.copy()
+        self.raw = trial.call(layer, [*map(number, self.inputs)])
+        given, self.cache = split(self.raw, trial.calling)
+        self.outputs = [np.asarray(part) for part in given]
+        """The arrays that forward handed out, not copies of them."""
+        self.state = random_state() if trial.draws else None
+        self.returned: dict[Place, Any] = {}
+        """What `backward` returned last, part by part."""
+        self.steps: dict[str, np.ndarray] = {}
+        """By how much `backward` changed parameters itself, in units of its learning rate."""
+
+    @property
+    def vector(self) -> np.ndarray:
+        """All outputs, one after the other."""
+        return flat(self.outputs)
+
+    def douts(self, vector: np.ndarray) -> list[Any]:
+        """Cut a vector of derivatives into the shapes of the outputs."""
+        found, start = [], 0
+        for out in self.outputs:
+            part = vector[start : start + out.size].reshape(out.shape)
+            dtype = out.dtype if out.dtype.kind == "f" else self.trial.dtype
+            found.append(number(part.astype(dtype)))
+            start += out.size
+        return found
+
+    def backward(self, douts: Sequence[Any]) -> Any:
+        """Run `backward`, and put back the parameters that it updates; what it returned."""
+        trial = self.trial
+        placed, named = trial.calling.arguments(douts, trial.nested(self.inputs), self.cache)
+        # It goes on where forward stopped drawing.
+        with same_draws(self.state) if self.state else nullcontext():
+            try:
+                found = self.layer.backward(*placed, **named)
+                if not trial.calling.takes_dout:
+                    found = _times(found, douts, self.inputs)
+            except (Exception, SystemExit) as error:
+                raise LayerRaised("backward", error) from error
+        self.returned = {Place("returned", path): value for path, value in leaves(found)}
+        self.steps = {}
+        if trial.updates:
+            self.put_back()
+        return found
+
+    def put_back(self) -> None:
+        for name, argument in self.trial.arguments.items():
+            before = self.values.get(name, argument.value)
+            after = argument.slot and argument.slot.get(self.layer)
+            if after is not None and np.shape(after) == before.shape:
+                self.steps[name] = (before - after) / self.trial.updates
+                argument.slot.put(self.layer, before.copy())
+
+    def derivatives(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """Run `backward` and give the derivative of every argument, copied, by name.
+
+        For runs after the first, which has shown that they are there: what cannot be read as
+        numbers comes as NaN.
+        """
+        self.backward(self.douts(vector))
+        return {name: numbers(self.derivative(name)) for name in self.trial.arguments}
+
+    def derivative(self, name: str) -> Any:
+        """The derivative by an argument as it is, from where it was found to be; or `None`."""
+        found = [self._at(place, name) for place in self.trial.places.get(name, ())]
+        if not found or any(d is None for d in found):
+            return None
+        return sum(found[1:], start=found[0]) if found[1:] else found[0]
+
+    def _at(self, place: Place, name: str) -> Any:
+        if place.kind == "returned":
+            return self.returned.get(place)
+        return self.steps.get(name) if place.kind == "update" else get_at(self.layer, place.path)
+
+
+def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
+    """What `forward` gives, as its outputs and what it keeps for `backward` to be given back."""
+    if not isinstance(raw, list | tuple):
+        return [raw], None
+    if how.takes_cache and len(raw) > 1:
+        return [leaf for _, leaf in leaves(raw[:-1])], raw[-1]
+    cache = None
+    if len(raw) > 1 and not how.any_number:
+        whole = [isinstance(entry, list | tuple | dict) or not is_number(entry) for entry in raw]
+        if whole[-1] and not whole[0]:
+            raw, cache = raw[: whole.index(True)], raw[-1]
+    return [leaf for _, leaf in leaves(raw)], cache
+
+
+def _times(found: Any, douts: Sequence[Any], inputs: Sequence[Any]) -> Any:
+    """The derivative, where `backward` gives slopes or those of a single number."""
+    dout, one = np.asarray(douts[0]), len(douts) == 1
+
+    def of(slope: Any, i: int) -> Any:
+        d = np.asarray(slope)
+        x = inputs[min(i, len(inputs) - 1)] if inputs else d
+        if not dout.ndim or d.shape == dout.shape == np.shape(x):
+            return dout * d
+        if d.shape == dout.shape + np.shape(x):  # a Jacobian matrix
+            return np.tensordot(dout, d, dout.ndim)
+        raise TypeError(
+            f"backward does not take dout, and gives the shape {d.shape}: for an output of shape "
+            f"{dout.shape} that is no gradient, which belongs to a function that gives one number, "
+            "and no slope of each element; write def backward(self, dout)"
+        )
+
+    if not one:
+        raise TypeError("backward does not take dout; write def backward(self, *douts)")
+    if isinstance(found, dict):
+        return {key: of(value, i) for i, (key, value) in enumerate(found.items())}
+    if isinstance(found, list | tuple):
+        flat_found = [leaf for _, leaf in leaves(found)]
+        return tuple(of(value, i) for i, value in enumerate(flat_found))
+    return None if found is None else of(found, 0)
+
+
+def numbers(value: Any) -> np.ndarray:
+    """A copy of an array, in its dtype; NaN for what is not made of real numbers."""
+    try:
+        array = np.array(value)
+    except (ValueError, TypeError):
+        array = np.array(None)
+    return array if array.dtype.kind in "fuib" else np.array(np.nan)
+
+
+def flat(arrays: Iterable[Any]) -> np.ndarray:
+    """Several arrays as one vector of float64."""
+    vectors = [np.ravel(np.asarray(a)) for a in arrays]
+    return np.concatenate(vectors).astype(np.float64) if vectors else np.zeros(0)
+
+
+def number(x: Any) -> Any:
+    """A NumPy number for an array without axes, as a formula on numbers expects."""
+    return x[()] if isinstance(x, np.ndarray) and not x.ndim else x
+
+
+def takes(function: Any, n: int) -> bool:
+    """Whether a function can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*range(n))
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,191 @@
+"""The backward pass of an opened `forward`, to be run again with one mistake made in it.
+
+Operations that stand at the same place of the source are one group: what a loop over time steps
+does again and again is done wrongly in all of them, or in none.
+"""
+
+import linecache
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.automatic import Opened
+from clearprop.checking.findings import Kind
+from clearprop.graph.backward import reach
+from clearprop.graph.node import Node, Recorded
+from clearprop.graph.variable import Variable
+from clearprop.primitives.broadcasting import sum_to
+
+_OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("graph", "primitives", "checking"))
+_NUMPY = str(Path(np.__file__).parent)
+
+Place = tuple[tuple[Any, int, int], ...]
+"""The calls that lead to an operation, outermost last: code, offset in it, line."""
+
+Change = Callable[..., Any]
+"""From an operation, dout, out, its values and the right derivatives to other ones."""
+
+
+class Placed(Variable):
+    """A Variable that knows at which place of the source it was made."""
+
+    __slots__ = ("place",)
+    place: Place
+
+    def __new__(cls, *args: Any) -> "Placed":
+        made = super().__new__(cls)
+        made.place = _place()
+        return made
+
+
+Placed.made_as = Placed
+
+
+def _place() -> Place:
+    frame, found = sys._getframe(2), []
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((*_OURS, _NUMPY)):
+            found.append((frame.f_code, frame.f_lasti, frame.f_lineno))
+        elif found and file.startswith(_OURS[2]):
+            break
+        frame = frame.f_back
+    return tuple(found)
+
+
+class Wide(np.ndarray):
+    """A derivative that has been summed over what was broadcast already."""
+
+
+class Group:
+    """The operations of one place, in the order in which they were carried out."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.nodes = place, list[Node]()
+
+    def __str__(self) -> str:
+        """Where it is, in words."""
+        name = self.nodes[0].operation.name
+        if not self.place:
+            return name
+        code, _, line = self.place[0]
+        text = linecache.getline(code.co_filename, line).strip()
+        return f"{name} in line {line}" + (f", `{text}`" if 0 < len(text) < 90 else "")
+
+
+class Tape:
+    """All operations of an opened `forward`, from the last to the first."""
+
+    def __init__(self, opened: Opened, dout: np.ndarray) -> None:
+        self.variables = opened.variables
+        self.seeds = list(zip(*opened._seeds(opened.outputs, dout), strict=True))
+        self.nodes, made = reach(v for v, _ in self.seeds)
+        groups: dict[Any, Group] = {}
+        self.group_of: dict[Node, Group] = {}
+        for node in reversed(self.nodes):
+            place = getattr(made[node][0], "place", ()) or ((node, 0, 0),)
+            key = (tuple(entry[:2] for entry in place), node.operation.name)
+            group = groups.setdefault(key, Group(place if place[0][2] else ()))
+            group.nodes.append(node)
+            self.group_of[node] = group
+        self.groups = list(groups.values())
+        self.slopes: dict[Node, list[Any]] = {}
+        self.idle: dict[Node, Change] = {}
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        """Close the ways that cancel out, such as those through the maximum that softmax subtracts.
+
+        With another mistake made they would no longer cancel, and nobody writes them in backward.
+        """
+        right = self.pull({})
+        for group in self.groups:
+            if group.nodes[0].operation.name not in ("np.max", "np.mean", "np.min"):
+                continue
+            without = self.pull(closed := dict.fromkeys(group.nodes, _nothing))
+            if all(np.allclose(without[n], right[n], rtol=1e-9, atol=1e-12) for n in right):
+                self.idle |= closed
+
+    def pull(
+        self, changes: Mapping[Node, Change], values: Mapping[Any, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The derivatives of all arguments, with some operations differentiated otherwise.
+
+        `values` are other values for what some operations made, as those after them see it.
+        """
+        changes = {**self.idle, **changes} if self.idle else changes
+        arrived: dict[Any, Any] = {}
+        for v, d in self.seeds:
+            _arrive(arrived, v, d)
+        for node in self.nodes:
+            dout = arrived.get((node, None))
+            if isinstance(node.out, tuple):
+                parts = [arrived.get((node, i)) for i in range(len(node.out))]
+                pairs = zip(parts, node.out, strict=True)
+                dout = tuple(np.zeros_like(o) if p is None else p for p, o in pairs)
+            if dout is None:
+                continue
+            seen = node.values
+            if values:
+                seen = [
+                    values.get((x.node, x.index), value) if isinstance(x, Recorded) else value
+                    for x, value in zip(node.inputs, node.values, strict=True)
+                ]
+            if seen is node.values and node.operation.elementwise:
+                found = self._elementwise(node, dout)
+            else:
+                found = local(node, dout, node.out, seen)
+            if node in changes:
+                found = changes[node](node, dout, node.out, seen, found)
+            for x, dx in zip(node.inputs, found, strict=True):
+                if dx is not None and isinstance(x, Recorded):
+                    fits = isinstance(dx, Wide)
+                    _arrive(arrived, x, dx if fits else sum_to(np.asarray(dx), np.shape(x.data)))
+        return {
+            name: np.array(arrived.get(_key(v), np.zeros(np.shape(v.data))))
+            for name, v in self.variables.items()
+        }
+
+    def _elementwise(self, node: Node, dout: Any) -> list[Any]:
+        """The same as `local`, with slopes that are computed once."""
+        if node not in self.slopes:
+            self.slopes[node] = local(node, np.ones(np.shape(node.out)), node.out, node.values)
+        return [None if slope is None else dout * slope for slope in self.slopes[node]]
+
+
+def _nothing(node: Node, dout: Any, out: Any, values: Any, found: Any) -> list[Any]:
+    return [None] * len(found)
+
+
+def local(node: Node, dout: Any, out: Any, values: Any) -> list[Any]:
+    """What one operation gives back to each of its inputs; `None` to constants."""
+    wanted = [i for i, x in enumerate(node.inputs) if isinstance(x, Recorded)]
+    found: list[Any] = [None] * len(node.inputs)
+    operation = node.operation
+    if operation.elementwise:
+        values = [np.asarray(x, np.float64) if np.ndim(x) else x for x in values]
+        for i in wanted:
+            rule = operation.rules[i] if i < len(operation.rules) else None
+            if rule is not None:
+                found[i] = np.broadcast_to(dout * rule(out, *values), np.shape(out))
+        return found
+    products = operation.vjp(wanted, dout, out, tuple(values), node.params)
+    for i, dx in zip(wanted, products, strict=True):
+        found[i] = dx
+    return found
+
+
+def _key(v: Any) -> Any:
+    return (v, None) if v.node is None else (v.node, v.index)
+
+
+def _arrive(arrived: dict[Any, Any], v: Any, dx: Any) -> None:
+    before = arrived.get(_key(v))
+    arrived[_key(v)] = dx if before is None else before + dx
+
+
+Trials = Iterator[tuple[Kind, str, dict[Node, Change], dict[Any, Any] | None]]
+"""Kind, message, the operations that are differentiated otherwise, and values seen otherwise."""

@@ -1,0 +1,279 @@
+"""The first backward pass: what came back, and which argument each derivative belongs to."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.arguments import CONSTANT_NAMES
+from clearprop.checking.copies import fingerprint
+from clearprop.checking.evidence import Evidence, first_true
+from clearprop.checking.findings import Kind, beside
+from clearprop.checking.interface import RATE, UPDATE
+from clearprop.checking.nests import hanging
+from clearprop.checking.pairing import Place, Wanted, pair
+from clearprop.checking.passes import changed_parameters, told
+from clearprop.checking.run import LayerRaised, Run, numbers
+from clearprop.checking.trial import Trial
+from clearprop.layers import Layer
+
+LEARNED = re.compile(
+    r"(?i)(.*\W)?_?(w\w{0,3}|b\d?|u\d?|v\d?|bias\w*|weights?\w*|kernels?|filters?|gamma|beta|alpha|"
+    r"theta\d?|params?\w*|embeddings?)(\W.*)?"
+)
+"""Names under which arrays are kept that are to be learned: these must have a derivative."""
+
+PLAIN = (
+    "write def backward(self, dout), which returns the derivatives of the inputs in order and sets "
+    "self.dW for a parameter self.W; forward keeps what it needs"
+)
+
+
+def first_backward(e: Evidence) -> None:
+    """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
+    trial, run = e.trial, e.trial.run()
+    douts = run.douts(e.dout)
+    _is_understood(e, len(douts))
+    dout = "dout, which belongs to its caller"
+    held = [("dout", dout, d) for d in douts]
+    held += (("output", "the output that forward gave", out) for out in run.outputs)
+    held += ((n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True))
+    kept = [fingerprint(value) for *_, value in held]
+    before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
+    try:
+        found = run.backward(douts)
+    except LayerRaised as raised:
+        shapes = ", ".join(str(out.shape) for out in run.outputs)
+        message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
+        if not trial.calling.takes_dout and isinstance(raised.error, TypeError):
+            message = str(raised.error)
+        e.stop(Kind.RAISES, message, "dout")
+    for (name, what, value), earlier in zip(held, kept, strict=True):
+        if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
+            e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
+    changed = [] if trial.updates else changed_parameters(trial, run.layer)
+    if not trial.places:
+        _sort(e, run, found, before)
+    _updates(e, run, changed)
+    for name in trial.arguments:
+        raw = run.derivative(name)
+        if _is_number_array(e, name, raw):
+            e.analytic[name] = numbers(raw)
+
+
+def _is_understood(e: Evidence, outputs: int) -> None:
+    """Stop where it is not clear what `backward` wants."""
+    how = e.trial.calling
+    if how.unknown or how.roles.count("dout") > outputs:
+        what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
+        message = f"backward wants {what}, which was not understood, so that nothing was compared"
+        e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
+    if not how.takes_dout and isinstance(e.trial.layer, Layer):
+        e.stop(Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
+
+
+def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
+    """Find where each derivative is: among what was returned, or on the layer, by name."""
+    trial, by_name = e.trial, isinstance(found, dict)
+    _place_returned(e, run, [] if by_name else [*run.returned])
+    own = {path for slot in trial.slots for path in slot.paths}
+    there = {
+        Place("held", path): value for path, value in hanging(run.layer).items() if path not in own
+    }
+    if by_name:
+        there |= run.returned
+    new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
+    wanted = _wanted(trial)
+    places, notes = pair(wanted, there, frozenset(new))
+    empty = isinstance(found, tuple | list) and not found and trial.float_places
+    if empty and not any((n, 0) in places for n in trial.input_names):
+        _wrong_count(e, [])
+    uses = Counter(name for name, _ in (want.key for want in wanted))
+    for name, count in uses.items():
+        all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
+        if len(all_of_it) == count:
+            trial.places[name] = tuple(all_of_it)
+    for note in notes:
+        e.fault(Kind.INTERFACE, note, fault=False)
+
+
+def _wanted(trial: Trial) -> list[Wanted]:
+    """The arguments that have no derivative yet."""
+    found = []
+    for name, argument in trial.arguments.items():
+        if name in trial.places:
+            continue
+        shape = argument.value.shape
+        if argument.slot:
+            uses = argument.slot.uses
+            found += (Wanted((name, i), paths, shape) for i, paths in enumerate(uses))
+        else:
+            found.append(Wanted((name, 0), ((name,),), shape, is_input=True))
+    return found
+
+
+def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
+    """Give what `backward` returned, in order, to the inputs, and to parameters what is left."""
+    trial = e.trial
+    values = [run.returned[place] for place in given]
+    if all(value is None for value in values) and len(values) < 2:
+        return
+    if len(given) == len(trial.inputs):
+        _leave_out_constants(trial, values)
+        targets = [
+            trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
+        ]
+    elif trial.resolve(len(given)):
+        targets = [trial.input_names[i] for i in trial.float_places]
+    else:
+        targets = [] if _by_the_house(trial.layer) else _spread(trial, values)
+    if targets:
+        named = zip(targets, given, values, strict=True)
+        trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
+        return
+    _wrong_count(e, given)
+
+
+def _wrong_count(e: Evidence, given: list[Place]) -> None:
+    trial = e.trial
+    inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
+    extra = ""
+    if len(given) > len(trial.float_places) and trial.slots:
+        extra = "; the derivatives of parameters are not returned but set, as in self.dW = …"
+    message = (
+        f"backward returned {len(given)} derivatives for {len(trial.float_places)} inputs "
+        f"({inputs}){extra}"
+    )
+    e.fault(Kind.COUNT, message)
+    trial.float_places = []
+    trial.list_arguments()
+
+
+def _by_the_house(layer: Any) -> bool:
+    """Whether a layer declares its parameters as those of the house do: by their names."""
+    names = getattr(layer, "params", None)
+    named = isinstance(names, tuple) and bool(names) and all(isinstance(n, str) for n in names)
+    return named or isinstance(layer, Layer)
+
+
+def _spread(trial: Trial, values: Sequence[Any]) -> list[str]:
+    """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
+    shapes = [np.shape(v) if not isinstance(v, list | tuple | dict) else None for v in values]
+    slots = [name for name, a in trial.arguments.items() if a.slot]
+    shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
+    all_inputs = [trial.input_names[i] for i in trial.float_places]
+    for inputs in (all_inputs, [n for n in all_inputs if n not in CONSTANT_NAMES]):
+        rest = shapes[len(inputs) :]
+        if not 0 < len(rest) <= len(slots):
+            continue
+        waiting = iter(slots)
+        taken = [next((s for s in waiting if shape_of[s] == shape), "") for shape in rest]
+        if all(taken):
+            order = [*inputs, *taken]
+        else:
+            order = _by_shape(trial, [*inputs, *slots], shapes) or (
+                [*inputs, *slots] if len(rest) == len(slots) else []
+            )
+        if order:
+            trial.float_places = [
+                i for i in trial.float_places if trial.input_names[i] in set(inputs)
+            ]
+            trial.list_arguments()
+            return order
+    return []
+
+
+def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list[str]:
+    """The arguments with these shapes, if there is one for each and no choice."""
+    order = []
+    for shape in shapes:
+        fits = [name for name in names if trial.arguments[name].value.shape == shape]
+        if len(fits) != 1 or fits[0] in order:
+            return []
+        order += fits
+    return order
+
+
+def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
+    """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
+    if trial.declared_constants is not None:
+        return
+    trial.float_places = [
+        i
+        for i in trial.float_places
+        if not (
+            given[i] is None
+            and (trial.input_names[i] in CONSTANT_NAMES or i in trial.were_integers)
+        )
+    ]
+    trial.list_arguments()
+
+
+def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
+    """Tell a `backward` that is its own optimiser from one that spoils the parameters."""
+    trial = e.trial
+    rates = [
+        float(value)
+        for name, value in getattr(run.layer, "__dict__", {}).items()
+        if RATE.fullmatch(name) and isinstance(value, float | int) and value
+    ]
+    rate = UPDATE if trial.calling.updates else rates[0] if rates else 0.0
+    for name in changed:
+        argument = trial.arguments[name]
+        step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
+        given = np.asarray(run.derivative(name))  # of another shape where it is None
+        fits = given.dtype.kind == "f" and given.shape == step.shape
+        if fits and not rate and not _by_the_house(trial.layer):
+            rate = float(np.sum(given * step)) / (float(np.sum(np.square(given))) or 1.0)
+        if not rate or (fits and not np.allclose(step, rate * given)):
+            message = f"backward changes the parameter {name}; that is the optimiser's work"
+            e.fault(Kind.IN_PLACE, message, name)
+            return
+    if changed:
+        trial.updates = rate
+        for name in changed:
+            trial.places.setdefault(name, (Place("update"),))
+        run.put_back()
+        message = f"backward updates {', '.join(changed)} itself; for the check they were put back"
+        e.fault(Kind.INTERFACE, message, fault=False)
+
+
+def _is_number_array(e: Evidence, name: str, raw: Any) -> bool:
+    if raw is None:
+        _missing(e, name)
+        return False
+    try:
+        dtype = np.asarray(raw).dtype
+    except ValueError:
+        dtype = np.dtype(object)
+    if dtype.kind == "c":
+        e.fault(Kind.COMPLEX, "its derivative is made of complex numbers", name)
+    elif dtype.kind not in "fiub":
+        what = type(raw).__name__
+        e.fault(Kind.DTYPE, f"its derivative is a {what}, not an array of numbers", name)
+    elif not np.isfinite(array := numbers(raw)).all():
+        index = first_true(~np.isfinite(array))
+        e.fault(Kind.NOT_FINITE, f"backward gives {array[index]}", name, index=index)
+    else:
+        return True
+    return False
+
+
+def _missing(e: Evidence, name: str) -> None:
+    slot = e.trial.arguments[name].slot
+    if slot is None:
+        e.fault(Kind.MISSING, "backward returns None for it", name)
+    elif slot.declared or LEARNED.fullmatch(name):
+        e.fault(Kind.MISSING, f"backward never sets {beside(name)}", name)
+    elif not any(f.argument == name for f in e.findings):
+        message = (
+            f"the output depends on self.{name}, {slot.get(e.trial.layer).shape}, and no "
+            "derivative was found that belongs to it, so that it was not compared"
+        )
+        remedy = (
+            f"let backward set {beside(name)}, and declare it: params = ({name!r},); or say that "
+            f"it is not learned: fixed = ({name!r},)"
+        )
+        e.fault(Kind.NOT_COMPARED, message, name, fault=False, remedy=remedy)

@@ -1,0 +1,57 @@
+"""Networks of one's own on the command line: `my_net.py:make`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from cyclopts import Parameter
+
+from clearprop.cli.own_data import in_rows
+from clearprop.errors import ConfigError
+
+if TYPE_CHECKING:
+    from clearprop.training.run_config import Make
+
+AGAIN = Parameter(
+    help="The network of the run, if it is one of your own: FILE.py:FUNCTION, as in training. The "
+    "file is run, as by `import`; a run folder never says what to run."
+)
+
+
+@contextmanager
+def own_network(text: str | None) -> Iterator["Make | None"]:
+    """The function that FILE.py:FUNCTION names, if anything, for as long as the block lasts.
+
+    Errors: `ConfigError` for anything else, `FileFormatError` for a file that cannot be imported,
+    `FileNotFoundError`.
+    """
+    from clearprop.checking.samples import imported
+
+    if text is None:
+        yield None
+        return
+    path, _, name = text.rpartition(":")
+    if not path.endswith(".py"):
+        raise ConfigError(
+            "--network is two-layer, conv or deep-conv, or the file and the function that makes "
+            f"your own, such as my_net.py:make; not {text!r}"
+        )
+    with imported(Path(path)) as module:
+        make = getattr(module, name, None)
+        if not callable(make):
+            raise ConfigError(f"{path} has no function {name!r}; write def {name}(rng): …")
+        yield cast("Make", make)
+
+
+def as_taken(network: Any, dataset: Any) -> Any:
+    """The data as a network of one's own takes them: images as such, or each in a row."""
+    if dataset.x_train.ndim == 2:
+        return dataset
+    try:
+        with np.errstate(all="ignore"):
+            network.predict(dataset.x_train[:2].astype(np.float32))
+    except Exception:  # what is wrong with rows, too, is said when the training begins
+        return in_rows(dataset)
+    return dataset

@@ -1,0 +1,306 @@
+"""The engine for JAX: networks, what is kept on the device, several devices and processes."""
+
+import os
+import socket
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import Looping, around, batch, dense, largest_difference
+from twenty import OPTIMIZERS, TWENTY, distance, ratio, trained
+
+from clearprop import Network, Softmax, compile, grad
+from clearprop.errors import (
+    ConfigError,
+    LabelError,
+    NonFiniteError,
+    ProcessError,
+    UnsupportedError,
+)
+from clearprop.layers import BatchNormalization
+from clearprop.training import SGD, Adam, Momentum, Trainer, join, load_weights, save_weights
+from clearprop.training.joining import roll_call
+
+pytestmark = pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
+TWENTY_PY = Path(__file__).with_name("twenty.py")
+SOME = ("convolutional", "block by hand", "lazy cell", "causal")
+
+
+def test_there_are_twenty_and_every_optimizer():
+    assert len(TWENTY) == 20
+    assert len({type(make()) for make in OPTIMIZERS}) == 7
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_it_is_as_exact_as_numpy(name):
+    """`python tests/compiler/twenty.py` does the same for all twenty."""
+    assert ratio(name, engine="jax") <= 3
+    exact = trained(name, np.float64)
+    assert distance(trained(name, np.float64, engine="jax"), exact) < 1e-12
+
+
+def started(*arguments, devices):
+    """A program that runs networks of the twenty, with so many devices of its own."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    command = [sys.executable, TWENTY_PY, *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def results(program):
+    """Of a program that ran networks: how far it was, in float32 and float64."""
+    out, err = program.communicate(timeout=200)
+    assert program.returncode == 0, err[-2000:]
+    lines = [line.split("float32")[1].split() for line in out.splitlines() if "float32" in line]
+    return [(float(line[0]), float(line[-1])) for line in lines]
+
+
+def test_devices_share_a_batch():
+    ((single, double),) = results(started("--devices", "4", "skip", devices=4))
+    assert single <= 3
+    assert double < 1e-12
+
+
+def test_processes_compute_together():
+    address = f"localhost:{free_port()}"
+    shared = ("--coordinator", address, "--processes", "2", "batch norm")
+    programs = [started(*shared, "--process", str(i), devices=1) for i in range(2)]
+    try:
+        for ((single, double),) in map(results, programs):
+            assert single <= 3
+            assert double < 1e-12
+    finally:
+        for program in programs:
+            program.kill()
+            program.communicate()
+
+
+def free_port():
+    with socket.create_server(("", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def step():
+    return compile(dense(7, 5, 3), Momentum(0.1), engine="jax")
+
+
+def test_what_was_learned_is_seen_by_all_that_look(step, tmp_path):
+    network, other = step.network, dense(7, 5, 3)
+    like = compile(other, Momentum(0.1))
+    x, t = batch(20, 7, 3)
+
+    def train(n):
+        for _ in range(n):
+            assert step(x, t) == pytest.approx(like(x, t), rel=1e-5)
+
+    train(2)
+    assert network.params["W1"] == pytest.approx(other.params["W1"], rel=1e-5)
+    train(2)
+    assert network.predict(x) == pytest.approx(other.predict(x), rel=1e-4)
+    train(1)
+    assert network.gradient(x, t)["W1"] == pytest.approx(other.gradient(x, t)["W1"], rel=1e-4)
+    train(1)
+    assert network.loss(x, t) == pytest.approx(other.loss(x, t), rel=1e-5)
+    train(1)
+    save_weights(tmp_path / "a", network, step.optimizer)
+    load_weights(tmp_path / "a", read := dense(7, 5, 3), momentum := Momentum(0.1))
+    assert largest_difference(read, other) < 1e-5
+    for name, array in like.optimizer.arrays.items():
+        assert momentum.arrays[name] == pytest.approx(array, rel=1e-4, abs=1e-6)
+    train(1)
+    assert largest_difference(network.astype(np.float64), other) < 1e-5
+    train(1)
+    step.release()
+    assert pytest.approx(other.params["W1"], rel=1e-5) == network.layers["Affine1"].W
+    train(1)
+    assert largest_difference(network, other) < 1e-5
+
+
+def test_what_is_assigned_counts_and_nothing_is_lost_without_a_word(step):
+    network, (x, t) = step.network, batch(20, 7, 3)
+    loss = step(x, t)
+    held = network.layers["Affine1"].W
+    with pytest.raises(ValueError, match="read-only"):
+        held += 1
+    network.params["W1"] += 1  # fetched before
+    assert step(x, t) != pytest.approx(loss, rel=1e-3)
+    network.params["W1"] = dense(7, 5, 3).params["W1"]
+    step(x, t)
+    network.layers["Affine1"].W = np.zeros((7, 5), np.float32)
+    step(x, t)
+    assert abs(network.params["W1"]).max() < 0.2
+    other = step.network.params["b1"].copy()
+    step(*batch(10, 7, 3))  # another program, which goes on from there
+    assert network.params["b1"] == pytest.approx(other, abs=0.2)
+    assert not np.array_equal(network.params["b1"], other)
+
+
+def test_a_step_is_made_wholly_or_not_at_all(step):
+    x, t = batch(20, 7, 3)
+    step(x, t)
+    before = {name: np.array(a) for name, a in step.network.params.items()}
+    with pytest.raises(NonFiniteError, match="the loss became nan"):
+        step(np.full_like(x, np.inf), t)
+    step.optimizer.lr = 1e38
+    with pytest.raises(NonFiniteError, match="the update holds NaN or infinity"):
+        step(100 * x, t)
+    with pytest.raises(LabelError, match="label 3 is out of range: there are 3 classes"):
+        step(x, np.full(20, 3))
+    for name, array in step.network.params.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_frozen_parameters_stay():
+    network = dense(7, 5, 3)
+    network.freeze("W1")
+    before = network.params["W1"].copy()
+    step = compile(network, SGD(0.1), engine="jax")
+    for _ in range(2):
+        step(*batch(20, 7, 3))
+    np.testing.assert_array_equal(network.params["W1"], before)
+    network.params["W1"] += 1  # writable as before
+
+
+def test_functions_and_predictions():
+    slope = compile(grad(lambda w: np.sum(np.tanh(w) ** 2)), engine="jax")
+    w = np.array([0.0, 1.0])
+    assert slope(w) == pytest.approx(grad(lambda w: np.sum(np.tanh(w) ** 2))(w), rel=1e-12)
+    assert "def " in slope.source
+    assert "jnp.tanh(x0)" in slope.source
+    network, (x, t) = (
+        around(BatchNormalization(np.ones(5, np.float32), np.zeros(5, np.float32)), Softmax()),
+        batch(9, 7, 3),
+    )
+    predict = compile(network, engine="jax")
+    assert predict(x) == pytest.approx(network.predict(x), rel=1e-5)
+    network.params["W1"] *= 2
+    network.gradient(x, t)
+    assert predict(x) == pytest.approx(network.predict(x), rel=1e-4)
+
+
+def test_whole_numbers_are_what_they_are_in_numpy():
+    def f(x, i):
+        return x * i, np.sin(i), i // 2, x[i], np.cumsum(i), i.mean()
+
+    x, i = np.linspace(0, 1, 4, dtype=np.float32), np.arange(4, dtype=np.int32)
+    for found, wanted in zip(compile(f, engine="jax")(x, i), f(x, i), strict=True):
+        assert found.dtype == wanted.dtype
+        assert found == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_program_is_saved_and_runs_alone(step, tmp_path):
+    step(*batch(20, 7, 3))
+    step.save(tmp_path / "step.py")
+    text = (tmp_path / "step.py").read_text()
+    assert text == step.source
+    assert "clearprop import" not in text
+    assert text.count("import") == 1
+
+
+def test_layers_as_written_are_refused_with_the_reason():
+    network = around(Looping())
+    with pytest.raises(
+        UnsupportedError, match=r"no spelling for Looping1\.forward in .*as it is wri"
+    ):
+        compile(network, SGD(0.1), engine="jax")(*batch(4, 7, 3))
+
+
+def test_functions_that_jax_does_not_have_are_named():
+    f = compile(grad(lambda a: np.linalg.det(a)), engine="jax")
+    with pytest.raises(
+        UnsupportedError, match=r"the engine jax has no spelling for .*cofactors in"
+    ):
+        f(np.eye(3))
+    f = compile(lambda x: x[x > 0].sum(), engine="jax")
+    with pytest.raises(UnsupportedError, match=r"depends on|no spelling"):
+        f(np.array([1.0, -1.0]))
+
+
+def test_devices_that_are_not_there():
+    network = dense(7, 5, 3)
+    for devices, match in ((99, "from 1 to the"), (0, "from 1 to"), ("x", "no device")):
+        step = compile(network, SGD(0.1), engine="jax", devices=devices)
+        with pytest.raises(ConfigError, match=match):
+            step(*batch(20, 7, 3))
+    with pytest.raises(ConfigError, match="the engine numpy knows no devices"):
+        compile(network, SGD(0.1), devices=2)(*batch(20, 7, 3))
+    with pytest.raises(ConfigError, match="leave them out"):
+        compile(network, engine="jax", devices=1)
+    assert compile(network, SGD(0.1), engine="jax", devices=1)(*batch(20, 7, 3)) > 0
+
+
+def trainer(**how):
+    x, t = batch(130, 7, 3)
+    network = Network([*dense(7, 5, 3).layers.values()], rng=np.random.default_rng(0))
+    how = {"batch_size": 40, "optimizer": Adam(0.01), "rng": 1, "on_progress": False, **how}
+    return Trainer(network, x, t, x, t, **how)
+
+
+def test_the_trainer_trains_as_with_numpy(tmp_path):
+    usual, jax = trainer(), trainer(engine="jax", checkpoint_path=tmp_path / "checkpoint")
+    assert jax.train(epochs=3).loss == pytest.approx(usual.train(epochs=3).loss, abs=1e-6)
+    assert largest_difference(usual.network, jax.network) < 1e-3  # as Adam has it
+    assert jax.history.train_accuracy == pytest.approx(usual.history.train_accuracy)
+    again = trainer(engine="jax")
+    again.resume(tmp_path / "checkpoint")
+    assert again.train(epochs=5, in_all=True) == jax.train(epochs=5, in_all=True)
+    assert largest_difference(again.network, jax.network) == 0
+
+
+def test_the_trainer_refuses_what_the_engine_cannot_run():
+    with pytest.raises(UnsupportedError, match="engine='jax' runs compiled steps alone"):
+        trainer(engine="jax", compile=False)
+    with pytest.raises(ConfigError, match="devices must be from 1 to"):
+        trainer(engine="jax", devices=64)
+
+
+def test_a_process_that_does_not_come_or_cannot_be_reached():
+    address = f"localhost:{free_port()}"
+    with pytest.raises(ProcessError, match="process 0 cannot be reached at localhost"):
+        join(address, 1, 2, seconds=0.5)
+    with pytest.raises(ProcessError, match=r"process 1, 2 of 3 did not come within 0\.5 s"):
+        join(address, 0, 3, seconds=0.5)
+    with pytest.raises(ConfigError, match="give all three"):
+        join(address)
+    with pytest.raises(ConfigError, match="process must be from 0 to 1"):
+        join(address, 2, 2)
+    with pytest.raises(ConfigError, match="must be host:port"):
+        join("somewhere", 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("process", "processes", "versions", "match"),
+    [
+        (1, 3, {"jax": "1"}, "process 1 counts 3 processes, process 0 2"),
+        (0, 2, {"jax": "1"}, None),
+        (1, 2, {"jax": "2"}, "process 1 has jax 2, process 0 1; install the same"),
+        (1, 2, {"jax": "1"}, ""),
+    ],
+)
+def test_processes_that_do_not_fit(process, processes, versions, match):
+    from concurrent.futures import ThreadPoolExecutor
+
+    address = "localhost", free_port()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(roll_call, address, 0, 2, {"jax": "1"}, 5)
+        if match is None:  # two of the same number: the second cannot listen at the port
+            other = pool.submit(roll_call, address, 0, 2, versions, 1)
+            with pytest.raises(ProcessError):
+                other.result()
+            lines = pool.submit(roll_call, address, 1, 2, versions, 5).result()
+            for line in (*lines, *first.result()):
+                line.close()
+            return
+        other = pool.submit(roll_call, address, process, processes, versions, 5)
+        for each in (first, other):
+            if match:
+                with pytest.raises(ProcessError, match=match):
+                    each.result()
+            else:
+                for line in each.result():
+                    line.close()
