@@ -13,7 +13,6 @@ from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.report import Row
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
-from clearprop.graph.parameters import has_backward
 
 
 @dataclass(eq=False)
@@ -111,7 +110,7 @@ class Evidence:
 
     def pull(self, dout: np.ndarray) -> dict[str, np.ndarray]:
         """The derivatives of all arguments by `backward`, under another `dout`."""
-        if not has_backward(self.trial.layer):
+        if not self.trial.has_backward:
             return self.true(dout)
         if self._puller is None or not self.reproducible:
             self._puller = self.trial.run()

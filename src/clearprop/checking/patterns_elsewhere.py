@@ -66,15 +66,29 @@ def _penalty(case: Case) -> Guesses:
     gap, value = case.a - case.t, case.e.trial.arguments[case.name].value
     known = case.known & np.isfinite(gap)
     square = float(np.sum(value[known] ** 2))
-    if np.count_nonzero(known) < 3 or not square:
+    if not square:
         return
     c = float(np.sum(gap[known] * value[known])) / square
+    if np.count_nonzero(known) < 3 and not _at_other_values(case, c):
+        return
     times = c / float(case.dout[0]) if case.dout.size == 1 else c
     if times > 0:
         message = f"{times:.4g} · {case.name} is added to it, a penalty that forward does not have"
         yield Kind.EXTRA_TERM, message, case.t + c * value
     message = f"{-times:.4g} · {case.name} is missing in it: the derivative of λ W² is 2 λ W"
     yield Kind.DROPPED_TERM, message, case.t + c * value
+
+
+def _at_other_values(case: Case, c: float) -> bool:
+    """Whether so many times a parameter are too much at another value of it, too."""
+    trial, value = case.e.trial, case.e.trial.arguments[case.name].value
+    values = {case.name: value * np.linspace(0.7, 1.6, value.size).reshape(value.shape)}
+    opened = open_forward(trial, values)
+    if isinstance(opened, str):
+        return False
+    gap = trial.run(values).derivatives(case.dout)[case.name]
+    gap = gap - opened.derivatives(case.dout)[case.name]
+    return np.allclose(gap, c * values[case.name], rtol=1e-6)
 
 
 def _shifted(case: Case) -> Guesses:
@@ -132,7 +146,7 @@ def counted_once(case: Case) -> Guesses:
     whole = np.round(times)
     right = np.any(case.known & ~wrong & (case.a != 0))
     counts = len(times) >= 2 and np.allclose(times, whole, rtol=0, atol=100 * near)
-    if counts and whole.min() >= 0 and (right or np.ptp(whole)):
+    if counts and whole.min() >= 0 and len({*whole[whole > 0], *([1.0] if right else [])}) > 1:
         message = (
             f"it is counted once, where up to {int(whole.max())} terms have it: multiply by their "
             "number (in a hinge loss, by how many margins count)"

@@ -154,6 +154,7 @@ def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         yield "transposed", x.T
     if x.ndim >= 3:
         yield "mirrored along its last two axes", x[..., ::-1, ::-1]
+        yield "mirrored along its last axis", x[..., ::-1]
         if x.shape[0] == x.shape[1] > 1:
             yield "transposed in its first two axes", x.swapaxes(0, 1)
         if x.shape[-1] == x.shape[-2] > 1:

@@ -144,6 +144,10 @@ def _masked(case: Case) -> Guesses:
     if t0.any() and np.all(equal[~t0]) and not np.all(a0[t0]):
         message = "it is right where the true derivative is not 0, and goes on where that is 0"
         yield Kind.MASK_MISSING, message
+    ratio = ratio_of(t, np.where(t0, 0, a)) if t0.any() and np.any(a[t0]) else None
+    if ratio is not None:
+        message = f"it goes on where the true derivative is 0, and has the factor {ratio:.6g}"
+        yield Kind.MASK_MISSING, f"{message}: shared out, as in a mean?"
     if np.any(a0 & ~t0) and np.all(equal | a0):
         count = int(np.sum(a0 & ~t0))
         message = f"it is right but for {count} elements, where it is 0{_where(case)}"

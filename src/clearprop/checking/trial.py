@@ -12,12 +12,13 @@ from numpy.typing import DTypeLike
 from clearprop.checking import arguments
 from clearprop.checking.copies import private, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.interface import Calling, calling
+from clearprop.checking.interface import KEPT, Calling, calling, clears
 from clearprop.checking.nests import filled, is_nest, leaves
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, split
 from clearprop.graph.parameters import at_path, has_backward, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
+from clearprop.layers import Layer
 from clearprop.networks.learning import rows_of
 
 
@@ -65,6 +66,10 @@ class Trial:
         """Where the derivative by each argument was found, once `backward` has run."""
         self.searched = False
         """Whether the arrays that it does not declare have been looked for."""
+        self.accumulates = clears(self.layer) and not isinstance(layer, Layer)
+        """Whether `backward` may add to derivatives that a method of the layer sets to 0."""
+        self.per_sample = 1.0
+        """By what a `backward` that takes no dout divides where forward gives a loss a sample."""
         self.updates = 0.0
         """The learning rate by which `backward` updates the parameters itself."""
         self.declared_constants = arguments.constant_names(layer)
@@ -177,6 +182,11 @@ class Trial:
                 return True
         return False
 
+    @property
+    def has_backward(self) -> bool:
+        """Whether there is something to be compared with forward."""
+        return self.calling.gives_both or has_backward(self.layer)
+
     def copy(self) -> Any:
         """A fresh copy of the layer, as it was before anything was run."""
         return private(self.layer, self.dtype)
@@ -201,7 +211,9 @@ class Trial:
         try:
             if arguments.runs_alone(layer):
                 return layer.forward(*self.nested(inputs))
-            return self._call(layer, inputs, formula, **more)
+            out = self._call(layer, inputs, formula, **more)
+            held = getattr(layer, "__dict__", {}) if out is None else {}
+            return next((held[name] for name in KEPT if name in held), out)
         except (Exception, SystemExit) as error:
             raise LayerRaised(formula, error) from error
 

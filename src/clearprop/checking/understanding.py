@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from clearprop.checking.interface import RATE, UPDATE
 from clearprop.checking.nests import hanging
 from clearprop.checking.pairing import Place, Wanted, pair
 from clearprop.checking.passes import changed_parameters, told
+from clearprop.checking.probing import along
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
@@ -33,23 +34,26 @@ PLAIN = (
 
 def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
-    trial, run = e.trial, e.trial.run()
-    douts = run.douts(e.dout)
-    _is_understood(e, len(douts))
-    dout = "dout, which belongs to its caller"
-    held = [("dout", dout, d) for d in douts]
-    held += (("output", "the output that forward gave", out) for out in run.outputs)
-    held += ((n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True))
-    kept = [fingerprint(value) for *_, value in held]
-    before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
-    try:
-        found = run.backward(douts)
-    except LayerRaised as raised:
-        shapes = ", ".join(str(out.shape) for out in run.outputs)
-        message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
-        if not trial.calling.takes_dout and isinstance(raised.error, TypeError):
-            message = str(raised.error)
-        e.stop(Kind.RAISES, message, "dout")
+    trial = e.trial
+    first: LayerRaised | None = None
+    ways = [] if isinstance(trial.layer, Layer) else trial.calling.otherwise(e.run.raw, len(trial.form))
+    for how in (trial.calling, *ways):
+        trial.calling, run = how, trial.run()
+        douts = run.douts(e.dout)
+        _is_understood(e, len(douts))
+        dout = "dout, which belongs to its caller"
+        held = [("dout", dout, d) for d in douts]
+        held += (("output", "the output that forward gave", out) for out in run.outputs)
+        held += ((n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True))
+        kept = [fingerprint(value) for *_, value in held]
+        before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
+        try:
+            found = run.backward(douts)
+            break
+        except LayerRaised as raised:
+            first = first or raised
+    else:
+        _stop_raised(e, first)
     for (name, what, value), earlier in zip(held, kept, strict=True):
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
@@ -57,10 +61,38 @@ def first_backward(e: Evidence) -> None:
     if not trial.places:
         _sort(e, run, found, before)
     _updates(e, run, changed)
-    for name in trial.arguments:
-        raw = run.derivative(name)
-        if _is_number_array(e, name, raw):
-            e.analytic[name] = numbers(raw)
+    try:
+        _each_sample(e, run)
+        for name in trial.arguments:
+            raw = run.derivative(name)
+            if _is_number_array(e, name, raw):
+                e.analytic[name] = numbers(raw)
+    except LayerRaised as raised:
+        _stop_raised(e, raised)
+
+
+def _each_sample(e: Evidence, run: Run) -> None:
+    """See whether forward gives a loss a sample, and `backward` the derivative of their mean."""
+    trial, out = e.trial, run.outputs[0]
+    if trial.calling.takes_dout or out.ndim != 1 or trial.per_sample != 1:
+        return
+    for name in [n for n in trial.arguments if n in trial.places]:
+        d = np.asarray(run.derivative(name))
+        if d.shape == trial.arguments[name].value.shape != out.shape and d.dtype.kind == "f":
+            numeric, _ = along(e, name, e.sizes[name]).along(e.dout)
+            if np.isclose(numeric, len(out) * np.sum(d * e.sizes[name]), rtol=1e-4):
+                trial.per_sample = float(len(out))
+                message = "forward gives a loss a sample, and backward was taken for that of their mean"
+                e.fault(Kind.INTERFACE, message, fault=False)
+            return
+
+
+def _stop_raised(e: Evidence, raised: LayerRaised) -> NoReturn:
+    shapes = ", ".join(str(out.shape) for out in e.run.outputs)
+    message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
+    if not e.trial.calling.takes_dout and isinstance(raised.error, TypeError):
+        message = str(raised.error)
+    e.stop(Kind.RAISES, message, "dout")
 
 
 def _is_understood(e: Evidence, outputs: int) -> None:
@@ -95,6 +127,10 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
         if len(all_of_it) == count:
             trial.places[name] = tuple(all_of_it)
+    if trial.calling.gives_both:  # an input that it gives nothing for is data
+        there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
+        trial.float_places = there
+        trial.list_arguments()
     for note in notes:
         e.fault(Kind.INTERFACE, note, fault=False)
 
@@ -164,6 +200,8 @@ def _spread(trial: Trial, values: Sequence[Any]) -> list[str]:
     slots = [name for name, a in trial.arguments.items() if a.slot]
     shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
     all_inputs = [trial.input_names[i] for i in trial.float_places]
+    if trial.calling.gives_both and (order := _by_shape(trial, [*all_inputs, *slots], shapes)):
+        return order
     for inputs in (all_inputs, [n for n in all_inputs if n not in CONSTANT_NAMES]):
         rest = shapes[len(inputs) :]
         if not 0 < len(rest) <= len(slots):
