@@ -118,7 +118,7 @@ class Run:
             return whole
         try:
             x = self.trial.arguments[name].value
-            return _times(whole, self.given[0], x, self.trial.per_sample)
+            return _times(whole, self.given[0], x, self.trial.of_mean)
         except TypeError as error:
             raise LayerRaised("backward", error) from error
 
@@ -147,7 +147,7 @@ def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
     return [leaf for _, leaf in leaves(raw)], cache
 
 
-def _times(d: Any, dout: Any, x: Any, samples: float) -> Any:
+def _times(d: Any, dout: Any, x: Any, of_mean: bool) -> Any:
     """The derivative, where `backward` gives slopes or those of a single number.
 
     That number may also be the sum, or the mean, of losses of which forward gives one a sample.
@@ -159,7 +159,7 @@ def _times(d: Any, dout: Any, x: Any, samples: float) -> Any:
     if d.shape == dout.shape + np.shape(x):  # a Jacobian matrix
         return np.tensordot(dout, d, dout.ndim)
     if dout.ndim == 1 < d.ndim and d.shape == np.shape(x) and len(d) == len(dout):
-        return samples * dout.reshape(-1, *[1] * (d.ndim - 1)) * d
+        return (len(dout) if of_mean else 1) * dout.reshape(-1, *[1] * (d.ndim - 1)) * d
     raise TypeError(
         f"backward does not take dout, and gives the shape {d.shape}: for an output of shape "
         f"{dout.shape} that is no gradient, which belongs to a function that gives one number, "

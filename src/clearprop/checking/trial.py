@@ -68,8 +68,8 @@ class Trial:
         """Whether the arrays that it does not declare have been looked for."""
         self.accumulates = clears(self.layer) and not isinstance(layer, Layer)
         """Whether `backward` may add to derivatives that a method of the layer sets to 0."""
-        self.per_sample = 1.0
-        """By what a `backward` that takes no dout divides where forward gives a loss a sample."""
+        self.of_mean = False
+        """Whether forward gives a loss a sample, and `backward` the derivative of their mean."""
         self.updates = 0.0
         """The learning rate by which `backward` updates the parameters itself."""
         self.declared_constants = arguments.constant_names(layer)

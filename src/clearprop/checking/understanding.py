@@ -74,14 +74,14 @@ def first_backward(e: Evidence) -> None:
 def _each_sample(e: Evidence, run: Run) -> None:
     """See whether forward gives a loss a sample, and `backward` the derivative of their mean."""
     trial, out = e.trial, run.outputs[0]
-    if trial.calling.takes_dout or out.ndim != 1 or trial.per_sample != 1:
+    if trial.calling.takes_dout or out.ndim != 1 or trial.of_mean:
         return
     for name in [n for n in trial.arguments if n in trial.places]:
         d = np.asarray(run.derivative(name))
         if d.shape == trial.arguments[name].value.shape != out.shape and d.dtype.kind == "f":
             numeric, _ = along(e, name, e.sizes[name]).along(e.dout)
             if np.isclose(numeric, len(out) * np.sum(d * e.sizes[name]), rtol=1e-4):
-                trial.per_sample = float(len(out))
+                trial.of_mean = True
                 message = "forward gives a loss a sample, and backward was taken for that of their mean"
                 e.fault(Kind.INTERFACE, message, fault=False)
             return
