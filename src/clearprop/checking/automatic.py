@@ -59,24 +59,12 @@ class Opened:
             start += size
         return variables, douts
 
-    @property
-    def edges(self) -> list[tuple[Node, int]]:
-        """Every way from a value into an operation: (node, which input)."""
-        return [
-            (node, i)
-            for node in self.graph.nodes
-            for i, x in enumerate(node.inputs)
-            if isinstance(x, Recorded)
-        ]
-
-    def without(
-        self, blocked: Sequence[tuple[Node, int]], dout: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """The derivatives if some ways were not followed back."""
+    def rewritten(self, instead: Mapping[Node, Any], dout: np.ndarray) -> dict[str, np.ndarray]:
+        """The derivatives of another forward, in which some operations compute something else."""
 
         def step(node: Node, inputs: tuple[Any, ...]) -> Any:
-            # A constant in place of the Variable: nothing goes back through it.
-            inputs = tuple(data_of(x) if (node, i) in blocked else x for i, x in enumerate(inputs))
+            if node in instead:
+                return instead[node](*inputs)
             recorded = any(isinstance(x, Recorded) for x in inputs)
             return record(node.operation, inputs, node.params) if recorded else node.out
 

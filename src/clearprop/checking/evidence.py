@@ -49,10 +49,7 @@ class Evidence:
     reproducible: bool = True
     """Whether a run on the same values gives the same numbers on the same copy."""
     mistakes: Any = None
-    """Mistakes that are tried one after the other, and those that have been: see patterns_steps."""
-    tried: list[Any] = field(default_factory=list)
-    loops: bool = False
-    """Whether forward runs some lines more than once."""
+    """The mistakes that explain wrong derivatives, once they have been looked for."""
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""

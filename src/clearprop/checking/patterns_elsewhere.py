@@ -1,6 +1,7 @@
 """Patterns of right formulas at another place: constants, offsets, masks, penalties, updates."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -21,27 +22,31 @@ def _small_constant(case: Case) -> Guesses:
         while v.ndim and not broadcasts(v.shape, shape):
             v = v[..., 0] if v.shape[-1:] == (1,) else np.zeros(())
         v0 = v - eps
+        before, users = _users(case, node)
+        message = f"{eps:g} is left out in backward, which forward adds before {before}"
         with np.errstate(all="ignore"):
-            left_out, outside = np.sqrt(v / v0), np.sqrt(v) / (np.sqrt(v0) + eps)
             for power in (1, 2, 3, -1, -2):
-                before = _after(case, node)
-                message = f"{eps:g} is left out in backward, which forward adds before {before}"
-                yield Kind.PRECISION, message, case.t * left_out**power
-                message = (
-                    f"the small constant {eps:g} stands in another place than in forward: "
-                    "√v + eps is not √(v + eps)"
-                )
-                yield Kind.PRECISION, message, case.t * outside**power
+                yield Kind.PRECISION, message, case.t * np.sqrt(v / v0) ** power
+            where = (
+                f"the small constant {eps:g} stands in another place than in forward: √v + eps is "
+                "not √(v + eps)"
+            )
+            for power in (1, 2, 3, -1, -2):
+                outside = np.sqrt(v) / (np.sqrt(v0) + eps)
+                yield Kind.PRECISION, where, case.t * outside**power
+            bare = {node: lambda one, other: one if np.ndim(one) else other}
+            yield Kind.PRECISION, message, case.e.opened.rewritten(bare, case.dout)[case.name]
+            for user in users:
+                later = {user: lambda x, *more, user=user: user.operation.function(x, *more) + eps}
+                found = case.e.opened.rewritten({**bare, **later}, case.dout)
+                yield Kind.PRECISION, where, found[case.name]
 
 
-def _after(case: Case, node: object) -> str:
-    graph = case.e.opened.graph if case.e.opened else None
-    users = (
-        [n for n in graph.nodes if any(getattr(x, "node", None) is node for x in n.inputs)]
-        if graph
-        else []
-    )
-    return users[0].operation.name if users else "going on"
+def _users(case: Case, node: Any) -> tuple[str, list[Any]]:
+    """What goes on with the result of an operation: the name, and the operations."""
+    nodes = case.e.opened.graph.nodes if case.e.opened else ()
+    users = [n for n in nodes if any(getattr(x, "node", None) is node for x in n.inputs)]
+    return users[0].operation.name if users else "going on", users
 
 
 def _updated(case: Case) -> Guesses:

@@ -8,67 +8,12 @@ import numpy as np
 
 from clearprop.checking import patterns_elsewhere, patterns_steps
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
-from clearprop.checking.factors import name_factor
+from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
 
 MANY = 400
 """Backward passes that a single pattern may take."""
-
-
-def _term(case: Case) -> Guesses:
-    """Is one way through the operations of forward left out, or taken with a factor?"""
-    opened = case.e.opened
-    if opened is None or case.e.loops:
-        return
-
-    def without(edges: list[Any]) -> np.ndarray:
-        return opened.without(edges, case.dout)[case.name]
-
-    gap = case.a - case.t
-    # Ways that cancel out, such as those through the maximum that softmax subtracts, are closed.
-    idle = [e for e in opened.edges[:MANY] if case.explains(without([e]), case.t)]
-    if not case.explains(without(idle), case.t):
-        idle = []
-    ways: list[tuple[Any, np.ndarray]] = []
-    for edge in opened.edges[:MANY]:
-        part = case.t - without([*idle, edge])
-        if np.abs(part).max(initial=0) <= 1e-12 * case.size or not np.isfinite(part).all():
-            continue
-        if np.allclose(part, case.t, rtol=1e-12, atol=1e-14 * case.size):
-            continue  # everything goes this way
-        if not any(np.array_equal(part, other) for _, other in ways):
-            ways.append((edge, part))
-    for edge, part in ways:
-        ratio = float(part.ravel() @ gap.ravel()) / float(part.ravel() @ part.ravel())
-        if ratio and case.explains(case.t + ratio * part):
-            yield _about_a_way(case, _named(edge), 1 + ratio)
-    pairs = itertools.combinations([edge for edge, _ in ways], 2)
-    for one, two in itertools.islice(pairs, MANY):
-        message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
-        yield Kind.DROPPED_TERM, message, without([*idle, one, two])
-
-
-def _about_a_way(case: Case, where: str, factor: float) -> Guess:
-    if abs(factor) < 1e-6:
-        return Guess(Kind.DROPPED_TERM, f"what goes back through {where} is missing")
-    if abs(factor + 1) < 1e-6:
-        return Guess(Kind.SIGN, f"what goes back through {where} has the opposite sign")
-    named = name_factor(case, factor, whole=False)
-    message = f"what goes back through {where} has the factor {named} too much"
-    return Guess(Kind.FACTOR, message, factor=factor)
-
-
-def _named(edge: Any) -> str:
-    node, place = edge
-    operands = getattr(node.operation, "operands", ())
-    ordinal = ("first", "second", "third")[place] if place < 3 else f"{place + 1}th"
-    operand = f", its {ordinal} input" if len(operands) > 1 else ""
-    made = node.inputs[place]
-    source = made.name or (made.node and made.node.operation.name)
-    by = f" of {source}" if source else ""
-    return f"{node.operation.name}{by}{operand}"
 
 
 def _overwritten(case: Case) -> Guesses:
@@ -326,7 +271,6 @@ def _by_lines(case: Case) -> Guesses:
 
 PATTERNS = (
     patterns_steps.mistaken,
-    _term,
     _local,
     _with_turned,
     _overwritten,

@@ -36,7 +36,11 @@ def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     trial = e.trial
     first: LayerRaised | None = None
-    ways = [] if isinstance(trial.layer, Layer) else trial.calling.otherwise(e.run.raw, len(trial.form))
+    ways = (
+        []
+        if isinstance(trial.layer, Layer)
+        else trial.calling.otherwise(e.run.raw, len(trial.form))
+    )
     for how in (trial.calling, *ways):
         trial.calling, run = how, trial.run()
         douts = run.douts(e.dout)
@@ -82,7 +86,9 @@ def _each_sample(e: Evidence, run: Run) -> None:
             numeric, _ = along(e, name, e.sizes[name]).along(e.dout)
             if np.isclose(numeric, len(out) * np.sum(d * e.sizes[name]), rtol=1e-4):
                 trial.of_mean = True
-                message = "forward gives a loss a sample, and backward was taken for that of their mean"
+                message = (
+                    "forward gives a loss a sample, and backward was taken for that of their mean"
+                )
                 e.fault(Kind.INTERFACE, message, fault=False)
             return
 
