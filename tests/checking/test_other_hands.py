@@ -79,7 +79,7 @@ def fault(arguments, words, *inputs):
 
 ALL = "xs Wx Wh b"
 for how, arguments, words in (
-    ("step before", ALL, "from the time step before"),
+    ("step before", ALL, "(from|of) the time step before"),
     ("no slope", ALL, "local derivative of np.tanh in line .* is missing"),
     ("overwritten", "Wx", "only the share of the first is kept"),
     ("step after", "Wh", "value of the time step after"),

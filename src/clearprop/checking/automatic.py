@@ -10,8 +10,7 @@ from clearprop.checking.run import LayerRaised, flat
 from clearprop.checking.trial import Trial
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Node, Recorded, data_of, parts
-from clearprop.graph.recording import record
+from clearprop.graph.node import Recorded, data_of
 
 
 class Opened:
@@ -58,19 +57,6 @@ class Opened:
                 douts.append(dout[start : start + size].reshape(shape)[()])
             start += size
         return variables, douts
-
-    def rewritten(self, instead: Mapping[Node, Any], dout: np.ndarray) -> dict[str, np.ndarray]:
-        """The derivatives of another forward, in which some operations compute something else."""
-
-        def step(node: Node, inputs: tuple[Any, ...]) -> Any:
-            if node in instead:
-                return instead[node](*inputs)
-            recorded = any(isinstance(x, Recorded) for x in inputs)
-            return record(node.operation, inputs, node.params) if recorded else node.out
-
-        made = iter(parts(self.graph._run({v: v for v in self.graph.leaves}, step)))
-        outputs = [next(made) if isinstance(v, Recorded) else v for v in self.outputs]
-        return self.pull(*self._seeds(outputs, dout))
 
 
 def open_forward(

@@ -1,4 +1,4 @@
-"""Mistakes in the slopes of elementwise steps, and in the time step that values are taken from."""
+"""Mistakes in the slopes of elementwise steps."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
 from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local, nothing
 from clearprop.graph.node import Node, Recorded
+
+LINEAR = ("np.add", "np.subtract", "np.negative", "np.positive")
 
 
 def _chains(tape: Tape) -> Iterator[tuple[Group, list[list[Node]]]]:
@@ -113,6 +115,8 @@ def other_slopes(tape: Tape) -> Mistakes:
     for group, chains in _chains(tape):
         name = _name(group, chains)
         starts = [_single(chain[-1]).data for chain in chains]
+        if all(node.operation.name in LINEAR for node in chains[0]):
+            continue
         changes: dict[Any, Formula] = {}
         for chain in chains:
             changes |= _through(chain, _slope(chain, chain[0].out))
@@ -140,70 +144,3 @@ def other_slopes(tape: Tape) -> Mistakes:
                 changes |= _through(chain, _slope(chain, x))
             message = f"the slope of {name} is that of the time step {when}"
             yield Mistake(Kind.WRONG_VALUE, message, changes)
-
-
-def other_steps(tape: Tape) -> Mistakes:
-    """Values that an operation keeps, taken from the time step before or after."""
-    for group in tape.groups:
-        nodes = group.nodes
-        outs = {np.shape(node.out) for node in nodes if not isinstance(node.out, tuple)}
-        if len(nodes) < 2 or len(outs) != 1:
-            continue
-        for shift, when in ((1, "after"), (-1, "before")):
-            for slot in range(len(nodes[0].inputs)):
-                changes: dict[Any, Formula] = {}
-                for k, node in enumerate(nodes):
-                    changes |= _of_all(node, _with_slot(slot, _moved(tape, nodes, k, slot, shift)))
-                message = f"for {group} the value of the time step {when} is used"
-                yield Mistake(Kind.WRONG_VALUE, message, changes)
-            moved = [_out(nodes, k + shift) for k in range(len(nodes))]
-            seen = {(node, None): out for node, out in zip(nodes, moved, strict=True)}
-            own: dict[Any, Formula] = {}
-            for k, node in enumerate(nodes):
-                own |= _of_all(node, _with_out(nodes, k + shift))
-            message = f"what {group} gives is taken from the time step {when}"
-            for changes, values in ((own, None), ({}, seen), (own, seen)):
-                yield Mistake(Kind.WRONG_VALUE, message, changes, values)
-
-
-def _of_all(node: Node, found: Any) -> dict[Any, Formula]:
-    """Another local derivative for all inputs of an operation."""
-    return {
-        (node, i): lambda at, i=i: found(at)[i]
-        for i, x in enumerate(node.inputs)
-        if isinstance(x, Recorded)
-    }
-
-
-def _out(nodes: list[Node], k: int) -> Any:
-    return nodes[k].out if 0 <= k < len(nodes) else np.zeros_like(nodes[0].out)
-
-
-def _moved(tape: Tape, nodes: list[Node], k: int, slot: int, shift: int) -> Any:
-    """The value at a slot in the run before or after, or what would be next after the last."""
-    if 0 <= k + shift < len(nodes):
-        return nodes[k + shift].values[slot]
-    x = nodes[k].inputs[slot]
-    if k + shift < 0 or not isinstance(x, Recorded) or x.node is None:
-        return np.zeros_like(nodes[k].values[slot])
-    makers = tape.group_of[x.node].nodes
-    later = makers.index(x.node) + 1
-    return makers[later].out if later < len(makers) else None
-
-
-def _with_slot(slot: int, value: Any) -> Any:
-    def found(at: At) -> list[Any]:
-        seen = [value if i == slot else v for i, v in enumerate(at.values)]
-        return local(at.node, at.dout, at.out, seen)
-
-    return found
-
-
-def _with_out(nodes: list[Node], k: int) -> Any:
-    def found(at: At) -> list[Any]:
-        if 0 <= k < len(nodes):
-            return local(at.node, at.dout, nodes[k].out, nodes[k].values)
-        zero = [np.zeros_like(v) if isinstance(v, np.ndarray) else v for v in at.values]
-        return local(at.node, at.dout, at.node.operation.evaluate(*zero, **at.node.params), zero)
-
-    return found

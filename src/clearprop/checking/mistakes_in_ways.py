@@ -72,22 +72,26 @@ def uses(tape: Tape) -> Mistakes:
                 yield Mistake(Kind.NOT_SUMMED, message, everywhere(others, slot, nothing))
 
 
+def factors_missing(tape: Tape) -> Mistakes:
+    """A product that gives back dout without the other factor."""
+    for group in tape.groups:
+        for slot in (0, 1) if group.nodes[0].operation.name == "np.multiply" else ():
+            message = (
+                f"the other factor of {group} is missing in what goes back to its input {slot + 1}"
+            )
+            yield Mistake(
+                Kind.DROPPED_TERM, message, everywhere(group.nodes, slot, lambda at: at.dout)
+            )
+
+
 def factors(tape: Tape) -> Mistakes:
-    """A product that gives back dout without the other factor, or with another value for it."""
+    """A product that gives back dout times another value than the other factor."""
     for group in tape.groups:
         name, node = group.nodes[0].operation.name, group.nodes[0]
         if name not in ("np.multiply", *PRODUCTS) or len(node.inputs) != 2:
             continue
         for slot in (0, 1):
-            if name == "np.multiply":
-                message = (
-                    f"the other factor of {group} is missing in what goes back to its input "
-                    f"{slot + 1}"
-                )
-                yield Mistake(
-                    Kind.DROPPED_TERM, message, everywhere(group.nodes, slot, lambda at: at.dout)
-                )
-            else:
+            if name in PRODUCTS:
                 yield from _turned(group, slot)
             for words, values in _others(tape, group, 1 - slot):
                 changes = {

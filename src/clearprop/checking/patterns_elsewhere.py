@@ -1,52 +1,13 @@
-"""Patterns of right formulas at another place: constants, offsets, masks, penalties, updates."""
+"""Patterns of right formulas at another place: offsets, masks, penalties, updates."""
 
 import itertools
-from typing import Any
 
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guesses, broadcasts, in_words
+from clearprop.checking.case import Case, Guesses, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
-
-
-def _small_constant(case: Case) -> Guesses:
-    """Does an eps that forward adds stand elsewhere in backward, or is it left out?"""
-    for node in case.e.opened.graph.nodes if case.e.opened else ():
-        small = [v for v in node.values if np.ndim(v) == 0 and 0 < abs(float(v)) <= 0.02]
-        if node.operation.name != "np.add" or not small:
-            continue
-        eps, shape = float(small[0]), case.t.shape
-        v = np.asarray(node.out)
-        while v.ndim and not broadcasts(v.shape, shape):
-            v = v[..., 0] if v.shape[-1:] == (1,) else np.zeros(())
-        v0 = v - eps
-        before, users = _users(case, node)
-        message = f"{eps:g} is left out in backward, which forward adds before {before}"
-        with np.errstate(all="ignore"):
-            for power in (1, 2, 3, -1, -2):
-                yield Kind.PRECISION, message, case.t * np.sqrt(v / v0) ** power
-            where = (
-                f"the small constant {eps:g} stands in another place than in forward: √v + eps is "
-                "not √(v + eps)"
-            )
-            for power in (1, 2, 3, -1, -2):
-                outside = np.sqrt(v) / (np.sqrt(v0) + eps)
-                yield Kind.PRECISION, where, case.t * outside**power
-            bare = {node: lambda one, other: one if np.ndim(one) else other}
-            yield Kind.PRECISION, message, case.e.opened.rewritten(bare, case.dout)[case.name]
-            for user in users:
-                later = {user: lambda x, *more, user=user: user.operation.function(x, *more) + eps}
-                found = case.e.opened.rewritten({**bare, **later}, case.dout)
-                yield Kind.PRECISION, where, found[case.name]
-
-
-def _users(case: Case, node: Any) -> tuple[str, list[Any]]:
-    """What goes on with the result of an operation: the name, and the operations."""
-    nodes = case.e.opened.graph.nodes if case.e.opened else ()
-    users = [n for n in nodes if any(getattr(x, "node", None) is node for x in n.inputs)]
-    return users[0].operation.name if users else "going on", users
 
 
 def _updated(case: Case) -> Guesses:
@@ -173,6 +134,6 @@ def _two_factors(case: Case) -> Guesses:
             yield Kind.WRONG_VALUE, f"it is dout · ({one}) · ({other})", dout * f * g
 
 
-FIRST = (_updated, _small_constant)
+FIRST = (_updated,)
 LATER = (_shifted, _masked_elsewhere, _penalty)
 LAST = (_two_factors,)

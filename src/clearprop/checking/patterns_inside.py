@@ -12,8 +12,8 @@ from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
 
-MANY = 400
-"""Backward passes that a single pattern may take."""
+MANY, SLOPES = 150, 400
+"""Backward passes that a single pattern may take, and local derivatives that are tried."""
 
 
 def _overwritten(case: Case) -> Guesses:
@@ -152,7 +152,7 @@ def _step(case: Case) -> Guesses:
             local = (("1", np.ones_like(v.data)), *slopes(v.data, "out"), *slopes(u.data, "x"))
             for name, g in local:
                 tried += 1
-                if tried > MANY:
+                if tried > SLOPES:
                     return
                 through = opened.pull([u], [arrived[v] * g])[case.name]
                 yield *_about_a_step(v.node.operation.name, name), through

@@ -5,12 +5,11 @@ touch just these arguments are tried first.
 """
 
 import itertools
-import time
 from collections.abc import Mapping
 
 import numpy as np
 
-from clearprop.checking import mistakes_in_slopes, mistakes_in_ways
+from clearprop.checking import mistakes_in_slopes, mistakes_in_values, mistakes_in_ways
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses
 from clearprop.checking.evidence import Evidence
@@ -18,19 +17,21 @@ from clearprop.checking.factors import name_factor
 from clearprop.checking.findings import Kind
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-SECONDS = 0.4
-"""So long are mistakes tried at one layer."""
+WORK = 80_000
+"""So many operations are differentiated again for one layer."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
 
 MAKERS = (
+    mistakes_in_values.small_constants,
     mistakes_in_slopes.slopes_missing,
+    mistakes_in_ways.reductions,
     mistakes_in_ways.uses,
     mistakes_in_ways.ways,
-    mistakes_in_ways.reductions,
+    mistakes_in_ways.factors_missing,
     mistakes_in_slopes.other_slopes,
+    mistakes_in_values.other_steps,
     mistakes_in_ways.factors,
-    mistakes_in_slopes.other_steps,
 )
 
 
@@ -57,7 +58,6 @@ class Search:
             if not np.allclose(a, e.truth[name], rtol=1e-7, atol=1e-9 * np.abs(a).max(initial=0))
         }
         self.cases[case.name] = case
-        self.stop = time.monotonic() + SECONDS
         opened = open_forward(e.trial, kind=Placed)
         if not isinstance(opened, str):
             self.tape = Tape(opened, e.dout)
@@ -65,8 +65,10 @@ class Search:
 
     def _go(self) -> None:
         parts: list[tuple[Mistake, Mapping[str, np.ndarray]]] = []
+        work = 0
         for mistake in self._ranked():
-            if time.monotonic() > self.stop:
+            work += len(self.tape.nodes)
+            if work > WORK:
                 return
             try:
                 given = self.tape.pull(mistake.changes, mistake.values)

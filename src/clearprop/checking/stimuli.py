@@ -61,7 +61,7 @@ def _repeated(x: Any) -> Any:
 
 def _is_share(x: np.ndarray, out: np.ndarray) -> bool:
     """Whether a loss is given shares or probabilities, which stay between 0 and 1."""
-    return out.ndim < x.ndim and 0 <= x.min(initial=0) and x.max(initial=0) <= 1
+    return out.ndim < x.ndim and x.min(initial=0) >= 0 and x.max(initial=0) <= 1
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:
