@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import patterns_elsewhere, patterns_steps
+from clearprop.checking import patterns_elsewhere
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
@@ -211,8 +211,10 @@ def _other_places(case: Case) -> Guesses:
             "apart: a sum or mean runs over the batch"
         )
         yield Kind.WRONG_AXIS, message
-    own = ", and not to their own" if missing else ""
-    yield Kind.WRONG_AXIS, f"elements answer to parts of dout that they did not go into{own}"
+    message = "elements answer to parts of dout that they did not go into"
+    message += ", and not to their own" if missing else ""
+    moved = missing and case.t.size == case.dout.size
+    yield Kind.WRONG_PLACE if moved else Kind.WRONG_AXIS, message
 
 
 def _answers(case: Case, part: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -270,7 +272,6 @@ def _by_lines(case: Case) -> Guesses:
 
 
 PATTERNS = (
-    patterns_steps.mistaken,
     _local,
     _with_turned,
     _overwritten,

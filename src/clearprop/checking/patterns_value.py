@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from clearprop.checking import patterns_steps
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.factors import name_factor, ratio_of
 from clearprop.checking.findings import Kind
@@ -181,5 +182,6 @@ PATTERNS = (
     _masked,
     _displaced,
     wrong_axis,
+    patterns_steps.mistaken,
     _summed,
 )

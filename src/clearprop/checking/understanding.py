@@ -1,5 +1,6 @@
 """The first backward pass: what came back, and which argument each derivative belongs to."""
 
+import inspect
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -260,8 +261,8 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
     trial = e.trial
     rates = [
         float(value)
-        for name, value in getattr(run.layer, "__dict__", {}).items()
-        if RATE.fullmatch(name) and isinstance(value, float | int) and value
+        for path, value in hanging(run.layer).items()
+        if RATE.fullmatch(str(path[-1])) and isinstance(value, float | int) and value
     ]
     rate = UPDATE if trial.calling.updates else rates[0] if rates else 0.0
     for name in changed:
@@ -305,9 +306,20 @@ def _is_number_array(e: Evidence, name: str, raw: Any) -> bool:
     return False
 
 
+def _says_none(layer: Any) -> bool:
+    """Whether it is written that `backward` returns nothing, as of the first layer of a network."""
+    try:
+        return "return None" in inspect.getsource(layer.backward)
+    except (OSError, TypeError):
+        return False
+
+
 def _missing(e: Evidence, name: str) -> None:
     slot = e.trial.arguments[name].slot
-    if slot is None:
+    if slot is None and _says_none(e.trial.layer):
+        message = "backward says that it returns None, so that it was not compared"
+        e.fault(Kind.NOT_COMPARED, message, name, fault=False)
+    elif slot is None:
         e.fault(Kind.MISSING, "backward returns None for it", name)
     elif slot.declared or LEARNED.fullmatch(name):
         e.fault(Kind.MISSING, f"backward never sets {beside(name)}", name)
