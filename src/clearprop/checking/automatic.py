@@ -10,6 +10,7 @@ from clearprop.checking.run import LayerRaised, flat
 from clearprop.checking.trial import Trial
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
+from clearprop.graph.gathering import gathered
 from clearprop.graph.node import Recorded, data_of
 
 
@@ -79,7 +80,7 @@ def open_forward(
             elif argument.place is not None:
                 inputs[argument.place] = variables[name]
         with same_draws():
-            outputs = trial.outputs(trial.call(layer, inputs, formula))
+            outputs = tuple(map(gathered, trial.outputs(trial.call(layer, inputs, formula))))
     except Exception as error:
         return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):
