@@ -45,10 +45,6 @@ class Opened:
             for name, v in self.variables.items()
         }
 
-    def between(self, u: Any, v: Any, dout: Any) -> Any:
-        """The derivative that arrives at u from v alone."""
-        return derivatives([(v, dout)], targets=[u]).get(u, np.zeros(np.shape(u.data)))
-
     def _seeds(self, outputs: Sequence[Any], dout: np.ndarray) -> tuple[list[Any], list[Any]]:
         variables, douts, start = [], [], 0
         for out in outputs:

@@ -75,7 +75,9 @@ def uses(tape: Tape) -> Mistakes:
 def factors_missing(tape: Tape) -> Mistakes:
     """A product that gives back dout without the other factor."""
     for group in tape.groups:
-        for slot in (0, 1) if group.nodes[0].operation.name == "np.multiply" else ():
+        node = group.nodes[0]
+        square = node.operation.name in PRODUCTS and np.shape(node.values[0]) == np.shape(node.out)
+        for slot in (0, 1) if node.operation.name == "np.multiply" else (0,) * square:
             message = (
                 f"the other factor of {group} is missing in what goes back to its input {slot + 1}"
             )

@@ -12,8 +12,19 @@ from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
 
-MANY, SLOPES = 150, 400
-"""Backward passes that a single pattern may take, and local derivatives that are tried."""
+MANY = 150
+"""Backward passes that a single pattern may take."""
+
+
+def _output_left_out(case: Case) -> Guesses:
+    """Is the derivative behind one of several outputs left out?"""
+    outputs, start = case.e.run.outputs, 0
+    for i, out in enumerate(outputs if len(outputs) > 1 else (), 1):
+        rest = case.dout.copy()
+        rest[start : start + out.size] = 0
+        start += out.size
+        message = f"what goes back from output {i} of {len(outputs)} is left out"
+        yield Kind.DROPPED_TERM, message, case.true(rest)
 
 
 def _overwritten(case: Case) -> Guesses:
@@ -126,52 +137,6 @@ def _with_turned(case: Case) -> Guesses:
                 yield kind, f"it would be right if {name} were {words}"
 
 
-def _step(case: Case) -> Guesses:
-    """Is one step inside differentiated wrongly, and everything around it rightly?
-
-    Between a value u inside and a later one v of the same shape, the chain rule multiplies by a
-    local derivative. What if that were another one, or missing?
-    """
-    opened = case.e.opened
-    if opened is None or len(opened.graph.nodes) > 24:
-        return
-    arrived = opened.all_derivatives(case.dout)
-    values = [v for v in opened.graph.variables if v in arrived and np.ndim(v.data)]
-    tried = 0
-    for v in values:
-        if v.node is None:
-            continue
-        for u in values:
-            if u is v or u.data.shape != v.data.shape:
-                continue
-            if u.node is not None and u.node.serial >= v.node.serial:
-                continue
-            through = opened.pull([u], [opened.between(u, v, arrived[v])])
-            if not case.explains(through[case.name], case.t):
-                continue  # the true derivative does not come this way, or not all of it
-            local = (("1", np.ones_like(v.data)), *slopes(v.data, "out"), *slopes(u.data, "x"))
-            for name, g in local:
-                tried += 1
-                if tried > SLOPES:
-                    return
-                through = opened.pull([u], [arrived[v] * g])[case.name]
-                yield *_about_a_step(v.node.operation.name, name), through
-
-
-def _about_a_step(what: str, slope: str) -> tuple[Kind, str]:
-    if slope == "1" and what in ("np.where", "np.maximum", "np.minimum", "np.clip"):
-        return Kind.MASK_MISSING, f"it goes on where {what} chose another value"
-    if slope == "1":
-        return Kind.DROPPED_TERM, f"the local derivative of the step that ends in {what} is missing"
-    if what == "np.divide" and slope == "out (1 − out)":
-        return Kind.DROPPED_TERM, (
-            f"the softmax that ends in {what} is differentiated element by element, to "
-            "out (1 − out); the cross terms of its sum are missing"
-        )
-    message = f"the step that ends in {what} is differentiated to {slope}, which it is not"
-    return Kind.WRONG_VALUE, message
-
-
 def _product(case: Case) -> Guesses:
     """Is it a product of dout with a matrix, in another arrangement than the right one?"""
     for dout in case.douts:
@@ -272,13 +237,13 @@ def _by_lines(case: Case) -> Guesses:
 
 
 PATTERNS = (
+    _output_left_out,
     _local,
     _with_turned,
     _overwritten,
     patterns_elsewhere.counted_once,
     _cross_terms,
     _made_of,
-    _step,
     _sum_of,
     _product,
     _by_lines,

@@ -9,15 +9,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from clearprop.checking import mistakes_in_slopes, mistakes_in_values, mistakes_in_ways
+from clearprop.checking import (
+    mistakes_in_slopes,
+    mistakes_in_steps,
+    mistakes_in_values,
+    mistakes_in_ways,
+)
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses
 from clearprop.checking.evidence import Evidence
-from clearprop.checking.factors import name_factor
+from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-WORK = 80_000
+WORK = 100_000
 """So many operations are differentiated again for one layer."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
@@ -30,8 +35,10 @@ MAKERS = (
     mistakes_in_ways.ways,
     mistakes_in_ways.factors_missing,
     mistakes_in_slopes.other_slopes,
+    mistakes_in_steps.skipped,
     mistakes_in_values.other_steps,
     mistakes_in_ways.factors,
+    mistakes_in_steps.bypassed,
 )
 
 
@@ -71,7 +78,7 @@ class Search:
             if work > WORK:
                 return
             try:
-                given = self.tape.pull(mistake.changes, mistake.values)
+                given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
             except (ValueError, TypeError, IndexError, FloatingPointError):
                 continue  # shapes for which this mistake cannot be made
             if self._explained(given, mistake.kind, mistake.message):
@@ -121,6 +128,6 @@ class Search:
         where = mistake.message.removesuffix(", is missing")
         kind, message = Kind.SIGN, f"{where} has the opposite sign"
         if abs(ratio + 2) > 1e-6:
-            factor = name_factor(next(iter(self.cases.values())), 1 + ratio, whole=False)
+            factor = plain(1 + ratio)
             kind, message = Kind.FACTOR, f"{where} has the factor {factor} too much"
         return self._explained(given, kind, message)

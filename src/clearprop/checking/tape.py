@@ -27,13 +27,17 @@ Place = tuple[tuple[Any, int, int], ...]
 
 
 class At(NamedTuple):
-    """An operation as the backward pass comes by: what arrives, and what it gives back."""
+    """An operation as the backward pass comes by: what arrives, and what it gives back.
+
+    `arrived` holds what has arrived at all operations behind it, by `(node, None)`.
+    """
 
     node: Node
     dout: Any
     out: Any
     values: Sequence[Any]
     found: list[Any]
+    arrived: Mapping[Any, Any]
 
 
 Formula = Callable[[At], Any]
@@ -43,7 +47,8 @@ Formula = Callable[[At], Any]
 class Mistake(NamedTuple):
     """Some inputs of operations that are differentiated otherwise, and what that is in words.
 
-    `values` are other values for what some operations made, as those after them see it. Where
+    `values` are other values for what some operations made, as those after them see it. `past` are
+    values at which the derivative arrives that is made of another one's, a later one's. Where
     `scales`, the same may also be done by half, or twice.
     """
 
@@ -52,6 +57,7 @@ class Mistake(NamedTuple):
     changes: Mapping[tuple[Node, int], Formula]
     values: Mapping[Any, Any] | None = None
     scales: bool = False
+    past: Mapping[Any, tuple[Any, Any]] | None = None
 
 
 Mistakes = Iterator[Mistake]
@@ -134,6 +140,11 @@ class Tape:
         self.slopes: dict[Node, list[Any]] = {}
         self.idle: dict[tuple[Node, int], Formula] = {}
         self._sources: dict[Any, frozenset[str]] = {}
+        self.users: dict[Any, list[Node]] = {}
+        for node, inputs in self.plan:
+            for i, key, _ in inputs:
+                self.users.setdefault(key, []).append(node)
+                self.sources(node.inputs[i])
         self._close_idle()
 
     def _close_idle(self) -> None:
@@ -161,6 +172,16 @@ class Tape:
             )
         return self._sources[key]
 
+    def enclosed(self, last: Node) -> set[Any]:
+        """The values from which every way leads through one operation: `(node, None)` or leaves."""
+        found, seeds = {(last, None)}, {_key(v) for v, _ in self.seeds}
+        for node in [*self.nodes, *self.variables.values()]:
+            key = (node, None)
+            users = () if key in seeds else self.users.get(key, ())
+            if users and all((user, None) in found for user in users):
+                found.add(key)
+        return found - {(last, None)}
+
     def touched(self, mistake: Mistake) -> frozenset[str]:
         """The arguments whose derivatives a mistake may change."""
         if mistake.values:
@@ -168,10 +189,14 @@ class Tape:
         inputs = {
             id(x): x for node, i in mistake.changes if isinstance(x := node.inputs[i], Recorded)
         }
-        return frozenset[str]().union(*map(self.sources, inputs.values()))
+        found = frozenset[str]().union(*map(self.sources, inputs.values()))
+        return found.union(*(self._sources[key] for key in mistake.past or ()))
 
     def pull(
-        self, changes: Mapping[tuple[Node, int], Formula], values: Mapping[Any, Any] | None = None
+        self,
+        changes: Mapping[tuple[Node, int], Formula],
+        values: Mapping[Any, Any] | None = None,
+        past: Mapping[Any, tuple[Any, Any]] | None = None,
     ) -> dict[str, np.ndarray]:
         """The derivatives of all arguments, with some operations differentiated otherwise."""
         of_node: dict[Node, list[tuple[int, Formula]]] = {}
@@ -186,6 +211,9 @@ class Tape:
                 parts = [arrived.get((node, i)) for i in range(len(node.out))]
                 pairs = zip(parts, node.out, strict=True)
                 dout = tuple(np.zeros_like(o) if p is None else p for p, o in pairs)
+            if past and (node, None) in past:
+                later, slope = past[node, None]
+                dout = arrived[later] * slope
             if dout is None:
                 continue
             seen = node.values
@@ -199,7 +227,7 @@ class Tape:
             else:
                 found = local(node, dout, node.out, seen)
             if node in of_node:
-                at = At(node, dout, node.out, seen, found)
+                at = At(node, dout, node.out, seen, found, arrived)
                 found = list(found)
                 for i, formula in of_node[node]:
                     found[i] = formula(at) if found[i] is not None else None
@@ -208,6 +236,8 @@ class Tape:
                 if dx is not None:
                     fits = np.shape(dx) == shape or isinstance(dx, Wide)
                     _arrive(arrived, key, dx if fits else sum_to(np.asarray(dx), shape))
+        for key, (later, slope) in (past or {}).items():
+            arrived[key] = arrived[later] * slope
         return {
             name: np.array(arrived.get(_key(v), np.zeros(np.shape(v.data))))
             for name, v in self.variables.items()
