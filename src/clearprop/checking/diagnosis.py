@@ -22,7 +22,10 @@ def diagnose(case: Case) -> Guess:
     if few is None:
         return _first(case)
     found = _first(few)
-    return _first(case, OUTSIDE) if found.kind is Kind.UNKNOWN else found
+    if found.kind is not Kind.UNKNOWN:
+        return found
+    case.e.mistakes = case.e.mistakes or {}  # they have been looked for
+    return _first(case, OUTSIDE)
 
 
 OUTSIDE = (*patterns_elsewhere.FIRST, *patterns_value.PATTERNS, *patterns_elsewhere.LATER)

@@ -107,7 +107,7 @@ class Group:
             return name
         code, _, line = self.place[0]
         text = linecache.getline(code.co_filename, line).strip()
-        return f"{name} in line {line}" + (f", `{text}`" if 0 < len(text) < 90 else "")
+        return f"{name} in `{text}`" if 0 < len(text) < 90 else f"{name} in line {line}"
 
 
 class Tape:
