@@ -14,6 +14,9 @@ from clearprop.checking.report import Row
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 
+SINGLE = 300
+"""Where there are no more outputs than this, the derivative by each of them can be had."""
+
 
 @dataclass(eq=False)
 class Evidence:
@@ -58,6 +61,7 @@ class Evidence:
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""
     _puller: Run | None = None
+    _each: dict[str, np.ndarray] | None = None
 
     def open(self) -> None:
         """Open `forward` for automatic differentiation, if it can be, and is to be believed."""
@@ -116,6 +120,19 @@ class Evidence:
         if self._puller is None or not self.reproducible:
             self._puller = self.trial.run()
         return self._puller.derivatives(dout)
+
+    def each_output(self, name: str) -> np.ndarray | None:
+        """The true derivative of an argument by every single output: (outputs, *argument).
+
+        `None` where there are too many.
+        """
+        size = self.out.size
+        if size > SINGLE or sum(t.size for t in self.truth.values()) * size > 2**22:
+            return None
+        if self._each is None:
+            rows = [self.true(row) for row in np.eye(size)]
+            self._each = {n: np.array([row[n] for row in rows]) for n in rows[0]}
+        return self._each.get(name)
 
     def true(self, dout: np.ndarray) -> dict[str, np.ndarray]:
         """The true derivatives under another `dout`, as far as they are to be had."""

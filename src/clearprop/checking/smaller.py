@@ -63,8 +63,8 @@ def _corners(trial: Trial) -> Iterator[list[Any]]:
     if first is None or first.size // first.shape[-1] <= FEW:
         return
     rows, steps, *_ = first.shape
-    images = dict.fromkeys(first.shape[2:], PIXELS) if first.ndim > 3 else {}
-    for ends in ({rows: ROWS, **images}, {steps: STEPS, rows: ROWS}, {rows: ROWS}):
+    others = dict.fromkeys(first.shape[2:], PIXELS) if first.ndim > 3 else {steps: STEPS}
+    for ends in ({**others, rows: ROWS}, {rows: ROWS}):
 
         def cut(x: Any, ends: dict[int, int] = ends) -> Any:
             if not isinstance(x, np.ndarray) or not x.ndim:
