@@ -14,7 +14,7 @@ from clearprop.checking.report import Row
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 
-SINGLE = 300
+SINGLE = 200
 """Where there are no more outputs than this, the derivative by each of them can be had."""
 
 

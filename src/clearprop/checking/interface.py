@@ -15,25 +15,12 @@ import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
 from clearprop.checking.copies import held_by
+from clearprop.checking.nests import listed
 
-FORWARD = [
-    "forward",
-    "fprop",
-    "forward_pass",
-    "forward_prop",
-    "forward_propagation",
-    "feedforward",
-    "feed_forward",
-    "propagate",
-    "fwd",
-    "forwards",
-    "compute",
-    "activate",
-    "loss",
-    "cost",
-    "fn",
-    "__call__",
-]
+FORWARD = listed(
+    "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
+    "propagate fwd forwards compute activate loss cost fn __call__"
+)
 BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
 """Names of methods that may give a loss together with its derivatives."""
 KEPT = ("output", "outputs")
@@ -43,20 +30,10 @@ CLEARS = re.compile(
 )
 """Names of methods that set derivatives to 0 because backward adds to them."""
 
-BACKWARD = [
-    "backward",
-    "bprop",
-    "backward_pass",
-    "backward_prop",
-    "backward_propagation",
-    "backprop",
-    "backpropagate",
-    "back_propagate",
-    "backpropagation",
-    "back_prop",
-    "backwards",
-    "bwd",
-]
+BACKWARD = listed(
+    "backward bprop backward_pass backward_prop backward_propagation backprop backpropagate "
+    "back_propagate backpropagation back_prop backwards bwd"
+)
 SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate"]
 """Names of methods that give the slope at the inputs, to be multiplied by dout."""
 

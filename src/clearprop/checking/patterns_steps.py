@@ -22,7 +22,7 @@ from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-WORK = 60_000
+WORK = 45_000
 """So many operations are differentiated again for one layer."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
