@@ -43,9 +43,12 @@ def ink_on_paper(pixels: np.ndarray) -> tuple[np.ndarray, float]:
             tone, even = (np.stack([box_mean(c, r) for c in tone.T]).T for r in (1, 3))
         inks = (_narrow(tone, even, max(2, min(tone.shape[:2]) // share)) for share in (9, 16, 30))
         ink = next(inks)
-        most = 0.6 * ink.max()
+        numbers = components(ink > 0.6 * ink.max())[0].ravel()
+        parts = np.bincount(numbers)[1:]
         for finer in inks:
-            if np.count_nonzero(finer > most) < 0.9 * np.count_nonzero(ink > most):
+            # Each part must stay: a frame may have more pixels than the digit in it.
+            kept = np.bincount(numbers, finer.ravel() > 0.6 * ink.max())[1:]
+            if np.any((kept < 0.9 * parts) & (parts > 0.1 * parts.max())):
                 break
             ink = finer
     if ink.max() < faintest:
