@@ -99,6 +99,17 @@ def test_a_large_photograph_is_made_smaller(reader):
     np.testing.assert_allclose(mnist_form(page), mnist_form(page[::4, ::4]), atol=0.3)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_the_smallest_pictures_are_read_or_refused_by_name(seed):
+    rng = np.random.default_rng(seed)
+    pixels = np.sort(rng.random((*rng.integers(1, 9, 2), 1)), axis=0)
+    try:
+        ink = find_digit(pixels if seed % 2 else pixels.round()).ink
+    except DataError:
+        return
+    assert 0 < ink.max() <= 1
+
+
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 1.0])
 def test_components_are_those_of_a_flood(share):
     rng = np.random.default_rng(1)

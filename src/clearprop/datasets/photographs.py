@@ -91,8 +91,8 @@ def _smooth(ink: np.ndarray) -> np.ndarray:
 
 def _cut(ink: np.ndarray) -> float:
     """Half of what the ink above it is on the average."""
-    cut = ink.max() / 2
-    for _ in range(10):
+    cut = max(ink.max(), 0) / 2  # nothing is left where all is less than 0
+    for _ in range(10 if cut else 0):
         cut = ink[ink >= cut].mean() / 2
     return cut
 
