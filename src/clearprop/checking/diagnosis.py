@@ -29,7 +29,7 @@ def diagnose(case: Case) -> Guess:
 
 
 OUTSIDE = (*patterns_elsewhere.FIRST, *patterns_value.PATTERNS, *patterns_elsewhere.LATER)
-ALL = (*OUTSIDE, *patterns_inside.PATTERNS, *patterns_elsewhere.LAST)
+ALL = (*OUTSIDE, *patterns_inside.PATTERNS)
 
 
 def _first(case: Case, patterns: Any = ALL) -> Guess:

@@ -7,7 +7,6 @@ import numpy as np
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guesses, in_words
 from clearprop.checking.findings import Kind
-from clearprop.checking.slopes import slopes
 
 
 def _updated(case: Case) -> Guesses:
@@ -122,18 +121,5 @@ def counted_once(case: Case) -> Guesses:
         yield Kind.NOT_SUMMED, message, case.a * times_due, case.t
 
 
-def _two_factors(case: Case) -> Guesses:
-    """Is it dout times two simple slopes?"""
-    for dout in case.douts:
-        if dout.shape != case.t.shape:
-            continue
-        found = [
-            s for name, z in itertools.islice(case.fitting(dout.shape), 4) for s in slopes(z, name)
-        ]
-        for (one, f), (other, g) in itertools.combinations(found, 2):
-            yield Kind.WRONG_VALUE, f"it is dout · ({one}) · ({other})", dout * f * g
-
-
 FIRST = (_updated,)
 LATER = (_shifted, _masked_elsewhere, _penalty)
-LAST = (_two_factors,)

@@ -144,23 +144,6 @@ def _with_turned(case: Case) -> Guesses:
                 yield kind, f"it would be right if {name} were {words}"
 
 
-def _product(case: Case) -> Guesses:
-    """Is it a product of dout with a matrix, in another arrangement than the right one?"""
-    for dout in case.douts:
-        if dout.ndim < 2 or dout.ndim != case.a.ndim:
-            continue
-        for name, z in case.scope():
-            if z.ndim != dout.ndim:
-                continue
-            for (ln, left), (rn, right) in itertools.permutations((("dout", dout), (name, z))):
-                for lt, rt in itertools.product((False, True), repeat=2):
-                    x = left.swapaxes(-1, -2) if lt else left
-                    y = right.swapaxes(-1, -2) if rt else right
-                    if x.shape[-1] == y.shape[-2]:
-                        message = f"it is the product {ln}{'ᵀ' * lt} {rn}{'ᵀ' * rt}"
-                        yield Kind.TRANSPOSED, message, x @ y
-
-
 def _cross_terms(case: Case) -> Guesses:
     """Do elements answer to fewer elements of dout than they should?"""
     extra, missing = _counted(case)
@@ -252,7 +235,6 @@ PATTERNS = (
     _cross_terms,
     _made_of,
     _sum_of,
-    _product,
     _by_lines,
     _other_places,
 )
