@@ -22,7 +22,7 @@ from clearprop.checking.tape import (
 )
 from clearprop.graph.node import Node, Recorded
 
-PRODUCTS = ("np.matmul", "np.dot")
+PRODUCTS = ("np.matmul", "np.dot", "np.einsum")
 ORDINALS = ("first", "second", "third", "fourth")
 
 

@@ -56,8 +56,11 @@ class Trial:
             for name, x in zip(names, self.form, strict=True)
             for path, _ in _leaves(x)
         ]
-        mapping = [isinstance(x, dict) for x in self.form for _ in _leaves(x)]
-        self.in_mappings = {i for i, is_mapped in enumerate(mapping) if is_mapped}
+        keys = [
+            path[-1:] if isinstance(x, dict) else () for x in self.form for path, _ in _leaves(x)
+        ]
+        self.in_mappings = {i: key for i, key in enumerate(keys) if key}
+        """The inputs that stand in mappings, with their keys."""
         self.calling = Calling()
         if has_backward(self.layer):
             slope = getattr(self.layer, "gives_slope", False)
@@ -172,7 +175,7 @@ class Trial:
             return False
         names = self.input_names
         named = {i for i in self.float_places if names[i] in arguments.CONSTANT_NAMES}
-        whole, mapped = {*named, *self.were_integers}, self.in_mappings
+        whole, mapped = {*named, *self.were_integers}, set(self.in_mappings)
         truth = {i for i in self.float_places if names[i] in arguments.TRUTH_NAMES}
         for left_out in (named, whole, mapped, mapped | whole, truth | whole):
             fewer = [i for i in self.float_places if i not in left_out]

@@ -36,7 +36,7 @@ PLAIN = (
 def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     trial = e.trial
-    first: LayerRaised | None = None
+    errors: list[LayerRaised] = []
     ways = (
         []
         if isinstance(trial.layer, Layer)
@@ -56,9 +56,9 @@ def first_backward(e: Evidence) -> None:
             found = run.backward(douts)
             break
         except LayerRaised as raised:
-            first = first or raised
+            errors.append(raised)
     else:
-        _stop_raised(e, first)
+        _stop_raised(e, errors[0])
     for (name, what, value), earlier in zip(held, kept, strict=True):
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
@@ -160,6 +160,7 @@ def _wanted(trial: Trial) -> list[Wanted]:
 def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     """Give what `backward` returned, in order, to the inputs, and to parameters what is left."""
     trial = e.trial
+    given = _by_keys(trial, given)
     values = [run.returned[place] for place in given]
     if all(value is None for value in values) and len(values) < 2:
         return
@@ -177,6 +178,16 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
         return
     _wrong_count(e, given)
+
+
+def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
+    """What was returned in a mapping, in the order of the inputs that have these keys."""
+    at = {key: i for i, key in trial.in_mappings.items()}
+    if not any(place.path[-1:] in at for place in given):
+        return given
+    rest = iter(i for i in range(len(trial.inputs)) if i not in trial.in_mappings)
+    order = [at[p.path[-1:]] if p.path[-1:] in at else next(rest, 0) for p in given]
+    return [place for _, place in sorted(zip(order, given, strict=True), key=lambda pair: pair[0])]
 
 
 def _wrong_count(e: Evidence, given: list[Place]) -> None:
