@@ -45,12 +45,12 @@ def test_what_a_function_gives_may_be_such_an_array():
 def test_a_layer_may_give_such_an_array():
     class Both(Layer):
         def forward(self, x):
+            self.x = x
             return np.array([x.sum(), (x**2).sum()])
 
         def backward(self, dout):
             return dout[0] + 2 * dout[1] * self.x
 
-    Both.forward, plain = lambda self, x: (setattr(self, "x", x), plain(self, x))[1], Both.forward
     assert check(Both(), X).ok
 
 

@@ -83,6 +83,8 @@ def _shifted(case: Case) -> Guesses:
             edge[axis] = slice(0, k) if k > 0 else slice(k, None)
             moved[tuple(edge)] = np.nan
         inside = np.isfinite(moved)
+        if max(map(abs, shift.values())) > 2 and inside.sum() < max(8, t.size // 3):
+            continue  # so little is left that it may be by chance
         if np.unique(np.round(moved[inside], 12)).size < max(4, t.size // 8):
             continue
         axes = in_words(tuple(shift), ndim)
