@@ -66,7 +66,11 @@ def adopted(thing: Any) -> Any:
         names["forward"] = _first(cls, FORWARD if backs else BOTH)
     found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
     if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
-        found |= {"forward": _in_context(cls.forward, True), "backward": _in_context(cls.backward)}
+        found |= {
+            to: _in_context(getattr(cls, to), to == "forward")
+            for to in ("forward", "backward")
+            if hasattr(cls, to)
+        }
         thing = thing() if thing is cls else thing
     if not found or hasattr(cls, "layers"):
         return thing
