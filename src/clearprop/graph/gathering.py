@@ -48,8 +48,8 @@ def gathered(value: Any) -> Any:
 
     >>> from clearprop import Variable
     >>> v = Variable(2.0)
-    >>> gathered(np.array([v, v**2, 1.0]))
-    Variable([2., 4., 1.], shape=(3,), from stack, derivative not computed yet)
+    >>> gathered(np.array([v, v**2, 1.0])).data
+    array([2., 4., 1.])
     """
     if not isinstance(value, np.ndarray) or value.dtype != object:
         return value
