@@ -54,8 +54,6 @@ def _line(frame: FrameType) -> tuple[str, str]:
 
 
 _INSTEAD = {
-    "np.r_[": "use np.concatenate([...]), with single numbers as np.reshape(v, 1)",
-    "np.c_[": "use np.column_stack([...])",
     "np.float32(": "use v.astype(np.float32)",
     "np.float64(": "use v.astype(np.float64)",
 }
