@@ -33,11 +33,12 @@ class Plan:
         self.recorded = recorded
         self.packing: Any = None
         """The form of what a call gives; a step has none."""
-        self.trace = simplified(recorded)
+        module = engine(owner.engine)
+        self.trace = getattr(module, "simplified", simplified)(recorded)
         leaves = set(self.trace.leaves)
         stored = {leaf: array for leaf, array in stored.items() if leaf in leaves}
         job = Job(self.trace, function, title, stored, devices=owner.devices, **how)
-        self.program: Program = engine(owner.engine).program(job)
+        self.program: Program = module.program(job)
         threads = owner.threads if self.program.uses_blas else None
         self.threads = BlasThreads.chosen(threads, largest_product(self.trace))
 

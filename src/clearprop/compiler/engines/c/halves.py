@@ -1,0 +1,243 @@
+"""The two halves of a phase, in one thread or in two, whichever is quicker at the time.
+
+What is summed over samples is summed in each half, and then both together: so the bits are the same
+however many threads there are, and the choice can be made anew at any time.
+"""
+
+import ctypes
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.engines.c.compilers import compiler
+
+SOURCE = r"""
+// Runs the two halves of a phase. A worker thread takes the second half while the caller computes
+// the first; if it has not begun by then, the caller computes both. Nobody waits for a thread that
+// has no processor.
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef void part(void **p, long n0, long n1, long half);
+
+typedef struct {
+    part *before, *half, *after;  // what comes before both halves, one half, what comes after
+    double mean[2];               // seconds of a call: in one thread, in two
+    long seen[2];                 // calls so far in each way
+    long left;                    // calls until the other way is tried
+    long patience;                // calls in one thread before two are tried again
+    int threads;                  // 0: in one thread, 1: in two
+    int trial;                    // calls left of a trial
+} task;
+
+enum { NONE, OFFERED, TAKEN, DONE };
+static _Atomic int state, busy, asleep, waiting;
+static struct { part *f; void **p; long n0, n1; } offer;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t offered = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
+static pid_t owner;  // the process that the worker belongs to: a fork has none
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+
+static void rest(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static void *work(void *unused)
+{
+    for (;;) {
+        double start = now();
+        for (long k = 1; state != OFFERED; k++) {
+            rest();
+            if (k % 64 || now() - start < 100e-6)
+                continue;
+            pthread_mutex_lock(&lock);
+            asleep = 1;
+            while (state != OFFERED)
+                pthread_cond_wait(&offered, &lock);
+            asleep = 0;
+            pthread_mutex_unlock(&lock);
+        }
+        int expected = OFFERED;
+        if (!atomic_compare_exchange_strong(&state, &expected, TAKEN))
+            continue;
+        offer.f(offer.p, offer.n0, offer.n1, 1);
+        state = DONE;
+        if (waiting) {
+            pthread_mutex_lock(&lock);
+            pthread_cond_signal(&finished);
+            pthread_mutex_unlock(&lock);
+        }
+    }
+    return 0;
+}
+
+static int in_two(part *f, void **p, long middle, long n)
+{
+    if (owner != getpid()) {
+        pthread_t thread;
+        state = NONE, asleep = 0;
+        if (pthread_create(&thread, 0, work, 0))
+            return 0;
+        pthread_detach(thread);
+        owner = getpid();
+    }
+    offer.f = f, offer.p = p, offer.n0 = middle, offer.n1 = n;
+    state = OFFERED;
+    if (asleep) {
+        pthread_mutex_lock(&lock);
+        pthread_cond_signal(&offered);
+        pthread_mutex_unlock(&lock);
+    }
+    f(p, 0, middle, 0);
+    int expected = OFFERED;
+    if (atomic_compare_exchange_strong(&state, &expected, NONE)) {
+        f(p, middle, n, 1);
+        return 1;
+    }
+    double start = now();
+    for (long k = 1; state != DONE; k++) {
+        rest();
+        if (k % 64 || now() - start < 50e-6)
+            continue;
+        // Asleep, so that the worker may have this processor if another program has its own.
+        pthread_mutex_lock(&lock);
+        waiting = 1;
+        while (state != DONE)
+            pthread_cond_wait(&finished, &lock);
+        waiting = 0;
+        pthread_mutex_unlock(&lock);
+    }
+    state = NONE;
+    return 1;
+}
+
+// Which way a call takes: a trial of both at the start, then the quicker one, and the other
+// again from time to time; where two threads were no gain, less and less often.
+static int choose(task *t)
+{
+    if (t->seen[0] + t->seen[1] < 2 * FIRST)
+        return (t->seen[0] + t->seen[1]) % 2;
+    if (t->trial > 0) {
+        if (--t->trial)
+            return !t->threads;
+        t->left = t->threads ? 512 : t->patience;
+        if (t->threads && t->mean[0] < t->mean[1])
+            t->threads = 0;
+        else if (!t->threads && t->mean[1] < .95 * t->mean[0])
+            t->threads = 1, t->left = 512;
+        else if (!t->threads && t->patience < 8192)
+            t->patience *= 2;
+    }
+    if (t->threads && t->mean[1] > t->mean[0]) {  // it has become slower than one thread
+        t->threads = 0;
+        t->left = t->patience;
+    }
+    if (t->left-- > 0)
+        return t->threads;
+    t->trial = 5;
+    if (!t->threads)
+        t->seen[1] = 1, t->mean[1] = 0;  // measured anew
+    return t->threads;
+}
+
+void run(task *t, void **p, long n)
+{
+    double start = now();
+    long middle = (n + 1) / 2;
+    int two = n > 1 && choose(t), free = 0;
+    if (t->before)
+        t->before(p, 0, n, 0);
+    if (!(two && atomic_compare_exchange_strong(&busy, &free, 1))) {
+        t->half(p, 0, middle, 0);
+        t->half(p, middle, n, 1);
+    } else {
+        if (!in_two(t->half, p, middle, n)) {
+            t->half(p, 0, middle, 0);
+            t->half(p, middle, n, 1);
+        }
+        busy = 0;
+    }
+    if (t->after)
+        t->after(p, 0, n, 0);
+    double took = now() - start;
+    long k = t->seen[two]++;
+    if (k == 0)  // the first finds nothing in the caches
+        return;
+    t->mean[two] += (took - t->mean[two]) / (k < 16 ? k : 16);
+    if (t->seen[0] + t->seen[1] == 2 * FIRST && n > 1)
+        t->threads = t->mean[1] < .95 * t->mean[0], t->left = t->patience = 256;
+}
+""".replace("FIRST", "8")
+
+
+class Task(ctypes.Structure):
+    """How a phase is run; see the C above."""
+
+    _fields_ = (
+        ("before", ctypes.c_void_p),
+        ("half", ctypes.c_void_p),
+        ("after", ctypes.c_void_p),
+        ("mean", ctypes.c_double * 2),
+        ("seen", ctypes.c_long * 2),
+        ("left", ctypes.c_long),
+        ("patience", ctypes.c_long),
+        ("threads", ctypes.c_int),
+        ("trial", ctypes.c_int),
+    )
+
+
+@cache
+def runner() -> Any:
+    """The function `run`. Errors: `NotCompiled`."""
+    found = compiler()
+    assert not isinstance(found, str)
+    function = found.load(SOURCE).run
+    function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long)
+    function.restype = None
+    return function
+
+
+def bound(library: ctypes.CDLL, name: str, n: int, arrays: list[Any]) -> Callable[..., None]:
+    """A phase of a library for n samples and these arrays, which it keeps alive.
+
+    In place of an array may stand `None`: the call is given those, in order. The last array may be
+    one of numbers.
+    """
+    task = Task(
+        before=_address(library, f"{name}_before"),
+        half=_address(library, name),
+        after=_address(library, f"{name}_after"),
+    )
+    places = (ctypes.c_void_p * max(1, len(arrays)))()
+    for i, array in enumerate(arrays):
+        places[i] = None if array is None else array.ctypes.data
+    given = [i for i, array in enumerate(arrays) if array is None]
+    run = partial(runner(), ctypes.addressof(task), ctypes.addressof(places), n)
+
+    def call(*more: np.ndarray) -> None:
+        for i, array in zip(given, more, strict=True):
+            places[i] = array.ctypes.data
+        run()
+
+    call.kept = (task, places, arrays, library)  # type: ignore[attr-defined]
+    return call
+
+
+def _address(library: ctypes.CDLL, name: str) -> int | None:
+    try:
+        return ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    except AttributeError:
+        return None

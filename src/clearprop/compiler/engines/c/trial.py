@@ -1,0 +1,2 @@
+def disagreeing(printer, kernels, found):
+    return set()
