@@ -37,7 +37,8 @@ class Plan:
         self.trace = getattr(module, "simplified", simplified)(recorded)
         leaves = set(self.trace.leaves)
         stored = {leaf: array for leaf, array in stored.items() if leaf in leaves}
-        job = Job(self.trace, function, title, stored, devices=owner.devices, **how)
+        how |= {"threads": owner.threads, "devices": owner.devices}
+        job = Job(self.trace, function, title, stored, **how)
         self.program: Program = module.program(job)
         threads = owner.threads if self.program.uses_blas else None
         self.threads = BlasThreads.chosen(threads, largest_product(self.trace))

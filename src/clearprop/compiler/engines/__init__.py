@@ -41,6 +41,8 @@ class Job:
     arrays, or writes into them, without calling its `fetch` before."""
     rows: int | None = None
     """How many samples the batch has: leaves with so many rows may be split among devices."""
+    threads: int | str | None = "auto"
+    """How many threads it may use: `1` for one, otherwise as the engine chooses."""
     devices: Any = None
     """Where it runs: what the engine takes, such as a number of devices."""
 

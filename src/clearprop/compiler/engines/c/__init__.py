@@ -56,7 +56,7 @@ def program(job: Job) -> Program:
     while True:
         printer = CPrinter(job, found.vector_bytes, without)
         source = printer.source()
-        kernels = Kernels(found, printer.c)
+        kernels = Kernels(found, printer.c, alone=job.threads == 1)
         wrong = trial.disagreeing(printer, kernels, found)
         if not wrong:
             return CProgram(job, printer, source, kernels)
@@ -82,7 +82,8 @@ class CProgram(Program):
 class Kernels:
     """What a printed program asks for: arrays for its kernels, and the kernels bound to arrays."""
 
-    def __init__(self, found: Compiler, source: str) -> None:
+    def __init__(self, found: Compiler, source: str, *, alone: bool) -> None:
+        self._alone = alone
         self._library: ctypes.CDLL | None = found.load(source) if source else None
 
     @staticmethod
@@ -93,7 +94,7 @@ class Kernels:
     def bind(self, name: str, n: int, arrays: list[Any]) -> Callable[..., None]:
         """A phase for n samples and these arrays; in place of `None` a call gives one."""
         assert self._library is not None
-        return halves.bound(self._library, name, n, arrays)
+        return halves.bound(self._library, name, n, arrays, alone=self._alone)
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

@@ -80,7 +80,7 @@ class Function:
         if lanes not in self._rests:
             self._rests[lanes] = Rest(self, lanes, given).text()
         vectors = "".join(f"{name}, " for name in given.values())
-        return f"{self.name}_{lanes}({vectors}@PASSED@"
+        return f"{self.name}_by_{lanes}({vectors}@PASSED@"
 
     def text(self, comment: str) -> str:
         """The function as C, after its lines have been written."""
@@ -146,7 +146,7 @@ class Rest:
         kinds = {"place": f"m{n}"}
         vectors = "".join(f"{kinds.get(v, f'v{n}')} {v}, " for v in self.given.values())
         indices = ", ".join(f"long {i}" for i in self.place)
-        name = f"{self.function.name}_{n}({vectors}@DECLARED@{indices})"
+        name = f"{self.function.name}_by_{n}({vectors}@DECLARED@{indices})"
         return f"static inline __attribute__((always_inline)) void {name}\n{self.lines}"
 
     def _type(self, home: Home) -> str:

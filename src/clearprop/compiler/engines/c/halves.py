@@ -32,6 +32,7 @@ typedef struct {
     long patience;                // calls in one thread before two are tried again
     int threads;                  // 0: in one thread, 1: in two
     int trial;                    // calls left of a trial
+    int alone;                    // whether it is to stay in one thread
 } task;
 
 enum { NONE, OFFERED, TAKEN, DONE };
@@ -157,7 +158,7 @@ void run(task *t, void **p, long n)
 {
     double start = now();
     long middle = (n + 1) / 2;
-    int two = n > 1 && choose(t), free = 0;
+    int two = n > 1 && !t->alone && choose(t), free = 0;
     if (t->before)
         t->before(p, 0, n, 0);
     if (!(two && atomic_compare_exchange_strong(&busy, &free, 1))) {
@@ -196,6 +197,7 @@ class Task(ctypes.Structure):
         ("patience", ctypes.c_long),
         ("threads", ctypes.c_int),
         ("trial", ctypes.c_int),
+        ("alone", ctypes.c_int),
     )
 
 
@@ -210,16 +212,19 @@ def runner() -> Any:
     return function
 
 
-def bound(library: ctypes.CDLL, name: str, n: int, arrays: list[Any]) -> Callable[..., None]:
+def bound(
+    library: ctypes.CDLL, name: str, n: int, arrays: list[Any], *, alone: bool = False
+) -> Callable[..., None]:
     """A phase of a library for n samples and these arrays, which it keeps alive.
 
-    In place of an array may stand `None`: the call is given those, in order. The last array may be
-    one of numbers.
+    In place of an array may stand `None`: the call is given those, in order. `alone`: never in two
+    threads.
     """
     task = Task(
         before=_address(library, f"{name}_before"),
         half=_address(library, name),
         after=_address(library, f"{name}_after"),
+        alone=alone,
     )
     places = (ctypes.c_void_p * max(1, len(arrays)))()
     for i, array in enumerate(arrays):

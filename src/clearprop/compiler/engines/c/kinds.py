@@ -1,5 +1,6 @@
 """Which operations C kernels are written for, and what each needs."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ LEAST = 2**11
 
 MOST_IN_CACHE = 2**20
 """Elements of the largest factor of a product: what is larger is for BLAS, which works in blocks."""
+
+FEW = 4
+"""Rows of a product that are left to BLAS, which has its ways with vectors."""
 
 SUMS = ("convolve_W", "matmul_W", "sum")
 """Kinds that sum over samples: their results are there at the end of a phase."""
@@ -57,7 +61,9 @@ def _product(node: Node) -> str | None:
         return None
     if not is_recorded(x):
         return "sum" if np.ndim(x) == 1 and (np.asarray(x) == 1).all() else None
-    if x.ndim != 2 or x.dtype != y.dtype or max(map(np.size, (x, y, node.out))) > MOST_IN_CACHE:
+    if min(len(x), len(y.data)) < FEW or x.ndim != 2 or x.dtype != y.dtype:
+        return None
+    if max(map(np.size, (x, y, node.out))) > MOST_IN_CACHE:
         return None
     turned = maker(x, np.transpose)
     if turned is not None and not turned.params:
@@ -102,6 +108,7 @@ def _is_operand(x: Any, shape: tuple[int, ...]) -> bool:
 class Choice:
     """Which nodes of a graph go into kernels.
 
+    - `dtype`: of all numbers in kernels;
     - `kinds`: node → kind of kernel;
     - `inlined`: cheap ones that are computed anew in each kernel that reads them, and not stored.
     """
@@ -110,11 +117,14 @@ class Choice:
         self.trace = trace
         self.consumers = consumers_of(trace)
         ends = {trace.outputs[i].node for i in replaces}
+        kinds = {node: kind for node in trace.nodes if (kind := kind_of(node)) is not None}
+        dtypes = Counter(map(number_type, kinds))
+        self.dtype = max(dtypes, key=lambda dtype: dtypes[dtype], default=np.dtype(np.float32))
         self.kinds = {
             node: kind
-            for node in trace.nodes
+            for node, kind in kinds.items()
             if node not in without and not (node in ends and _adds(node))
-            if (kind := kind_of(node)) is not None
+            if number_type(node) == self.dtype
         }
         while self._dropped():
             pass
@@ -150,6 +160,13 @@ class Choice:
         if np.ndim(node.out) == 4:
             return any(np.ndim(n.out) == 4 for n in (*beside, *within))
         return np.size(node.out) >= LEAST
+
+
+def number_type(node: Node) -> Any:
+    """The dtype of the numbers that a node works on."""
+    if node.out.dtype.kind == "f":
+        return node.out.dtype
+    return next(x.dtype for x in node.inputs if is_recorded(x) and x.ndim)
 
 
 def _adds(node: Node | None) -> bool:

@@ -13,7 +13,7 @@ from clearprop.compiler.engines.c.kinds import Choice
 from clearprop.compiler.engines.c.lines import Lines
 from clearprop.compiler.engines.c.memory import Home, Room, Users, image, layouts, needed
 from clearprop.compiler.engines.c.phases import Kernel, Phase, Schedule
-from clearprop.compiler.engines.c.vectors import C_TYPES, header
+from clearprop.compiler.engines.c.vectors import header
 from clearprop.compiler.engines.numpy import Printer
 from clearprop.compiler.lifetimes import Lifetimes
 from clearprop.compiler.rewriting import is_number, is_recorded
@@ -154,12 +154,9 @@ class CPrinter(Printer):
     def source(self) -> str:
         """Print the program, with the kernels as a text in it."""
         source = super().source()
-        dtypes = [node.out.dtype for p in self.schedule.phases for node in p.nodes]
-        real = [dtype for dtype in dtypes if dtype in C_TYPES]
-        self.c = ""
-        if real:
-            top = header(real[0], self.vector_bytes // real[0].itemsize)
-            self.c = "\n".join([top, *self.texts])
+        dtype = self.schedule.choice.dtype
+        top = header(dtype, self.vector_bytes // dtype.itemsize)
+        self.c = "\n".join([top, *self.texts]) if self.texts else ""
         head, _, rest = source.partition("\n\n\ndef make(")
         return f'{head}\n\nKERNELS = r"""\n{self.c}"""\n\n\ndef make(kernels, {rest}'
 
@@ -196,8 +193,8 @@ class PhaseText:
         """Where things are found within this phase only."""
         self.functions: list[Function] = []
         self._numbers: dict[Any, str] = {}
-        sizes = [n.out.dtype for n in phase.nodes if n.out.dtype in C_TYPES]
-        self.lanes = printer.vector_bytes // sizes[0].itemsize
+        self.dtype = printer.schedule.choice.dtype
+        self.lanes = printer.vector_bytes // self.dtype.itemsize
 
     # --- where things are ----------------------------------------------------------------------
 
@@ -242,11 +239,10 @@ class PhaseText:
 
     def buffer(self, name: str, shape: tuple[int, ...], halves: int) -> Home:
         """An array of the phase's own: one for all, or one for each half."""
-        dtype = next(n.out.dtype for n in self.phase.nodes if n.out.dtype in C_TYPES)
         half = int(np.prod(shape[1:])) if halves == 2 else 0
         own = self.printer.name(name)
-        home = Home(own, shape, _dense(shape), dtype, whole=shape, half=half)
-        zeros = f"kernels.zeros({text.literal(shape)}, {text.literal(dtype)})"
+        home = Home(own, shape, _dense(shape), self.dtype, whole=shape, half=half)
+        zeros = f"kernels.zeros({text.literal(shape)}, {text.literal(self.dtype)})"
         self.printer.define(own, zeros)
         return self._used(home)
 

@@ -30,7 +30,11 @@ def tile_for(pixels: int, vectors: int, widest: int) -> Tile:
 
 
 class Taps(NamedTuple):
-    """What is summed over: loops, and where the numbers of pixels and filters are found in them."""
+    """What is summed over: loops, and where the numbers of pixels and filters are found in them.
+
+    What the inner loops give is a sum by itself, and these are summed over the outermost loop: sums
+    of sums are more exact than one long one.
+    """
 
     loops: list[tuple[str, int]]
     pixel: str
@@ -42,19 +46,33 @@ class Taps(NamedTuple):
 
 
 def tile(
-    function: Function, taps: Taps, pixels: int, starts: list[tuple[str, str]], lanes: int, rest: str
+    function: Function,
+    taps: list[Taps],
+    pixels: int,
+    starts: list[tuple[str, str]],
+    lanes: int,
+    rest: str,
 ) -> None:
     """A tile of so many pixels, and of vectors that begin at these (elements, slots)."""
     lines, n = function.lines, lanes
-    vectors = range(len(starts))
-    names = [[f"a{t}_{h}" for h in vectors] for t in range(pixels)]
+    names = [[f"a{t}_{h}" for h in range(len(starts))] for t in range(pixels)]
+    folds = len(taps) > 1 or (len(taps[0].loops) > 1 and taps[0].loops[0][1] > 1)
     with lines.block():
         for row in names:
             lines(f"v{n} {', '.join(f'{name} = {{0}}' for name in row)};")
-        _sum(function, taps, names, starts, n, list(taps.loops))
+            if folds:
+                lines(f"v{n} {', '.join(f'total_{name} = {{0}}' for name in row)};")
+        for part in taps:
+            (outer, count), *inner = part.loops
+            with lines.loop(outer, 0, count):
+                _sum(function, part, names, starts, n, inner)
+                for row in names if folds else ():
+                    lines(" ".join(f"total_{a} += {a}, {a} = (v{n}){{0}};" for a in row))
         for t, row in enumerate(names):
             for name, (start, _) in zip(row, starts, strict=True):
-                lines(rest.replace("(a, ", f"({name}, ").replace("@T@", str(t)).replace("@F@", start))
+                found = f"total_{name}" if folds else name
+                call = rest.replace("(a, ", f"({found}, ")
+                lines(call.replace("@T@", str(t)).replace("@F@", start))
 
 
 def _sum(
@@ -106,11 +124,11 @@ def tiles(
         whole = length // size.pixels * size.pixels
         if whole:
             with lines.loop("j", 0, whole, size.pixels):
-                tile(function, taps, size.pixels, starts, groups.lanes, rest)
+                tile(function, [taps], size.pixels, starts, groups.lanes, rest)
         if whole < length:
             with lines.block():
                 lines(f"const long j = {whole};")
-                tile(function, taps, length - whole, starts, groups.lanes, rest)
+                tile(function, [taps], length - whole, starts, groups.lanes, rest)
 
     for count, starts in over_groups(groups, slots):
         if count:
@@ -176,7 +194,10 @@ def _image_tiles(
     pixel = f"{base} + (i * {steps[0]} + u) * {row} + (j * {steps[1]} + q) * {column} + c * {c_step}"
     rows, columns, channels = shape
     where = f"{filters.name} + ((u * {columns} + q) * {channels} + c) * {groups.slots}"
-    taps = Taps([("u", rows), ("q", columns), ("c", channels)], pixel, steps[1] * column, where)
+    loops = [("u", rows), ("q", columns), ("c", channels)]
+    if columns * channels < PART:
+        loops.insert(0, ("once", 1))
+    taps = Taps(loops, pixel, steps[1] * column, where)
     lines = function.lines
     with lines.loop("n", "n0", "n1"), lines.loop("i", 0, height):
         tiles(function, taps, groups, size, width)
@@ -233,7 +254,10 @@ def matmul(function: Function) -> None:
         function.reads(filters)
         where = f"{filters.name} + c * {groups.slots}"
     pixel = f"{x.name} + n * {x.strides[0]} + c * {x.strides[1]}"
-    taps = Taps([("c", inner)], pixel, x.strides[0], where)
+    taps = [
+        Taps([("b", whole), ("c", length)], pixel.replace("c *", f"({start}) *"), x.strides[0], where.replace("c *", f"({start}) *"))
+        for whole, length, start in _parts(inner)
+    ]
     rest = function.rest(groups.lanes, {node: "a"}) + "n + @T@, @F@);"
     for count, starts in over_groups(groups, slots=not straight):
         step = groups.lanes * groups.together
@@ -246,6 +270,20 @@ def matmul(function: Function) -> None:
                             tile(function, taps, pixels, starts, groups.lanes, rest)
                     else:
                         tile(function, taps, pixels, starts, groups.lanes, rest)
+
+
+PART = 32
+"""So many products at least are one sum; of twice as many, rows of a matrix have sums of sums."""
+
+
+def _parts(length: int) -> list[tuple[int, int, str]]:
+    """A row in parts: how many, how long each, and where an element `c` of part `b` stands."""
+    whole = length // (2 * PART)
+    if whole < 2:
+        return [(1, length, "c")]
+    rest = length - whole * 2 * PART
+    parts = [(whole, 2 * PART, f"b * {2 * PART} + c")]
+    return [*parts, (1, rest, f"c + {length - rest}")] if rest else parts
 
 
 WRITERS = {"convolve": convolve, "convolve_x": convolve_x, "matmul": matmul}

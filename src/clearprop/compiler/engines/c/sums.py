@@ -36,9 +36,8 @@ def convolve_W(function: Function) -> None:
         names = [[f"a{t}_{h}" for h in range(len(starts))] for t in range(len(offsets))]
         with lines.block():
             lines(f"f *to = {total.name} + ({first}) * {groups.slots};")
-            for t, names_of_tap in enumerate(names):
-                for name, (_, slot) in zip(names_of_tap, starts, strict=True):
-                    lines(f"v{n} {name} = *(v{n} *)(to + {t * groups.slots} + {slot});")
+            for names_of_tap in names:
+                lines(f"v{n} {', '.join(f'{name} = {{0}}' for name in names_of_tap)};")
             with lines.loop("i", 0, height), lines.loop("j", 0, width):
                 lines(f"const f *of = {g.at('n', '', 'i', 'j')};")
                 at = f"{x.at('n', '', '', '')} + i * {down * row} + j * {right * column}"
@@ -50,7 +49,7 @@ def convolve_W(function: Function) -> None:
                         lines(f"{name} += g{h} * at[{offset}];")
             for t, names_of_tap in enumerate(names):
                 for name, (_, slot) in zip(names_of_tap, starts, strict=True):
-                    lines(f"*(v{n} *)(to + {t * groups.slots} + {slot}) = {name};")
+                    lines(f"*(v{n} *)(to + {t * groups.slots} + {slot}) += {name};")
 
     def taps(starts: list[tuple[str, str]]) -> None:
         if channels < count:
@@ -173,8 +172,7 @@ def sum_(function: Function) -> None:
 
     def vectors(starts: list[tuple[str, str]]) -> None:
         with lines.block():
-            for h, (_, slot) in enumerate(starts):
-                lines(f"v{n} a{h} = *(v{n} *)({total.name} + {slot});")
+            lines(f"v{n} {', '.join(f'a{h} = {{0}}' for h in range(len(starts)))};")
             with lines.loop("n", "n0", "n1"):
                 if len(d.shape) == 4:
                     with lines.loop("i", 0, d.shape[2]), lines.loop("j", 0, d.shape[3]):
@@ -182,7 +180,7 @@ def sum_(function: Function) -> None:
                 else:
                     row(starts, d.at("n", ""))
             for h, (_, slot) in enumerate(starts):
-                lines(f"*(v{n} *)({total.name} + {slot}) = a{h};")
+                lines(f"*(v{n} *)({total.name} + {slot}) += a{h};")
 
     def row(starts: list[tuple[str, str]], at: str) -> None:
         for h, (start, _) in enumerate(starts):
