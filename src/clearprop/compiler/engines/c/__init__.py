@@ -16,6 +16,7 @@ from clearprop.compiler.engines import Job, numpy
 from clearprop.compiler.engines.c import halves, trial
 from clearprop.compiler.engines.c.compilers import Compiler, NotCompiled, compiler
 from clearprop.compiler.engines.c.images import of_images
+from clearprop.compiler.engines.c.memory import zeros
 from clearprop.compiler.engines.c.printer import CPrinter
 from clearprop.compiler.program import Program
 from clearprop.compiler.tracing import Trace
@@ -57,7 +58,7 @@ def program(job: Job) -> Program:
         printer = CPrinter(job, found.vector_bytes, without)
         source = printer.source()
         kernels = Kernels(found, printer.c, alone=job.threads == 1)
-        wrong = trial.disagreeing(printer, kernels, found)
+        wrong = trial.disagreeing(printer, kernels)
         if not wrong:
             return CProgram(job, printer, source, kernels)
         without = without | wrong
@@ -89,16 +90,10 @@ class Kernels:
     @staticmethod
     def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """An array of zeros that begins where a cache line does."""
-        return _zeros(shape, np.dtype(dtype))
+        return zeros(shape, np.dtype(dtype))
 
     def bind(self, name: str, n: int, arrays: list[Any]) -> Callable[..., None]:
         """A phase for n samples and these arrays; in place of `None` a call gives one."""
         assert self._library is not None
         return halves.bound(self._library, name, n, arrays, alone=self._alone)
 
-
-def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    size = int(np.prod(shape)) * dtype.itemsize
-    room = np.zeros(size + 128, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start : start + size].view(dtype).reshape(shape)

@@ -49,7 +49,7 @@ class Compiler:
         """
         name = hashlib.sha256("\0".join((self.key, *FLAGS, *EXACT, source)).encode()).hexdigest()
         found = folder() / f"{name[:32]}.so"
-        if not _is_ours(found):
+        if not is_ours(found):
             with tempfile.TemporaryDirectory(dir=folder(), prefix="compiling-") as there:
                 written, made = Path(there, "kernels.c"), Path(there, "kernels.so")
                 written.write_text(source, encoding="utf-8")
@@ -102,7 +102,7 @@ def _vector_bytes(command: tuple[str, ...], key: str) -> int:
     """How wide the vectors of this processor are; asked once, and written into the cache."""
     name = hashlib.sha256(key.encode()).hexdigest()
     known = folder() / f"{name[:32]}.width"
-    if _is_ours(known):
+    if is_ours(known):
         return int(known.read_text())
     said = _run([*command, "-march=native", "-dM", "-E", "-x", "c", os.devnull])
     widths = {"__AVX512F__": 64, "__AVX2__": 32, "__ARM_NEON": 16}
@@ -156,7 +156,7 @@ def folder() -> Path:
     try:
         kept = (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "clearprop" / "c"
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _is_ours(kept) and os.access(kept, os.W_OK | os.X_OK):
+        if is_ours(kept) and os.access(kept, os.W_OK | os.X_OK):
             return kept
     except (OSError, RuntimeError):
         pass
@@ -165,7 +165,7 @@ def folder() -> Path:
     return Path(own)
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Whether something is there that nobody else could have written."""
     try:
         about = path.stat()

@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.compiler.engines.c.lines import Groups, Lines
 from clearprop.compiler.engines.c.memory import Home
-from clearprop.compiler.engines.c.phases import Kernel
+from clearprop.compiler.engines.c.phases import Kernel, overlaps
 from clearprop.compiler.engines.c.vectors import compares, spelt
 from clearprop.compiler.rewriting import function_of, is_number, is_recorded
 from clearprop.graph.node import Node
@@ -214,8 +214,3 @@ def literal(x: Any) -> str:
     if np.isinf(value):
         return "INFINITY" if value > 0 else "-INFINITY"
     return repr(value)
-
-
-def overlaps(node: Node) -> bool:
-    """Whether the windows of a node share elements."""
-    return any(k > s for k, s in zip(node.params["window"], node.params["steps"], strict=True))

@@ -1,9 +1,8 @@
 """The kernels without products: chains, pools, copies."""
 
-import numpy as np
-
-from clearprop.compiler.engines.c.functions import PLACE, Function, overlaps
+from clearprop.compiler.engines.c.functions import PLACE, Function
 from clearprop.compiler.engines.c.lines import Groups
+from clearprop.compiler.engines.c.phases import overlaps
 from clearprop.compiler.engines.c.products import WRITERS as PRODUCTS
 from clearprop.compiler.engines.c.sums import WRITERS as SUMS
 from clearprop.compiler.rewriting import function_of
@@ -94,6 +93,3 @@ def copy(function: Function) -> None:
 
 WRITERS = {**PRODUCTS, **SUMS, "chain": chain, "largest": largest, "copy": copy}
 """How each kind of kernel is written."""
-
-
-__all__ = ["WRITERS", "np", "write"]

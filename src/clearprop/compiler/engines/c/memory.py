@@ -63,6 +63,8 @@ class Home:
     """Elements for each half of the samples, where no sample has a place of its own."""
     varies: bool = False
     """Whether it is another array in each call."""
+    is_image: bool = False
+    """Whether it is allocated as images with zeros around them."""
 
     @property
     def ctype(self) -> str:
@@ -79,21 +81,31 @@ class Home:
 
     def allocation(self) -> str:
         """NumPy's expression for it."""
-        zeros = f"kernels.zeros({text.literal(self.whole)}, {text.literal(self.dtype)})"
-        if len(self.whole) != 4:
-            return zeros
-        (top, left), (down, right) = self.room.before, self.room.steps
-        rows = _slice(top, self.shape[2], down, self.whole[1])
-        columns = _slice(left, self.shape[3], right, self.whole[2])
-        inside = f"[:, :, {rows}, {columns}]" if (rows, columns) != (":", ":") else ""
-        return f"{zeros}.transpose((0, 3, 1, 2)){inside}"
+        made = f"kernels.zeros({text.literal(self.whole)}, {text.literal(self.dtype)})"
+        if not self.is_image:
+            return made
+        inside = text.index((slice(None), slice(None), *self._inside()), ())
+        return f"{made}.transpose((0, 3, 1, 2))[{inside}]"
+
+    def within(self, whole: np.ndarray) -> np.ndarray:
+        """The same of what has been allocated."""
+        if not self.is_image:
+            return whole
+        rows, columns = self._inside()
+        return whole.transpose((0, 3, 1, 2))[:, :, rows, columns]
+
+    def _inside(self) -> list[slice]:
+        """The pixels between the zeros, along rows and along columns."""
+        axes = zip(self.room.before, self.room.steps, self.shape[2:], strict=True)
+        return [slice(b, b + (n - 1) * s + 1, s if s > 1 else None) for b, s, n in axes]
 
 
-def _slice(start: int, count: int, step: int, length: int) -> str:
-    if start == 0 and step == 1 and count == length:
-        return ":"
-    stop = start + (count - 1) * step + 1
-    return f"{start}:{stop}" + (f":{step}" if step > 1 else "")
+def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """An array of zeros that begins where a cache line does."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.zeros(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def image(name: str, like: Any, room: Room, *, temporary: bool) -> Home:
@@ -108,7 +120,9 @@ def image(name: str, like: Any, room: Room, *, temporary: bool) -> Home:
     size = high * row
     strides = (0 if temporary else size, 1, room.steps[0] * row, room.steps[1] * c)
     half = size if temporary else 0
-    return Home(name, (n, c, h, w), strides, like.dtype, room, whole, half)
+    return Home(
+        name, (n, c, h, w), strides, like.dtype, room, whole, half, is_image=True
+    )
 
 
 def needed(node: Node, kind: str, x: Any) -> Room:

@@ -118,7 +118,7 @@ class Schedule:
             kernel = within.get(x.node)
             if kernel is None or kernel.kind in SUMS:
                 return False
-            if x.shape[:1] != (phase.n,) or _needs_whole(node, kind, x):
+            if x.shape[:1] != (phase.n,) or needs_whole(node, kind, x):
                 return False
         return True
 
@@ -142,6 +142,8 @@ class Schedule:
         joins = last is not None and last.domain == shape and last.kind in _OPEN
         if joins and not read:
             joins = last.kind == "chain"
+        if kind == "to_largest" and overlaps(node):  # it is added up where windows overlap
+            joins = False
         if not joins or _ended(last):
             last = Kernel("chain", None, shape)
             phase.kernels.append(last)
@@ -171,10 +173,15 @@ def _samples(node: Node, kind: str) -> int:
     return int(np.shape(node.out)[0])
 
 
-def _needs_whole(node: Node, kind: str, x: Any) -> bool:
+def needs_whole(node: Node, kind: str, x: Any) -> bool:
     """Whether a kernel reads x for all samples, or in another way than sample by sample."""
     if kind in ("convolve", "convolve_x", "matmul"):
         return x is node.inputs[1]
     if kind == "matmul_W":
         return False
     return kind in ("chain", "to_largest") and x.ndim != np.ndim(node.out)
+
+
+def overlaps(node: Node) -> bool:
+    """Whether the windows of a node share elements."""
+    return any(k > s for k, s in zip(node.params["window"], node.params["steps"], strict=True))

@@ -37,7 +37,7 @@ class CPrinter(Printer):
         self.homes: dict[Any, Home] = {}
         """Where results of kernels, and what others have computed for them, are found."""
         self.texts: list[str] = []
-        self.written: list[tuple[Phase, PhaseText]] = []
+        self.written: list[PhaseText] = []
         self._phases = {node: phase for phase in self.schedule.phases for node in phase.nodes}
 
     @cached_property
@@ -111,7 +111,7 @@ class CPrinter(Printer):
                 self._stored(start, node)
         written = PhaseText(self, phase)
         self.texts.append(written.text())
-        self.written.append((phase, written))
+        self.written.append(written)
         entries = ", ".join(written.arrays)
         self.define(phase.name, f'kernels.bind("{phase.name}", {phase.n}, [{entries}])')
         for i, value in enumerate(written.number_values):
@@ -192,7 +192,9 @@ class PhaseText:
         self.own: dict[Any, Home] = {}
         """Where things are found within this phase only."""
         self.functions: list[Function] = []
-        self._numbers: dict[Any, str] = {}
+        self.found: dict[Any, Home] = {}
+        """Where results and leaves are found, as far as somebody has asked."""
+        self.numbers: dict[Any, str] = {}
         self.dtype = printer.schedule.choice.dtype
         self.lanes = printer.vector_bytes // self.dtype.itemsize
 
@@ -200,6 +202,12 @@ class PhaseText:
 
     def find(self, key: Any) -> Home | None:
         """Where a result or a leaf is found; `None` if it is computed where it is read."""
+        home = self._find(key)
+        if home is not None:
+            self.found.setdefault(key, home)
+        return home
+
+    def _find(self, key: Any) -> Home | None:
         printer, users = self.printer, self.printer.users
         if key in self.own:
             return self._used(self.own[key])
@@ -226,16 +234,16 @@ class PhaseText:
     def number(self, x: Any) -> str:
         """The name of a number in C."""
         key = key_of(x)
-        if key not in self._numbers:
-            if not self._numbers:
+        if key not in self.numbers:
+            if not self.numbers:
                 name = f"{self.phase.name}_numbers"
-                self.numbers = Home(name, (1,), (1,), np.dtype(np.float64))
+                home = Home(name, (1,), (1,), np.dtype(np.float64))
                 self.printer.define(name, f"kernels.zeros({len(NUMBERS)}, np.float64)")
-                self._used(self.numbers)
+                self._used(home)
             operand = self.printer.operand(x)
-            self._numbers[key] = text.identifier(f"{operand}_number".replace(".", "_"))
+            self.numbers[key] = text.identifier(f"{operand}_number".replace(".", "_"))
             self.number_values.append(operand)
-        return self._numbers[key]
+        return self.numbers[key]
 
     def buffer(self, name: str, shape: tuple[int, ...], halves: int) -> Home:
         """An array of the phase's own: one for all, or one for each half."""
@@ -289,15 +297,15 @@ class PhaseText:
     def _entry(self, name: str, body: list[str], *, in_halves: bool) -> str:
         """A function that is called from outside, with the arrays as pointers."""
         lines = Lines()
-        words = set(re.findall(r"\w+", "\n".join(body)))
+        words, name_of = set(re.findall(r"\w+", "\n".join(body))), self.phase.name
         with lines.block(f"void {name}(void **p, long n0, long n1, long half)"):
             for home, i in self.used.values():
                 if home.name in words and home.dtype.kind in "fi":
                     shift = f" + half * {home.half}" if home.half and in_halves else ""
                     lines(f"{home.ctype} *{home.name} = ({home.ctype} *)p[{i}]{shift};")
-            for i, number in enumerate(self._numbers.values()):
+            for i, number in enumerate(self.numbers.values()):
                 if number in words:
-                    at = self.used[self.numbers.name][1]
+                    at = self.used[f"{name_of}_numbers"][1]
                     lines(f"f {number} = ((double *)p[{at}])[{i}];")
             for line in body:
                 lines(line)
