@@ -92,8 +92,10 @@ class Kernels:
         """An array of zeros that begins where a cache line does."""
         return zeros(shape, np.dtype(dtype))
 
-    def bind(self, name: str, n: int, arrays: list[Any]) -> Callable[..., None]:
+    def bind(
+        self, name: str, n: int, arrays: list[Any], *, large: bool = False
+    ) -> Callable[..., None]:
         """A phase for n samples and these arrays; in place of `None` a call gives one."""
         assert self._library is not None
-        return halves.bound(self._library, name, n, arrays, alone=self._alone)
+        return halves.bound(self._library, name, n, arrays, alone=self._alone, large=large)
 

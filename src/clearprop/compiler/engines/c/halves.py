@@ -25,7 +25,7 @@ SOURCE = r"""
 typedef void part(void **p, long n0, long n1, long half);
 
 typedef struct {
-    part *before, *half, *after;  // what comes before both halves, one half, what comes after
+    part *before, *half, *after;  // one half of what comes before, of the samples, of what follows
     double mean[2];               // seconds of a call: in one thread, in two
     long seen[2];                 // calls so far in each way
     long left;                    // calls until the other way is tried
@@ -33,6 +33,7 @@ typedef struct {
     int threads;                  // 0: in one thread, 1: in two
     int trial;                    // calls left of a trial
     int alone;                    // whether it is to stay in one thread
+    int large;                    // whether what comes before and after is worth two threads
 } task;
 
 enum { NONE, OFFERED, TAKEN, DONE };
@@ -62,7 +63,7 @@ static void *work(void *unused)
         double start = now();
         for (long k = 1; state != OFFERED; k++) {
             rest();
-            if (k % 64 || now() - start < 100e-6)
+            if (k % 64 || now() - start < 200e-6)
                 continue;
             pthread_mutex_lock(&lock);
             asleep = 1;
@@ -130,17 +131,20 @@ static int in_two(part *f, void **p, long middle, long n)
 static int choose(task *t)
 {
     if (t->seen[0] + t->seen[1] < 2 * FIRST)
-        return (t->seen[0] + t->seen[1]) % 2;
+        return t->seen[0] >= FIRST;
     if (t->trial > 0) {
         if (--t->trial)
             return !t->threads;
-        t->left = t->threads ? 512 : t->patience;
-        if (t->threads && t->mean[0] < t->mean[1])
-            t->threads = 0;
-        else if (!t->threads && t->mean[1] < .95 * t->mean[0])
-            t->threads = 1, t->left = 512;
-        else if (!t->threads && t->patience < 8192)
-            t->patience *= 2;
+        if (t->threads) {
+            t->left = OFTEN;
+        } else if (t->mean[1] < .95 * t->mean[0]) {
+            t->threads = 1;
+            t->left = OFTEN;
+            t->patience = FEW;
+        } else {
+            t->patience = t->patience < 256 * FEW ? 2 * t->patience : t->patience;
+            t->left = t->patience;
+        }
     }
     if (t->threads && t->mean[1] > t->mean[0]) {  // it has become slower than one thread
         t->threads = 0;
@@ -148,40 +152,43 @@ static int choose(task *t)
     }
     if (t->left-- > 0)
         return t->threads;
-    t->trial = 5;
+    t->trial = t->threads ? 4 : FIRST + 2;
     if (!t->threads)
-        t->seen[1] = 1, t->mean[1] = 0;  // measured anew
+        t->seen[1] = 0, t->mean[1] = 0;  // measured anew
     return t->threads;
+}
+
+static void both(part *f, void **p, long n, int two)
+{
+    long middle = (n + 1) / 2;
+    if (f && !(two && in_two(f, p, middle, n))) {
+        f(p, 0, middle, 0);
+        f(p, middle, n, 1);
+    }
 }
 
 void run(task *t, void **p, long n)
 {
     double start = now();
-    long middle = (n + 1) / 2;
-    int two = n > 1 && !t->alone && choose(t), free = 0;
-    if (t->before)
-        t->before(p, 0, n, 0);
-    if (!(two && atomic_compare_exchange_strong(&busy, &free, 1))) {
-        t->half(p, 0, middle, 0);
-        t->half(p, middle, n, 1);
-    } else {
-        if (!in_two(t->half, p, middle, n)) {
-            t->half(p, 0, middle, 0);
-            t->half(p, middle, n, 1);
-        }
+    int two = n > 1 && !t->alone && choose(t), none = 0;
+    int mine = two && atomic_compare_exchange_strong(&busy, &none, 1);
+    both(t->before, p, n, mine && t->large);
+    both(t->half, p, n, mine);
+    both(t->after, p, n, mine && t->large);
+    if (mine)
         busy = 0;
-    }
-    if (t->after)
-        t->after(p, 0, n, 0);
     double took = now() - start;
     long k = t->seen[two]++;
-    if (k == 0)  // the first finds nothing in the caches
+    if (k == 0)  // the first finds nothing in the caches, and the worker asleep
         return;
-    t->mean[two] += (took - t->mean[two]) / (k < 16 ? k : 16);
+    t->mean[two] += (took - t->mean[two]) / (k < 48 ? k : 48);
     if (t->seen[0] + t->seen[1] == 2 * FIRST && n > 1)
-        t->threads = t->mean[1] < .95 * t->mean[0], t->left = t->patience = 256;
+        t->threads = t->mean[1] < .95 * t->mean[0], t->left = OFTEN, t->patience = FEW;
 }
-""".replace("FIRST", "8")
+"""
+for _name, _number in {"FIRST": 8, "OFTEN": 512, "FEW": 32}.items():
+    SOURCE = SOURCE.replace(_name, str(_number))
+
 
 
 class Task(ctypes.Structure):
@@ -198,6 +205,7 @@ class Task(ctypes.Structure):
         ("threads", ctypes.c_int),
         ("trial", ctypes.c_int),
         ("alone", ctypes.c_int),
+        ("large", ctypes.c_int),
     )
 
 
@@ -213,18 +221,19 @@ def runner() -> Any:
 
 
 def bound(
-    library: ctypes.CDLL, name: str, n: int, arrays: list[Any], *, alone: bool = False
+    library: ctypes.CDLL, name: str, n: int, arrays: list[Any], *, alone: bool, large: bool
 ) -> Callable[..., None]:
     """A phase of a library for n samples and these arrays, which it keeps alive.
 
     In place of an array may stand `None`: the call is given those, in order. `alone`: never in two
-    threads.
+    threads; `large`: what comes before and after it goes in two, too.
     """
     task = Task(
         before=_address(library, f"{name}_before"),
         half=_address(library, name),
         after=_address(library, f"{name}_after"),
         alone=alone,
+        large=large,
     )
     places = (ctypes.c_void_p * max(1, len(arrays)))()
     for i, array in enumerate(arrays):

@@ -39,6 +39,13 @@ class Lines:
         with self.block(f"for (long {name} = {start}; {name} < {stop}; {more})"):
             yield
 
+    @contextmanager
+    def share(self, name: str, count: int) -> Iterator[None]:
+        """Write the half of a loop that belongs to the half at hand."""
+        start, stop = f"half * {count} / 2", f"(half + 1) * {count} / 2"
+        with self.block(f"for (long {name} = {start}; {name} < {stop}; {name}++)"):
+            yield
+
     def __str__(self) -> str:
         return "\n".join(self.lines) + "\n"
 

@@ -113,7 +113,8 @@ class CPrinter(Printer):
         self.texts.append(written.text())
         self.written.append(written)
         entries = ", ".join(written.arrays)
-        self.define(phase.name, f'kernels.bind("{phase.name}", {phase.n}, [{entries}])')
+        more = ", large=True" if written.moved >= LARGE else ""
+        self.define(phase.name, f'kernels.bind("{phase.name}", {phase.n}, [{entries}]{more})')
         for i, value in enumerate(written.number_values):
             self.line(f"{phase.name}_numbers[{i}] = {value}")
         labels = dict.fromkeys(
@@ -192,6 +193,8 @@ class PhaseText:
         self.own: dict[Any, Home] = {}
         """Where things are found within this phase only."""
         self.functions: list[Function] = []
+        self.moved = 0
+        """Numbers that are moved before and after the halves."""
         self.found: dict[Any, Home] = {}
         """Where results and leaves are found, as far as somebody has asked."""
         self.numbers: dict[Any, str] = {}
@@ -249,6 +252,7 @@ class PhaseText:
         """An array of the phase's own: one for all, or one for each half."""
         half = int(np.prod(shape[1:])) if halves == 2 else 0
         own = self.printer.name(name)
+        self.moved += int(np.prod(shape))
         home = Home(own, shape, _dense(shape), self.dtype, whole=shape, half=half)
         zeros = f"kernels.zeros({text.literal(shape)}, {text.literal(self.dtype)})"
         self.printer.define(own, zeros)
@@ -409,6 +413,9 @@ class _Like:
     def __init__(self, home: Home) -> None:
         self.shape, self.dtype = home.shape, home.dtype
 
+
+LARGE = 2**16
+"""Numbers from which two threads move them sooner than one."""
 
 NUMBERS = range(64)
 """How many numbers a phase can be given."""

@@ -29,6 +29,10 @@ def tile_for(pixels: int, vectors: int, widest: int) -> Tile:
     return Tile(-(-pixels // tiles), together)
 
 
+Loop = tuple[str, int | str, int | str]
+"""The name of an index, where it starts, and where it stops."""
+
+
 class Taps(NamedTuple):
     """What is summed over: loops, and where the numbers of pixels and filters are found in them.
 
@@ -36,7 +40,7 @@ class Taps(NamedTuple):
     of sums are more exact than one long one.
     """
 
-    loops: list[tuple[str, int]]
+    loops: list[Loop]
     pixel: str
     """The address for the first pixel of a tile."""
     step: int
@@ -47,27 +51,46 @@ class Taps(NamedTuple):
 
 def tile(
     function: Function,
-    taps: list[Taps],
+    taps: Taps,
     pixels: int,
     starts: list[tuple[str, str]],
     lanes: int,
     rest: str,
+    sums: Home | None = None,
 ) -> None:
-    """A tile of so many pixels, and of vectors that begin at these (elements, slots)."""
+    """A tile of so many pixels, and of vectors that begin at these (elements, slots).
+
+    With `sums` it is one of several blocks: those before it have left their sums there, and what
+    comes of the sum is done after the `last`.
+    """
     lines, n = function.lines, lanes
     names = [[f"a{t}_{h}" for h in range(len(starts))] for t in range(pixels)]
-    folds = len(taps) > 1 or (len(taps[0].loops) > 1 and taps[0].loops[0][1] > 1)
+    outer, *inner = taps.loops
+    folds = bool(inner) and outer[2] > 1  # type: ignore[operator]
     with lines.block():
         for row in names:
             lines(f"v{n} {', '.join(f'{name} = {{0}}' for name in row)};")
             if folds:
                 lines(f"v{n} {', '.join(f'total_{name} = {{0}}' for name in row)};")
-        for part in taps:
-            (outer, count), *inner = part.loops
-            with lines.loop(outer, 0, count):
-                _sum(function, part, names, starts, n, inner)
-                for row in names if folds else ():
-                    lines(" ".join(f"total_{a} += {a}, {a} = (v{n}){{0}};" for a in row))
+        with lines.loop(*outer):
+            _sum(function, taps, names, starts, n, inner)
+            for row in names if folds else ():
+                lines(" ".join(f"total_{a} += {a}, {a} = (v{n}){{0}};" for a in row))
+        if sums is not None:
+            width = sums.shape[1]
+            places = [
+                f"*(v{n} *)({sums.name} + (n + {t}) * {width} + {h * n})"
+                for t in range(pixels)
+                for h in range(len(starts))
+            ]
+            flat = [name for row in names for name in row]
+            with lines.block("if (c0 > 0)"):
+                for name, place in zip(flat, places, strict=True):
+                    lines(f"{name} += {place};")
+            with lines.block("if (!last)"):
+                for name, place in zip(flat, places, strict=True):
+                    lines(f"{place} = {name};")
+                lines("continue;")
         for t, row in enumerate(names):
             for name, (start, _) in zip(row, starts, strict=True):
                 found = f"total_{name}" if folds else name
@@ -81,12 +104,12 @@ def _sum(
     names: list[list[str]],
     starts: list[tuple[str, str]],
     n: int,
-    loops: list[tuple[str, int]],
+    loops: list[Loop],
 ) -> None:
     lines = function.lines
     if loops:
-        (name, count), *inner = loops
-        with lines.loop(name, 0, count):
+        first, *inner = loops
+        with lines.loop(*first):
             _sum(function, taps, names, starts, n, inner)
         return
     lines(f"const f *at = {taps.pixel};")
@@ -124,11 +147,11 @@ def tiles(
         whole = length // size.pixels * size.pixels
         if whole:
             with lines.loop("j", 0, whole, size.pixels):
-                tile(function, [taps], size.pixels, starts, groups.lanes, rest)
+                tile(function, taps, size.pixels, starts, groups.lanes, rest)
         if whole < length:
             with lines.block():
                 lines(f"const long j = {whole};")
-                tile(function, [taps], length - whole, starts, groups.lanes, rest)
+                tile(function, taps, length - whole, starts, groups.lanes, rest)
 
     for count, starts in over_groups(groups, slots):
         if count:
@@ -157,7 +180,9 @@ def _packed(function: Function, W: Home, shape: tuple[int, ...], groups: Groups,
             with lines.loop("f", groups.length - groups.lanes, groups.length):
                 lines(f"({to})[f + {groups.slots - groups.length}] = *({at});")
 
-    _nested(lines, list(zip(names, shape, strict=True)), row)
+    loops = list(zip(names, shape, strict=True))
+    with lines.share(*loops[0]):
+        _nested(lines, loops[1:], row)
     return home
 
 
@@ -194,9 +219,9 @@ def _image_tiles(
     pixel = f"{base} + (i * {steps[0]} + u) * {row} + (j * {steps[1]} + q) * {column} + c * {c_step}"
     rows, columns, channels = shape
     where = f"{filters.name} + ((u * {columns} + q) * {channels} + c) * {groups.slots}"
-    loops = [("u", rows), ("q", columns), ("c", channels)]
+    loops: list[Loop] = [("u", 0, rows), ("q", 0, columns), ("c", 0, channels)]
     if columns * channels < PART:
-        loops.insert(0, ("once", 1))
+        loops.insert(0, ("once", 0, 1))
     taps = Taps(loops, pixel, steps[1] * column, where)
     lines = function.lines
     with lines.loop("n", "n0", "n1"), lines.loop("i", 0, height):
@@ -236,7 +261,11 @@ def convolve_x(function: Function) -> None:
 
 
 def matmul(function: Function) -> None:
-    """Rows of samples, times a matrix: samples take the part of pixels."""
+    """Rows of samples, times a matrix: samples take the part of pixels.
+
+    Over a long row the sum is cut in blocks, so that the filters of a block stay in the cache while
+    all samples use them.
+    """
     node, lines = function.kernel.node, function.lines
     assert node is not None
     x, W = (function.place(v) for v in node.inputs)
@@ -245,45 +274,82 @@ def matmul(function: Function) -> None:
     vectors = Groups(features, function.lanes, 1).vectors
     size = tile_for(6 if vectors > 2 else 12, vectors, function.lanes)
     groups = Groups(features, function.lanes, size.vectors)
-    straight = W.strides[1] == 1
-    if straight:
-        function.reads(W)
-        where = f"{W.name} + c * {W.strides[0]}"
-    else:
-        filters = _packed(function, W, (inner,), groups, W.at("c", "f"))
-        function.reads(filters)
-        where = f"{filters.name} + c * {groups.slots}"
-    pixel = f"{x.name} + n * {x.strides[0]} + c * {x.strides[1]}"
-    taps = [
-        Taps([("b", whole), ("c", length)], pixel.replace("c *", f"({start}) *"), x.strides[0], where.replace("c *", f"({start}) *"))
-        for whole, length, start in _parts(inner)
-    ]
+    width = groups.together * groups.lanes
+    straight = W.strides[1] == 1 and features <= WIDE
+    filters = W if straight else _packed_in_groups(function, W, groups)
+    function.reads(filters)
+    blocks = -(-inner // BLOCK) if inner > BLOCK + BLOCK // 2 else 1
+    length = -(-inner // blocks)
+    sums = function.writes(function.buffer("sums", (len(node.out), width), 1)) if blocks > 1 else None
     rest = function.rest(groups.lanes, {node: "a"}) + "n + @T@, @F@);"
-    for count, starts in over_groups(groups, slots=not straight):
-        step = groups.lanes * groups.together
-        with lines.block():
-            lines("long n = n0;")
-            for pixels in dict.fromkeys((size.pixels, 1)):
-                with lines.block(f"for (; n + {pixels} <= n1; n += {pixels})"):
-                    if count:
-                        with lines.loop("f0", 0, count * step, step):
-                            tile(function, taps, pixels, starts, groups.lanes, rest)
-                    else:
-                        tile(function, taps, pixels, starts, groups.lanes, rest)
+
+    def block(starts: list[tuple[str, str]], first: str, step: int) -> None:
+        where = f"{filters.name}{first} + c * {step}"
+        pixel = f"{x.name} + n * {x.strides[0]} + c * {x.strides[1]}"
+        loops = [("c", 0, inner) if blocks == 1 else ("c", "c0", "c1")]
+        taps = Taps(loops, pixel, x.strides[0], where)
+        lines("long n = n0;")
+        for pixels in dict.fromkeys((size.pixels, 1)):
+            with lines.block(f"for (; n + {pixels} <= n1; n += {pixels})"):
+                tile(function, taps, pixels, starts, groups.lanes, rest, sums)
+
+    def group(starts: list[tuple[str, str]], first: str, step: int) -> None:
+        if blocks == 1:
+            with lines.block():
+                block(starts, first, step)
+            return
+        with lines.loop("c0", 0, inner, length):
+            lines(f"const long c1 = c0 + {length} < {inner} ? c0 + {length} : {inner};")
+            lines(f"const int last = c1 == {inner};")
+            block(starts, first, step)
+
+    for count, starts in over_groups(groups, slots=False):
+        if straight:
+            where = [(f, f) for f, _ in starts]
+            first, step = "", W.strides[0]
+        else:
+            where = [(f, str(h * groups.lanes)) for h, (f, _) in enumerate(starts)]
+            first = f" + f0 * {inner}" if count else f" + {groups.full * width * inner}"
+            step = width
+        if count:
+            with lines.loop("f0", 0, count * width, width):
+                group(where, first, step)
+        else:
+            group(where, first, step)
+
+
+def _packed_in_groups(function: Function, W: Home, groups: Groups) -> Home:
+    """A matrix in a buffer, with the vectors that are used together side by side."""
+    inner, features = W.shape
+    width = groups.together * groups.lanes
+    count = -(-groups.vectors // groups.together)
+    home = function.buffer("filters", (count, inner, width), 1)
+    function.outside += [W, home]
+    lines, regular = function.before, groups.regular * groups.lanes
+
+    def column(slot: str) -> None:
+        """All numbers of a column, one after the other."""
+        with lines.loop("c", 0, inner):
+            to = f"{home.name} + ({slot}) / {width} * {inner * width} + ({slot}) % {width}"
+            lines(f"*({to} + c * {width}) = *({W.at('c', 'f')});")
+
+    with lines.share("f", regular):
+        column("f")
+    if regular < groups.slots:
+        with lines.share("v", groups.lanes):
+            lines(f"const long f = {features - groups.lanes} + v;")
+            column(f"f + {groups.slots - features}")
+    return home
 
 
 PART = 32
-"""So many products at least are one sum; of twice as many, rows of a matrix have sums of sums."""
+"""So many products at least are a sum by themselves, where windows are summed row by row."""
 
+BLOCK = 256
+"""Numbers of a row that are summed before others are."""
 
-def _parts(length: int) -> list[tuple[int, int, str]]:
-    """A row in parts: how many, how long each, and where an element `c` of part `b` stands."""
-    whole = length // (2 * PART)
-    if whole < 2:
-        return [(1, length, "c")]
-    rest = length - whole * 2 * PART
-    parts = [(whole, 2 * PART, f"b * {2 * PART} + c")]
-    return [*parts, (1, rest, f"c + {length - rest}")] if rest else parts
+WIDE = 512
+"""Columns of a matrix that is read where it lies; the rows of a wider one are far apart."""
 
 
 WRITERS = {"convolve": convolve, "convolve_x": convolve_x, "matmul": matmul}

@@ -81,8 +81,8 @@ def convolve_W(function: Function) -> None:
     out = function.result(node)
     to = out.at("f", "c", "u", "q")
     index = f"(u * {columns} + q) * {channels} + c"
-    with function.after.loop("u", 0, rows), function.after.loop("q", 0, columns):
-        with function.after.loop("c", 0, channels):
+    with function.after.share("c", channels):
+        with function.after.loop("u", 0, rows), function.after.loop("q", 0, columns):
             _added(function, groups, total, out, to, index)
 
 
@@ -155,7 +155,7 @@ def matmul_W(function: Function) -> None:
 
     _over(function, groups, columns)
     out = function.result(node)
-    with function.after.loop("c", 0, inner):
+    with function.after.share("c", inner):
         _added(function, groups, total, out, out.at("c", "f"), "c")
 
 
@@ -188,7 +188,7 @@ def sum_(function: Function) -> None:
 
     _over(function, groups, vectors)
     out = function.result(node)
-    with function.after.block():
+    with function.after.block("if (half == 0)"):
         _added(function, groups, total, out, out.at("f"), "0")
 
 

@@ -132,9 +132,11 @@ class _Trial:
                 return whole
             view = home.within(whole)
         else:
-            extent = 1 + sum((n - 1) * s for n, s in zip(home.shape, home.strides, strict=True))
+            spans = [(n - 1) * step for n, step in zip(home.shape, home.strides, strict=True)]
+            room = zeros((1 + sum(map(abs, spans)),), home.dtype)
+            start = -sum(span for span in spans if span < 0)  # some axes may go backwards
             strides = [step * size for step in home.strides]
-            view = as_strided(zeros((extent,), home.dtype), home.shape, strides)
+            view = as_strided(room[start:], home.shape, strides)
         if empty:
             return view
         if home.dtype.kind == "f":
