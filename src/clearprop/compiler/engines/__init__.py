@@ -57,6 +57,20 @@ def engines() -> list[str]:
     return [name for name in names if hasattr(import_module(f"{__name__}.{name}"), "program")]
 
 
+def usable(name: str) -> tuple[str, str | None]:
+    """The engine that is used where this one is asked for, and what there is to say of that.
+
+    `"auto"` is `"c"`, and `"c"` is `"numpy"` on a machine where there is no compiler that works;
+    the second is one line that says so.
+    """
+    if name not in ("auto", "c"):
+        return name, None
+    reason = engine("c").why_not()
+    if reason is None:
+        return "c", None
+    return "numpy", f"{reason}: NumPy computes what kernels in C would compute sooner"
+
+
 def engine(name: str) -> Any:
     """The engine of this name: a module whose `program(job)` makes a `Program`.
 

@@ -5,7 +5,6 @@ and kept in the user's cache. Without a compiler the program is NumPy's.
 """
 
 import ctypes
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from clearprop.compiler import simplify
 from clearprop.compiler.engines import Job, numpy
 from clearprop.compiler.engines.c import halves, trial
-from clearprop.compiler.engines.c.compilers import Compiler, NotCompiled, compiler
+from clearprop.compiler.engines.c.compilers import Compiler, CompilerError, compiler
 from clearprop.compiler.engines.c.images import of_images
 from clearprop.compiler.engines.c.memory import zeros
 from clearprop.compiler.engines.c.printer import CPrinter
@@ -31,7 +30,7 @@ def why_not() -> str | None:
         return found
     try:
         halves.runner()
-    except NotCompiled as error:
+    except CompilerError as error:
         return str(error)
     return None
 
@@ -44,14 +43,12 @@ def simplified(trace: Trace) -> Trace:
 def program(job: Job) -> Program:
     """Print a recording as NumPy and C, and compile the latter.
 
-    Where C is not to be had it warns, in one line, and gives NumPy's program.
+    Where C is not to be had it is NumPy's program.
     """
     if job.devices is not None:
         raise ConfigError('the engine c knows no devices; leave them out, or use engine="jax"')
-    reason = why_not()
     found = compiler()
-    if reason is not None or isinstance(found, str):
-        warnings.warn(f"{reason}: NumPy computes what C would compute sooner", stacklevel=2)
+    if why_not() is not None or isinstance(found, str):
         return numpy.program(job)
     without: set[Node] = set()
     while True:
@@ -61,7 +58,7 @@ def program(job: Job) -> Program:
         wrong = trial.disagreeing(printer, kernels)
         if not wrong:
             return CProgram(job, printer, source, kernels)
-        without = without | wrong
+        without |= wrong
 
 
 class CProgram(Program):
@@ -98,4 +95,3 @@ class Kernels:
         """A phase for n samples and these arrays; in place of `None` a call gives one."""
         assert self._library is not None
         return halves.bound(self._library, name, n, arrays, alone=self._alone, large=large)
-

@@ -27,7 +27,7 @@ SECONDS = 120
 """How long a compiler may take."""
 
 
-class NotCompiled(Exception):
+class CompilerError(Exception):
     """A compiler that is not there or fails, with what it said."""
 
 
@@ -45,7 +45,7 @@ class Compiler:
 
         It is written under another name first: several processes may do so at once.
 
-        Errors: `NotCompiled`.
+        Errors: `CompilerError`.
         """
         name = hashlib.sha256("\0".join((self.key, *FLAGS, *EXACT, source)).encode()).hexdigest()
         found = folder() / f"{name[:32]}.so"
@@ -61,12 +61,12 @@ class Compiler:
     def load(self, source: str) -> ctypes.CDLL:
         """Compile a source, or find it compiled, and load it.
 
-        Errors: `NotCompiled`.
+        Errors: `CompilerError`.
         """
         try:
             return ctypes.CDLL(str(self.library(source)))
         except OSError as error:
-            raise NotCompiled(f"what was compiled cannot be used: {error}") from None
+            raise CompilerError(f"what was compiled cannot be used: {error}") from None
 
 
 @cache
@@ -77,13 +77,13 @@ def compiler() -> Compiler | str:
     """
     try:
         return _found()
-    except NotCompiled as error:
+    except CompilerError as error:
         return str(error)
 
 
 def _found() -> Compiler:
     if os.name != "posix":
-        raise NotCompiled("C kernels are for Linux and macOS")
+        raise CompilerError("C kernels are for Linux and macOS")
     asked = os.environ.get("CC", "").strip()
     names = [asked] if asked else ["cc", "gcc", "clang"]
     for name in names:
@@ -95,7 +95,7 @@ def _found() -> Compiler:
             key = "\0".join(map(str, parts))
             command = (path, *options)
             return Compiler(command, _vector_bytes(command, key), key)
-    raise NotCompiled(f"no C compiler was found (looked for {', '.join(names)})")
+    raise CompilerError(f"no C compiler was found (looked for {', '.join(names)})")
 
 
 def _vector_bytes(command: tuple[str, ...], key: str) -> int:
@@ -108,7 +108,7 @@ def _vector_bytes(command: tuple[str, ...], key: str) -> int:
     widths = {"__AVX512F__": 64, "__AVX2__": 32, "__ARM_NEON": 16}
     width = next((n for macro, n in widths.items() if f" {macro} " in said), 0)
     if not width:
-        raise NotCompiled("this processor has neither AVX2 nor NEON")
+        raise CompilerError("this processor has neither AVX2 nor NEON")
     with tempfile.TemporaryDirectory(dir=folder()) as there:
         written = Path(there, "width")
         written.write_text(str(width))
@@ -128,10 +128,10 @@ def _run(command: list[str]) -> str:
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise NotCompiled(f"the C compiler {command[0]} did not run: {error}") from None
+        raise CompilerError(f"the C compiler {command[0]} did not run: {error}") from None
     if ran.returncode:
         said = ran.stderr.strip().partition("\n")[0]
-        raise NotCompiled(f"the C compiler {command[0]} failed: {said or ran.returncode}")
+        raise CompilerError(f"the C compiler {command[0]} failed: {said or ran.returncode}")
     return ran.stdout
 
 

@@ -180,6 +180,7 @@ class Rest:
             return f"all{n}({self.function.number(x)})"
         home = self.function.homes(key_of(x))
         if home is None:
+            assert x.node is not None
             return self._computed(x.node)
         self.function.reads(home)
         missing = len(self.place) - len(home.shape)

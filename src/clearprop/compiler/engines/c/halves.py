@@ -190,7 +190,6 @@ for _name, _number in {"FIRST": 8, "OFTEN": 512, "FEW": 32}.items():
     SOURCE = SOURCE.replace(_name, str(_number))
 
 
-
 class Task(ctypes.Structure):
     """How a phase is run; see the C above."""
 
@@ -211,7 +210,7 @@ class Task(ctypes.Structure):
 
 @cache
 def runner() -> Any:
-    """The function `run`. Errors: `NotCompiled`."""
+    """The function `run`. Errors: `CompilerError`."""
     found = compiler()
     assert not isinstance(found, str)
     function = found.load(SOURCE).run

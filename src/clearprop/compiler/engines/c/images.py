@@ -141,7 +141,8 @@ def _seen(v: Any, borders: bool = True) -> tuple[Any, Pair, Pair, Pads] | None:
         around = np.broadcast_to(border.params["pad_width"], (4, 2))
         value = border.params.get("constant_values", 0)
         if is_recorded(border.inputs[0]) and not np.any(value) and not around[:2].any():
-            pads = tuple(map(tuple, around[2:].tolist()))
+            top, left = around[2:].tolist()
+            pads = (top[0], top[1]), (left[0], left[1])
             x = border.inputs[0]
     return (x, window, steps, pads) if is_recorded(x) else None
 
@@ -160,7 +161,7 @@ def _convolutions(node: Node, inputs: tuple[Any, ...]) -> Any:
         x, window, steps, pads = seen
         n, c, h, w, k, m = names[i]
         other, theirs, out = inputs[1 - i], names[1 - i], names[2]
-        (f,) = set(theirs) - set(names[i]) or ("",)
+        f = "".join(set(theirs) - set(names[i]))
         filters, images = f"{f}{c}{k}{m}", f"{n}{f}{h}{w}"
         if set(theirs) == set(filters) and set(out) == set(images):
             value = np.transpose(node.out, [out.index(letter) for letter in images])

@@ -1,5 +1,7 @@
 """The kernels without products: chains, pools, copies."""
 
+from contextlib import ExitStack
+
 from clearprop.compiler.engines.c.functions import PLACE, Function
 from clearprop.compiler.engines.c.lines import Groups
 from clearprop.compiler.engines.c.phases import overlaps
@@ -85,10 +87,12 @@ def copy(function: Function) -> None:
     _, c, h, w = images.shape
     flat = f"c * {h * w} + i * {w} + j"
     place = {4: ("n", "c", "i", "j"), 2: ("n", flat)}
-    with lines.loop("n", "n0", "n1"), lines.loop("i", 0, h):
-        with lines.loop("c", 0, c), lines.loop("j", 0, w):
-            to, at = (v.at(*place[len(v.shape)]) for v in (target, source))
-            lines(f"*({to}) = *({at});")
+    to, at = (v.at(*place[len(v.shape)]) for v in (target, source))
+    loops = ("n", "n0", "n1"), ("i", 0, h), ("c", 0, c), ("j", 0, w)
+    with ExitStack() as stack:
+        for loop in loops:
+            stack.enter_context(lines.loop(*loop))
+        lines(f"*({to}) = *({at});")
 
 
 WRITERS = {**PRODUCTS, **SUMS, "chain": chain, "largest": largest, "copy": copy}

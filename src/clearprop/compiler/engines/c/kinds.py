@@ -22,7 +22,7 @@ LEAST = 2**11
 """Elements from which elementwise operations are worth a kernel."""
 
 MOST_IN_CACHE = 2**20
-"""Elements of the largest factor of a product: what is larger is for BLAS, which works in blocks."""
+"""Elements of the largest factor of a product; what is larger is for BLAS."""
 
 FEW = 4
 """Rows of a product that are left to BLAS, which has its ways with vectors."""
@@ -55,7 +55,7 @@ def kind_of(node: Node) -> str | None:
 
 def _product(node: Node) -> str | None:
     x, y = node.inputs
-    if node.params or any(np.ndim(v) != 2 for v in (y, node.out)) and np.ndim(x) != 1:
+    if node.params or (any(np.ndim(v) != 2 for v in (y, node.out)) and np.ndim(x) != 1):
         return None
     if not is_recorded(y) or np.ndim(y) != 2 or y.dtype != node.out.dtype:
         return None

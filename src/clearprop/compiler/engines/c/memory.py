@@ -61,8 +61,8 @@ class Home:
     """The shape in which it is allocated; empty where somebody else has made it."""
     half: int = 0
     """Elements for each half of the samples, where no sample has a place of its own."""
-    varies: bool = False
-    """Whether it is another array in each call."""
+    varies: str = ""
+    """What Python calls it, where it is another array in each call."""
     is_image: bool = False
     """Whether it is allocated as images with zeros around them."""
 
@@ -120,9 +120,7 @@ def image(name: str, like: Any, room: Room, *, temporary: bool) -> Home:
     size = high * row
     strides = (0 if temporary else size, 1, room.steps[0] * row, room.steps[1] * c)
     half = size if temporary else 0
-    return Home(
-        name, (n, c, h, w), strides, like.dtype, room, whole, half, is_image=True
-    )
+    return Home(name, (n, c, h, w), strides, like.dtype, room, whole, half, is_image=True)
 
 
 def needed(node: Node, kind: str, x: Any) -> Room:

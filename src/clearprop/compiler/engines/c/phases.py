@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.engines.c.kinds import SUMS, Choice
-from clearprop.compiler.rewriting import function_of, is_recorded
+from clearprop.compiler.rewriting import is_recorded
 from clearprop.graph.node import Node
 
 
@@ -139,12 +139,8 @@ class Schedule:
         read = {within[x.node] for x in self._behind(node) if x.node in within}
         known = [k for k in phase.kernels if k in read] if read else phase.kernels
         last = known[-1] if known else None
-        joins = last is not None and last.domain == shape and last.kind in _OPEN
-        if joins and not read:
-            joins = last.kind == "chain"
-        if kind == "to_largest" and overlaps(node):  # it is added up where windows overlap
-            joins = False
-        if not joins or _ended(last):
+        adds = kind == "to_largest" and overlaps(node)  # where windows overlap, beginning at 0
+        if last is None or adds or not _goes_on(last, shape, beside=not read):
             last = Kernel("chain", None, shape)
             phase.kernels.append(last)
         last.chain.append(node)
@@ -155,11 +151,11 @@ _OPEN = ("chain", "convolve", "convolve_x", "matmul", "largest")
 """Kinds whose results a chain can go on with before they are stored."""
 
 
-def _ended(kernel: Kernel | None) -> bool:
-    """Whether a chain has given images of another size."""
-    return kernel is None or any(
-        np.shape(n.out) != kernel.domain and function_of(n) is not None for n in kernel.chain
-    )
+def _goes_on(kernel: Kernel, shape: tuple[int, ...], *, beside: bool) -> bool:
+    """Whether the chain of a kernel may have one more node of this shape, or one beside it."""
+    known = ("chain",) if beside else _OPEN
+    ended = any(np.shape(n.out) != kernel.domain for n in kernel.chain)
+    return kernel.domain == shape and kernel.kind in known and not ended
 
 
 def _same_pool(a: Node | None, b: Node) -> bool:

@@ -44,7 +44,7 @@ class CPrinter(Printer):
     def lives(self) -> Lifetimes:
         """Where values are stored, and how long, in the order of the schedule."""
         trace = Trace(self.trace.outputs, self.trace.leaves, self.trace.labels)
-        trace.nodes = self._ordered()
+        trace.nodes = tuple(self._ordered())
         lives = Lifetimes(trace, self.job.replaces, layouts(self.schedule))
         time = {node: t for t, node in enumerate(lives.nodes)}
         for phase in self.schedule.phases:
@@ -146,7 +146,7 @@ class CPrinter(Printer):
             stored = self.job.stored.get(self.lives.roots.get(key, key))
             like = self.lives.trial(_Result(key) if isinstance(key, Node) else key)
             plain = stored is None or stored.flags.c_contiguous
-            varies = cell.varies or not plain
+            varies = cell.name if cell.varies or not plain else ""
             size = like.dtype.itemsize
             strides = _dense(cell.shape) if varies else tuple(s // size for s in like.strides)
             self.homes[key] = Home(cell.name, cell.shape, strides, like.dtype, varies=varies)
@@ -156,11 +156,10 @@ class CPrinter(Printer):
         """Print the program, with the kernels as a text in it."""
         source = super().source()
         dtype = self.schedule.choice.dtype
-        top = header(dtype, self.vector_bytes // dtype.itemsize)
-        self.c = "\n".join([top, *self.texts]) if self.texts else ""
+        body = "\n".join(self.texts)
+        self.c = header(dtype, self.vector_bytes // dtype.itemsize, body) + body if body else ""
         head, _, rest = source.partition("\n\n\ndef make(")
         return f'{head}\n\nKERNELS = r"""\n{self.c}"""\n\n\ndef make(kernels, {rest}'
-
 
 
 class _Result:
@@ -192,6 +191,8 @@ class PhaseText:
         """Name in C → home and number of the pointer."""
         self.own: dict[Any, Home] = {}
         """Where things are found within this phase only."""
+        self.copied: dict[str, str] = {}
+        """What is given row by row → the same as it lies elsewhere."""
         self.functions: list[Function] = []
         self.moved = 0
         """Numbers that are moved before and after the halves."""
@@ -230,7 +231,7 @@ class PhaseText:
         if home.name not in self.used:
             self.used[home.name] = home, len(self.arrays)
             if home.varies:
-                self.varying.append(f"np.ascontiguousarray({home.name})")
+                self.varying.append(f"np.ascontiguousarray({home.varies})")
             self.arrays.append("None" if home.varies else home.name)
         return home
 
@@ -347,10 +348,10 @@ class PhaseText:
                 continue
             key = key_of(x)
             if len(home.shape) != 4 or home.shape[0] != self.phase.n:
-                own = Home(home.name, home.shape, _dense(home.shape), home.dtype, varies=True)
-                self.printer.homes[key] = own
-                self.used.pop(home.name)
-                self._used(own)
+                name = self.printer.name(f"{home.name}_rows")
+                shape, python = home.shape, home.varies or home.name
+                self.own[key] = Home(name, shape, _dense(shape), home.dtype, varies=python)
+                self.copied[name] = home.name
                 continue
             name = self.printer.name(f"{home.name}_image")
             copied = image(name, _Like(home), room, temporary=True)

@@ -133,6 +133,10 @@ def over_groups(groups: Groups, slots: bool) -> list[tuple[int, list[tuple[str, 
     return found
 
 
+_TILED: dict[str, str] = {"j": "j + @T@", "f": "@F@"}
+"""What stands for an index within a tile."""
+
+
 def tiles(
     function: Function, taps: Taps, groups: Groups, size: Tile, length: int, *, slots: bool = True
 ) -> None:
@@ -141,7 +145,7 @@ def tiles(
     assert node is not None
     place = PLACE[len(function.kernel.domain)]
     rest = function.rest(groups.lanes, {node: "a"})
-    rest += ", ".join({"j": "j + @T@", "f": "@F@"}.get(i, i) for i in place) + ");"
+    rest += ", ".join(_TILED.get(i, i) for i in place) + ");"
 
     def along(starts: list[tuple[str, str]]) -> None:
         whole = length // size.pixels * size.pixels
@@ -216,7 +220,9 @@ def _image_tiles(
     base = x.at("n", "", "", "")
     offset = start[0] * row + start[1] * column
     base += f" - {-offset}" if offset < 0 else f" + {offset}" if offset else ""
-    pixel = f"{base} + (i * {steps[0]} + u) * {row} + (j * {steps[1]} + q) * {column} + c * {c_step}"
+    pixel = (
+        f"{base} + (i * {steps[0]} + u) * {row} + (j * {steps[1]} + q) * {column} + c * {c_step}"
+    )
     rows, columns, channels = shape
     where = f"{filters.name} + ((u * {columns} + q) * {channels} + c) * {groups.slots}"
     loops: list[Loop] = [("u", 0, rows), ("q", 0, columns), ("c", 0, channels)]
@@ -237,9 +243,7 @@ def convolve(function: Function) -> None:
     _, channels, rows, columns = W.shape
     (top, _), (left, _) = node.params["pads"]
     at = W.at("f", "c", "u", "q")
-    _image_tiles(
-        function, x, W, at, (rows, columns, channels), node.params["steps"], (-top, -left)
-    )
+    _image_tiles(function, x, W, at, (rows, columns, channels), node.params["steps"], (-top, -left))
 
 
 def convolve_x(function: Function) -> None:
@@ -280,13 +284,15 @@ def matmul(function: Function) -> None:
     function.reads(filters)
     blocks = -(-inner // BLOCK) if inner > BLOCK + BLOCK // 2 else 1
     length = -(-inner // blocks)
-    sums = function.writes(function.buffer("sums", (len(node.out), width), 1)) if blocks > 1 else None
+    sums = (
+        function.writes(function.buffer("sums", (len(node.out), width), 1)) if blocks > 1 else None
+    )
     rest = function.rest(groups.lanes, {node: "a"}) + "n + @T@, @F@);"
 
     def block(starts: list[tuple[str, str]], first: str, step: int) -> None:
         where = f"{filters.name}{first} + c * {step}"
         pixel = f"{x.name} + n * {x.strides[0]} + c * {x.strides[1]}"
-        loops = [("c", 0, inner) if blocks == 1 else ("c", "c0", "c1")]
+        loops: list[Loop] = [("c", 0, inner) if blocks == 1 else ("c", "c0", "c1")]
         taps = Taps(loops, pixel, x.strides[0], where)
         lines("long n = n0;")
         for pixels in dict.fromkeys((size.pixels, 1)):

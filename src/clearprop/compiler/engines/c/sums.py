@@ -3,12 +3,13 @@
 Each half of the samples has sums of its own; when both are there, they are added.
 """
 
+import numpy as np
+
 from clearprop.compiler.engines.c.functions import Function
 from clearprop.compiler.engines.c.lines import Groups
 from clearprop.compiler.engines.c.memory import Home
 from clearprop.compiler.engines.c.products import over_groups, tile_for
 from clearprop.compiler.rewriting import maker
-import numpy as np
 
 
 def convolve_W(function: Function) -> None:
@@ -81,9 +82,9 @@ def convolve_W(function: Function) -> None:
     out = function.result(node)
     to = out.at("f", "c", "u", "q")
     index = f"(u * {columns} + q) * {channels} + c"
-    with function.after.share("c", channels):
-        with function.after.loop("u", 0, rows), function.after.loop("q", 0, columns):
-            _added(function, groups, total, out, to, index)
+    last = function.after
+    with last.share("c", channels), last.loop("u", 0, rows), last.loop("q", 0, columns):
+        _added(function, groups, total, out, to, index)
 
 
 def _over(function: Function, groups: Groups, inner) -> None:
@@ -96,9 +97,7 @@ def _over(function: Function, groups: Groups, inner) -> None:
             inner(starts)
 
 
-def _added(
-    function: Function, groups: Groups, total: Home, out: Home, to: str, index: str
-) -> None:
+def _added(function: Function, groups: Groups, total: Home, out: Home, to: str, index: str) -> None:
     """Both halves of one row of sums, added."""
     lines = function.after
     function.outside += [total, out]

@@ -62,6 +62,9 @@ class _Trial:
         self.n = min(self.phase.n, 2 if images else SAMPLES)
         made = {written.found[n].name for n in self.phase.nodes if n in written.found}
         self.views = {n: self._view(home, n in made) for n, (home, _) in written.used.items()}
+        for name, same in written.copied.items():
+            if {name, same} <= self.views.keys():
+                self.views[name][...] = self.views[same]
         numbers = {key: self.rng.random() + 0.5 for key in written.numbers}
         self.numbers = {key: float(np.float32(value)) for key, value in numbers.items()}
         if numbers:
@@ -144,4 +147,3 @@ class _Trial:
         else:
             view[...] = self.rng.integers(0, 4, view.shape)
         return view
-

@@ -4,6 +4,7 @@ GCC and clang let `a + b`, `a > b` stand for all lanes of two vectors at once. A
 each lane a whole number whose bits are all ones (true) or zeros.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +20,8 @@ C_TYPES = {
 """The type of numbers, and that of whole numbers of the same width."""
 
 
-def header(dtype: np.dtype[Any], lanes: int) -> str:
-    """The vectors of a program, of all powers of two up to so many lanes."""
+def header(dtype: np.dtype[Any], lanes: int, body: str) -> str:
+    """The vectors that a program uses, of powers of two up to so many lanes."""
     number, whole = C_TYPES[dtype]
     lines = [
         "#include <math.h>",
@@ -30,32 +31,34 @@ def header(dtype: np.dtype[Any], lanes: int) -> str:
         f"typedef {whole} w;",
         "",
         "// vN: N numbers. mN: what a comparison of two such vectors gives, all bits for true.",
-        "// all(x): x in every lane. pick(m, a, b): a where m is true, else b. larger, smaller,",
-        "// sign: as NumPy's maximum, minimum, sign, which hand NaN on.",
+        "// allN(x): x in every lane. pickN(m, a, b): a where m is true, else b. The others are as",
+        "// NumPy's maximum, minimum, sign, absolute, sqrt; all of them hand NaN on.",
     ]
-    n = 1
-    while n <= lanes:
-        v, m, size = f"v{n}", f"m{n}", n * dtype.itemsize
+    used = set(re.findall(r"\w+", body))
+    for n in (2**k for k in range(lanes.bit_length())):
+        size = n * dtype.itemsize
         how = f"__attribute__((vector_size({size}), aligned({dtype.itemsize}), may_alias))"
+        root = f"a[i] = {_of(dtype, 'sqrt')}(a[i])"
+        below = f"pick{n}(a < 0, all{n}(-1), a)"
+        functions = {
+            "larger": f"(v{n} a, v{n} b) {{ return pick{n}((a >= b) | (a != a), a, b); }}",
+            "smaller": f"(v{n} a, v{n} b) {{ return pick{n}((a <= b) | (a != a), a, b); }}",
+            "sign": f"(v{n} a) {{ return pick{n}(a > 0, all{n}(1), {below}); }}",
+            "absolute": f"(v{n} a) {{ return pick{n}(a < 0, -a, a + 0); }}",
+            "root": f"(v{n} a) {{ for (int i = 0; i < {n}; i++) {root}; return a; }}",
+        }
+        named = {f"{name}{n}": rest for name, rest in functions.items() if f"{name}{n}" in used}
+        if f"v{n}" not in used and not named:
+            continue
+        both = f"({{v}})((c & (m{n})a) | (~c & (m{n})b))".format(v=f"v{n}")
         lines += [
-            f"typedef f {v} {how};",
-            f"typedef w {m} {how};",
-            f"static inline {v} all{n}(f x) {{ return x - ({v}){{0}}; }}",
-            f"static inline {v} pick{n}({m} c, {v} a, {v} b)",
-            f"{{ return ({v})((c & ({m})a) | (~c & ({m})b)); }}",
-            f"static inline {v} larger{n}({v} a, {v} b)",
-            f"{{ return pick{n}((a >= b) | (a != a), a, b); }}",
-            f"static inline {v} smaller{n}({v} a, {v} b)",
-            f"{{ return pick{n}((a <= b) | (a != a), a, b); }}",
-            f"static inline {v} sign{n}({v} a)",
-            f"{{ return pick{n}(a > 0, all{n}(1), pick{n}(a < 0, all{n}(-1), a)); }}",
-            f"static inline {v} absolute{n}({v} a) {{ return pick{n}(a < 0, -a, a + 0); }}",
-            f"static inline {v} root{n}({v} a)",
-            f"{{ for (int i = 0; i < {n}; i++) a[i] = {_of(dtype, 'sqrt')}(a[i]); return a; }}",
-            "",
+            f"typedef f v{n} {how};",
+            f"typedef w m{n} {how};",
+            f"static inline v{n} all{n}(f x) {{ return x - (v{n}){{0}}; }}",
+            f"static inline v{n} pick{n}(m{n} c, v{n} a, v{n} b) {{ return {both}; }}",
+            *(f"static inline v{n} {name}{rest}" for name, rest in named.items()),
         ]
-        n *= 2
-    return "\n".join(lines)
+    return "\n".join([*lines, "", ""])
 
 
 def _of(dtype: np.dtype[Any], function: str) -> str:
