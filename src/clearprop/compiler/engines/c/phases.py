@@ -104,9 +104,24 @@ class Schedule:
                 later.append(node)
         self._left = later
         self._done |= within.keys()
+        phase.kernels = self._in_loops(phase.kernels, within)
         phase.name = f"phase_{len(self.phases) + 1}"
         self.phases.append(phase)
         self.order.append(phase)
+
+    def _in_loops(self, kernels: list[Kernel], within: dict[Node, Kernel]) -> list[Kernel]:
+        """Kernels in an order in which those for images stand together as far as that can be."""
+        order: list[Kernel] = []
+        left, of_images = list(kernels), True
+        while left:
+            later = []
+            for kernel in left:
+                read = {within.get(x.node) for n in kernel.nodes for x in self._behind(n)}
+                ready = read - {None, kernel} <= set(order)
+                fits = ready and kernel.of_images == of_images
+                (order if fits else later).append(kernel)
+            left, of_images = later, not of_images
+        return order
 
     def _fits(self, node: Node, phase: Phase, within: dict[Node, Kernel]) -> bool:
         kind = self.choice.kinds[node]

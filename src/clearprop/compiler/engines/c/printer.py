@@ -191,6 +191,8 @@ class PhaseText:
         """Name in C → home and number of the pointer."""
         self.own: dict[Any, Home] = {}
         """Where things are found within this phase only."""
+        self.images: set[str] = set()
+        """Copies of one image for each half."""
         self.copied: dict[str, str] = {}
         """What is given row by row → the same as it lies elsewhere."""
         self.functions: list[Function] = []
@@ -268,6 +270,8 @@ class PhaseText:
         before, after = Lines(), Lines()
         for loop in self.phase.loops():
             functions: list[Function] = []
+            for key in [key for key, home in self.own.items() if home.name in self.images]:
+                del self.own[key]  # a copy of one image is there for one loop
             for kernel in loop:
                 functions += [*self._copies(kernel, texts), self._function(kernel)]
                 self._write(functions[-1], texts, kernel)
@@ -366,6 +370,7 @@ class PhaseText:
             )
             texts.append(kernels.write(function, f"{home.name}, with its channels side by side"))
             self.own[key] = copied
+            self.images.add(name)
             made.append(function)
         return made
 

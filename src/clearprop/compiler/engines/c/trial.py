@@ -15,8 +15,8 @@ from clearprop.compiler.engines.c.phases import Kernel, needs_whole
 from clearprop.compiler.rewriting import is_number, is_recorded
 from clearprop.graph.node import Node
 
-SAMPLES = 67
-"""So many rows are tried: some tiles, and a rest. Of images, one for each half."""
+ROWS, IMAGES = 67, 4
+"""So many rows are tried: some tiles, and a rest. Of images, two for each half."""
 
 TOLERANCE = {4: 1e-4, 8: 1e-10}
 """How far results may be apart, relative to the largest number, by the bytes of a number."""
@@ -37,8 +37,9 @@ def disagreeing(printer: Any, kernels: Any) -> set[Node]:
         return set()
     with np.errstate(all="ignore"):
         for phase in printer.written:
-            wrong = _Trial(phase, kernels).wrong()
-            if wrong is not None:
+            # Where something jumps, rounding may decide once; not with other numbers again.
+            tried = (_Trial(phase, kernels, seed).wrong() for seed in (0, 1))
+            if (wrong := next(tried)) and (wrong := next(tried)):
                 kernel, apart = wrong
                 label = printer.trace.labels[kernel.nodes[0]]
                 warnings.warn(
@@ -55,11 +56,13 @@ def disagreeing(printer: Any, kernels: Any) -> set[Node]:
 class _Trial:
     """One phase, run on random numbers."""
 
-    def __init__(self, written: Any, kernels: Any) -> None:
+    def __init__(self, written: Any, kernels: Any, seed: int) -> None:
         self.written, self.phase = written, written.phase
-        self.rng = np.random.default_rng(0)
+        self.rng = np.random.default_rng(seed)
+        self.known: dict[Node, Any] = {}
+        """What NumPy gives for the nodes so far."""
         images = any(kernel.of_images for kernel in self.phase.kernels)
-        self.n = min(self.phase.n, 2 if images else SAMPLES)
+        self.n = min(self.phase.n, IMAGES if images else ROWS)
         made = {written.found[n].name for n in self.phase.nodes if n in written.found}
         self.views = {n: self._view(home, n in made) for n, (home, _) in written.used.items()}
         for name, same in written.copied.items():
@@ -77,14 +80,17 @@ class _Trial:
     def wrong(self) -> tuple[Kernel, float] | None:
         """A kernel that is wrong, and by how much."""
         for kernel in self.phase.kernels:
-            known: dict[Node, Any] = {}
             for node in kernel.nodes:
-                known[node] = wanted = self._evaluated(node, kernel, known)
+                self.known[node] = wanted = self._evaluated(node, kernel)
                 home = self.written.found.get(node)
                 if home is None:
                     continue
                 found = self.views[home.name]
-                found = found if kernel.kind in SUMS else found[: self.n]
+                if home.half:  # what is left there is the last image of each half
+                    last = dict.fromkeys(((self.n - 1) // 2, self.n - 1))
+                    found, wanted = found[: len(last)], wanted[list(last)]
+                elif kernel.kind not in SUMS:
+                    found = found[: self.n]
                 apart = np.abs(found - wanted) / max(1, np.nanmax(np.abs(wanted), initial=0))
                 off = ~(apart <= TOLERANCE[self.written.dtype.itemsize])
                 off &= ~(np.isnan(found) & np.isnan(wanted)) & (found != wanted)
@@ -92,32 +98,32 @@ class _Trial:
                     return kernel, float(np.max(apart[off]))
         return None
 
-    def _evaluated(self, node: Node, kernel: Kernel, known: dict[Node, Any]) -> Any:
+    def _evaluated(self, node: Node, kernel: Kernel) -> Any:
         params = dict(node.params)
         if kernel.kind == "copy":
             params["shape"] = (self.n, *np.shape(node.out)[1:])
-            values = [self._value(node.inputs[0], node, kernel, known)]
+            values = [self._value(node.inputs[0], node, kernel)]
             return np.reshape(values[0], params["shape"])
         if kernel.kind == "matmul_W":
             x = node.inputs[0].node.inputs[0]
-            first = self._value(x, node, kernel, known).T
-            return first @ self._value(node.inputs[1], node, kernel, known)
-        values = [self._value(x, node, kernel, known) for x in node.inputs]
+            first = self._value(x, node, kernel).T
+            return first @ self._value(node.inputs[1], node, kernel)
+        values = [self._value(x, node, kernel) for x in node.inputs]
         if kernel.kind == "sum" and not is_recorded(node.inputs[0]):
             values[0] = values[0][: self.n]
         return node.operation.evaluate(*values, **params)
 
-    def _value(self, x: Any, node: Node, kernel: Kernel, known: dict[Node, Any]) -> Any:
+    def _value(self, x: Any, node: Node, kernel: Kernel) -> Any:
         if not is_recorded(x):
             return x
-        if x.node in known:
-            return known[x.node]
+        if x.node in self.known:
+            return self.known[x.node]
         key = key_of(x)
         if key in self.numbers:
             return self.numbers[key]
         home = self.written.found.get(key)
         if home is None:
-            inner = [self._value(v, x.node, kernel, known) for v in x.node.inputs]
+            inner = [self._value(v, x.node, kernel) for v in x.node.inputs]
             return x.node.operation.evaluate(*inner, **x.node.params)
         view = self.views[home.name]
         whole = needs_whole(node, kernel.kind if node is kernel.node else "chain", x)
