@@ -17,7 +17,9 @@ SOURCE = r"""
 // Runs the two halves of a phase. A worker thread takes the second half while the caller computes
 // the first; if it has not begun by then, the caller computes both. Nobody waits for a thread that
 // has no processor.
+#define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +43,7 @@ static _Atomic int state, busy, asleep, waiting;
 static struct { part *f; void **p; long n0, n1; } offer;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t offered = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
+static pthread_t worker;
 static pid_t owner;  // the process that the worker belongs to: a fork has none
 
 static double now(void)
@@ -54,6 +57,20 @@ static void rest(void)
 {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#endif
+}
+
+// Let the worker run on every processor that the caller may use, perhaps without the caller's own:
+// a thread that is woken up would often begin there.
+static void place(int apart)
+{
+#if defined(__linux__)
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed))
+        return;
+    if (apart && CPU_COUNT(&allowed) > 1)
+        CPU_CLR(sched_getcpu(), &allowed);
+    pthread_setaffinity_np(worker, sizeof allowed, &allowed);
 #endif
 }
 
@@ -89,16 +106,16 @@ static void *work(void *unused)
 static int in_two(part *f, void **p, long middle, long n)
 {
     if (owner != getpid()) {
-        pthread_t thread;
         state = NONE, asleep = 0;
-        if (pthread_create(&thread, 0, work, 0))
+        if (pthread_create(&worker, 0, work, 0))
             return 0;
-        pthread_detach(thread);
+        pthread_detach(worker);
         owner = getpid();
     }
     offer.f = f, offer.p = p, offer.n0 = middle, offer.n1 = n;
     state = OFFERED;
     if (asleep) {
+        place(1);
         pthread_mutex_lock(&lock);
         pthread_cond_signal(&offered);
         pthread_mutex_unlock(&lock);
@@ -115,6 +132,7 @@ static int in_two(part *f, void **p, long middle, long n)
         if (k % 64 || now() - start < 50e-6)
             continue;
         // Asleep, so that the worker may have this processor if another program has its own.
+        place(0);
         pthread_mutex_lock(&lock);
         waiting = 1;
         while (state != DONE)
