@@ -155,12 +155,11 @@ static int choose(task *t)
             return !t->threads;
         if (t->threads) {
             t->left = OFTEN;
+            t->patience = FEW;  // two have been quicker for long
         } else if (t->mean[1] < .95 * t->mean[0]) {
             t->threads = 1;
             t->left = OFTEN;
-            t->patience = FEW;
         } else {
-            t->patience = t->patience < 256 * FEW ? 2 * t->patience : t->patience;
             t->left = t->patience;
         }
     }
@@ -171,8 +170,10 @@ static int choose(task *t)
     if (t->left-- > 0)
         return t->threads;
     t->trial = t->threads ? 4 : FIRST + 2;
-    if (!t->threads)
+    if (!t->threads) {
         t->seen[1] = 0, t->mean[1] = 0;  // measured anew
+        t->patience = t->patience < 256 * FEW ? 2 * t->patience : t->patience;
+    }
     return t->threads;
 }
 
