@@ -24,9 +24,7 @@ def compiled_with_c(problem: Problem) -> Run:
     return _over(problem, problem.data[0], None, engine="c")
 
 
-def _over(
-    problem: Problem, x_train: np.ndarray, scale: float | None, engine: str = "numpy"
-) -> Run:
+def _over(problem: Problem, x_train: np.ndarray, scale: float | None, engine: str = "numpy") -> Run:
     compiled_step = compile(network(problem), SGD(RATE), engine=engine)
     step = compiled_step.over(x_train, problem.data[1], scale)
     threads = BlasThreads.for_products_of(problem.largest_product)

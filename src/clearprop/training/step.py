@@ -65,10 +65,10 @@ def make_step(
     return lambda rows: on_batch(*samples.batch(rows)), reason
 
 
-def engine_of(step: Any) -> str:
-    """What evaluations of a training run in: what its steps do, if that is the processor's."""
-    found = getattr(getattr(step, "step", None), "engine", "")
-    return found if found == "c" else "numpy"
+def engine_of(step: Any) -> str | None:
+    """What answers are computed by while this step trains; `None` where layers run as written."""
+    compiled_step = getattr(step, "step", None)
+    return compiled_step and ("c" if compiled_step.engine == "c" else "numpy")
 
 
 def batch_step(network: Network, optimizer: Updates) -> Callable[..., float]:

@@ -213,8 +213,7 @@ class Trainer:
         if not self.is_first:
             self.on_progress = self.history_path = self.signals_path = None
             self.checkpoint_path = self.best_path = None
-        same = None if self._why_not else engine_of(self._step)
-        self._referee = Referee(network, self._sets, self._note, same)
+        self._referee = Referee(network, self._sets, self._note, engine_of(self._step))
 
     @property
     def as_written(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A kernel as a C function, and what it does with each vector of results before it stores them."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -88,7 +89,8 @@ class Function:
         passed = "".join(f"{name}, " for name in self.arguments)
         rests = "".join(self._rests.values()).replace("@DECLARED@", declared)
         body = str(self.lines).replace("@PASSED@", passed)
-        return f"// {comment}\n{rests}static void {self.name}({declared}long n0, long n1)\n{body}"
+        head = f"static void {self.name}({declared}long n0, long n1)"
+        return _tidy(f"// {comment}\n{rests}{head}\n{body}")
 
     def call(self, start: str, stop: str) -> str:
         """A call of the function."""
@@ -200,6 +202,11 @@ class Rest:
             u, q = divmod(k, wide)
             at = home.at("n", "f", f"i * {down} + {u}", f"j * {right} + {q}")
             self.lines(f"*(v{n} *)({at}) {sign} pick{n}({place} == {k}, {d}, all{n}(0));")
+
+
+def _tidy(text: str) -> str:
+    """Without additions of 0 and multiplications by 1."""
+    return re.sub(r" \* 1(?![\w.])", "", re.sub(r" \+ 0(?=[),;\]])", "", text))
 
 
 def key_of(x: Any) -> Any:

@@ -299,6 +299,7 @@ class PhaseText:
             for function in functions:
                 half(function.call("n0", "n1"))
             return
+        half("// image by image, through all layers")
         with half.loop("n", "n0", "n1"):
             for function in functions:
                 half(function.call("n", "n + 1"))

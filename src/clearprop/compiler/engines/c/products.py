@@ -34,11 +34,7 @@ Loop = tuple[str, int | str, int | str]
 
 
 class Taps(NamedTuple):
-    """What is summed over: loops, and where the numbers of pixels and filters are found in them.
-
-    What the inner loops give is a sum by itself, and these are summed over the outermost loop: sums
-    of sums are more exact than one long one.
-    """
+    """What is summed over: loops, and where the numbers of pixels and filters are found in them."""
 
     loops: list[Loop]
     pixel: str
@@ -47,6 +43,8 @@ class Taps(NamedTuple):
     """Elements from one pixel to the next."""
     filters: str
     """The address of the filters' first vector, without that of the features."""
+    in_parts: bool = False
+    """Whether what the inner loops give is a sum by itself: sums of sums are more exact."""
 
 
 def tile(
@@ -66,8 +64,9 @@ def tile(
     lines, n = function.lines, lanes
     names = [[f"a{t}_{h}" for h in range(len(starts))] for t in range(pixels)]
     outer, *inner = taps.loops
-    folds = bool(inner) and outer[2] > 1  # type: ignore[operator]
+    folds = taps.in_parts
     with lines.block():
+        lines(f"// {pixels} × {len(starts)} vectors of sums, in registers")
         for row in names:
             lines(f"v{n} {', '.join(f'{name} = {{0}}' for name in row)};")
             if folds:
@@ -185,6 +184,7 @@ def _packed(function: Function, W: Home, shape: tuple[int, ...], groups: Groups,
                 lines(f"({to})[f + {groups.slots - groups.length}] = *({at});")
 
     loops = list(zip(names, shape, strict=True))
+    lines("// the filters, with their features side by side")
     with lines.share(*loops[0]):
         _nested(lines, loops[1:], row)
     return home
@@ -226,9 +226,8 @@ def _image_tiles(
     rows, columns, channels = shape
     where = f"{filters.name} + ((u * {columns} + q) * {channels} + c) * {groups.slots}"
     loops: list[Loop] = [("u", 0, rows), ("q", 0, columns), ("c", 0, channels)]
-    if columns * channels < PART:
-        loops.insert(0, ("once", 0, 1))
-    taps = Taps(loops, pixel, steps[1] * column, where)
+    in_parts = rows > 1 and columns * channels >= PART
+    taps = Taps(loops, pixel, steps[1] * column, where, in_parts)
     lines = function.lines
     with lines.loop("n", "n0", "n1"), lines.loop("i", 0, height):
         tiles(function, taps, groups, size, width)
@@ -339,6 +338,7 @@ def _packed_in_groups(function: Function, W: Home, groups: Groups) -> Home:
             to = f"{home.name} + ({slot}) / {width} * {inner * width} + ({slot}) % {width}"
             lines(f"*({to} + c * {width}) = *({W.at('c', 'f')});")
 
+    lines("// the matrix, with the columns side by side that are used together")
     with lines.share("f", regular):
         column("f")
     if regular < groups.slots:

@@ -36,6 +36,7 @@ def convolve_W(function: Function) -> None:
         """Sums of some taps, kept in registers for a whole image."""
         names = [[f"a{t}_{h}" for h in range(len(starts))] for t in range(len(offsets))]
         with lines.block():
+            lines(f"// {len(offsets)} × {len(starts)} vectors of sums, in registers")
             lines(f"f *to = {total.name} + ({first}) * {groups.slots};")
             for names_of_tap in names:
                 lines(f"v{n} {', '.join(f'{name} = {{0}}' for name in names_of_tap)};")
@@ -101,6 +102,7 @@ def _added(function: Function, groups: Groups, total: Home, out: Home, to: str, 
     """Both halves of one row of sums, added."""
     lines = function.after
     function.outside += [total, out]
+    lines("// the sums of both halves")
     lines(f"const f *sum = {total.name} + ({index}) * {groups.slots};")
     regular = groups.regular * groups.lanes
     with lines.loop("f", 0, regular):
