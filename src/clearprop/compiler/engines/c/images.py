@@ -124,7 +124,7 @@ def _seen(v: Any, borders: bool = True) -> tuple[Any, Pair, Pair, Pads] | None:
         form = node.params["form"]
         if len(node.inputs) > 1 or not isinstance(form, tuple) or len(form) > 4:
             return None
-        form = (*form, *[slice(None)] * (4 - len(form)))
+        form = [*form, *[slice(None)] * (4 - len(form))]
         if not all(isinstance(s, slice) and not s.start and s.stop is None for s in form):
             return None
         if [s.step or 1 for s in form[:2]] != [1, 1] or any((s.step or 1) < 1 for s in form):

@@ -132,7 +132,7 @@ def over_groups(groups: Groups, slots: bool) -> list[tuple[int, list[tuple[str, 
     return found
 
 
-_TILED: dict[str, str] = {"j": "j + @T@", "f": "@F@"}
+_TILED = {"n": "n", "f": "@F@", "i": "i", "j": "j + @T@"}
 """What stands for an index within a tile."""
 
 
@@ -144,7 +144,7 @@ def tiles(
     assert node is not None
     place = PLACE[len(function.kernel.domain)]
     rest = function.rest(groups.lanes, {node: "a"})
-    rest += ", ".join(_TILED.get(i, i) for i in place) + ");"
+    rest += ", ".join(_TILED[i] for i in place) + ");"
 
     def along(starts: list[tuple[str, str]]) -> None:
         whole = length // size.pixels * size.pixels
