@@ -165,7 +165,7 @@ def test_an_update_goes_in_one_pass():
         for i in range(5):
             step(*batch(20, 100, 10, seed=i))
         found[name] = copied(net)
-    assert "static void update_chain" in step.source
+    assert "void update_chain" in step.source
     for name, value in found["numpy"].items():
         np.testing.assert_allclose(found["c"][name], value, rtol=1e-4, atol=1e-6)
 
@@ -201,14 +201,16 @@ def test_the_bits_are_the_same_in_one_thread_and_in_two():
 def test_both_ways_are_tried_and_the_quicker_is_taken():
     kernels = engine("c").Kernels(
         compilers.compiler(),
-        """
+        [
+            """
 #include <time.h>
 void sleeps(void **p, long n0, long n1, long half) {
     struct timespec t = {0, 2000000};
     nanosleep(&t, 0);
     ((double *)p[0])[half] += n1 - n0;
 }
-""",
+"""
+        ],
         alone=False,
     )
     counts = np.zeros(2)
@@ -337,11 +339,10 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_kernel_that_is_wrong_is_dropped_with_a_word(anew, tmp_path, mistake):
     anew.setenv("XDG_CACHE_HOME", str(tmp_path))
-    load, made = compilers.Compiler.load, []
+    load = compilers.Compiler.load
 
-    def load_wrong(self, source):
-        made.append(source.replace(*MISTAKES[mistake]))
-        return load(self, made[-1])
+    def load_wrong(self, *sources):
+        return load(self, *(source.replace(*MISTAKES[mistake]) for source in sources))
 
     net, x, t = images(dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:

@@ -54,7 +54,7 @@ def program(job: Job) -> Program:
     while True:
         printer = CPrinter(job, found.vector_bytes, without)
         source = printer.source()
-        kernels = Kernels(found, printer.c, alone=job.threads == 1)
+        kernels = Kernels(found, printer.parts, alone=job.threads == 1)
         wrong = trial.disagreeing(printer, kernels)
         if not wrong:
             return CProgram(job, printer, source, kernels)
@@ -80,9 +80,9 @@ class CProgram(Program):
 class Kernels:
     """What a printed program asks for: arrays for its kernels, and the kernels bound to arrays."""
 
-    def __init__(self, found: Compiler, source: str, *, alone: bool) -> None:
+    def __init__(self, found: Compiler, sources: list[str], *, alone: bool) -> None:
         self._alone = alone
-        self._library: ctypes.CDLL | None = found.load(source) if source else None
+        self._library: ctypes.CDLL | None = found.load(*sources) if sources else None
 
     @staticmethod
     def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

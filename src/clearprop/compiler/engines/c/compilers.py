@@ -13,11 +13,12 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FLAGS = ("-O2", "-march=native", "-fPIC", "-shared", "-pthread", "-std=gnu11", "-w")
+FLAGS = ("-O2", "-march=native", "-fPIC", "-pthread", "-std=gnu11", "-w")
 """No `-ffast-math`: it lets sums be reordered, and switches denormals off for the whole process."""
 
 EXACT = ("-fno-math-errno", "-fno-trapping-math")
@@ -40,31 +41,40 @@ class Compiler:
     key: str
     """What its results depend on: its command, the file it is, the processor."""
 
-    def library(self, source: str) -> Path:
-        """The shared object of a source: compiled now, unless it is in the cache.
+    def library(self, *sources: str) -> Path:
+        """The shared object of some sources: compiled now, unless it is in the cache.
 
-        It is written under another name first: several processes may do so at once.
+        Several are compiled side by side. It is written under another name first: several processes
+        may do so at once.
 
         Errors: `CompilerError`.
         """
-        name = hashlib.sha256("\0".join((self.key, *FLAGS, *EXACT, source)).encode()).hexdigest()
+        name = hashlib.sha256("\0".join((self.key, *FLAGS, *EXACT, *sources)).encode()).hexdigest()
         found = folder() / f"{name[:32]}.so"
         if not is_ours(found):
             with tempfile.TemporaryDirectory(dir=folder(), prefix="compiling-") as there:
-                written, made = Path(there, "kernels.c"), Path(there, "kernels.so")
-                written.write_text(source, encoding="utf-8")
-                _run([*self.command, *FLAGS, *EXACT, "-o", str(made), str(written), "-lm"])
+                made = Path(there, "kernels.so")
+                with ThreadPoolExecutor(len(sources)) as pool:
+                    numbers = range(len(sources))
+                    objects = list(pool.map(self._compiled, [Path(there)] * 99, numbers, sources))
+                _run([*self.command, "-shared", "-pthread", "-o", str(made), *objects, "-lm"])
                 os.chmod(made, 0o700)
                 os.replace(made, found)
         return found
 
-    def load(self, source: str) -> ctypes.CDLL:
-        """Compile a source, or find it compiled, and load it.
+    def _compiled(self, there: Path, number: int, source: str) -> str:
+        written, made = there / f"part{number}.c", there / f"part{number}.o"
+        written.write_text(source, encoding="utf-8")
+        _run([*self.command, *FLAGS, *EXACT, "-c", "-o", str(made), str(written)])
+        return str(made)
+
+    def load(self, *sources: str) -> ctypes.CDLL:
+        """Compile some sources, or find them compiled, and load them.
 
         Errors: `CompilerError`.
         """
         try:
-            return ctypes.CDLL(str(self.library(source)))
+            return ctypes.CDLL(str(self.library(*sources)))
         except OSError as error:
             raise CompilerError(f"what was compiled cannot be used: {error}") from None
 

@@ -89,7 +89,7 @@ class Function:
         passed = "".join(f"{name}, " for name in self.arguments)
         rests = "".join(self._rests.values()).replace("@DECLARED@", declared)
         body = str(self.lines).replace("@PASSED@", passed)
-        head = f"static void {self.name}({declared}long n0, long n1)"
+        head = f"void {self.name}({declared}long n0, long n1)"
         return _tidy(f"// {comment}\n{rests}{head}\n{body}")
 
     def call(self, start: str, stop: str) -> str:

@@ -124,12 +124,13 @@ def _seen(v: Any, borders: bool = True) -> tuple[Any, Pair, Pair, Pads] | None:
         form = node.params["form"]
         if len(node.inputs) > 1 or not isinstance(form, tuple) or len(form) > 4:
             return None
-        form = [*form, *[slice(None)] * (4 - len(form))]
-        if not all(isinstance(s, slice) and not s.start and s.stop is None for s in form):
+        parts: list[Any] = [*form, *[slice(None)] * (4 - len(form))]
+        if not all(isinstance(s, slice) and not s.start and s.stop is None for s in parts):
             return None
-        if [s.step or 1 for s in form[:2]] != [1, 1] or any((s.step or 1) < 1 for s in form):
+        first, second, down, right = (s.step or 1 for s in parts)
+        if first != 1 or second != 1 or min(down, right) < 1:
             return None
-        steps, v = (form[2].step or 1, form[3].step or 1), node.inputs[0]
+        (v,), steps = node.inputs, (down, right)
     node = maker(v, sliding_window_view)
     axes = tuple(node.params.get("axis") or ()) if node else ()
     if node is None or axes not in ((2, 3), (-2, -1)) or np.ndim(node.out) != 6:

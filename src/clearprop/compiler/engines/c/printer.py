@@ -110,7 +110,7 @@ class CPrinter(Printer):
             if self.users.is_stored(node) and not self.users.is_temporary(node):
                 self._stored(start, node)
         written = PhaseText(self, phase)
-        self.texts.append(written.text())
+        self.texts += written.texts()
         self.written.append(written)
         entries = ", ".join(written.arrays)
         more = ", large=True" if written.moved >= LARGE else ""
@@ -157,7 +157,9 @@ class CPrinter(Printer):
         source = super().source()
         dtype = self.schedule.choice.dtype
         body = "\n".join(self.texts)
-        self.c = header(dtype, self.vector_bytes // dtype.itemsize, body) + body if body else ""
+        top = header(dtype, self.vector_bytes // dtype.itemsize, body)
+        self.c = top + body if body else ""
+        self.parts = _parts(top, self.texts) if len(self.c) > LONG else [self.c][: len(body)]
         head, _, rest = source.partition("\n\n\ndef make(")
         return f'{head}\n\nKERNELS = r"""\n{self.c}"""\n\n\ndef make(kernels, {rest}'
 
@@ -263,7 +265,7 @@ class PhaseText:
 
     # --- functions -----------------------------------------------------------------------------
 
-    def text(self) -> str:
+    def texts(self) -> list[str]:
         """All functions of the phase."""
         texts, half = [], Lines()
         clears: list[Home] = []
@@ -292,7 +294,7 @@ class PhaseText:
             if lines.lines:
                 body = [*(cleared.lines if not suffix else []), *lines.lines]
                 texts.append(self._entry(f"{name}{suffix}", body, in_halves=not suffix))
-        return "\n".join(texts)
+        return texts
 
     def _loop(self, half: Lines, loop: list[Kernel], functions: list[Function]) -> None:
         if not loop[0].of_images:
@@ -420,6 +422,18 @@ class _Like:
     def __init__(self, home: Home) -> None:
         self.shape, self.dtype = home.shape, home.dtype
 
+
+def _parts(top: str, texts: list[str]) -> list[str]:
+    """Functions in two sources of about the same length, each with all declarations."""
+    heads = re.findall(r"^void \w+\(.*\)$", "\n".join(texts), re.MULTILINE)
+    parts: list[list[str]] = [[], []]
+    for text_of_one in sorted(texts, key=len, reverse=True):
+        min(parts, key=lambda part: sum(map(len, part))).append(text_of_one)
+    return ["\n".join([top, *(f"{head};" for head in heads), *part]) for part in parts]
+
+
+LONG = 40_000
+"""Characters of C from which two compilers at once are sooner done with it than one."""
 
 LARGE = 2**16
 """Numbers from which two threads move them sooner than one."""
