@@ -121,8 +121,8 @@ def _seen(v: Any, borders: bool = True) -> tuple[Any, Pair, Pair, Pads] | None:
     v = node.inputs[0] if node else v
     steps, node = (1, 1), maker(v, getitem)
     if node is not None:
-        form = node.params["form"]
-        if len(node.inputs) > 1 or not isinstance(form, tuple) or len(form) > 4:
+        form, (v, *places) = node.params["form"], node.inputs
+        if places or not isinstance(form, tuple) or len(form) > 4:
             return None
         parts: list[Any] = [*form, *[slice(None)] * (4 - len(form))]
         if not all(isinstance(s, slice) and not s.start and s.stop is None for s in parts):
@@ -130,7 +130,7 @@ def _seen(v: Any, borders: bool = True) -> tuple[Any, Pair, Pair, Pads] | None:
         first, second, down, right = (s.step or 1 for s in parts)
         if first != 1 or second != 1 or min(down, right) < 1:
             return None
-        (v,), steps = node.inputs, (down, right)
+        steps = (down, right)
     node = maker(v, sliding_window_view)
     axes = tuple(node.params.get("axis") or ()) if node else ()
     if node is None or axes not in ((2, 3), (-2, -1)) or np.ndim(node.out) != 6:
