@@ -1,6 +1,7 @@
 """Data for training, checked whole before the first step and brought into one form."""
 
 import inspect
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,8 @@ class Samples(NamedTuple):
     """N."""
     largest_product: int
     """Multiply-adds of one sample in the network's largest matrix product."""
+    widest: int
+    """How many numbers a layer makes of one sample at most, windows of a convolution included."""
     scale: float | None = None
     """What integers in `x`, such as the bytes of pixels, are multiplied by when they are used."""
     w: Any = None
@@ -89,16 +92,16 @@ def read_samples(
         read = _read_integers(x, x_name, scale, dtype)
         one = read[:1].astype(dtype) * dtype.type(scale)
     try:
-        scores, largest_product = _try_out(network, one, shapes(read), x_name)
+        scores, *sizes = _try_out(network, one, shapes(read), x_name)
     except ShapeError:  # floats are no class numbers, which an Embedding takes
         if scale is not None or not any(np.asarray(part).dtype.kind in "iu" for part in flat(x)):
             raise
         read = _each(_read_x, x, x_name, dtype, integers=True)
-        scores, largest_product = _try_out(network, taken(read, slice(1)), shapes(read), x_name)
+        scores, *sizes = _try_out(network, taken(read, slice(1)), shapes(read), x_name)
     count = len(flat(read)[0])
     targets = _read_t(network, t, t_name, (x_name, shapes(read), count), scores, dtype)
     weights = None if w is None else read_weights(network, w, w_name[0], count, dtype)
-    return Samples(read, targets, count, largest_product, scale, weights)
+    return Samples(read, targets, count, *sizes, scale, weights)
 
 
 def read_weights(network: Network, w: Any, name: str, count: int, dtype: np.dtype) -> np.ndarray:
@@ -221,8 +224,8 @@ def _array(values: Any, name: str) -> np.ndarray:
         raise DataError(f"{name} cannot be made an array: {error}") from error
 
 
-def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, int]:
-    """Run one sample through the network: what comes out, and the largest product."""
+def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, int, int]:
+    """Run one sample through the network: what comes out, the largest product, the widest layer."""
     walk = network.walk("infer", one)
     try:
         with np.errstate(all="ignore"):
@@ -234,9 +237,12 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
         where = ", ".join(str(np.shape(x)) for x in inputs)
         at = f"the layer {layer} cannot take a batch {where}: " if layer else ""
         raise ShapeError(f"{name} {given} does not fit the network: {at}{error}") from error
-    closed = (use for use in walk.uses if not use.opened)
-    products = (multiply_adds(use.layer, np.shape(use.outputs[0])[1:]) for use in closed)
-    largest = max(products, default=0)
+    largest = widest = 0
+    for layer, shape in ((u.layer, np.shape(u.outputs[0])[1:]) for u in walk.uses if not u.opened):
+        product = multiply_adds(layer, shape)
+        largest = max(largest, product)
+        # A product with F filters or neurons has the numbers of all windows as its other factor.
+        widest = max(widest, math.prod(shape), product // max(1, *shape[:1]))
     outs = out if isinstance(out, tuple | list) else (out,)
     for y, loss in zip(outs, network.losses, strict=False):
         shape = np.shape(y)
@@ -245,7 +251,7 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
                 f"the network turns a batch of one sample {shapes(one)} into {shape}; "
                 "it must give scores (N, classes), or one row of numbers for each sample"
             )
-    return out, largest
+    return out, largest, widest
 
 
 def _read_t(

@@ -24,6 +24,8 @@ from clearprop.training.optimizers.checks import all_finite
 CHUNK = 2**19
 """Input values that go through the network at once: about as many as a core's cache holds."""
 
+WIDEST = 2**21
+"""Values that a layer makes of them at most: a few of them are kept at a time."""
 
 TOGETHER = 4
 """Chunks of which the answers are tallied at once."""
@@ -222,7 +224,7 @@ def _starts(samples: Samples) -> range:
 
 def chunk_size(samples: Samples) -> int:
     """How many samples make a chunk."""
-    return max(1, CHUNK // samples.size)
+    return max(1, min(CHUNK // samples.size, WIDEST // max(1, samples.widest)))
 
 
 def _of(network: Network, predict: Predict, samples: Samples, start: int) -> np.ndarray:
