@@ -111,6 +111,7 @@ static int in_two(part *f, void **p, long middle, long n)
             return 0;
         pthread_detach(worker);
         owner = getpid();
+        place(1);
     }
     offer.f = f, offer.p = p, offer.n0 = middle, offer.n1 = n;
     state = OFFERED;
@@ -201,8 +202,11 @@ void run(task *t, void **p, long n)
     if (k == 0)  // the first finds nothing in the caches, and the worker asleep
         return;
     t->mean[two] += (took - t->mean[two]) / (k < 48 ? k : 48);
-    if (t->seen[0] + t->seen[1] == 2 * FIRST && n > 1)
-        t->threads = t->mean[1] < .95 * t->mean[0], t->left = OFTEN, t->patience = FEW;
+    if (t->seen[0] + t->seen[1] == 2 * FIRST && n > 1) {
+        t->threads = t->mean[1] < .95 * t->mean[0];
+        t->left = t->threads ? OFTEN : FEW;
+        t->patience = FEW;
+    }
 }
 """
 for _name, _number in {"FIRST": 8, "OFTEN": 512, "FEW": 32}.items():
