@@ -92,6 +92,14 @@ def test_what_is_thick_in_a_thin_frame_is_read_whole(edge):
     assert np.sum((found.ink > 0.5) != expected) < 0.1 * np.sum(expected)
 
 
+def test_a_small_note_on_a_table_is_no_digit():
+    page = np.full((200, 160, 1), 0.3)
+    page[60:110, 40:95] = 0.95
+    page[70:100, 64:70] = 0.2
+    found = find_digit(page)
+    assert np.mean(found.ink > 0.5) < 0.2
+
+
 def test_a_large_photograph_is_made_smaller(reader):
     _, digits, _ = reader
     page = 1 - 0.8 * np.kron(digits[0], np.ones((60, 60)))

@@ -77,7 +77,8 @@ def sheet_in(pixels: np.ndarray) -> tuple[slice, slice] | None:
     edges = sum(
         map(int, (top == 0, left == 0, bottom == len(distance), right == distance.shape[1]))
     )
-    if edges > 1 or size < distance.size / 4 or area < 0.7 * size or between > 0.2 * area:
+    slim = min(bottom - top, right - left) < 0.4 * max(bottom - top, right - left)
+    if edges > 1 or size < distance.size / 60 or slim or area < 0.7 * size or between > 0.2 * area:
         return None
     inset = 1 + min(bottom - top, right - left) // 40
     return slice(top + inset, bottom - inset), slice(left + inset, right - inset)
