@@ -106,7 +106,10 @@ static void *work(void *unused)
 static int in_two(part *f, void **p, long middle, long n)
 {
     if (owner != getpid()) {
-        state = NONE, asleep = 0;
+        state = NONE, asleep = 0, waiting = 0;
+        // After a fork they are as another process left them, perhaps with a thread that waits.
+        lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        offered = finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
         if (pthread_create(&worker, 0, work, 0))
             return 0;
         pthread_detach(worker);
