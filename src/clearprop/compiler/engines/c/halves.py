@@ -106,11 +106,15 @@ static void *work(void *unused)
 static int in_two(part *f, void **p, long middle, long n)
 {
     if (owner != getpid()) {
-        state = NONE, asleep = 0;
+        state = NONE, asleep = 0, waiting = 0;
+        // After a fork they are as another process left them, perhaps with a thread that waits.
+        lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        offered = finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
         if (pthread_create(&worker, 0, work, 0))
             return 0;
         pthread_detach(worker);
         owner = getpid();
+        place(1);
     }
     offer.f = f, offer.p = p, offer.n0 = middle, offer.n1 = n;
     state = OFFERED;
@@ -201,8 +205,11 @@ void run(task *t, void **p, long n)
     if (k == 0)  // the first finds nothing in the caches, and the worker asleep
         return;
     t->mean[two] += (took - t->mean[two]) / (k < 48 ? k : 48);
-    if (t->seen[0] + t->seen[1] == 2 * FIRST && n > 1)
-        t->threads = t->mean[1] < .95 * t->mean[0], t->left = OFTEN, t->patience = FEW;
+    if (t->seen[0] + t->seen[1] == 2 * FIRST && n > 1) {
+        t->threads = t->mean[1] < .95 * t->mean[0];
+        t->left = t->threads ? OFTEN : FEW;
+        t->patience = FEW;
+    }
 }
 """
 for _name, _number in {"FIRST": 8, "OFTEN": 512, "FEW": 32}.items():
