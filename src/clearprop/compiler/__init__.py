@@ -43,7 +43,8 @@ def compile(
 
     What comes out is a program in plain NumPy, which can be read (`.source`) and saved. `threads`
     is the number of BLAS threads: `"auto"` chooses by the size of the products, `None` leaves the
-    setting alone. `engine` is what prints the program, one of `engines()`: `"numpy"`, or `"jax"`,
+    setting alone. `engine` is what prints the program, one of `engines()`: `"numpy"`,
+    `"javascript"`, whose source a page runs and Node runs here, or `"jax"`,
     which prints `jax.numpy`, keeps what a step changes on the device, and lets `devices` (how many,
     or a list of JAX's own) share the samples of its batches.
 

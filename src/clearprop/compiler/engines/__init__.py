@@ -49,7 +49,7 @@ def engines() -> list[str]:
     """The names of the engines that there are.
 
     >>> engines()
-    ['jax', 'numpy']
+    ['javascript', 'jax', 'numpy']
     """
     names = (module.name for module in iter_modules(__path__))
     return [name for name in names if hasattr(import_module(f"{__name__}.{name}"), "program")]
