@@ -14,11 +14,18 @@ from clearprop.page.views import views_of
 
 def steps(y, **options):
     views = views_of(graph(y), **options)
-    return views.views[views.start].data["steps"]
+    return texts(views.views[views.start].data["steps"])
 
 
 def blocks(step, kind):
     return [rest[0] for found, *rest in step["body"] if found == kind]
+
+
+def texts(said):
+    """What stands there at first, without the trees of what may change."""
+    if isinstance(said, dict):
+        return {key: texts(part) for key, part in said.items() if key != "e"}
+    return [*map(texts, said)] if isinstance(said, list) else said
 
 
 def by_key(found):

@@ -2,10 +2,17 @@
 
 function tell(step) {
   const view = data.views[now.view];
-  const title = make("span", "", sentence(...step.title));
+  const [key, params] = step.title, asked = asking();
+  const title = make("span", "", asked ? sentence("predict_title", params) : sentence(key, params));
   const told = [make("h2", "", badge(step), title)];
   for (const block of step.body) told.push(blocks[block[0]](block, isBack(step)));
   const more = make("div", "more");
+  if (asked) {
+    const show = make("button", "", words().predict_show);
+    show.type = "button";
+    show.addEventListener("click", reveal);
+    more.append(show);
+  }
   for (const [word, where] of [["open", openable(view, step)], ["close", closable(view, step)]]) {
     if (!where) continue;
     const button = make("button", "", plain(word, { node: where[1] }));
@@ -46,9 +53,10 @@ function go(step) {
   now.step = Math.max(0, Math.min(last, step));
   const here = view.steps[now.step], { timed, byId } = partsOf(now.view);
   for (const [group, from] of timed) group.classList.toggle("later", from > now.step);
-  for (const group of parts[now.view].lit) group.classList.remove("lit");
+  for (const group of parts[now.view].lit) group.classList.remove("lit", "asked");
   parts[now.view].lit = here.lit.map((id) => byId.get(id)).filter(Boolean);
   for (const group of parts[now.view].lit) group.classList.add("lit");
+  for (const group of parts[now.view].lit) group.classList.toggle("asked", asking());
   root.classList.toggle("backward", isBack(here));
   tell(here);
   slider.value = now.step;
@@ -284,5 +292,6 @@ at("steps").hidden = true;
 views.forEach((one, i) => (one.hidden = i !== now.view));
 slider.max = data.views[now.view].steps.length - 1;
 at("depth").value = now.view;
+live();
 speak();
 zoom();

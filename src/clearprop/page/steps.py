@@ -23,6 +23,7 @@ from clearprop.explaining.values import shape
 from clearprop.page.backward import BackwardPass
 from clearprop.page.facts import Facts
 from clearprop.page.order import Moment, Timetable
+from clearprop.page.trees import changes, tree
 from clearprop.page.values import Json, Values
 
 LANGUAGES = ("en", "zh", "ja")
@@ -38,7 +39,8 @@ Told = tuple[list[Any], list[Any]]
 def written(expression: Expression) -> Json:
     """A formula as text; in each language, if there are words in it."""
     if not any(isinstance(e, ex.Cases) for e in parts(expression)):
-        return {"m": in_text(expression)}
+        made: Json = {"m": in_text(expression)}
+        return made | {"e": tree(expression)} if changes(expression) else made
     return {"m": {code: in_text(expression, language(code).words) for code in LANGUAGES}}
 
 
@@ -166,6 +168,7 @@ class Steps:
             "numbers": [in_text(upstream), in_text(slope), in_text(value)],
             "sign": worked.signs[-1] if worked.signs else "=",
         }
+        slots = any(n.source is not None for n in (upstream, slope, value))
         if symbolic is not None and not isinstance(symbolic, ex.Number):
             row["local"] = written(symbolic)
         if upstream.value > 0 and slope.value > 0:
@@ -174,6 +177,13 @@ class Steps:
                 sizes = {"local": written(slope), "up": written(upstream), "down": written(value)}
                 both = {"x": said["x"], "u": written(out.name), "y": written(self.facts.result)}
                 row["means"] = ["card_means", both | sizes]
+        if slots:
+            row["live"] = {
+                "numbers": [*map(tree, (upstream, slope, value))],
+                "u": written(out.name),
+                "y": written(self.facts.result),
+                "first": out is self.facts.first,
+            }
         # For those who listen: one line instead of a table.
         first = None if part else total
         heard = ex.Product((ex.Partial(self.facts.result, out.name), formulas.factor(c)))
@@ -242,6 +252,8 @@ class Steps:
             if not np.ndim(flow.derivative) and np.isfinite(flow.derivative):
                 name = self.facts.place(flow).name
                 said["means"] = self._means(name, number(flow.derivative))
+            if not np.ndim(flow.derivative) and hasattr(flow.derivative, "slot"):
+                said["slope"] = tree(number(flow.derivative))
             # Where one number depends on others, each derivative is put to the test.
             one = self.facts.first is not None and not np.ndim(flow.value)
             if one and (check := self.check(flow.variable)):

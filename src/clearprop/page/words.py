@@ -39,6 +39,34 @@ _SHORT = {
     "level_primitives": ("Single operations", "单个运算", "個々の演算"),
     "level_chosen": ("As asked for", "按要求打开", "指定どおり"),
     "level_opened": ("{node} opened", "打开 {node}", "{node} を開く"),
+    # what can be changed
+    "change_numbers": (
+        "Change a number: type, or drag it by its name. Everything follows.",
+        "改一个数：直接输入，或按住名字左右拖动，其余一切随之改变。",
+        "数を変えてみましょう。入力するか、名前を左右にドラッグすると、すべてが連動します。",
+    ),
+    "start_over": ("Start over", "恢复原样", "元に戻す"),
+    "downhill": ("One step downhill", "下降一步", "一歩下る"),
+    "rate": ("step size", "步长", "歩幅"),
+    "ask_first": ("Ask me first", "先让我猜", "先に質問する"),
+    "predict": ("your prediction", "你的预测", "あなたの予想"),
+    "predict_title": (
+        "{node}: what does it send back?",
+        "{node}：传回来的是多少？",
+        "{node}：何が送り返されますか？",
+    ),
+    "predict_right": ("Right.", "对。", "正解です。"),
+    "predict_wrong": (
+        "Not yet: it is upstream times local, {up} × {local}.",
+        "还不对：是上游乘以局部，{up} × {local}。",
+        "まだです。上流と局所の積、{up} × {local} です。",
+    ),
+    "predict_show": ("Show me", "给我看答案", "答えを見る"),
+    "cannot_change": (
+        "The numbers of this page cannot be changed: {why}",
+        "这个页面里的数不能改：{why}",
+        "このページの数は変えられません：{why}",
+    ),
     # phases
     "phase_start": ("Start", "开始", "開始"),
     "phase_forward": ("Forward", "正向", "順伝播"),

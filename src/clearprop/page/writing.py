@@ -1,9 +1,10 @@
 """The page: both passes of a graph, to step through, in one file that needs nothing else.
 
-All pictures stand in the page as SVG, all steps as data; a small script shows and hides, and
-computes and lays out nothing. The page's own policy (Content-Security-Policy) forbids it to load
-or send anything and lets nothing run but this one script. Whatever comes from the graph is
-escaped, and the script puts it in as text.
+All pictures stand in the page as SVG, all steps as data; a script shows and hides. Where numbers
+can be changed, it runs the graph as a program, and writes anew what depends on them; it lays out
+nothing. The page's own policy (Content-Security-Policy) forbids it to load or send anything and
+lets nothing run but this one script. Whatever comes from the graph is escaped, and the script puts
+it in as text.
 """
 
 import hashlib
@@ -96,7 +97,7 @@ def explore(graph: Graph, *, height: int = 640, **options: Any) -> Explorer:
 
 def _html(views: Views, language: str, css: str) -> str:
     words = WORDS[language]
-    script = _script()
+    script = _script(views.program)
     results, leaves = _listed(views.results, words), _listed(views.leaves, words)
     title = words["title"].format(y=results, xs=leaves)
     policy = (
@@ -127,6 +128,7 @@ def _html(views: Views, language: str, css: str) -> str:
 {shown}
 </div>
 <p class="legend" id="legend"></p>
+<div class="live" id="live" hidden></div>
 </div>
 <section class="said" id="said" aria-live="polite" aria-atomic="true" data-label="said"></section>
 </main>
@@ -179,6 +181,7 @@ def _data(views: Views, language: str) -> str:
         "result": views.result,
         "results": views.results,
         "leaves": views.leaves,
+        "live": views.live,
         "views": [view.data for view in views.views],
     }
     # ASCII alone: no character that ends a line in a script, and no half of a pair.
@@ -211,10 +214,12 @@ def _colours(dark: bool) -> str:
     return f"--font: {FONT}; {roles}"
 
 
-def _script() -> str:
-    """The script, its parts in a block of their own that leaves no name behind."""
-    parts = map(_asset, ("text.js", "peek.js", "page.js"))
-    return "\n".join(('"use strict";', "{", *parts, "}"))
+def _script(program: str) -> str:
+    """The script, its parts in a block of their own that leaves no name behind; and the program
+    that it runs when a number is changed."""
+    names = ("text", "numbers", "formulas", "labels", "live", "peek", "page")
+    parts = (_asset(f"{name}.js") for name in names)
+    return "\n".join(('"use strict";', "{", f"const program = {program};", *parts, "}"))
 
 
 @cache

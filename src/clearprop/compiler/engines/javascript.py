@@ -29,9 +29,15 @@ def program(job: Job) -> Program:
 
 
 @cache
-def runtime() -> str:
-    """What printed programs call: products of matrices, and functions that JavaScript has not."""
-    return files("clearprop.compiler.engines").joinpath("runtime.js").read_text("utf-8")
+def runtime(vectors: bool = True) -> str:
+    """What printed programs call: products of matrices, and functions that JavaScript has not.
+
+    With `vectors`, products of float32 are in WebAssembly where that is allowed; asking for it
+    where a page's policy forbids it would be noted as a fault.
+    """
+    here = files("clearprop.compiler.engines")
+    wide = here.joinpath("vectors.js").read_text("utf-8") if vectors else "const vectors = null;\n"
+    return here.joinpath("runtime.js").read_text("utf-8") + wide
 
 
 class InNode(Program):

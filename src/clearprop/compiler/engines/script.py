@@ -185,8 +185,8 @@ class Script:
             return None
         if node.out.dtype == np.bool_ and function in (np.add, np.multiply):
             return "{} | {}" if function is np.add else "{} & {}"
-        if function is np.invert:
-            return "+!{}" if node.out.dtype == np.bool_ else "~{}"
+        if function is np.invert and node.out.dtype == np.bool_:
+            return "+!{}"
         return found
 
     def expression(self, node: Node, operands: list[str]) -> str:

@@ -62,6 +62,7 @@ WORDS: dict[Any, str] = {
     np.bitwise_and: "{} & {}",
     np.bitwise_or: "{} | {}",
     np.bitwise_xor: "{} ^ {}",
+    np.invert: "~{}",
     np.isfinite: "+isFinite({})",
     np.isnan: "+({0} !== {0})",
     np.isinf: "+(abs({}) === Infinity)",
