@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "page": CORE | {"drawing", "explaining", "compiler"},
     "training": CORE | {"checking", "compiler", "__version__"},
     "datasets": {"errors", "files"},
-    "reporting": CORE | {"drawing", "training"},
+    "reporting": CORE | {"drawing", "page", "training"},
     "playing": CORE | {"compiler", "training"},
     "sklearn": CORE | {"training"},
     "interop": CORE | {"compiler", "training", "files", "__version__"},

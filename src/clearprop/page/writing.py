@@ -101,7 +101,7 @@ def _html(views: Views, language: str, css: str) -> str:
     results, leaves = _listed(views.results, words), _listed(views.leaves, words)
     title = words["title"].format(y=results, xs=leaves)
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(css)}'; "
+        f"default-src 'none'; script-src '{hash_of(script)}'; style-src '{hash_of(css)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     shown = "\n".join(
@@ -205,7 +205,7 @@ def _css(theme: Theme) -> str:
         )
     # Paper is white, whatever the screen was.
     paper = f"@media print {{ :root {{ {_colours(False)} }}\n{style('light')} }}"
-    return "\n".join(("", scheme, picture, _asset("page.css"), paper, ""))
+    return "\n".join(("", scheme, picture, asset("page.css"), paper, ""))
 
 
 def _colours(dark: bool) -> str:
@@ -218,15 +218,16 @@ def _script(program: str) -> str:
     """The script, its parts in a block of their own that leaves no name behind; and the program
     that it runs when a number is changed."""
     names = ("text", "numbers", "formulas", "labels", "live", "peek", "page")
-    parts = (_asset(f"{name}.js") for name in names)
+    parts = (asset(f"{name}.js") for name in names)
     return "\n".join(('"use strict";', "{", f"const program = {program};", *parts, "}"))
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of this package: a script or a style."""
     return files("clearprop.page").joinpath(name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     """What the policy knows a script or a style by."""
     return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

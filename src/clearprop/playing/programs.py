@@ -9,6 +9,7 @@ from clearprop.compiler import Step
 from clearprop.compiler.engines import Job, engine
 from clearprop.compiler.leaf import traced
 from clearprop.compiler.recording import Recorder, value_of
+from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import UnsupportedError
@@ -130,8 +131,7 @@ class Programs:
     def _activations(self, uses: list[Any], outputs: list[Any], gives: list[Json]) -> None:
         for use in uses:
             out: Any = use.outputs[0]
-            on_graph = isinstance(out, Recorded)
-            if not on_graph or not out.ndim or use.opened:
+            if not is_recorded(out) or not out.ndim or use.opened:
                 continue
             outputs.append(out)
             kind = type(use.layer).__name__
