@@ -134,26 +134,30 @@ function leafNow(leaf) {
   return made;
 }
 
+// Labels, and what is said of each shape, in the picture that a view shows.
+function relabelled(i) {
+  const view = data.views[i];
+  for (const group of views[i].querySelectorAll("g.g-label")) {
+    const peek = view.peeks[group.dataset.peek];
+    const entry = data.values[group.matches(".derivative") ? peek.derivative : peek.value];
+    if (entry?.slot !== undefined) relabel(group, held(entry));
+  }
+  for (const group of views[i].querySelectorAll("g[data-id][aria-label]")) {
+    const plainly = view.plain[group.dataset.id];
+    const step = view.steps.find((s) => s.key === `f:${group.dataset.id}`);
+    if (plainly) {
+      const said = current(plainly[1]), value = said.s || said.shape || "";
+      group.setAttribute("aria-label", plainly[0] ? `${plainly[0]} = ${value}` : value);
+    } else if (step?.title[1].said?.e) {
+      group.setAttribute("aria-label", `${step.title[1].node}: ${formula(step.title[1].said.e)}`);
+    }
+  }
+}
+
 // Show what has changed: labels, what is said of each shape, and the step.
 function renew() {
   compute();
-  data.views.forEach((view, i) => {
-    for (const group of views[i].querySelectorAll("g.g-label")) {
-      const peek = view.peeks[group.dataset.peek];
-      const entry = data.values[group.matches(".derivative") ? peek.derivative : peek.value];
-      if (entry?.slot !== undefined) relabel(group, held(entry));
-    }
-    for (const group of views[i].querySelectorAll("g[data-id][aria-label]")) {
-      const plainly = view.plain[group.dataset.id];
-      const step = view.steps.find((s) => s.key === `f:${group.dataset.id}`);
-      if (plainly) {
-        const said = current(plainly[1]), value = said.s || said.shape || "";
-        group.setAttribute("aria-label", plainly[0] ? `${plainly[0]} = ${value}` : value);
-      } else if (step?.title[1].said?.e) {
-        group.setAttribute("aria-label", `${step.title[1].node}: ${formula(step.title[1].said.e)}`);
-      }
-    }
-  });
+  data.views.forEach((_, i) => relabelled(i));
   for (const knob of knobs) knob.show();
   listSteps();
   go(now.step);

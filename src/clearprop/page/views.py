@@ -10,6 +10,7 @@ import numpy as np
 
 from clearprop.drawing.building import LIMIT, outline
 from clearprop.drawing.compose import compose
+from clearprop.drawing.folding import folded
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open, is_network
 from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
@@ -27,6 +28,10 @@ from clearprop.page.painting import Painter, Picture
 from clearprop.page.steps import Steps, remarks, written
 from clearprop.page.values import Json, Values
 
+WIDE, NARROW = 1180, 400
+"""How wide pictures are at most, in units of which a readable one has about a pixel."""
+MOST_ROWS = 120
+"""So many shapes are folded for narrow windows, too; more would be rows without end."""
 SINGLE = 600
 """Layers can be opened one by one if that takes no more items than this, all views together."""
 
@@ -45,6 +50,8 @@ class View:
     """A picture with its steps."""
 
     picture: Picture
+    narrow: str
+    """The picture for a narrow window; empty if it is the same."""
     data: Json
 
 
@@ -204,8 +211,14 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
             closes[item.id] = [less, clean(item.name)]
     told = steps.all()
     labels, plain = _labels(steps, told)
-    painter = Painter(compose(choice.scope, legend=False), timetable)
+    scene = compose(choice.scope, legend=False)
+    wide = folded(scene, WIDE)
+    narrow = folded(scene, NARROW) if len(scene.shapes) <= MOST_ROWS else wide
+    painter = Painter(wide, timetable)
     picture = painter.paint("", labels, opens, closes)
+    small = ""
+    if narrow is not wide:
+        small = Painter(narrow, timetable, painter.known).paint("", labels, opens, closes).svg
     for step, lit in zip(told, picture.lit, strict=True):
         step["lit"] = lit
     turn = next((i for i, m in enumerate(timetable.moments) if m.phase == "seed"), None)
@@ -218,7 +231,7 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
         "closes": closes,
         "turn": timetable.end if turn is None else turn,
     }
-    return View(picture, data)
+    return View(picture, small, data)
 
 
 def _labels(steps: Steps, told: list[Json]) -> tuple[dict[str, str], dict[str, list[Any]]]:

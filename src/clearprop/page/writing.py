@@ -105,7 +105,8 @@ def _html(views: Views, language: str, css: str) -> str:
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     shown = "\n".join(
-        f'<div data-view-no="{i}"{"" if i == views.start else " hidden"}>{view.picture.svg}</div>'
+        f'<div data-view-no="{i}"{"" if i == views.start else " hidden"}>{view.picture.svg}'
+        f"{view.narrow and f'<template>{view.narrow}</template>'}</div>"
         for i, view in enumerate(views.views)
     )
     return f"""<!doctype html>
