@@ -72,6 +72,7 @@ NUMBERS = {
     "float32": (lambda x: x * x * np.float32(0.1), (np.float32(3.0),), [(2,), (0.3,)]),
     "overflow": (lambda x: np.exp(x) * 0.5, (1.0,), [(800,), (-800,)]),
     "pole": (lambda x: 1 / x, (2.0,), [(0,)]),
+    "no value": (lambda x: np.log(x) * 2, (2.0,), [(-1,)]),
 }
 ROWS = {
     "product": (lambda x, W: (x @ W).sum(), ((2, 3), (3, 2))),

@@ -57,6 +57,11 @@ class Facts:
         self.steps = {item: self._step(item) for item in timetable.nodes if item.node is not None}
         self.sent = {item: self._send(item) for item in reversed(self.steps)}
 
+    @property
+    def sound(self) -> bool:
+        """Whether what is differentiated is a number, so that its derivatives mean something."""
+        return self.first is None or bool(np.isfinite(self.first.data))
+
     def place(self, flow: Flow) -> Any:
         """The `Place` or `Constant` of a value; a number among the constants is itself."""
         return self.places[self.timetable.origin(flow)]

@@ -79,6 +79,14 @@ function likeness(array, shape) {
   return ["digest", facts];
 }
 
+// Whether numbers give something that is none.
+function oddNow(trees) {
+  const numbers = trees.map((tree) => filled(tree)[3]), out = numbers.pop();
+  if (!numbers.every(Number.isFinite)) return "";
+  return Number.isNaN(out) ? "undefined" : Number.isFinite(out) ? "" : "infinite";
+}
+const sound = () => data.live.result === null || Number.isFinite(results[data.live.result]);
+
 // What a derivative means, in a sentence.
 function meaning(x, y, tree) {
   const [, , , slope, eps] = filled(tree);
@@ -92,7 +100,7 @@ function worked(card) {
   const trees = card.live.numbers.map(filled), [up, local, down] = trees;
   const [, signs] = kept([["*", up, local], down]);
   const made = { numbers: trees.map(write), sign: signs.at(-1) ?? "=", means: undefined };
-  if (up[3] > 0 && local[3] > 0) {
+  if (up[3] > 0 && local[3] > 0 && sound()) {
     made.means = meaning(card.x, card.live.y, down);
     if (!card.live.first && up[3] !== 1 && local[3] !== 1) {
       const text = (tree) => ({ m: write(tree) });
@@ -126,7 +134,7 @@ function nudged(i, tree) {
 function leafNow(leaf) {
   const made = { ...leaf, means: undefined, check: undefined };
   const [, , , slope] = leaf.slope ? filled(leaf.slope) : [];
-  if (Number.isFinite(slope)) made.means = meaning(leaf.x, leaf.y, leaf.slope);
+  if (Number.isFinite(slope) && sound()) made.means = meaning(leaf.x, leaf.y, leaf.slope);
   const i = data.live.names.indexOf(leaf.x.m);
   if (leaf.slope && typeof inputs[i] === "number" && data.live.result !== null) {
     made.check = nudged(i, leaf.slope);

@@ -18,6 +18,7 @@ from clearprop.explaining.expressions import Expression, parts, shortened
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import language
 from clearprop.explaining.numbers import equation, number
+from clearprop.explaining.odd import odd
 from clearprop.explaining.story import Contribution, Step
 from clearprop.explaining.values import shape
 from clearprop.page.backward import BackwardPass
@@ -90,6 +91,7 @@ class Steps:
             ["p", "forward_layer" if formulas.layer_of(step) else "forward", _node(item)]
         ]
         body += [["f", formula] for formula in said]
+        body += self._odd(step, item)
         arrays = [flow for flow in going if np.ndim(flow.value)]
         body += [["value", self.name(flow), self.values.add(flow.value)] for flow in arrays]
         if item is self.timetable.nodes[0]:
@@ -100,6 +102,15 @@ class Steps:
                 if getattr(f.variable, "name", None) is None
             ]
         return ["title_node", {**_node(item), "said": said[-1]}], body
+
+    def _odd(self, step: Step, item: Item) -> list[Any]:
+        """A word where numbers give something that is none."""
+        if not step.scalar:
+            return []
+        found = _node(item) | {"kind": odd(step)}
+        if getattr(step.outputs[0].data, "slot", None) is not None:
+            found["numbers"] = [tree(number(v)) for v in (*step.values, step.outputs[0].data)]
+        return [["odd", found]] if found["kind"] or "numbers" in found else []
 
     def _folded(self, phase: str, item: Item) -> Told:
         said = {"node": clean(item.name)}
@@ -168,16 +179,15 @@ class Steps:
             "numbers": [in_text(upstream), in_text(slope), in_text(value)],
             "sign": worked.signs[-1] if worked.signs else "=",
         }
-        slots = any(n.source is not None for n in (upstream, slope, value))
         if symbolic is not None and not isinstance(symbolic, ex.Number):
             row["local"] = written(symbolic)
-        if upstream.value > 0 and slope.value > 0:
+        if upstream.value > 0 and slope.value > 0 and self.facts.sound:
             row["means"] = self._means(c.to.name, value)
             if out is not self.facts.first and upstream.value != 1 and slope.value != 1:
                 sizes = {"local": written(slope), "up": written(upstream), "down": written(value)}
                 both = {"x": said["x"], "u": written(out.name), "y": written(self.facts.result)}
                 row["means"] = ["card_means", both | sizes]
-        if slots:
+        if self.facts.live is not None:
             row["live"] = {
                 "numbers": [*map(tree, (upstream, slope, value))],
                 "u": written(out.name),
@@ -249,10 +259,11 @@ class Steps:
             said: Json = {"x": self.name(flow), "y": y, "value": self.values.add(flow.value)}
             said["d"], said["derivative"] = self._derivative(flow, flow.derivative)
             said["chain"] = [written(row) for row in chains.get(flow, ())]
-            if not np.ndim(flow.derivative) and np.isfinite(flow.derivative):
+            scalar = not np.ndim(flow.derivative)
+            if scalar and np.isfinite(flow.derivative) and self.facts.sound:
                 name = self.facts.place(flow).name
                 said["means"] = self._means(name, number(flow.derivative))
-            if not np.ndim(flow.derivative) and hasattr(flow.derivative, "slot"):
+            if scalar and self.facts.live is not None:
                 said["slope"] = tree(number(flow.derivative))
             # Where one number depends on others, each derivative is put to the test.
             one = self.facts.first is not None and not np.ndim(flow.value)

@@ -113,6 +113,10 @@ const blocks = {
     });
     return make("ul", "given", ...items);
   },
+  odd: ([, found]) => {
+    const kind = changed && found.numbers ? oddNow(found.numbers) : found.kind;
+    return kind ? make("p", "odd", sentence(kind, { node: found.node })) : null;
+  },
   remark: ([, name]) => {
     const text = data.remarks[name]?.[now.language] ?? data.remarks[name]?.en;
     if (!text) return null;

@@ -6,7 +6,18 @@ operations and layers, and the prose of the tables are taken from there.
 
 from clearprop.explaining.language import language
 
-_SHARED = ("comma", "means", "means_less", "means_zero", "nothing", "all_equal", "digest", "zeros")
+_SHARED = (
+    "comma",
+    "undefined",
+    "infinite",
+    "means",
+    "means_less",
+    "means_zero",
+    "nothing",
+    "all_equal",
+    "digest",
+    "zeros",
+)
 
 LANGUAGE_NAMES = {"en": "English", "zh": "简体中文", "ja": "日本語"}
 
