@@ -21,6 +21,7 @@ from clearprop.explaining.numbers import equation, number
 from clearprop.explaining.odd import odd
 from clearprop.explaining.story import Contribution, Step
 from clearprop.explaining.values import shape
+from clearprop.layers import Softmax, SoftmaxWithLoss
 from clearprop.page.backward import BackwardPass
 from clearprop.page.facts import Facts
 from clearprop.page.order import Moment, Timetable
@@ -32,6 +33,18 @@ LISTED = 24
 """So many inputs are listed at the start and at the end."""
 TERMS = 10
 """So many terms of a sum are written out."""
+
+SOFTMAX = {
+    "np.max": "shift",
+    "np.subtract": "shift",
+    "np.exp": "exp",
+    "np.sum": "sum",
+    "np.divide": "share",
+    "np.log": "log",
+    "np.take_along_axis": "pick",
+    "clearprop.getitem": "pick",
+}
+"""What each operation of a softmax does there."""
 
 Told = tuple[list[Any], list[Any]]
 """The title and the body of a step."""
@@ -52,6 +65,12 @@ class Steps:
         """`check` puts the derivative by an input to the test: see `nudged`."""
         self.facts, self.passed, self.values, self.check = facts, passed, values, check
         self.timetable: Timetable = facts.timetable
+        self.inside = {
+            item: frame
+            for scope, (_, frame) in self.timetable.around.items()
+            for item in scope.items
+        }
+        """The layer that an operation stands in, opened."""
         self.remarked: dict[str, Step] = {}
         """Operations and layers about which there may be something to remark."""
 
@@ -91,7 +110,7 @@ class Steps:
             ["p", "forward_layer" if formulas.layer_of(step) else "forward", _node(item)]
         ]
         body += [["f", formula] for formula in said]
-        body += self._odd(step, item)
+        body += self._part(item) + self._odd(step, item)
         arrays = [flow for flow in going if np.ndim(flow.value)]
         body += [["value", self.name(flow), self.values.add(flow.value)] for flow in arrays]
         if item is self.timetable.nodes[0]:
@@ -102,6 +121,21 @@ class Steps:
                 if getattr(f.variable, "name", None) is None
             ]
         return ["title_node", {**_node(item), "said": said[-1]}], body
+
+    def _part(self, item: Item) -> list[Any]:
+        """What an operation is for in the layer that it stands in."""
+        frame = self.inside.get(item)
+        layer = getattr(frame.node.operation, "layer", None) if frame is not None else None
+        if not isinstance(layer, Softmax | SoftmaxWithLoss):
+            return []
+        node = item.node
+        out, before = node.out, getattr(node.inputs[-1], "node", None)
+        if not np.ndim(out) or out.dtype.kind != "f":  # labels, and the mean over the batch
+            return []
+        part = SOFTMAX.get(node.operation.name)
+        if part == "shift" and before is not None and before.operation.name == "np.log":
+            part = "log"
+        return [["p", f"softmax_{part}", {}]] if part else []
 
     def _odd(self, step: Step, item: Item) -> list[Any]:
         """A word where numbers give something that is none."""

@@ -78,6 +78,42 @@ _SHORT = {
         "这个页面里的数不能改：{why}",
         "このページの数は変えられません：{why}",
     ),
+    # the steps of a softmax
+    "softmax_shift": (
+        "Softmax, shift: each row is shifted so that its largest score is 0. The probabilities "
+        "stay the same, and no exp overflows.",
+        "Softmax 之平移：每一行都平移，使最大的得分为 0。概率不变，而 exp 不会溢出。",
+        "Softmax の「ずらし」：各行を、最大のスコアが 0 になるようにずらします。"
+        "確率は変わらず、exp があふれません。",
+    ),
+    "softmax_exp": (
+        "Softmax, exponentiate: scores of any sign become positive numbers, larger ones far "
+        "larger.",
+        "Softmax 之取指数：任何符号的得分都变成正数，大的变得大得多。",
+        "Softmax の「指数」：どんな符号のスコアも正の数になり、大きいものはずっと大きくなります。",
+    ),
+    "softmax_sum": (
+        "Softmax, normalise: the sum of each row, by which its numbers are divided.",
+        "Softmax 之归一：每一行的总和，该行的数都要除以它。",
+        "Softmax の「正規化」：各行の総和です。行の数はこれで割られます。",
+    ),
+    "softmax_share": (
+        "Softmax, normalise: each number by the sum of its row: the probabilities.",
+        "Softmax 之归一：每个数除以所在行的总和，得到概率。",
+        "Softmax の「正規化」：各数を行の総和で割ると、確率になります。",
+    ),
+    "softmax_log": (
+        "Softmax, normalise: dividing by the sum is, after the logarithm, subtracting its "
+        "logarithm; so no probability can be rounded to 0.",
+        "Softmax 之归一：取对数后，除以总和就是减去它的对数，这样概率不会被舍入成 0。",
+        "Softmax の「正規化」：対数をとると、総和で割ることはその対数を引くことになり、"
+        "確率が 0 に丸められることがありません。",
+    ),
+    "softmax_pick": (
+        "Loss, pick the right class: of each row only the element of the true class counts.",
+        "损失之挑出正确类别：每一行只有正确类别的那个元素算数。",
+        "損失の「正解を選ぶ」：各行のうち、正解クラスの要素だけが使われます。",
+    ),
     # phases
     "phase_start": ("Start", "开始", "開始"),
     "phase_forward": ("Forward", "正向", "順伝播"),
