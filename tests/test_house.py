@@ -206,6 +206,9 @@ def test_import_clearprop_loads_what_a_network_needs_and_the_rest_when_it_is_use
     }
     assert ours["drawing"] <= 2  # the names that stand for it
     assert ours["page"] <= 1
+    # Annotations name its generators in quotes, since it takes longer to load than our layers.
+    random = "import sys, {}; print('numpy.random' in sys.modules)"
+    assert run_python(random.format("clearprop")) == run_python(random.format("numpy"))
 
 
 def test_no_file_is_too_long():

@@ -142,3 +142,20 @@ def test_another_search_is_not_mixed_in(clearprop, data):
     with open("search/search.json", "w") as file:
         file.write("{}")
     assert "does not hold a search" in clearprop(*common, "--rate", 0.01, 0.1).err
+
+
+def test_a_table_with_gaps_is_searched_with_the_settings_of_train(clearprop, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f},{'' if a > 1 else round(b, 3)},{a + b:.3f}" for a, b in rng.normal(size=(60, 2))
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["a,b,price", *rows]) + "\n")
+    common = ("search", tmp_path / "a.csv", "--target", "price", "--trials", 4, "--epochs", 1, "-q")
+    run = clearprop(*common, "--schedule", "cosine", "constant")
+    assert (run.code, "missing" in run.err) == (2, True)
+    run = clearprop(*common, "--schedule", "cosine", "constant", "--missing", "mean")
+    assert run.code == 0, run.err
+    assert {r["schedule"] for r in results().values()} == {"cosine", "constant"}
+    assert RunFolder("search/1").read_config().task == "regression"
+    run = clearprop(*common, "--schedule", "cosine", "constant", "--missing", "drop")
+    assert (run.code, "another search" in run.err) == (2, True)

@@ -79,11 +79,43 @@ def test_a_digit_that_is_cut_off_is_told():
     assert find_digit(bar(at=(40, 30))).doubts == ("cut off at the edge of the picture",)
 
 
+@pytest.mark.parametrize("edge", [0, 4], ids=["cut off by the picture's edge", "whole"])
+def test_what_is_thick_in_a_thin_frame_is_read_whole(edge):
+    page = np.ones((200, 200, 1)) * np.linspace(0.8, 1, 200)[:, np.newaxis]  # uneven light
+    page[60:140, 95:105] *= 0.3
+    page[60:76, 105:111] *= 0.3  # thicker than the frame
+    expected = find_digit(page).ink > 0.5
+    page[[*range(edge, edge + 4), *range(190, 194)], 10:190] *= 0.3
+    page[edge:194, [*range(10, 14), *range(186, 190)]] *= 0.3
+    found = find_digit(page)
+    assert found.doubts == ()
+    assert np.sum((found.ink > 0.5) != expected) < 0.1 * np.sum(expected)
+
+
+def test_a_small_note_on_a_table_is_no_digit():
+    page = np.full((200, 160, 1), 0.3)
+    page[60:110, 40:95] = 0.95
+    page[70:100, 64:70] = 0.2
+    found = find_digit(page)
+    assert np.mean(found.ink > 0.5) < 0.2
+
+
 def test_a_large_photograph_is_made_smaller(reader):
     _, digits, _ = reader
     page = 1 - 0.8 * np.kron(digits[0], np.ones((60, 60)))
     assert max(find_digit(page[..., np.newaxis]).ink.shape) <= LONGEST
     np.testing.assert_allclose(mnist_form(page), mnist_form(page[::4, ::4]), atol=0.3)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_smallest_pictures_are_read_or_refused_by_name(seed):
+    rng = np.random.default_rng(seed)
+    pixels = np.sort(rng.random((*rng.integers(1, 9, 2), 1)), axis=0)
+    try:
+        ink = find_digit(pixels if seed % 2 else pixels.round()).ink
+    except DataError:
+        return
+    assert 0 < ink.max() <= 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 1.0])

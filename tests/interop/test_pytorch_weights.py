@@ -16,10 +16,11 @@ from clearprop import (
     Network,
     Pooling,
     Relu,
+    Tanh,
     TwoLayerNet,
 )
 from clearprop.errors import ConfigError, DTypeError, FileFormatError, ShapeError
-from clearprop.interop import load_state_dict, save_state_dict, state_dict
+from clearprop.interop import load_state_dict, save_state_dict, state_dict, to_onnx
 from clearprop.training import load_weights, save_weights
 
 RNG = np.random.default_rng(0)
@@ -66,6 +67,39 @@ def test_a_module_of_pytorch_and_back(tmp_path):
     again.load_state_dict(torch_load(tmp_path / "back.safetensors"))
     with torch.no_grad():
         np.testing.assert_allclose(again(torch.tensor(x)).numpy(), wanted, rtol=1e-5, atol=1e-6)
+
+
+def perceptrons():
+    from torch import nn
+
+    sizes = (nn.Linear(32, 12), nn.Tanh(), nn.Linear(12, 12), nn.Tanh(), nn.Linear(12, 5))
+    return nn.Sequential(nn.Flatten(), *sizes)
+
+
+def dense():
+    affines = [Affine.from_sizes(n, m, rng=RNG) for n, m in ((32, 12), (12, 12), (12, 5))]
+    return Network([Flatten(), affines[0], Tanh(), affines[1], Tanh(), affines[2]])
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(perceptrons, dense), (torchs, convolutional)])
+def test_from_pytorch_by_way_of_a_run_to_onnxruntime(theirs, ours, tmp_path):
+    torch = pytest.importorskip("torch")
+    runtime = pytest.importorskip("onnxruntime")
+    from safetensors.torch import save_file as torch_save
+
+    module, network = theirs(), ours()
+    x = RNG.standard_normal((6, 2, 4, 4)).astype(np.float32)
+    with torch.no_grad():
+        module(torch.tensor(x))
+        wanted = module.eval()(torch.tensor(x)).numpy()
+    torch_save(module.state_dict(), tmp_path / "module.safetensors")
+    load_state_dict(tmp_path / "module.safetensors", network)
+    save_weights(tmp_path / "run.safetensors", network)
+    load_weights(tmp_path / "run.safetensors", again := ours())
+    to_onnx(again, x[:1], tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    (got,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["bfloat16", "float16", "float64"])

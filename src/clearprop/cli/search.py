@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.form_options import FormOptions
 from clearprop.cli.networks import as_taken, own_network
 from clearprop.cli.options import count_option, flag_option, seed_option, whole
 from clearprop.cli.own_data import read_anew
@@ -29,23 +30,33 @@ Range = tuple[float, float]
 def search(
     data: Annotated[Path | None, Parameter(help="What to learn from, as for `train`.")] = None,
     *,
-    target: Annotated[str | None, Parameter(help="The column of a table to be learned.")] = None,
+    form: FormOptions | None = None,
     network: Annotated[str | None, Parameter(help="As for `train`. [default: two-layer]")] = None,
     rate: Annotated[
         Range | None,
-        Parameter(help="The learning rate is drawn between these, evenly by its logarithm."),
+        Parameter(
+            help="The learning rate is drawn between these, evenly by its logarithm.", negative=""
+        ),
     ] = None,
-    weight_decay: Annotated[Range | None, Parameter(help="Weight decay likewise.")] = None,
-    dropout: Annotated[Range | None, Parameter(help="Dropout, evenly.")] = None,
+    weight_decay: Annotated[
+        Range | None, Parameter(help="Weight decay likewise.", negative="")
+    ] = None,
+    dropout: Annotated[Range | None, Parameter(help="Dropout, evenly.", negative="")] = None,
     hidden: Annotated[
         tuple[int, int] | None,
-        Parameter(help="Neurons of the hidden layer, by the logarithm.", converter=whole),
+        Parameter(
+            help="Neurons of the hidden layer, by the logarithm.", converter=whole, negative=""
+        ),
     ] = None,
     optimizer: Annotated[
         tuple[str, ...] | None,
         Parameter(help="One of these is drawn.", consume_multiple=1, negative=""),
     ] = None,
     activation: Annotated[
+        tuple[str, ...] | None,
+        Parameter(help="One of these is drawn.", consume_multiple=1, negative=""),
+    ] = None,
+    schedule: Annotated[
         tuple[str, ...] | None,
         Parameter(help="One of these is drawn.", consume_multiple=1, negative=""),
     ] = None,
@@ -76,7 +87,7 @@ def search(
     from clearprop.training.run_config import KINDS
 
     ranges = {"rate": rate, "weight_decay": weight_decay, "dropout": dropout, "hidden": hidden}
-    choices = {"optimizer": optimizer, "activation": activation}
+    choices = {"optimizer": optimizer, "activation": activation, "schedule": schedule}
     space: dict[str, Any] = {k: v for k, v in (ranges | choices).items() if v is not None}
     if not space:
         raise ConfigError("give at least one setting to search, such as --rate 0.001 1")
@@ -84,13 +95,13 @@ def search(
         _check(name, *space[name])
     kind = "two-layer" if network is None else network if network in KINDS else "own"
     with own_network(network if kind == "own" else None) as make:
-        form = {"seed": seed} if target is None else {"seed": seed, "target": target}
-        dataset = read_anew(data, form, kind)
+        formed = (form or FormOptions()).given()
+        dataset = read_anew(data, {**formed, "seed": seed}, kind)
         if make is not None:
             dataset = as_taken(make(np.random.default_rng(0)), dataset)
         common = {"data": None if data is None else str(data.resolve()), "seed": seed}
         common |= {"validation": validation} | ({} if batch is None else {"batch": batch})
-        about = {**common, "network": kind, "epochs": epochs, "space": space}
+        about = {**common, **formed, "network": kind, "epochs": epochs, "space": space}
         results = _begin(folder, about)
         for number in range(1, trials + 1):
             if str(number) in results:

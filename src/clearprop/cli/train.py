@@ -8,6 +8,7 @@ import numpy as np
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from clearprop.cli.form_options import FormOptions
 from clearprop.cli.networks import as_taken, own_network
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.cli.own_data import read_again, read_anew
@@ -26,37 +27,7 @@ def train(
         ),
     ] = None,
     *,
-    target: Annotated[str | None, Parameter(help="The column of a table to be learned.")] = None,
-    task: Annotated[
-        str | None,
-        Parameter(
-            help="What the target is: regression (numbers) or classification. [default: found "
-            "from the column]"
-        ),
-    ] = None,
-    missing: Annotated[
-        str | None,
-        Parameter(
-            help="What to do with missing values: refuse them, take the mean of numbers (and none "
-            "of the categories), or drop the rows. [default: refuse]"
-        ),
-    ] = None,
-    category: Annotated[
-        tuple[str, ...] | None,
-        Parameter(help="Columns of numbers that are categories.", consume_multiple=1, negative=""),
-    ] = None,
-    ignore: Annotated[
-        tuple[str, ...] | None,
-        Parameter(help="Columns to leave out.", consume_multiple=1, negative=""),
-    ] = None,
-    test: Annotated[
-        float | None,
-        Parameter(help="Share of the rows that is held out for testing. [default: 0.2]"),
-    ] = None,
-    side: Annotated[
-        int | None,
-        count_option("Pixels to which height and width of pictures are scaled. [default: 28]"),
-    ] = None,
+    form: FormOptions | None = None,
     network: Annotated[
         str | None,
         Parameter(
@@ -269,22 +240,13 @@ def train(
             "alike, so that little is learned; --init he makes them different",
             file=sys.stderr,
         )
-    form = {
-        "target": target,
-        "task": task,
-        "missing": missing,
-        "categories": category,
-        "ignore": ignore,
-        "test": test,
-        "side": side,
-    }
-    form = {name: value for name, value in form.items() if value is not None}
+    formed = (form or FormOptions()).given()
     if epochs is not None and iterations is not None:
         raise ConfigError("--epochs and --iterations both say how long to train; give one of them")
     if resume is not None:
         others = {"hidden": hidden, "folder": folder}
         others |= {"overwrite": overwrite or None, "no_compile": no_compile or None}
-        given = [*settings, *form, *(name for name, value in others.items() if value is not None)]
+        given = [*settings, *formed, *(name for name, value in others.items() if value is not None)]
         if given:
             option = f"--{given[0].replace('_', '-')}"
             raise ConfigError(
@@ -302,7 +264,7 @@ def train(
         raise ConfigError(f"--validation is a share between 0 and 1, such as 0.1, not {validation}")
     kind = "two-layer" if network is None else network if network in KINDS else "own"
     with own_network(network if kind == "own" else None) as make:
-        dataset = read_anew(data, {**form, "seed": seed or 0}, kind)
+        dataset = read_anew(data, {**formed, "seed": seed or 0}, kind)
         if not quiet and isinstance(dataset, Formed):
             print(dataset)
         if make is not None:

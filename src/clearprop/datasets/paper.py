@@ -39,13 +39,16 @@ def ink_on_paper(pixels: np.ndarray) -> tuple[np.ndarray, float]:
         faintest = 2 * FAINTEST
         tone = np.log(np.maximum(pixels, 0.1))
         even = tone
-        if np.median(abs(np.diff(pixels, axis=1))) > GRAINY:
+        if pixels.shape[1] > 1 and np.median(abs(np.diff(pixels, axis=1))) > GRAINY:
             tone, even = (np.stack([box_mean(c, r) for c in tone.T]).T for r in (1, 3))
         inks = (_narrow(tone, even, max(2, min(tone.shape[:2]) // share)) for share in (9, 16, 30))
         ink = next(inks)
-        most = 0.6 * ink.max()
+        numbers = components(ink > 0.6 * ink.max())[0].ravel()
+        parts = np.bincount(numbers)[1:]
         for finer in inks:
-            if np.count_nonzero(finer > most) < 0.9 * np.count_nonzero(ink > most):
+            # Each part must stay: a frame may have more pixels than the digit in it.
+            kept = np.bincount(numbers, finer.ravel() > 0.6 * ink.max())[1:]
+            if np.any((kept < 0.9 * parts) & (parts > 0.1 * parts.max(initial=0))):
                 break
             ink = finer
     if ink.max() < faintest:
@@ -74,7 +77,8 @@ def sheet_in(pixels: np.ndarray) -> tuple[slice, slice] | None:
     edges = sum(
         map(int, (top == 0, left == 0, bottom == len(distance), right == distance.shape[1]))
     )
-    if edges > 1 or size < distance.size / 4 or area < 0.7 * size or between > 0.2 * area:
+    slim = min(bottom - top, right - left) < 0.4 * max(bottom - top, right - left)
+    if edges > 1 or size < distance.size / 60 or slim or area < 0.7 * size or between > 0.2 * area:
         return None
     inset = 1 + min(bottom - top, right - left) // 40
     return slice(top + inset, bottom - inset), slice(left + inset, right - inset)

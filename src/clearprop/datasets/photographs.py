@@ -1,5 +1,6 @@
 """The digit in a picture that may be a photograph: which of what is on the paper is meant."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class _Parts(NamedTuple):
     boxes: np.ndarray
     area: np.ndarray
     fits: np.ndarray
+    frames: np.ndarray
     cut_off: np.ndarray
 
 
@@ -37,7 +39,7 @@ def find_digit(pixels: np.ndarray) -> Digit:
     1. A sheet on a table is cut out.
     2. The ink is told from the paper (`ink_on_paper`) and from its texture: it is what is darker
        than half of the usual ink.
-    3. Lines of squared or ruled paper, which are thinner than strokes, are taken away.
+    3. Frames, and lines of squared or ruled paper, which are thinner than strokes, are taken away.
     4. Of the connected parts, the largest is taken that is no speck, no frame and no strip along
        the edge, with the parts that belong to it, such as those of a broken stroke.
 
@@ -55,8 +57,13 @@ def find_digit(pixels: np.ndarray) -> Digit:
 
 def _find(pixels: np.ndarray) -> Digit:
     ink, faintest = ink_on_paper(pixels)
+    smooth = _smooth(ink)
+    mask = smooth > _cut(smooth)
+    frames = np.insert(_connected(mask).frames, 0, False)
+    if frames.any():
+        ink = np.where(_grown(frames[components(mask)[0]], 2), 0, ink)
     ink = without_lines(ink)
-    smooth = box_mean(ink, 1) if max(ink.shape) > 100 else ink
+    smooth = _smooth(ink)
     median = np.median(smooth)
     ink, smooth = ink - median, smooth - median
     least = max(faintest / 2, np.median(abs(smooth)))
@@ -78,10 +85,14 @@ def _find(pixels: np.ndarray) -> Digit:
     )
 
 
+def _smooth(ink: np.ndarray) -> np.ndarray:
+    return box_mean(ink, 1) if max(ink.shape) > 100 else ink
+
+
 def _cut(ink: np.ndarray) -> float:
     """Half of what the ink above it is on the average."""
-    cut = ink.max() / 2
-    for _ in range(10):
+    cut = max(ink.max(), 0) / 2  # nothing is left where all is less than 0
+    for _ in range(10 if cut else 0):
         cut = ink[ink >= cut].mean() / 2
     return cut
 
@@ -114,21 +125,28 @@ def _connected(mask: np.ndarray) -> _Parts:
     spans = np.any(first & last, axis=1)
     strip = np.any((first | last) & (sides < 0.1 * shape), axis=1)
     cut_off = np.logical_or.reduce(first | last, axis=1)
-    fits = (sides.max(axis=1) >= _SHORTEST * shape.min()) & ~spans & ~strip
-    for i in np.flatnonzero(fits & (area < sides.prod(axis=1) / 3)):
+    large, frames = sides.max(axis=1) >= _SHORTEST * shape.min(), np.zeros(len(boxes), bool)
+    for i in np.flatnonzero(large & (area < sides.prod(axis=1) / 3)):
         inside = (boxes[:, :2] > boxes[i, :2]) & (boxes[:, 2:] < boxes[i, 2:])
-        inside = inside.all(axis=1) & fits & (sides[:, 0] > sides[i, 0] / 4)
+        inside = inside.all(axis=1) & large & (sides[:, 0] > sides[i, 0] / 4)
         top, left, bottom, right = boxes[i]
         part = numbers[top:bottom, left:right] == i + 1
-        fits[i] = not (inside.any() or (sides[i] > 0.6 * shape).all()) or not _is_frame(part)
-    return _Parts(numbers, boxes, area, fits, cut_off)
+        edges = (*first[i], *last[i])
+        if inside.any() or (sides[i] > 0.6 * shape).all():
+            frames[i] = _is_frame(part, edges if inside.any() else (False,) * 4)
+    return _Parts(numbers, boxes, area, large & ~spans & ~strip & ~frames, frames, cut_off)
 
 
-def _is_frame(part: np.ndarray) -> bool:
-    """Whether a part runs along all four sides of its box, as no digit does."""
+def _is_frame(part: np.ndarray, edges: Sequence[bool]) -> bool:
+    """Whether a part runs along the sides of its box and is hollow, as no digit is.
+
+    `edges` are the sides (top, left, bottom, right) at an edge of the picture: two may be missing.
+    """
     band = max(1, min(part.shape) // 5)
-    sides = part[:band], part[-band:], part[:, :band].T, part[:, -band:].T
-    return min(side.any(axis=0).mean() for side in sides) > 0.8
+    sides = part[:band], part[:, :band].T, part[-band:], part[:, -band:].T
+    runs = [side.any(axis=0).mean() > 0.8 for side in sides]
+    hollow = not np.any(part[2 * band : -2 * band, 2 * band : -2 * band])
+    return hollow and sum(runs) >= 2 and all(np.logical_or(runs, edges))
 
 
 def _chosen(parts: _Parts, ink: np.ndarray, smooth: np.ndarray) -> Digit:

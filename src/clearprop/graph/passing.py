@@ -29,7 +29,7 @@ class Pass:
 
     formula: str = "forward"
     """`"forward"`, or `"infer"`, the formula at prediction."""
-    rng: np.random.Generator | None = None
+    rng: "np.random.Generator | None" = None
     """The generator that noise is drawn from; `None` for each layer's own."""
     _: KW_ONLY
     outer: "Pass | None" = None
@@ -86,7 +86,7 @@ def _told(shapes: Any) -> str:
     return ", ".join(map(str, shapes)) or "of another layer"
 
 
-def generator_of(layer: Any) -> np.random.Generator:
+def generator_of(layer: Any) -> "np.random.Generator":
     """The generator of a layer that runs alone: its `rng`, made from seed 0 where it has none."""
     rng = getattr(layer, "rng", None)
     if not isinstance(rng, np.random.Generator):

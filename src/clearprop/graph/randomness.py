@@ -22,7 +22,7 @@ def undrawn(generators: Iterable[Any] = ()) -> Iterator[None]:
             g.bit_generator.state = state
 
 
-def generators_in(layers: Iterable[Any]) -> list[np.random.Generator]:
+def generators_in(layers: Iterable[Any]) -> "list[np.random.Generator]":
     """The generators among the attributes of layers."""
     held = (value for layer in layers for value in getattr(layer, "__dict__", {}).values())
     return [value for value in held if isinstance(value, np.random.Generator)]

@@ -48,7 +48,7 @@ class AddLayer(Layer):
         return dx, dy
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (200.0, 450.0)
         yield cls(), (rng.standard_normal((4, 3)), rng.standard_normal((4, 3)))
         yield cls(), (rng.standard_normal((1, 5)), rng.standard_normal((5,)))

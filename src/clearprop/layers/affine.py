@@ -64,7 +64,7 @@ class Affine(Layer):
         n_out: int,
         *,
         init: str | float = "he",
-        rng: np.random.Generator | None = None,
+        rng: "np.random.Generator | None" = None,
         dtype: DTypeLike = np.float32,
     ) -> Self:
         """Make a layer from its sizes: weights drawn from `rng`, bias 0.
@@ -125,7 +125,7 @@ class Affine(Layer):
         return x if len(shape) == 2 else x.reshape(batch, n_in)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         def layer(n_in: int, n_out: int) -> Self:
             return cls(rng.standard_normal((n_in, n_out)), rng.standard_normal(n_out))
 

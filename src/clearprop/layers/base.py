@@ -112,7 +112,7 @@ class Layer:
 
     infer.is_missing = True  # type: ignore[attr-defined]
 
-    def draw(self, rng: np.random.Generator, *args: Any, **kwargs: Any) -> Any:
+    def draw(self, rng: "np.random.Generator", *args: Any, **kwargs: Any) -> Any:
         """Draw the arrays of `noise` for one pass: one array, or a tuple in the order of names."""
         raise NotImplementedError(f"{type(self).__name__} has noise but no draw(rng, …); write one")
 
@@ -129,7 +129,7 @@ class Layer:
                     setattr(held, name, np.zeros_like(value))
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         """Yield pairs `(layer, inputs)` for the checks: ordinary ones and awkward ones."""
         raise NotImplementedError(
             f"{cls.__name__} has no samples(rng); yield some pairs (layer, inputs) to be checked on"

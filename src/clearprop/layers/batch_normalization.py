@@ -148,7 +148,7 @@ class BatchNormalization(Layer):
         return x
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         def layer(n: int) -> Self:
             return cls(1 + 0.2 * rng.standard_normal(n), rng.standard_normal(n))
 

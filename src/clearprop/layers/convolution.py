@@ -77,7 +77,7 @@ class Convolution(Layer):
         pad: Pair = 0,
         bias: bool = True,
         init: str | float = "he",
-        rng: np.random.Generator | None = None,
+        rng: "np.random.Generator | None" = None,
         dtype: DTypeLike = np.float32,
     ) -> Self:
         """Make a layer of `n_out` filters of a size for images of `n_in` channels.
@@ -143,7 +143,7 @@ class Convolution(Layer):
         return x
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         def layer(m: int, c: int, fh: int, fw: int, **how: Any) -> Self:
             return cls(rng.standard_normal((m, c, fh, fw)), rng.standard_normal(m), **how)
 

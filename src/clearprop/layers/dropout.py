@@ -39,14 +39,14 @@ class Dropout(Layer):
 
     noise: ClassVar[tuple[str, ...]] = ("u",)
 
-    def __init__(self, ratio: float = 0.5, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, ratio: float = 0.5, rng: "np.random.Generator | None" = None) -> None:
         self.ratio = ratio
         self._check_ratio()
         self.rng = np.random.default_rng(0) if rng is None else rng
         self.u: Any = None
         self.keep: Any = None
 
-    def draw(self, rng: np.random.Generator, x: Any) -> Any:
+    def draw(self, rng: "np.random.Generator", x: Any) -> Any:
         self._check_ratio()
         single = getattr(x, "dtype", None) == np.float32
         return rng.random(np.shape(x), np.float32 if single else np.float64)
@@ -75,7 +75,7 @@ class Dropout(Layer):
         return f"Dropout(ratio={self.ratio})"
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(0.2), (rng.standard_normal((1, 6)),)
         yield cls(0.0), (rng.standard_normal((2, 3, 2)),)

@@ -50,7 +50,7 @@ class Elu(Layer):
         return np.where(self.mask, dout, dout * (self.out + self.alpha))
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(0.5), (3 * rng.standard_normal((1, 3, 2)),)
         yield cls(), (rng.standard_normal(7),)

@@ -63,7 +63,7 @@ class Embedding(Layer):
         n_out: int,
         *,
         init: str | float = 0.01,
-        rng: np.random.Generator | None = None,
+        rng: "np.random.Generator | None" = None,
         dtype: DTypeLike = np.float32,
     ) -> Self:
         """Make a layer from its sizes; `init` is the standard deviation of the first numbers.
@@ -96,7 +96,7 @@ class Embedding(Layer):
             raise ShapeError(f"Embedding: W must be a matrix (V, D), got {np.shape(self.W)}")
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(rng.standard_normal((5, 3))), (rng.integers(5, size=(1, 4)),)
         yield cls(rng.standard_normal((3, 2))), (rng.integers(3, size=20),)
         yield cls(rng.standard_normal((4, 1))), (rng.integers(4, size=(2, 3, 2)),)

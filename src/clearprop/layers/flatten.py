@@ -45,7 +45,7 @@ class Flatten(Layer):
         return upstream(dout, self.out_shape, "Flatten").reshape(self.x_shape)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         yield cls(), (rng.standard_normal((2, 3, 4, 5)),)
         yield cls(), (rng.standard_normal((1, 2)),)
         yield cls(), (rng.standard_normal(4),)

@@ -54,7 +54,7 @@ class Gelu(Layer):
         return dout * slope
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (20 * rng.standard_normal((1, 3)),)
         yield cls(), (rng.standard_normal((2, 3, 2)),)

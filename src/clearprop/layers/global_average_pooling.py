@@ -50,7 +50,7 @@ class GlobalAveragePooling(Layer):
         return np.broadcast_to(dout[:, :, np.newaxis, np.newaxis] / (H * W), self.x_shape)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         yield cls(), (rng.standard_normal((2, 3, 4, 5)),)
         yield cls(), (rng.standard_normal((1, 1, 1, 1)),)
         yield cls(), (rng.standard_normal((3, 2, 1, 3)),)

@@ -66,7 +66,7 @@ class Huber(RegressionLoss):
         return f"Huber(delta={self.delta})"
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (2 * rng.standard_normal((4, 2)), rng.standard_normal((4, 2)))
         yield cls(0.3), (rng.standard_normal((1, 3)), rng.integers(5, size=(1, 3)))
         yield cls(2), (3 * rng.standard_normal(6), rng.standard_normal(6))

@@ -11,7 +11,7 @@ from clearprop.errors import ConfigError
 def initial_weights(
     shape: tuple[int, int],
     init: str | float,
-    rng: np.random.Generator | None,
+    rng: "np.random.Generator | None",
     dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
     """Draw the weights of a layer from a normal distribution around 0.
@@ -36,7 +36,7 @@ def initial_weights(
     return (_spread(init, shape[0]) * generator(rng).standard_normal(shape)).astype(dtype)
 
 
-def generator(rng: np.random.Generator | None) -> np.random.Generator:
+def generator(rng: "np.random.Generator | None") -> "np.random.Generator":
     """Return `rng`, or a fresh unseeded generator where there is none.
 
     Errors: `ConfigError` for a seed in place of a generator: two layers made from the same seed

@@ -47,7 +47,7 @@ class LeakyRelu(Layer):
         return np.where(self.mask, self.slope * dout, dout)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         yield cls(0.2), (rng.standard_normal((4, 5)),)
         yield cls(), (rng.standard_normal((1, 3, 2)),)
         yield cls(1.5), (rng.standard_normal(7),)

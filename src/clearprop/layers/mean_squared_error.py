@@ -51,7 +51,7 @@ class MeanSquaredError(RegressionLoss):
         return 2 * self.share(dout) * self.difference
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (rng.standard_normal((4, 1)), rng.standard_normal((4, 1)))
         yield cls(), (rng.standard_normal((1, 3)), rng.integers(5, size=(1, 3)))
         yield cls(), (rng.standard_normal(6), rng.standard_normal(6))

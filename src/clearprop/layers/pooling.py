@@ -94,7 +94,7 @@ class Pooling(Layer):
         return add_up(shares, self.x_shape, self.stride, self.pad)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         yield cls(2, 2), (rng.standard_normal((2, 3, 4, 6)),)
         yield cls(2, 3, stride=1), (rng.standard_normal((1, 2, 3, 5)),)
         yield cls(3, 3, stride=2, pad=1), (rng.standard_normal((2, 1, 5, 4)),)

@@ -44,6 +44,6 @@ class Relu(Layer):
         return np.where(self.mask, 0, upstream(dout, self.out_shape, "Relu"))
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         for shape in ((4, 5), (1, 3), (2, 3, 4, 2), (7,)):
             yield cls(), (rng.standard_normal(shape),)

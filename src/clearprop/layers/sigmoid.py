@@ -46,7 +46,7 @@ class Sigmoid(Layer):
         return dout * self.out * (1 - self.out)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (3 * rng.standard_normal((1, 3)),)
         yield cls(), (rng.standard_normal((2, 3, 2)),)

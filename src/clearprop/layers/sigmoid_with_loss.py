@@ -67,7 +67,7 @@ class SigmoidWithLoss(ClassifierLoss):
         return (y > 0) == (t > 0.5)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (rng.standard_normal((4, 1)), rng.integers(2, size=(4, 1)))
         yield cls(), (rng.standard_normal((1, 3)), rng.uniform(size=(1, 3)))
         yield cls(), (10 * rng.standard_normal(5), rng.integers(2, size=5) > 0)

@@ -53,7 +53,7 @@ class Softmax(Layer):
         return self.y * (dout - (dout * self.y).sum(axis=-1, keepdims=True))
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (rng.standard_normal((1, 3)),)
         yield cls(), (rng.standard_normal(6),)

@@ -92,7 +92,7 @@ class SoftmaxWithLoss(ClassifierLoss):
         return np.take_along_axis(log_y, self.t[..., np.newaxis], axis=-1)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Samples:
+    def samples(cls, rng: "np.random.Generator") -> Samples:
         yield cls(), (rng.standard_normal((4, 5)), rng.integers(5, size=4))
         yield cls(), (rng.standard_normal((1, 3)), np.array([2]))
         yield cls(), (rng.standard_normal(6), np.array(3))

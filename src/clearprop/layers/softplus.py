@@ -43,7 +43,7 @@ class Softplus(Layer):
         return -dout * np.expm1(-self.out)
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         yield cls(), (rng.standard_normal((4, 5)),)
         yield cls(), (10 * rng.standard_normal((1, 3, 2)),)
         yield cls(), (rng.standard_normal(7),)

@@ -116,7 +116,7 @@ class TransposedConvolution(Layer):
         return x
 
     @classmethod
-    def samples(cls, rng: np.random.Generator) -> Iterator[tuple[Self, tuple[Any, ...]]]:
+    def samples(cls, rng: "np.random.Generator") -> Iterator[tuple[Self, tuple[Any, ...]]]:
         def layer(c: int, m: int, fh: int, fw: int, **how: Any) -> Self:
             return cls(rng.standard_normal((c, m, fh, fw)), rng.standard_normal(m), **how)
 

@@ -29,7 +29,7 @@ class Assembled(Layer):
     own_params: ClassVar[tuple[str, ...]] = ()
     """The arrays of a network itself, beside its layers': what a subclass names in `params`."""
 
-    rng: np.random.Generator
+    rng: "np.random.Generator"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -45,7 +45,7 @@ class Assembled(Layer):
         layers: Mapping[str, Any] | Iterable[Any] | None = None,
         loss: Any = None,
         *,
-        rng: np.random.Generator | None = None,
+        rng: "np.random.Generator | None" = None,
     ) -> None:
         if layers is None and self.is_chain():
             layers = ()

@@ -28,7 +28,7 @@ def conv_layers(
     activation: str = "relu",
     init: str | float = "he",
     batch_norm: bool = False,
-    rng: np.random.Generator | None = None,
+    rng: "np.random.Generator | None" = None,
     dtype: DTypeLike = np.float32,
 ) -> list[Layer]:
     """Make convolutions, an activation behind each, and poolings where the plan says `"pool"`.
@@ -92,7 +92,7 @@ def conv_net(
     pad: Pair = 0,
     hidden: int = 100,
     dropout: float = 0.0,
-    rng: np.random.Generator | None = None,
+    rng: "np.random.Generator | None" = None,
     **how: Unpack[How],
 ) -> Network:
     """Make the book's `SimpleConvNet`: convolution, ReLU, pooling, affine, ReLU, affine.
@@ -116,7 +116,7 @@ def deep_conv_net(
     *,
     hidden: int = 50,
     dropout: float = 0.5,
-    rng: np.random.Generator | None = None,
+    rng: "np.random.Generator | None" = None,
     **how: Unpack[How],
 ) -> Network:
     """Make the book's `DeepConvNet`: three times two convolutions and a pooling, then two affine.

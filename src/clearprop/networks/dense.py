@@ -51,7 +51,7 @@ def dense_layers(
     init: str | float = "he",
     batch_norm: bool = False,
     dropout: float = 0.0,
-    rng: np.random.Generator | None = None,
+    rng: "np.random.Generator | None" = None,
     dtype: DTypeLike = np.float32,
 ) -> list[Layer]:
     """Make affine layers of the given sizes, with an activation between each two.

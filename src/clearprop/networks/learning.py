@@ -33,7 +33,7 @@ class Learning:
         """The layers that ran in this step, by name."""
 
     def begin(
-        self, members: Any, rng: np.random.Generator, rows: int | None, apart: bool = False
+        self, members: Any, rng: "np.random.Generator", rows: int | None, apart: bool = False
     ) -> None:
         """Begin a step by the state that the last left; `apart`: it will write into the arrays."""
         if members.noisy:
@@ -63,7 +63,7 @@ class Learning:
             self._left[name, attribute] = value
             setattr(members.layers[name], attribute, value)
 
-    def undo(self, members: Any, rng: np.random.Generator) -> None:
+    def undo(self, members: Any, rng: "np.random.Generator") -> None:
         """Take back a failed step; looking sees its state and noise, to find what was wrong."""
         if members.noisy:
             rng.bit_generator.state = self._before
@@ -71,7 +71,7 @@ class Learning:
             self._seen[key] = self._left[key] = value
             setattr(layer, key[1], value)
 
-    def generator(self, rng: np.random.Generator) -> np.random.Generator:
+    def generator(self, rng: "np.random.Generator") -> "np.random.Generator":
         """A copy of the generator, as it stood when the last step began."""
         twin = copy.deepcopy(rng)
         if self._before is not None:

@@ -28,7 +28,7 @@ class TwoLayerNet(Network):
         output_size: int,
         weight_init_std: str | float = 0.01,
         *,
-        rng: np.random.Generator | None = None,
+        rng: "np.random.Generator | None" = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
         sizes = [input_size, hidden_size, output_size]
