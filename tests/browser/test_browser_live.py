@@ -24,7 +24,7 @@ ALL = """
     for (const g of view.querySelectorAll('g.g-label')) {
       found.push([g.dataset.id, [...g.querySelectorAll('text')].map((t) => t.textContent).join()]);
     }
-    for (const g of view.querySelectorAll('g[aria-label]')) {
+    for (const g of view.querySelectorAll('g[data-id][aria-label]')) {
       found.push([g.dataset.id, g.getAttribute('aria-label')]);
     }
     for (const g of view.querySelectorAll('g[data-peek]')) {
@@ -51,24 +51,13 @@ NUMBERS = {
     "layers": (layered, (100.0, 2.0), [(1 / 3, 2), (1e9, 1e-7)]),
     "diamond": (lambda x: x * x + np.exp(-x) * x, (1.5,), [(0,), (-2,), (700,), (1e-9,)]),
     "quotient": (lambda x, y: x / y, (1.0, 3.0), [(1, 2), (2, 3), (1, -1)]),
-    "powers": (lambda x: x**3 - 2 * x**2 + 1, (2.0,), [(1,), (-1.5,), (1e5,)]),
     "power": (lambda x, y: x**y, (2.0, 3.0), [(3, 2), (2, -1), (2, 0.5)]),
-    "roots": (lambda x: np.sqrt(x) + np.cbrt(x), (4.0,), [(9,), (2,)]),
-    "exponential": (lambda x: np.exp(x), (0.0,), [(1,), (-30,), (12,)]),
     "logarithm": (lambda x: np.log(x) + np.log1p(x), (2.0,), [(1,), (0.001,)]),
-    "angles": (lambda x: np.sin(x) * np.cos(x), (1.0,), [(0.5,), (3,)]),
-    "tanh": (lambda x: np.tanh(2 * x), (0.25,), [(1,), (-1,)]),
-    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), (0.0,), [(2,), (-3,)]),
     "sigmoid layer": (lambda x: Sigmoid()(x), (0.0,), [(2,), (-3,)]),
-    "relu": (lambda x, y: np.maximum(x * y, 0), (1.0, 2.0), [(-1, 2), (0, 5)]),
     "relu layer": (lambda x: Relu()(x) * 3, (1.0,), [(-1,), (2,)]),
     "absolute": (lambda x: np.abs(x - 3), (1.0,), [(5,), (3,)]),
     "chosen": (lambda x, y: np.where(x > y, x, 2 * y), (1.0, 2.0), [(3, 2), (-1, -2)]),
-    "several": (lambda x, y: (x + y) * (x - y) * x, (3.0, 1.0), [(1, 1), (-2, 4)]),
     "valley": (lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2, (0.0, 0.0), [(1, 1), (2, 3)]),
-    "bell": (lambda x, m, s: np.exp(-((x - m) ** 2) / s), (1.0, 0.0, 2.0), [(0, 1, 1)]),
-    "hypotenuse": (lambda x, y: np.hypot(x, y), (3.0, 4.0), [(5, 12), (1, 1)]),
-    "softplus": (lambda x: np.logaddexp(0, x), (0.0,), [(3,), (-3,)]),
     "float32": (lambda x: x * x * np.float32(0.1), (np.float32(3.0),), [(2,), (0.3,)]),
     "overflow": (lambda x: np.exp(x) * 0.5, (1.0,), [(800,), (-800,)]),
     "pole": (lambda x: 1 / x, (2.0,), [(0,)]),
@@ -107,7 +96,7 @@ def compared(edited, afresh):
 def test_numbers(browser, tmp_path, name):
     f, start, edits = NUMBERS[name]
     page = saved(tmp_path / "page.html", f, start)
-    for edit in edits[:1]:
+    for edit in edits[-1:]:
         kinds = [type(v) if type(v) is not float else float for v in start]
         values = [kind(v) for kind, v in zip(kinds, edit, strict=True)]
         fills = [

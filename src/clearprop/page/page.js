@@ -190,7 +190,8 @@ function fit() {
   now.zoom = 0;
   zoom();
   const high = Math.max(stage.clientHeight, innerHeight * 0.55);
-  now.zoom = Math.min(1.4, (stage.clientWidth - 2) / width, high / height);
+  const across = Math.min(1.4, (stage.clientWidth - 2) / width), whole = Math.min(across, high / height);
+  now.zoom = whole < 0.35 ? across : whole;  // rows without end are scrolled
   zoom();
 }
 
