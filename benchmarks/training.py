@@ -261,6 +261,10 @@ def images(options: Any, goals: Goals) -> Any:
         torch = [r.ratio.median for r in rows if r.name.startswith("PyTorch")]
         if torch and net == "SimpleConvNet":
             goals.at_least(f"{net}: PyTorch eager, × our step", min(torch), 1.0)
+        in_c = [r.ratio.median for r in rows if r.name.endswith("with C")]
+        if torch and in_c:
+            least = {"SimpleConvNet": 2.0, "DeepConvNet": 1.0}[net]
+            goals.at_least(f"{net}: PyTorch eager, × our step with C", min(torch) / in_c[0], least)
     return found
 
 

@@ -56,7 +56,7 @@ def test_contestants_that_compute_something_else_are_not_timed(training):
     losses = {(ours, "own choice"): 2.3, (other, "default"): 2.2999}
     training.check(losses)
     losses[other, "default"] = 2.29
-    with pytest.raises(AssertionError, match=r"layers as written.*computes something else"):
+    with pytest.raises(AssertionError, match=r"clearprop, .*computes something else"):
         training.check(losses)
 
 

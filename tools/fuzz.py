@@ -22,6 +22,7 @@ from clearprop.errors import ClearpropError
 SHAPE = (3, 4)
 """Every value has this shape, so that any operation fits anywhere."""
 
+ORDER = np.argsort(np.sin(np.arange(12.0)).reshape(SHAPE), axis=1)
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a + b": lambda a, b: a + b,
     "a - 2 * b": lambda a, b: a - 2 * b,
@@ -50,6 +51,18 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "np.stack([a, b], axis=1)[:, 1] * a": lambda a, b: np.stack([a, b], axis=1)[:, 1] * a,
     "np.pad(a, 1)[:-2, 1:-1]": lambda a, b: np.pad(a, 1)[:-2, 1:-1],
     "np.broadcast_to(a.mean(axis=0), a.shape)": lambda a, b: np.broadcast_to(a.mean(0), a.shape),
+    "1 / (1 + np.exp(-a))": lambda a, b: 1 / (1 + np.exp(-a)),
+    "np.logaddexp(a, b)": lambda a, b: np.logaddexp(a, b),
+    "a - np.var(b, axis=1, keepdims=True)": lambda a, b: a - np.var(b, axis=1, keepdims=True),
+    "a / (1 + np.linalg.norm(b, axis=0))": lambda a, b: a / (1 + np.linalg.norm(b, axis=0)),
+    "np.diff(a, axis=1, prepend=0)": lambda a, b: np.diff(a, axis=1, prepend=0),
+    "np.flip(a, 1) - np.minimum(a, b)": lambda a, b: np.flip(a, 1) - np.minimum(a, b),
+    "np.split(a, 2, axis=1)[0] @ b[:2] / 2": lambda a, b: np.split(a, 2, axis=1)[0] @ b[:2] / 2,
+    "np.tensordot(a, b, ([1], [1])) @ a / 4": lambda a, b: np.tensordot(a, b, ([1], [1])) @ a / 4,
+    "np.repeat(a[:, :2], 2, axis=1)": lambda a, b: np.repeat(a[:, :2], 2, axis=1),
+    "np.tril(a) + np.triu(b, 1)": lambda a, b: np.tril(a) + np.triu(b, 1),
+    "np.take_along_axis(a, ORDER, 1)": lambda a, b: np.take_along_axis(a, ORDER, 1),
+    "np.prod(1 + a / 9, axis=0) * b": lambda a, b: np.prod(1 + a / 9, axis=0) * b,
 }
 Step = tuple[str, int, int]
 Program = tuple[Step, ...]

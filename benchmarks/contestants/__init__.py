@@ -31,6 +31,7 @@ OURS = Contestant("clearprop, compiled", "ours", "compiled", threads=OWN)
 CONTESTANTS = (
     OURS,
     Contestant("clearprop, compiled, pixels as bytes", "ours", "compiled_on_bytes", threads=OWN),
+    Contestant("clearprop, compiled with C", "ours", "compiled_with_c", threads=OWN),
     Contestant("clearprop, layers as written", "ours", "as_written"),
     Contestant("the book's algorithm, float64", "book", "book_float64"),
     Contestant("the book's algorithm, float32", "book", "book_float32"),
@@ -47,6 +48,7 @@ CONTESTANTS = (
 OURS_ON_IMAGES = Contestant("clearprop, compiled", "images", "compiled", threads=OWN)
 
 OTHERS_ON_IMAGES = (
+    Contestant("clearprop, compiled with C", "images", "compiled_with_c", threads=OWN),
     Contestant("clearprop, layers as written", "images", "as_written"),
     Contestant("PyTorch eager", "images", "eager", "torch"),
     Contestant("PyTorch eager, channels last", "images", "channels_last", "torch"),

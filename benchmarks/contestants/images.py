@@ -72,6 +72,14 @@ def compiled(problem: Images) -> Run:
     return _runner(problem, compile(_network(problem), SGD(RATE)))
 
 
+def compiled_with_c(problem: Images) -> Run:
+    """Our compiled step with kernels in C."""
+    from clearprop.compiler import compile
+    from clearprop.training import SGD
+
+    return _runner(problem, compile(_network(problem), SGD(RATE), engine="c"))
+
+
 def as_written(problem: Images) -> Run:
     """Our step that calls the layers."""
     from clearprop.training import SGD

@@ -19,8 +19,14 @@ def compiled_on_bytes(problem: Problem) -> Run:
     return _over(problem, np.rint(255 * problem.data[0]).astype(np.uint8), 1 / 255)
 
 
-def _over(problem: Problem, x_train: np.ndarray, scale: float | None) -> Run:
-    step = compile(network(problem), SGD(RATE)).over(x_train, problem.data[1], scale)
+def compiled_with_c(problem: Problem) -> Run:
+    """The compiled step with kernels in C."""
+    return _over(problem, problem.data[0], None, engine="c")
+
+
+def _over(problem: Problem, x_train: np.ndarray, scale: float | None, engine: str = "numpy") -> Run:
+    compiled_step = compile(network(problem), SGD(RATE), engine=engine)
+    step = compiled_step.over(x_train, problem.data[1], scale)
     threads = BlasThreads.for_products_of(problem.largest_product)
     batches = problem.batches()
 

@@ -79,11 +79,11 @@ def fault(arguments, words, *inputs):
 
 ALL = "xs Wx Wh b"
 for how, arguments, words in (
-    ("step before", ALL, "from the time step before"),
-    ("no slope", ALL, "local derivative of np.tanh in line .* is missing"),
+    ("step before", ALL, "(from|of) the time step before"),
+    ("no slope", ALL, "local derivative of np.tanh in .* is missing"),
     ("overwritten", "Wx", "only the share of the first is kept"),
     ("step after", "Wh", "value of the time step after"),
-    ("cut", ALL, "what goes back through np.matmul in line .* is missing"),
+    ("cut", ALL, "what goes back through np.matmul in .* is missing"),
     ("transposed", ALL, "is to be transposed"),
 ):
     named = type(how, (other_hands.Recurrent,), {"how": how})

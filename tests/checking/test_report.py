@@ -149,3 +149,21 @@ def test_exhaustive_looks_at_every_element(monkeypatch):
     )
     assert check(Relu(), X, exhaustive=True).ok
     assert {i for n, i in seen if n == "x"} >= set(np.ndindex(X.shape))
+
+
+def test_differences_alone_are_told_with_the_reason():
+    class Buffer:
+        def forward(self, x):
+            self.x, out = x, np.zeros_like(x)
+            for i in range(len(x)):
+                out[i] = x[i] ** 2
+            return out
+
+        def backward(self, dout):
+            return 2 * dout * self.x
+
+    report = check(Buffer(), np.arange(1.0, 7.0).reshape(2, 3))
+    assert report.ok
+    assert [row.method for row in report.layers[0].rows] == ["directions"]
+    assert "by directions, since forward cannot be opened" in str(report)
+    assert "out[i] = x[i] ** 2" in str(report)

@@ -80,6 +80,23 @@ def test_packages_that_are_missing_are_named(run, capsys, monkeypatch):
     assert 'pip install "clearprop[jax]"' in capsys.readouterr().err
 
 
+def test_a_run_with_kernels_in_c_is_that_by_numpy(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shorter = ["--iterations", "20", "--hidden", "8", "--quiet"]
+    assert main(["train", *shorter, "--folder", "a"]) == 0
+    assert main(["train", *shorter, "--folder", "b", "--engine", "auto"]) == 0
+    losses = [RunFolder(name).read_history().loss for name in "ab"]
+    np.testing.assert_allclose(*losses, atol=1e-5)
+    used = json.loads((tmp_path / "b" / "config.json").read_text())["engine"]
+    said = capsys.readouterr().err
+    assert (used, "NumPy computes what kernels" in said) in (("c", False), ("numpy", True))
+    assert main(["source", "b", "--engine", used]) == 0
+    assert ("KERNELS" in capsys.readouterr().out) == (used == "c")
+    assert main(["train", "--resume", "b", "--iterations", "30", "--quiet"]) == 0
+    assert len(RunFolder("b").read_history()) == 30
+
+
 @jax
 def test_a_run_by_jax_is_that_by_numpy(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -100,4 +117,4 @@ def test_a_run_by_jax_is_that_by_numpy(tmp_path, monkeypatch, capsys):
     assert main(["train", "--coordinator", "here:1"]) == 2
     assert "give all three" in capsys.readouterr().err
     assert main(["train", "--engine", "abacus"]) == 2
-    assert "there are jax, numpy" in capsys.readouterr().err
+    assert "there are c, jax, numpy" in capsys.readouterr().err

@@ -50,34 +50,26 @@ STACK = r"np\.stack\(\[\.\.\.\]\).*np\.where"
 
 REFUSED = {
     # NumPy makes a plain array of its argument
-    "np.asarray": (lambda: np.asarray(v), r"np\.asarray\(v\).*v\.data"),
+    "np.asarray of a dtype": (lambda: np.asarray(v, float), r"np\.asarray\(v, float\).*v\.data"),
+    "np.array of a dtype": (
+        lambda: np.array([v, w], float),
+        rf"np\.array\(\[v, w\], float.*{STACK}",
+    ),
+    "np.asarray of many": (
+        lambda: np.asarray(Variable(np.zeros(1001))),
+        r"np\.asarray\(Variable.*v\.data",
+    ),
+    "np.mean of a list": (lambda: np.mean([s, s]), rf"np\.mean\(\[s, s\]\).*{STACK}"),
     "np.array of one": (lambda: np.array(v), r"np\.array\(v\).*v\.data"),
-    "np.array of several": (lambda: np.array([v, w]), rf"np\.array\(\[v, w\]\).*{STACK}"),
-    "np.array of numbers": (lambda: np.array([s, s]), rf"np\.array\(\[s, s\]\).*{STACK}"),
-    "np.array of rows": (lambda: np.array([[s, 1.0], [2.0, 3.0]]), rf"np\.array.*{STACK}"),
-    "np.asanyarray": (lambda: np.asanyarray(v), r"np\.asanyarray"),
-    "np.r_": (lambda: np.r_[v, 1.0], r"use np\.concatenate"),
-    "np.c_": (lambda: np.c_[v, w], r"use np\.column_stack"),
     "np.float32": (lambda: np.float32(s), r"use v\.astype\(np\.float32\)"),
-    "np.ascontiguousarray": (lambda: np.ascontiguousarray(v), r"np\.ascontiguousarray"),
-    "np.full": (lambda: np.full(3, s), r"np\.full\(3, s\)"),
     "np.arange": (lambda: np.arange(s), r"np\.arange"),
     "np.float64": (lambda: np.float64(s), r"np\.float64"),
-    "np.vectorize": (lambda: np.vectorize(lambda x: x)(v), r"np\.vectorize"),
-    "np.broadcast": (lambda: np.broadcast(v, w), r"np\.broadcast"),
-    "np.ndenumerate": (lambda: np.ndenumerate(v), r"np\.ndenumerate"),
-    "np.lib.stride_tricks.as_strided": (
-        lambda: np.lib.stride_tricks.as_strided(v, (2,), (8,)),
-        r"as_strided\(v",
-    ),
     "a method of an array": (lambda: fresh().dot(v), r"fresh\(\)\.dot\(v\)"),
     "an index of an array": (lambda: fresh()[n], r"fresh\(\)\[n\]"),
     "np.ma": (lambda: np.ma.array(v), r"np\.ma\.array"),
     "np.ma plus": (lambda: np.ma.array([1.0, 2.0]) + v, r"np\.ma\.array\(\[1\.0, 2\.0\]\) \+ v"),
     "np.random": (lambda: np.random.default_rng(0).normal(v), r"normal\(v\)"),
     "np.random with a number": (lambda: np.random.default_rng(0).normal(s), r"normal\(s\)"),
-    "np.random.choice": (lambda: np.random.default_rng(0).choice(v), r"choice\(v\)"),
-    "np.random.permutation": (lambda: np.random.default_rng(0).permutation(v), r"permutation"),
     "array.array": (lambda: array.array("d", v), r"array\.array\('d', v\)|array\.array"),
     # writing
     "buf[:] = v": (assign_all, rf"`buf\[:\] = v`.*{STACK}"),
@@ -128,7 +120,6 @@ REFUSED = {
     "ufunc.reduceat": (lambda: np.add.reduceat(v, [0]), r"np\.add\.reduceat"),
     "where= of a ufunc": (lambda: np.exp(v, where=v > 1), r"np\.exp.*where"),
     "dtype= of a ufunc": (lambda: np.exp(v, dtype=np.float32), r"np\.exp.*dtype"),
-    "a list of Variables": (lambda: v + [s, s], r"a list holds.*np\.stack"),  # noqa: RUF005
 }
 
 
@@ -242,10 +233,10 @@ class Series:
     """Stands in for a table column, which converts whatever it meets."""
 
     def __init__(self, values):
-        self.values = np.asarray(values)
+        self.values = np.asarray(values, float)
 
     def __add__(self, other):
-        return Series(self.values + np.asarray(other))
+        return Series(self.values + np.asarray(other, float))
 
     __radd__ = __add__
 
@@ -278,9 +269,9 @@ def test_arrays_of_other_libraries_are_not_mixed_in(mix, other):
 
 
 def test_a_library_that_converts_is_told_where_it_happens():
-    with pytest.raises(LeavesGraphError, match=r"np\.asarray\(other\)"):
+    with pytest.raises(LeavesGraphError, match=r"np\.asarray\(other, float\)"):
         Series([1.0, 2.0]) + v
-    with pytest.raises(LeavesGraphError, match=r"np\.asarray\(values\)"):
+    with pytest.raises(LeavesGraphError, match=r"np\.asarray\(values, float\)"):
         Series(v)
     with pytest.raises(UnsupportedError, match=r"Series cannot be mixed with Variables"):
         v + Series([1.0, 2.0])

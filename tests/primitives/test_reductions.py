@@ -218,3 +218,14 @@ def test_long_products_need_few_operations():
             seen.add(node)
             todo += [v for v in node.inputs if isinstance(v, Variable)]
     assert len(seen) < 150
+
+
+def test_the_spread_of_equal_values_has_the_derivative_0_also_where_their_mean_is_rounded():
+    x = np.full((3, 4), 0.1) * np.array([1.0, 3.0, 7.0, 0.7])  # the mean of three is not exact
+    assert np.std(x, axis=0).any()
+    v = Variable(x)
+    np.std(v, axis=0).sum().backward()
+    assert not v.grad.any()
+    spread = Variable(x + 1e-9 * np.arange(3.0)[:, None])
+    np.std(spread, axis=0).sum().backward()
+    np.testing.assert_allclose(spread.grad[:, 0], [-(1.5**-0.5) / 2, 0, 1.5**-0.5 / 2], atol=1e-6)

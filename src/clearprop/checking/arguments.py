@@ -7,40 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.nests import get_at, hanging, set_at, spoken
+from clearprop.checking.nests import get_at, hanging, listed, set_at, spoken
 from clearprop.graph.parameters import KINDS, Path, layers_of, names_of, parameter_name
 from clearprop.layers import Layer
 
-LABEL_NAMES = [
-    "t",
-    "target",
-    "targets",
-    "label",
-    "labels",
-    "y_true",
-    "ytrue",
-    "true",
-    "y_target",
-    "mask",
-    "token",
-    "tokens",
-    "true_labels",
-]
+LABEL_NAMES = listed(
+    "t target targets label labels y_true ytrue true y_target mask token tokens true_labels"
+)
 TRUTH_NAMES = frozenset(
-    [
-        "y",
-        "Y",
-        "actual",
-        "actuals",
-        "expected",
-        "truth",
-        "desired",
-        "yt",
-        "gt",
-        "ground_truth",
-        "y_",
-        "output_true",
-    ]
+    listed("y Y actual actuals expected truth desired yt gt ground_truth y_ output_true")
 )
 """What labels are called besides, where an input of that name may well have a derivative."""
 INDEX_NAMES = ("idx", "index", "indices", "ids")

@@ -10,8 +10,8 @@ from clearprop.checking.run import LayerRaised, flat
 from clearprop.checking.trial import Trial
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
-from clearprop.graph.node import Node, Recorded, data_of, parts
-from clearprop.graph.recording import record
+from clearprop.graph.gathering import gathered
+from clearprop.graph.node import Recorded, data_of
 
 
 class Opened:
@@ -45,10 +45,6 @@ class Opened:
             for name, v in self.variables.items()
         }
 
-    def between(self, u: Any, v: Any, dout: Any) -> Any:
-        """The derivative that arrives at u from v alone."""
-        return derivatives([(v, dout)], targets=[u]).get(u, np.zeros(np.shape(u.data)))
-
     def _seeds(self, outputs: Sequence[Any], dout: np.ndarray) -> tuple[list[Any], list[Any]]:
         variables, douts, start = [], [], 0
         for out in outputs:
@@ -58,31 +54,6 @@ class Opened:
                 douts.append(dout[start : start + size].reshape(shape)[()])
             start += size
         return variables, douts
-
-    @property
-    def edges(self) -> list[tuple[Node, int]]:
-        """Every way from a value into an operation: (node, which input)."""
-        return [
-            (node, i)
-            for node in self.graph.nodes
-            for i, x in enumerate(node.inputs)
-            if isinstance(x, Recorded)
-        ]
-
-    def without(
-        self, blocked: Sequence[tuple[Node, int]], dout: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """The derivatives if some ways were not followed back."""
-
-        def step(node: Node, inputs: tuple[Any, ...]) -> Any:
-            # A constant in place of the Variable: nothing goes back through it.
-            inputs = tuple(data_of(x) if (node, i) in blocked else x for i, x in enumerate(inputs))
-            recorded = any(isinstance(x, Recorded) for x in inputs)
-            return record(node.operation, inputs, node.params) if recorded else node.out
-
-        made = iter(parts(self.graph._run({v: v for v in self.graph.leaves}, step)))
-        outputs = [next(made) if isinstance(v, Recorded) else v for v in self.outputs]
-        return self.pull(*self._seeds(outputs, dout))
 
 
 def open_forward(
@@ -105,7 +76,7 @@ def open_forward(
             elif argument.place is not None:
                 inputs[argument.place] = variables[name]
         with same_draws():
-            outputs = trial.outputs(trial.call(layer, inputs, formula))
+            outputs = tuple(map(gathered, trial.outputs(trial.call(layer, inputs, formula))))
     except Exception as error:
         return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):

@@ -134,7 +134,8 @@ def _check(inspector: Inspector, thing: Any, inputs: tuple[Any, ...], gradient: 
         found = inspector.place(name, thing, inputs)[0] if inputs else inspector.by_samples(thing)
         return Report(name, tuple(found))
     raise ConfigError(
-        f"check: {thing!r} is no layer, network, function, list of layers or path of a file"
+        f"check: {thing!r} is no layer, network, function, list of layers or path "
+        "of a file; a layer has forward(x) and backward(dout), or names like these"
     )
 
 

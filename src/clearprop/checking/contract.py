@@ -12,7 +12,7 @@ from clearprop.checking import compare
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case
 from clearprop.checking.copies import fingerprint, generator_states, random_fingerprint, same_draws
-from clearprop.checking.evidence import Evidence, first_true, index_at
+from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.passes import told
 from clearprop.checking.run import LayerRaised, Run, numbers
@@ -143,97 +143,88 @@ def linear_in_dout(e: Evidence) -> None:
 
 
 def nothing_stale(e: Evidence) -> None:
-    """Run on other values first: `backward` must belong to the last `forward`."""
+    """Run on other values first, beside and between: `backward` belongs to the last `forward`."""
     if not e.reproducible or not e.analytic:
         return
-    for inputs in (_shuffled(e), e.trial.batch(1, None)):
-        if inputs is not None:
-            _after_another_call(e, inputs)
-    _beside_another(e)
-    _after_an_update(e)
-
-
-def _after_another_call(e: Evidence, inputs: list[Any]) -> None:
-    trial = e.trial
-    try:
-        first = trial.run(inputs=inputs)
-        earlier = first.derivatives(e.rng.uniform(0.5, 1.5, first.vector.size))
-    except LayerRaised:
-        return
-    shape = first.outputs[0].shape
-    try:
-        run = trial.run(layer=first.layer)
-        out = run.vector
-        found = run.derivatives(e.dout) if same(out, e.out) else None
-    except LayerRaised as raised:
-        message = f"after a call with an output of shape {shape}, this one raises "
-        e.fault(Kind.STALE, message + told(raised.error))
-        return
-    if found is None:
-        e.fault(Kind.STALE, "forward gives something else after a call with other inputs", "output")
-        return
     fresh = e.pull(e.dout)
-    for name in e.analytic:
-        if name in e.faulty or same(found[name], fresh[name]):
+    for inputs in (_shuffled(e), e.trial.batch(1, None)):
+        if inputs is not None and (found := _after_another_call(e, inputs)):
+            _compare(
+                e,
+                found,
+                fresh,
+                "after forward on other inputs and then on these, backward gives another "
+                "derivative than after these alone: it uses a value kept from an earlier call",
+            )
+    _compare(
+        e,
+        _beside_another(e),
+        fresh,
+        "with two such layers at work, backward gives another derivative: it uses what the other "
+        "one kept, on the class or in the module",
+        remedy="keep values on self, for each layer its own",
+    )
+    _compare(
+        e,
+        *_after_an_update(e),
+        "after the parameters were changed in place, as an optimiser does, it is no longer right: "
+        "backward uses a copy that was made of them earlier",
+        rtol=e.within(1e-6),
+    )
+
+
+def _compare(
+    e: Evidence, found: Any, due: Any, message: str, rtol: float = 1e-11, **more: Any
+) -> None:
+    for name in e.analytic if found else ():
+        one, other = found[name], due[name]
+        if name in e.faulty or not np.isfinite(other).all() or same(one, other, rtol):
             continue
-        like = "as of the call before" if same(found[name], earlier[name]) else "partly so"
-        message = (
-            f"after forward on other inputs and then on these, backward gives another derivative "
-            f"than after these alone: it uses a value kept from an earlier call ({like})"
-        )
-        index = _worst(found[name], fresh[name]) if found[name].shape == fresh[name].shape else None
-        value = None if index is None else float(found[name][index])
-        e.fault(Kind.STALE, message, name, index=index, analytic=value)
+        fits = one.shape == other.shape
+        index = _worst(one, other) if fits else None
+        value = float(one[index]) if fits else None
+        e.fault(Kind.STALE, message, name, index=index, analytic=value, **more)
 
 
-def _beside_another(e: Evidence) -> None:
+def _after_another_call(e: Evidence, inputs: list[Any]) -> Any:
+    try:
+        first = e.trial.run(inputs=inputs)
+        first.derivatives(e.rng.uniform(0.5, 1.5, first.vector.size))
+    except LayerRaised:
+        return None
+    try:
+        run = e.trial.run(layer=first.layer)
+        if not same(run.vector, e.out):
+            message = "forward gives something else after a call with other inputs"
+            e.fault(Kind.STALE, message, "output")
+            return None
+        return run.derivatives(e.dout)
+    except LayerRaised as raised:
+        message = f"after a call with an output of shape {first.outputs[0].shape}, this one raises "
+        e.fault(Kind.STALE, message + told(raised.error))
+        return None
+
+
+def _beside_another(e: Evidence) -> Any:
     """Run a second layer of the class between forward and backward of the first."""
     try:
         run = e.trial.run()
         e.trial.run(inputs=_shuffled(e))
-        found = run.derivatives(e.dout)
+        return run.derivatives(e.dout)
     except LayerRaised:
-        return
-    for name in e.analytic:
-        if name not in e.faulty and not same(found[name], e.analytic[name]):
-            message = (
-                "with two such layers at work, backward gives another derivative: it uses what the "
-                "other one kept, on the class or in the module"
-            )
-            e.fault(Kind.STALE, message, name, remedy="keep values on self, for each layer its own")
+        return None
 
 
-def _after_an_update(e: Evidence) -> None:
+def _after_an_update(e: Evidence) -> tuple[Any, Any]:
     """Change the parameters, as training does: nothing made from the old ones may be used."""
-    trial = e.trial
-    values = {
-        name: a.value * e.rng.uniform(0.8, 1.2, a.value.shape)
-        for name, a in trial.arguments.items()
-        if a.slot
-    }
-    if not values or not e.opened:
-        return
-    opened = open_forward(trial, values)
-    if isinstance(opened, str):
-        return
+    arguments = e.trial.arguments.items()
+    values = {n: a.value * e.rng.uniform(0.8, 1.2, a.value.shape) for n, a in arguments if a.slot}
+    opened = open_forward(e.trial, values) if values and e.opened else ""
     try:
-        run = trial.run(values)
-        found = run.derivatives(e.dout)
+        found = None if isinstance(opened, str) else e.trial.run(values).derivatives(e.dout)
     except LayerRaised:
-        return
-    true = opened.derivatives(e.dout)
-    for name in e.analytic:
-        if name in e.faulty or not np.isfinite(true[name]).all():
-            continue
-        wrong = compare.wrong_elements(found[name], true[name], rtol=e.within(1e-6))
-        if wrong.any():
-            index = first_true(wrong)
-            message = (
-                "after the parameters were changed in place, as an optimiser does, it is no longer "
-                "right: backward uses a copy that was made of them earlier"
-            )
-            analytic, automatic = float(found[name][index]), float(true[name][index])
-            e.fault(Kind.STALE, message, name, index=index, analytic=analytic, automatic=automatic)
+        found = None
+    return found, None if isinstance(opened, str) else opened.derivatives(e.dout)
 
 
 def _shuffled(e: Evidence) -> list[Any]:

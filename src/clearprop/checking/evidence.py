@@ -13,7 +13,9 @@ from clearprop.checking.findings import Finding, Found, Kind
 from clearprop.checking.report import Row
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
-from clearprop.graph.parameters import has_backward
+
+SINGLE = 200
+"""Where there are no more outputs than this, the derivative by each of them can be had."""
 
 
 @dataclass(eq=False)
@@ -50,14 +52,16 @@ class Evidence:
     reproducible: bool = True
     """Whether a run on the same values gives the same numbers on the same copy."""
     mistakes: Any = None
-    """Mistakes that are tried one after the other, and those that have been: see patterns_steps."""
-    tried: list[Any] = field(default_factory=list)
-    loops: bool = False
-    """Whether forward runs some lines more than once."""
+    """The mistakes that explain wrong derivatives, once they have been looked for."""
+    less: Any = None
+    """The evidence on fewer samples and time steps, once it has been looked for; or False."""
+    patience: float = 2.0
+    """For so many seconds causes are still looked for: they should not be needed."""
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""
     _puller: Run | None = None
+    _each: dict[str, np.ndarray] | None = None
 
     def open(self) -> None:
         """Open `forward` for automatic differentiation, if it can be, and is to be believed."""
@@ -111,11 +115,24 @@ class Evidence:
 
     def pull(self, dout: np.ndarray) -> dict[str, np.ndarray]:
         """The derivatives of all arguments by `backward`, under another `dout`."""
-        if not has_backward(self.trial.layer):
+        if not self.trial.has_backward:
             return self.true(dout)
         if self._puller is None or not self.reproducible:
             self._puller = self.trial.run()
         return self._puller.derivatives(dout)
+
+    def each_output(self, name: str) -> np.ndarray | None:
+        """The true derivative of an argument by every single output: (outputs, *argument).
+
+        `None` where there are too many.
+        """
+        size = self.out.size
+        if size > SINGLE or sum(t.size for t in self.truth.values()) * size > 2**22:
+            return None
+        if self._each is None:
+            rows = [self.true(row) for row in np.eye(size)]
+            self._each = {n: np.array([row[n] for row in rows]) for n in rows[0]}
+        return self._each.get(name)
 
     def true(self, dout: np.ndarray) -> dict[str, np.ndarray]:
         """The true derivatives under another `dout`, as far as they are to be had."""

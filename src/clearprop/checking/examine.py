@@ -19,7 +19,6 @@ from clearprop.checking.report import LayerReport
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
 from clearprop.checking.understanding import first_backward
-from clearprop.graph.parameters import has_backward
 
 LARGE = 2**14
 """Numbers in a batch from which only the comparison of values is done on all of it."""
@@ -52,7 +51,7 @@ def _stages(e: Evidence) -> None:
         _on_few(e)
     e.run = first_forward(e)
     e.out = e.run.vector
-    written = has_backward(e.trial.layer)
+    written = e.trial.has_backward
     if e.like is None and e.stages != "arrays":
         words.draws_from_rng(e)
         contract.forward_repeats(e)

@@ -32,30 +32,31 @@ def ratio_of(t: np.ndarray, a: np.ndarray, case: Case | None = None) -> float | 
     return ratio if ratio and fits else None
 
 
-def name_factor(case: Case, ratio: float, whole: bool = True) -> str:
-    """A factor by the size or setting it comes from, such as `1/N`, with its value.
+def plain(ratio: float) -> str:
+    """A factor as a fraction, if it is one, or in digits."""
+    return _fraction(ratio) or f"{ratio:.6g}"
 
-    `whole` tells that the whole derivative has it: then it can be seen to follow what it is named
-    after.
-    """
-    plain, value = _plain(ratio), f"{ratio:.6g}"
+
+def name_factor(case: Case, ratio: float) -> str:
+    """A factor by the size or setting it comes from, such as `1/N`, with its value."""
+    fraction = _fraction(ratio)
     for n, form, text, changed in _meanings(case):
         for sign, mark in ((1.0, ""), (-1.0, "−")):
             if not _close(sign * form(n), ratio):
                 continue
-            other = changed() if whole else None
-            if other is None and plain is not None:
+            other = changed()
+            if other is None and fraction is not None:
                 continue
             if other is None or _close(sign * form(other[0]), other[1]):
-                return f"{mark}{text} = {value if plain is None else plain}"
-    return plain or value
+                return f"{mark}{text} = {plain(ratio)}"
+    return plain(ratio)
 
 
 def _close(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=1e-6)
 
 
-def _plain(ratio: float) -> str | None:
+def _fraction(ratio: float) -> str | None:
     for below in (1, 2, 3, 4, 5, 6, 8, 10):
         for sign in (1, -1):
             above = sign * ratio * below

@@ -18,7 +18,7 @@ def without_kinks(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Leave out the elements without a derivative, where any slope between the sides is right."""
     wrong, kinks = np.array(wrong), np.zeros(wrong.shape, bool)
     for tried, index in enumerate(worst_first(wrong, case.a, case.t)):
-        if tried >= 32 and not kinks.any():
+        if tried >= 12 and not kinks.any():
             break  # so many without a kink: it is not kinks that are wrong here
         if tried >= 8 * SWEEP:
             break

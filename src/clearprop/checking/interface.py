@@ -7,43 +7,33 @@ Each convention is an entry of a table, not a case of its own. A thing is brough
 import copy
 import inspect
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
+from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
+from clearprop.checking.copies import held_by
+from clearprop.checking.nests import listed
 
-FORWARD = [
-    "forward",
-    "fprop",
-    "forward_pass",
-    "forward_prop",
-    "forward_propagation",
-    "feedforward",
-    "feed_forward",
-    "propagate",
-    "fwd",
-    "forwards",
-    "compute",
-    "activate",
-    "__call__",
-]
-BACKWARD = [
-    "backward",
-    "bprop",
-    "backward_pass",
-    "backward_prop",
-    "backward_propagation",
-    "backprop",
-    "backpropagate",
-    "back_propagate",
-    "backpropagation",
-    "back_prop",
-    "backwards",
-    "bwd",
-]
+FORWARD = listed(
+    "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
+    "propagate fwd forwards compute activate loss cost fn __call__"
+)
+BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
+"""Names of methods that may give a loss together with its derivatives."""
+KEPT = ("output", "outputs")
+"""Where a forward that returns nothing leaves its result."""
+CLEARS = re.compile(
+    r"(?i)(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)"
+)
+"""Names of methods that set derivatives to 0 because backward adds to them."""
+
+BACKWARD = listed(
+    "backward bprop backward_pass backward_prop backward_propagation backprop backpropagate "
+    "back_propagate backpropagation back_prop backwards bwd"
+)
 SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate"]
 """Names of methods that give the slope at the inputs, to be multiplied by dout."""
 
@@ -73,8 +63,15 @@ def adopted(thing: Any) -> Any:
         names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
     if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
         backs = names.get("backward") or callable(getattr(cls, "backward", None))
-        names["forward"] = _first(cls, FORWARD) if backs else None
-    found = {to: getattr(cls, name) for to, name in names.items() if name}
+        names["forward"] = _first(cls, FORWARD if backs else BOTH)
+    found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
+    if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
+        found |= {
+            to: _in_context(getattr(cls, to), to == "forward")
+            for to in ("forward", "backward")
+            if hasattr(cls, to)
+        }
+        thing = thing() if thing is cls else thing
     if not found or hasattr(cls, "layers"):
         return thing
     if names.get("backward") in SLOPE:
@@ -91,10 +88,35 @@ def adopted(thing: Any) -> Any:
 
 
 def _first(cls: type, names: Sequence[str]) -> str | None:
-    own = {
-        name for base in cls.__mro__[:-1] for name, value in vars(base).items() if callable(value)
-    }
-    return next((name for name in names if name in own), None)
+    own = {name for base in cls.__mro__[:-1] for name in vars(base)}
+    return next((n for n in names if n in own and callable(getattr(cls, n, None))), None)
+
+
+class Context:
+    """What `forward(ctx, x)` keeps things on for `backward(ctx, dout)`."""
+
+    saved_tensors: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *values: Any) -> None:
+        self.saved_tensors = values
+
+
+def _in_context(method: Any, anew: bool = False) -> Any:
+    """A method of a layer from a function whose first argument is a context."""
+
+    def bound(self: Any, *given: Any) -> Any:
+        self.context = Context() if anew else self.context
+        return method(self.context, *given)
+
+    given = list(inspect.signature(method).parameters.values())
+    owner = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    bound.__signature__ = inspect.Signature([owner, *given[1:]])  # type: ignore[attr-defined]
+    return bound
+
+
+def clears(layer: Any) -> bool:
+    """Whether a layer, or what holds its parameters, has a method that sets derivatives to 0."""
+    return any(CLEARS.fullmatch(n) for held in held_by(layer) for n in dir(type(held)))
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,10 @@ class Calling:
     named: tuple[tuple[str, Any], ...] = ()
     unknown: tuple[str, ...] = ()
     any_number: bool = False
+    packed: bool = False
+    """Whether dout is handed over in a tuple, as forward gave its one output in one."""
+    gives_both: bool = False
+    """Whether there is no backward, since forward gives its derivatives together with its loss."""
 
     @property
     def takes_dout(self) -> bool:
@@ -125,7 +151,7 @@ class Calling:
     def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any) -> Any:
         """The arguments of a call, by place and by name."""
         given = iter(douts)
-        many = self.roles.count("dout") == 1 and len(douts) > 1
+        many = self.roles.count("dout") == 1 and (len(douts) > 1 or self.packed)
 
         def of(role: Any) -> Any:
             if role == "dout":
@@ -136,6 +162,13 @@ class Calling:
 
         placed = list(douts) if self.any_number else [of(role) for role in self.roles]
         return placed, {name: of(role) for name, role in self.named}
+
+    def otherwise(self, raw: Any, inputs: int) -> Iterator["Calling"]:
+        """Other ways to call a backward that raises when it is called like this."""
+        if isinstance(raw, tuple | list) and len(raw) == 1:
+            yield replace(self, packed=True)
+        if len(self.roles) == inputs > 1 and "dout" in self.roles:
+            yield replace(self, roles=tuple(range(inputs)))
 
 
 def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> Calling:
@@ -172,10 +205,8 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
         if roles != ["dout"]:
             more = [_role(name, input_names) for name in spare]
             roles += [r for r in more if isinstance(r, int)]
-    named = [(n, "rate") for n in spare if RATE.fullmatch(n)]
-    named += [
-        (p.name, "rate") for p in parameters if p.kind is p.KEYWORD_ONLY and RATE.fullmatch(p.name)
-    ]
+    spare += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    named = [(n, "rate") for n in spare if RATE.fullmatch(n) and not slope]
     unknown = tuple(n for n, r in zip(needed, roles, strict=False) if r is None)
     return Calling(tuple(r for r in roles if r is not None), tuple(named), unknown)
 

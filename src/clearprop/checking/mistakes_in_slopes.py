@@ -1,4 +1,4 @@
-"""Mistakes in the slopes of elementwise steps, and in the time step that values are taken from."""
+"""Mistakes in the slopes of elementwise steps."""
 
 import itertools
 from collections.abc import Iterator
@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.factors import ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
-from clearprop.checking.tape import Group, Tape, Trials, local
+from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local, nothing
 from clearprop.graph.node import Node, Recorded
+
+LINEAR = ("np.add", "np.subtract", "np.negative", "np.positive")
 
 
 def _chains(tape: Tape) -> Iterator[tuple[Group, list[list[Node]]]]:
@@ -27,7 +30,8 @@ def _chains(tape: Tape) -> Iterator[tuple[Group, list[list[Node]]]]:
             if any(node is None for node in makers):
                 break
             chains = [[*chain, node] for chain, node in zip(chains, makers, strict=True)]
-        yield from ((group, chains) for chains in reversed(found))
+        # All of it, and the last step alone: nobody stops in between.
+        yield from ((group, chains) for chains in [*found[:0:-1][:1], *found[:1]])
 
 
 def _single(node: Node) -> Any:
@@ -39,17 +43,18 @@ def _single(node: Node) -> Any:
     return x if np.shape(x.data) == np.shape(node.out) else None
 
 
-def _through(chain: list[Node], slope: Any) -> dict[Node, Any]:
+def _through(chain: list[Node], slope: Any) -> dict[Any, Formula]:
     """Let a chain give dout times another slope to the value that it begins with."""
+    changes: dict[Any, Formula] = {}
+    for node in chain:
+        first, *others = (i for i, x in enumerate(node.inputs) if isinstance(x, Recorded))
+        changes |= {(node, i): nothing for i in others}
+        changes[node, first] = _dout if node is not chain[-1] else lambda at: at.dout * slope
+    return changes
 
-    def hand_on(node: Node, dout: Any, out: Any, values: Any, found: Any) -> Any:
-        first = next(i for i, dx in enumerate(found) if dx is not None)
-        return [dout if i == first else None for i in range(len(found))]
 
-    def last(node: Node, dout: Any, out: Any, values: Any, found: Any) -> Any:
-        return hand_on(node, dout * slope, out, values, found)
-
-    return {**dict.fromkeys(chain, hand_on), chain[-1]: last}
+def _dout(at: At) -> Any:
+    return at.dout
 
 
 def _ends(chain: list[Node]) -> bool:
@@ -87,13 +92,13 @@ def _parts_of(chains: list[list[Node]]) -> Iterator[tuple[list[list[Node]], str]
                 yield chains[i::count], f" (each {i + 1}. of {count} runs of it)"
 
 
-def slopes_missing(tape: Tape) -> Trials:
+def slopes_missing(tape: Tape) -> Mistakes:
     """Steps, such as an activation, that give back dout as it came."""
     for group, chains in _chains(tape):
         if chains[0][-1].operation.chooses and len(chains[0]) == 1:
             continue
-        for some, which in _parts_of(chains):
-            changes: dict[Node, Any] = {}
+        for some, which in _parts_of(chains) if _ends(chains[0]) else [(chains, "")]:
+            changes: dict[Any, Formula] = {}
             for chain in some:
                 changes |= _through(chain, 1.0)
             kind, name = Kind.DROPPED_TERM, f"{_name(group, chains)}{which}"
@@ -102,19 +107,21 @@ def slopes_missing(tape: Tape) -> Trials:
             if slope.size and not np.ptp(slope):
                 kind = Kind.SIGN if slope.flat[0] == -1 else Kind.FACTOR
                 message = f"the factor {slope.flat[0]:.6g} of {name} is missing"
-            yield kind, message, changes, None
+            yield Mistake(kind, message, changes)
 
 
-def other_slopes(tape: Tape) -> Trials:
+def other_slopes(tape: Tape) -> Mistakes:
     """Slopes at the output in place of the input, and of another time step."""
     for group, chains in _chains(tape):
         name = _name(group, chains)
         starts = [_single(chain[-1]).data for chain in chains]
-        changes: dict[Node, Any] = {}
+        if all(node.operation.name in LINEAR for node in chains[0]):
+            continue
+        changes: dict[Any, Formula] = {}
         for chain in chains:
             changes |= _through(chain, _slope(chain, chain[0].out))
         message = f"the slope of {name} is taken at its output in place of its input: f′(f(x))"
-        yield Kind.WRONG_VALUE, message, changes, None
+        yield Mistake(Kind.WRONG_VALUE, message, changes)
         shapes = {np.shape(x) for x in starts}
         longest = len(chains[0]) == 1 or _ends(chains[0])
         for word, _ in [*slopes(starts[0], "out")] if longest else ():
@@ -126,7 +133,9 @@ def other_slopes(tape: Tape) -> Trials:
             for lacks, factor in itertools.islice(slopes(chains[0][0].out, "out"), 2):
                 if np.allclose(given * factor, true, rtol=1e-9):
                     kind, message = Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
-            yield kind, message, changes, None
+            if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:
+                kind, message = Kind.FACTOR, f"the factor {ratio:.6g} is missing: {message}"
+            yield Mistake(kind, message, changes)
         for shift, when in ((-1, "before"), (1, "after")) if len(shapes) == 1 < len(starts) else ():
             changes = {}
             for k, chain in enumerate(chains):
@@ -134,62 +143,4 @@ def other_slopes(tape: Tape) -> Trials:
                 x = starts[k + shift] if there else np.zeros_like(starts[k])
                 changes |= _through(chain, _slope(chain, x))
             message = f"the slope of {name} is that of the time step {when}"
-            yield Kind.WRONG_VALUE, message, changes, None
-
-
-def other_steps(tape: Tape) -> Trials:
-    """Values that an operation keeps, taken from the time step before or after."""
-    for group in tape.groups:
-        nodes = group.nodes
-        outs = {np.shape(node.out) for node in nodes if not isinstance(node.out, tuple)}
-        if len(nodes) < 2 or len(outs) != 1:
-            continue
-        for shift, when in ((1, "after"), (-1, "before")):
-            for slot in range(len(nodes[0].inputs)):
-                changes = {
-                    n: _with_slot(slot, _moved(tape, nodes, k, slot, shift))
-                    for k, n in enumerate(nodes)
-                }
-                message = f"for {group} the value of the time step {when} is used"
-                yield Kind.WRONG_VALUE, message, changes, None
-            moved = [_out(nodes, k + shift) for k in range(len(nodes))]
-            seen = {(node, None): out for node, out in zip(nodes, moved, strict=True)}
-            own = {n: _with_out(nodes, k + shift) for k, n in enumerate(nodes)}
-            message = f"what {group} gives is taken from the time step {when}"
-            yield Kind.WRONG_VALUE, message, own, None
-            yield Kind.WRONG_VALUE, message, {}, seen
-            yield Kind.WRONG_VALUE, message, own, seen
-
-
-def _out(nodes: list[Node], k: int) -> Any:
-    return nodes[k].out if 0 <= k < len(nodes) else np.zeros_like(nodes[0].out)
-
-
-def _moved(tape: Tape, nodes: list[Node], k: int, slot: int, shift: int) -> Any:
-    """The value at a slot in the run before or after, or what would be next after the last."""
-    if 0 <= k + shift < len(nodes):
-        return nodes[k + shift].values[slot]
-    x = nodes[k].inputs[slot]
-    if k + shift < 0 or not isinstance(x, Recorded) or x.node is None:
-        return np.zeros_like(nodes[k].values[slot])
-    makers = tape.group_of[x.node].nodes
-    later = makers.index(x.node) + 1
-    return makers[later].out if later < len(makers) else None
-
-
-def _with_slot(slot: int, value: Any) -> Any:
-    def change(node: Node, dout: Any, out: Any, values: Any, found: Any) -> Any:
-        seen = [value if i == slot else v for i, v in enumerate(values)]
-        return local(node, dout, out, seen)
-
-    return change
-
-
-def _with_out(nodes: list[Node], k: int) -> Any:
-    def change(node: Node, dout: Any, out: Any, values: Any, found: Any) -> Any:
-        if 0 <= k < len(nodes):
-            return local(node, dout, nodes[k].out, nodes[k].values)
-        zero = [np.zeros_like(v) if isinstance(v, np.ndarray) else v for v in values]
-        return local(node, dout, node.operation.evaluate(*zero, **node.params), zero)
-
-    return change
+            yield Mistake(Kind.WRONG_VALUE, message, changes)

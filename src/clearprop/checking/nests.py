@@ -16,6 +16,11 @@ MOST, WAYS, DEEP = 20_000, 4, 8
 """So many things are looked at, by so many ways each, at so many steps from the object."""
 
 
+def listed(names: str) -> list[str]:
+    """Names that are written one after the other."""
+    return names.split()
+
+
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """What a nest of lists, tuples and mappings holds, with the way to each."""
     if isinstance(value, Mapping):

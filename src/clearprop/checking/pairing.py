@@ -9,118 +9,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.checking.nests import spoken
+from clearprop.checking.nests import listed, spoken
 from clearprop.graph.parameters import Path
 
-BEFORE = [
-    "d",
-    "dL",
-    "dLd",
-    "dl",
-    "dld",
-    "dJ",
-    "dJd",
-    "dE",
-    "dEd",
-    "dC",
-    "dCd",
-    "dloss",
-    "dLoss",
-    "dcost",
-    "dL_d",
-    "dl_d",
-    "dJ_d",
-    "dE_d",
-    "dC_d",
-    "dloss_d",
-    "d_loss_d",
-    "g",
-    "G",
-    "gd",
-    "D",
-    "grad",
-    "grads",
-    "gradient",
-    "gradients",
-    "grad_of",
-    "grad_wrt",
-    "grad_w_r_t",
-    "delta",
-    "Delta",
-    "nabla",
-    "del",
-    "der",
-    "deriv",
-    "derivative",
-    "derivatives",
-    "derivative_of",
-    "sum_grad",
-    "sum_d",
-    "acc_grad",
-    "grad_d",
-    "partial",
-    "∂",
-    "∇",
-]
-BEHIND = [
-    "grad",
-    "grads",
-    "gradient",
-    "gradients",
-    "Grad",
-    "Gradient",
-    "Grads",
-    "Gradients",
-    "delta",
-    "deltas",
-    "deriv",
-    "derivative",
-    "prime",
-    "_d",
-    "_g",
-    "_dot",
-    "_bar",
-    "bar",
-]
+BEFORE = listed(
+    "d dL dLd dl dld dJ dJd dE dEd dC dCd dloss dLoss dcost dL_d dl_d dJ_d dE_d dC_d dloss_d "
+    "d_loss_d g G gd D grad grads gradient gradients grad_of grad_wrt grad_w_r_t delta Delta "
+    "nabla del der deriv derivative derivatives derivative_of sum_grad sum_d acc_grad grad_d "
+    "partial ∂ ∇"
+)
+BEHIND = listed(
+    "grad grads gradient gradients Grad Gradient Grads Gradients delta deltas deriv derivative "
+    "prime _d _g _dot _bar bar"
+)
 HOLDERS = frozenset(
-    [
-        "params",
-        "parameters",
-        "param",
-        "weights",
-        "values",
-        "value",
-        "data",
-        "theta",
-        "thetas",
-        "p",
-        "w",
-        "layers",
-        "tensors",
-        "variables",
-    ]
+    listed(
+        "params parameters param weights values value data theta thetas p w layers "
+        "tensors variables"
+    )
 )
 """What an array, or that which holds it, is called where its name says nothing of its own."""
-FIRST = frozenset(
-    [
-        "x",
-        "X",
-        "input",
-        "inputs",
-        "inp",
-        "in",
-        "A_prev",
-        "a_prev",
-        "prev",
-        "A",
-        "a",
-        "z",
-        "Z",
-        "h",
-        "bottom",
-        "data",
-    ]
-)
+FIRST = frozenset(listed("x X input inputs inp in A_prev a_prev prev A a z Z h bottom data"))
 """What the derivative by the input may be named after, whatever `forward` calls it."""
 
 EXACT, LOOSE, MARKED = 4, 3, 2

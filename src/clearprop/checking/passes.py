@@ -12,6 +12,8 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind
+from clearprop.checking.interface import Calling, is_number
+from clearprop.checking.nests import leaves
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
@@ -44,6 +46,9 @@ def first_forward(e: Evidence) -> Run:
             run = None
         if run is None:
             e.stop(Kind.RAISES, f"forward raises {told(raised.error)}")
+    if not trial.has_backward and _gives_both(trial, run):
+        trial.calling = Calling((), gives_both=True)
+        run = trial.run()
     _check_outputs(e, run)
     if not trial.searched:
         run = _search(e, run)
@@ -56,6 +61,14 @@ def first_forward(e: Evidence) -> Run:
     for name in written:
         e.fault(Kind.IN_PLACE, f"forward writes into {name}, which belongs to its caller", name)
     return run
+
+
+def _gives_both(trial: Trial, run: Run) -> bool:
+    """Whether forward gives a number and after it arrays: the derivatives, as of a loss."""
+    if not isinstance(run.raw, tuple) or len(run.raw) < 2 or not is_number(run.raw[0]):
+        return False
+    rest = [leaf for _, leaf in leaves(run.raw[1:])]
+    return np.size(run.raw[0]) == 1 and all(is_number(d) and np.ndim(d) for d in rest)
 
 
 def _search(e: Evidence, run: Run) -> Run:

@@ -1,47 +1,12 @@
-"""Patterns of right formulas at another place: constants, offsets, masks, penalties, updates."""
+"""Patterns of right formulas at another place: offsets, masks, penalties, updates."""
 
 import itertools
 
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guesses, broadcasts, in_words
+from clearprop.checking.case import Case, Guesses, in_words
 from clearprop.checking.findings import Kind
-from clearprop.checking.slopes import slopes
-
-
-def _small_constant(case: Case) -> Guesses:
-    """Does an eps that forward adds stand elsewhere in backward, or is it left out?"""
-    for node in case.e.opened.graph.nodes if case.e.opened else ():
-        small = [v for v in node.values if np.ndim(v) == 0 and 0 < abs(float(v)) <= 0.02]
-        if node.operation.name != "np.add" or not small:
-            continue
-        eps, shape = float(small[0]), case.t.shape
-        v = np.asarray(node.out)
-        while v.ndim and not broadcasts(v.shape, shape):
-            v = v[..., 0] if v.shape[-1:] == (1,) else np.zeros(())
-        v0 = v - eps
-        with np.errstate(all="ignore"):
-            left_out, outside = np.sqrt(v / v0), np.sqrt(v) / (np.sqrt(v0) + eps)
-            for power in (1, 2, 3, -1, -2):
-                before = _after(case, node)
-                message = f"{eps:g} is left out in backward, which forward adds before {before}"
-                yield Kind.PRECISION, message, case.t * left_out**power
-                message = (
-                    f"the small constant {eps:g} stands in another place than in forward: "
-                    "√v + eps is not √(v + eps)"
-                )
-                yield Kind.PRECISION, message, case.t * outside**power
-
-
-def _after(case: Case, node: object) -> str:
-    graph = case.e.opened.graph if case.e.opened else None
-    users = (
-        [n for n in graph.nodes if any(getattr(x, "node", None) is node for x in n.inputs)]
-        if graph
-        else []
-    )
-    return users[0].operation.name if users else "going on"
 
 
 def _updated(case: Case) -> Guesses:
@@ -66,9 +31,11 @@ def _penalty(case: Case) -> Guesses:
     gap, value = case.a - case.t, case.e.trial.arguments[case.name].value
     known = case.known & np.isfinite(gap)
     square = float(np.sum(value[known] ** 2))
-    if np.count_nonzero(known) < 3 or not square:
+    if not square:
         return
     c = float(np.sum(gap[known] * value[known])) / square
+    if np.count_nonzero(known) < 3 and not _at_other_values(case, c):
+        return
     times = c / float(case.dout[0]) if case.dout.size == 1 else c
     if times > 0:
         message = f"{times:.4g} · {case.name} is added to it, a penalty that forward does not have"
@@ -77,10 +44,32 @@ def _penalty(case: Case) -> Guesses:
     yield Kind.DROPPED_TERM, message, case.t + c * value
 
 
+def _at_other_values(case: Case, c: float) -> bool:
+    """Whether so many times a parameter are too much at another value of it, too."""
+    trial, value = case.e.trial, case.e.trial.arguments[case.name].value
+    values = {case.name: value * np.linspace(0.7, 1.6, value.size).reshape(value.shape)}
+    opened = open_forward(trial, values)
+    if isinstance(opened, str):
+        return False
+    gap = trial.run(values).derivatives(case.dout)[case.name]
+    gap = gap - opened.derivatives(case.dout)[case.name]
+    return np.allclose(gap, c * values[case.name], rtol=1e-6)
+
+
+FAR = 8
+"""By so much values may be shifted along an axis."""
+
+
 def _shifted(case: Case) -> Guesses:
     """The right values, moved along one or two axes, with others at the edge."""
     t, ndim = case.t, case.t.ndim
-    shifts = [{axis: k} for axis in range(ndim) for k in (1, -1, 2, -2)]
+    far = [min(n - 1, FAR) for n in t.shape]
+    shifts = [
+        {axis: sign * k}
+        for axis in range(ndim)
+        for k in range(1, far[axis] + 1)
+        for sign in (1, -1)
+    ]
     if ndim > 1:
         both = itertools.product((1, -1, 2, -2), repeat=2)
         shifts += [{ndim - 2: i, ndim - 1: k} for i, k in both]
@@ -94,6 +83,8 @@ def _shifted(case: Case) -> Guesses:
             edge[axis] = slice(0, k) if k > 0 else slice(k, None)
             moved[tuple(edge)] = np.nan
         inside = np.isfinite(moved)
+        if max(map(abs, shift.values())) > 2 and inside.sum() < max(8, t.size // 3):
+            continue  # so little is left that it may be by chance
         if np.unique(np.round(moved[inside], 12)).size < max(4, t.size // 8):
             continue
         axes = in_words(tuple(shift), ndim)
@@ -132,7 +123,7 @@ def counted_once(case: Case) -> Guesses:
     whole = np.round(times)
     right = np.any(case.known & ~wrong & (case.a != 0))
     counts = len(times) >= 2 and np.allclose(times, whole, rtol=0, atol=100 * near)
-    if counts and whole.min() >= 0 and (right or np.ptp(whole)):
+    if counts and whole.min() >= 0 and len({*whole[whole > 0], *([1.0] if right else [])}) > 1:
         message = (
             f"it is counted once, where up to {int(whole.max())} terms have it: multiply by their "
             "number (in a hinge loss, by how many margins count)"
@@ -142,18 +133,5 @@ def counted_once(case: Case) -> Guesses:
         yield Kind.NOT_SUMMED, message, case.a * times_due, case.t
 
 
-def _two_factors(case: Case) -> Guesses:
-    """Is it dout times two simple slopes?"""
-    for dout in case.douts:
-        if dout.shape != case.t.shape:
-            continue
-        found = [
-            s for name, z in itertools.islice(case.fitting(dout.shape), 4) for s in slopes(z, name)
-        ]
-        for (one, f), (other, g) in itertools.combinations(found, 2):
-            yield Kind.WRONG_VALUE, f"it is dout · ({one}) · ({other})", dout * f * g
-
-
-FIRST = (_updated, _small_constant)
+FIRST = (_updated,)
 LATER = (_shifted, _masked_elsewhere, _penalty)
-LAST = (_two_factors,)

@@ -6,69 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import patterns_elsewhere, patterns_steps
+from clearprop.checking import patterns_elsewhere
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
-from clearprop.checking.factors import name_factor
+from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.slopes import slopes
 
-MANY = 400
+MANY = 150
 """Backward passes that a single pattern may take."""
 
 
-def _term(case: Case) -> Guesses:
-    """Is one way through the operations of forward left out, or taken with a factor?"""
-    opened = case.e.opened
-    if opened is None or case.e.loops:
-        return
-
-    def without(edges: list[Any]) -> np.ndarray:
-        return opened.without(edges, case.dout)[case.name]
-
-    gap = case.a - case.t
-    # Ways that cancel out, such as those through the maximum that softmax subtracts, are closed.
-    idle = [e for e in opened.edges[:MANY] if case.explains(without([e]), case.t)]
-    if not case.explains(without(idle), case.t):
-        idle = []
-    ways: list[tuple[Any, np.ndarray]] = []
-    for edge in opened.edges[:MANY]:
-        part = case.t - without([*idle, edge])
-        if np.abs(part).max(initial=0) <= 1e-12 * case.size or not np.isfinite(part).all():
-            continue
-        if np.allclose(part, case.t, rtol=1e-12, atol=1e-14 * case.size):
-            continue  # everything goes this way
-        if not any(np.array_equal(part, other) for _, other in ways):
-            ways.append((edge, part))
-    for edge, part in ways:
-        ratio = float(part.ravel() @ gap.ravel()) / float(part.ravel() @ part.ravel())
-        if ratio and case.explains(case.t + ratio * part):
-            yield _about_a_way(case, _named(edge), 1 + ratio)
-    pairs = itertools.combinations([edge for edge, _ in ways], 2)
-    for one, two in itertools.islice(pairs, MANY):
-        message = f"what goes back through {_named(one)} and through {_named(two)} is missing"
-        yield Kind.DROPPED_TERM, message, without([*idle, one, two])
-
-
-def _about_a_way(case: Case, where: str, factor: float) -> Guess:
-    if abs(factor) < 1e-6:
-        return Guess(Kind.DROPPED_TERM, f"what goes back through {where} is missing")
-    if abs(factor + 1) < 1e-6:
-        return Guess(Kind.SIGN, f"what goes back through {where} has the opposite sign")
-    named = name_factor(case, factor, whole=False)
-    message = f"what goes back through {where} has the factor {named} too much"
-    return Guess(Kind.FACTOR, message, factor=factor)
-
-
-def _named(edge: Any) -> str:
-    node, place = edge
-    operands = getattr(node.operation, "operands", ())
-    ordinal = ("first", "second", "third")[place] if place < 3 else f"{place + 1}th"
-    operand = f", its {ordinal} input" if len(operands) > 1 else ""
-    made = node.inputs[place]
-    source = made.name or (made.node and made.node.operation.name)
-    by = f" of {source}" if source else ""
-    return f"{node.operation.name}{by}{operand}"
+def _output_left_out(case: Case) -> Guesses:
+    """Is the derivative behind one of several outputs left out?"""
+    outputs, start = case.e.run.outputs, 0
+    for i, out in enumerate(outputs if len(outputs) > 1 else (), 1):
+        rest = case.dout.copy()
+        rest[start : start + out.size] = 0
+        start += out.size
+        message = f"what goes back from output {i} of {len(outputs)} is left out"
+        yield Kind.DROPPED_TERM, message, case.true(rest)
 
 
 def _overwritten(case: Case) -> Guesses:
@@ -79,7 +35,7 @@ def _overwritten(case: Case) -> Guesses:
     for axes in axes_of(dout.ndim):
         if int(np.prod([dout.shape[i] for i in axes])) > MANY:
             continue
-        parts = np.array(list(_contributions(case, dout, axes)))
+        parts = _contributions(case, dout, axes)
         if len(parts) < 2:
             continue
         touched = np.abs(parts) > case.tiny * np.abs(parts).max()
@@ -96,14 +52,21 @@ def _overwritten(case: Case) -> Guesses:
             yield Kind.DROPPED_TERM, message, case.t - part
 
 
-def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> Iterator[np.ndarray]:
+def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """What each index along some axes of the output contributes to the derivative."""
+    rest = tuple(i for i in range(dout.ndim) if i not in axes)
+    each = case.e.each_output(case.name)
+    if each is not None:
+        wide = each.reshape(*dout.shape, *case.t.shape)
+        wide = wide * dout.reshape(*dout.shape, *[1] * case.t.ndim)
+        return wide.sum(axis=rest).reshape(-1, *case.t.shape)
+    found = []
     for place in itertools.product(*(range(dout.shape[i]) for i in axes)):
         one = np.zeros(dout.shape)
         at = tuple(place[axes.index(i)] if i in axes else slice(None) for i in range(dout.ndim))
         one[at] = dout[at]
-        found = case.true(one.ravel())
-        if found is not None:
-            yield found
+        found.append(case.true(one.ravel()))
+    return np.array([part for part in found if part is not None])
 
 
 def _local(case: Case) -> Guesses:
@@ -154,6 +117,7 @@ def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         yield "transposed", x.T
     if x.ndim >= 3:
         yield "mirrored along its last two axes", x[..., ::-1, ::-1]
+        yield "mirrored along its last axis", x[..., ::-1]
         if x.shape[0] == x.shape[1] > 1:
             yield "transposed in its first two axes", x.swapaxes(0, 1)
         if x.shape[-1] == x.shape[-2] > 1:
@@ -180,69 +144,6 @@ def _with_turned(case: Case) -> Guesses:
                 yield kind, f"it would be right if {name} were {words}"
 
 
-def _step(case: Case) -> Guesses:
-    """Is one step inside differentiated wrongly, and everything around it rightly?
-
-    Between a value u inside and a later one v of the same shape, the chain rule multiplies by a
-    local derivative. What if that were another one, or missing?
-    """
-    opened = case.e.opened
-    if opened is None or len(opened.graph.nodes) > 24:
-        return
-    arrived = opened.all_derivatives(case.dout)
-    values = [v for v in opened.graph.variables if v in arrived and np.ndim(v.data)]
-    tried = 0
-    for v in values:
-        if v.node is None:
-            continue
-        for u in values:
-            if u is v or u.data.shape != v.data.shape:
-                continue
-            if u.node is not None and u.node.serial >= v.node.serial:
-                continue
-            through = opened.pull([u], [opened.between(u, v, arrived[v])])
-            if not case.explains(through[case.name], case.t):
-                continue  # the true derivative does not come this way, or not all of it
-            local = (("1", np.ones_like(v.data)), *slopes(v.data, "out"), *slopes(u.data, "x"))
-            for name, g in local:
-                tried += 1
-                if tried > MANY:
-                    return
-                through = opened.pull([u], [arrived[v] * g])[case.name]
-                yield *_about_a_step(v.node.operation.name, name), through
-
-
-def _about_a_step(what: str, slope: str) -> tuple[Kind, str]:
-    if slope == "1" and what in ("np.where", "np.maximum", "np.minimum", "np.clip"):
-        return Kind.MASK_MISSING, f"it goes on where {what} chose another value"
-    if slope == "1":
-        return Kind.DROPPED_TERM, f"the local derivative of the step that ends in {what} is missing"
-    if what == "np.divide" and slope == "out (1 − out)":
-        return Kind.DROPPED_TERM, (
-            f"the softmax that ends in {what} is differentiated element by element, to "
-            "out (1 − out); the cross terms of its sum are missing"
-        )
-    message = f"the step that ends in {what} is differentiated to {slope}, which it is not"
-    return Kind.WRONG_VALUE, message
-
-
-def _product(case: Case) -> Guesses:
-    """Is it a product of dout with a matrix, in another arrangement than the right one?"""
-    for dout in case.douts:
-        if dout.ndim < 2 or dout.ndim != case.a.ndim:
-            continue
-        for name, z in case.scope():
-            if z.ndim != dout.ndim:
-                continue
-            for (ln, left), (rn, right) in itertools.permutations((("dout", dout), (name, z))):
-                for lt, rt in itertools.product((False, True), repeat=2):
-                    x = left.swapaxes(-1, -2) if lt else left
-                    y = right.swapaxes(-1, -2) if rt else right
-                    if x.shape[-1] == y.shape[-2]:
-                        message = f"it is the product {ln}{'ᵀ' * lt} {rn}{'ᵀ' * rt}"
-                        yield Kind.TRANSPOSED, message, x @ y
-
-
 def _cross_terms(case: Case) -> Guesses:
     """Do elements answer to fewer elements of dout than they should?"""
     extra, missing = _counted(case)
@@ -265,8 +166,10 @@ def _other_places(case: Case) -> Guesses:
             "apart: a sum or mean runs over the batch"
         )
         yield Kind.WRONG_AXIS, message
-    own = ", and not to their own" if missing else ""
-    yield Kind.WRONG_AXIS, f"elements answer to parts of dout that they did not go into{own}"
+    message = "elements answer to parts of dout that they did not go into"
+    message += ", and not to their own" if missing else ""
+    moved = missing and case.t.size == case.dout.size
+    yield Kind.WRONG_PLACE if moved else Kind.WRONG_AXIS, message
 
 
 def _answers(case: Case, part: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -324,17 +227,14 @@ def _by_lines(case: Case) -> Guesses:
 
 
 PATTERNS = (
-    patterns_steps.mistaken,
-    _term,
+    _output_left_out,
     _local,
     _with_turned,
     _overwritten,
     patterns_elsewhere.counted_once,
     _cross_terms,
     _made_of,
-    _step,
     _sum_of,
-    _product,
     _by_lines,
     _other_places,
 )

@@ -58,6 +58,7 @@ def wrong_axis(case: Case) -> Guesses:
                 if axes in right or total.size != case.a.size:
                     continue
                 kind = Kind.SUMMED if set(axes) > set(right[0]) else Kind.WRONG_AXIS
+                kind = Kind.NOT_SUMMED if set(axes) < set(right[0]) else kind
                 done, due = in_words(axes, dout.ndim), in_words(right[0], dout.ndim)
                 message = f"it is {label}, summed over {done}; it should be over {due}"
                 for factor in (1.0, total.size / dout.size):

@@ -1,21 +1,45 @@
-"""Patterns that run the backward pass again with one mistake in it, at one place of the source."""
+"""Patterns that run the backward pass again with one mistake in it, at one place of the source.
+
+A mistake is looked for that explains all wrong derivatives of the layer at once: those that can
+touch just these arguments are tried first.
+"""
 
 import itertools
-import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
+from clearprop.checking import (
+    mistakes_in_slopes,
+    mistakes_in_steps,
+    mistakes_in_values,
+    mistakes_in_ways,
+)
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guesses, in_words
+from clearprop.checking.case import Case, Guess, Guesses
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
-from clearprop.checking.mistakes_in_slopes import other_slopes, other_steps, slopes_missing
-from clearprop.checking.tape import Group, Placed, Tape, Trials, Wide, local
-from clearprop.graph.node import Node, Recorded
+from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-SECONDS = 1.0
-"""So long are mistakes tried at one layer."""
+WORK = 45_000
+"""So many operations are differentiated again for one layer."""
+PAIRS = 200
+"""So many ways are thought to be left out two at a time."""
+
+MAKERS = (
+    mistakes_in_values.small_constants,
+    mistakes_in_slopes.slopes_missing,
+    mistakes_in_ways.reductions,
+    mistakes_in_ways.uses,
+    mistakes_in_ways.ways,
+    mistakes_in_ways.factors_missing,
+    mistakes_in_slopes.other_slopes,
+    mistakes_in_steps.skipped,
+    mistakes_in_values.other_steps,
+    mistakes_in_ways.factors,
+    mistakes_in_steps.bypassed,
+)
 
 
 def mistaken(case: Case) -> Guesses:
@@ -24,226 +48,86 @@ def mistaken(case: Case) -> Guesses:
     if not e.opened or case.dout is not e.dout:
         return
     if e.mistakes is None:
+        e.mistakes = Search(e, case).found
+    if case.name in e.mistakes:
+        yield e.mistakes[case.name]
+
+
+class Search:
+    """The search for mistakes that explain what is wrong with a layer: `found`, by argument."""
+
+    def __init__(self, e: Evidence, case: Case) -> None:
+        self.e, self.found = e, dict[str, Guess]()
+        self.cases = {
+            name: Case(e, name, a, e.truth[name], e.dout)
+            for name, a in e.analytic.items()
+            if name in e.truth and a.shape == e.truth[name].shape
+            if not np.allclose(a, e.truth[name], rtol=1e-7, atol=1e-9 * np.abs(a).max(initial=0))
+        }
+        self.cases[case.name] = case
         opened = open_forward(e.trial, kind=Placed)
-        if isinstance(opened, str):
-            return
-        tape = Tape(opened, e.dout)
-        e.loops, e.mistakes = any(len(g.nodes) > 1 for g in tape.groups), _run(tape)
-    for kind, message, found in e.tried:
-        yield kind, message, found[case.name]
-    for entry in e.mistakes:
-        e.tried.append(entry)
-        yield entry[0], entry[1], entry[2][case.name]
+        if not isinstance(opened, str):
+            self.tape = Tape(opened, e.dout)
+            self._go()
 
+    def _go(self) -> None:
+        parts: list[tuple[Mistake, Mapping[str, np.ndarray]]] = []
+        work = 0
+        for mistake in self._ranked():
+            work += len(self.tape.nodes)
+            if work > WORK:
+                return
+            try:
+                given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
+            except (ValueError, TypeError, IndexError, FloatingPointError):
+                continue  # shapes for which this mistake cannot be made
+            if self._explained(given, mistake.kind, mistake.message):
+                return
+            if mistake.scales:
+                part = {name: case.t - given[name] for name, case in self.cases.items()}
+                if self._scaled(mistake, part):
+                    return
+                parts.append((mistake, part))
+        for (one, p), (two, q) in itertools.islice(itertools.combinations(parts, 2), PAIRS):
+            both = {name: case.t - p[name] - q[name] for name, case in self.cases.items()}
+            if any(np.any(part[name]) for part in (p, q) for name in both):
+                message = f"{one.message.removesuffix(' is missing')} and {two.message}"
+                if self._explained(both, Kind.DROPPED_TERM, message):
+                    return
 
-def _run(tape: Tape) -> Iterator[tuple[Kind, str, dict[str, np.ndarray]]]:
-    stop = time.monotonic() + SECONDS
-    makers = (
-        slopes_missing,
-        _ways,
-        _factors,
-        _uses,
-        _turned_products,
-        other_steps,
-        other_slopes,
-        _reductions,
-    )
-    for kind, message, changes, values in itertools.chain(*(make(tape) for make in makers)):
-        if time.monotonic() > stop:
-            return
-        try:
-            yield kind, message, tape.pull(changes, values)
-        except (ValueError, TypeError, IndexError, FloatingPointError):
-            continue  # shapes for which this mistake cannot be made
+    def _ranked(self) -> Mistakes:
+        """All mistakes, those first that can touch just what is wrong."""
+        wrong, later = set(self.cases), (list[Mistake](), list[Mistake]())
+        for mistake in itertools.chain(*(make(self.tape) for make in MAKERS)):
+            touched = self.tape.touched(mistake)
+            if touched == wrong:
+                yield mistake
+            elif touched & wrong:
+                later[not touched > wrong].append(mistake)
+        yield from itertools.chain(*later)
 
+    def _explained(self, given: Mapping[str, np.ndarray], kind: Kind, message: str) -> bool:
+        """Note which derivatives are explained; whether all are, by this alone."""
+        hits = [name for name, case in self.cases.items() if case.explains(given[name])]
+        if len(hits) == len(self.cases):
+            self.found = {}
+        for name in hits:
+            self.found.setdefault(name, Guess(kind, message))
+        return len(hits) == len(self.cases)
 
-def _turned_products(tape: Tape) -> Trials:
-    """A factor of a product that should be transposed, or should not."""
-    for group in tape.groups:
-        if group.nodes[0].operation.name not in ("np.matmul", "np.dot"):
-            continue
-        for slot in (0, 1):
-            shape = np.shape(group.nodes[0].values[1 - slot])
-            if len(shape) < 2 or shape[-1] != shape[-2]:
-                continue
-
-            def change(
-                node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot
-            ) -> Any:
-                other = np.swapaxes(values[1 - slot], -1, -2)
-                dx = (
-                    dout @ np.swapaxes(other, -1, -2)
-                    if slot == 0
-                    else np.swapaxes(other, -1, -2) @ dout
-                )
-                return [dx if i == slot else d for i, d in enumerate(found)]
-
-            which = ("first", "second")[slot]
-            message = (
-                f"in the derivative by the {which} factor of {group} the other is to be transposed"
-            )
-            yield Kind.TRANSPOSED, message, dict.fromkeys(group.nodes, change), None
-        for slot in (0, 1):
-
-            def turned(
-                node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot
-            ) -> Any:
-                other = local(node, np.swapaxes(dout, -1, -2), out, values)
-                return [other[i] if i == slot else d for i, d in enumerate(found)]
-
-            which = ("first", "second")[slot]
-            message = f"in the derivative by the {which} factor of {group} dout is to be transposed"
-            yield Kind.TRANSPOSED, message, dict.fromkeys(group.nodes, turned), None
-
-
-def _reductions(tape: Tape) -> Trials:
-    """A maximum that is shared out; a sum that is differentiated as over other axes."""
-    for group in tape.groups:
-        node, operation = group.nodes[0], group.nodes[0].operation
-        x = np.asarray(node.values[0]) if node.values else np.zeros(())
-        if not x.ndim or len([v for v in node.inputs if isinstance(v, Recorded)]) != 1:
-            continue
-        axis = node.params.get("axis")
-        axes = (
-            tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        )
-        axes = tuple(int(i) % x.ndim for i in axes)
-        if operation.name in ("np.max", "np.min", "np.amax", "np.amin"):
-            count = int(np.prod([x.shape[i] for i in axes]))
-            for share, words in ((1 / count, "shared out among all"), (1.0, "given to all")):
-
-                def shared(
-                    node: Node,
-                    dout: Any,
-                    out: Any,
-                    values: Any,
-                    found: Any,
-                    share: float = share,
-                    axes: Any = axes,
-                ) -> Any:
-                    wide = dout if node.params.get("keepdims") else np.expand_dims(dout, axes)
-                    return [np.broadcast_to(share * wide, np.shape(values[0])), *found[1:]]
-
-                message = (
-                    f"the derivative of {group} is {words} of the compared elements, as in a mean"
-                )
-                yield Kind.MASK_MISSING, message, dict.fromkeys(group.nodes, shared), None
-        elif operation.name in ("np.sum", "np.mean"):
-            yield from _other_axes(tape, group, x, axes)
-
-
-def _other_axes(tape: Tape, group: Group, x: np.ndarray, axes: tuple[int, ...]) -> Trials:
-    """Is a sum over some axes differentiated as if it were over others?
-
-    The share of each element goes back through the sum of its own line, row or batch.
-    """
-    mean = group.nodes[0].operation.name == "np.mean"
-    for count in range(1, x.ndim):
-        for other in itertools.combinations(range(x.ndim), count):
-            if other == axes:
-                continue
-            changes: dict[Node, Any] = {}
-            for node in group.nodes:
-                for user in tape.nodes:
-                    places = [
-                        i
-                        for i, v in enumerate(user.inputs)
-                        if isinstance(v, Recorded) and v.node is node
-                    ]
-                    if places and user.operation.elementwise and np.shape(user.out) == x.shape:
-                        changes[user] = _summed_over(places, other)
-                        share = np.prod([x.shape[i] for i in other]) if mean else 1
-                        changes[node] = _given_wide(x.shape, 1 / float(share))
-            if changes:
-                name = group.nodes[0].operation.name
-                message = (
-                    f"{name} in forward runs over {in_words(axes, x.ndim)} of {x.shape}, and "
-                    f"backward reads as if it ran over {in_words(other, x.ndim)}: {group}"
-                )
-                yield Kind.WRONG_AXIS, message, changes, None
-
-
-def _summed_over(places: list[int], axes: tuple[int, ...]) -> Any:
-    def change(node: Node, dout: Any, out: Any, values: Any, found: Any) -> Any:
-        return [
-            np.sum(d, axis=axes, keepdims=True).view(Wide) if i in places and d is not None else d
-            for i, d in enumerate(found)
+    def _scaled(self, mistake: Mistake, part: Mapping[str, np.ndarray]) -> bool:
+        """Try what goes one way with another factor, the same for all derivatives."""
+        pairs = [
+            (part[name].ravel(), (case.a - case.t).ravel()) for name, case in self.cases.items()
         ]
-
-    return change
-
-
-def _given_wide(shape: tuple[int, ...], share: float) -> Any:
-    def change(node: Node, dout: Any, out: Any, values: Any, found: Any) -> Any:
-        return [np.broadcast_to(share * np.asarray(dout), shape), *found[1:]]
-
-    return change
-
-
-def _factors(tape: Tape) -> Trials:
-    """A product that gives back dout without the other factor."""
-    for group in tape.groups:
-        if group.nodes[0].operation.name != "np.multiply":
-            continue
-        for slot in (0, 1):
-
-            def bare(
-                node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot
-            ) -> Any:
-                return [dout if i == slot and d is not None else d for i, d in enumerate(found)]
-
-            message = (
-                f"the other factor of {group} is missing in what goes back to its input {slot + 1}"
-            )
-            yield Kind.DROPPED_TERM, message, dict.fromkeys(group.nodes, bare), None
-
-
-def _uses(tape: Tape) -> Trials:
-    """What is used at every time step keeps the share of the first or of the last alone."""
-    for group in tape.groups:
-        for slot, x in enumerate(group.nodes[0].inputs):
-            one = isinstance(x, Recorded) and all(node.inputs[slot] is x for node in group.nodes)
-            if not one or len(group.nodes) < 2:
-                continue
-            for kept, words in ((0, "first"), (-1, "last")):
-                others = [node for node in group.nodes if node is not group.nodes[kept]]
-
-                def nothing(
-                    node: Node, dout: Any, out: Any, values: Any, found: Any, slot: int = slot
-                ) -> Any:
-                    return [None if i == slot else d for i, d in enumerate(found)]
-
-                message = (
-                    f"of {len(group.nodes)} uses only the share of the {words} is kept, those of "
-                    f"all must be added (+=): {group}"
-                )
-                yield Kind.NOT_SUMMED, message, dict.fromkeys(others, nothing), None
-
-
-def _ways(tape: Tape) -> Trials:
-    """A way back that is left out, or has the opposite sign, wherever the line is run."""
-    for group in tape.groups:
-        for slot in range(len(group.nodes[0].inputs)):
-            same = [
-                i for i, x in enumerate(group.nodes[0].inputs) if x is group.nodes[0].inputs[slot]
-            ]
-            for factor, kind, words in (
-                (0, Kind.DROPPED_TERM, "is missing"),
-                (-1, Kind.SIGN, "has the opposite sign"),
-            ):
-
-                def change(
-                    node: Node,
-                    dout: Any,
-                    out: Any,
-                    values: Any,
-                    found: Any,
-                    slot: Any = same,
-                    factor: int = factor,
-                ) -> Any:
-                    return [
-                        d if i not in slot or d is None else factor * d for i, d in enumerate(found)
-                    ]
-
-                message = f"what goes back through {group}, its input {slot + 1}, {words}"
-                yield kind, message, dict.fromkeys(group.nodes, change), None
+        square = sum(float(p @ p) for p, _ in pairs)
+        ratio = sum(float(p @ gap) for p, gap in pairs) / (square or 1.0)
+        if not ratio or not np.isfinite(ratio) or abs(ratio + 1) < 1e-6:
+            return False
+        given = {name: case.t + ratio * part[name] for name, case in self.cases.items()}
+        where = mistake.message.removesuffix(", is missing")
+        kind, message = Kind.SIGN, f"{where} has the opposite sign"
+        if abs(ratio + 2) > 1e-6:
+            factor = plain(1 + ratio)
+            kind, message = Kind.FACTOR, f"{where} has the factor {factor} too much"
+        return self._explained(given, kind, message)

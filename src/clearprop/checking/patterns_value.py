@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from clearprop.checking import patterns_steps
 from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
 from clearprop.checking.factors import name_factor, ratio_of
 from clearprop.checking.findings import Kind
@@ -113,10 +114,6 @@ def _displaced(case: Case) -> Guesses:
     for axes in axes_of(t.ndim):
         message = f"its values are mirrored along {in_words(axes, t.ndim)}"
         yield Kind.WRONG_PLACE, message, np.flip(t, axes)
-    for axis in range(t.ndim):
-        for shift in range(1, min(t.shape[axis], 16)):
-            message = f"its values are shifted along {in_words((axis,), t.ndim)} by {shift}"
-            yield Kind.WRONG_PLACE, message, np.roll(t, shift, axis)
     found, due = np.sort(a, axis=None), np.sort(t, axis=None)
     if case.explains(due, found) or np.allclose(due, found, rtol=1e-9, atol=1e-12 * case.size):
         yield Kind.WRONG_PLACE, "its values are right, but stand at other elements"
@@ -144,6 +141,10 @@ def _masked(case: Case) -> Guesses:
     if t0.any() and np.all(equal[~t0]) and not np.all(a0[t0]):
         message = "it is right where the true derivative is not 0, and goes on where that is 0"
         yield Kind.MASK_MISSING, message
+    ratio = ratio_of(t, np.where(t0, 0, a)) if t0.any() and np.any(a[t0]) else None
+    if ratio is not None:
+        message = f"it goes on where the true derivative is 0, and has the factor {ratio:.6g}"
+        yield Kind.MASK_MISSING, f"{message}: shared out, as in a mean?"
     if np.any(a0 & ~t0) and np.all(equal | a0):
         count = int(np.sum(a0 & ~t0))
         message = f"it is right but for {count} elements, where it is 0{_where(case)}"
@@ -177,5 +178,6 @@ PATTERNS = (
     _masked,
     _displaced,
     wrong_axis,
+    patterns_steps.mistaken,
     _summed,
 )

@@ -51,15 +51,24 @@ def element(e: Evidence, name: str, index: tuple[int, ...], h: float | None = No
     return along(e, name, v, h).per(unit)
 
 
+def quick(e: Evidence, name: str, index: tuple[int, ...]) -> np.ndarray:
+    """The derivative of all outputs by one element, from two values of forward alone."""
+    x = e.trial.arguments[name].value
+    ahead, behind, h = x.copy(), x.copy(), 1e-5 * float(e.sizes[name][index])
+    ahead[index] += h
+    behind[index] -= h
+    return (e.forward(**{name: ahead}) - e.forward(**{name: behind})) / (ahead - behind)[index]
+
+
 def suspects(e: Evidence, name: str, a: np.ndarray) -> list[tuple[int, ...]]:
     """The elements to be swept: all, or those of the blocks that a direction finds wrong."""
     if a.size <= SWEEP:
         return list(np.ndindex(a.shape))
     block = np.arange(a.size)
-    while block.size > SWEEP // 4:
+    while block.size > SWEEP // 8:
         parts = np.array_split(block, 8)
         block = max(parts, key=lambda part: _gap_within(e, name, a, part))
-    some = e.rng.choice(a.size, SWEEP // 2, replace=False)
+    some = e.rng.choice(a.size, SWEEP // 8, replace=False)
     chosen = np.unique(np.concatenate([block, some]))
     return [index_at(i, a.shape) for i in chosen]
 

@@ -244,12 +244,21 @@ class Report:
         for finding in sorted(self.findings, key=lambda finding: not finding.fault):
             said = re.sub(r" \(\d+ of \d+ elements are wrong\)", "", finding.message)
             same.setdefault((finding.layer, finding.kind, said), []).append(finding)
-        return [
+        told = [
             f"{first}\n  The same at {', '.join(f.argument or f.layer for f in others)}."
             if others
             else str(first)
             for first, *others in same.values()
         ]
+        for layer in self.layers:
+            how = {row.method for row in layer.rows} & {"directions", "element by element"}
+            if layer.closed and how:
+                told.append(
+                    f"{layer.name}: compared with differences of forward alone, by "
+                    f"{' and '.join(sorted(how))}, since forward cannot be opened for automatic "
+                    f"differentiation: {layer.closed}"
+                )
+        return told
 
     def _cells(self) -> list[tuple[str, ...]]:
         cells = []

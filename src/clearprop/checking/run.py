@@ -9,8 +9,9 @@ import numpy as np
 
 from clearprop.checking.copies import random_state, same_draws
 from clearprop.checking.interface import is_number
-from clearprop.checking.nests import get_at, leaves
+from clearprop.checking.nests import get_at, hanging, leaves
 from clearprop.checking.pairing import Place
+from clearprop.graph.parameters import Path
 
 Values = Mapping[str, np.ndarray]
 
@@ -42,6 +43,10 @@ class Run:
                 self.inputs[argument.place] = value.copy()
         self.raw = trial.call(layer, [*map(number, self.inputs)])
         given, self.cache = split(self.raw, trial.calling)
+        self.given: Sequence[Any] = ()
+        """The derivatives from upstream that `backward` was last run for."""
+        self.before: dict[Path, Any] = {}
+        """The derivatives on the layer before a `backward` that adds to them."""
         self.outputs = [np.asarray(part) for part in given]
         """The arrays that forward handed out, not copies of them."""
         self.state = random_state() if trial.draws else None
@@ -67,14 +72,17 @@ class Run:
 
     def backward(self, douts: Sequence[Any]) -> Any:
         """Run `backward`, and put back the parameters that it updates; what it returned."""
-        trial = self.trial
-        placed, named = trial.calling.arguments(douts, trial.nested(self.inputs), self.cache)
+        trial, how, self.given = self.trial, self.trial.calling, douts
+        if trial.accumulates:
+            held = hanging(self.layer).items()
+            self.before = {path: np.array(value) for path, value in held}
+        placed, named = how.arguments(douts, trial.nested(self.inputs), self.cache)
         # It goes on where forward stopped drawing.
         with same_draws(self.state) if self.state else nullcontext():
             try:
-                found = self.layer.backward(*placed, **named)
-                if not trial.calling.takes_dout:
-                    found = _times(found, douts, self.inputs)
+                found = self.cache if how.gives_both else self.layer.backward(*placed, **named)
+                if not how.takes_dout and len(douts) > 1:
+                    raise TypeError("backward does not take dout; write def backward(self, *douts)")
             except (Exception, SystemExit) as error:
                 raise LayerRaised("backward", error) from error
         self.returned = {Place("returned", path): value for path, value in leaves(found)}
@@ -105,18 +113,30 @@ class Run:
         found = [self._at(place, name) for place in self.trial.places.get(name, ())]
         if not found or any(d is None for d in found):
             return None
-        return sum(found[1:], start=found[0]) if found[1:] else found[0]
+        whole = sum(found[1:], start=found[0]) if found[1:] else found[0]
+        if self.trial.calling.takes_dout or self.trial.places[name][0].kind == "update":
+            return whole
+        try:
+            x = self.trial.arguments[name].value
+            return _times(whole, self.given[0], x, self.trial.of_mean)
+        except TypeError as error:
+            raise LayerRaised("backward", error) from error
 
     def _at(self, place: Place, name: str) -> Any:
         if place.kind == "returned":
             return self.returned.get(place)
-        return self.steps.get(name) if place.kind == "update" else get_at(self.layer, place.path)
+        if place.kind == "update":
+            return self.steps.get(name)
+        found = get_at(self.layer, place.path)
+        return found - self.before[place.path] if place.path in self.before else found
 
 
 def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
     """What `forward` gives, as its outputs and what it keeps for `backward` to be given back."""
     if not isinstance(raw, list | tuple):
         return [raw], None
+    if how.gives_both:
+        return [raw[0]], raw[1] if len(raw) == 2 else raw[1:]
     if how.takes_cache and len(raw) > 1:
         return [leaf for _, leaf in leaves(raw[:-1])], raw[-1]
     cache = None
@@ -127,31 +147,24 @@ def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
     return [leaf for _, leaf in leaves(raw)], cache
 
 
-def _times(found: Any, douts: Sequence[Any], inputs: Sequence[Any]) -> Any:
-    """The derivative, where `backward` gives slopes or those of a single number."""
-    dout, one = np.asarray(douts[0]), len(douts) == 1
+def _times(d: Any, dout: Any, x: Any, of_mean: bool) -> Any:
+    """The derivative, where `backward` gives slopes or those of a single number.
 
-    def of(slope: Any, i: int) -> Any:
-        d = np.asarray(slope)
-        x = inputs[min(i, len(inputs) - 1)] if inputs else d
-        if not dout.ndim or d.shape == dout.shape == np.shape(x):
-            return dout * d
-        if d.shape == dout.shape + np.shape(x):  # a Jacobian matrix
-            return np.tensordot(dout, d, dout.ndim)
-        raise TypeError(
-            f"backward does not take dout, and gives the shape {d.shape}: for an output of shape "
-            f"{dout.shape} that is no gradient, which belongs to a function that gives one number, "
-            "and no slope of each element; write def backward(self, dout)"
-        )
-
-    if not one:
-        raise TypeError("backward does not take dout; write def backward(self, *douts)")
-    if isinstance(found, dict):
-        return {key: of(value, i) for i, (key, value) in enumerate(found.items())}
-    if isinstance(found, list | tuple):
-        flat_found = [leaf for _, leaf in leaves(found)]
-        return tuple(of(value, i) for i, value in enumerate(flat_found))
-    return None if found is None else of(found, 0)
+    That number may also be the sum, or the mean, of losses of which forward gives one a sample.
+    """
+    d, dout = np.asarray(d), np.asarray(dout)
+    dout = dout if dout.size > 1 else dout.reshape(())
+    if not dout.ndim or d.shape == dout.shape == np.shape(x):
+        return dout * d
+    if d.shape == dout.shape + np.shape(x):  # a Jacobian matrix
+        return np.tensordot(dout, d, dout.ndim)
+    if dout.ndim == 1 < d.ndim and d.shape == np.shape(x) and len(d) == len(dout):
+        return (len(dout) if of_mean else 1) * dout.reshape(-1, *[1] * (d.ndim - 1)) * d
+    raise TypeError(
+        f"backward does not take dout, and gives the shape {d.shape}: for an output of shape "
+        f"{dout.shape} that is no gradient, which belongs to a function that gives one number, "
+        "and no slope of each element; write def backward(self, dout)"
+    )
 
 
 def numbers(value: Any) -> np.ndarray:

@@ -32,7 +32,11 @@ def others(e: Evidence) -> Iterator[tuple[str, list[Any]]]:
         chosen = [*range(rows), 0, 1][: 7 if rows < 6 else rows + 2]
         more = [x[chosen] if isinstance(x, np.ndarray) and x.ndim else x for x in more]
         words += f", {len(chosen)} samples"
-    yield words, [_scaled(x) if i in floats else x for i, x in enumerate(more)]
+    out = e.run.outputs[0]
+    yield (
+        words,
+        [_scaled(x) if i in floats and not _is_share(x, out) else x for i, x in enumerate(more)],
+    )
 
 
 def tied(e: Evidence) -> list[Any] | None:
@@ -53,6 +57,11 @@ def _repeated(x: Any) -> Any:
     other = x.copy()
     other.flat[-1] = other.flat[0]
     return other
+
+
+def _is_share(x: np.ndarray, out: np.ndarray) -> bool:
+    """Whether a loss is given shares or probabilities, which stay between 0 and 1."""
+    return out.ndim < x.ndim and x.min(initial=0) >= 0 and x.max(initial=0) <= 1
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:

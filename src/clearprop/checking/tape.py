@@ -6,9 +6,9 @@ does again and again is done wrongly in all of them, or in none.
 
 import linecache
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,42 @@ _NUMPY = str(Path(np.__file__).parent)
 Place = tuple[tuple[Any, int, int], ...]
 """The calls that lead to an operation, outermost last: code, offset in it, line."""
 
-Change = Callable[..., Any]
-"""From an operation, dout, out, its values and the right derivatives to other ones."""
+
+class At(NamedTuple):
+    """An operation as the backward pass comes by: what arrives, and what it gives back.
+
+    `arrived` holds what has arrived at all operations behind it, by `(node, None)`.
+    """
+
+    node: Node
+    dout: Any
+    out: Any
+    values: Sequence[Any]
+    found: list[Any]
+    arrived: Mapping[Any, Any]
+
+
+Formula = Callable[[At], Any]
+"""Another derivative for one input of an operation."""
+
+
+class Mistake(NamedTuple):
+    """Some inputs of operations that are differentiated otherwise, and what that is in words.
+
+    `values` are other values for what some operations made, as those after them see it. `past` are
+    values at which the derivative arrives that is made of another one's, a later one's. Where
+    `scales`, the same may also be done by half, or twice.
+    """
+
+    kind: Kind
+    message: str
+    changes: Mapping[tuple[Node, int], Formula]
+    values: Mapping[Any, Any] | None = None
+    scales: bool = False
+    past: Mapping[Any, tuple[Any, Any]] | None = None
+
+
+Mistakes = Iterator[Mistake]
 
 
 class Placed(Variable):
@@ -73,7 +107,7 @@ class Group:
             return name
         code, _, line = self.place[0]
         text = linecache.getline(code.co_filename, line).strip()
-        return f"{name} in line {line}" + (f", `{text}`" if 0 < len(text) < 90 else "")
+        return f"{name} in `{text}`" if 0 < len(text) < 90 else f"{name} in line {line}"
 
 
 class Tape:
@@ -92,8 +126,25 @@ class Tape:
             group.nodes.append(node)
             self.group_of[node] = group
         self.groups = list(groups.values())
+        self.plan = [
+            (
+                node,
+                [
+                    (i, _key(x), np.shape(x.data))
+                    for i, x in enumerate(node.inputs)
+                    if isinstance(x, Recorded)
+                ],
+            )
+            for node in self.nodes
+        ]
         self.slopes: dict[Node, list[Any]] = {}
-        self.idle: dict[Node, Change] = {}
+        self.idle: dict[tuple[Node, int], Formula] = {}
+        self._sources: dict[Any, frozenset[str]] = {}
+        self.users: dict[Any, list[Node]] = {}
+        for node, inputs in self.plan:
+            for i, key, _ in inputs:
+                self.users.setdefault(key, []).append(node)
+                self.sources(node.inputs[i])
         self._close_idle()
 
     def _close_idle(self) -> None:
@@ -105,27 +156,64 @@ class Tape:
         for group in self.groups:
             if group.nodes[0].operation.name not in ("np.max", "np.mean", "np.min"):
                 continue
-            without = self.pull(closed := dict.fromkeys(group.nodes, _nothing))
+            closed = everywhere(group.nodes, 0, nothing)
+            without = self.pull(closed)
             if all(np.allclose(without[n], right[n], rtol=1e-9, atol=1e-12) for n in right):
                 self.idle |= closed
 
-    def pull(
-        self, changes: Mapping[Node, Change], values: Mapping[Any, Any] | None = None
-    ) -> dict[str, np.ndarray]:
-        """The derivatives of all arguments, with some operations differentiated otherwise.
+    def sources(self, x: Any) -> frozenset[str]:
+        """The arguments that a value is made of."""
+        key = _key(x)
+        if key not in self._sources:
+            self._sources[key] = frozenset[str]().union(
+                *(self.sources(y) for y in x.node.inputs if isinstance(y, Recorded))
+                if x.node
+                else [[name for name, v in self.variables.items() if v is x]]
+            )
+        return self._sources[key]
 
-        `values` are other values for what some operations made, as those after them see it.
-        """
-        changes = {**self.idle, **changes} if self.idle else changes
+    def enclosed(self, last: Node) -> set[Any]:
+        """The values from which every way leads through one operation: `(node, None)` or leaves."""
+        found, seeds = {(last, None)}, {_key(v) for v, _ in self.seeds}
+        for node in [*self.nodes, *self.variables.values()]:
+            key = (node, None)
+            users = () if key in seeds else self.users.get(key, ())
+            if users and all((user, None) in found for user in users):
+                found.add(key)
+        return found - {(last, None)}
+
+    def touched(self, mistake: Mistake) -> frozenset[str]:
+        """The arguments whose derivatives a mistake may change."""
+        if mistake.values:
+            return frozenset(self.variables)
+        inputs = {
+            id(x): x for node, i in mistake.changes if isinstance(x := node.inputs[i], Recorded)
+        }
+        found = frozenset[str]().union(*map(self.sources, inputs.values()))
+        return found.union(*(self._sources[key] for key in mistake.past or ()))
+
+    def pull(
+        self,
+        changes: Mapping[tuple[Node, int], Formula],
+        values: Mapping[Any, Any] | None = None,
+        past: Mapping[Any, tuple[Any, Any]] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """The derivatives of all arguments, with some operations differentiated otherwise."""
+        of_node: dict[Node, list[tuple[int, Formula]]] = {}
+        for (node, i), formula in {**self.idle, **changes}.items():
+            of_node.setdefault(node, []).append((i, formula))
         arrived: dict[Any, Any] = {}
         for v, d in self.seeds:
-            _arrive(arrived, v, d)
-        for node in self.nodes:
+            _arrive(arrived, _key(v), d)
+        for node, inputs in self.plan:
             dout = arrived.get((node, None))
             if isinstance(node.out, tuple):
                 parts = [arrived.get((node, i)) for i in range(len(node.out))]
                 pairs = zip(parts, node.out, strict=True)
                 dout = tuple(np.zeros_like(o) if p is None else p for p, o in pairs)
+            if past and (node, None) in past:
+                later, slope = past[node, None]
+                dout = arrived[later] * slope
             if dout is None:
                 continue
             seen = node.values
@@ -138,12 +226,18 @@ class Tape:
                 found = self._elementwise(node, dout)
             else:
                 found = local(node, dout, node.out, seen)
-            if node in changes:
-                found = changes[node](node, dout, node.out, seen, found)
-            for x, dx in zip(node.inputs, found, strict=True):
-                if dx is not None and isinstance(x, Recorded):
-                    fits = isinstance(dx, Wide)
-                    _arrive(arrived, x, dx if fits else sum_to(np.asarray(dx), np.shape(x.data)))
+            if node in of_node:
+                at = At(node, dout, node.out, seen, found, arrived)
+                found = list(found)
+                for i, formula in of_node[node]:
+                    found[i] = formula(at) if found[i] is not None else None
+            for i, key, shape in inputs:
+                dx = found[i]
+                if dx is not None:
+                    fits = np.shape(dx) == shape or isinstance(dx, Wide)
+                    _arrive(arrived, key, dx if fits else sum_to(np.asarray(dx), shape))
+        for key, (later, slope) in (past or {}).items():
+            arrived[key] = arrived[later] * slope
         return {
             name: np.array(arrived.get(_key(v), np.zeros(np.shape(v.data))))
             for name, v in self.variables.items()
@@ -156,8 +250,15 @@ class Tape:
         return [None if slope is None else dout * slope for slope in self.slopes[node]]
 
 
-def _nothing(node: Node, dout: Any, out: Any, values: Any, found: Any) -> list[Any]:
-    return [None] * len(found)
+def nothing(at: At) -> None:
+    """Nothing goes back here."""
+
+
+def everywhere(
+    nodes: Iterable[Node], slot: int, formula: Formula
+) -> dict[tuple[Node, int], Formula]:
+    """The same other derivative for one input of each of several operations."""
+    return {(node, slot): formula for node in nodes}
 
 
 def local(node: Node, dout: Any, out: Any, values: Any) -> list[Any]:
@@ -182,10 +283,6 @@ def _key(v: Any) -> Any:
     return (v, None) if v.node is None else (v.node, v.index)
 
 
-def _arrive(arrived: dict[Any, Any], v: Any, dx: Any) -> None:
-    before = arrived.get(_key(v))
-    arrived[_key(v)] = dx if before is None else before + dx
-
-
-Trials = Iterator[tuple[Kind, str, dict[Node, Change], dict[Any, Any] | None]]
-"""Kind, message, the operations that are differentiated otherwise, and values seen otherwise."""
+def _arrive(arrived: dict[Any, Any], key: Any, dx: Any) -> None:
+    before = arrived.get(key)
+    arrived[key] = dx if before is None else before + dx

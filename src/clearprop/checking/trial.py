@@ -12,12 +12,13 @@ from numpy.typing import DTypeLike
 from clearprop.checking import arguments
 from clearprop.checking.copies import private, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.interface import Calling, calling
+from clearprop.checking.interface import KEPT, Calling, calling, clears
 from clearprop.checking.nests import filled, is_nest, leaves
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, split
 from clearprop.graph.parameters import at_path, has_backward, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
+from clearprop.layers import Layer
 from clearprop.networks.learning import rows_of
 
 
@@ -55,8 +56,11 @@ class Trial:
             for name, x in zip(names, self.form, strict=True)
             for path, _ in _leaves(x)
         ]
-        mapping = [isinstance(x, dict) for x in self.form for _ in _leaves(x)]
-        self.in_mappings = {i for i, is_mapped in enumerate(mapping) if is_mapped}
+        keys = [
+            path[-1:] if isinstance(x, dict) else () for x in self.form for path, _ in _leaves(x)
+        ]
+        self.in_mappings = {i: key for i, key in enumerate(keys) if key}
+        """The inputs that stand in mappings, with their keys."""
         self.calling = Calling()
         if has_backward(self.layer):
             slope = getattr(self.layer, "gives_slope", False)
@@ -65,6 +69,10 @@ class Trial:
         """Where the derivative by each argument was found, once `backward` has run."""
         self.searched = False
         """Whether the arrays that it does not declare have been looked for."""
+        self.accumulates = clears(self.layer) and not isinstance(layer, Layer)
+        """Whether `backward` may add to derivatives that a method of the layer sets to 0."""
+        self.of_mean = False
+        """Whether forward gives a loss a sample, and `backward` the derivative of their mean."""
         self.updates = 0.0
         """The learning rate by which `backward` updates the parameters itself."""
         self.declared_constants = arguments.constant_names(layer)
@@ -167,7 +175,7 @@ class Trial:
             return False
         names = self.input_names
         named = {i for i in self.float_places if names[i] in arguments.CONSTANT_NAMES}
-        whole, mapped = {*named, *self.were_integers}, self.in_mappings
+        whole, mapped = {*named, *self.were_integers}, set(self.in_mappings)
         truth = {i for i in self.float_places if names[i] in arguments.TRUTH_NAMES}
         for left_out in (named, whole, mapped, mapped | whole, truth | whole):
             fewer = [i for i in self.float_places if i not in left_out]
@@ -176,6 +184,11 @@ class Trial:
                 self.list_arguments()
                 return True
         return False
+
+    @property
+    def has_backward(self) -> bool:
+        """Whether there is something to be compared with forward."""
+        return self.calling.gives_both or has_backward(self.layer)
 
     def copy(self) -> Any:
         """A fresh copy of the layer, as it was before anything was run."""
@@ -201,7 +214,9 @@ class Trial:
         try:
             if arguments.runs_alone(layer):
                 return layer.forward(*self.nested(inputs))
-            return self._call(layer, inputs, formula, **more)
+            out = self._call(layer, inputs, formula, **more)
+            held = getattr(layer, "__dict__", {}) if out is None else {}
+            return next((held[name] for name in KEPT if name in held), out)
         except (Exception, SystemExit) as error:
             raise LayerRaised(formula, error) from error
 

@@ -1,9 +1,10 @@
 """The first backward pass: what came back, and which argument each derivative belongs to."""
 
+import inspect
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from clearprop.checking.interface import RATE, UPDATE
 from clearprop.checking.nests import hanging
 from clearprop.checking.pairing import Place, Wanted, pair
 from clearprop.checking.passes import changed_parameters, told
+from clearprop.checking.probing import along
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
@@ -33,23 +35,30 @@ PLAIN = (
 
 def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
-    trial, run = e.trial, e.trial.run()
-    douts = run.douts(e.dout)
-    _is_understood(e, len(douts))
-    dout = "dout, which belongs to its caller"
-    held = [("dout", dout, d) for d in douts]
-    held += (("output", "the output that forward gave", out) for out in run.outputs)
-    held += ((n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True))
-    kept = [fingerprint(value) for *_, value in held]
-    before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
-    try:
-        found = run.backward(douts)
-    except LayerRaised as raised:
-        shapes = ", ".join(str(out.shape) for out in run.outputs)
-        message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
-        if not trial.calling.takes_dout and isinstance(raised.error, TypeError):
-            message = str(raised.error)
-        e.stop(Kind.RAISES, message, "dout")
+    trial = e.trial
+    errors: list[LayerRaised] = []
+    ways = (
+        []
+        if isinstance(trial.layer, Layer)
+        else trial.calling.otherwise(e.run.raw, len(trial.form))
+    )
+    for how in (trial.calling, *ways):
+        trial.calling, run = how, trial.run()
+        douts = run.douts(e.dout)
+        _is_understood(e, len(douts))
+        dout = "dout, which belongs to its caller"
+        held = [("dout", dout, d) for d in douts]
+        held += (("output", "the output that forward gave", out) for out in run.outputs)
+        held += ((n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True))
+        kept = [fingerprint(value) for *_, value in held]
+        before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
+        try:
+            found = run.backward(douts)
+            break
+        except LayerRaised as raised:
+            errors.append(raised)
+    else:
+        _stop_raised(e, errors[0])
     for (name, what, value), earlier in zip(held, kept, strict=True):
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
@@ -57,10 +66,40 @@ def first_backward(e: Evidence) -> None:
     if not trial.places:
         _sort(e, run, found, before)
     _updates(e, run, changed)
-    for name in trial.arguments:
-        raw = run.derivative(name)
-        if _is_number_array(e, name, raw):
-            e.analytic[name] = numbers(raw)
+    try:
+        _each_sample(e, run)
+        for name in trial.arguments:
+            raw = run.derivative(name)
+            if _is_number_array(e, name, raw):
+                e.analytic[name] = numbers(raw)
+    except LayerRaised as raised:
+        _stop_raised(e, raised)
+
+
+def _each_sample(e: Evidence, run: Run) -> None:
+    """See whether forward gives a loss a sample, and `backward` the derivative of their mean."""
+    trial, out = e.trial, run.outputs[0]
+    if trial.calling.takes_dout or out.ndim != 1 or trial.of_mean:
+        return
+    for name in [n for n in trial.arguments if n in trial.places]:
+        d = np.asarray(run.derivative(name))
+        if d.shape == trial.arguments[name].value.shape != out.shape and d.dtype.kind == "f":
+            numeric, _ = along(e, name, e.sizes[name]).along(e.dout)
+            if np.isclose(numeric, len(out) * np.sum(d * e.sizes[name]), rtol=1e-4):
+                trial.of_mean = True
+                message = (
+                    "forward gives a loss a sample, and backward was taken for that of their mean"
+                )
+                e.fault(Kind.INTERFACE, message, fault=False)
+            return
+
+
+def _stop_raised(e: Evidence, raised: LayerRaised) -> NoReturn:
+    shapes = ", ".join(str(out.shape) for out in e.run.outputs)
+    message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
+    if not e.trial.calling.takes_dout and isinstance(raised.error, TypeError):
+        message = str(raised.error)
+    e.stop(Kind.RAISES, message, "dout")
 
 
 def _is_understood(e: Evidence, outputs: int) -> None:
@@ -95,6 +134,10 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
         if len(all_of_it) == count:
             trial.places[name] = tuple(all_of_it)
+    if trial.calling.gives_both:  # an input that it gives nothing for is data
+        there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
+        trial.float_places = there
+        trial.list_arguments()
     for note in notes:
         e.fault(Kind.INTERFACE, note, fault=False)
 
@@ -117,6 +160,7 @@ def _wanted(trial: Trial) -> list[Wanted]:
 def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     """Give what `backward` returned, in order, to the inputs, and to parameters what is left."""
     trial = e.trial
+    given = _by_keys(trial, given)
     values = [run.returned[place] for place in given]
     if all(value is None for value in values) and len(values) < 2:
         return
@@ -134,6 +178,16 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
         return
     _wrong_count(e, given)
+
+
+def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
+    """What was returned in a mapping, in the order of the inputs that have these keys."""
+    at = {key: i for i, key in trial.in_mappings.items()}
+    if not any(place.path[-1:] in at for place in given):
+        return given
+    rest = iter(i for i in range(len(trial.inputs)) if i not in trial.in_mappings)
+    order = [at[p.path[-1:]] if p.path[-1:] in at else next(rest, 0) for p in given]
+    return [place for _, place in sorted(zip(order, given, strict=True), key=lambda pair: pair[0])]
 
 
 def _wrong_count(e: Evidence, given: list[Place]) -> None:
@@ -164,6 +218,8 @@ def _spread(trial: Trial, values: Sequence[Any]) -> list[str]:
     slots = [name for name, a in trial.arguments.items() if a.slot]
     shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
     all_inputs = [trial.input_names[i] for i in trial.float_places]
+    if trial.calling.gives_both and (order := _by_shape(trial, [*all_inputs, *slots], shapes)):
+        return order
     for inputs in (all_inputs, [n for n in all_inputs if n not in CONSTANT_NAMES]):
         rest = shapes[len(inputs) :]
         if not 0 < len(rest) <= len(slots):
@@ -216,8 +272,8 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
     trial = e.trial
     rates = [
         float(value)
-        for name, value in getattr(run.layer, "__dict__", {}).items()
-        if RATE.fullmatch(name) and isinstance(value, float | int) and value
+        for path, value in hanging(run.layer).items()
+        if RATE.fullmatch(str(path[-1])) and isinstance(value, float | int) and value
     ]
     rate = UPDATE if trial.calling.updates else rates[0] if rates else 0.0
     for name in changed:
@@ -261,9 +317,20 @@ def _is_number_array(e: Evidence, name: str, raw: Any) -> bool:
     return False
 
 
+def _says_none(layer: Any) -> bool:
+    """Whether it is written that `backward` returns nothing, as of the first layer of a network."""
+    try:
+        return "return None" in inspect.getsource(layer.backward)
+    except (OSError, TypeError):
+        return False
+
+
 def _missing(e: Evidence, name: str) -> None:
     slot = e.trial.arguments[name].slot
-    if slot is None:
+    if slot is None and _says_none(e.trial.layer):
+        message = "backward says that it returns None, so that it was not compared"
+        e.fault(Kind.NOT_COMPARED, message, name, fault=False)
+    elif slot is None:
         e.fault(Kind.MISSING, "backward returns None for it", name)
     elif slot.declared or LEARNED.fullmatch(name):
         e.fault(Kind.MISSING, f"backward never sets {beside(name)}", name)

@@ -95,8 +95,8 @@ def keeps_state(e: Evidence) -> None:
 def infers(e: Evidence) -> None:
     """Run the formula at prediction, where it is another one."""
     trial = e.trial
-    if not has_infer(trial.layer):
-        return
+    if not has_infer(trial.layer) or not callable(getattr(trial.layer, "infer", None)):
+        return  # what only takes a flag may keep running values as it likes
 
     def fault(kind: Kind, message: str, **more: Any) -> None:
         e.fault(kind, f"infer {message}", "infer", remedy=INFER, **more)

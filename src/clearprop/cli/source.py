@@ -18,7 +18,7 @@ def source(
     batch: Annotated[
         int | None, count_option("Images in a batch. [default: as the run was trained]")
     ] = None,
-    engine: Annotated[str, Parameter(help="What the program is for: numpy, or jax.")] = "numpy",
+    engine: Annotated[str, Parameter(help="What the program is for: numpy, c, or jax.")] = "numpy",
     output: Annotated[
         Path | None,
         Parameter(help="Write the program to this file instead of printing it.", alias="-o"),
@@ -29,12 +29,14 @@ def source(
 
     Each line is one call of NumPy into a buffer that was made beforehand; its comment says which
     layer it comes from, with the shapes. The program needs NumPy alone: as a file it can be
-    imported, and `make(P)` gives the step for a vector P of all parameters.
+    imported, and `make(P)` gives the step for a vector P of all parameters. With `--engine c` the
+    kernels in C stand in front.
 
     For example:
 
         clearprop source runs/1
         clearprop source runs/1 --output step.py
+        clearprop source runs/1 --engine c
         clearprop source runs/1 --engine jax
     """
     from clearprop.compiler import Step

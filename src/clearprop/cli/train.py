@@ -161,7 +161,8 @@ def train(
     engine: Annotated[
         str | None,
         Parameter(
-            help="What runs the steps: numpy, or jax, for GPUs and several devices. "
+            help="What runs the steps: numpy; c, for kernels made by a C compiler, or numpy if "
+            "there is none (auto says the same); or jax, for GPUs and several devices. "
             "[default: numpy]"
         ),
     ] = None,
@@ -212,10 +213,15 @@ def train(
         from clearprop.training import join
 
         join(coordinator, process, processes)
+    from clearprop.compiler.engines import usable
     from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
     from clearprop.training.run_config import KINDS
 
+    if engine is not None:
+        engine, note = usable(engine)
+        if note:
+            print(f"clearprop: {note}", file=sys.stderr)
     settings = {
         "activation": activation,
         "init": init,

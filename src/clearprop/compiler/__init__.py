@@ -3,7 +3,7 @@
 from typing import Any
 
 from clearprop.compiler.engines import engine as find_engine
-from clearprop.compiler.engines import engines
+from clearprop.compiler.engines import engines, usable
 from clearprop.compiler.function import Compiled
 from clearprop.compiler.prediction import Prediction
 from clearprop.compiler.program import Program
@@ -43,10 +43,11 @@ def compile(
 
     What comes out is a program in plain NumPy, which can be read (`.source`) and saved. `threads`
     is the number of BLAS threads: `"auto"` chooses by the size of the products, `None` leaves the
-    setting alone. `engine` is what prints the program, one of `engines()`: `"numpy"`,
-    `"javascript"`, whose source a page runs and Node runs here, or `"jax"`,
-    which prints `jax.numpy`, keeps what a step changes on the device, and lets `devices` (how many,
-    or a list of JAX's own) share the samples of its batches.
+    setting alone. `engine` is what prints the program, one of `engines()`: `"numpy"`; `"c"`, which
+    has the machine's C compiler make kernels of its hot regions, and is NumPy with a warning where
+    there is none; `"auto"`, which is that too; `"javascript"`, whose source a page runs, and Node
+    runs here; or `"jax"`, which prints `jax.numpy`, keeps what a step changes on the device, and
+    lets `devices` (how many, or a list of JAX's own) share the samples of its batches.
 
     Errors: `ConfigError` for something else, for an engine or devices that are not there;
     `UnsupportedError` for what cannot be recorded, or has no spelling in the engine;
@@ -58,7 +59,7 @@ def compile(
     >>> slope(np.array([1.0, 2.0, 3.0]))
     array([2., 4., 6.])
     """
-    find_engine(engine)
+    find_engine(usable(engine)[0])
     if isinstance(thing, Network) and optimizer is not None:
         return Step(thing, optimizer, threads=threads, engine=engine, devices=devices)
     if devices is not None:

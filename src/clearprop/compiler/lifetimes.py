@@ -33,11 +33,19 @@ class Lifetimes:
     - `pins`: results that are computed right where they are joined to others;
     - `slots`: the same for those that are stacked: node → (stack, index);
     - `in_place`: those that are computed right into the leaf they replace, at the very end.
+
+    `fixed` has, for nodes that others compute, an array that lies in memory as their value will.
     """
 
-    def __init__(self, trace: Trace, replaces: Mapping[int, Any]) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        replaces: Mapping[int, Any],
+        fixed: Mapping[Node, np.ndarray] | None = None,
+    ) -> None:
         self.trace = trace
-        self._laid_out = Orders(trace, column_major(trace))
+        self.fixed = fixed or {}
+        self._laid_out = Orders(trace, column_major(trace), fixed)
         self.orders = self._laid_out.found
         self.trial = self._laid_out.trial
         self.nodes = list(trace.nodes)
@@ -108,6 +116,8 @@ class Lifetimes:
                 node = origin(x)
                 if node is None or node in slots or x.dtype != stack.out.dtype:
                     continue
+                if not self.fixed.keys().isdisjoint((node, *users[node])):
+                    continue
                 others = [user for user in users[node] if user is not stack]
                 if all(n is not None and fact(n, "elementwise") for n in (node, *others)):
                     slots[node] = stack, i
@@ -138,7 +148,7 @@ class Lifetimes:
     def _can_be_pinned(self, root: Node, x: Any, join: Node) -> bool:
         function = function_of(root)
         computed = isinstance(function, np.ufunc) or fact(root, "reduces") is not None
-        computed = computed or function is contract
+        computed = computed or function is contract or root in self.fixed
         return bool(
             computed
             and root not in self.orders
@@ -159,7 +169,7 @@ class Lifetimes:
 
     def _is_view(self, node: Node) -> bool:
         """Whether the result lies in the storage of the first operand, by trying it out."""
-        if not fact(node, "view") or isinstance(node.out, tuple):
+        if not fact(node, "view") or isinstance(node.out, tuple) or node in self.fixed:
             return False
         x, *arrays = node.inputs
         if arrays or not is_recorded(x) or not np.ndim(node.out) or x.index is not None:

@@ -5,6 +5,7 @@ laid out anew. What follows keeps the order that it is given, as NumPy's own fun
 are views. So the order is chosen at the products, for the whole chain after them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,15 +37,19 @@ class Orders:
     """Chooses an order for each node that has a choice; the rest is as it comes.
 
     `found` has the nodes that are not stored row by row; `trials` an array that lies in memory as
-    the value of each node will.
+    the value of each node will. `fixed` has such arrays for nodes that have no choice any more.
     """
 
-    def __init__(self, trace: Trace, columns: set[Node]) -> None:
+    def __init__(
+        self, trace: Trace, columns: set[Node], fixed: Mapping[Node, np.ndarray] | None = None
+    ) -> None:
         self.trace = trace
+        self.fixed = fixed or {}
+        columns = columns - self.fixed.keys()
         self.consumers = consumers_of(trace)
         self.found: dict[Node, Order] = dict.fromkeys(columns, (1, 0))
         self.trials: dict[Any, Any] = {}
-        if any(function_of(node) is contract for node in trace.nodes):
+        if self.fixed or any(function_of(node) is contract for node in trace.nodes):
             self._walk()
             turned = {node for node in trace.nodes if self._better_by_columns(node)}
             if turned:
@@ -62,6 +67,8 @@ class Orders:
         node = v.node
         if node is None or v.index is not None:
             return np.empty(v.shape, v.dtype)
+        if node in self.fixed:
+            return self.fixed[node]
         source = node.inputs[0] if node.inputs else None
         shown = fact(node, "view") and len(node.inputs) == 1 and v.ndim
         if shown and is_recorded(source) and source.index is None:
@@ -83,6 +90,8 @@ class Orders:
 
     def _chosen(self, node: Node) -> Order | None:
         function = function_of(node)
+        if node in self.fixed:
+            return order_of(self.fixed[node])
         if function is contract:
             return self._of_product(node)
         if function is laid_out:
@@ -166,6 +175,8 @@ class Orders:
 
     def _better_by_columns(self, node: Node) -> bool:
         """Whether a matrix is looked at beside something whose rows are its columns."""
+        if node in self.fixed:
+            return False
         if function_of(node) is not np.matmul or np.ndim(node.out) != 2 or node in self.found:
             return False
         trial, user = empty(node.out.shape, node.out.dtype, (1, 0)), self._only_user(node)

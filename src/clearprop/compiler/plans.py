@@ -1,5 +1,6 @@
 """What all compiled objects share: programs for the shapes they have met, one call at a time."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from threading import RLock
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.engines import Job, engine
+from clearprop.compiler.engines import Job, engine, usable
 from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
@@ -33,11 +34,13 @@ class Plan:
         self.recorded = recorded
         self.packing: Any = None
         """The form of what a call gives; a step has none."""
-        self.trace = simplified(recorded)
+        module = engine(owner.engine)
+        self.trace = getattr(module, "simplified", simplified)(recorded)
         leaves = set(self.trace.leaves)
         stored = {leaf: array for leaf, array in stored.items() if leaf in leaves}
-        job = Job(self.trace, function, title, stored, devices=owner.devices, **how)
-        self.program: Program = engine(owner.engine).program(job)
+        how |= {"threads": owner.threads, "devices": owner.devices}
+        job = Job(self.trace, function, title, stored, **how)
+        self.program: Program = module.program(job)
         threads = owner.threads if self.program.uses_blas else None
         self.threads = BlasThreads.chosen(threads, largest_product(self.trace))
 
@@ -47,7 +50,9 @@ class Compiles:
 
     def __init__(self, threads: int | str | None, engine: str, devices: Any = None) -> None:
         self.threads = threads
-        self.engine = engine
+        self.engine, note = usable(engine)
+        if note:
+            warnings.warn(note, stacklevel=4)
         self.devices = devices
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         self._last: Any = None

@@ -242,18 +242,24 @@ def sums_as_products(node: Node, inputs: tuple[Any, ...]) -> Any:
     return np.ones(x.shape[0], x.dtype) @ x if node.params == {"axis": 0} else None
 
 
-OF_IMAGES: tuple[Simplification, ...] = (
+OF_PRODUCTS: tuple[Simplification, ...] = (
     scalars_before_views,
     products_over_axes,
     sums_over_axes,
     exchanged_products,
     risen_views,
-    windows_added_last,
-    risen_windows,
     without_identities,
     common_subexpressions,
 )
-"""Carried out, again and again, where there are windows, or products over several axes."""
+"""Carried out, again and again, where there are products over several axes."""
+
+OF_IMAGES: tuple[Simplification, ...] = (
+    *OF_PRODUCTS[:-2],
+    windows_added_last,
+    risen_windows,
+    *OF_PRODUCTS[-2:],
+)
+"""The same, where there are windows."""
 
 OF_POOLS: tuple[Simplification, ...] = (
     largest_by_place,
@@ -286,8 +292,12 @@ SIMPLIFICATIONS: tuple[Simplification, ...] = (
 start."""
 
 
-def simplified(trace: Trace) -> Trace:
-    """Carry out all simplifications, and again while that leaves fewer nodes."""
+def simplified(trace: Trace, of_images: Simplification | None = None) -> Trace:
+    """Carry out all simplifications, and again while that leaves fewer nodes.
+
+    `of_images` comes before those that lay windows and pools out for NumPy, for an engine that has
+    other plans for them.
+    """
     for _ in range(3):
         before = len(trace)
         for simplification in SIMPLIFICATIONS:
@@ -295,20 +305,22 @@ def simplified(trace: Trace) -> Trace:
         if len(trace) >= before:
             break
     if any(function_of(node) in _OF_SEVERAL_AXES for node in trace.nodes):
-        trace = _of_images(trace)
+        if of_images is not None:
+            trace = of_images(_repeated(trace, OF_PRODUCTS))
+        trace = _repeated(trace, OF_IMAGES)
+        for simplification in OF_POOLS:
+            trace = simplification(trace)
     return trace
 
 
 _OF_SEVERAL_AXES = (sliding_window_view, add_windows, np.tensordot, np.einsum)
 
 
-def _of_images(trace: Trace) -> Trace:
+def _repeated(trace: Trace, simplifications: tuple[Simplification, ...]) -> Trace:
     for _ in range(8):
         before = trace.nodes
-        for simplification in OF_IMAGES:
+        for simplification in simplifications:
             trace = simplification(trace)
         if trace.nodes == before:
             break
-    for simplification in OF_POOLS:
-        trace = simplification(trace)
     return trace

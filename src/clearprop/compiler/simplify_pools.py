@@ -178,7 +178,7 @@ def sums_before_routing(node: Node, inputs: tuple[Any, ...]) -> Any:
     """
     shaped = maker(inputs[0], np.reshape)
     where = maker(shaped.inputs[0], np.where) if shaped else None
-    route = _route(where, where.inputs) if where else None
+    route = routed(where, where.inputs) if where else None
     if route is None or node.params.keys() != {"axis"} or node.params["axis"] is None:
         return None
     dout, x = route[1], inputs[0]
@@ -217,7 +217,7 @@ def routed_by_masks(node: Node, inputs: tuple[Any, ...], labels: Labels, other: 
     Before: `where([0, …, K−1] == argmax(x)[..., None], dout[..., None], 0)`. After: `dout · m`,
     `dout − dout · m`, and so on, where `m` is `x_0 ≥ x_1` for the first pair.
     """
-    route = _route(node, inputs)
+    route = routed(node, inputs)
     if route is None:
         return None
     row, dout = route
@@ -234,7 +234,7 @@ def routed_by_masks(node: Node, inputs: tuple[Any, ...], labels: Labels, other: 
     return np.stack(_shares(dout, rounds), axis=-1)
 
 
-def _route(node: Node, inputs: tuple[Any, ...]) -> tuple[Any, Any] | None:
+def routed(node: Node, inputs: tuple[Any, ...]) -> tuple[Any, Any] | None:
     """Of `where(places == argmax(x)[..., None], dout[..., None], 0)`: x and dout."""
     if len(inputs) != 3 or not is_constant(inputs[2], 0):
         return None
@@ -256,7 +256,7 @@ def _scaled_after(d: Any, s: Any) -> Any:
     shaped = maker(d, np.reshape)
     where = maker(shaped.inputs[0], np.where) if shaped else None
     factor = origin(s)
-    route = _route(where, where.inputs) if where else None
+    route = routed(where, where.inputs) if where else None
     if route is None or factor is None or not fact(factor, "elementwise") or factor.params:
         return None
     row, dout = route

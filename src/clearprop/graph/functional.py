@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating, reach
 from clearprop.graph.branches import tell_of_branches
+from clearprop.graph.gathering import gathered
 from clearprop.graph.node import Recorded
 from clearprop.graph.recording import alias
 from clearprop.graph.variable import Parameter, Variable
@@ -115,7 +116,7 @@ class Call:
 
     def __enter__(self) -> None:
         try:
-            self.out = self._f(*self._args, **self._kwargs)
+            self.out = gathered(self._f(*self._args, **self._kwargs))
         except BaseException:
             self.__exit__()
             raise

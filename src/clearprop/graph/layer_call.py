@@ -10,6 +10,7 @@ import numpy as np
 from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import value_of
+from clearprop.graph.gathering import gathered
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
@@ -228,6 +229,7 @@ class LayerOperation:
             raise UnsupportedError(f"{self.name} cannot be opened: {reason}") from error
 
     def _recorded(self, out: Any) -> Any:
+        out = _each(gathered, out)
         if not all(isinstance(part, Recorded) for part in parts(out)):
             raise UnsupportedError(
                 f"what the forward of {self.name} returns does not depend on its inputs by "

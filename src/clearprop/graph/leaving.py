@@ -11,13 +11,13 @@ from clearprop.primitives.unsupported import ELSEWHERE
 _MACHINERY = ("numpy.", "scipy.", "clearprop.graph.", "clearprop.primitives.")
 
 
-def refuse_leaving() -> NoReturn:
-    """Answer `float(v)`, `math.sin(v)`, `range(v)`, `np.asarray(v)`, `buf[0] = v` and the like.
+def refuse_leaving(frames: int = 2) -> NoReturn:
+    """Answer `float(v)`, `math.sin(v)`, `range(v)`, `np.asarray(v, float)`, `buf[0] = v` and so on.
 
     Python and NumPy ask a Variable the same for all of them: to be a plain number or array. They
     would go on with that and lose the derivative, so the answer is no, whoever wrote the line.
     """
-    line, remedy = _line(sys._getframe(2))
+    line, remedy = _line(sys._getframe(frames))
     raise LeavesGraphError(
         f"{line} takes a Variable off the graph and loses its derivative; "
         + (
@@ -54,8 +54,6 @@ def _line(frame: FrameType) -> tuple[str, str]:
 
 
 _INSTEAD = {
-    "np.r_[": "use np.concatenate([...]), with single numbers as np.reshape(v, 1)",
-    "np.c_[": "use np.column_stack([...])",
     "np.float32(": "use v.astype(np.float32)",
     "np.float64(": "use v.astype(np.float64)",
 }

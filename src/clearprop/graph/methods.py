@@ -23,11 +23,11 @@ def _binary(ufunc: np.ufunc, symbol: str) -> Any:
     compute: Callable[[Any, Any], Any] = getattr(operator, symbol)
 
     def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, Recorded) and type(other) not in NUMBERS:
+            other = constant_operand(other, row.name)
         if isinstance(other, Recorded):
             value = other.data if other.node is not None else value_of(other)
         else:
-            if type(other) not in NUMBERS:
-                other = constant_operand(other, row.name)
             value = other
         mine = self.data if self.node is not None else value_of(self)
         out = compute(mine, value)

@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
 from clearprop.graph.constants import LARGE, frozen, held, marks_of, value_of
+from clearprop.graph.gathering import gathered
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.constants import CONSTANT, STATIC
 from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHODS, row_of
@@ -125,9 +126,10 @@ def constant_operand(value: Any, name: str) -> Any:
     """Check a constant that is to stand on the graph. Errors: `DTypeError`, `UnsupportedError`."""
     kind = type(value)
     if kind is list or kind is tuple:
-        _refuse_nested(value, name)
         value, kind = np.asarray(value), np.ndarray
     if kind is np.ndarray:
+        if value.dtype == object and isinstance(joined := gathered(value), Recorded):
+            return joined
         if value.dtype.kind not in "fiub":
             raise DTypeError(
                 f"{name}: an array of dtype {value.dtype} beside a Variable; "
@@ -164,7 +166,7 @@ def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
         else:
             if type(x) not in NUMBERS:
                 x = constant_operand(x, row.name)
-            values.append(x)
+            values.append(value_of(x) if isinstance(x, Recorded) else x)
         inputs.append(x)
     if params:
         recorded = tuple([k for k, v in params.items() if isinstance(v, Recorded)])

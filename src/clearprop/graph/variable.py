@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeErro
 from clearprop.graph.backward import derivatives, floating
 from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.display import NOTEBOOK, Displayed
+from clearprop.graph.gathering import scattered
 from clearprop.graph.leaving import refuse_leaving
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import Node, Recorded, data_of, variable
@@ -74,6 +76,8 @@ class Variable(ArrayMethods):
         except (ValueError, TypeError) as error:
             raise ShapeError(f"Variable: this cannot be made an array: {error}") from error
         if array.dtype.kind not in "fiub":
+            if array.dtype == object and any(isinstance(x, Recorded) for x in array.flat):
+                refuse_leaving()
             raise DTypeError(
                 f"Variable: a value of dtype {array.dtype} cannot be differentiated; "
                 "give real numbers"
@@ -151,7 +155,10 @@ class Variable(ArrayMethods):
     def _leave(self, *args: Any, **kwargs: Any) -> Any:
         refuse_leaving()
 
-    __array__ = __float__ = __int__ = __index__ = _leave
+    __float__ = __int__ = __index__ = _leave
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return scattered(self, dtype, copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         return array_ufunc(ufunc, method, args, kwargs)
@@ -191,6 +198,9 @@ class Variable(ArrayMethods):
 
         def __getattr__(self, name: str) -> Any:
             """Answer for what an array has and a Variable has not."""
+            function = getattr(np, name, None)
+            if isinstance(function, np.ufunc) and function.nin == 1:
+                return partial(function, self)  # so NumPy asks the elements of an array of objects
             known = hasattr(np.ndarray, name)
             hint = f"; v.data.{name} is that of the value, off the graph" if known else ""
             raise AttributeError(f"a {type(self).__name__} has no {name!r}{hint}")

@@ -66,8 +66,9 @@ def _var(
 
 @quiet
 def _std(dout, out, a, *, axis=None, keepdims=False, **params):
-    # Where all are equal std has a kink, as |x| at 0; the derivative there is 0.
-    level = out == 0
+    # Where all are equal, but for rounding, std has a kink, as |x| at 0; the derivative there is 0.
+    size = np.abs(np.mean(a, axis=axis, keepdims=keepdims, where=params.get("where", True)))
+    level = out <= 2 * float(np.finfo(dout.dtype).eps) * size
     dvar = np.where(level, 0, dout / (2 * np.where(level, 1, out)))
     return _var(dvar, out, a, axis=axis, keepdims=keepdims, **params)
 

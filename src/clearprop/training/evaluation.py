@@ -51,9 +51,9 @@ def score(network: Network, samples: Samples) -> float:
     return _total(network, {i: _of(network, network.predict, samples, i) for i in _starts(samples)})
 
 
-def runs_in_threads(network: Network, samples: Samples) -> bool:
+def runs_in_threads(network: Network, samples: Samples, engine: str = "numpy") -> bool:
     """Whether predicting is a program: a layer run as written may not bear to run twice at once."""
-    prediction = Prediction(network, threads=None)
+    prediction = Prediction(network, threads=None, engine=engine)
     try:
         prediction.prepare(samples.batch(slice(1))[0])
     except UnsupportedError:
@@ -83,13 +83,17 @@ class Evaluator:
     True
     """
 
-    def __init__(self, network: Network, sets: Sequence[Samples], cores: int) -> None:
+    def __init__(
+        self, network: Network, sets: Sequence[Samples], cores: int, engine: str = "numpy"
+    ) -> None:
         self.sets = sets
         self.cores = cores
         self._live, self.network = network, copied(network)[0]
         for name, array in network.params.items():
             self.network.params[name] = np.array(array)
-        self._programs = [Prediction(self.network, threads=None) for _ in range(cores)]
+        self._programs = [
+            Prediction(self.network, threads=None, engine=engine) for _ in range(cores)
+        ]
         self._pool: ThreadPoolExecutor | None = None
         self._left: deque[tuple[int, int]] = deque()
         """Chunks that nobody has taken yet: the number of the set, and where they start in it."""
@@ -163,9 +167,9 @@ class Referee:
         network: Network,
         sets: Sequence[Samples],
         note: Callable[[int, list[float], Network], None],
-        compiled: bool,
+        engine: str | None,
     ) -> None:
-        self.network, self.sets, self.note, self.compiled = network, sets, note, compiled
+        self.network, self.sets, self.note, self.engine = network, sets, note, engine
         self._evaluator: Evaluator | None = None
         self._at: int | None = None
         """The iteration after which an evaluation has begun that is not finished."""
@@ -176,12 +180,14 @@ class Referee:
         """Begin an evaluation beside the training if that can be, or else do it at once."""
         self.settle()
         if self._beside is None:
-            self._beside = self.compiled and runs_in_threads(self.network, self.sets[0])
+            self._beside = self.engine is not None and runs_in_threads(
+                self.network, self.sets[0], self.engine
+            )
         if not self._beside:
             self.note(iteration, [score(self.network, s) for s in self.sets], self.network)
             return
         if self._evaluator is None or self._evaluator.cores != cores:
-            self._evaluator = Evaluator(self.network, self.sets, cores)
+            self._evaluator = Evaluator(self.network, self.sets, cores, self.engine or "numpy")
         self._evaluator.start()
         self._at = iteration
         if not beside or cores == 1:

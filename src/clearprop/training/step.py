@@ -41,7 +41,8 @@ def make_step(
     `ConfigError` for batches that its devices cannot share.
     """
     reason = CompiledStep.why_not(network, optimizer) if compiled else "compile=False was asked for"
-    if reason is not None and engine != "numpy":
+    only = engine not in ("numpy", "c", "auto")  # layers as written run in NumPy
+    if reason is not None and only:
         raise UnsupportedError(f"engine={engine!r} runs compiled steps alone: {reason}")
     if engine == "jax" and batch_size % (number := Devices(devices).number):
         raise ConfigError(
@@ -57,11 +58,17 @@ def make_step(
                 step.prepare(batch_size)
             return step, None
         except (UnsupportedError, DTypeError) as error:
-            if engine != "numpy":
+            if only:
                 raise
             reason = str(error)
     on_batch = layered_step(network, optimizer)
     return lambda rows: on_batch(*samples.batch(rows)), reason
+
+
+def engine_of(step: Any) -> str | None:
+    """What answers are computed by while this step trains; `None` where layers run as written."""
+    compiled_step = getattr(step, "step", None)
+    return compiled_step and ("c" if compiled_step.engine == "c" else "numpy")
 
 
 def batch_step(network: Network, optimizer: Updates) -> Callable[..., float]:

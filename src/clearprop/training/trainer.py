@@ -34,7 +34,7 @@ from clearprop.training.optimizers.settings import positive_int, positive_number
 from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
 from clearprop.training.signals import SAMPLES, SignalRecorder
-from clearprop.training.step import make_step
+from clearprop.training.step import engine_of, make_step
 
 
 class Trainer:
@@ -85,9 +85,9 @@ class Trainer:
     the next steps, on a copy of the network, where a second core is free and nobody asks for each
     moment.
 
-    With `engine="jax"` JAX runs the steps, and `devices` (how many, or a list) share each batch.
-    Where several processes compute together, see `clearprop.training.join`, each makes the same
-    Trainer, and the first alone writes files and reports.
+    With `engine="c"` a C compiler's kernels run what takes long, if there is one; with `"jax"` JAX
+    runs the steps, and `devices` (how many, or a list) share each batch. Several processes, see
+    `clearprop.training.join`, make the same Trainer, and the first writes files and reports.
 
     `optimizer` is `SGD(0.1)` where none is given. `rng` is a seed, a `Generator`, or `None` for
     another order each time; the same seed gives the same history and the same weights, bit for
@@ -213,7 +213,7 @@ class Trainer:
         if not self.is_first:
             self.on_progress = self.history_path = self.signals_path = None
             self.checkpoint_path = self.best_path = None
-        self._referee = Referee(network, self._sets, self._note, self._why_not is None)
+        self._referee = Referee(network, self._sets, self._note, engine_of(self._step))
 
     @property
     def as_written(self) -> dict[str, str]:

@@ -41,6 +41,8 @@ class Job:
     arrays, or writes into them, without calling its `fetch` before."""
     rows: int | None = None
     """How many samples the batch has: leaves with so many rows may be split among devices."""
+    threads: int | str | None = "auto"
+    """How many threads it may use: `1` for one, otherwise as the engine chooses."""
     devices: Any = None
     """Where it runs: what the engine takes, such as a number of devices."""
 
@@ -49,10 +51,24 @@ def engines() -> list[str]:
     """The names of the engines that there are.
 
     >>> engines()
-    ['javascript', 'jax', 'numpy']
+    ['c', 'javascript', 'jax', 'numpy']
     """
     names = (module.name for module in iter_modules(__path__))
     return [name for name in names if hasattr(import_module(f"{__name__}.{name}"), "program")]
+
+
+def usable(name: str) -> tuple[str, str | None]:
+    """The engine that is used where this one is asked for, and what there is to say of that.
+
+    `"auto"` is `"c"`, and `"c"` is `"numpy"` on a machine where there is no compiler that works;
+    the second is one line that says so.
+    """
+    if name not in ("auto", "c"):
+        return name, None
+    reason = engine("c").why_not()
+    if reason is None:
+        return "c", None
+    return "numpy", f"{reason}: NumPy computes what kernels in C would compute sooner"
 
 
 def engine(name: str) -> Any:

@@ -18,13 +18,15 @@ def program(job: Job) -> Program:
     """Print a recording as source, and make the source a function."""
     if job.devices is not None:
         raise ConfigError('the engine numpy knows no devices; leave them out, or use engine="jax"')
-    printer = _Printer(job)
+    printer = Printer(job)
     made = Program(printer.source(), job.function, printer.as_written, printer.nbytes)
     made.run = made.namespace["make"](*job.stored.values(), *job.gathered.values())
     return made
 
 
-class _Printer(Sheet):
+class Printer(Sheet):
+    """Prints a statement for each node."""
+
     expressions = EXPRESSIONS
 
     def source(self) -> str:

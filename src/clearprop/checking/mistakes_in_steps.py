@@ -1,0 +1,96 @@
+"""Mistakes about several operations at once: left out on one way, or differentiated as one."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.findings import Kind
+from clearprop.checking.mistakes_in_slopes import LINEAR
+from clearprop.checking.slopes import slopes
+from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local
+from clearprop.graph.node import Node
+
+
+def skipped(tape: Tape) -> Mistakes:
+    """A step is left out on one of several ways back, as in `dh = d @ W.T` before the slope."""
+    for group in tape.groups:
+        chains = [_followers(tape, node) for node in group.nodes]
+        for k in range(min(map(len, chains))):
+            later = [chain[k] for chain in chains]
+            if later[0].operation.name in LINEAR:
+                continue
+            for slot in range(len(group.nodes[0].inputs)):
+                changes: dict[Any, Formula] = {
+                    (node, slot): _with_dout_of(last, slot)
+                    for node, last in zip(group.nodes, later, strict=True)
+                }
+                message = (
+                    f"what goes back to input {slot + 1} of {group} is made of the derivative "
+                    f"behind {tape.group_of[later[0]]}, whose local derivative is missing on this "
+                    "way"
+                )
+                yield Mistake(Kind.DROPPED_TERM, message, changes)
+
+
+def _followers(tape: Tape, node: Node) -> list[Node]:
+    """The elementwise steps that a result goes through, and nowhere else, in its shape."""
+    found: list[Node] = []
+    while len(users := tape.users.get((node, None), ())) == 1 and len(found) < 4:
+        (node,) = users
+        if not node.operation.elementwise or np.shape(node.out) != np.shape(node.values[0]):
+            break
+        found.append(node)
+    return found
+
+
+def _with_dout_of(last: Node, slot: int) -> Formula:
+    def formula(at: At) -> Any:
+        return local(at.node, at.arrived[last, None], at.out, at.values)[slot]
+
+    return formula
+
+
+def bypassed(tape: Tape) -> Mistakes:
+    """Several operations, such as a softmax, are differentiated as one elementwise step."""
+    ends = [g for g in tape.groups if not isinstance(g.nodes[0].out, tuple)]
+    for group in ends:
+        inside = [tape.enclosed(node) for node in group.nodes]
+        starts: list[tuple[list[Any], list[Any]]] = [
+            ([(node, None) for node in other.nodes], [node.out for node in other.nodes])
+            for other in ends
+            if len(other.nodes) == len(group.nodes)
+        ]
+        starts += [([(v, None)], [v.data]) for v in tape.variables.values()]
+        for keys, values in starts:
+            if len(keys) != len(inside) or not all(map(set.__contains__, inside, keys)):
+                continue
+            if np.shape(values[0]) == np.shape(group.nodes[0].out) != ():
+                yield from _as_one(group, keys, values)
+
+
+def _as_one(group: Group, keys: list[Any], values: list[Any]) -> Mistakes:
+    nodes, name = group.nodes, group.nodes[0].operation.name
+    words = ["1", *(f for f, _ in itertools.chain(slopes(0.5, "out"), slopes(0.5, "x")))]
+    for word in words:
+        past = {}
+        for node, key, x in zip(nodes, keys, values, strict=True):
+            known = {"1": 1.0, **dict(slopes(node.out, "out")), **dict(slopes(x, "x"))}
+            past[key] = (node, None), known[word]
+        kind, message = Kind.WRONG_VALUE, f"what ends in {group} is differentiated to {word}"
+        if word == "1":
+            kind, message = (
+                Kind.DROPPED_TERM,
+                f"the local derivative of what ends in {group} is missing",
+            )
+        if word == "1" and name in ("np.where", "np.maximum", "np.minimum", "np.clip"):
+            kind, message = Kind.MASK_MISSING, f"it goes on where {group} chose another value"
+        if word == "out (1 − out)" and name == "np.divide":
+            kind, message = (
+                Kind.DROPPED_TERM,
+                (
+                    f"the softmax that ends in {group} is differentiated element by element, to "
+                    "out (1 − out); the cross terms of its sum are missing"
+                ),
+            )
+        yield Mistake(kind, message, {}, past=past)

@@ -1,0 +1,76 @@
+"""The same layer on a corner of its inputs, where a fault is explained sooner."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.case import Case
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.probing import quick
+from clearprop.checking.run import LayerRaised
+from clearprop.checking.trial import Trial
+
+ROWS, STEPS, PIXELS = 2, 3, 6
+"""So many samples, time steps, and pixels along an axis are left."""
+FEW, SWEPT = 24, 512
+"""What has no more rows than this is small already; so many elements are moved one by one."""
+
+
+def smaller(case: Case) -> Case | None:
+    """The case on a corner of the inputs, if it is as wrong there; `None` if they are small."""
+    e = case.e
+    if e.less is None:
+        e.less = next(_made(e), False)
+    if not isinstance(e.less, Evidence) or case.dout is not e.dout:
+        return None
+    few, name = e.less, case.name
+    a = few.analytic.get(name)
+    if a is None or a.shape != few.trial.arguments[name].value.shape or not np.isfinite(a).all():
+        return None
+    if name not in few.truth:
+        if few.opened or a.size > SWEPT:
+            return None
+        columns = [quick(few, name, index) for index in np.ndindex(a.shape)]
+        few.jacobians[name] = np.reshape(columns, (*a.shape, few.out.size))
+        few.truth[name] = few.jacobians[name] @ few.dout
+    found = Case(few, name, a, few.truth[name], few.dout)
+    return found if 1e-5 * found.size < found.apart < np.inf else None
+
+
+def _made(e: Evidence) -> Iterator[Evidence]:
+    for inputs in _corners(e.trial):
+        few = Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial, eps=e.eps)
+        few.trial = e.trial.variant(inputs)
+        try:
+            few.run = few.trial.run()
+            few.out = few.run.vector
+            few.dout = few.random_dout()
+            few.analytic = few.pull(few.dout)
+        except LayerRaised:
+            continue
+        if e.opened:
+            few.open()
+            if not few.opened:
+                continue
+            few.truth = few.true(few.dout)
+        yield few
+
+
+def _corners(trial: Trial) -> Iterator[list[Any]]:
+    """The first samples, time steps and pixels of the inputs, as far as forward may take them."""
+    first = next((x for x in trial.inputs if np.ndim(x) >= 3), None)
+    if first is None or first.size // first.shape[-1] <= FEW:
+        return
+    rows, steps, *_ = first.shape
+    others = dict.fromkeys(first.shape[2:], PIXELS) if first.ndim > 3 else {steps: STEPS}
+    for ends in ({**others, rows: ROWS}, {rows: ROWS}):
+
+        def cut(x: Any, ends: dict[int, int] = ends) -> Any:
+            if not isinstance(x, np.ndarray) or not x.ndim:
+                return x
+            many = x.ndim if x.ndim > 3 else 2 if x.ndim > 2 or x.dtype.kind in "iu" else 1
+            axes = (n if i != 1 or steps in ends else -1 for i, n in enumerate(x.shape[:many]))
+            return x[tuple(slice(ends.get(n)) for n in axes)]
+
+        yield [cut(x) for x in trial.inputs]

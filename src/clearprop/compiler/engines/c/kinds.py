@@ -1,0 +1,173 @@
+"""Which operations C kernels are written for, and what each needs."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.engines.c import images
+from clearprop.compiler.engines.c.vectors import C_TYPES, compares, spelt
+from clearprop.compiler.rewriting import (
+    consumers_of,
+    function_of,
+    is_number,
+    is_recorded,
+    maker,
+    origin,
+)
+from clearprop.compiler.tracing import Trace
+from clearprop.graph.node import Node
+
+LEAST = 2**11
+"""Elements from which elementwise operations are worth a kernel."""
+
+MOST_IN_CACHE = 2**20
+"""Elements of the largest factor of a product; what is larger is for BLAS."""
+
+FEW = 4
+"""Rows of a product that are left to BLAS, which has its ways with vectors."""
+
+SUMS = ("convolve_W", "matmul_W", "sum")
+"""Kinds that sum over samples: their results are there at the end of a phase."""
+
+
+def kind_of(node: Node) -> str | None:
+    """What sort of kernel carries out a node; `None` where none does."""
+    if isinstance(node.out, tuple) or not node.inputs or np.size(node.out) == 0:
+        return None
+    function, x = function_of(node), node.inputs[0]
+    if any(is_recorded(v) and v.index is not None for v in node.inputs):
+        return None
+    if function in images.ROWS:
+        return function.__name__ if x.dtype in C_TYPES else None
+    if node.out.dtype not in C_TYPES and node.out.dtype != bool:
+        return None
+    if function is np.matmul:
+        return _product(node)
+    if function is np.sum and is_recorded(x) and x.dtype == node.out.dtype:
+        over = node.params.get("axis")
+        image = x.ndim == 4 and node.params == {"axis": (0, 2, 3)}
+        return "sum" if image or (x.ndim == 2 and over == 0 and len(node.params) == 1) else None
+    if function in (np.reshape, np.ravel):
+        return _flattening(node)
+    return "chain" if _is_plain(node) else None
+
+
+def _product(node: Node) -> str | None:
+    x, y = node.inputs
+    if node.params or (any(np.ndim(v) != 2 for v in (y, node.out)) and np.ndim(x) != 1):
+        return None
+    if not is_recorded(y) or np.ndim(y) != 2 or y.dtype != node.out.dtype:
+        return None
+    if not is_recorded(x):
+        return "sum" if np.ndim(x) == 1 and (np.asarray(x) == 1).all() else None
+    if min(len(x), len(y.data)) < FEW or x.ndim != 2 or x.dtype != y.dtype:
+        return None
+    if max(map(np.size, (x, y, node.out))) > MOST_IN_CACHE:
+        return None
+    turned = maker(x, np.transpose)
+    if turned is not None and not turned.params:
+        return "matmul_W"
+    return "matmul"
+
+
+def _flattening(node: Node) -> str | None:
+    """Images as rows, or rows as images; each sample for itself."""
+    x, out = node.inputs[0], node.out
+    shapes = x.shape, np.shape(out)
+    plain = node.params.get("order", "C") == "C"
+    fits = plain and sorted(map(len, shapes)) == [2, 4] and shapes[0][0] == shapes[1][0]
+    return "copy" if fits else None
+
+
+def _is_plain(node: Node) -> bool:
+    """Whether a node is an operation on single elements that C spells."""
+    spell = spelt(node)
+    if spell is None or np.ndim(node.out) not in (1, 2, 4):
+        return False
+    dtypes = {x.dtype for x in node.inputs if is_recorded(x) and x.ndim and not _is_condition(x)}
+    if len(dtypes) != 1 or not dtypes <= set(C_TYPES):
+        return False
+    if not compares(node) and node.out.dtype not in dtypes:
+        return False
+    return all(_is_operand(x, np.shape(node.out)) for x in node.inputs)
+
+
+def _is_condition(x: Any) -> bool:
+    node = origin(x)
+    return node is not None and compares(node)
+
+
+def _is_operand(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a kernel can read it: a number, or an array of single elements or of one in a row."""
+    if is_number(x):
+        return is_recorded(x) or isinstance(x, int | float | np.generic | np.ndarray)
+    return is_recorded(x) and len(x.shape) <= len(shape)
+
+
+class Choice:
+    """Which nodes of a graph go into kernels.
+
+    - `dtype`: of all numbers in kernels;
+    - `kinds`: node → kind of kernel;
+    - `inlined`: cheap ones that are computed anew in each kernel that reads them, and not stored.
+    """
+
+    def __init__(self, trace: Trace, replaces: Any, without: set[Node]) -> None:
+        self.trace = trace
+        self.consumers = consumers_of(trace)
+        ends = {trace.outputs[i].node for i in replaces}
+        kinds = {node: kind for node in trace.nodes if (kind := kind_of(node)) is not None}
+        dtypes = Counter(map(number_type, kinds))
+        self.dtype = max(dtypes, key=lambda dtype: dtypes[dtype], default=np.dtype(np.float32))
+        self.kinds = {
+            node: kind
+            for node, kind in kinds.items()
+            if node not in without and not (node in ends and _adds(node))
+            if number_type(node) == self.dtype
+        }
+        while self._dropped():
+            pass
+        self.inlined = {node for node in self.kinds if self._is_inlined(node)}
+
+    def _is_inlined(self, node: Node) -> bool:
+        return compares(node) or function_of(node) is np.sign
+
+    def _dropped(self) -> bool:
+        """Leave out what does not pay, or cannot be read; whether anything was."""
+        before = len(self.kinds)
+        for node in list(self.kinds):
+            if not self._pays(node):
+                del self.kinds[node]
+        return len(self.kinds) < before
+
+    def _pays(self, node: Node) -> bool:
+        kind, users = self.kinds[node], self.consumers[node]
+        within = [user for user in users if user in self.kinds]
+        if kind == "chain" and self._is_inlined(node):
+            return len(within) == len(users)
+        beside = [x.node for x in node.inputs if is_recorded(x) and x.node in self.kinds]
+        if kind == "copy":
+            return any(np.ndim(n.out) == 4 and self.kinds[n] != "copy" for n in (*beside, *within))
+        if kind != "chain":
+            return True
+        conditions = [x for x in node.inputs if _is_condition(x)]
+        if not all(x.node in self.kinds for x in conditions):
+            return False
+        leads = ("convolve", "convolve_x", "matmul", "largest", "to_largest")
+        if any(self.kinds[n] in leads for n in beside):
+            return True
+        if np.ndim(node.out) == 4:
+            return any(np.ndim(n.out) == 4 for n in (*beside, *within))
+        return np.size(node.out) >= LEAST
+
+
+def number_type(node: Node) -> Any:
+    """The dtype of the numbers that a node works on."""
+    if node.out.dtype.kind == "f":
+        return node.out.dtype
+    return next(x.dtype for x in node.inputs if is_recorded(x) and x.ndim)
+
+
+def _adds(node: Node | None) -> bool:
+    return node is not None and function_of(node) in (np.add, np.subtract)

@@ -1,0 +1,115 @@
+"""Vectors in C: their types, and how operations on single elements are said of them.
+
+GCC and clang let `a + b`, `a > b` stand for all lanes of two vectors at once. A comparison gives in
+each lane a whole number whose bits are all ones (true) or zeros.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.rewriting import function_of
+from clearprop.graph.node import Node
+
+C_TYPES = {
+    np.dtype(np.float32): ("float", "int"),
+    np.dtype(np.float64): ("double", "long long"),
+}
+"""The type of numbers, and that of whole numbers of the same width."""
+
+
+def header(dtype: np.dtype[Any], lanes: int, body: str) -> str:
+    """The vectors that a program uses, of powers of two up to so many lanes."""
+    number, whole = C_TYPES[dtype]
+    lines = [
+        "#include <math.h>",
+        "#include <string.h>",
+        "",
+        f"typedef {number} f;",
+        f"typedef {whole} w;",
+        "",
+        "// vN: N numbers. mN: what a comparison of two such vectors gives, all bits for true.",
+        "// allN(x): x in every lane. pickN(m, a, b): a where m is true, else b. The others are as",
+        "// NumPy's maximum, minimum, sign, absolute, sqrt; all of them hand NaN on.",
+    ]
+    used = set(re.findall(r"\w+", body))
+    for n in (2**k for k in range(lanes.bit_length())):
+        size = n * dtype.itemsize
+        how = f"__attribute__((vector_size({size}), aligned({dtype.itemsize}), may_alias))"
+        root = f"a[i] = {_of(dtype, 'sqrt')}(a[i])"
+        below = f"pick{n}(a < 0, all{n}(-1), a)"
+        functions = {
+            "larger": f"(v{n} a, v{n} b) {{ return pick{n}((a >= b) | (a != a), a, b); }}",
+            "smaller": f"(v{n} a, v{n} b) {{ return pick{n}((a <= b) | (a != a), a, b); }}",
+            "sign": f"(v{n} a) {{ return pick{n}(a > 0, all{n}(1), {below}); }}",
+            "absolute": f"(v{n} a) {{ return pick{n}(a < 0, -a, a + 0); }}",
+            "root": f"(v{n} a) {{ for (int i = 0; i < {n}; i++) {root}; return a; }}",
+        }
+        named = {f"{name}{n}": rest for name, rest in functions.items() if f"{name}{n}" in used}
+        if f"v{n}" not in used and not named:
+            continue
+        both = f"({{v}})((c & (m{n})a) | (~c & (m{n})b))".format(v=f"v{n}")
+        lines += [
+            f"typedef f v{n} {how};",
+            f"typedef w m{n} {how};",
+            f"static inline v{n} all{n}(f x) {{ return x - (v{n}){{0}}; }}",
+            f"static inline v{n} pick{n}(m{n} c, v{n} a, v{n} b) {{ return {both}; }}",
+            *(f"static inline v{n} {name}{rest}" for name, rest in named.items()),
+        ]
+    return "\n".join([*lines, "", ""])
+
+
+def _of(dtype: np.dtype[Any], function: str) -> str:
+    """The name of a function of C's library for this type."""
+    return f"{function}f" if dtype == np.float32 else function
+
+
+def _operator(sign: str) -> Callable[[int, list[str]], str]:
+    return lambda n, x: f"{x[0]} {sign} {x[1]}"
+
+
+def _call(name: str) -> Callable[[int, list[str]], str]:
+    return lambda n, x: f"{name}{n}({', '.join(x)})"
+
+
+ARITHMETIC: dict[Any, Callable[[int, list[str]], str]] = {
+    np.add: _operator("+"),
+    np.subtract: _operator("-"),
+    np.multiply: _operator("*"),
+    np.divide: _operator("/"),
+    np.negative: lambda n, x: f"-{x[0]}",
+    np.square: lambda n, x: f"{x[0]} * {x[0]}",
+    np.reciprocal: lambda n, x: f"1 / {x[0]}",
+    np.maximum: _call("larger"),
+    np.minimum: _call("smaller"),
+    np.absolute: _call("absolute"),
+    np.sqrt: _call("root"),
+    np.sign: _call("sign"),
+    np.where: _call("pick"),
+}
+"""How an element is computed in n lanes from its operands, each a name."""
+
+COMPARISONS: dict[Any, Callable[[int, list[str]], str]] = {
+    np.greater: _operator(">"),
+    np.greater_equal: _operator(">="),
+    np.less: _operator("<"),
+    np.less_equal: _operator("<="),
+    np.equal: _operator("=="),
+    np.not_equal: _operator("!="),
+}
+"""The same, where it gives true or false."""
+
+
+def spelt(node: Node) -> Callable[[int, list[str]], str] | None:
+    """How C says an operation on single elements, if it does."""
+    if node.params:
+        return None
+    function = function_of(node)
+    return ARITHMETIC.get(function) or COMPARISONS.get(function)
+
+
+def compares(node: Node) -> bool:
+    """Whether an operation gives true or false."""
+    return function_of(node) in COMPARISONS
