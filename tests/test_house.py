@@ -33,19 +33,20 @@ MAY_IMPORT = {
     "drawing": CORE,
     "checking": CORE,
     "compiler": CORE,
-    "page": CORE | {"drawing", "explaining"},
+    "page": CORE | {"drawing", "explaining", "compiler"},
     "training": CORE | {"checking", "compiler", "__version__"},
     "datasets": {"errors", "files"},
-    "reporting": CORE | {"drawing", "training"},
+    "reporting": CORE | {"drawing", "page", "training"},
+    "playing": CORE | {"compiler", "training"},
     "sklearn": CORE | {"training"},
     "interop": CORE | {"compiler", "training", "files", "__version__"},
     "book": CORE | {"drawing", "checking", "compiler", "training", "datasets"},
     "cli": CORE
     | {"drawing", "explaining", "checking", "compiler", "training", "datasets", "reporting"}
-    | {"book", "interop", "__version__"},
+    | {"playing", "book", "interop", "__version__"},
     "__main__": {"cli"},
     # What `import clearprop` re-exports: NumPy is all that these need.
-    "__init__": CORE | {"checking", "compiler", "drawing", "explaining", "page"},
+    "__init__": CORE | {"checking", "compiler", "drawing", "explaining", "page", "playing"},
 }
 
 

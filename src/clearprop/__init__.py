@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from clearprop.checking import Report, assert_gradients, check
     from clearprop.compiler import compile
     from clearprop.explaining import Explanation, explain
+    from clearprop.playing import play
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ _LATER = {
     **dict.fromkeys(("Report", "assert_gradients", "check"), "clearprop.checking"),
     **dict.fromkeys(("Explanation", "explain"), "clearprop.explaining"),
     "compile": "clearprop.compiler",
+    "play": "clearprop.playing",
 }
 """What is imported when it is first asked for, since most programs do without it."""
 
@@ -122,5 +124,6 @@ __all__ = [
     "jvp",
     "numerical_gradient",
     "page",
+    "play",
     "value_and_grad",
 ]

@@ -54,7 +54,7 @@ async function visit(browser, request) {
     });
     const own = new URL(`file://${request.file}`).href;
     context.on("request", (asked) => {
-      if (asked.url() !== own && !asked.url().startsWith("data:")) answer.requests.push(asked.url());
+      if (asked.url() !== own && !/^(data|blob):/.test(asked.url())) answer.requests.push(asked.url());
     });
     await page.goto(own);
     for (const [name, ...rest] of request.actions) {

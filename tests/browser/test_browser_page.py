@@ -257,7 +257,8 @@ def test_depth_and_opening(browser, pages):
     state = (
         "eval",
         "[document.getElementById('depth').selectedOptions[0].textContent,"
-        " document.querySelectorAll('[data-view-no]:not([hidden]) .g-frame').length,"
+        " new Set([...document.querySelectorAll('[data-view-no]:not([hidden]) .g-frame')]"
+        ".map((g) => g.dataset.id)).size,"
         " document.querySelector('#said h2').textContent]",
     )
     views = views_of(graph(network())).views

@@ -1,5 +1,6 @@
 """Every engine: what it is asked for, what it refuses, functions that are not NumPy's."""
 
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -21,13 +22,13 @@ from clearprop.layers import Sigmoid
 from clearprop.primitives import constant, dispatched, elementwise, primitive, register, registry
 from clearprop.training import SGD
 
-NEEDS = {"jax": "jax"}
+HERE = {"jax": find_spec("jax"), "javascript": shutil.which("node")}
 EVERY = pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=pytest.mark.skipif(not there, reason=f"{name} is not installed"))
         for name in engines()
-        for there in [name not in NEEDS or find_spec(NEEDS[name])]
+        for there in [HERE.get(name, True)]
     ],
 )
 X = np.linspace(-1, 1.2, 12).reshape(4, 3)
@@ -58,7 +59,8 @@ def test_every_engine_runs_a_network_of_images(name):
 
 
 def test_an_engine_that_is_not_there_is_refused_by_name():
-    with pytest.raises(ConfigError, match="no engine 'abacus'; there are c, jax, numpy"):
+    known = "c, javascript, jax, numpy"
+    with pytest.raises(ConfigError, match=f"no engine 'abacus'; there are {known}"):
         compile(lambda x: x, engine="abacus")
 
 

@@ -233,7 +233,7 @@ def chain(nodes):
     return sum(v for v in values if v not in used)
 
 
-def test_a_page_of_three_hundred_nodes_is_made_in_a_second():
+def test_a_page_of_three_hundred_nodes_is_made_in_two_seconds():
     g = graph(chain(240))
     assert 290 <= len(g.nodes) <= 310
     times = []
@@ -242,7 +242,7 @@ def test_a_page_of_three_hundred_nodes_is_made_in_a_second():
         views = views_of(g, limit=500)
         times.append(time.process_time() - start)
     assert len(views.views[0].data["steps"]) > 500
-    assert min(times) < 1.0
+    assert min(times) < 2.0
 
 
 def test_a_large_graph_is_folded_and_still_has_a_page():

@@ -14,11 +14,18 @@ from clearprop.page.views import views_of
 
 def steps(y, **options):
     views = views_of(graph(y), **options)
-    return views.views[views.start].data["steps"]
+    return texts(views.views[views.start].data["steps"])
 
 
 def blocks(step, kind):
     return [rest[0] for found, *rest in step["body"] if found == kind]
+
+
+def texts(said):
+    """What stands there at first, without the trees of what may change."""
+    if isinstance(said, dict):
+        return {key: texts(part) for key, part in said.items() if key != "e"}
+    return [*map(texts, said)] if isinstance(said, list) else said
 
 
 def by_key(found):
@@ -283,3 +290,16 @@ def test_nothing_is_said_that_would_not_hold():
     assert nudged(graph(y), x, 0.5) is None
     steep = np.log(Variable(1e-9, "z"))
     assert nudged(graph(steep), graph(steep).leaves[0], 1e9) is None
+
+
+def test_a_softmax_that_is_opened_is_told_in_named_steps():
+    found = by_key(texts(views_of(graph(network()), open="primitives").views[-1].data["steps"]))
+    named = {
+        key: [block[1] for block in step["body"] if block[0] == "p" and "softmax" in block[1]]
+        for key, step in found.items()
+        if key.startswith("f:n1/")
+    }
+    assert [parts[0] for parts in named.values() if parts] == [
+        *("softmax_shift", "softmax_shift", "softmax_exp", "softmax_sum"),
+        *("softmax_log", "softmax_log", "softmax_pick"),
+    ]

@@ -22,6 +22,7 @@ from clearprop.cli.export import export
 from clearprop.cli.figures import figures
 from clearprop.cli.gradcheck import gradcheck
 from clearprop.cli.importing import import_
+from clearprop.cli.play import play
 from clearprop.cli.predict import predict
 from clearprop.cli.report import report
 from clearprop.cli.search import search
@@ -50,6 +51,7 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop export runs/1 net.onnx    the network for other programs: ONNX, PyTorch's weights
     clearprop draw "x * y" x=2 y=3      a calculation as a graph, with all derivatives
     clearprop explain "x * y" x=2 y=3   its backward pass in words
+    clearprop play                      a page that trains a network; draw a digit in it
     clearprop figures                   pictures of how optimisers, dropout and filters work
 
 `clearprop COMMAND --help` tells more about each.
@@ -75,6 +77,7 @@ commands = (
     draw,
     explain,
     figures,
+    play,
     export,
 )
 for command in commands:

@@ -18,7 +18,7 @@ def figures(
         list[str] | None,
         Parameter(
             help="valley, activations, optimizers, batch-norm, overfitting, im2col, im2col-padded, "
-            "filters, layers. [default: all]",
+            "convolution, filters, layers. [default: all]",
             negative="",
         ),
     ] = None,
@@ -38,7 +38,8 @@ def figures(
     How optimisers go down a valley; how activations are spread by the first weights; how the loss
     falls for each optimiser; what batch normalisation, weight decay and dropout change; what
     `im2col` puts where; filters before and after learning, and what each layer makes of an image.
-    Those that learn take up to a minute each. Each is an SVG file, which any browser shows.
+    Those that learn take up to a minute each. Each is an SVG file, which any browser shows;
+    `convolution` is a page that steps through one, window by window, forward and backward.
     """
     from clearprop.reporting.figures import FIGURES
 
@@ -48,8 +49,9 @@ def figures(
     with told(f"no folder can be made at {output}", "choose one that you may write to with -o"):
         output.mkdir(parents=True, exist_ok=True)
     for name in names or FIGURES:
-        path = output / f"{name}.svg"
-        atomic_write(path, FIGURES[name](_mnist).encode())
+        made = FIGURES[name](_mnist)
+        path = output / f"{name}.{'html' if made.startswith('<!doctype') else 'svg'}"
+        atomic_write(path, made.encode())
         print(shown(path))
 
 

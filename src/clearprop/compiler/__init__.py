@@ -45,9 +45,9 @@ def compile(
     is the number of BLAS threads: `"auto"` chooses by the size of the products, `None` leaves the
     setting alone. `engine` is what prints the program, one of `engines()`: `"numpy"`; `"c"`, which
     has the machine's C compiler make kernels of its hot regions, and is NumPy with a warning where
-    there is none; `"auto"`, which is that too; or `"jax"`, which prints `jax.numpy`,
-    keeps what a step changes on the device, and lets `devices` (how many, or a list of JAX's own)
-    share the samples of its batches.
+    there is none; `"auto"`, which is that too; `"javascript"`, whose source a page runs, and Node
+    runs here; or `"jax"`, which prints `jax.numpy`, keeps what a step changes on the device, and
+    lets `devices` (how many, or a list of JAX's own) share the samples of its batches.
 
     Errors: `ConfigError` for something else, for an engine or devices that are not there;
     `UnsupportedError` for what cannot be recorded, or has no spelling in the engine;

@@ -63,6 +63,7 @@ class StepPlan(Plan):
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
         batch = [*flat(recorded.x), *flat(recorded.t), *recorded.w]
+        self._batch = batch
         self._states = [(v, place) for v, place in recorder.states.items() if v in used]
         self._numbers = [(v, place) for v, place in recorder.settings.items() if v in used]
         self._draws = recorder.draws
@@ -76,6 +77,7 @@ class StepPlan(Plan):
         self._left = recorded.left
         stored = {**recorded.stored, **{v: v.data for v, _ in self._states}}
         stored = {v: array for v, array in stored.items() if v in used}
+        self._stored = stored
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
         gathered: dict[Any, Any] = {}
         if source is not None:
@@ -133,6 +135,29 @@ class StepPlan(Plan):
         if self._step is not None:
             values.append(float(step))
         return values
+
+    def roles(self) -> dict[Any, tuple[Any, ...]]:
+        """What each leaf of the program is.
+
+        `("batch", i)`, `("noise", method)`, `("number", layer, name)`, `("hyper", group, name)`,
+        `("limit", name)`, `("step",)`, `("vector", group, kind)` with the kind `""` for the
+        parameters, `("state", layer, name)` or `("fixed",)`; the method is `None` where noise is
+        drawn in a way of its own.
+        """
+        vectors = enumerate(self.layout.vectors)
+        held = {id(a): ("vector", g, kind) for g, kinds in vectors for kind, a in kinds.items()}
+        found: dict[Any, tuple[Any, ...]] = {v: ("batch", i) for i, v in enumerate(self._batch)}
+        drawn = self._drawn or {}
+        found |= {u: ("noise", drawn.get(u)) for draw in self._draws for u in draw.leaves}
+        found |= {v: ("number", *place) for v, place in self._numbers}
+        found |= {v: ("hyper", g, name) for v, g, name in self._hyper}
+        found |= {v: ("limit", name) for v, name in self._limits}
+        found |= {v: ("state", *place) for v, place in self._states}
+        if self._step is not None:
+            found[self._step] = ("step",)
+        for v in self.trace.leaves:
+            found.setdefault(v, held.get(id(self._stored.get(v)), ("fixed",)))
+        return {v: found[v] for v in self.trace.leaves}
 
     def begin(self, rows: int | None) -> None:
         """Begin a step: the program writes into the state, so what it sees is put aside."""

@@ -8,6 +8,7 @@ from typing import Any
 from clearprop.drawing.building import LIMIT, outline
 from clearprop.drawing.compose import compose
 from clearprop.drawing.diagrams import write_dot, write_mermaid
+from clearprop.drawing.folding import folded
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open
 from clearprop.drawing.png import write_png
@@ -16,11 +17,14 @@ from clearprop.drawing.svg import write_svg
 from clearprop.drawing.theme import Theme
 from clearprop.errors import ConfigError
 from clearprop.files import atomic_write
+from clearprop.graph.display import NOTEBOOK
 from clearprop.graph.graph import Graph
 
 
-def scene_of(graph: Any, open: Open = 0, limit: int = LIMIT) -> Scene:
-    """Lay a graph out, or that of a Variable; `open` and `limit` as for `Graph.save`.
+def scene_of(graph: Any, open: Open = 0, limit: int = LIMIT, width: float | None = None) -> Scene:
+    """Lay a graph out, or that of a Variable; `open`, `limit` and `width` as for `Graph.save`.
+
+    Errors: `ConfigError` for a width that holds nothing.
 
     >>> from clearprop import Variable, graph
     >>> picture = scene_of(graph(Variable(100, "apple") * 2))
@@ -29,17 +33,29 @@ def scene_of(graph: Any, open: Open = 0, limit: int = LIMIT) -> Scene:
     """
     if not isinstance(graph, Graph):
         graph = Graph((graph,))
-    return compose(outline(graph, open, limit), title_of(graph))
+    scene = compose(outline(graph, open, limit), title_of(graph))
+    if width is None:
+        return scene
+    if not isinstance(width, int | float) or not width >= 200:
+        raise ConfigError(f"width={width!r}: rows are so many units wide, 200 or more")
+    return folded(scene, width)
 
 
-def svg_of(graph: Any, *, open: Open = 0, theme: Theme = None, limit: int = LIMIT) -> str:
+def svg_of(
+    graph: Any,
+    *,
+    open: Open = 0,
+    theme: Theme = None,
+    limit: int = LIMIT,
+    width: float | None = None,
+) -> str:
     """Draw a graph as SVG; see `Graph.svg`."""
-    return write_svg(scene_of(graph, open, limit), theme)
+    return write_svg(scene_of(graph, open, limit, width), theme)
 
 
 def html_of(graph: Any) -> str:
     """Draw a graph for a notebook: the picture itself, which can be scrolled if it is wide."""
-    return f'<div style="overflow-x: auto">{svg_of(graph)}</div>'
+    return f'<div style="overflow-x: auto">{svg_of(graph, width=NOTEBOOK)}</div>'
 
 
 def title_of(graph: Any) -> str:
@@ -65,9 +81,15 @@ def title_of(graph: Any) -> str:
 
 
 def _png(
-    graph: Graph, *, open: Any = 0, theme: Any = None, limit: int = LIMIT, scale: Any = None
+    graph: Graph,
+    *,
+    open: Any = 0,
+    theme: Any = None,
+    limit: int = LIMIT,
+    scale: Any = None,
+    width: Any = None,
 ) -> bytes:
-    return write_png(scene_of(graph, open, limit), theme or "light", scale)
+    return write_png(scene_of(graph, open, limit, width), theme or "light", scale)
 
 
 def _html(

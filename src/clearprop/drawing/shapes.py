@@ -184,7 +184,7 @@ def operand_marks(
             dx, dy = left + RADIUS - meet.x, axis - meet.y
             far = math.hypot(dx, dy)
             x, y = meet.x + 10 * dx / far, meet.y + 10 * dy / far
-        marks.append(Mark("text", x, y + 3, str(operand + 1), "faint", 8.5, "middle"))
+        marks.append(Mark("text", x, y + 4, str(operand + 1), "faint", 11.0, "middle"))
     return tuple(marks)
 
 

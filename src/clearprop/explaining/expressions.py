@@ -1,7 +1,7 @@
 """Mathematics as a small tree: what is said about a graph before it is written down."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, dataclass_transform
 
 
@@ -33,6 +33,8 @@ class Number(Expression):
 
     value: float
     eps: float = 2.0**-52
+    source: Any = field(default=None, compare=False, repr=False)
+    """What the number is, where it may change: see `numbers.number`."""
 
 
 class Partial(Expression):
@@ -145,6 +147,8 @@ class Equation(Expression):
 
     sides: tuple[Expression, ...]
     signs: tuple[str, ...]
+    given: tuple[Expression, ...] = field(default=(), compare=False, repr=False)
+    """All sides, with those that are left out since they are the same as the one before."""
 
 
 def shortened(parts: Sequence[Expression], most: int = 10) -> tuple[Expression, ...]:

@@ -58,7 +58,7 @@ def forward_numbers(step: Step) -> Expression | None:
     written = _forward(step)
     if not step.scalar or len(written) != 1:
         return None
-    values = {n: number(v) for n, v in zip(operands(step), step.node.values, strict=False)}
+    values = {n: number(v) for n, v in zip(operands(step), step.values, strict=False)}
     made = read(written[0].right, known=None if layer_of(step) else values)
     if made is None or isinstance(made, ex.Cases | ex.Name | ex.Negative):
         return None  # the result alone says as much

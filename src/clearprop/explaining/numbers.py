@@ -15,13 +15,14 @@ ROUNDED = 6
 
 
 def number(value: Any) -> Number:
-    """Read a number off the graph; its dtype says how exact it is.
+    """Read a number off the graph; its dtype says how exact it is, and its `slot` what it is.
 
     >>> number(np.float32(0.1)).eps > number(0.1).eps
     True
     """
     dtype = np.asarray(value).dtype
-    return Number(float(value), float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52)
+    eps = float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52
+    return Number(float(value), eps, getattr(value, "slot", None))
 
 
 @lru_cache(maxsize=4096)
@@ -60,13 +61,14 @@ def equation(*sides: Expression | None) -> Equation:
 
     Sides that are missing, or the same as the one before, are left out.
     """
+    given = tuple(side for side in sides if side is not None)
     kept: list[Expression] = []
-    for side in sides:
-        if side is not None and (not kept or side != kept[-1]):
+    for side in given:
+        if not kept or side != kept[-1]:
             kept.append(side)
     signs, sign = [], "="
     for side in kept[1:]:
         if any(isinstance(e, Number) and not shorten(e)[2] for e in parts(side)):
             sign = "≈"
         signs.append(sign)
-    return Equation(tuple(kept), tuple(signs))
+    return Equation(tuple(kept), tuple(signs), given)

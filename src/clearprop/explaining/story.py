@@ -73,6 +73,12 @@ class Step:
     contributions: list[Contribution] = field(default_factory=list)
 
     @property
+    def values(self) -> list[Any]:
+        """What went in, as the places have it."""
+        pairs = zip(self.inputs, self.node.values, strict=True)
+        return [x.data if isinstance(x, Place) else value for x, value in pairs]
+
+    @property
     def scalar(self) -> bool:
         values = (*self.node.values, *(place.data for place in self.outputs))
         return len(self.outputs) == 1 and all(np.ndim(v) == 0 for v in values)

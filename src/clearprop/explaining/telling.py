@@ -21,6 +21,7 @@ from clearprop.explaining.documents import Step as Told
 from clearprop.explaining.expressions import Expression
 from clearprop.explaining.language import Language, Words
 from clearprop.explaining.numbers import equation, number
+from clearprop.explaining.odd import odd
 from clearprop.explaining.story import Contribution, Place, Step, Story
 from clearprop.explaining.values import described, shape, valued
 from clearprop.explaining.ways import chain_rule, names, what_was_saved
@@ -92,6 +93,8 @@ def _computed(step: Step, language: Language) -> Line:
     if not (step.scalar and said):
         values = [described(output.data, words) for output in step.outputs]
         line += fill(words["result"], value=listed(values, words))
+    if found := odd(step):
+        line += [". ", *fill(words[found], node=step.node.operation.name)]
     if formulas.layer_of(step) is None:
         return tuple(line)
     return fill(words["layer"], layer=step.node.operation.name, formula=tuple(line))

@@ -102,7 +102,7 @@ def _with_numbers(story: Story, place: Place, words: Words) -> Iterator[Block]:
         rows.insert(0, equation(ex.Partial(y, x), partials))
     yield Formulas(tuple(rows))
     value = float(place.derivative)
-    if np.isfinite(value):
+    if np.isfinite(value) and np.isfinite(float(story.result.data)):
         key = "means" if value > 0 else "means_less" if value < 0 else "means_zero"
         yield Paragraph(fill(words[key], x=x, y=y, d=ex.Number(abs(total.value), total.eps)))
 

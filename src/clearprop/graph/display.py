@@ -7,6 +7,9 @@ put themselves into `Displayed` when they are imported; `import clearprop` does 
 import os
 from typing import Any, ClassVar
 
+NOTEBOOK = 1000
+"""How wide a picture in a notebook is at most, in its own units; what is wider is folded."""
+
 
 class Displayed:
     """What a Graph can show of itself."""
@@ -30,6 +33,7 @@ class Displayed:
           `"primitives"`: layers too; a number: so many levels; names: these layers;
         - `theme`: `"light"` or `"dark"`; for SVG `None`, as the reader has it;
         - `limit`: how many nodes are shown at most; the middle of a larger graph is folded;
+        - `width`: a picture that is wider is folded into rows, as text is;
         - `scale`: of a PNG, how many pixels a unit of the picture gets;
         - `language`: of a page, `"en"`, `"zh"` or `"ja"`, in which it begins.
 
@@ -76,7 +80,7 @@ class Displayed:
         return self.page.explore(self, **options)
 
     def _repr_svg_(self) -> str:
-        return self.drawing.svg_of(self)
+        return self.drawing.svg_of(self, width=NOTEBOOK)
 
     def _repr_html_(self) -> str:
         return self.drawing.html_of(self)

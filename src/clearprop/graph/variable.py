@@ -10,7 +10,7 @@ import numpy as np
 from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating
 from clearprop.graph.branches import tell_of_branches
-from clearprop.graph.display import Displayed
+from clearprop.graph.display import NOTEBOOK, Displayed
 from clearprop.graph.gathering import scattered
 from clearprop.graph.leaving import refuse_leaving
 from clearprop.graph.methods import ArrayMethods
@@ -189,7 +189,7 @@ class Variable(ArrayMethods):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _repr_svg_(self) -> str:
-        return Displayed.drawing.svg_of(self)
+        return Displayed.drawing.svg_of(self, width=NOTEBOOK)
 
     def _repr_html_(self) -> str:
         return Displayed.drawing.html_of(self)

@@ -17,8 +17,10 @@ from clearprop.explaining.language import language
 from clearprop.explaining.story import Constant, Contribution, Place, Step, Story, constant, send_on
 from clearprop.explaining.ways import chain_rule
 from clearprop.graph.shares import shares
+from clearprop.page.live import Live
 from clearprop.page.names import Names
 from clearprop.page.order import Timetable
+from clearprop.page.slots import slotted
 
 MOST_CHAINS = 40
 """For so many inputs the chain rule is written out."""
@@ -28,9 +30,16 @@ class Facts:
     """Places, steps and contributions of one view, by the items and flows of its outline."""
 
     def __init__(
-        self, timetable: Timetable, names: Names, result: Name, start: Flow | None
+        self,
+        timetable: Timetable,
+        names: Names,
+        result: Name,
+        start: Flow | None,
+        live: Live | None = None,
     ) -> None:
-        """`result` is what is differentiated, `start` its flow, if that is one number."""
+        """`result` is what is differentiated, `start` its flow, if that is one number; `live` knows
+        the slots of what the page computes."""
+        self.live = live
         self.timetable = timetable
         self.names = names
         self.result = result
@@ -48,6 +57,11 @@ class Facts:
         self.steps = {item: self._step(item) for item in timetable.nodes if item.node is not None}
         self.sent = {item: self._send(item) for item in reversed(self.steps)}
 
+    @property
+    def sound(self) -> bool:
+        """Whether what is differentiated is a number, so that its derivatives mean something."""
+        return self.first is None or bool(np.isfinite(self.first.data))
+
     def place(self, flow: Flow) -> Any:
         """The `Place` or `Constant` of a value; a number among the constants is itself."""
         return self.places[self.timetable.origin(flow)]
@@ -56,7 +70,9 @@ class Facts:
         if flow.source is not None and flow.source.kind == "constant":
             made: Any = constant(flow.value)
         else:
-            made = Place(SimpleNamespace(data=np.asarray(flow.value)[()]))
+            known = getattr(flow.value, "slot", None) is not None
+            data = flow.value if known else np.asarray(flow.value)[()]
+            made = Place(SimpleNamespace(data=data))
             made.derivative = flow.derivative
         if isinstance(made, Place | Constant):
             made.name = Name(self.names.known[flow.id])
@@ -89,7 +105,11 @@ class Facts:
         for i, (_, end) in self.timetable.coming.get(item, {}).items():
             if isinstance(step.inputs[i], Place):
                 sent[i] = end.derivative
-        send_on(step, sent, _local(step))
+        local = _local(step)
+        if self.live is not None:
+            slots = [self.live.slot("local", item.id, i) for i in range(len(local))]
+            local = [slotted(x, slot) for x, slot in zip(local, slots, strict=True)]
+        send_on(step, sent, local)
         return step.contributions
 
     def chains(self, leaves: list[Flow]) -> dict[Flow, tuple[Equation, ...]]:

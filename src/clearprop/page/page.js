@@ -2,10 +2,17 @@
 
 function tell(step) {
   const view = data.views[now.view];
-  const title = make("span", "", sentence(...step.title));
+  const [key, params] = step.title, asked = asking();
+  const title = make("span", "", asked ? sentence("predict_title", params) : sentence(key, params));
   const told = [make("h2", "", badge(step), title)];
   for (const block of step.body) told.push(blocks[block[0]](block, isBack(step)));
   const more = make("div", "more");
+  if (asked) {
+    const show = make("button", "", words().predict_show);
+    show.type = "button";
+    show.addEventListener("click", reveal);
+    more.append(show);
+  }
   for (const [word, where] of [["open", openable(view, step)], ["close", closable(view, step)]]) {
     if (!where) continue;
     const button = make("button", "", plain(word, { node: where[1] }));
@@ -46,9 +53,10 @@ function go(step) {
   now.step = Math.max(0, Math.min(last, step));
   const here = view.steps[now.step], { timed, byId } = partsOf(now.view);
   for (const [group, from] of timed) group.classList.toggle("later", from > now.step);
-  for (const group of parts[now.view].lit) group.classList.remove("lit");
+  for (const group of parts[now.view].lit) group.classList.remove("lit", "asked");
   parts[now.view].lit = here.lit.map((id) => byId.get(id)).filter(Boolean);
   for (const group of parts[now.view].lit) group.classList.add("lit");
+  for (const group of parts[now.view].lit) group.classList.toggle("asked", asking());
   root.classList.toggle("backward", isBack(here));
   tell(here);
   slider.value = now.step;
@@ -137,19 +145,54 @@ function listSteps() {
   }));
 }
 
-// Size: 0 is as large as fits, unless that is too small to be read.
+// Size: 0 is as large as fits, but so that all can be read; fitting is the whole picture.
+
+const READABLE = 11;
+const pictures = views.map((view) => {
+  const narrow = view.querySelector("template")?.content.firstElementChild;
+  return [view.querySelector("svg"), ...(narrow ? [document.importNode(narrow, true)] : [])];
+});
+const least = (svg) => READABLE / Math.min(16, ...[...svg.querySelectorAll("text")]
+  .map((text) => Number(text.getAttribute("font-size")) || 16));
+
+// The picture for this window: the wide one, unless it could not be read without scrolling.
+function pick(view) {
+  const [wide, narrow] = pictures[view], room = at("main").clientWidth;
+  const fits = !narrow || wide.viewBox.baseVal.width * least(wide) <= room;
+  const wanted = fits ? wide : narrow, shown = views[view].querySelector("svg");
+  if (shown !== wanted) {
+    shown.replaceWith(wanted);
+    parts[view] = null;
+    nameSigns(view);
+    if (changed) relabelled(view);
+    if (view === now.view) go(now.step);
+  }
+  return wanted;
+}
 
 function zoom(factor) {
-  const svg = views[now.view].querySelector("svg");
-  const { width, height } = svg.viewBox.baseVal;
+  const svg = pick(now.view), { width, height } = svg.viewBox.baseVal;
   // Side by side where there is room for both, the words below where the picture is wide.
   const room = at("main").clientWidth;
-  at("main").classList.toggle("wide", room >= 820 && width * 0.8 <= room * 0.55);
-  const fits = Math.min(1.4, Math.max(0.65, (stage.clientWidth - 2) / width));
+  at("main").classList.toggle("wide", room >= 820 && width * least(svg) <= room * 0.55);
+  // As large as the window has room for; a high picture no larger than it must be to be read.
+  const whole = (stage.clientWidth - 2) / width, high = (0.62 * innerHeight) / height;
+  const fits = Math.max(least(svg), Math.min(1.4, whole, Math.max(high, 1)));
   if (factor) now.zoom = Math.min(4, Math.max(0.1, (now.zoom || fits) * factor));
   const scale = now.zoom || fits;
   svg.style.width = `${width * scale}px`;
   svg.style.height = `${height * scale}px`;
+}
+
+// All of it in sight.
+function fit() {
+  const { width, height } = pick(now.view).viewBox.baseVal;
+  now.zoom = 0;
+  zoom();
+  const high = Math.max(stage.clientHeight, innerHeight * 0.55);
+  const across = Math.min(1.4, (stage.clientWidth - 2) / width), whole = Math.min(across, high / height);
+  now.zoom = whole < 0.35 ? across : whole;  // rows without end are scrolled
+  zoom();
 }
 
 // Hands.
@@ -177,7 +220,7 @@ const keys = {
   " ": play,
   "+": () => zoom(1.25),
   "-": () => zoom(0.8),
-  "0": () => { now.zoom = 0; zoom(); },
+  "0": fit,
   Escape: hidePeek,
   o: () => {
     const focused = document.activeElement?.dataset?.id;
@@ -227,6 +270,13 @@ click("show", () => {
   at("show").setAttribute("aria-expanded", String(!steps.hidden));
 });
 
+function nameSigns(i) {
+  for (const sign of views[i].querySelectorAll(".sign")) {
+    const of = data.views[i][sign.dataset.sign === "open" ? "opens" : "closes"][sign.dataset.of];
+    sign.setAttribute("aria-label", plain(sign.dataset.sign, { node: of[1] }));
+  }
+}
+
 // Everything that has words, in the language chosen.
 function speak() {
   root.lang = { zh: "zh-Hans" }[now.language] ?? now.language;
@@ -246,10 +296,7 @@ function speak() {
   at("title").replaceChildren(sentence("title", { y: data.results, xs: data.leaves }));
   data.views.forEach((view, i) => {
     at("depth").options[i].textContent = plain(...view.label);
-    for (const sign of views[i].querySelectorAll(".sign")) {
-      const of = view[sign.dataset.sign === "open" ? "opens" : "closes"][sign.dataset.of];
-      sign.setAttribute("aria-label", plain(sign.dataset.sign, { node: of[1] }));
-    }
+    nameSigns(i);
   });
   showPlay();
   listSteps();
@@ -284,5 +331,6 @@ at("steps").hidden = true;
 views.forEach((one, i) => (one.hidden = i !== now.view));
 slider.max = data.views[now.view].steps.length - 1;
 at("depth").value = now.view;
+live();
 speak();
 zoom();

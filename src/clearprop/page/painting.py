@@ -30,10 +30,16 @@ class Picture(NamedTuple):
 class Painter:
     """Writes one scene."""
 
-    def __init__(self, scene: Scene, timetable: Timetable) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        timetable: Timetable,
+        known: dict[tuple[Flow, End | None], int] | None = None,
+    ) -> None:
+        """`known` are the values that another picture of the same can point at."""
         self.scene, self.timetable = scene, timetable
         self.flows = {flow.id: flow for flow in timetable.flows}
-        self.known: dict[tuple[Flow, End | None], int] = {}
+        self.known: dict[tuple[Flow, End | None], int] = {} if known is None else known
 
     def paint(
         self, label: str, titles: dict[str, str], opens: dict[str, Any], closes: dict[str, Any]

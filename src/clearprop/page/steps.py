@@ -18,11 +18,14 @@ from clearprop.explaining.expressions import Expression, parts, shortened
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import language
 from clearprop.explaining.numbers import equation, number
+from clearprop.explaining.odd import odd
 from clearprop.explaining.story import Contribution, Step
 from clearprop.explaining.values import shape
+from clearprop.layers import Softmax, SoftmaxWithLoss
 from clearprop.page.backward import BackwardPass
 from clearprop.page.facts import Facts
 from clearprop.page.order import Moment, Timetable
+from clearprop.page.trees import changes, tree
 from clearprop.page.values import Json, Values
 
 LANGUAGES = ("en", "zh", "ja")
@@ -31,6 +34,18 @@ LISTED = 24
 TERMS = 10
 """So many terms of a sum are written out."""
 
+SOFTMAX = {
+    "np.max": "shift",
+    "np.subtract": "shift",
+    "np.exp": "exp",
+    "np.sum": "sum",
+    "np.divide": "share",
+    "np.log": "log",
+    "np.take_along_axis": "pick",
+    "clearprop.getitem": "pick",
+}
+"""What each operation of a softmax does there."""
+
 Told = tuple[list[Any], list[Any]]
 """The title and the body of a step."""
 
@@ -38,7 +53,8 @@ Told = tuple[list[Any], list[Any]]
 def written(expression: Expression) -> Json:
     """A formula as text; in each language, if there are words in it."""
     if not any(isinstance(e, ex.Cases) for e in parts(expression)):
-        return {"m": in_text(expression)}
+        made: Json = {"m": in_text(expression)}
+        return made | {"e": tree(expression)} if changes(expression) else made
     return {"m": {code: in_text(expression, language(code).words) for code in LANGUAGES}}
 
 
@@ -49,6 +65,12 @@ class Steps:
         """`check` puts the derivative by an input to the test: see `nudged`."""
         self.facts, self.passed, self.values, self.check = facts, passed, values, check
         self.timetable: Timetable = facts.timetable
+        self.inside = {
+            item: frame
+            for scope, (_, frame) in self.timetable.around.items()
+            for item in scope.items
+        }
+        """The layer that an operation stands in, opened."""
         self.remarked: dict[str, Step] = {}
         """Operations and layers about which there may be something to remark."""
 
@@ -88,6 +110,7 @@ class Steps:
             ["p", "forward_layer" if formulas.layer_of(step) else "forward", _node(item)]
         ]
         body += [["f", formula] for formula in said]
+        body += self._part(item) + self._odd(step, item)
         arrays = [flow for flow in going if np.ndim(flow.value)]
         body += [["value", self.name(flow), self.values.add(flow.value)] for flow in arrays]
         if item is self.timetable.nodes[0]:
@@ -98,6 +121,30 @@ class Steps:
                 if getattr(f.variable, "name", None) is None
             ]
         return ["title_node", {**_node(item), "said": said[-1]}], body
+
+    def _part(self, item: Item) -> list[Any]:
+        """What an operation is for in the layer that it stands in."""
+        frame = self.inside.get(item)
+        layer = getattr(frame.node.operation, "layer", None) if frame is not None else None
+        if not isinstance(layer, Softmax | SoftmaxWithLoss):
+            return []
+        node = item.node
+        out, before = node.out, getattr(node.inputs[-1], "node", None)
+        if not np.ndim(out) or out.dtype.kind != "f":  # labels, and the mean over the batch
+            return []
+        part = SOFTMAX.get(node.operation.name)
+        if part == "shift" and before is not None and before.operation.name == "np.log":
+            part = "log"
+        return [["p", f"softmax_{part}", {}]] if part else []
+
+    def _odd(self, step: Step, item: Item) -> list[Any]:
+        """A word where numbers give something that is none."""
+        if not step.scalar:
+            return []
+        found = _node(item) | {"kind": odd(step)}
+        if getattr(step.outputs[0].data, "slot", None) is not None:
+            found["numbers"] = [tree(number(v)) for v in (*step.values, step.outputs[0].data)]
+        return [["odd", found]] if found["kind"] or "numbers" in found else []
 
     def _folded(self, phase: str, item: Item) -> Told:
         said = {"node": clean(item.name)}
@@ -168,12 +215,19 @@ class Steps:
         }
         if symbolic is not None and not isinstance(symbolic, ex.Number):
             row["local"] = written(symbolic)
-        if upstream.value > 0 and slope.value > 0:
+        if upstream.value > 0 and slope.value > 0 and self.facts.sound:
             row["means"] = self._means(c.to.name, value)
             if out is not self.facts.first and upstream.value != 1 and slope.value != 1:
                 sizes = {"local": written(slope), "up": written(upstream), "down": written(value)}
                 both = {"x": said["x"], "u": written(out.name), "y": written(self.facts.result)}
                 row["means"] = ["card_means", both | sizes]
+        if self.facts.live is not None:
+            row["live"] = {
+                "numbers": [*map(tree, (upstream, slope, value))],
+                "u": written(out.name),
+                "y": written(self.facts.result),
+                "first": out is self.facts.first,
+            }
         # For those who listen: one line instead of a table.
         first = None if part else total
         heard = ex.Product((ex.Partial(self.facts.result, out.name), formulas.factor(c)))
@@ -239,9 +293,12 @@ class Steps:
             said: Json = {"x": self.name(flow), "y": y, "value": self.values.add(flow.value)}
             said["d"], said["derivative"] = self._derivative(flow, flow.derivative)
             said["chain"] = [written(row) for row in chains.get(flow, ())]
-            if not np.ndim(flow.derivative) and np.isfinite(flow.derivative):
+            scalar = not np.ndim(flow.derivative)
+            if scalar and np.isfinite(flow.derivative) and self.facts.sound:
                 name = self.facts.place(flow).name
                 said["means"] = self._means(name, number(flow.derivative))
+            if scalar and self.facts.live is not None:
+                said["slope"] = tree(number(flow.derivative))
             # Where one number depends on others, each derivative is put to the test.
             one = self.facts.first is not None and not np.ndim(flow.value)
             if one and (check := self.check(flow.variable)):

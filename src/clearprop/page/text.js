@@ -1,5 +1,5 @@
 // What the page says: sentences in the language chosen, formulas, values as tables.
-// Whatever comes from a graph is put in as text, and nothing is computed here.
+// Whatever comes from a graph is put in as text.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
@@ -7,7 +7,7 @@ const root = document.documentElement;
 const stage = at("stage"), said = at("said"), slider = at("slider"), peek = at("peek");
 const views = [...stage.querySelectorAll("[data-view-no]")];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const now = { view: data.start, step: 0, language: data.language, zoom: 0, timer: 0 };
+const now = { view: data.start, step: 0, language: data.language, zoom: 0, timer: 0, quiz: false };
 const parts = views.map(() => null);
 
 // Text.
@@ -29,7 +29,9 @@ function piece(value) {
     value.forEach((one, i) => list.append(i ? words().comma : "", piece(one)));
     return list;
   }
-  if (value && typeof value === "object") return make("span", "m", spoken(value.m));
+  if (value && typeof value === "object") {
+    return make("span", "m", changed && value.e ? formula(value.e) : spoken(value.m));
+  }
   return document.createTextNode(value);
 }
 
@@ -62,6 +64,7 @@ function digest(value) {
 // Shorter for the eye; the whole number stands in the title.
 function short(text) {
   const x = Number(text);
+  if (x === 0) return "0";
   if (text.length < 9 || !Number.isFinite(x)) return text.replace("-", "−").replace(/\.0$/, "");
   const [digits, power] = x.toPrecision(6).split("e");
   const kept = digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
@@ -96,7 +99,7 @@ function whole(value) {
 
 // What is said in a step.
 
-const numbered = (i) => data.values[i];
+const numbered = (i) => current(i);
 
 const blocks = {
   p: ([, key, params]) => make("p", "", sentence(key, params)),
@@ -110,6 +113,10 @@ const blocks = {
     });
     return make("ul", "given", ...items);
   },
+  odd: ([, found]) => {
+    const kind = changed && found.numbers ? oddNow(found.numbers) : found.kind;
+    return kind ? make("p", "odd", sentence(kind, { node: found.node })) : null;
+  },
   remark: ([, name]) => {
     const text = data.remarks[name]?.[now.language] ?? data.remarks[name]?.en;
     if (!text) return null;
@@ -117,6 +124,7 @@ const blocks = {
     return make("p", "remark", ...said);
   },
   multiply: ([, card]) => {
+    if (changed && card.live) card = worked(card);
     const grid = make("div", "sum");
     grid.ariaHidden = "true";
     const cell = (kind, inside, colour) =>
@@ -132,6 +140,12 @@ const blocks = {
       row("own", [null, null, own, null, null]);
     }
     const [up, local, down] = card.numbers;
+    if (asking()) {
+      const [box, told] = question(card.numbers);
+      row("big", [up, "×", local, "=", box], orange);
+      grid.ariaHidden = null;
+      return make("div", "card", heading(card), grid, told);
+    }
     row("big", [up, "×", local, card.sign, down], orange);
     const heard = make("p", "sr", piece(card.heard));
     const means = card.means ? make("p", "remark", sentence(...card.means)) : null;
@@ -152,6 +166,7 @@ const blocks = {
     return box;
   },
   leaf: ([, leaf]) => {
+    if (changed) leaf = leafNow(leaf);
     const box = make("div", "leaf");
     const d = make("p", "formula back-text", piece(leaf.d));
     if (leaf.derivative !== null) d.append(": ", digest(numbered(leaf.derivative)));

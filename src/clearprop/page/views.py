@@ -10,21 +10,28 @@ import numpy as np
 
 from clearprop.drawing.building import LIMIT, outline
 from clearprop.drawing.compose import compose
+from clearprop.drawing.folding import folded
 from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open, is_network
 from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
 from clearprop.errors import ClearpropError
 from clearprop.explaining.expressions import Name, Partial
 from clearprop.graph.graph import Graph
+from clearprop.graph.variable import Parameter
 from clearprop.page.backward import BackwardPass, run_backward
 from clearprop.page.facts import Facts
+from clearprop.page.live import Live, give_slots, live_of
 from clearprop.page.names import Names
-from clearprop.page.nudge import nudged
+from clearprop.page.nudge import MOST, nudged
 from clearprop.page.order import Timetable
 from clearprop.page.painting import Painter, Picture
 from clearprop.page.steps import Steps, remarks, written
 from clearprop.page.values import Json, Values
 
+WIDE, NARROW = 1180, 400
+"""How wide pictures are at most, in units of which a readable one has about a pixel."""
+MOST_ROWS = 120
+"""So many shapes are folded for narrow windows, too; more would be rows without end."""
 SINGLE = 600
 """Layers can be opened one by one if that takes no more items than this, all views together."""
 
@@ -43,6 +50,8 @@ class View:
     """A picture with its steps."""
 
     picture: Picture
+    narrow: str
+    """The picture for a narrow window; empty if it is the same."""
     data: Json
 
 
@@ -58,6 +67,10 @@ class Views:
     """What is differentiated; empty if nothing is."""
     results: list[Json] = field(default_factory=list)
     leaves: list[Json] = field(default_factory=list)
+    live: Json = field(default_factory=dict)
+    """What the page needs to compute; where it cannot, `why`."""
+    program: str = "null"
+    """The program, in JavaScript."""
 
 
 @np.errstate(all="ignore")  # what is not finite is shown as what it is
@@ -69,6 +82,10 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
     passed = run_backward(graph)
     choices, start = _choices(graph, passed, open, limit)
     made = Views(start=start)
+    live, why = live_of(graph, passed)
+    if live is not None:
+        for choice in choices:
+            give_slots(choice.scope, live)
     names = Names()
     by_opened = {choice.opened: i for i, choice in enumerate(choices)}
     starts = [_mark_starts(choice.scope, passed) for choice in choices]
@@ -87,7 +104,7 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
 
     for choice, timetable in zip(choices, tables, strict=True):
         first = next((f for f in timetable.flows if f.id == single), None) if single else None
-        facts = Facts(timetable, names, result, first)
+        facts = Facts(timetable, names, result, first, live)
         steps = Steps(facts, passed, made.values, check)
         view = _view(choice, steps, by_opened)
         made.views.append(view)
@@ -96,7 +113,29 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
         if not made.results:
             said = view.data["steps"][0]["body"][0][2]
             made.results, made.leaves = said["y"], said["xs"]
+    made.live = {"why": why}
+    if live is not None:
+        _enliven(made, graph, live, names, single)
     return made
+
+
+def _enliven(made: Views, graph: Graph, live: Live, names: Names, single: str | None) -> None:
+    """Add the program, and what it is given at first."""
+    indices = range(len(graph.leaves))
+    result = live.slot("value", single) if single else None
+    said: Json = {
+        "names": [names.known.get(f"x{i}", "") for i in indices],
+        "result": result,
+        "gradient": [live.slot("back", f"x{i}") for i in indices],
+        "learned": [isinstance(v, Parameter) for v in graph.leaves],
+        "nudges": len(graph.nodes) <= MOST and len(graph.outputs) == 1,
+    }
+    try:
+        made.program = live.script()
+    except ClearpropError as error:
+        made.live = {"why": str(error)}
+        return
+    made.live = said | {"leaves": live.leaves()}
 
 
 # What to look at.
@@ -171,9 +210,15 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
         if item.inside is not None and less is not None and less != here:
             closes[item.id] = [less, clean(item.name)]
     told = steps.all()
-    labels = _labels(steps, told)
-    painter = Painter(compose(choice.scope, legend=False), timetable)
+    labels, plain = _labels(steps, told)
+    scene = compose(choice.scope, legend=False)
+    wide = folded(scene, WIDE)
+    narrow = folded(scene, NARROW) if len(scene.shapes) <= MOST_ROWS else wide
+    painter = Painter(wide, timetable)
     picture = painter.paint("", labels, opens, closes)
+    small = ""
+    if narrow is not wide:
+        small = Painter(narrow, timetable, painter.known).paint("", labels, opens, closes).svg
     for step, lit in zip(told, picture.lit, strict=True):
         step["lit"] = lit
     turn = next((i for i, m in enumerate(timetable.moments) if m.phase == "seed"), None)
@@ -181,34 +226,38 @@ def _view(choice: Choice, steps: Steps, by_opened: dict[frozenset[str], int]) ->
         "label": choice.label,
         "steps": told,
         "peeks": [_peek(steps, *peek) for peek in picture.peeks],
+        "plain": plain,
         "opens": opens,
         "closes": closes,
         "turn": timetable.end if turn is None else turn,
     }
-    return View(picture, data)
+    return View(picture, small, data)
 
 
-def _labels(steps: Steps, told: list[Json]) -> dict[str, str]:
-    """What a screen reader says of each shape: formulas, which are the same in each language."""
-    labels = {}
+def _labels(steps: Steps, told: list[Json]) -> tuple[dict[str, str], dict[str, list[Any]]]:
+    """What a screen reader says of each shape: formulas, which are the same in each language.
+
+    And for those that are a name and a value, the name, and the number of the value.
+    """
+    labels, plain = {}, {}
     for item, step in steps.timetable.step_of.items():
         said = told[step]["title"][1]
         text = said.get("said", {}).get("m", "")
         text = text["en"] if isinstance(text, dict) else text
         labels[item.id] = f"{said['node']}: {text}" if text else said["node"]
     for flow in steps.timetable.flows:
-        if flow.source is not None and flow.source.kind in LEAVES:
-            labels[flow.source.id] = _plain(steps, flow)
-        for end in flow.ends:
-            if end.item is not None and end.item.kind == "output":
-                labels[end.item.id] = _plain(steps, flow)
-    return labels
+        source = flow.source
+        items = [source] if source is not None and source.kind in LEAVES else []
+        items += [e.item for e in flow.ends if e.item is not None and e.item.kind == "output"]
+        for item in items:
+            name = steps.facts.names.known[steps.timetable.origin(flow)]
+            plain[item.id] = [name, steps.values.add(flow.value)]
+            labels[item.id] = _plain(name, steps.values.list[plain[item.id][1]])
+    return labels, plain
 
 
-def _plain(steps: Steps, flow: Flow) -> str:
-    said = steps.values.list[steps.values.add(flow.value)]
+def _plain(name: str, said: Json) -> str:
     value = said.get("s") or said.get("shape", "")
-    name = steps.facts.names.known[steps.timetable.origin(flow)]
     return f"{name} = {value}" if name else str(value)
 
 

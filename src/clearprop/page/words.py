@@ -6,7 +6,18 @@ operations and layers, and the prose of the tables are taken from there.
 
 from clearprop.explaining.language import language
 
-_SHARED = ("comma", "means", "means_less", "means_zero", "nothing", "all_equal", "digest", "zeros")
+_SHARED = (
+    "comma",
+    "undefined",
+    "infinite",
+    "means",
+    "means_less",
+    "means_zero",
+    "nothing",
+    "all_equal",
+    "digest",
+    "zeros",
+)
 
 LANGUAGE_NAMES = {"en": "English", "zh": "简体中文", "ja": "日本語"}
 
@@ -39,6 +50,70 @@ _SHORT = {
     "level_primitives": ("Single operations", "单个运算", "個々の演算"),
     "level_chosen": ("As asked for", "按要求打开", "指定どおり"),
     "level_opened": ("{node} opened", "打开 {node}", "{node} を開く"),
+    # what can be changed
+    "change_numbers": (
+        "Change a number: type, or drag it by its name. Everything follows.",
+        "改一个数：直接输入，或按住名字左右拖动，其余一切随之改变。",
+        "数を変えてみましょう。入力するか、名前を左右にドラッグすると、すべてが連動します。",
+    ),
+    "start_over": ("Start over", "恢复原样", "元に戻す"),
+    "downhill": ("One step downhill", "下降一步", "一歩下る"),
+    "rate": ("step size", "步长", "歩幅"),
+    "ask_first": ("Ask me first", "先让我猜", "先に質問する"),
+    "predict": ("your prediction", "你的预测", "あなたの予想"),
+    "predict_title": (
+        "{node}: what does it send back?",
+        "{node}：传回来的是多少？",
+        "{node}：何が送り返されますか？",
+    ),
+    "predict_right": ("Right.", "对。", "正解です。"),
+    "predict_wrong": (
+        "Not yet: it is upstream times local, {up} × {local}.",
+        "还不对：是上游乘以局部，{up} × {local}。",
+        "まだです。上流と局所の積、{up} × {local} です。",
+    ),
+    "predict_show": ("Show me", "给我看答案", "答えを見る"),
+    "cannot_change": (
+        "The numbers of this page cannot be changed: {why}",
+        "这个页面里的数不能改：{why}",
+        "このページの数は変えられません：{why}",
+    ),
+    # the steps of a softmax
+    "softmax_shift": (
+        "Softmax, shift: each row is shifted so that its largest score is 0. The probabilities "
+        "stay the same, and no exp overflows.",
+        "Softmax 之平移：每一行都平移，使最大的得分为 0。概率不变，而 exp 不会溢出。",
+        "Softmax の「ずらし」：各行を、最大のスコアが 0 になるようにずらします。"
+        "確率は変わらず、exp があふれません。",
+    ),
+    "softmax_exp": (
+        "Softmax, exponentiate: scores of any sign become positive numbers, larger ones far "
+        "larger.",
+        "Softmax 之取指数：任何符号的得分都变成正数，大的变得大得多。",
+        "Softmax の「指数」：どんな符号のスコアも正の数になり、大きいものはずっと大きくなります。",
+    ),
+    "softmax_sum": (
+        "Softmax, normalise: the sum of each row, by which its numbers are divided.",
+        "Softmax 之归一：每一行的总和，该行的数都要除以它。",
+        "Softmax の「正規化」：各行の総和です。行の数はこれで割られます。",
+    ),
+    "softmax_share": (
+        "Softmax, normalise: each number by the sum of its row: the probabilities.",
+        "Softmax 之归一：每个数除以所在行的总和，得到概率。",
+        "Softmax の「正規化」：各数を行の総和で割ると、確率になります。",
+    ),
+    "softmax_log": (
+        "Softmax, normalise: dividing by the sum is, after the logarithm, subtracting its "
+        "logarithm; so no probability can be rounded to 0.",
+        "Softmax 之归一：取对数后，除以总和就是减去它的对数，这样概率不会被舍入成 0。",
+        "Softmax の「正規化」：対数をとると、総和で割ることはその対数を引くことになり、"
+        "確率が 0 に丸められることがありません。",
+    ),
+    "softmax_pick": (
+        "Loss, pick the right class: of each row only the element of the true class counts.",
+        "损失之挑出正确类别：每一行只有正确类别的那个元素算数。",
+        "損失の「正解を選ぶ」：各行のうち、正解クラスの要素だけが使われます。",
+    ),
     # phases
     "phase_start": ("Start", "开始", "開始"),
     "phase_forward": ("Forward", "正向", "順伝播"),

@@ -1,9 +1,10 @@
 """The page: both passes of a graph, to step through, in one file that needs nothing else.
 
-All pictures stand in the page as SVG, all steps as data; a small script shows and hides, and
-computes and lays out nothing. The page's own policy (Content-Security-Policy) forbids it to load
-or send anything and lets nothing run but this one script. Whatever comes from the graph is
-escaped, and the script puts it in as text.
+All pictures stand in the page as SVG, all steps as data; a script shows and hides. Where numbers
+can be changed, it runs the graph as a program, and writes anew what depends on them; it lays out
+nothing. The page's own policy (Content-Security-Policy) forbids it to load or send anything and
+lets nothing run but this one script. Whatever comes from the graph is escaped, and the script puts
+it in as text.
 """
 
 import hashlib
@@ -96,15 +97,16 @@ def explore(graph: Graph, *, height: int = 640, **options: Any) -> Explorer:
 
 def _html(views: Views, language: str, css: str) -> str:
     words = WORDS[language]
-    script = _script()
+    script = _script(views.program)
     results, leaves = _listed(views.results, words), _listed(views.leaves, words)
     title = words["title"].format(y=results, xs=leaves)
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(css)}'; "
+        f"default-src 'none'; script-src '{hash_of(script)}'; style-src '{hash_of(css)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     shown = "\n".join(
-        f'<div data-view-no="{i}"{"" if i == views.start else " hidden"}>{view.picture.svg}</div>'
+        f'<div data-view-no="{i}"{"" if i == views.start else " hidden"}>{view.picture.svg}'
+        f"{view.narrow and f'<template>{view.narrow}</template>'}</div>"
         for i, view in enumerate(views.views)
     )
     return f"""<!doctype html>
@@ -127,6 +129,7 @@ def _html(views: Views, language: str, css: str) -> str:
 {shown}
 </div>
 <p class="legend" id="legend"></p>
+<div class="live" id="live" hidden></div>
 </div>
 <section class="said" id="said" aria-live="polite" aria-atomic="true" data-label="said"></section>
 </main>
@@ -179,6 +182,7 @@ def _data(views: Views, language: str) -> str:
         "result": views.result,
         "results": views.results,
         "leaves": views.leaves,
+        "live": views.live,
         "views": [view.data for view in views.views],
     }
     # ASCII alone: no character that ends a line in a script, and no half of a pair.
@@ -202,7 +206,7 @@ def _css(theme: Theme) -> str:
         )
     # Paper is white, whatever the screen was.
     paper = f"@media print {{ :root {{ {_colours(False)} }}\n{style('light')} }}"
-    return "\n".join(("", scheme, picture, _asset("page.css"), paper, ""))
+    return "\n".join(("", scheme, picture, asset("page.css"), paper, ""))
 
 
 def _colours(dark: bool) -> str:
@@ -211,17 +215,20 @@ def _colours(dark: bool) -> str:
     return f"--font: {FONT}; {roles}"
 
 
-def _script() -> str:
-    """The script, its parts in a block of their own that leaves no name behind."""
-    parts = map(_asset, ("text.js", "peek.js", "page.js"))
-    return "\n".join(('"use strict";', "{", *parts, "}"))
+def _script(program: str) -> str:
+    """The script, its parts in a block of their own that leaves no name behind; and the program
+    that it runs when a number is changed."""
+    names = ("text", "numbers", "formulas", "labels", "live", "peek", "page")
+    parts = (asset(f"{name}.js") for name in names)
+    return "\n".join(('"use strict";', "{", f"const program = {program};", *parts, "}"))
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of this package: a script or a style."""
     return files("clearprop.page").joinpath(name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     """What the policy knows a script or a style by."""
     return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

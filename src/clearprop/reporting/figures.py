@@ -1,4 +1,4 @@
-"""The pictures of the book's chapters 6 and 7, each by its name, as SVG."""
+"""The pictures of the book's chapters 6 and 7, each by its name, as SVG; one is a page."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.drawing.windows import windows_svg
+from clearprop.layers import Convolution
 from clearprop.networks import Network, conv_net
+from clearprop.page.windows import windows_page
 from clearprop.reporting.at_work import Sheet, filters, one_image
 from clearprop.reporting.experiments import (
     activations,
@@ -29,6 +31,13 @@ def _windows(data: Data) -> str:
 
 def _padded(data: Data) -> str:
     return windows_svg(4, 4, 3, 3, stride=2, pad=1)
+
+
+def _convolution(data: Data) -> str:
+    """A page: an edge between dark and light, and a filter that answers to it."""
+    image = np.array([[0, 0, 2, 2, 1], [0, 1, 2, 2, 1], [0, 0, 2, 1, 0], [1, 0, 2, 2, 0]])
+    W = np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
+    return windows_page(Convolution(W[None, None], np.array([0.5]), pad=1), image)
 
 
 def _valley(data: Data) -> str:
@@ -80,6 +89,7 @@ FIGURES: dict[str, Callable[[Data], str]] = {
     "overfitting": _overfitting,
     "im2col": _windows,
     "im2col-padded": _padded,
+    "convolution": _convolution,
     "filters": _filters,
     "layers": _layers,
 }

@@ -99,7 +99,7 @@ def network_graph(network: Network, evidence: Evidence) -> Iterator[Markup]:
         loss = network.loss(Variable(x, "x"), t)
         loss.name = "loss"
         loss.backward()
-        picture = svg_of(graph(loss), open=1)
+        picture = svg_of(graph(loss), open="layers", width=1100)
     except ClearpropError as error:
         yield element("p", f"The graph cannot be drawn: {error}", class_="faint")
         return

@@ -51,7 +51,7 @@ def engines() -> list[str]:
     """The names of the engines that there are.
 
     >>> engines()
-    ['c', 'jax', 'numpy']
+    ['c', 'javascript', 'jax', 'numpy']
     """
     names = (module.name for module in iter_modules(__path__))
     return [name for name in names if hasattr(import_module(f"{__name__}.{name}"), "program")]

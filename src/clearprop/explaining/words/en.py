@@ -48,6 +48,10 @@ WORDS = {
     "means": "If {x} grows a little, {y} grows {d} times as much.",
     "means_less": "If {x} grows a little, {y} falls {d} times as much.",
     "means_zero": "If {x} changes a little, {y} stays as it is.",
+    "undefined": "{node} has no value here: the result is NaN, which means not a number. "
+    "Whatever is computed from it is NaN, too, and derivatives mean nothing.",
+    "infinite": "The result is larger than any number: ∞. What is computed from it says "
+    "little, and neither do derivatives.",
     "ways": "There are {n} ways from {y} to {x}. Along each, the local derivatives are multiplied; "
     "then the products are added.",
     "ways_folded": "There are {n} ways from {y} to {x}; {few} of them are written out here. The "

@@ -1,0 +1,97 @@
+"""What JavaScript calls NumPy's element-wise functions."""
+
+from typing import Any
+
+import numpy as np
+
+WORDS: dict[Any, str] = {
+    np.add: "{} + {}",
+    np.subtract: "{} - {}",
+    np.multiply: "{} * {}",
+    np.divide: "{} / {}",
+    np.negative: "-{}",
+    np.positive: "{}",
+    np.conjugate: "{}",
+    np.square: "{0} * {0}",
+    np.reciprocal: "1 / {}",
+    np.power: "power({}, {})",
+    np.float_power: "power({}, {})",
+    np.remainder: "remainder({}, {})",
+    np.fmod: "{} % {}",
+    np.floor_divide: "floor({} / {})",
+    np.hypot: "sqrt({0} * {0} + {1} * {1})",
+    np.absolute: "abs({})",
+    np.fabs: "abs({})",
+    np.maximum: "max({}, {})",
+    np.minimum: "min({}, {})",
+    np.fmax: "fmax({}, {})",
+    np.fmin: "-fmax(-{}, -{})",
+    np.copysign: "copysign({}, {})",
+    np.heaviside: "heaviside({}, {})",
+    np.exp2: "power(2, {})",
+    np.logaddexp: "logaddexp({}, {})",
+    np.logaddexp2: "logaddexp({} * LN2, {} * LN2) / LN2",
+    np.arcsin: "asin({})",
+    np.arccos: "acos({})",
+    np.arctan: "atan({})",
+    np.arctan2: "atan2({}, {})",
+    np.arcsinh: "asinh({})",
+    np.arccosh: "acosh({})",
+    np.arctanh: "atanh({})",
+    **dict.fromkeys((np.deg2rad, np.radians), "{} * (PI / 180)"),
+    **dict.fromkeys((np.rad2deg, np.degrees), "{} * (180 / PI)"),
+    np.ldexp: "{} * power(2, {})",
+    np.where: "({} ? {} : {})",
+    np.clip: "min(max({}, {}), {})",
+    np.floor: "floor({})",
+    np.ceil: "ceil({})",
+    np.trunc: "trunc({})",
+    np.fix: "trunc({})",
+    np.rint: "rint({})",
+    np.sign: "sign({})",
+    np.less: "+({} < {})",
+    np.less_equal: "+({} <= {})",
+    np.greater: "+({} > {})",
+    np.greater_equal: "+({} >= {})",
+    np.equal: "+({} === {})",
+    np.not_equal: "+({} !== {})",
+    np.logical_and: "+({} && {} ? true : false)",
+    np.logical_or: "+({} || {} ? true : false)",
+    np.logical_xor: "+(!{} !== !{})",
+    np.logical_not: "+!{}",
+    np.bitwise_and: "{} & {}",
+    np.bitwise_or: "{} | {}",
+    np.bitwise_xor: "{} ^ {}",
+    np.invert: "~{}",
+    np.isfinite: "+isFinite({})",
+    np.isnan: "+({0} !== {0})",
+    np.isinf: "+(abs({}) === Infinity)",
+    np.signbit: "+({0} < 0 || Object.is({0}, -0))",
+}
+for _function in (
+    *(np.sqrt, np.cbrt, np.exp, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin, np.cos),
+    *(np.tan, np.sinh, np.cosh, np.tanh),
+):
+    WORDS[_function] = f"{_function.__name__}({{}})"
+
+BY_NAME = {
+    "scipy.special.erf": "erf({})",
+    "scipy.special.expit": "expit({})",
+    "scipy.special.log_expit": "-logaddexp(0, -{})",
+}
+"""The same for functions of SciPy, which may not be there."""
+
+COMPARED = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+"""What looks at numbers as they are stored: plain numbers beside float32 are rounded to it."""
+
+REDUCTIONS: dict[Any, tuple[str, str]] = {
+    np.sum: ("0", "{a} += {x};"),
+    np.prod: ("1", "{a} *= {x};"),
+    **dict.fromkeys((np.max, np.amax), ("-Infinity", "if ({x} > {a} || {x} !== {x}) {a} = {x};")),
+    **dict.fromkeys((np.min, np.amin), ("Infinity", "if ({x} < {a} || {x} !== {x}) {a} = {x};")),
+    np.all: ("1", "if (!{x}) {a} = 0;"),
+    np.any: ("0", "if ({x}) {a} = 1;"),
+    np.count_nonzero: ("0", "if ({x}) {a}++;"),
+    np.mean: ("0", "{a} += {x};"),
+}
+"""What a reduction starts with, and what each element does to it."""

@@ -1,0 +1,64 @@
+"""Where a value lies: an array that others may look into with other shapes, steps and starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Strided:
+    """A value in an array of JavaScript: element (i, j, …) is `name[start + i · s0 + j · s1 …]`."""
+
+    name: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    start: int
+    dtype: np.dtype
+
+    @classmethod
+    def dense(cls, name: str, shape: tuple[int, ...], dtype: np.dtype) -> "Strided":
+        """An array of its own, row by row."""
+        strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        return cls(name, shape, strides, 0, dtype)
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the elements lie one after the other, row by row, from the start on."""
+        plain = Strided.dense("", self.shape, self.dtype).strides
+        moves = zip(self.shape, self.strides, plain, strict=True)
+        return all(n == 1 or a == b for n, a, b in moves)
+
+    def at(self, index: Sequence[str]) -> str:
+        """The element at an index, whose entries are the last of those given."""
+        own = index[len(index) - len(self.shape) :] if self.shape else ()
+        terms = [str(self.start)] if self.start else []
+        for i, n, step in zip(own, self.shape, self.strides, strict=True):
+            if n > 1 and step:
+                terms.append(i if step == 1 else f"{i} * {step}")
+        return f"{self.name}[{' + '.join(terms) or '0'}]"
+
+    def places(self) -> np.ndarray:
+        """Where each element lies."""
+        found = np.full((), self.start, np.intp)
+        for n, step in zip(self.shape, self.strides, strict=True):
+            found = found[..., np.newaxis] + np.arange(n) * step
+        return found
+
+    def through(self, places: np.ndarray) -> "Strided | None":
+        """The same array through other places, if steps along axes lead to them."""
+        if not places.size:
+            return Strided(self.name, places.shape, (0,) * places.ndim, 0, self.dtype)
+        start = int(places.flat[0])
+        first = [0] * places.ndim
+        steps = []
+        for axis, n in enumerate(places.shape):
+            second = [*first[:axis], 1, *first[axis + 1 :]]
+            steps.append(int(places[tuple(second)]) - start if n > 1 else 0)
+        made = Strided(self.name, places.shape, tuple(steps), start, self.dtype)
+        return made if np.array_equal(made.places(), places) else None
