@@ -92,16 +92,16 @@ def read_samples(
         read = _read_integers(x, x_name, scale, dtype)
         one = read[:1].astype(dtype) * dtype.type(scale)
     try:
-        scores, *sizes = _try_out(network, one, shapes(read), x_name)
+        scores, largest, widest = _try_out(network, one, shapes(read), x_name)
     except ShapeError:  # floats are no class numbers, which an Embedding takes
         if scale is not None or not any(np.asarray(part).dtype.kind in "iu" for part in flat(x)):
             raise
         read = _each(_read_x, x, x_name, dtype, integers=True)
-        scores, *sizes = _try_out(network, taken(read, slice(1)), shapes(read), x_name)
+        scores, largest, widest = _try_out(network, taken(read, slice(1)), shapes(read), x_name)
     count = len(flat(read)[0])
     targets = _read_t(network, t, t_name, (x_name, shapes(read), count), scores, dtype)
     weights = None if w is None else read_weights(network, w, w_name[0], count, dtype)
-    return Samples(read, targets, count, *sizes, scale, weights)
+    return Samples(read, targets, count, largest, widest, scale, weights)
 
 
 def read_weights(network: Network, w: Any, name: str, count: int, dtype: np.dtype) -> np.ndarray:
