@@ -64,7 +64,8 @@ def test_operands_that_come_in_another_order_are_numbered():
         coming = [a for a in picture.arrows if a.target == shape.id]
         by_height = sorted(coming, key=lambda a: points(a.forward)[-1][1])
         operands = [a.end.operand for a in by_height]
-        numbers = sorted((m for m in shape.marks if m.size < 9), key=lambda m: m.y)
+        digits = (m for m in shape.marks[1:] if m.content.isdigit())
+        numbers = sorted(digits, key=lambda m: m.y)
         if shape.marks[0].content in "−/" and operands != sorted(operands):
             assert [int(m.content) - 1 for m in numbers] == operands
             seen += 1
