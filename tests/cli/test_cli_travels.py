@@ -117,4 +117,4 @@ def test_a_run_by_jax_is_that_by_numpy(tmp_path, monkeypatch, capsys):
     assert main(["train", "--coordinator", "here:1"]) == 2
     assert "give all three" in capsys.readouterr().err
     assert main(["train", "--engine", "abacus"]) == 2
-    assert "there are c, jax, numpy" in capsys.readouterr().err
+    assert "there are c, javascript, jax, numpy" in capsys.readouterr().err
