@@ -18,7 +18,7 @@ LEVELS = ["network", "layers", "primitives"]
 
 # The same graphs in every run: what is found here by chance would be nobody's change.
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

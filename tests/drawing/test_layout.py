@@ -79,7 +79,7 @@ def expressions(leaves):
     return st.recursive(leaves, lambda x: st.tuples(x, x) | st.tuples(x), max_leaves=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(expressions(st.just(0)))
 def test_no_lines_cross_where_nothing_is_shared(shape):
     count = iter(range(100))
@@ -136,7 +136,7 @@ def test_crossings_are_counted():
     assert crossings(columns(every, [3, 3])) == 9
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_ordering_only_ever_takes_crossings_away(data):
     sizes = data.draw(st.lists(st.integers(1, 5), min_size=2, max_size=5))

@@ -253,7 +253,7 @@ picks = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(picks, st.lists(st.floats(-2, 2), min_size=1, max_size=3))
 def test_the_numbers_are_those_of_the_backward_pass(picks, values):
     known = [Variable(v, f"v{i}") for i, v in enumerate(values)]
@@ -284,7 +284,7 @@ def test_the_numbers_are_those_of_the_backward_pass(picks, values):
     assert str(explain(result))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_reads_back_as_close_as_it_says(value):
     from clearprop.explaining.expressions import Number

@@ -76,7 +76,7 @@ def test_inside_an_opened_layer_the_steps_go_on():
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(graphs(), st.sampled_from([0, "layers", "primitives"]), st.sampled_from([300, 12]))
 def test_every_step_has_what_it_needs(g, open, limit):
     table = timetable(g, open, limit)
@@ -104,7 +104,7 @@ def test_every_step_has_what_it_needs(g, open, limit):
         assert (flow in table.total_at) == (flow.derivative is not None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(graphs(), st.sampled_from([0, "primitives"]))
 def test_shares_add_up(g, open):
     table = timetable(g, open)
@@ -116,7 +116,7 @@ def test_shares_add_up(g, open):
             np.testing.assert_allclose(total, flow.derivative, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(graphs(), st.sampled_from([0, "layers", "primitives"]))
 def test_every_part_of_the_picture_appears_in_some_step(g, open):
     table = timetable(g, open)
@@ -138,7 +138,7 @@ def test_every_part_of_the_picture_appears_in_some_step(g, open):
 # The pass beside the graph.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(graphs())
 def test_the_pass_beside_the_graph_gives_what_backward_gives(g):
     passed = run_backward(g)

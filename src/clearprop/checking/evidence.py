@@ -55,7 +55,7 @@ class Evidence:
     """The mistakes that explain wrong derivatives, once they have been looked for."""
     less: Any = None
     """The evidence on fewer samples and time steps, once it has been looked for; or False."""
-    patience: float = 2.0
+    patience: float = 20.0
     """For so many seconds causes are still looked for: they should not be needed."""
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)

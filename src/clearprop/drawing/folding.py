@@ -304,9 +304,16 @@ def _divided(
     rising = points[-1][0] > start[0]
     for _ in range(20):
         t = (low + high) / 2
-        low, high = (t, high) if (_bezier(points, t)[0][-1][0] < x) == rising else (low, t)
+        low, high = (t, high) if (_x_at(points, t) < x) == rising else (low, t)
     one, two = _bezier(points, (low + high) / 2)
     return one[1:], two[1:]
+
+
+def _x_at(points: tuple[Point, ...], t: float) -> float:
+    xs = [x for x, _ in points]
+    while len(xs) > 1:
+        xs = [a + t * (b - a) for a, b in pairwise(xs)]
+    return xs[0]
 
 
 def _bezier(points: tuple[Point, ...], t: float) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
