@@ -619,3 +619,21 @@ def test_what_is_not_used_is_told_and_a_failure_names_the_layer():
     report = check(net, X, T)
     assert [(f.layer, f.kind) for f in report.faults] == [("Affine2", Kind.RAISES)]
     assert report["Relu1"].closed.startswith("not reached: Affine2")
+
+
+def test_a_penalty_that_is_counted_twice_is_not_taken_for_a_factor_in_a_step():
+    class Penalised(Network):
+        def loss(self, x, t):
+            return super().loss(x, t) + 0.05 * np.sum(self.params["W1"] ** 2)
+
+        def gradient(self, x, t):
+            found = super().gradient(x, t)
+            return {name: d + 0.1 * self.params[name] for name, d in found.items()}
+
+    rng = np.random.default_rng(0)
+    network = Penalised([Affine(rng.standard_normal((4, 3)), rng.standard_normal(3))])
+    found = check(network, rng.standard_normal((6, 4)), np.array([0, 1, 2, 0, 1, 2])).faults
+    assert [(f.argument, f.kind) for f in found] == [
+        ("W1", Kind.EXTRA_TERM),
+        ("b1", Kind.EXTRA_TERM),
+    ]

@@ -44,6 +44,14 @@ def _penalty(case: Case) -> Guesses:
     yield Kind.DROPPED_TERM, message, case.t + c * value
 
 
+def _plain_penalty(case: Case) -> Guesses:
+    """The same where the true derivative is no such multiple: it cannot be a factor in a step."""
+    t, value = case.t[case.known], case.e.trial.arguments[case.name].value[case.known]
+    sizes = float(np.linalg.norm(t) * np.linalg.norm(value))
+    if t.size >= 3 and abs(float(t @ value)) < 0.999 * sizes:
+        yield from _penalty(case)
+
+
 def _at_other_values(case: Case, c: float) -> bool:
     """Whether so many times a parameter are too much at another value of it, too."""
     trial, value = case.e.trial, case.e.trial.arguments[case.name].value
@@ -133,5 +141,5 @@ def counted_once(case: Case) -> Guesses:
         yield Kind.NOT_SUMMED, message, case.a * times_due, case.t
 
 
-FIRST = (_updated,)
+FIRST = (_updated, _plain_penalty)
 LATER = (_shifted, _masked_elsewhere, _penalty)
