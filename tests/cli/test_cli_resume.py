@@ -14,7 +14,7 @@ import pytest
 from clearprop.training import History, RunFolder
 from clearprop.training.weights import read_arrays
 
-KILLS = int(os.environ.get("CLEARPROP_KILLS", "2"))
+KILLS = int(os.environ.get("CLEARPROP_KILLS", "1"))
 """So many runs are killed; the moments differ from run to run of the tests."""
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs signals to one process")

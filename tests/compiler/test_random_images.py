@@ -134,7 +134,7 @@ def network(specs, shape, seed, dtype, flat):
     return Network([*layers, Affine(W.astype(dtype), np.zeros(3, dtype))])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(LAYERS, min_size=1, max_size=6),
     st.tuples(

@@ -107,7 +107,7 @@ def test_given_derivatives_are_shown():
     assert seed["body"][0][2]["l"] == {"m": "L"}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(graphs())
 def test_numbers_are_those_of_the_backward_pass(g):
     """Each product on the page is what backward computes, to the last digit that is shown."""
@@ -133,7 +133,7 @@ def test_numbers_are_those_of_the_backward_pass(g):
 _LOW = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(graphs())
 def test_whole_values_are_those_of_backward(g):
     views = views_of(g)
