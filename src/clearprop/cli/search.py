@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 BEST = 20
 """So many trials are in the table."""
 Range = tuple[float, float]
+Names = Annotated[
+    tuple[str, ...],
+    Parameter(help="One of these is drawn.", consume_multiple=1, negative=""),
+]
 
 
 def search(
@@ -48,18 +52,9 @@ def search(
             help="Neurons of the hidden layer, by the logarithm.", converter=whole, negative=""
         ),
     ] = None,
-    optimizer: Annotated[
-        tuple[str, ...] | None,
-        Parameter(help="One of these is drawn.", consume_multiple=1, negative=""),
-    ] = None,
-    activation: Annotated[
-        tuple[str, ...] | None,
-        Parameter(help="One of these is drawn.", consume_multiple=1, negative=""),
-    ] = None,
-    schedule: Annotated[
-        tuple[str, ...] | None,
-        Parameter(help="One of these is drawn.", consume_multiple=1, negative=""),
-    ] = None,
+    optimizer: Names | None = None,
+    activation: Names | None = None,
+    schedule: Names | None = None,
     trials: Annotated[int, count_option("How many settings are tried.")] = 20,
     epochs: Annotated[int, count_option("Passes through the data in each trial.")] = 3,
     batch: Annotated[int | None, count_option("As for `train`.")] = None,

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.tracing import Trace, label
+from clearprop.errors import UnsupportedError
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.recording import attach
@@ -124,6 +125,23 @@ def function_of(node: Node) -> Any:
 def fact(node: Node, name: str) -> Any:
     """A fact about what a node carries out, see `Primitive`; `None` where it has no row."""
     return getattr(node.operation, name, None)
+
+
+def value_in(v: Any, values: Mapping[Any, Any]) -> Any:
+    """What a node, or a value, is where its leaves have these values; nothing is compiled.
+
+    Errors: `UnsupportedError` for a leaf whose value is not among them.
+    """
+    if isinstance(v, Node):
+        return v.operation.evaluate(*(value_in(x, values) for x in v.inputs), **v.params)
+    if not is_recorded(v):
+        return v
+    if v.node is not None:
+        out = value_in(v.node, values)
+        return out if v.index is None else out[v.index]
+    if v not in values:
+        raise UnsupportedError("targets that depend on parameters cannot be checked beforehand")
+    return values[v]
 
 
 def is_recorded(x: Any) -> TypeGuard[Any]:

@@ -58,10 +58,9 @@ def find_digit(pixels: np.ndarray) -> Digit:
 def _find(pixels: np.ndarray) -> Digit:
     ink, faintest = ink_on_paper(pixels)
     smooth = _smooth(ink)
-    mask = smooth > _cut(smooth)
-    frames = np.insert(_connected(mask).frames, 0, False)
-    if frames.any():
-        ink = np.where(_grown(frames[components(mask)[0]], 2), 0, ink)
+    parts = _connected(smooth > _cut(smooth))
+    if parts.frames.any():
+        ink = np.where(_grown(np.insert(parts.frames, 0, False)[parts.numbers], 2), 0, ink)
     ink = without_lines(ink)
     smooth = _smooth(ink)
     median = np.median(smooth)

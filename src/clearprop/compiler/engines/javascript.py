@@ -16,9 +16,8 @@ from clearprop.compiler.engines.script import Script
 from clearprop.compiler.engines.script_arrays import STATEMENTS
 from clearprop.compiler.in_node import call, define, forget
 from clearprop.compiler.program import Program
-from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.rewriting import value_in
 from clearprop.errors import ConfigError
-from clearprop.graph.node import Node
 
 
 def program(job: Job) -> Program:
@@ -74,7 +73,7 @@ class InNode(Program):
             else:
                 values[v] = np.asarray(next(given))
         for node in self._checks:
-            _looked_at(node, values)
+            value_in(node, values)  # targets are looked at before they are read
         if self._number is None:
             self._number = define(f"{runtime()}\n{self.source}\nreturn make();")
         places = {v: i for i, v in enumerate(job.trace.leaves)}
@@ -98,15 +97,3 @@ class InNode(Program):
         number = getattr(self, "_number", None)
         if number is not None:
             forget(number)
-
-
-def _looked_at(v: Any, values: dict[Any, Any]) -> Any:
-    """What a node, or a value, is in this call; targets are looked at before they are read."""
-    if isinstance(v, Node):
-        return v.operation.evaluate(*(_looked_at(x, values) for x in v.inputs), **v.params)
-    if not is_recorded(v):
-        return v
-    if v.node is not None:
-        out = _looked_at(v.node, values)
-        return out if v.index is None else out[v.index]
-    return values[v]

@@ -20,7 +20,7 @@ from clearprop.compiler.engines.spelling import EXPRESSIONS
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.processes import agree, told
 from clearprop.compiler.program import Program
-from clearprop.compiler.rewriting import fact, function_of, is_recorded, maker
+from clearprop.compiler.rewriting import fact, function_of, is_recorded, maker, value_in
 from clearprop.compiler.tensor_products import contract, laid_out
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.node import Node
@@ -341,7 +341,7 @@ class _OnDevices(Program):
             outputs = self._function(*stored, *data, *placed)
             n = self._numbers
             for node in self._checks:  # while JAX computes
-                _on_host(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
+                value_in(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
             verdict = outputs[-1:] if job.checks else ()
             come = self._exact.jax.device_get((*outputs[:n], *verdict))  # all in one go
             ok = not verdict or bool(come[n])
@@ -363,17 +363,3 @@ class _OnDevices(Program):
         for i in self._replaced:
             if kept[i] is not None:
                 self._stored[i][0][...] = np.asarray(kept[i])
-
-
-def _on_host(v: Any, values: dict[Any, Any]) -> Any:
-    """What a node, or a value, is in this call; targets are looked at before they go to JAX."""
-    if isinstance(v, Node):
-        return v.operation.evaluate(*(_on_host(x, values) for x in v.inputs), **v.params)
-    if not is_recorded(v):
-        return v
-    if v.node is not None:
-        out = _on_host(v.node, values)
-        return out if v.index is None else out[v.index]
-    if v not in values:
-        raise UnsupportedError("targets that depend on parameters cannot be checked beforehand")
-    return values[v]

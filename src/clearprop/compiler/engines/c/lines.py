@@ -39,6 +39,14 @@ class Lines:
         with self.block(f"for (long {name} = {start}; {name} < {stop}; {more})"):
             yield
 
+    def tiled(self, name: str, length: int, size: int) -> Iterator[int]:
+        """Write a loop over tiles, and one of what is left; gives how many each tile has."""
+        whole = length // size * size
+        for start, stop, count in ((0, whole, size), (whole, length, length - whole)):
+            if start < stop:
+                with self.loop(name, start, stop, count):
+                    yield count
+
     @contextmanager
     def share(self, name: str, count: int) -> Iterator[None]:
         """Write the half of a loop that belongs to the half at hand."""
@@ -81,14 +89,12 @@ class Groups:
 
     def __iter__(self) -> Iterator[tuple[str | None, list[tuple[int, int]]]]:
         """For each group the name of its start, if it is in a loop, and (element, slot) of each."""
-        step = self.together * self.lanes
         if self.full:
             yield "f", [(h * self.lanes, h * self.lanes) for h in range(self.together)]
         rest = range(self.full * self.together, self.vectors)
         starts = [(min(v * self.lanes, self.length - self.lanes), v * self.lanes) for v in rest]
         for i in range(0, len(starts), self.together):
             yield None, starts[i : i + self.together]
-        assert step
 
     def slot_of(self, f: int) -> int:
         """Where an element is found in a buffer."""

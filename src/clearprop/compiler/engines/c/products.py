@@ -147,14 +147,8 @@ def tiles(
     rest += ", ".join(_TILED[i] for i in place) + ");"
 
     def along(starts: list[tuple[str, str]]) -> None:
-        whole = length // size.pixels * size.pixels
-        if whole:
-            with lines.loop("j", 0, whole, size.pixels):
-                tile(function, taps, size.pixels, starts, groups.lanes, rest)
-        if whole < length:
-            with lines.block():
-                lines(f"const long j = {whole};")
-                tile(function, taps, length - whole, starts, groups.lanes, rest)
+        for pixels in lines.tiled("j", length, size.pixels):
+            tile(function, taps, pixels, starts, groups.lanes, rest)
 
     for count, starts in over_groups(groups, slots):
         if count:

@@ -66,17 +66,12 @@ def convolve_W(function: Function) -> None:
                 tile([str(v) for v in known[k : k + size]], str(k), starts)
             return
         size = -(-channels // -(-channels // count))
-        whole = channels // size * size
         with lines.loop("u", 0, rows), lines.loop("q", 0, columns):
             base = f"u * {row} + q * {column} + c * {c_step}"
             first = f"(u * {columns} + q) * {channels} + c"
             offsets = [f"{base} + {t * c_step}" for t in range(size)]
-            with lines.loop("c", 0, whole, size):
-                tile(offsets, first, starts)
-            if whole < channels:
-                with lines.block():
-                    lines(f"const long c = {whole};")
-                    tile(offsets[: channels - whole], first, starts)
+            for together in lines.tiled("c", channels, size):
+                tile(offsets[:together], first, starts)
 
     with lines.loop("n", "n0", "n1"):
         _over(function, groups, taps)
@@ -123,7 +118,7 @@ def matmul_W(function: Function) -> None:
     inner, features = x.shape[1], d.shape[1]
     vectors = Groups(features, function.lanes, 1).vectors
     size = tile_for(6 if vectors > 2 else 12, vectors, function.lanes)
-    groups, n = Groups(features, function.lanes, size.vectors), 0
+    groups = Groups(features, function.lanes, size.vectors)
     n = groups.lanes
     total = function.buffer("sum", (2, inner, groups.slots), 2)
     function.writes(total)
@@ -145,14 +140,8 @@ def matmul_W(function: Function) -> None:
                 lines(f"*(v{n} *)({total.name} + (c + {t}) * {groups.slots} + {slot}) = {name};")
 
     def columns(starts: list[tuple[str, str]]) -> None:
-        whole = inner // size.pixels * size.pixels
-        if whole:
-            with lines.loop("c", 0, whole, size.pixels):
-                tile(size.pixels, starts)
-        if whole < inner:
-            with lines.block():
-                lines(f"const long c = {whole};")
-                tile(inner - whole, starts)
+        for count in lines.tiled("c", inner, size.pixels):
+            tile(count, starts)
 
     _over(function, groups, columns)
     out = function.result(node)
