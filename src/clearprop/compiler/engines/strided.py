@@ -7,6 +7,15 @@ from math import prod
 import numpy as np
 
 
+def row_by_row(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Steps along the axes of an array whose elements lie one after the other.
+
+    >>> row_by_row((2, 3, 4))
+    (12, 4, 1)
+    """
+    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
 @dataclass(frozen=True)
 class Strided:
     """A value in an array of JavaScript: element (i, j, …) is `name[start + i · s0 + j · s1 …]`."""
@@ -20,8 +29,7 @@ class Strided:
     @classmethod
     def dense(cls, name: str, shape: tuple[int, ...], dtype: np.dtype) -> "Strided":
         """An array of its own, row by row."""
-        strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-        return cls(name, shape, strides, 0, dtype)
+        return cls(name, shape, row_by_row(shape), 0, dtype)
 
     @property
     def size(self) -> int:
@@ -30,8 +38,7 @@ class Strided:
     @property
     def is_dense(self) -> bool:
         """Whether the elements lie one after the other, row by row, from the start on."""
-        plain = Strided.dense("", self.shape, self.dtype).strides
-        moves = zip(self.shape, self.strides, plain, strict=True)
+        moves = zip(self.shape, self.strides, row_by_row(self.shape), strict=True)
         return all(n == 1 or a == b for n, a, b in moves)
 
     def at(self, index: Sequence[str]) -> str:
