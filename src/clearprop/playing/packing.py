@@ -14,18 +14,20 @@ def deflated(array: np.ndarray) -> str:
     return b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()
 
 
-def packed(x: np.ndarray) -> Json:
-    """Samples (N, …) as JSON: whole images of 256 shades in three parts, other numbers as float32.
+def packed(x: np.ndarray, images: bool = True) -> Json:
+    """Samples (N, …) as JSON: images of 256 shades in three parts, others as float32 or int32.
 
     The parts of an image are which pixels are not 0, the values of those at the border of a stroke
     and of those inside; as `clearprop.datasets.inkpack` has them.
     """
+    if x.dtype.kind in "iu":
+        return {"whole": deflated(x.astype(np.int32))}
     pixels = np.rint(x * 255) if x.size and x.min() >= 0 and x.max() <= 1 else None
-    side = image_shape(x.shape[1:])
+    side = image_shape(x.shape[1:]) if images else None
     if pixels is None or side is None or np.abs(pixels - x * 255).max() > 1e-3:
         return {"numbers": deflated(x.astype(np.float32))}
-    images = pixels.astype(np.uint8).reshape(-1, *side)
-    ink = images > 0
+    shades = pixels.astype(np.uint8).reshape(-1, *side)
+    ink = shades > 0
     inside = np.zeros_like(ink)
     middle = ink[:, 1:-1, 1:-1].copy()
     height, width = side
@@ -35,8 +37,8 @@ def packed(x: np.ndarray) -> Json:
     inside[:, 1:-1, 1:-1] = middle
     return {
         "ink": deflated(np.packbits(ink)),
-        "rim": deflated(images[ink & ~inside]),
-        "middle": deflated(images[inside]),
+        "rim": deflated(shades[ink & ~inside]),
+        "middle": deflated(shades[inside]),
     }
 
 

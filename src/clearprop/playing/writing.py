@@ -1,8 +1,9 @@
 """Writes the playing page: programs, data, words and script in one file.
 
-Its policy lets nothing be loaded or sent. Two things are allowed beside its own scripts: a worker
-made of the page's own text (`worker-src blob:`), so that the page can be used while it trains, and
-WebAssembly (`'wasm-unsafe-eval'`), in which the matrix products are three times as quick.
+Its policy lets nothing be loaded or sent. Two things are allowed beside its own script: workers made
+of the page's own text (`worker-src blob:`), so that the page can be used while it trains, and
+WebAssembly (`'wasm-unsafe-eval'`), in which the matrix products are three times as quick. The text
+of the workers is deflated, for the programs of a deep network repeat themselves.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.engines.javascript import runtime
-from clearprop.errors import ConfigError, ShapeError
+from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.files import atomic_write
 from clearprop.networks import Network
 from clearprop.playing.packing import deflated, image_shape, packed
@@ -27,6 +28,11 @@ from clearprop.training import SGD
 
 SMALL = 5000
 """A parameter of more numbers is drawn in the page, and not written into it."""
+
+WORKERS = ("machine.js", "trainer.js", "watcher.js")
+SCRIPTS = (
+    *("basics.js", "painting.js", "inside.js", "reading.js", "plane.js", "pad.js", "play.js"),
+)
 
 
 def play(
@@ -76,20 +82,32 @@ def _page(
         raise ConfigError(f"language={language!r}: a page speaks {', '.join(WORDS)}")
     if weights not in ("drawn", "kept"):
         raise ConfigError(f'weights={weights!r}: "drawn" or "kept"')
+    if not isinstance(network, Network):
+        raise ConfigError(
+            f"play: a {type(network).__name__} is no Network; make one of it, or write the page of "
+            "a graph with clearprop.save"
+        )
+    if any(isinstance(a, tuple) for a in (x, t)):
+        raise UnsupportedError(
+            "play: a page gives its network one array of inputs and one of targets; several, as "
+            "tuples, it cannot"
+        )
     x, t = np.asarray(x), np.asarray(t)
     tests = (x[:0], t[:0]) if test is None else tuple(map(np.asarray, test))
-    for images, targets in ((x, t), tests):
-        if len(images) != len(targets) or images.shape[1:] != x.shape[1:]:
-            raise ShapeError(f"play: samples {images.shape} and targets {targets.shape} differ")
+    for samples, targets in ((x, t), tests):
+        if len(samples) != len(targets) or samples.shape[1:] != x.shape[1:]:
+            raise ShapeError(f"play: samples {samples.shape} and targets {targets.shape} differ")
     batch = min(batch, len(x))
     if batch < 1:
         raise ConfigError("play: there is nothing to learn from")
-    network = network.astype(np.float32) if hasattr(network, "astype") else network
+    every, targets = (_as_taken(np.concatenate(both)) for both in zip((x, t), tests, strict=True))
+    programs = Programs(
+        network.astype(np.float32), optimizer or SGD(0.1), every[:batch], targets[:batch]
+    )
     kind = "classes" if t.dtype.kind in "iu" and t.ndim == 1 else "numbers"
-    targets = t.astype(np.int64 if kind == "classes" else np.float32)
-    examples = x[:batch].astype(np.float32)
-    programs = Programs(network, optimizer or SGD(0.1), examples, targets[:batch])
+    title = title or f"{type(network).__name__} {_sizes(programs)}".strip()
     data = {
+        "title": title,
         "language": language,
         "languages": LANGUAGES,
         "words": WORDS,
@@ -98,12 +116,12 @@ def _page(
         "train": len(x),
         "test": len(tests[0]),
         "sample": [*x.shape[1:]],
-        "image": image_shape(x.shape[1:]),
+        "image": None if every.dtype.kind == "i" else image_shape(x.shape[1:]),
+        "bounds": _bounds(every) if kind == "classes" and every[0].size == 2 else None,
         "targets": [*t.shape[1:]],
         "classes": classes,
-        "x": packed(np.concatenate([x, tests[0]])),
-        "t": deflated(np.concatenate([targets, tests[1].astype(targets.dtype)]).astype(
-            np.int32 if kind == "classes" else np.float32)),
+        "x": packed(every),
+        "t": packed(targets, images=False),
         "rate": programs.rate,
         "takes": programs.takes,
         "gives": programs.gives,
@@ -114,8 +132,20 @@ def _page(
         "fixed": {k: _array(a) for k, a in programs.fixed.items()},
         "drawn": weights == "drawn",
         "count": int(sum(np.size(a) for a in programs.network.params.values())),
-    }  # fmt: skip
-    return _html(programs, data, title or f"{type(network).__name__} {_sizes(programs)}")
+    }
+    return _html(programs, data, title)
+
+
+def _as_taken(x: np.ndarray) -> np.ndarray:
+    """Whole numbers as such, for they may be indices, and others as float32."""
+    return x.astype(np.int64 if x.dtype.kind in "iub" else np.float32)
+
+
+def _bounds(x: np.ndarray) -> list[list[float]]:
+    """The part of the plane that is shown: that of the samples, and a tenth around it."""
+    low, high = x.reshape(-1, 2).min(axis=0), x.reshape(-1, 2).max(axis=0)
+    far = np.where(high > low, (high - low) / 10, 1.0)
+    return [[float(a), float(b)] for a, b in zip(low - far, high + far, strict=True)]
 
 
 def _sizes(programs: Programs) -> str:
@@ -137,7 +167,8 @@ def _params(programs: Programs, weights: str) -> list[dict[str, Any]]:
         start = 0
         for name in names:
             array = np.asarray(programs.network.params[name], np.float32)
-            said: dict[str, Any] = {"name": name, "group": g, "start": start}
+            layer = programs.names[id(programs.members.params.owners[name][0][0])]
+            said: dict[str, Any] = {"name": name, "layer": layer, "group": g, "start": start}
             start += array.size
             said["shape"] = [*array.shape]
             if array.size and (array == array.flat[0]).all():
@@ -151,18 +182,18 @@ def _params(programs: Programs, weights: str) -> list[dict[str, Any]]:
 
 
 def _html(programs: Programs, data: dict[str, Any], title: str) -> str:
-    css, script = _asset("play.css"), _asset("play.js")
-    program = "\n".join((runtime(), programs.script(), _asset("machine.js"), _asset("worker.js")))
-    hashes = " ".join(map(_hash, (program, script)))
+    css, script = _asset("play.css"), "".join(map(_asset, SCRIPTS))
+    script = f'"use strict";\n{{\n{script}}}\n'
+    worker = "\n".join((runtime(), programs.script(), *map(_asset, WORKERS)))
     policy = (
-        f"default-src 'none'; script-src {hashes} 'wasm-unsafe-eval'; style-src {_hash(css)}; "
-        "img-src data:; worker-src blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {_hash(script)} 'wasm-unsafe-eval'; "
+        f"style-src {_hash(css)}; worker-src blob:; base-uri 'none'; form-action 'none'"
     )
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     page = _asset("play.html")
     parts = {"POLICY": policy, "TITLE": escape(title), "CSS": css, "DATA": text}
-    parts |= {"PROGRAM": program, "SCRIPT": script, "LANGUAGE": data["language"]}
+    parts |= {"PROGRAM": deflated(np.frombuffer(worker.encode(), np.uint8)), "SCRIPT": script, "LANGUAGE": data["language"]}
     pieces = page.split("@@")
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
 
