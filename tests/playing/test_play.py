@@ -18,8 +18,11 @@ from clearprop import (
     play,
 )
 from clearprop.cli import main
+from clearprop.cli.own_data import read_anew
+from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.playing.packing import packed
+from clearprop.training import RunConfig
 
 rng = np.random.default_rng(0)
 X, T = rng.standard_normal((60, 2)), rng.integers(2, size=60)
@@ -59,6 +62,20 @@ def test_the_digits_fit_into_a_page(tmp_path, capsys):
     assert [sorted(p.keys() & {"normal", "fill", "data"}) for p in data["params"]] == [
         *(["normal"], ["fill"], ["data"], ["fill"])
     ]
+
+
+def test_it_is_the_network_and_the_optimizer_that_train_would_make(tmp_path):
+    page = tmp_path / "conv.html"
+    assert main(["play", "--network", "conv", "--samples", "100", "-o", str(page)]) == 0
+    config = RunConfig(**settings_of("conv", read_anew(None, {}, "conv"), (), {}))
+    optimizer = config.make_optimizer()
+    _, data = page_of(page)
+    assert {p["name"]: tuple(p["shape"]) for p in data["params"]} == {
+        name: array.shape for name, array in config.network().params.items()
+    }
+    assert data["rate"] == optimizer.lr == 0.001
+    assert data["vectors"] == [[*optimizer.state]] == [["m", "v"]]
+    assert data["batch"] == config.batch == 100
 
 
 def test_images_are_taken_apart_and_other_numbers_are_not():
