@@ -12,6 +12,7 @@ from clearprop import (
     Convolution,
     Dropout,
     Flatten,
+    Layer,
     Network,
     Relu,
     TwoLayerNet,
@@ -102,6 +103,36 @@ def test_hostile_words_stay_words(tmp_path):
     assert text.count("<script") == 3
 
 
+class Noisy(Layer):
+    """Noise that it cannot be asked for again."""
+
+    noise = ("u",)
+
+    def draw(self, rng, x):
+        return rng.permutation(x.size).reshape(x.shape) / x.size
+
+    def forward(self, x):
+        return x * self.u
+
+
+class Late(Layer):
+    """A hidden state that is not there before the first step."""
+
+    carried = ("h",)
+    h = None
+
+    def forward(self, x):
+        self.new = x if self.h is None else x + 0.5 * self.h
+        return self.new
+
+    def next_state(self):
+        return self.new
+
+
+def ending(layer):
+    return Network([layer, Affine(np.eye(2), np.zeros(2))])
+
+
 class Inverse:
     def forward(self, x):
         return x @ np.linalg.inv(x.T @ x + np.eye(2))
@@ -122,6 +153,10 @@ class Inverse:
             UnsupportedError,
             r"np\.linalg\.inv in Inverse1\.forward",
         ),
+        (lambda p: play(ending(Noisy()), p, X, T), UnsupportedError, r"Noisy1\.draw .*permutation"),
+        (lambda p: play(ending(Late()), p, X, T), UnsupportedError, r"Late1\.h is no array before"),
+        (lambda p: play(small(), p, (X, X), T), UnsupportedError, "several, as tuples"),
+        (lambda p: play(Affine(np.eye(2), np.zeros(2)), p, X, T), ConfigError, "Affine is no Netw"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, make, error, said):

@@ -92,4 +92,3 @@ def play(
             language=language,
         )
     print(shown(output))
-

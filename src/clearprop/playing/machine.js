@@ -12,7 +12,7 @@ function generator(seed) {
     return ((z ^ (z >>> 14)) >>> 0) / 4294967296;
   };
   const normal = () => sqrt(-2 * log(1 - random())) * cos(2 * PI * random());
-  return { random, standard_normal: normal };
+  return { random, standard_normal: normal, standard_exponential: () => -log(1 - random()) };
 }
 
 class Machine {
@@ -61,6 +61,7 @@ class Machine {
 
   // What is random in a step follows from the seed and the number of the step, for every program.
   noise(take, rng) {
+    if (!take.shape.length) return rng[take.method]();
     const u = new Float32Array(sizeOf(take.shape));
     for (let i = 0; i < u.length; i++) u[i] = rng[take.method]();
     return u;
@@ -69,6 +70,7 @@ class Machine {
   // Call a program: its leaves in their order. What it gives is overwritten by the next call.
   call(name, batch) {
     const rng = generator(Math.imul(this.seed + 1, 0x9e3779b1) + this.steps);
+    const drawn = this.made[`${name}_draws`]?.(...this.data.takes[`${name}_draws`].map((take) => this.noise(take, rng)));
     const given = this.data.takes[name].map((take) => {
       switch (take.kind) {
         case "batch": return batch[take.which];
@@ -78,6 +80,7 @@ class Machine {
         case "fixed": return this.arrays.fixed[take.name];
         case "step": return this.steps + 1;
         case "noise": return this.noise(take, rng);
+        case "drawn": return drawn[take.index];
         case "hyper":
           return take.name === "lr" && this.rate !== this.data.rate
             ? fround(take.value * (this.rate / this.data.rate)) : take.value;

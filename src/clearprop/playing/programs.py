@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.compiler import Step
 from clearprop.compiler.engines import Job, engine
 from clearprop.compiler.leaf import traced
+from clearprop.compiler.noise import Draw, plain_draws
 from clearprop.compiler.recording import Recorder, value_of
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.simplify import simplified
@@ -15,6 +16,7 @@ from clearprop.compiler.tracing import Trace
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Recorded
+from clearprop.playing.noise import recorded
 
 Json = dict[str, Any]
 
@@ -25,7 +27,8 @@ class Programs:
     - `step`: one step of training on a batch;
     - `slopes`: loss, derivatives and activations of a batch, before the step;
     - `look`: the activations of every layer for one sample;
-    - `judge`: the scores of as many samples as a batch has.
+    - `judge`: the scores of as many samples as a batch has;
+    - `step_draws`, `slopes_draws`: what is random in them, where layers draw it in their own way.
 
     Errors: `UnsupportedError` names what cannot be recorded, or has no spelling in JavaScript.
     """
@@ -50,6 +53,11 @@ class Programs:
     def _step(self, x: np.ndarray, t: np.ndarray) -> None:
         step = Step(self.network, self.optimizer, engine="javascript").prepare(x, t)
         plan = step._last
+        for name, attribute in plan._left:
+            raise UnsupportedError(
+                f"play: {name}.{attribute} is no array before the first step, so that the first is "
+                "unlike all others; let it begin as zeros"
+            )
         layout = step.layout()
         self.groups = [list(group.names) for group in layout.groups]
         self.vectors = [
@@ -57,6 +65,7 @@ class Programs:
         ]
         settings = [self.optimizer.settings(group, 1) for group in layout.groups]
         self.rate = float(settings[0].get("lr", 0.0))
+        noise = self._noise("step", plan._draws)
         takes = []
         for v, role in plan.roles().items():
             kind, *more = role
@@ -64,12 +73,7 @@ class Programs:
             if kind == "batch":
                 made["which"] = "xt"[more[0]]
             elif kind == "noise":
-                if more[0] is None:
-                    raise UnsupportedError(
-                        "play: a layer draws noise in a way of its own; let draw call rng.random "
-                        "or rng.standard_normal alone"
-                    )
-                made["method"] = more[0]
+                made |= noise[v]
             elif kind == "hyper":
                 group, name = more
                 made |= {"name": name, "value": float(settings[group][name])}
@@ -80,22 +84,36 @@ class Programs:
             elif kind == "vector":
                 made["name"] = f"{more[0]}:{more[1]}"
             elif kind == "state":
-                made["name"] = self._state(more[0], more[1])
+                made["name"] = self._state(v, *more)
             elif kind == "fixed":
                 made["name"] = self._fixed(v)
             takes.append(made)
         self._keep("step", plan.program.source, takes, [])
         step.release()
 
-    def _state(self, layer: Any, attribute: str) -> str:
+    def _state(self, v: Any, layer: Any, attribute: str) -> str:
         name = f"{self.names[id(layer)]}.{attribute}"
-        self.states[name] = np.array(getattr(layer, attribute), copy=True)
+        self.states.setdefault(name, np.array(v.data, copy=True))  # what is carried has rows
         return name
 
     def _fixed(self, v: Any) -> str:
         name = v.name or f"fixed{len(self.fixed)}"
         self.fixed[name] = np.array(v.data, copy=True)
         return name
+
+    def _noise(self, name: str, draws: list[Draw]) -> dict[Any, Json]:
+        """Where the noise of a program comes from: plain numbers, or a program that makes it."""
+        plain = plain_draws(draws, self.network.rng)
+        if plain is not None:
+            return {v: {"kind": "noise", "method": method} for v, method in plain.items()}
+        outputs, drawn, labels = recorded(draws, self.names)
+        trace = simplified(Trace(outputs, list(drawn), labels))
+        takes = [{"kind": "noise", "method": drawn[v], "shape": [*v.shape]} for v in trace.leaves]
+        title = f"What is random in the {name} of {type(self.network).__name__}"
+        source = engine("javascript").program(Job(trace, "draws", title)).source
+        self._keep(f"{name}_draws", source, takes, [])
+        leaves = [v for draw in draws for v in draw.leaves]
+        return {v: {"kind": "drawn", "index": i} for i, v in enumerate(leaves)}
 
     # The looks inside.
 
@@ -151,10 +169,10 @@ class Programs:
 
         for v in leaves:
             take(v, kind="batch", which=v.name)
-        for v in (u for draw in recorder.draws for u in draw.leaves):
-            take(v, kind="noise", method="random" if np.min(v.data) >= 0 else "standard_normal")
+        for v, said in self._noise(name, recorder.draws).items():
+            take(v, **said)
         for v, (layer, attribute) in recorder.states.items():
-            take(v, kind="state", name=self._state(layer, attribute))
+            take(v, kind="state", name=self._state(v, layer, attribute))
         for v, place in recorder.settings.items():
             take(v, kind="number", value=float(value_of(place)))
         for v in recorder.fixed:

@@ -6,7 +6,7 @@ function trainer(machine) {
 
   function next() {
     if (place + data.batch > order.length) {
-      for (let i = order.length - 1; i > 0; i--) {
+      for (let i = order.length - 1; i > 0 && !data.ordered; i--) {
         const j = floor(rng.random() * (i + 1));
         [order[i], order[j]] = [order[j], order[i]];
       }

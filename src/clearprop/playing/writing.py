@@ -1,7 +1,7 @@
 """Writes the playing page: programs, data, words and script in one file.
 
-Its policy lets nothing be loaded or sent. Two things are allowed beside its own script: workers made
-of the page's own text (`worker-src blob:`), so that the page can be used while it trains, and
+Its policy lets nothing be loaded or sent. Two things are allowed beside its own script: workers
+made of the page's own text (`worker-src blob:`), so that the page can be used while it trains, and
 WebAssembly (`'wasm-unsafe-eval'`), in which the matrix products are three times as quick. The text
 of the workers is deflated, for the programs of a deep network repeat themselves.
 """
@@ -119,6 +119,7 @@ def _page(
         "image": None if every.dtype.kind == "i" else image_shape(x.shape[1:]),
         "bounds": _bounds(every) if kind == "classes" and every[0].size == 2 else None,
         "targets": [*t.shape[1:]],
+        "ordered": any(carried for *_, carried in programs.members.stateful),
         "classes": classes,
         "x": packed(every),
         "t": packed(targets, images=False),
@@ -193,7 +194,11 @@ def _html(programs: Programs, data: dict[str, Any], title: str) -> str:
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     page = _asset("play.html")
     parts = {"POLICY": policy, "TITLE": escape(title), "CSS": css, "DATA": text}
-    parts |= {"PROGRAM": deflated(np.frombuffer(worker.encode(), np.uint8)), "SCRIPT": script, "LANGUAGE": data["language"]}
+    parts |= {
+        "PROGRAM": deflated(np.frombuffer(worker.encode(), np.uint8)),
+        "SCRIPT": script,
+        "LANGUAGE": data["language"],
+    }
     pieces = page.split("@@")
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
 
