@@ -20,6 +20,36 @@ const act = {
   select: (page, selector, value) => page.selectOption(selector, value),
   fill: (page, selector, value) => page.fill(selector, value),
   media: (page, media) => page.emulateMedia(media),
+  // How many times slower the page's own thread is made.
+  throttle: async (page, rate) => {
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setCPUThrottlingRate", { rate });
+  },
+  // The tasks of the page's own thread for a time, as [milliseconds, those of the processor].
+  tasks: async (page, time) => {
+    const session = await page.context().newCDPSession(page), events = [];
+    session.on("Tracing.dataCollected", ({ value }) => events.push(...value));
+    const ended = new Promise((resume) => session.once("Tracing.tracingComplete", resume));
+    await session.send("Tracing.start", { traceConfig: { includedCategories: ["toplevel"] } });
+    await page.waitForTimeout(time);
+    await session.send("Tracing.end");
+    await ended;
+    const place = (e) => `${e.pid}:${e.tid}`;
+    const mains = events.filter((e) => e.name === "thread_name" && e.args.name === "CrRendererMain");
+    const threads = new Set(mains.map(place));
+    return events.filter((e) => e.name.endsWith("RunTask") && threads.has(place(e)))
+      .map((e) => [(e.dur ?? 0) / 1000, (e.tdur ?? 0) / 1000]);
+  },
+  // With the mouse along points, as shares of an element's width and height.
+  drag: async (page, selector, ...points) => {
+    await page.locator(selector).scrollIntoViewIfNeeded();
+    const { x, y, width, height } = await page.locator(selector).boundingBox();
+    for (const [i, [across, down]] of points.entries()) {
+      await page.mouse.move(x + across * width, y + down * height, { steps: 5 });
+      if (i === 0) await page.mouse.down();
+    }
+    await page.mouse.up();
+  },
   wait: (page, time) => page.waitForTimeout(time),
   waitFor: async (page, expression) => {
     for (let i = 0; i < 100 && !(await page.evaluate(expression)); i++) {
@@ -59,7 +89,7 @@ async function visit(browser, request) {
     await page.goto(own);
     for (const [name, ...rest] of request.actions) {
       const result = await act[name](page, ...rest);
-      if (["eval", "inside", "pdf"].includes(name)) answer.results.push(result ?? null);
+      if (["eval", "inside", "pdf", "tasks"].includes(name)) answer.results.push(result ?? null);
     }
   } finally {
     await context.close();

@@ -37,8 +37,6 @@ def step_of(name, programs, x, t, rng):
         for take in raw
         if take["kind"] == "noise"
     ]
-    whole = "Int32Array" if x.dtype.kind == "i" else "Float64Array"
-    targets = "Int32Array" if t.dtype.kind == "i" else "Float64Array"
     first = {
         "data": {
             "batch": ROWS,
@@ -62,21 +60,21 @@ def step_of(name, programs, x, t, rng):
     if programs.network.params[params[0]["name"]].dtype == np.float64:
         machine = machine.replace("Float32Array", "Float64Array")
     kind = "Float64Array" if "Float64Array" in machine else "Float32Array"
-    typed = f"{kind}.from" if whole != "Int32Array" else "Int32Array.from"
-    targets = typed if t.dtype.kind != "i" and whole != "Int32Array" else f"{targets}.from"
+    taken, targets = ("Int32Array" if a.dtype.kind == "i" else kind for a in (x, t))
     return f"""(() => {{
       {runtime()}
       {programs.script()}
       {machine}
       const first = {json.dumps(first)}, noise = {json.dumps(noise)};
-      for (const kind of ["states", "fixed"]) for (const [k, a] of Object.entries(first.arrays[kind]))
-        first.arrays[kind][k] = {kind}.from(a);
-      first.X = {typed}(first.X);
-      first.T = {targets}(first.T);
+      for (const held of [first.arrays.states, first.arrays.fixed]) {{
+        for (const [k, a] of Object.entries(held)) held[k] = {kind}.from(a);
+      }}
+      first.X = {taken}.from(first.X);
+      first.T = {targets}.from(first.T);
       const machine = new Machine(first);
       let i = 0;
       machine.noise = (take) => (take.shape.length ? {kind}.from(noise[i++]) : noise[i++][0]);
-      const results = machine.call("step", machine.batch(Array.from({{ length: {ROWS} }}, (_, i) => i)));
+      const results = machine.call("step", machine.batch([...Array({ROWS}).keys()]));
       return {{ loss: results[0], good: results.at(-1), used: i,
         params: Object.fromEntries(first.data.params.map((p) => [p.name, [...machine.param(p)]])),
         states: Object.fromEntries(Object.entries(machine.states).map(([k, a]) => [k, [...a]])) }};

@@ -60,12 +60,27 @@ async function samples(packed) {
 // What is to be painted, at most a few milliseconds in a frame, for a page that always answers.
 const painters = {}, dirty = new Set();
 const paint = (...names) => names.forEach((name) => dirty.add(name));
+function painted(name) {
+  dirty.delete(name);
+  pool = pools[name] ??= [];
+  pool.used = 0;
+  painters[name]();
+}
 function frame() {
-  const end = performance.now() + 6;
+  const end = performance.now() + 3;
   for (const name of [...dirty]) {
-    dirty.delete(name);
-    painters[name]();
+    painted(name);
     if (performance.now() > end) break;
   }
   requestAnimationFrame(frame);
 }
+
+// Each painter has its canvases again when it paints again, for new ones are dear.
+const pools = {};
+let pool;
+const canvasOf = (width, height) => {
+  const canvas = (pool[pool.used++] ??= make("canvas"));
+  canvas.width = width;
+  canvas.height = height;
+  return canvas;
+};

@@ -55,20 +55,23 @@ const pictured = data.params.filter((p, i) => p.shape.length === 4
   || (data.image && p.shape.length === 2 && p.shape[0] === sizeOf(data.image) && !data.params.slice(0, i).some((q) => q.shape.length > 1)));
 const MOST = 256;
 
-function filtersOf(p, vectors) {
-  const w = vectors[`${p.group}:`], conv = p.shape.length === 4;
+// The weights of each unit as a tile of its own; less those of the start, where these are given.
+function filtersOf(p, vectors, start) {
+  const w = vectors[`${p.group}:`], old = start?.[`${p.group}:`], conv = p.shape.length === 4;
   const [high, wide] = conv ? p.shape.slice(2) : data.image, n = high * wide;
   const units = conv ? p.shape[0] * p.shape[1] : p.shape[1];
-  const read = (u, i) => w[p.start + (conv ? u * n + i : i * units + u)];
-  const tiles = Array.from({ length: Math.min(units, MOST) }, (_, u) => Float32Array.from({ length: n }, (_, i) => read(u, i)));
+  const tiles = Array.from({ length: Math.min(units, MOST) }, (_, u) => {
+    const tile = new Float32Array(n), step = conv ? 1 : units;
+    for (let i = 0, k = p.start + (conv ? u * n : u); i < n; i++, k += step) tile[i] = old ? w[k] - old[k] : w[k];
+    return tile;
+  });
   return { tiles, wide, high };
 }
 
 painters.filters = () => {
   const p = pictured[Number(at("which").value)];
   if (!p || !now.told) return;
-  const { tiles, wide, high } = filtersOf(p, now.told.vectors), start = filtersOf(p, now.first).tiles;
-  if (at("change").checked) tiles.forEach((tile, u) => tile.forEach((v, i) => (tile[i] = v - start[u][i])));
+  const { tiles, wide, high } = filtersOf(p, now.told.vectors, at("change").checked ? now.first : null);
   const room = at("tiles").clientWidth, each = wide > 14 ? 62 : wide > 4 ? 46 : 30;
   const inputs = p.shape.length === 4 ? p.shape[1] : 1;
   let columns = Math.max(5, Math.floor(room / each));

@@ -17,19 +17,23 @@ const sized = (canvas, height, width = canvas.clientWidth) => {
 
 // Tiles of coloured cells, w times h each, so many in a row: orange above 0, blue below; strongest
 // where the largest number is, in each tile in which there are not only small ones.
-const largest = (tile) => tile.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+function largest(tile) {
+  let most = 0;
+  for (let i = 0; i < tile.length; i++) most = Math.max(most, Math.abs(tile[i]));
+  return most;
+}
 function mosaic(tiles, w, h, columns, most = Math.max(...tiles.map(largest))) {
-  const canvas = make("canvas"), pen = canvas.getContext("2d"), gap = tiles.length > 1 ? 1 : 0;
-  canvas.width = Math.min(columns, tiles.length) * (w + gap) - gap;
-  canvas.height = Math.ceil(tiles.length / columns) * (h + gap) - gap;
+  const gap = tiles.length > 1 ? 1 : 0, rows = Math.ceil(tiles.length / columns);
+  const canvas = canvasOf(Math.min(columns, tiles.length) * (w + gap) - gap, rows * (h + gap) - gap);
+  const pen = canvas.getContext("2d");
   const image = pen.createImageData(canvas.width, canvas.height), ground = Number(css("--cell"));
+  const pixels = new Uint32Array(image.data.buffer);
   tiles.forEach((tile, u) => {
     const scale = Math.max(largest(tile), most / 3) || 1, left = (u % columns) * (w + gap), top = Math.floor(u / columns) * (h + gap);
     for (let i = 0; i < tile.length; i++) {
-      const s = Math.min(1, Math.abs(tile[i]) / scale), colour = COLOURS[tile[i] > 0 ? 0 : 1];
-      const o = 4 * ((top + Math.floor(i / w)) * canvas.width + left + (i % w));
-      for (let k = 0; k < 3; k++) image.data[o + k] = ground + (colour[k] - ground) * s;
-      image.data[o + 3] = 255;
+      const s = Math.min(1, Math.abs(tile[i]) / scale), [r, g, b] = COLOURS[tile[i] > 0 ? 0 : 1];
+      const o = (top + Math.floor(i / w)) * canvas.width + left + (i % w);
+      pixels[o] = 0xff000000 | ((ground + (b - ground) * s) << 16) | ((ground + (g - ground) * s) << 8) | (ground + (r - ground) * s);
     }
   });
   pen.putImageData(image, 0, 0);
@@ -38,8 +42,8 @@ function mosaic(tiles, w, h, columns, most = Math.max(...tiles.map(largest))) {
 
 // How often which value comes; behind it, in outline, how often it came before.
 function histogram(found, earlier) {
-  const canvas = make("canvas"), w = 96, h = 28, k = devicePixelRatio || 1, pen = canvas.getContext("2d");
-  canvas.width = w * k; canvas.height = h * k;
+  const w = 96, h = 28, k = devicePixelRatio || 1, canvas = canvasOf(w * k, h * k);
+  const pen = canvas.getContext("2d");
   canvas.style.width = `${w}px`; canvas.style.height = `${h}px`;
   pen.scale(k, k);
   const most = Math.sqrt(Math.max(1, ...found.bins, ...(earlier?.bins ?? []))), step = w / found.bins.length;

@@ -12,8 +12,7 @@ painters.plane = () => {
     }
     image.data[4 * i + 3] = 150;
   }
-  const small = make("canvas"), [[x0, x1], [y0, y1]] = data.bounds;
-  small.width = small.height = side;
+  const small = canvasOf(side, side), [[x0, x1], [y0, y1]] = data.bounds;
   small.getContext("2d").putImageData(image, 0, 0);
   pen.drawImage(small, 0, 0, width, height);
   pen.strokeStyle = css("--ink");

@@ -39,7 +39,7 @@ function heard(told) {
   if (told.why === "broken") Object.assign(now, { broken: true, running: false });
   if (told.why === "train") now.speed = told.speed;
   curve.add(told.losses);
-  paint("numbers", "curve", "filters");
+  paint("numbers", "curve");
   wanted = true;
   if (!now.running || !busy) look();
 }
@@ -58,7 +58,7 @@ function look() {
 const hears = {
   inside(said) {
     now.seen = said;
-    paint("inside", "numbers");
+    paint("inside", "numbers", "filters");
   },
   read(said) {
     if (!now.sample) return;
@@ -140,7 +140,7 @@ addEventListener("resize", anew);
 for (const query of ["(prefers-color-scheme: dark)", "print"]) {
   matchMedia(query).addEventListener("change", () => {
     anew();
-    for (const name of dirty) painters[name]();
+    [...dirty].forEach(painted);
   });
 }
 at("language").addEventListener("change", (event) => {

@@ -1,0 +1,261 @@
+"""How quickly networks learn in their page, in Chromium, and what the drawing pad costs.
+
+    NODE_PATH=~/playwright/node_modules python benchmarks/playing.py
+
+Chromium, Node and playwright-core are found as `tests/browser` says. Prints Markdown. The goals are
+checked, and the exit status is 1 if one is missed: steps a second of 784-50-10 (also at a quarter
+of the machine: the whole browser is stopped three quarters of the time) and of a network of
+convolutions, batches of 100; no task of the page's own thread that takes 50 ms of the processor;
+1,000 digits that went through the pad, as pictures and as strokes of a pen, at most 2 points below
+the same digits as they are.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "browser"))
+from clearprop import TwoLayerNet, play
+from clearprop.cli import main as clearprop
+from clearprop.compiler import compile
+from clearprop.datasets import mnist_dataset
+from clearprop.training import SGD
+from conftest import Browser, what_is_missing  # type: ignore[import-not-found]
+
+SECONDS = 8
+BEGUN = ("waitFor", "document.getElementById('layers').children.length > 0")
+STEPS = "Number(document.getElementById('steps').textContent.replace(/\\D/g, ''))"
+NOW = f"[performance.now(), {STEPS}]"
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, directly or not, on Linux."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            number, _, rest = stat.read_text().partition(" ")
+            parents[int(number)] = int(rest.rpartition(")")[2].split()[1])
+    found = [pid]
+    for known in found:
+        found += [child for child, parent in parents.items() if parent == known]
+    return found[1:]
+
+
+@contextmanager
+def quartered(pid: int) -> Iterator[None]:
+    """Let the browser run one quarter of the time only, all its threads."""
+    over = threading.Event()
+
+    def signals() -> None:
+        while not over.is_set():
+            found = descendants(pid)
+            for _ in range(250):
+                for sign, pause in ((signal.SIGSTOP, 0.006), (signal.SIGCONT, 0.002)):
+                    for p in found:
+                        with suppress(ProcessLookupError):  # it has ended
+                            os.kill(p, sign)
+                    time.sleep(pause)
+
+    thread = threading.Thread(target=signals)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def learning(browser: Browser, page: Path, *before: Any) -> tuple[float, float]:
+    """Steps a second, and the longest task of the page's own thread, in ms of the processor."""
+    actions = [BEGUN, *before, ("click", "#go"), ("wait", 1500), ("eval", NOW)]
+    actions += [("tasks", 1000 * SECONDS), ("eval", NOW)]
+    (begun, first), tasks, (ended, last) = browser.visit(page, *actions).results
+    return (last - first) / (ended - begun) * 1000, max(used for _, used in tasks)
+
+
+HOOK = """(() => {
+  window.got = [];
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message, ...more) {
+    if (message.kind === "read" && message.sample) got.push(message.sample);
+    return post.call(this, message, ...more);
+  };
+  window.taken = async () => {
+    got.length = 0;
+    while (!got.length) await new Promise((resume) => requestAnimationFrame(resume));
+    return Uint8Array.from(got.at(-1), (v) => Math.round(255 * v));
+  };
+  window.text = (all) => {
+    let said = "";
+    for (const one of all) for (const v of one) said += String.fromCharCode(v);
+    return btoa(said);
+  };
+})()"""
+PICTURES = """(async () => {
+  const bytes = Uint8Array.from(atob(%s), (c) => c.charCodeAt(0)), all = [];
+  const pad = document.getElementById("pad"), pen = pad.getContext("2d");
+  const small = document.createElement("canvas"), brush = small.getContext("2d");
+  small.width = small.height = 28;
+  document.getElementById("clear").click();
+  for (let k = 0; k < bytes.length; k += 784) {
+    const image = new ImageData(28, 28);
+    for (let i = 0; i < 784; i++) image.data.set([255, 255, 255, bytes[k + i]], 4 * i);
+    brush.putImageData(image, 0, 0);
+    pen.clearRect(0, 0, 280, 280);
+    pen.imageSmoothingEnabled = true;
+    pen.drawImage(small, %s);
+    pad.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", shiftKey: true }));
+    all.push(await taken());
+  }
+  return text(all);
+})()"""
+STROKES = """(async () => {
+  const pad = document.getElementById("pad"), all = [];
+  pad.setPointerCapture = () => {};
+  for (const lines of %s) {
+    document.getElementById("clear").click();
+    const box = pad.getBoundingClientRect();
+    const send = (kind, x, y) => pad.dispatchEvent(new PointerEvent(kind,
+      { clientX: box.x + x * box.width, clientY: box.y + y * box.height, pointerId: 1 }));
+    for (const [a, b, c, d] of lines) {
+      send("pointerdown", a, b);
+      send("pointermove", c, d);
+      send("pointerup", c, d);
+    }
+    all.push(await taken());
+  }
+  return text(all);
+})()"""
+
+
+def through(browser: Browser, page: Path, script: str) -> np.ndarray:
+    """What the page makes of digits on its pad, (N, 784)."""
+    said = browser.visit(page, BEGUN, ("eval", HOOK), ("eval", script)).results[-1]
+    return np.frombuffer(b64decode(said), np.uint8).reshape(-1, 784) / np.float32(255)
+
+
+def strokes(image: np.ndarray) -> list[list[float]]:
+    """A digit (28, 28) as lines from point to point, where a pen would have gone.
+
+    It is enlarged, thinned to lines of one pixel (Zhang and Suen, 1984), and these made smooth.
+    """
+    large = np.pad(np.kron(image, np.ones((2, 2))), 1, mode="edge")
+    middle = large[1:-1, 1:-1]
+    around = large[:-2, 1:-1] + large[2:, 1:-1] + large[1:-1, :-2] + large[1:-1, 2:]
+    points = set(map(tuple, np.argwhere(thin((around + 2 * middle) / 6 > 0.45)).tolist()))
+    near: dict[Any, list[Any]] = {p: [] for p in points}
+    lines = []
+    for y, x in points:
+        for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+            corner = dy and dx and {(y + dy, x), (y, x + dx)} & points
+            if (y + dy, x + dx) in points and not corner:
+                lines.append(((y, x), (y + dy, x + dx)))
+                near[y, x].append((y + dy, x + dx))
+                near[y + dy, x + dx].append((y, x))
+    at = {p: np.array([p[1] + 0.5, p[0] + 0.5]) / 56 for p in points}
+    for _ in range(2):
+        at = {
+            p: at[p] if len(n) < 2 else (at[p] + sum(at[q] for q in n) / len(n)) / 2
+            for p, n in near.items()
+        }
+    return [[*at[p].round(4), *at[q].round(4)] for p, q in lines or [(p, p) for p in points]]
+
+
+def thin(ink: np.ndarray) -> np.ndarray:
+    """Pixels at the border taken away until only lines are left."""
+    while True:
+        before = ink.copy()
+        for first in (True, False):
+            q = np.pad(ink, 1).astype(int)
+            ring = [q[:-2, 1:-1], q[:-2, 2:], q[1:-1, 2:], q[2:, 2:]]
+            ring += [q[2:, 1:-1], q[2:, :-2], q[1:-1, :-2], q[:-2, :-2]]
+            begins = sum((ring[i] == 0) & (ring[(i + 1) % 8] == 1) for i in range(8))
+            north, east, south, west = ring[::2]
+            one = north * east * south if first else north * east * west
+            two = east * south * west if first else north * south * west
+            many = sum(ring)
+            ink = ink & ~((many >= 2) & (many <= 6) & (begins == 1) & (one == 0) & (two == 0))
+        if np.array_equal(ink, before):
+            return ink
+
+
+def trained(x: np.ndarray, t: np.ndarray) -> TwoLayerNet:
+    network = TwoLayerNet(784, 50, 10, rng=np.random.default_rng(0)).astype(np.float32)
+    step, rng = compile(network, SGD(0.2)), np.random.default_rng(1)
+    for _ in range(10):
+        order = rng.permutation(len(x))
+        for i in range(0, len(x), 100):
+            step(x[order[i : i + 100]], t[order[i : i + 100]])
+    return network
+
+
+def main() -> int:
+    if missing := what_is_missing():
+        print(f"{missing}: see tests/browser/conftest.py")
+        return 1
+    missed = []
+    browser = Browser()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        print("| page | kB | steps a second | longest task, ms |\n|---|--:|--:|--:|")
+        dense, conv = folder / "dense.html", folder / "conv.html"
+        with redirect_stdout(sys.stderr):
+            for page, kind in ((dense, "two-layer"), (conv, "conv")):
+                clearprop(["play", "--network", kind, "-o", str(page)])
+        for name, page, goal, before in (
+            ("784-50-10", dense, 250, ()),
+            ("784-50-10, its page 4 × slower", dense, 60, (("throttle", 4),)),
+            ("784-50-10, a quarter of all", dense, 60, None),
+            ("convolutions", conv, 10, ()),
+        ):
+            if before is None:
+                with quartered(browser.process.pid):
+                    speed, longest = learning(browser, page)
+            else:
+                speed, longest = learning(browser, page, *before)
+            size = page.stat().st_size / 1000
+            print(f"| {name} | {size:.0f} | {speed:.0f} | {longest:.0f} |", flush=True)
+            if speed < goal:
+                missed.append(f"{name}: {speed:.0f} steps a second, not {goal}")
+            if longest > 50:
+                missed.append(f"{name}: a task of {longest:.0f} ms")
+        data = mnist_dataset()
+        network = trained(data.x_train, data.t_train)
+        x, t = data.x_test[:1000], data.t_test[:1000]
+        page = folder / "pad.html"
+        play(network, page, x, t, weights="kept")
+
+        def right(images: np.ndarray) -> float:
+            return 100 * float(np.mean(network.predict(images).argmax(axis=1) == t))
+
+        straight = right(x)
+        bytes_ = dumps(b64encode(np.rint(255 * x).astype(np.uint8).tobytes()).decode())
+        drawn = dumps([strokes(image) for image in x.reshape(-1, 28, 28)])
+        print(f"\n| digits | % of 1,000 right |\n|---|--:|\n| as they are | {straight:.1f} |")
+        for name, script in (
+            ("over the pad", PICTURES % (bytes_, "0, 0, 280, 280")),
+            ("in a quarter of it", PICTURES % (bytes_, "20, 120, 140, 140")),
+            ("as strokes", STROKES % drawn),
+        ):
+            found = right(through(browser, page, script))
+            print(f"| {name} | {found:.1f} |", flush=True)
+            if found < straight - 2:
+                missed.append(f"{name}: {straight - found:.1f} points less")
+    browser.close()
+    print("\n" + ("All goals are met." if not missed else f"Missed: {'; '.join(missed)}."))
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
