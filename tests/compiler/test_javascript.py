@@ -86,6 +86,18 @@ def test_values_and_derivatives(name):
 
 
 @node
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_products_quotients_and_roots_are_the_same_bits(dtype):
+    def f(x, y):
+        return (x + y) * (x - y) / (1 + x * x) + np.sqrt(np.abs(x * y)) - 0.1 * y**2
+
+    draw = np.random.default_rng(5)
+    x, y = (draw.standard_normal(4000) * 10.0 ** draw.integers(-9, 9, 4000) for _ in range(2))
+    x, y = x.astype(dtype), y.astype(dtype)
+    np.testing.assert_array_equal(compile(f, engine="javascript")(x, y), f(x, y))
+
+
+@node
 def test_what_is_not_finite_stays_so():
     x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0])
     for f in (np.exp, np.log, np.sqrt, np.abs, np.sign, np.isnan, np.isfinite, np.signbit):

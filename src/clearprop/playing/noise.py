@@ -16,7 +16,7 @@ class _Hand:
     """In place of a generator: its numbers are leaves, whatever they will be."""
 
     def __init__(self) -> None:
-        self.drawn: dict[Traced, str] = {}
+        self.drawn: dict[Any, str] = {}
         """Leaf → the method of a generator that fills it."""
 
     def _leaf(self, method: str, size: Any, dtype: Any) -> Traced:
@@ -42,7 +42,7 @@ class _Hand:
 
 def recorded(
     draws: Iterable[Draw], names: dict[int, str]
-) -> tuple[list[Any], dict[Traced, str], dict[Any, str]]:
+) -> tuple[list[Any], dict[Any, str], dict[Any, str]]:
     """What layers draw, in order, on leaves of plain random numbers; these; and labels.
 
     Errors: `UnsupportedError` names a layer that draws otherwise than with NumPy functions of what
