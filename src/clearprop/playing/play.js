@@ -77,7 +77,7 @@ const hears = {
     setTimeout(() => {
       busy = false;
       look();
-    }, now.running ? Math.max(150, 2 * said.took) : 0);
+    }, now.running ? Math.min(2000, Math.max(150, 2 * said.took)) : 0);
   },
 };
 const saw = (seen) => hears[seen.kind](seen);
