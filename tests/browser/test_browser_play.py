@@ -65,7 +65,16 @@ def test_steps_are_those_of_python(browser, tmp_path, optimizer):
 def test_it_learns_and_shows_the_plane(browser, tmp_path):
     page = tmp_path / "net.html"
     play(TwoLayerNet(2, 16, 2, rng=rng), page, X, T, test=(X, T), batch=40)
-    actions = [BEGUN, rate(-0.3), ("click", "#go"), after(800), ("click", "#go"), ("wait", 100)]
+    seen = ("waitFor", "parseFloat(document.getElementById('right').textContent) > 90")
+    actions = [
+        BEGUN,
+        rate(-0.3),
+        ("click", "#go"),
+        after(800),
+        ("click", "#go"),
+        seen,
+        ("wait", 100),
+    ]
     plane = "document.getElementById('map').getContext('2d').getImageData(9, 9, 1, 1).data[3]"
     *_, state, alpha = browser.visit(page, *actions, LOOK, ("eval", plane)).results
     assert state["right"] > 90
@@ -97,11 +106,23 @@ def test_images_are_drawn_and_read(browser, tmp_path, mobile):
       for (let x = 0.2; x < 0.8; x += 0.02) for (const y of [0.45, 0.55]) send('pointermove', x, y);
       send('pointerup', 0.8, 0.5);
     })()"""
-    actions = [BEGUN, rate(-1), ("click", "#go"), after(150), ("click", "#go"), ("eval", draw)]
+    seen = ("waitFor", "parseFloat(document.getElementById('right').textContent) > 90")
+    actions = [
+        BEGUN,
+        rate(-1),
+        ("click", "#go"),
+        after(150),
+        ("click", "#go"),
+        seen,
+        ("eval", draw),
+    ]
     figures = ("eval", "document.querySelectorAll('#reading figure').length")
     filters = ("eval", "document.getElementById('filters').hidden")
     size = {"width": 400, "mobile": True} if mobile else {}
-    found = browser.visit(page, *actions, ("wait", 100), LOOK, figures, filters, **size).results
+    read = ("waitFor", "document.getElementById('big').textContent === 'flat'")
+    found = browser.visit(
+        page, *actions, ("wait", 100), read, LOOK, figures, filters, **size
+    ).results
     assert found[-3]["right"] > 90
     assert found[-3]["big"] == "flat"
     assert found[-2] >= 5

@@ -87,23 +87,25 @@ def test_the_pad_gives_what_the_network_has_learned_from(browser, digits):
 
 def test_one_draws_with_the_mouse_and_with_keys(browser, digits):
     page, *_ = digits
-    clear, state = ("click", "#clear"), ("eval", "[big.innerText, reading.children.length]")
+    state = ("eval", "[big.innerText, reading.children.length]")
+    empty, one = (("waitFor", f"big.innerText === '{said}'") for said in "?1")
+    clear = ("click", "#clear"), empty
     mouse = ("drag", "#pad", (0.5, 0.15), (0.5, 0.85))
-    keys = [("eval", "pad.focus()"), *[("press", "ArrowDown")] * 18, ("wait", 150)]
+    keys = [("eval", "pad.focus()"), *[("press", "ArrowDown")] * 18]
     found = browser.visit(
-        page, BEGUN, clear, ("wait", 100), state, mouse, ("wait", 150), state, clear,
-        *keys, state, ("press", "Escape"), ("wait", 100), state,
+        page, BEGUN, *clear, state, mouse, one, state, *clear, *keys, one, state,
+        ("press", "Escape"), empty, state,
     )  # fmt: skip
-    empty, by_mouse, _, by_keys, again = found.results
-    assert empty == again == ["?", 0]
+    before, by_mouse, _, by_keys, again = found.results
+    assert before == again == ["?", 0]
     assert by_mouse == by_keys == ["1", 3]
 
 
 def test_a_point_of_the_plane_is_asked_for(browser, plane):
     sample = text("sample")
     found = browser.visit(
-        plane, BEGUN, ("drag", "#map", (0.25, 0.25)), ("wait", 100), sample,
-        ("eval", "map.focus()"), ("press", "ArrowRight"), ("wait", 100), sample, text("classes"),
+        plane, BEGUN, ("wait", 300), ("drag", "#map", (0.25, 0.25)), ("wait", 300), sample,
+        ("eval", "map.focus()"), ("press", "ArrowRight"), ("wait", 300), sample, text("classes"),
     ).results  # fmt: skip
     first, second, classes = found[0], found[2], found[3]
     (x1, y1), (x2, y2) = (

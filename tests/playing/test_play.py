@@ -74,7 +74,7 @@ def test_it_is_the_network_and_the_optimizer_that_train_would_make(tmp_path):
     assert {p["name"]: tuple(p["shape"]) for p in data["params"]} == {
         name: array.shape for name, array in config.network().params.items()
     }
-    assert data["rate"] == optimizer.lr == 0.001
+    assert data["rate"] == config.rate == 0.001
     assert data["vectors"] == [[*optimizer.state]] == [["m", "v"]]
     assert data["batch"] == config.batch == 100
 
