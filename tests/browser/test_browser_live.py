@@ -4,40 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from seeing import SHOWN, compared
 
 from clearprop import Affine, MulLayer, Network, Relu, Sigmoid, TwoLayerNet, Variable, graph
-
-ALL = """
-() => {
-  const at = (id) => document.getElementById(id), found = [];
-  const tell = (id, kind, value) => {
-    at(id).value = value;
-    at(id).dispatchEvent(new Event(kind));
-  };
-  for (const option of at('depth').options) {
-    tell('depth', 'change', option.value);
-    for (let i = 0; i <= Number(at('slider').max); i++) {
-      tell('slider', 'input', i);
-      found.push([at('count').textContent, at('said').textContent]);
-    }
-    const view = document.querySelector('[data-view-no]:not([hidden])');
-    for (const g of view.querySelectorAll('g.g-label')) {
-      found.push([g.dataset.id, [...g.querySelectorAll('text')].map((t) => t.textContent).join()]);
-    }
-    for (const g of view.querySelectorAll('g[data-id][aria-label]')) {
-      found.push([g.dataset.id, g.getAttribute('aria-label')]);
-    }
-    for (const g of view.querySelectorAll('g[data-peek]')) {
-      g.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
-      found.push([g.dataset.id, at('peek').textContent]);
-    }
-  }
-  return found;
-}
-"""
-DIGITS = re.compile(r"-?\d+\.\d{9,}(?:e[+-]\d+)?")
-NOISE = re.compile("×10⁻¹[⁶⁷⁸⁹]|e[−-]1[6-9]")
-SHOWN = ("eval", f"({ALL})()")
 
 
 def layered(a, b):
@@ -78,18 +47,6 @@ def saved(path, f, values):
         out = f(*(Variable(v, name) for v, name in zip(values, names, strict=True)))
     graph(out).save(path)
     return path
-
-
-def compared(edited, afresh):
-    """The same texts; a number of many digits may differ in the last ones, and so may what is left
-    of rounding in a difference."""
-    assert len(edited) == len(afresh)
-    for (where, found), (place, wanted) in zip(edited, afresh, strict=True):
-        assert where == place
-        if found != wanted and not (NOISE.search(found) and NOISE.search(wanted)):
-            assert DIGITS.sub("#", found) == DIGITS.sub("#", wanted)
-            numbers = [list(map(float, DIGITS.findall(text))) for text in (found, wanted)]
-            np.testing.assert_allclose(*numbers, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", NUMBERS)

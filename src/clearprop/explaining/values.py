@@ -9,6 +9,7 @@ from clearprop.explaining.expressions import Expression, Number
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import Words
 from clearprop.explaining.numbers import equation, number, shorten
+from clearprop.graph.rounding import up
 
 IN_FULL = 6
 """An array of so many elements is shown in full."""
@@ -80,4 +81,4 @@ def shape(array: Any) -> str:
 
 
 def _number(value: Any) -> Expression:
-    return Number(float(f"{value:.4g}"))
+    return Number(float(f"{up(value):.4g}"))

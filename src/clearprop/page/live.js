@@ -14,6 +14,48 @@ let inputs = first.map(copyOf);
 function compute() {
   results = program(...inputs);
   fresh = new Map();
+  lefts = new Map();
+  const tiny = results.flatMap((value, slot) => (each(value).some((x) => isTiny(x, slot)) ? [slot] : []));
+  if (tiny.length) clear(tiny);
+}
+
+// What rounding has left of 0, as rounding.py knows it: tiny, and as much changed as it is large when
+// the inputs change in their last digits.
+let lefts = new Map();
+const single = new Set(data.live?.single);
+const each = (value) => (typeof value === "object" ? value : [value]);
+const unit = (slot) => (single.has(slot) ? 2 ** -23 : 2 ** -52);
+const isTiny = (x, slot) => x !== 0 && Math.abs(x) < 8192 * unit(slot);
+
+function disturbed(x, i, run) {
+  const { dtype } = data.live.leaves[i], eps = dtype === "float32" ? 2 ** -23 : 2 ** -52;
+  if (!dtype.startsWith("float") && each(x).every(Number.isInteger)) return x;
+  const moved = (v, k) => v * (1 + (((k + i + 2 * run) % 3) - 1) * 6 * eps);
+  if (typeof x !== "number") return x.map(moved);
+  return dtype === "float32" ? Math.fround(moved(x, 0)) : moved(x, 0);
+}
+
+function clear(tiny) {
+  results = results.map(copyOf);
+  const moved = new Map(tiny.map((slot) => [slot, new Float64Array(each(results[slot]).length)]));
+  for (let run = 0; run < 3; run++) {
+    const others = program(...inputs.map((x, i) => disturbed(x, i, run)));
+    for (const [slot, most] of moved) {
+      const now = each(results[slot]);
+      each(others[slot]).forEach((x, k) => (most[k] = Math.max(most[k], Math.abs(x - now[k]))));
+    }
+  }
+  for (const [slot, most] of moved) {
+    const now = each(results[slot]);
+    let left = 0;
+    now.forEach((x, k) => {
+      if (!isTiny(x, slot) || !(most[k] >= Math.abs(x) / 4)) return;
+      left = Math.max(left, Math.abs(x));
+      now[k] = 0;
+    });
+    if (left) lefts.set(slot, left);
+    if (typeof results[slot] === "number") results[slot] = now[0];
+  }
 }
 
 // An entry of the list of values, as it is now.
@@ -30,8 +72,8 @@ const held = (entry) => {
   return { array: typeof value === "number" ? [value] : value, shape, dtype: entry.type };
 };
 
-function renewed(entry) {
-  const { array, shape, dtype } = held(entry);
+function renewed(before) {
+  const entry = { ...before, left: lefts.get(before.slot) }, { array, shape, dtype } = held(entry);
   if (!shape.length) {
     return { ...entry, s: number(plainOf(array[0], dtype)), x: exactly(array[0], dtype) };
   }
@@ -48,7 +90,7 @@ function renewed(entry) {
 function nested(array, shape) {
   if (!shape.length) {
     const x = array[0], eps = 2 ** -52, [, , exact] = shorten(x, eps);
-    return formula(numberTree(exact ? x : Number(general(x, 4)), eps));
+    return formula(numberTree(exact ? x : Number(general(up(x), 4)), eps));
   }
   const size = array.length / shape[0];
   const parts = Array.from({ length: shape[0] }, (_, i) =>
@@ -123,9 +165,9 @@ function nudged(i, tree) {
     const dy = after - before, off = Math.abs(dy - slope * dx) / Math.abs(slope * dx);
     if (off > 0.5e-3 || Number.isNaN(off)) continue;
     const places = Math.max(2 - taken(Math.abs(dy).toExponential(20)).power, 0);
-    const plain = (x) => minus(trimmed(fixed(x, places)));
+    const plain = (x) => minus(trimmed(fixed(x + Math.sign(x) * Number(`1e-${places + 3}`), places)));
     found = { from: short(start), to: short(start + dx), before: plain(before), after: plain(after),
-      dy: short(Number(precise(dy, 3))), sign: off < 1e-12 ? "=" : "≈", d: text, dx: short(dx) };
+      dy: short(Number(precise(up(dy), 3))), sign: off < 1e-12 ? "=" : "≈", d: text, dx: short(dx) };
   }
   compute();
   return found;

@@ -9,6 +9,7 @@ from clearprop.errors import ClearpropError
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.numbers import number
 from clearprop.graph.graph import Graph
+from clearprop.graph.rounding import up
 
 MOST = 60
 """A graph of more nodes is not computed once more for each of its inputs."""
@@ -50,7 +51,7 @@ def nudged(graph: Graph, leaf: Any, derivative: Any) -> dict[str, str] | None:
                 "to": _number(start + step),
                 "before": _fixed(before, places),
                 "after": _fixed(after, places),
-                "dy": _number(float(f"{change:.{DIGITS - 1}e}")),
+                "dy": _number(float(f"{up(change):.{DIGITS - 1}e}")),
                 "sign": "=" if off < 1e-12 else "≈",
                 "d": in_text(number(derivative)),
                 "dx": _number(step),
@@ -64,6 +65,6 @@ def _number(x: float) -> str:
 
 def _fixed(x: float, places: int) -> str:
     """With so many places that the change of a result can be seen."""
-    text = f"{x:.{places}f}"
+    text = f"{x + math.copysign(10.0 ** -(places + 3), x):.{places}f}"  # ties go up
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return text.replace("-", "−")

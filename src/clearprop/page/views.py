@@ -135,7 +135,7 @@ def _enliven(made: Views, graph: Graph, live: Live, names: Names, single: str | 
     except ClearpropError as error:
         made.live = {"why": str(error)}
         return
-    made.live = said | {"leaves": live.leaves()}
+    made.live = said | {"leaves": live.leaves(), "single": live.single()}
 
 
 # What to look at.

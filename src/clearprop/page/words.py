@@ -10,6 +10,7 @@ _SHARED = (
     "comma",
     "undefined",
     "infinite",
+    "left",
     "means",
     "means_less",
     "means_zero",
