@@ -153,24 +153,52 @@ function worked(card) {
   return { ...card, ...made };
 }
 
+// The derivative by a leaf: some never change.
+function slopesOf(i) {
+  const found = data.live.gradient[i];
+  return typeof found === "number" ? each(results[found]) : found;
+}
+
 // A derivative put to the test: as nudge.py does it.
-function nudged(i, tree) {
-  const [text, , , slope] = filled(tree), start = inputs[i], before = results[data.live.result];
-  if (!data.live.nudges || !Number.isFinite(slope) || !slope) return null;
+function nudged(i) {
+  if (!data.live.nudges) return null;
+  const slopes = slopesOf(i), { shape, dtype } = data.live.leaves[i];
+  const sizes = [...slopes].map(Math.abs), most = Math.max(...sizes);
+  const at_ = Math.max(sizes.findIndex((size) => size >= most * (1 - SAME)), 0), slope = slopes[at_];
+  if (!Number.isFinite(slope) || !slope) return null;
+  const start = each(inputs[i])[at_], before = total();
+  const d = write(numberTree(slope, dtype === "float32" ? 2 ** -23 : 2 ** -52));
+  const moved = (x) => (typeof inputs[i] === "number" ? x : inputs[i].with(at_, x));
   const short = (x) => write(numberTree(x, 2 ** -52));
   let found = null;
   for (let power = 0; power < 6 && !found; power++) {
     const dx = Number(`1e-${power}`);
-    const after = program(...inputs.with(i, start + dx))[data.live.result];
+    results = program(...inputs.with(i, moved(start + dx)));
+    const after = total();
     const dy = after - before, off = Math.abs(dy - slope * dx) / Math.abs(slope * dx);
     if (off > 0.5e-3 || Number.isNaN(off)) continue;
     const places = Math.max(2 - taken(Math.abs(dy).toExponential(20)).power, 0);
     const plain = (x) => minus(trimmed(fixed(x + Math.sign(x) * Number(`1e-${places + 3}`), places)));
     found = { from: short(start), to: short(start + dx), before: plain(before), after: plain(after),
-      dy: short(Number(precise(up(dy), 3))), sign: off < 1e-12 ? "=" : "≈", d: text, dx: short(dx) };
+      dy: short(Number(precise(up(dy), 3))), sign: off < 1e-12 ? "=" : "≈", d, dx: short(dx) };
+    if (shape.length) found.place = `[${placeOf(at_, shape).join(", ")}]`;
   }
   compute();
   return found;
+}
+
+// The result, or the sum of several, each number times the derivative that it starts with.
+const total = () => data.live.ends.reduce((sum, [slot, seed]) =>
+  seed.reduce((all, d, k) => all + d * each(results[slot])[k], sum), 0);
+
+// The place of an element, by its number.
+function placeOf(k, shape) {
+  const place = [];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    place.unshift(k % shape[axis]);
+    k = Math.floor(k / shape[axis]);
+  }
+  return place;
 }
 
 function leafNow(leaf) {
@@ -178,9 +206,7 @@ function leafNow(leaf) {
   const [, , , slope] = leaf.slope ? filled(leaf.slope) : [];
   if (Number.isFinite(slope) && sound()) made.means = meaning(leaf.x, leaf.y, leaf.slope);
   const i = data.live.names.indexOf(leaf.x.m);
-  if (leaf.slope && typeof inputs[i] === "number" && data.live.result !== null) {
-    made.check = nudged(i, leaf.slope);
-  }
+  if (i >= 0 && data.live.gradient[i] !== null) made.check = nudged(i);
   return made;
 }
 
@@ -276,12 +302,7 @@ function tableOf(i, name) {
     const grid = make("div", "grid");
     grid.style.gridTemplateColumns = `repeat(${Math.min(columns, 28)}, max-content)`;
     for (let p = 0; p < size; p++) {
-      const place = [];
-      for (let axis = shape.length - 1, rest = p; axis >= 0; axis--) {
-        place.unshift(rest % shape[axis]);
-        rest = Math.floor(rest / shape[axis]);
-      }
-      grid.append(knob(i, p, `${name}[${place.join(", ")}]`));
+      grid.append(knob(i, p, `${name}[${placeOf(p, shape).join(", ")}]`));
     }
     box.append(make("div", "table", grid));
   });
@@ -289,13 +310,13 @@ function tableOf(i, name) {
 }
 
 function downhill(rate) {
-  const { gradient, learned, result } = data.live, some = learned.some(Boolean);
+  const { learned, result } = data.live, some = learned.some(Boolean);
   if (!changed) { changed = true; compute(); }
-  const before = results[result], slopes = gradient.map((slot) => (slot === null ? null : copyOf(results[slot])));
+  const before = results[result], slopes = inputs.map((_, i) => slopesOf(i)?.slice());
   inputs = inputs.map((x, i) => {
     const d = slopes[i];
-    if (d === null || (some && !learned[i])) return x;
-    return typeof x === "number" ? x - rate * d : x.map((v, p) => v - rate * d[p]);
+    if (!d || (some && !learned[i])) return x;
+    return typeof x === "number" ? x - rate * d[0] : x.map((v, p) => v - rate * d[p]);
   });
   renew();
   return [before, results[result]];
@@ -357,7 +378,7 @@ function live() {
     return made;
   };
   const tools = make("div", "row small");
-  if (data.live.result !== null && data.live.gradient.some((slot) => slot !== null)) {
+  if (data.live.result !== null && data.live.gradient.some((d) => d !== null)) {
     const rate = make("input"), told = make("output", "count");
     rate.value = data.live.learned.some(Boolean) ? "0.1" : "0.01";
     rate.inputMode = "decimal";

@@ -158,6 +158,17 @@ class Live:
             self._outputs.append(v)
         return self._slots[id(v)]
 
+    def end(self, v: Any) -> int | None:
+        """The slot of an output of the graph."""
+        name = f"n{self.graph.nodes.index(v.node)}"
+        return self.slot("value", name if v.index is None else f"{name}:{v.index}")
+
+    def gradient(self, i: int, value: Any) -> int | list[float] | None:
+        """The slot of the derivative by a leaf, or the numbers that it always is."""
+        slot = self.slot("back", f"x{i}")
+        constant = slot is None and value is not None and np.isfinite(value).all()
+        return np.ravel(value).tolist() if constant else slot
+
     def local(self, value: Any, item: str, operand: int) -> Any:
         """A local derivative with its slot, and 0 for what rounding has left of that."""
         others = self._disturbed.get(id(self._found.get(("local", item, operand))), ())

@@ -308,9 +308,8 @@ class Steps:
                 said["means"] = self._means(name, number(flow.derivative))
             if scalar and self.facts.live is not None:
                 said["slope"] = tree(number(flow.derivative))
-            # Where one number depends on others, each derivative is put to the test.
-            one = self.facts.first is not None and not np.ndim(flow.value)
-            if one and (check := self.check(flow.variable)):
+            # Each derivative is put to the test.
+            if check := self.check(flow.variable):
                 said["check"] = check
             body.append(["leaf", said])
         if len(leaves) > LISTED:

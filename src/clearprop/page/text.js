@@ -183,7 +183,8 @@ const blocks = {
       box.append(make("div", "chain", make("span", "remark", words().chain), ...rows));
     }
     if (leaf.check) {
-      const params = { ...leaf.check, x: leaf.x, y: leaf.y };
+      const x = leaf.check.place ? { m: leaf.x.m + leaf.check.place } : leaf.x;
+      const params = { ...leaf.check, x, y: leaf.y };
       box.append(make("p", "remark", sentence("check", params)));
     }
     return box;
