@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.graph.rounding import up
+from clearprop.graph.rounding import rest_of_mean, up
 
 
 def number(x: Any, digits: int = 6) -> str:
@@ -97,7 +97,7 @@ def facts(array: np.ndarray) -> list[str]:
             found.append(f"all {number(low, 4)}" if finite is array else number(low, 4))
         else:
             mean = finite.mean(dtype=np.float64)
-            if abs(mean) < 1e-12 * max(abs(low), abs(high)):
+            if abs(mean) < rest_of_mean(array) * max(abs(low), abs(high)):
                 mean = 0.0  # what is left of rounding
             found += [f"{number(low, 3)} … {number(high, 3)}", f"mean {number(mean, 3)}"]
             zeros = finite.size - np.count_nonzero(finite)

@@ -32,6 +32,11 @@ def up(x: float) -> float:
     return larger if np.isfinite(larger) else x
 
 
+def rest_of_mean(array: Any) -> float:
+    """So much smaller than the largest number is a mean that stands for 0."""
+    return max(1e-12, 16 * float(np.finfo(array.dtype).eps)) if array.dtype.kind == "f" else 0.0
+
+
 def is_tiny(value: Any) -> Any:
     """Which numbers may be such a rest: so small, and not 0; nothing that is not floating."""
     array = np.asarray(value)

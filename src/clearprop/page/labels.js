@@ -108,7 +108,7 @@ function factsOf(array, dtype) {
     if (low === high) found.push(finite.length === array.length ? `all ${number(low, 4)}` : number(low, 4));
     else {
       const m = mean(finite), zeros = finite.filter((x) => x === 0).length;
-      const shown = Math.abs(m) < 1e-12 * Math.max(Math.abs(low), Math.abs(high)) ? 0 : m;
+      const shown = Math.abs(m) < restOfMean(dtype) * Math.max(Math.abs(low), Math.abs(high)) ? 0 : m;
       found.push(`${number(low, 3)} … ${number(high, 3)}`, `mean ${number(shown, 3)}`);
       if (100 * zeros >= finite.length) found.push(`${percent(zeros / array.length)} zeros`);
     }

@@ -77,7 +77,7 @@ function renewed(before) {
   if (!shape.length) {
     return { ...entry, s: number(plainOf(array[0], dtype)), x: exactly(array[0], dtype) };
   }
-  const made = { ...entry, said: likeness(array, entry.shape) };
+  const made = { ...entry, said: likeness(array, entry.shape, dtype) };
   delete made.s;
   if (array.length && array.length <= 6) made.s = nested(array, shape);
   if (entry.rows) {
@@ -105,7 +105,7 @@ function numberTree(x, eps) {
   return [text, digits.startsWith("−") ? SUM : ATOM, "1", x, eps];
 }
 
-function likeness(array, shape) {
+function likeness(array, shape, dtype) {
   if (!array.length) return ["empty", { shape }];
   const finite = [...array].filter(Number.isFinite);
   if (finite.length < array.length) {
@@ -114,7 +114,7 @@ function likeness(array, shape) {
   const [low, high] = extremes(finite);
   if (low === high) return ["all_equal", { shape, value: number(low, 4) }];
   let mean = finite.reduce((a, b) => a + b, 0) / finite.length;
-  if (Math.abs(mean) < 1e-12 * Math.max(-low, high)) mean = 0;
+  if (Math.abs(mean) < restOfMean(dtype) * Math.max(-low, high)) mean = 0;
   const facts = { shape, low: number(low, 4), high: number(high, 4), mean: number(mean, 4) };
   const zeros = (100 * finite.filter((x) => x === 0).length) / finite.length;
   if (zeros) facts.share = general(Math.min(Math.max(zeros, 0.1), 99.9), 3);
@@ -177,7 +177,7 @@ function nudged(i) {
     const after = total();
     const dy = after - before, off = Math.abs(dy - slope * dx) / Math.abs(slope * dx);
     if (off > 0.5e-3 || Number.isNaN(off)) continue;
-    const places = Math.max(2 - taken(Math.abs(dy).toExponential(20)).power, 0);
+    const places = Math.max(2 - taken(Math.abs(up(dy)).toExponential(20)).power, 0);
     const plain = (x) => minus(trimmed(fixed(x + Math.sign(x) * Number(`1e-${places + 3}`), places)));
     found = { from: short(start), to: short(start + dx), before: plain(before), after: plain(after),
       dy: short(Number(precise(up(dy), 3))), sign: off < 1e-12 ? "=" : "≈", d, dx: short(dx) };

@@ -60,7 +60,7 @@ def nudged(graph: Graph, leaf: Any, derivative: Any, seeds: Seeds) -> Json | Non
         change, wanted = after - before, float(slope) * step
         off = abs(change - wanted) / abs(wanted)
         if off <= 0.5 * 10.0**-DIGITS:
-            places = max(DIGITS - 1 - math.floor(math.log10(abs(change))), 0)
+            places = max(DIGITS - 1 - math.floor(math.log10(abs(up(change)))), 0)
             return {
                 "from": _number(start),
                 "to": _number(start + step),

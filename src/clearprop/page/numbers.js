@@ -4,6 +4,8 @@
 const SAME = 2 ** -40;
 const up = (x) => (Number.isFinite(x * (1 + SAME)) ? x * (1 + SAME) : x);
 
+const restOfMean = (dtype) => ({ float32: 2 ** -19, float64: 1e-12 }[dtype] ?? 0);
+
 // So many significant digits, in exponent form; ties go to the even digit, as in Python.
 function precise(x, digits) {
   const said = x.toExponential(digits - 1);
