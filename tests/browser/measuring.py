@@ -15,11 +15,13 @@ FAULTS = """
     const top = Math.max(box.top, by.top), bottom = Math.min(box.bottom, by.bottom);
     return { left, right, top, bottom, width: right - left, height: bottom - top };
   };
-  const parents = function* (e) { for (let x = e; x && x !== document.body; x = x.parentElement) yield x; };
+  const parents = function* (e) {
+    for (let x = e; x && x !== document.body; x = x.parentElement) yield x;
+  };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode.data.trim().slice(0, 40), e = walker.currentNode.parentElement;
-    if (!text || e.closest('script, style, option, template, title, [aria-hidden=true] svg')) continue;
+    if (!text || e.closest('script, style, option, template, title, .map')) continue;
     if (!shown(e) || [...parents(e)].some((x) => getComputedStyle(x).clipPath !== 'none')) continue;
     const range = document.createRange(), svg = e.closest('svg');
     range.selectNodeContents(walker.currentNode);
@@ -34,16 +36,19 @@ FAULTS = """
           scrolls = true;
         } else if (overflowX !== 'visible' && x !== svg) {
           const by = x.getBoundingClientRect();
-          if (!scrolls && (box.right > by.right + 2 || box.left < by.left - 2)) found.push(`cut off: ${text}`);
+          const within = box.right <= by.right + 2 && box.left >= by.left - 2;
+          if (!scrolls && !within) found.push(`cut off: ${text}`);
         }
       }
       if (box.width <= 0 || box.height <= 0) continue;
       if (svg) {
         const inside = cut(box, svg.getBoundingClientRect());
         if (inside.width <= 0 || inside.height <= 0) continue;  // on another sheet
-        if (inside.width < box.width - 2 || inside.height < box.height - 4) found.push(`at the edge: ${text}`);
+        const whole = inside.width >= box.width - 2 && inside.height >= box.height - 4;
+        if (!whole) found.push(`at the edge: ${text}`);
       }
-      if (!scrolls && (box.right > innerWidth + 1 || box.left < -1)) found.push(`out of the window: ${text}`);
+      const seen = scrolls || (box.right <= innerWidth + 1 && box.left >= -1);
+      if (!seen) found.push(`out of the window: ${text}`);
       if (size < 10.95) found.push(`${size.toFixed(1)} px: ${text}`);
       if (!e.closest('.controls, .peek')) boxes.push({ e, box, text });
     }

@@ -1,4 +1,4 @@
-"""Nothing on a page is smaller than 11 px, cut off or under something else, wherever it is shown."""
+"""Nothing on a page is smaller than 11 px, cut off or under something else."""
 
 import numpy as np
 import pytest

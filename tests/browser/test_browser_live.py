@@ -161,6 +161,87 @@ def test_a_name_is_dragged_and_arrows_step(browser, tmp_path):
     assert browser.visit(page, *actions, read).results == ["200", "210"]
 
 
+@pytest.mark.parametrize("hand", ["drag", "swipe"])
+def test_a_name_is_dragged_with_the_mouse_and_with_a_finger(browser, tmp_path, hand):
+    page = saved(tmp_path / "page.html", NUMBERS["shop"][0], (100.0, 2.0, 1.1))
+    read = ("eval", "[document.querySelector('.knob input').value, scrollY]")
+    phone = {"width": 400, "mobile": True} if hand == "swipe" else {}
+    scrolled = ("eval", "document.querySelector('.knob').scrollIntoView({block: 'center'})")
+    actions = [scrolled, ("wait", 50), read, (hand, ".knob .m >> nth=0", 60), read]
+    _, (_, before), (value, after) = browser.visit(page, *actions, **phone).results
+    assert value == "200"
+    assert before == after  # the page stays where it is
+
+
+HOSTILE = [
+    '<img src=x onerror="window.hacked=1">',
+    "</script><script>window.hacked=1</script>",
+    "${window.hacked=1}`${window.hacked=1}`",
+    "*/ window.hacked=1 /* ' \" \\",
+    "\u2028window.hacked=1//\n}; window.hacked=1; {",
+    "__proto__",
+]
+
+
+def test_hostile_names_do_not_run_where_numbers_are_changed(browser, tmp_path):
+    class Odd(Affine):
+        pass
+
+    Odd.__name__ = Odd.__qualname__ = HOSTILE[1]
+    x = Variable(np.ones((1, 2)), HOSTILE[2])
+    y = Odd(np.ones((2, 2)), np.zeros(2))(x).sum()
+    for name in HOSTILE:
+        y = y * Variable(2.0, name)
+        y.name = name + "!"
+    graph(y).save(tmp_path / "page.html")
+    steps = """(async () => {
+      const at = (id) => document.getElementById(id);
+      for (const box of document.querySelectorAll('.knob input')) {
+        box.value = '3';
+        box.dispatchEvent(new Event('input', { bubbles: true }));
+      }
+      document.querySelector('#live button[data-word="downhill"]').click();
+      for (const quiz of [false, true]) {
+        const box = document.querySelector('#live input[type=checkbox]');
+        if (box.checked !== quiz) box.click();
+        for (const option of at('depth').options) {
+          at('depth').value = option.value;
+          at('depth').dispatchEvent(new Event('change'));
+          for (let i = 0; i <= Number(at('slider').max); i++) {
+            at('slider').value = i;
+            at('slider').dispatchEvent(new Event('input'));
+          }
+        }
+      }
+      await new Promise((done) => setTimeout(done, 200));
+      return [window.hacked ?? null, document.querySelectorAll('main img, main script').length,
+        document.querySelectorAll('.knob').length];
+    })()"""
+    opened = ("eval", "document.querySelectorAll('#live details').forEach((d) => d.open = true)")
+    hacked, slipped_in, knobs = browser.visit(
+        tmp_path / "page.html", opened, ("wait", 50), ("eval", steps)
+    ).results[-1]
+    assert (hacked, slipped_in) == (None, 0)
+    assert knobs == len(HOSTILE) + 2 + 4 + 2 + 1  # x, W and b, and the step size
+
+
+def test_numbers_are_changed_in_the_frame_of_a_notebook(browser, tmp_path):
+    out = NUMBERS["shop"][0](*(Variable(v, n) for v, n in ((100.0, "a"), (2.0, "b"), (1.1, "t"))))
+    outer = tmp_path / "notebook.html"
+    outer.write_text(f"<!doctype html><body>{graph(out).explore()._repr_html_()}", "utf-8")
+    change = """(() => {
+      const box = document.querySelector('input[aria-label="a"]');
+      box.value = '120';
+      box.dispatchEvent(new Event('input', { bubbles: true }));
+      document.getElementById('last').click();
+      return document.getElementById('said').innerText;
+    })()"""
+    seen = browser.visit(outer, ("wait", 300), ("inside", change), quiet=False)
+    assert "with a = 121 instead of 120, y is 266.2 instead of 264" in seen.results[-1]
+    assert seen.errors == []
+    assert [url for url in seen.requests if not url.startswith("about:")] == []
+
+
 def test_what_cannot_be_computed_there_says_why(browser, tmp_path):
     x = Variable(np.eye(2) + 0.1, "x")
     graph(np.linalg.inv(x).sum()).save(tmp_path / "page.html")
