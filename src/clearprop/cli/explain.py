@@ -25,7 +25,7 @@ def explain(
         Literal["en", "zh", "ja"], Parameter(help="English, 简体中文 or 日本語.")
     ] = "en",
     format: Annotated[
-        Literal["text", "markdown", "latex"],
+        Literal["text", "markdown", "latex", "html"],
         Parameter(help="Plain text, Markdown for notebooks, or LaTeX for papers."),
     ] = "text",
 ) -> None:
