@@ -14,10 +14,10 @@ from clearprop.explaining.words.en import WORDS
 def in_mathml(expression: Expression, words: Mapping[str, str] = WORDS) -> str:
     """Write an expression as an element `math`; names in it are text, whatever they contain.
 
-    >>> in_mathml(ex.Partial(ex.Name("y"), ex.Name("<b>")))
-    '<math><mfrac><mrow><mo>∂</mo><mi>y</mi></mrow><mrow><mo>∂</mo><mi>&lt;b&gt;</mi></mrow></mfrac></math>'
+    >>> in_mathml(ex.Name("<b>"))
+    '<math displaystyle="true"><mi>&lt;b&gt;</mi></math>'
     """
-    return f"<math>{_Writer(words).write(expression)}</math>"
+    return f'<math displaystyle="true">{_Writer(words).write(expression)}</math>'
 
 
 def _mo(sign: str) -> str:

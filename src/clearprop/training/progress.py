@@ -1,8 +1,10 @@
 """Progress of a training, told to people: a bar in a terminal, a few lines elsewhere."""
 
+import importlib
 import math
 import sys
 import time
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from clearprop.training.history import score_text
@@ -62,7 +64,9 @@ def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> P
     from rich.console import Console
 
     console = console or Console(stderr=True)
-    if console.is_jupyter or console.is_interactive:
+    if console.is_jupyter:
+        return _Cell()
+    if console.is_interactive:
         return _Bar(console)
     return _Lines(console)
 
@@ -121,6 +125,44 @@ class _Bar:
         bar.start()
         self.task = bar.add_task("", total=moment.iterations, words="")
         return bar
+
+
+class _Cell:
+    """A bar in the output of a notebook's cell: a line of HTML, which is replaced; it is there, and
+    stays there, without any extension of the notebook."""
+
+    every = EVERY
+
+    def __init__(self) -> None:
+        self.next_drawing = self.started = 0.0
+        self.first = 0
+        self.shown: Any = None
+
+    def __call__(self, moment: Moment, /) -> None:
+        now = time.monotonic()
+        if self.shown is not None and now < self.next_drawing and not moment.done:
+            return
+        self.next_drawing = now + 2 * EVERY  # each drawing is a message to a browser
+        if self.shown is None:
+            self.started, self.first = now, moment.iteration - 1
+        done, total = moment.iteration - self.first, moment.iterations - self.first
+        end = f"{_duration((now - self.started) / done * (total - done))} left"
+        if moment.done:
+            end = _duration(now - self.started)
+        words = f"{moment.iteration / moment.iterations:.0%} · {_words(moment)} · {end}"
+        line = {"text/plain": words, "text/html": _progress(moment, words)}
+        if self.shown is None:
+            display = importlib.import_module("IPython.display").display
+            self.shown = display(line, raw=True, display_id=True)
+        else:
+            self.shown.update(line, raw=True)
+        if moment.done:
+            self.shown = None
+
+
+def _progress(moment: Moment, words: str) -> str:
+    bar = f'<progress value="{moment.iteration}" max="{moment.iterations}"'
+    return f'<div>{bar} style="width: 12em; max-width: 30%"></progress> {escape(words)}</div>'
 
 
 class _Lines:
