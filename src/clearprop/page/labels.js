@@ -208,6 +208,27 @@ function barsOf(array, width, height) {
   return [path.join(""), zero];
 }
 
+// What pictures say in English, in the language chosen; what comes from a graph stays as it is.
+const SAYINGS = [
+  [/^mean (.+)$/, "in_mean"], [/^(\d+%) zeros$/, "in_zeros"], [/^(\d+%) true$/, "in_true"],
+  [/^all (.+)$/, "in_all"], [/^(\d+) infinite$/, "in_infinite"], [/^(empty)$/, "in_empty"],
+  [/^([\d,]+) more nodes?(?: and [\d,]+ of the inputs)?$/, "in_fold"],
+];
+function saying(text) {
+  if (now.language === "en") return text;
+  for (const [pattern, key] of SAYINGS) {
+    const found = pattern.exec(text);
+    if (found) return words()[key].replace("{x}", () => found[1]);
+  }
+  return text;
+}
+function sayLabels(i) {
+  for (const text of views[i].querySelectorAll(".g-label text:not(.b), .g-fold text")) {
+    text.said ??= text.textContent;
+    text.textContent = saying(text.said);
+  }
+}
+
 // Write a label anew: above its line, or for a derivative below it; no wider than its place.
 function relabel(group, value) {
   const derivative = group.matches(".derivative");

@@ -218,6 +218,7 @@ function relabelled(i) {
     const entry = data.values[group.matches(".derivative") ? peek.derivative : peek.value];
     if (entry?.slot !== undefined) relabel(group, held(entry));
   }
+  sayLabels(i);
   for (const group of views[i].querySelectorAll("g[data-id][aria-label]")) {
     const plainly = view.plain[group.dataset.id];
     const step = view.steps.find((s) => s.key === `f:${group.dataset.id}`);

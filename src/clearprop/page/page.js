@@ -164,6 +164,7 @@ function pick(view, room = at("main").clientWidth) {
     shown.replaceWith(wanted);
     parts[view] = null;
     nameSigns(view);
+    sayLabels(view);
     if (changed) relabelled(view);
     if (view === now.view) go(now.step);
   }
@@ -296,6 +297,7 @@ function speak() {
   data.views.forEach((view, i) => {
     at("depth").options[i].textContent = plain(...view.label);
     nameSigns(i);
+    sayLabels(i);
   });
   showPlay();
   listSteps();

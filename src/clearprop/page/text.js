@@ -39,7 +39,7 @@ function piece(value) {
 function sentence(key, params = {}, into = document.createDocumentFragment()) {
   words()[key].split(/\{(\w+)\}/).forEach((text, i) => {
     if (i % 2 === 0) into.append(text);
-    else if (text === "node") into.append(make("span", "node", params.node));
+    else if (text === "node") into.append(make("span", "node", saying(params.node)));
     else into.append(piece(params[text]));
   });
   return into;
