@@ -4,9 +4,11 @@ import importlib
 import math
 import sys
 import time
+import unicodedata
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from clearprop.speech import say
 from clearprop.training.history import score_text
 
 if TYPE_CHECKING:
@@ -146,7 +148,7 @@ class _Cell:
         if self.shown is None:
             self.started, self.first = now, moment.iteration - 1
         done, total = moment.iteration - self.first, moment.iterations - self.first
-        end = f"{_duration((now - self.started) / done * (total - done))} left"
+        end = say("{time} left", time=_duration((now - self.started) / done * (total - done)))
         if moment.done:
             end = _duration(now - self.started)
         words = f"{moment.iteration / moment.iterations:.0%} · {_words(moment)} · {end}"
@@ -181,28 +183,36 @@ class _Lines:
             self.first, self.started = moment.iteration - 1, time.monotonic()
         done, total = moment.iteration - self.first, moment.iterations - self.first
         if moment.done:
-            self._print(moment, "" if moment.iteration == moment.iterations else "stopped")
+            self._print(moment, "" if moment.iteration == moment.iterations else say("stopped"))
             self.first, self.tenths = None, 0
         elif 0 < done < total and done * 10 >= (self.tenths + 1) * total:
             self.tenths = done * 10 // total
             left = (time.monotonic() - self.started) / done * (total - done)
-            self._print(moment, f"{_duration(left)} left")
+            self._print(moment, say("{time} left", time=_duration(left)))
 
     def _print(self, moment: Moment, end: str) -> None:
-        parts = [f"iteration {moment.iteration} of {moment.iterations}", _words(moment)]
+        counted = say("iteration {n} of {of}", n=moment.iteration, of=moment.iterations)
+        parts = [counted, _words(moment)]
         # Plain writing: a rich console would fold the line at the width it guesses.
         print(" · ".join([*parts, end] if end else parts), file=self.console.file, flush=True)
 
 
 def _words(moment: Moment, room: int = 1000) -> str:
     """What there is to say, without what has no room: first the training score, then the epoch."""
-    parts = [f"epoch {moment.epoch:.1f}", f"loss {moment.recent_loss:.4f}"]
+    epoch, loss = f"{moment.epoch:.1f}", f"{moment.recent_loss:.4f}"
+    parts = [say("epoch {n}", n=epoch), say("loss {n}", n=loss)]
     for data, score in (("training", moment.train_score), (moment.held_out, moment.test_score)):
         if not math.isnan(score):
-            parts.append(f"{data} {score_text(moment.score_name, score, digits=1)}")
-    while len(words := " · ".join(parts)) > room and len(parts) > 1:
+            text = score_text(moment.score_name, score, digits=1)
+            parts.append(say("{data} {score}", data=say(data), score=text))
+    while _width(words := " · ".join(parts)) > room and len(parts) > 1:
         del parts[2 if len(parts) == 4 else 0]
     return words
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese and Japanese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _duration(seconds: float) -> str:
@@ -212,9 +222,9 @@ def _duration(seconds: float) -> str:
     ('under 1 s', '42 s', '3 min 20 s', '2 h 5 min')
     """
     if seconds < 1:
-        return "under 1 s"
+        return say("under 1 s")
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        return say("{h} h {min} min", h=hours, min=minutes)
+    return say("{min} min {s} s", min=minutes, s=rest) if minutes else say("{s} s", s=rest)
