@@ -460,7 +460,8 @@ def test_on_paper_everything_stands(browser, pages):
         "eval",
         "(() => { const seen = (e) => e.getClientRects().length > 0 &&"
         " getComputedStyle(e).visibility === 'visible' && getComputedStyle(e).opacity === '1';"
-        " const all = [...document.querySelectorAll('.g-label, .g-back, .g-arrow')];"
+        " const parts = '.paper .g-label, .paper .g-back, .paper .g-arrow';"
+        " const all = [...document.querySelectorAll(parts)];"
         " return [all.every(seen), all.length, seen(document.getElementById('controls')),"
         " seen(document.getElementById('steps')), document.body.innerText.includes('Try it'),"
         " getComputedStyle(document.body).backgroundColor] })()",

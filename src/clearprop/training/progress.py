@@ -204,7 +204,7 @@ def _words(moment: Moment, room: int = 1000) -> str:
     for data, score in (("training", moment.train_score), (moment.held_out, moment.test_score)):
         if not math.isnan(score):
             text = score_text(moment.score_name, score, digits=1)
-            parts.append(say("{data} {score}", data=say(data), score=text))
+            parts.append(say("{data} {value}", data=say(data), value=text))
     while _width(words := " · ".join(parts)) > room and len(parts) > 1:
         del parts[2 if len(parts) == 4 else 0]
     return words
