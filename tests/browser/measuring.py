@@ -21,7 +21,7 @@ FAULTS = """
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode.data.trim().slice(0, 40), e = walker.currentNode.parentElement;
-    if (!text || e.closest('script, style, option, template, title, .map')) continue;
+    if (!text || e.closest('script, style, option, template, title, desc, .map')) continue;
     if (!shown(e) || [...parents(e)].some((x) => getComputedStyle(x).clipPath !== 'none')) continue;
     const range = document.createRange(), svg = e.closest('svg');
     range.selectNodeContents(walker.currentNode);
