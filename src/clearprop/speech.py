@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
+from typing import Any, Literal
 
 from clearprop.errors import ConfigError
 
 LANGUAGES = ("en", "zh", "ja")
-_spoken: ContextVar[str] = ContextVar("language", default="en")
+_spoken: ContextVar[Any] = ContextVar("language", default="en")
 
 
 def say(text: str, **values: object) -> str:
@@ -30,7 +31,7 @@ def say(text: str, **values: object) -> str:
     return told.format(**values) if values else told
 
 
-def spoken() -> str:
+def spoken() -> Literal["en", "zh", "ja"]:
     """The language that is spoken here: "en", "zh" or "ja"."""
     return _spoken.get()
 

@@ -69,7 +69,9 @@ class Live:
             self._found["value", f"x{i}"] = level.values[v]
         seeds = [(level.values[key(v)], seed) for v, seed in passed.seeds]
         self._back(level, seeds)
-        local = [v for k, v in self._found.items() if k[0] == "local" and isinstance(v, Recorded)]
+        local: list[Any] = [
+            v for k, v in self._found.items() if k[0] == "local" and isinstance(v, Recorded)
+        ]
         tiny = [v for v in local if is_tiny(v.data).any()]
         others = [g.outputs for g in disturbed(Graph(tiny, self._inputs))] if tiny else []
         self._disturbed = dict(zip(map(id, tiny), zip(*others, strict=True), strict=False))
@@ -166,8 +168,9 @@ class Live:
     def gradient(self, i: int, value: Any) -> int | list[float] | None:
         """The slot of the derivative by a leaf, or the numbers that it always is."""
         slot = self.slot("back", f"x{i}")
-        constant = slot is None and value is not None and np.isfinite(value).all()
-        return np.ravel(value).tolist() if constant else slot
+        if slot is not None or value is None or not np.isfinite(value).all():
+            return slot
+        return np.ravel(value).tolist()
 
     def local(self, value: Any, item: str, operand: int) -> Any:
         """A local derivative with its slot, and 0 for what rounding has left of that."""
