@@ -184,10 +184,7 @@ class Choice:
         }
         while self._dropped():
             pass
-        self.inlined = {node for node in self.kinds if self._is_inlined(node)}
-
-    def _is_inlined(self, node: Node) -> bool:
-        return compares(node) or function_of(node) is np.sign
+        self.inlined = {node for node in self.kinds if is_cheap(node)}
 
     def _dropped(self) -> bool:
         """Leave out what does not pay, or cannot be read; whether anything was."""
@@ -200,7 +197,7 @@ class Choice:
     def _pays(self, node: Node) -> bool:
         kind, users = self.kinds[node], self.consumers[node]
         within = [user for user in users if user in self.kinds]
-        if kind == "chain" and self._is_inlined(node):
+        if kind == "chain" and is_cheap(node):
             return len(within) == len(users)
         beside = [x.node for x in node.inputs if is_recorded(x) and x.node in self.kinds]
         if kind == "copy":
@@ -220,6 +217,11 @@ class Choice:
         if np.ndim(node.out) == 4:
             return any(np.ndim(n.out) == 4 for n in (*beside, *within))
         return np.size(node.out) >= LEAST
+
+
+def is_cheap(node: Node) -> bool:
+    """Whether it is computed anew wherever it is read."""
+    return compares(node) or function_of(node) is np.sign
 
 
 def number_type(node: Node) -> Any:

@@ -11,10 +11,10 @@ import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.engines.c.functions import Function, Rest
-from clearprop.compiler.engines.c.kinds import is_column, renames
+from clearprop.compiler.engines.c.kinds import is_cheap, is_column, renames
 from clearprop.compiler.engines.c.lines import lanes_for
 from clearprop.compiler.engines.c.memory import Home
-from clearprop.compiler.rewriting import function_of, is_number, is_recorded
+from clearprop.compiler.rewriting import function_of, is_recorded
 from clearprop.graph.node import Node
 
 
@@ -103,7 +103,7 @@ def _reads(node: Node, known: dict[Node, int]) -> list[Node]:
         if is_recorded(x) and x.node is not None:
             if x.node in known:
                 found.append(x.node)
-            elif x.node.inputs and not is_number(x):
+            elif is_cheap(x.node):
                 stack += x.node.inputs
     return found
 
