@@ -30,6 +30,8 @@ NUMBERS = {
     "float32": (lambda x: x * x * np.float32(0.1), (np.float32(3.0),), [(2,), (0.3,)]),
     "overflow": (lambda x: np.exp(x) * 0.5, (1.0,), [(800,), (-800,)]),
     "pole": (lambda x: 1 / x, (2.0,), [(0,)]),
+    "what rounding leaves": (lambda a, b: (a + b - 0.3) * 2, (0.7, 0.2), [(0.1, 0.2)]),
+    "a derivative that is a rest": (np.sin, (1.0,), [(np.pi / 2,)]),
     "no value": (lambda x: np.log(x) * 2, (2.0,), [(-1,)]),
 }
 ROWS = {
