@@ -25,6 +25,7 @@ CORE = {"errors", "files", "primitives", "graph", "layers", "networks"}
 MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
+    "speech": {"errors"},
     "primitives": {"errors"},
     "graph": {"errors", "primitives"},
     "layers": {"errors", "primitives", "graph"},
@@ -34,16 +35,16 @@ MAY_IMPORT = {
     "checking": CORE,
     "compiler": CORE,
     "page": CORE | {"drawing", "explaining", "compiler"},
-    "training": CORE | {"checking", "compiler", "__version__"},
+    "training": CORE | {"checking", "compiler", "speech", "__version__"},
     "datasets": {"errors", "files"},
-    "reporting": CORE | {"drawing", "page", "training"},
+    "reporting": CORE | {"drawing", "page", "training", "speech"},
     "playing": CORE | {"compiler", "training"},
     "sklearn": CORE | {"training"},
     "interop": CORE | {"compiler", "training", "files", "__version__"},
     "book": CORE | {"drawing", "checking", "compiler", "training", "datasets"},
     "cli": CORE
     | {"drawing", "explaining", "checking", "compiler", "training", "datasets", "reporting"}
-    | {"playing", "book", "interop", "__version__"},
+    | {"playing", "book", "interop", "speech", "__version__"},
     "__main__": {"cli"},
     # What `import clearprop` re-exports: NumPy is all that these need.
     "__init__": CORE | {"checking", "compiler", "drawing", "explaining", "page", "playing"},

@@ -56,6 +56,24 @@ const act = {
       await page.waitForTimeout(100);
     }
   },
+  // From the middle of something to the right, with the mouse or with a finger.
+  drag: async (page, selector, dx) => {
+    const { x, y, width, height } = await page.locator(selector).boundingBox();
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width / 2 + dx, y + height / 2, { steps: 4 });
+    await page.mouse.up();
+  },
+  swipe: async (page, selector, dx) => {
+    const { x, y, width, height } = await page.locator(selector).boundingBox();
+    const hand = await page.context().newCDPSession(page);
+    const touch = (type, ...at) => hand.send("Input.dispatchTouchEvent", {
+      type, touchPoints: at.map((by) => ({ x: x + width / 2 + by, y: y + height / 2 })),
+    });
+    await touch("touchStart", 0);
+    for (let i = 1; i <= 4; i++) await touch("touchMove", (dx * i) / 4);
+    await touch("touchEnd");
+  },
   pdf: async (page) => (await page.pdf({ printBackground: true })).length,
   eval: (page, expression) => page.evaluate(expression),
   // In the first frame of the page.

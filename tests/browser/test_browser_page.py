@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -459,7 +460,8 @@ def test_on_paper_everything_stands(browser, pages):
         "eval",
         "(() => { const seen = (e) => e.getClientRects().length > 0 &&"
         " getComputedStyle(e).visibility === 'visible' && getComputedStyle(e).opacity === '1';"
-        " const all = [...document.querySelectorAll('.g-label, .g-back, .g-arrow')];"
+        " const parts = '.paper .g-label, .paper .g-back, .paper .g-arrow';"
+        " const all = [...document.querySelectorAll(parts)];"
         " return [all.every(seen), all.length, seen(document.getElementById('controls')),"
         " seen(document.getElementById('steps')), document.body.innerText.includes('Try it'),"
         " getComputedStyle(document.body).backgroundColor] })()",
@@ -566,3 +568,32 @@ def test_a_step_is_quick_in_a_large_graph(browser, pages):
       return (performance.now() - start) / 100;
     })()"""
     assert browser.visit(pages(long), ("eval", walk)).results[0] < 50  # milliseconds
+
+
+@pytest.mark.parametrize("language", ["zh", "ja"])
+def test_no_english_is_left_over_in_another_language(browser, tmp_path, language):
+    graph(network()).save(tmp_path / "page.html", language=language)
+    texts = """(() => {
+      const found = new Set(), at = (id) => document.getElementById(id);
+      for (const option of at('depth').options) {
+        at('depth').value = option.value;
+        at('depth').dispatchEvent(new Event('change'));
+        for (let i = 0; i <= Number(at('slider').max); i++) {
+          at('slider').value = i;
+          at('slider').dispatchEvent(new Event('input'));
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (walker.nextNode()) {
+            const { data, parentElement: e } = walker.currentNode;
+            const names = 'script, style, select, template, title, code, .m, .node, .shape, .b';
+            if (!e.closest(names)) found.add(data.trim());
+          }
+        }
+      }
+      return [...found];
+    })()"""
+    [found] = browser.visit(tmp_path / "page.html", ("eval", texts)).results
+    words = {w for text in found for w in re.findall("[A-Za-z_]{3,}", text)}
+    known = {"Softmax", "SoftmaxWithLoss", "Affine", "Relu", "TwoLayerNet", "exp", "log", "max"}
+    known |= {"dout", "loss", "Tab", "Enter", "Home", "End", "read_labels", "take_along_axis"}
+    known |= {"English", "maximum", "where", "True", "False"}
+    assert words <= known

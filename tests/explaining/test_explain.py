@@ -1,6 +1,7 @@
 """What `explain` says: golden texts, true numbers, sums, ways, folding and refusals."""
 
 import re
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shops import CASES, apple, apple_orange, golden, told
 
-from clearprop import Graph, Variable, explain, graph
+from clearprop import Graph, TwoLayerNet, Variable, explain, graph
 from clearprop.errors import ConfigError, GraphError, ShapeError
 from clearprop.explaining.story import tell
 from clearprop.explaining.ways import _ways
@@ -226,7 +227,7 @@ def test_a_graph_from_a_file_is_told_as_the_graph_was():
         (lambda v: explain(v, by="stranger"), GraphError, "there are: .*tax"),
         (lambda v: explain(v, by=3), GraphError, "by is a int"),
         (lambda v: explain(v, language="fr"), ConfigError, "one of: en, zh, ja"),
-        (lambda v: explain(v, format="html"), ConfigError, "one of: text, markdown, latex"),
+        (lambda v: explain(v, format="pdf"), ConfigError, "one of: text, markdown, latex, html"),
     ],
 )
 def test_what_cannot_be_told_is_refused(call, error, message):
@@ -294,3 +295,45 @@ def test_a_number_reads_back_as_close_as_it_says(value):
     read = float(digits.replace("−", "-") + f"e{exponent or 0}")
     assert abs(read - value) <= abs(value) * (2e-15 if exact else 5.1e-6)
     assert len(re.sub(r"\D", "", digits)) <= 16
+
+
+# In a notebook.
+
+
+class _Elements(HTMLParser):
+    """Which elements a page has, and whether each ends where it should."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.met, self.said = [], set(), ""
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.met.add(tag)
+        if tag not in ("br", "mspace"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag != "mspace":
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.said += data
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ja"])
+def test_a_notebook_has_formulas_that_need_nothing(language):
+    x = Variable(2.0, "<script>alert(1)</script>")
+    y = np.where(x > 0, np.sqrt(x) / 3e-9, -x) * abs(x) + np.exp(-(x**3))
+    page = _Elements(explain(y, language=language)._repr_html_())
+    known = {"p", "b", "h3", "h4", "ul", "ol", "li", "br", "code", "div", "math"}
+    assert not {e for e in page.met - known if not e.startswith("m")}
+    assert {"mfrac", "msqrt", "msup", "mn"} <= page.met
+    assert "<script>alert(1)</script>" in page.said
+
+
+def test_a_product_of_matrices_in_a_notebook():
+    loss = TwoLayerNet(4, 3, 2).loss(Variable(np.ones((2, 4)), "x"), np.array([0, 1]))
+    page = _Elements(explain(loss)._repr_html_())
+    assert {"msub", "munder"} <= page.met

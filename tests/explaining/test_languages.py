@@ -48,6 +48,8 @@ def test_every_layers_docstring_tells_its_formulas_and_a_reason(name):
     assert docs.forward
     assert docs.backward or cls.backward.is_missing  # then there is nothing to hold it to
     assert docs.remark.endswith(".")
+    assert name in table("remarks")["zh"]
+    assert name in table("remarks")["ja"]
 
 
 class Twice(Layer):

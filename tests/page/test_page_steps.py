@@ -149,12 +149,11 @@ def test_whole_values_are_those_of_backward(g):
 
     for id, index in re.findall(r'data-id="(x\d+)" data-peek="(\d+)"', view.picture.svg):
         peek = view.data["peeks"][int(index)]
-        assert read(views.values.list[peek["value"]]) == pytest.approx(
-            np.asarray(leaves[id].data, dtype=float).ravel().tolist(), abs=0, rel=0, nan_ok=True
-        )
-        assert read(views.values.list[peek["derivative"]]) == pytest.approx(
-            np.asarray(leaves[id].grad).ravel().tolist(), abs=0, rel=0, nan_ok=True
-        )
+        for key, wanted in (("value", leaves[id].data), ("derivative", leaves[id].grad)):
+            said = views.values.list[peek[key]]
+            assert read(said) == pytest.approx(
+                np.ravel(wanted).tolist(), abs=said.get("left", 0), rel=0, nan_ok=True
+            )
 
 
 def read(value):
@@ -275,7 +274,7 @@ def test_a_derivative_is_put_to_the_test(function, at, step):
     x = Variable(at, "x")
     y = function(x)
     y.backward()
-    found = nudged(graph(y), x, x.grad)
+    found = nudged(graph(y), x, x.grad, [(y, 1.0)])
     assert found["dx"] == step
     assert found["d"] == number(x.grad)
     before, after = (float(found[key].replace("−", "-")) for key in ("before", "after"))
@@ -285,11 +284,12 @@ def test_a_derivative_is_put_to_the_test(function, at, step):
 
 def test_nothing_is_said_that_would_not_hold():
     x = Variable(0.0, "x")
-    assert nudged(graph(abs(x)), x, 0.0) is None  # a kink: no slope to test
+    y = abs(x)
+    assert nudged(graph(y), x, 0.0, [(y, 1.0)]) is None  # a kink: no slope to test
     y = np.maximum(x, 0.0)
-    assert nudged(graph(y), x, 0.5) is None
+    assert nudged(graph(y), x, 0.5, [(y, 1.0)]) is None
     steep = np.log(Variable(1e-9, "z"))
-    assert nudged(graph(steep), graph(steep).leaves[0], 1e9) is None
+    assert nudged(graph(steep), graph(steep).leaves[0], 1e9, [(steep, 1.0)]) is None
 
 
 def test_a_softmax_that_is_opened_is_told_in_named_steps():
@@ -303,3 +303,16 @@ def test_a_softmax_that_is_opened_is_told_in_named_steps():
         *("softmax_shift", "softmax_shift", "softmax_exp", "softmax_sum"),
         *("softmax_log", "softmax_log", "softmax_pick"),
     ]
+
+
+def test_the_derivative_by_an_array_is_put_to_the_test():
+    x = Variable(np.array([[1.0, 2.0], [3.0, -4.0]]), "x")
+    y = (x * x).sum()
+    found = nudged(graph(y), x, 2 * x.data, [(y, 1.0)])
+    assert found is not None
+    assert (found["place"], found["from"], found["to"]) == ("[1, 1]", "−4", "−3.999")
+    assert (found["before"], found["after"]) == ("30", "29.992")  # 30 − 8 · 0.001
+    w = x * 3
+    found = nudged(graph(w), x, 3 * np.ones((2, 2)), [(w, np.array([[1.0, 0], [0, 0]]))])
+    assert found is not None
+    assert (found["before"], found["after"], found["place"]) == ("3", "6", "[0, 0]")

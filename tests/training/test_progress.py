@@ -1,5 +1,7 @@
 import io
 import math
+import sys
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -129,3 +131,24 @@ def test_it_goes_to_standard_error(capsys):
 def test_a_narrow_bar_leaves_words_out(room, words):
     moment = Moment(150, 300, 1.5, 0.3, 0.2, 0.9, 0.8, done=False)
     assert _words(moment, room) == words
+
+
+def test_in_a_notebook_a_line_of_html_is_replaced(monkeypatch):
+    shown = []
+
+    def display(line, raw, display_id=False):
+        shown.append(line)
+        return SimpleNamespace(update=lambda line, raw: shown.append(line))
+
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    console = SimpleNamespace(is_jupyter=True)
+    progress = rich_progress(console=console)  # type: ignore[arg-type]
+    for i in range(1, 51):
+        progress(Moment(i, 50, i / 10, 0.5, 0.5, 0.9, 0.8, i == 50))
+    assert 2 <= len(shown) < 10  # not one for each step
+    words = "100% · epoch 5.0 · loss 0.5000 · training 90.0% · test 80.0% · under 1 s"
+    assert shown[-1]["text/plain"] == words
+    assert '<progress value="50" max="50"' in shown[-1]["text/html"]
+    progress(Moment(1, 50, 0.1, 0.5, 0.5, 0.9, 0.8, False))  # another training, another bar
+    assert shown[-1]["text/plain"].startswith("2%")

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -30,6 +31,7 @@ from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
 from clearprop.files import shown
+from clearprop.speech import language_of, speaking
 
 __all__ = ["main"]
 
@@ -54,7 +56,8 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop play                      a page that trains a network; draw a digit in it
     clearprop figures                   pictures of how optimisers, dropout and filters work
 
-`clearprop COMMAND --help` tells more about each.
+`clearprop COMMAND --help` tells more about each. With `--language zh` (or ja, or en), or where the
+locale is Chinese or Japanese, reports and what commands print are in that language.
 """
 
 app = App(
@@ -99,7 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else list(arguments)
         if odd := next((text for text in given if "\0" in text), None):
             return _fail(f"{odd!r} holds a zero byte, which no name or value can")
-        return app(given, exit_on_error=False, print_error=False, result_action="return_value") or 0
+        language, given = _language(given)
+        with speaking(language):
+            how: Any = {"exit_on_error": False, "print_error": False}
+            return app(given, **how, result_action="return_value") or 0
     except CycloptsError as error:
         return _fail(told(error))
     except ClearpropError as error:
@@ -114,6 +120,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     finally:
         _hear_no_more(arguments)
+
+
+def _language(given: list[str]) -> tuple[str, list[str]]:
+    """The language that is asked for, by `--language` or by the locale, and the other arguments.
+
+    Commands with a `--language` of their own are given it, too.
+    """
+    for i, text in enumerate(given):
+        name, equals, value = text.partition("=")
+        if name == "--language" and (equals or i + 1 < len(given)):
+            own = given[0] in ("explain", "play")
+            rest = given[:i] + given[i + (1 if equals else 2) :]
+            return value if equals else given[i + 1], given if own else rest
+    return language_of(), given
 
 
 def _hear_no_more(arguments: Sequence[str] | None) -> None:

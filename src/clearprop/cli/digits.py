@@ -13,6 +13,7 @@ from clearprop.cli.seen import read_each, write_seen
 from clearprop.errors import ClearpropError, DataError, NonFiniteError
 from clearprop.files import shown
 from clearprop.layers import Softmax
+from clearprop.speech import say
 
 if TYPE_CHECKING:
     from clearprop.networks import Network
@@ -109,15 +110,15 @@ def _print_table(answers: list[_Answer]) -> None:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD)
-    table.add_column("picture", overflow="fold")
-    table.add_column("digit", justify="center", style="bold")
-    table.add_column("probability", justify="right")
-    table.add_column("or else", style="dim")
+    table.add_column(say("picture"), overflow="fold")
+    table.add_column(say("digit"), justify="center", style="bold")
+    table.add_column(say("probability"), justify="right")
+    table.add_column(say("or else"), style="dim")
     if any(doubts for *_, doubts in answers):
-        table.add_column("doubt", style="yellow")
+        table.add_column(say("doubt"), style="yellow")
     for path, y, doubts in answers:
         best, *others = np.argsort(-y, kind="stable")[:3]
         rest = ", ".join(f"{digit} ({y[digit]:.1%})" for digit in others)
         row = [escape(shown(path)), str(best), f"{y[best]:.1%}", rest]
-        table.add_row(*row, *([", ".join(doubts)] if doubts else []))
+        table.add_row(*row, *([", ".join(map(say, doubts))] if doubts else []))
     Console().print(table)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from clearprop.cli.options import EXPRESSION, VALUES
+from clearprop.speech import spoken
 
 
 def explain(
@@ -22,10 +23,11 @@ def explain(
         ),
     ] = (),
     language: Annotated[
-        Literal["en", "zh", "ja"], Parameter(help="English, 简体中文 or 日本語.")
-    ] = "en",
+        Literal["en", "zh", "ja"] | None,
+        Parameter(help="English, 简体中文 or 日本語. [default: that of the locale]"),
+    ] = None,
     format: Annotated[
-        Literal["text", "markdown", "latex"],
+        Literal["text", "markdown", "latex", "html"],
         Parameter(help="Plain text, Markdown for notebooks, or LaTeX for papers."),
     ] = "text",
 ) -> None:
@@ -48,4 +50,6 @@ def explain(
     result = evaluate(expression, values or ())
     if result.data.size != 1:
         result = result.sum()
-    print(explain(result, by=list(by) or None, language=language, format=format), end="")
+    print(
+        explain(result, by=list(by) or None, language=language or spoken(), format=format), end=""
+    )

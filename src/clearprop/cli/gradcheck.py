@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.cli.options import seed_option
 from clearprop.networks import Network, TwoLayerNet
 from clearprop.primitives.numerical import numerical_gradient
+from clearprop.speech import say
 
 LIMIT = 1e-9
 """The largest average difference that rounding and the finite step can explain."""
@@ -49,17 +50,18 @@ def gradcheck(
         Progress(console=Console(stderr=True), transient=True) as progress,
         threadpool_limits(1),  # these products are too small to be shared out
     ):
-        task = progress.add_task("numerical differentiation", total=evaluations)
+        task = progress.add_task(say("numerical differentiation"), total=evaluations)
         differences = average_differences(
             network, x, t, on_evaluation=lambda count: progress.update(task, completed=count)
         )
-    table = Table(title="Backpropagation against numerical differentiation", box=SIMPLE_HEAD)
-    table.add_column("parameter")
-    table.add_column("derivatives", justify="right")
-    table.add_column("average difference", justify="right")
-    table.add_column(f"at most {LIMIT:.0e}")
+    table = Table(title=say("Backpropagation against numerical differentiation"), box=SIMPLE_HEAD)
+    table.add_column(say("parameter"))
+    table.add_column(say("derivatives"), justify="right")
+    table.add_column(say("average difference"), justify="right")
+    table.add_column(say("at most {limit}", limit=f"{LIMIT:.0e}"))
     for name, difference in differences.items():
-        verdict = "[green]right[/]" if difference <= LIMIT else "[bold red]wrong[/]"
+        right, wrong = f"[green]{say('right')}[/]", f"[bold red]{say('wrong')}[/]"
+        verdict = right if difference <= LIMIT else wrong
         table.add_row(name, f"{network.params[name].size:,}", f"{difference:.2e}", verdict)
     Console().print(table)
     return 0 if all(value <= LIMIT for value in differences.values()) else 1

@@ -14,6 +14,7 @@ import numpy as np
 from clearprop.cli.own_data import scale_of
 from clearprop.errors import ClearpropError, ConfigError, NonFiniteError, OutputError
 from clearprop.files import shown, told
+from clearprop.speech import say
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -181,51 +182,53 @@ def _print_result(
     from rich.markup import escape
     from rich.table import Table
 
+    from clearprop.reporting.curves import scored
     from clearprop.reporting.evidence import ask
     from clearprop.training.history import score_text
 
     history = trainer.history
     done, asked = len(history), config.iterations
-    stopped = "" if done == asked else f", stopped at {done:,}"
+    stopped = "" if done == asked else say(", stopped at {n}", n=f"{done:,}")
     parameters = sum(array.size for array in trainer.network.params.values())
     table = Table(box=SIMPLE_HEAD, show_header=False)
-    table.add_row("network", _network(config))
-    table.add_row("parameters", f"{parameters:,}")
-    table.add_row("iterations", f"{asked:,}{stopped}")
-    table.add_row("time", f"{history.seconds:.1f} s")
+    table.add_row(say("network"), _network(config))
+    table.add_row(say("parameters"), f"{parameters:,}")
+    table.add_row(say("iterations"), f"{asked:,}{stopped}")
+    table.add_row(say("time"), say("{s} s", s=f"{history.seconds:.1f}"))
     scores = {"training": history.train_score, history.held_out: history.test_score}
     if config.validation is not None:
         last = ask(run.load_network(), dataset.x_test, dataset.t_test, scale_of(dataset)).score
         scores["test"] = np.array([last])
     for data, course in scores.items():
-        score = score_text(history.score_name, course[-1]) if course.size else "not evaluated"
+        score = score_text(history.score_name, course[-1]) if course.size else say("not evaluated")
         name = history.score_name or ""
-        table.add_row(f"{data} {name}", f"[bold]{score.removeprefix(name).strip()}[/]")
+        table.add_row(scored(data, name), f"[bold]{score.removeprefix(name).strip()}[/]")
     if config.patience is not None and (best := trainer.best).iteration is not None:
         epoch = best.iteration // trainer.iterations_per_epoch
         score = score_text(history.score_name, best.score)
-        table.add_row("best", f"{score} after epoch {epoch}, which predict takes")
+        taken = say("{score} after epoch {n}, which predict takes", score=score, n=epoch)
+        table.add_row(say("best"), taken)
     console = Console()
     console.print(table)
     again = " --network FILE.py:FUNCTION" if config.kind == "own" else ""
     if trainer.interrupted:
         go_on = f"{_command()} train --resume {run.path}{again}"
-        console.print("Stopped early; what was learned until then is kept.")
-        console.print(f"Go on: {escape(shown(go_on))}", soft_wrap=True)
-    console.print(
-        f"Weights, history, settings and curves are in [bold]{escape(shown(run.path))}[/]."
-    )
+        console.print(say("Stopped early; what was learned until then is kept."))
+        console.print(say("Go on: {command}", command=escape(shown(go_on))), soft_wrap=True)
+    folder = f"[bold]{escape(shown(run.path))}[/]"
+    console.print(say("Weights, history, settings and curves are in {folder}.", folder=folder))
     if run.report_path.exists():
-        console.print(f"Look at it: {escape(shown(run.report_path))}", soft_wrap=True)
+        page = escape(shown(run.report_path))
+        console.print(say("Look at it: {page}", page=page), soft_wrap=True)
     new = "NEW.csv" if config.form and config.form["kind"] == "table" else "PICTURE.png"
     command = f"{_command()} predict {run.path} {new}{again}"
-    console.print(f"Try it: {escape(shown(command))}", soft_wrap=True)
+    console.print(say("Try it: {command}", command=escape(shown(command))), soft_wrap=True)
 
 
 def _network(config: "RunConfig") -> str:
     sizes = "-".join(map(str, config.sizes))
     if config.kind == "own":
-        return f"of your own, {sizes}"
+        return say("of your own, {sizes}", sizes=sizes)
     kind = "" if config.kind == "two-layer" else f"{config.kind}, "
     return f"{kind}{sizes}, {config.activation}"
 

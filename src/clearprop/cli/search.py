@@ -17,6 +17,7 @@ from clearprop.cli.running import go_on, keep_in, steps_in_epoch, trainer_of
 from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError, FileFormatError, NonFiniteError
 from clearprop.files import atomic_write, read_bytes, shown, told
+from clearprop.speech import say
 
 if TYPE_CHECKING:
     from clearprop.datasets import Dataset
@@ -111,8 +112,9 @@ def search(
             results[str(number)] = {**drawn, "score": score}
             _keep(folder, about, results)
             if not quiet:
-                said = "ran away" if score is None else f"{score:.4f}"
-                print(f"{number} of {trials}: {said}  {_told(drawn)}", flush=True)
+                said = say("ran away") if score is None else f"{score:.4f}"
+                told = say("{n} of {of}", n=number, of=trials)
+                print(f"{told}: {said}  {_told(drawn)}", flush=True)
         else:
             _print_table(folder, results)
             return 0
@@ -222,14 +224,14 @@ def _print_table(folder: Path, results: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     names = [name for name in next(iter(results.values()), {}) if name != "score"]
-    table = Table("run", "score", *names, box=SIMPLE_HEAD)
+    table = Table(say("run"), say("score"), *names, box=SIMPLE_HEAD)
 
     def rank(entry: tuple[str, Any]) -> float:
         score = entry[1]["score"]
         return -np.inf if score is None else score
 
     for number, result in sorted(results.items(), key=rank, reverse=True)[:BEST]:
-        score = "ran away" if result["score"] is None else f"{result['score']:.4f}"
+        score = say("ran away") if result["score"] is None else f"{result['score']:.4f}"
         values = (shown(result[name]) for name in names)
         table.add_row(escape(shown(folder / number)), score, *map(escape, values))
     Console().print(table)

@@ -11,6 +11,7 @@ from clearprop.errors import ClearpropError, ConfigError, GraphError
 from clearprop.graph.backward import derivatives
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Node, Recorded, parts
+from clearprop.graph.rounding import cleared, disturbed, is_tiny
 from clearprop.graph.shares import shares
 from clearprop.graph.variable import Parameter
 
@@ -28,7 +29,8 @@ def outline(
 
     `open` says how deep it looks (see `Open`), `limit` how many items it shows at most: of a
     larger graph the middle is folded into one item that says how many there are. `derivative`
-    gives the derivative by a Variable, or `None`; without it, what stands in `grad`.
+    gives the derivative by a Variable, or `None`; without it, what stands in `grad`. Where rounding
+    has left something of 0, the outline has 0, and says how much is left.
 
     Errors: `GraphError` for names that the graph does not have, `UnsupportedError` for a layer
     that is opened by name and cannot be, `ConfigError` for an `open` or `limit` that makes no
@@ -36,6 +38,13 @@ def outline(
     """
     if not isinstance(limit, int) or limit < 10:
         raise ConfigError(f"limit={limit!r}: a picture shows at most so many nodes, 10 or more")
+    scope = _scope(graph, open, limit, derivative)
+    if any(_tiny(flow) for inner in scope.walk() for flow in inner.flows):
+        _clear(graph, scope, limit, derivative)
+    return scope
+
+
+def _scope(graph: Graph, open: Open, limit: int, derivative: Callable[[Recorded], Any]) -> Scope:
     opening = Opening(open)
     scope = _Builder(graph, "", derivative, None, limit).scope
     with np.errstate(all="ignore"):  # what is not finite is drawn as what it is
@@ -43,6 +52,32 @@ def outline(
     opening.check()
     _settle_leaves(scope)
     return scope
+
+
+def _tiny(flow: Flow) -> bool:
+    values = (flow.value, flow.derivative, *(end.derivative for end in flow.ends))
+    return any(v is not None and is_tiny(v).any() for v in values)
+
+
+def _clear(graph: Graph, scope: Scope, limit: int, derivative: Callable[[Recorded], Any]) -> None:
+    """Put 0 where rounding has left something of it: other inputs show where that is."""
+    opened: Any = [item.id for item in scope.all_items() if item.inside is not None] or 0
+    others = []
+    for other in disturbed(graph):
+        pairs = zip(other.outputs, map(derivative, graph.outputs), strict=True)
+        found = derivatives((v, dout) for v, dout in pairs if dout is not None)
+        by_key = {(v.node or v, v.index): d for v, d in found.items()}
+        made = _scope(
+            other, opened, limit, lambda v, known=by_key: known.get((v.node or v, v.index))
+        )
+        others.append([flow for inner in made.walk() for flow in inner.flows])
+    flows = [flow for inner in scope.walk() for flow in inner.flows]
+    for flow, *like in zip(flows, *others, strict=True) if others else ():
+        flow.value, value_left = cleared(flow.value, [f.value for f in like])
+        flow.derivative, left = cleared(flow.derivative, [f.derivative for f in like])
+        flow.left = (value_left, left)
+        for end, *ends in zip(flow.ends, *(f.ends for f in like), strict=True):
+            end.derivative, end.left = cleared(end.derivative, [e.derivative for e in ends])
 
 
 class _Builder:

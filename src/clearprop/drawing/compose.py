@@ -6,7 +6,7 @@ from typing import Any
 
 from clearprop.drawing import routes
 from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
-from clearprop.drawing.digest import sentence
+from clearprop.drawing.digest import rest, sentence
 from clearprop.drawing.faces import SMALL, beside, lines
 from clearprop.drawing.measure import clean, text_width
 from clearprop.drawing.outline import LEAVES, End, Flow, Item, Scope
@@ -239,8 +239,9 @@ class _Composer:
             # The line may go on behind the border.
             head = not self.a.inner[target].scope.ports[end.operand].ends
         ends_back = not split and source is not None and source not in self.a.inner
-        tip = f"value {sentence(flow.value, exact=True)}"
-        tip += f"\nderivative {sentence(derivative, exact=True)}" if double else ""
+        left = flow.left[1] if derivative is flow.derivative or end is None else end.left
+        tip = f"value {sentence(flow.value, exact=True)}{rest(flow.left[0])}"
+        tip += f"\nderivative {sentence(derivative, exact=True)}{rest(left)}" if double else ""
         goal, operand = f"{flow.id}+", ""
         if end is not None and target is None:
             goal = f"{self.parent}/out{end.operand}"
@@ -274,11 +275,12 @@ class _Composer:
             ("value", flow.value, value, y - lift - value.height),
             ("derivative", key.derivative, derivative, y + ABOVE),
         )
-        for kind, array, block, top in kinds:
+        lefts = (flow.left[0], end.left if end else flow.left[1])
+        for (kind, array, block, top), of_zero in zip(kinds, lefts, strict=True):
             if block.height:
                 x = (left + right) / 2 - block.width / 2
                 box = Box(*(round(z, 2) for z in (x, top, block.width, block.height)))
-                tip = "∂ " * (kind == "derivative") + sentence(array, exact=True)
+                tip = "∂ " * (kind == "derivative") + sentence(array, exact=True) + rest(of_zero)
                 name, marks = f"{flow.id}{branch}:{kind}", block.at(x, top)
                 self.scene.labels.append(Label(name, flow, end, kind, box, marks, tip, self.parent))
 

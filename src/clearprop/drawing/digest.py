@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.graph.rounding import rest_of_mean, up
+
 
 def number(x: Any, digits: int = 6) -> str:
     """Write a number short: up to so many significant digits, without the noise of rounding.
@@ -15,6 +17,8 @@ def number(x: Any, digits: int = 6) -> str:
     ['220', '1.1', '−0.5', '1e−7', '123456789', '1.18059e21']
     >>> number(float("nan")), number(float("-inf")), number(np.True_), number(-0.0)
     ('NaN', '−∞', 'True', '0')
+    >>> number(1.005, 3), number(1.1 * 1.15, 3)  # not 1 and 1.26, though both are stored too small
+    ('1.01', '1.27')
     """
     if isinstance(x, bool | np.bool_):
         return str(bool(x))
@@ -30,7 +34,7 @@ def number(x: Any, digits: int = 6) -> str:
         return "∞" if x > 0 else "−∞"
     if x == round(x) and abs(x) < 1e9:
         return str(int(x)).replace("-", "−")
-    mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
+    mantissa, _, exponent = f"{up(x):.{digits}g}".partition("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
@@ -60,6 +64,15 @@ def sentence(value: Any, exact: bool = False) -> str:
     return f"{array.shape} {array.dtype}: {', '.join(facts(array))}"
 
 
+def rest(left: float) -> str:
+    """How much rounding has left where 0 is shown.
+
+    >>> rest(5.55e-17), rest(0.0)
+    (' (rounding leaves up to 5.6e−17 of 0)', '')
+    """
+    return f" (rounding leaves up to {number(left, 2)} of 0)" if left else ""
+
+
 def facts(array: np.ndarray) -> list[str]:
     """What is worth saying of many numbers: range, mean, share of zeros, what is not finite.
 
@@ -84,7 +97,7 @@ def facts(array: np.ndarray) -> list[str]:
             found.append(f"all {number(low, 4)}" if finite is array else number(low, 4))
         else:
             mean = finite.mean(dtype=np.float64)
-            if abs(mean) < 1e-12 * max(abs(low), abs(high)):
+            if abs(mean) < rest_of_mean(array) * max(abs(low), abs(high)):
                 mean = 0.0  # what is left of rounding
             found += [f"{number(low, 3)} … {number(high, 3)}", f"mean {number(mean, 3)}"]
             zeros = finite.size - np.count_nonzero(finite)

@@ -45,6 +45,8 @@ class End:
     operand: int
     derivative: Any = None
     """The share of the derivative that comes back from here, if the flow has several ends."""
+    left: float = 0.0
+    """How much rounding has left in the share where it stands for 0."""
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +65,8 @@ class Flow:
     """Which of its source's results this is."""
     named: str = ""
     """The name that the value goes by, if its source does not say it."""
+    left: tuple[float, float] = (0.0, 0.0)
+    """How much rounding has left in the value, and in the derivative, where they stand for 0."""
 
     def __post_init__(self) -> None:
         self.origin = self.origin or self.id

@@ -14,7 +14,7 @@ from clearprop.drawing.opening import Open
 from clearprop.drawing.png import write_png
 from clearprop.drawing.scene import Scene
 from clearprop.drawing.svg import write_svg
-from clearprop.drawing.theme import Theme
+from clearprop.drawing.theme import COLOURS, Theme
 from clearprop.errors import ConfigError
 from clearprop.files import atomic_write
 from clearprop.graph.display import NOTEBOOK
@@ -54,8 +54,13 @@ def svg_of(
 
 
 def html_of(graph: Any) -> str:
-    """Draw a graph for a notebook: the picture itself, which can be scrolled if it is wide."""
-    return f'<div style="overflow-x: auto">{svg_of(graph, width=NOTEBOOK)}</div>'
+    """Draw a graph for a notebook: the picture itself, which can be scrolled if it is wide.
+
+    It stands on paper of its own: a notebook may be dark where the system is light.
+    """
+    light, dark = COLOURS["paper"]
+    paper = f"color-scheme: light dark; background: light-dark({light}, {dark})"
+    return f'<div style="overflow-x: auto; {paper}">{svg_of(graph, width=NOTEBOOK)}</div>'
 
 
 def title_of(graph: Any) -> str:

@@ -105,7 +105,7 @@ def bars(array: np.ndarray, width: float, height: float) -> tuple[str, float] | 
     if high == low:
         return None
     scale = height / (high - low)
-    zero = round(float(scale * high), 2)
+    zero = round(float(scale * high), 2) + 0.0
     step = width / values.size
     wide = round(step * 0.8, 2)
     tops = np.round(scale * (high - values), 2).tolist()

@@ -4,10 +4,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from clearprop.explaining.expressions import Equation, Expression
 from clearprop.explaining.in_latex import in_latex
+from clearprop.explaining.in_mathml import in_mathml
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import Words
 from clearprop.explaining.names import spelled_out
@@ -113,7 +115,7 @@ def written(blocks: Iterable[Block], words: Words, format: str) -> str:
     """Write a document as plain `text`, as `markdown` or as `latex`.
 
     Markdown has its formulas between dollars, as notebooks and GitHub show them; LaTeX is a piece
-    for an article that loads amsmath.
+    for an article that loads amsmath; `html` needs nothing that is not in it.
     """
     writer = FORMATS[format](words)
     head = f"% {words['latex']}\n{_LATEX_SIGNS}\n" if format == "latex" else ""
@@ -218,7 +220,37 @@ class _Latex(_Markdown):
         return f"{text}\n{self.points(points)}" if points else text
 
 
-FORMATS = {"text": _Text, "markdown": _Markdown, "latex": _Latex}
+class _Html(_Text):
+    """For notebooks: nothing has to be fetched, also for formulas."""
+
+    def formula(self, e: Expression) -> str:
+        return in_mathml(e, self.words)
+
+    def plain(self, text: str) -> str:
+        return escape(spelled_out(text))
+
+    def code(self, text: str) -> str:
+        return f"<code>{self.plain(text)}</code>"
+
+    def block(self, block: Block) -> str:
+        made = super().block(block)
+        return f"<p>{made}</p>" if isinstance(block, Paragraph) else made
+
+    def heading(self, level: int, text: str) -> str:
+        return f"<h{level + 2}>{text}</h{level + 2}>"
+
+    def formulas(self, equations: Iterable[Equation]) -> str:
+        rows = "".join(f"<div>{self.formula(e)}</div>" for e in equations)
+        return f'<div style="margin: 0 0 1em 2em">{rows}</div>'
+
+    def points(self, points: Iterable[str]) -> str:
+        return f"<ul>{''.join(f'<li>{point}</li>' for point in points)}</ul>"
+
+    def step(self, number: int, lines: Iterable[str], points: list[str]) -> str:
+        return f'<ol start="{number}"><li>{"<br>".join(lines)}{self.points(points)}</li></ol>'
+
+
+FORMATS = {"text": _Text, "markdown": _Markdown, "latex": _Latex, "html": _Html}
 
 _LATEX_SIGNS = r"\providecommand{\lt}{<}\providecommand{\gt}{>}"
 

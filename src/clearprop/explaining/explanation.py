@@ -12,7 +12,7 @@ from clearprop.explaining.telling import document
 class Explanation:
     """A backward pass in words. `str` gives it in the format that was asked for.
 
-    A notebook shows it as Markdown, whatever the format.
+    A notebook shows it as HTML, whatever the format; where that is not shown, as Markdown.
     """
 
     def __init__(self, blocks: list[Block], language: str, format: str) -> None:
@@ -23,6 +23,9 @@ class Explanation:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        return str(Explanation(self.blocks, self.language, "html"))
+
     def _repr_markdown_(self) -> str:
         return str(Explanation(self.blocks, self.language, "markdown"))
 
@@ -31,7 +34,7 @@ def explain(
     variable: Any,
     by: Any = None,
     language: Literal["en", "zh", "ja"] = "en",
-    format: Literal["text", "markdown", "latex"] = "text",
+    format: Literal["text", "markdown", "latex", "html"] = "text",
 ) -> Explanation:
     """Tell how the derivatives of a result come about, with its own names and numbers.
 

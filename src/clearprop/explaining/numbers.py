@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.explaining.expressions import Equation, Expression, Number, parts
+from clearprop.graph.rounding import SAME, up
 
 EXACT = 8
 """Up to so many digits a number is written out; a longer one is rounded."""
@@ -39,11 +40,12 @@ def shorten(n: Number) -> tuple[str, int | None, bool]:
         return ("NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"), None, True
     if value == 0:
         return "0", None, True
-    near = 8 * n.eps * abs(value)
+    near = max(8 * n.eps, SAME) * abs(value)
     digits = next((d for d in range(1, 17) if abs(float(f"{value:.{d - 1}e}") - value) <= near), 17)
     whole = value.is_integer() and abs(value) < 1e15
     exact = digits <= EXACT or whole
-    digits = digits if exact else ROUNDED
+    if not exact:
+        digits, value = ROUNDED, up(value)  # ties are ties but for their last digits
     mantissa, _, power = f"{abs(value):.{digits - 1}e}".partition("e")
     exponent = int(power)
     if "." in mantissa:

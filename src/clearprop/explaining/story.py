@@ -10,7 +10,9 @@ from clearprop.errors import GraphError, ShapeError
 from clearprop.explaining.expressions import Name
 from clearprop.explaining.opening import open_networks
 from clearprop.graph.backward import derivatives, reach
+from clearprop.graph.graph import Graph
 from clearprop.graph.node import Node, Recorded, parts, variable
+from clearprop.graph.rounding import cleared, disturbed, is_tiny
 from clearprop.graph.shares import shares
 from clearprop.graph.variable import Variable
 
@@ -36,10 +38,14 @@ class Place:
     """Which leaves lie below it, a bit for each."""
     below: int = 0
     """The number of ways from it to leaves."""
+    shown: Any = None
+    """The value with 0 for what rounding has left of it, where that is so."""
+    left: tuple[float, float] = (0.0, 0.0)
+    """How much rounding has left in the value, and in the derivative."""
 
     @property
     def data(self) -> Any:
-        return self.variable.data
+        return self.variable.data if self.shown is None else self.shown
 
 
 @dataclass(eq=False)
@@ -60,6 +66,8 @@ class Contribution:
     value: Any
     local: Any
     """The local derivative where it is a single number, else `None`."""
+    left: float = 0.0
+    """How much rounding has left in what is sent, or in the local derivative."""
 
 
 @dataclass(eq=False)
@@ -135,6 +143,38 @@ def tell(result: Any, by: Any = None) -> Story:
     graph; `ShapeError` for a result that is not one number.
     """
     _check(result)
+    story, places, replaced = _told(result)
+    tiny = (is_tiny(x).any() for p in places.values() for x in _numbers(p) if x is not None)
+    if any(tiny):
+        others = [_told(graph.outputs[0])[1].values() for graph in disturbed(Graph([result]))]
+        for place, *like in zip(places.values(), *others, strict=True) if others else ():
+            _clear(place, like)
+    _name_all(story)
+    story.asked = story.reached
+    if by is not None:
+        several = by if isinstance(by, list | tuple) else [by]
+        story.asked = list(dict.fromkeys(_find(story, v, replaced, places) for v in several))
+    return story
+
+
+def _numbers(place: Place) -> list[Any]:
+    sent = [x for c in place.arrivals for x in (c.value, c.local)]
+    return [place.data, place.derivative, *sent]
+
+
+def _clear(place: Place, others: Sequence[Place]) -> None:
+    """Put 0 where rounding has left something of it, as other inputs show."""
+    place.shown, value_left = cleared(place.data, [p.data for p in others])
+    place.derivative, left = cleared(place.derivative, [p.derivative for p in others])
+    place.left = (value_left, left)
+    for c, *like in zip(place.arrivals, *(p.arrivals for p in others), strict=True):
+        c.value, sent = cleared(c.value, [x.value for x in like])
+        c.local, local = cleared(c.local, [x.local for x in like])
+        c.left = max(sent, local)
+
+
+def _told(result: Any) -> tuple[Story, dict[Any, Place], dict[Any, Any]]:
+    """The passes, without names: the story, its places, and what stands for what was opened."""
     opened, replaced = open_networks(result)
     nodes, made = reach([opened])
     places: dict[Any, Place] = {}
@@ -163,12 +203,7 @@ def tell(result: Any, by: Any = None) -> Story:
     leaves = [p for p in places.values() if p.step is None]
     story = Story(result_place, leaves, steps, [])
     _send_back(story)
-    _name_all(story)
-    story.asked = story.reached
-    if by is not None:
-        several = by if isinstance(by, list | tuple) else [by]
-        story.asked = list(dict.fromkeys(_find(story, v, replaced, places) for v in several))
-    return story
+    return story, places, replaced
 
 
 def _check(result: Any) -> None:

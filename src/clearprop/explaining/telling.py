@@ -95,6 +95,7 @@ def _computed(step: Step, language: Language) -> Line:
         line += fill(words["result"], value=listed(values, words))
     if found := odd(step):
         line += [". ", *fill(words[found], node=step.node.operation.name)]
+    line += _left(max(output.left[0] for output in step.outputs), words, ". ")
     if formulas.layer_of(step) is None:
         return tuple(line)
     return fill(words["layer"], layer=step.node.operation.name, formula=tuple(line))
@@ -107,6 +108,13 @@ def _equal(step: Step, name: Any, expression: Any, is_out: bool, words: Words) -
     if isinstance(expression, ex.Cases):
         return [equation(name, value), *fill(words["said"], prose=expression)]
     return [equation(name, expression, formulas.forward_numbers(step), value)]
+
+
+def _left(left: float, words: Words, before: str = " ") -> Line:
+    """A word on what rounding has left of 0, if it has."""
+    if not left:
+        return ()
+    return (before, *fill(words["left"], left=ex.Number(float(f"{left:.1e}"))))
 
 
 class _Teller:
@@ -177,7 +185,8 @@ class _Teller:
             equal = symbols if first is None else equation(first, symbols)
             value = described(c.value, self.words)
             line = fill(self.words["array"], downstream=equal, value=value) + self.shapes(c)
-        return line + fill(self.words["part"], total=total) if part else line
+        line += fill(self.words["part"], total=total) if part else ()
+        return line + _left(c.left, self.words)
 
     def number_point(self, c: Contribution, first: Any, symbols: Any) -> Line:
         out = c.step.outputs[0]
@@ -222,4 +231,5 @@ class _Teller:
             sum_: Any = equation(total, terms, number(place.derivative))
         else:
             sum_ = valued(total, place.derivative, words)
-        return fill(words["arrived"], x=place.name, n=n, sum=sum_)
+        said = fill(words["arrived"], x=place.name, n=n, sum=sum_)
+        return said + _left(place.left[1], words)

@@ -9,6 +9,7 @@ from clearprop.explaining.expressions import Expression, Number
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import Words
 from clearprop.explaining.numbers import equation, number, shorten
+from clearprop.graph.rounding import rest_of_mean, up
 
 IN_FULL = 6
 """An array of so many elements is shown in full."""
@@ -51,7 +52,7 @@ def summary(array: np.ndarray) -> tuple[str, dict[str, Any]]:
     low, high, mean = float(exact.min()), float(exact.max()), float(exact.mean())
     if low == high:
         return "all_equal", {"shape": shape(array), "value": low}
-    if abs(mean) < 1e-12 * max(-low, high):
+    if abs(mean) < rest_of_mean(array) * max(-low, high):
         mean = 0.0  # what is left is a rounding error
     facts = {"shape": shape(array), "low": low, "high": high, "mean": mean}
     zeros = 100 * float(np.mean(exact == 0))
@@ -80,4 +81,4 @@ def shape(array: Any) -> str:
 
 
 def _number(value: Any) -> Expression:
-    return Number(float(f"{value:.4g}"))
+    return Number(float(f"{up(value):.4g}"))

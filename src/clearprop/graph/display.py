@@ -5,10 +5,27 @@ put themselves into `Displayed` when they are imported; `import clearprop` does 
 """
 
 import os
+from collections.abc import Iterable
+from html import escape
 from typing import Any, ClassVar
 
 NOTEBOOK = 1000
 """How wide a picture in a notebook is at most, in its own units; what is wider is folded."""
+
+
+def table(head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
+    """A table for a notebook; whatever stands in it is shown as text.
+
+    >>> table(["layer"], [["<Affine>"]]).count("&lt;Affine&gt;")
+    1
+    """
+
+    def row(kind: str, cells: Iterable[Any]) -> str:
+        style = "text-align: left"
+        return "".join(f'<{kind} style="{style}">{escape(str(c))}</{kind}>' for c in cells)
+
+    body = "".join(f"<tr>{row('td', cells)}</tr>" for cells in rows)
+    return f"<table><thead><tr>{row('th', head)}</tr></thead><tbody>{body}</tbody></table>"
 
 
 class Displayed:

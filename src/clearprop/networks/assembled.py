@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from clearprop.errors import ConfigError
+from clearprop.graph.display import table
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, inner_layers, is_layer
 from clearprop.graph.passing import Pass, running
@@ -108,15 +109,21 @@ class Assembled(Layer):
         """The name of the parameter that a path of attributes and keys leads to."""
         return (self.__dict__.get("_members") or self.members).name_at(path)  # also a copy's
 
-    def __repr__(self) -> str:
-        found = [*inner_layers(self)]
-        lines = [
-            f"  {'.'.join(map(str, path[path[0] == 'layers' :]))}: {layer!r}"
-            for path, layer in found
+    def _shown(self) -> dict[str, str]:
+        """The layers, and the loss, by name."""
+        shown = {
+            ".".join(map(str, path[path[0] == "layers" :])): repr(layer)
+            for path, layer in inner_layers(self)
             if path[0] != "lastLayer"
-        ]
-        losses = ", ".join(map(repr, self.losses))
-        return "\n".join([f"{type(self).__name__}(", *lines, f"  loss: {losses}", ")"])
+        }
+        return shown | {"loss": ", ".join(map(repr, self.losses))}
+
+    def __repr__(self) -> str:
+        lines = (f"  {name}: {layer}" for name, layer in self._shown().items())
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+    def _repr_html_(self) -> str:
+        return table([type(self).__name__, "layer"], self._shown().items())
 
     def is_chain(self) -> bool:
         """Whether the layers run one after the other, by no `forward` of its own."""

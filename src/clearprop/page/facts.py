@@ -20,7 +20,6 @@ from clearprop.graph.shares import shares
 from clearprop.page.live import Live
 from clearprop.page.names import Names
 from clearprop.page.order import Timetable
-from clearprop.page.slots import slotted
 
 MOST_CHAINS = 40
 """For so many inputs the chain rule is written out."""
@@ -107,8 +106,7 @@ class Facts:
                 sent[i] = end.derivative
         local = _local(step)
         if self.live is not None:
-            slots = [self.live.slot("local", item.id, i) for i in range(len(local))]
-            local = [slotted(x, slot) for x, slot in zip(local, slots, strict=True)]
+            local = [self.live.local(x, item.id, i) for i, x in enumerate(local)]
         send_on(step, sent, local)
         return step.contributions
 

@@ -108,7 +108,7 @@ function factsOf(array, dtype) {
     if (low === high) found.push(finite.length === array.length ? `all ${number(low, 4)}` : number(low, 4));
     else {
       const m = mean(finite), zeros = finite.filter((x) => x === 0).length;
-      const shown = Math.abs(m) < 1e-12 * Math.max(Math.abs(low), Math.abs(high)) ? 0 : m;
+      const shown = Math.abs(m) < restOfMean(dtype) * Math.max(Math.abs(low), Math.abs(high)) ? 0 : m;
       found.push(`${number(low, 3)} … ${number(high, 3)}`, `mean ${number(shown, 3)}`);
       if (100 * zeros >= finite.length) found.push(`${percent(zeros / array.length)} zeros`);
     }
@@ -206,6 +206,27 @@ function barsOf(array, width, height) {
   const path = values.map((x, i) => [i, round(scale * (high - x))]).filter(([, top]) => top !== zero)
     .map(([i, top]) => `M${(i * step).toFixed(1)} ${zero}V${top}h${wide}V${zero}z`);
   return [path.join(""), zero];
+}
+
+// What pictures say in English, in the language chosen; what comes from a graph stays as it is.
+const SAYINGS = [
+  [/^mean (.+)$/, "in_mean"], [/^(\d+%) zeros$/, "in_zeros"], [/^(\d+%) true$/, "in_true"],
+  [/^all (.+)$/, "in_all"], [/^(\d+) infinite$/, "in_infinite"], [/^(empty)$/, "in_empty"],
+  [/^([\d,]+) more nodes?(?: and [\d,]+ of the inputs)?$/, "in_fold"],
+];
+function saying(text) {
+  if (now.language === "en") return text;
+  for (const [pattern, key] of SAYINGS) {
+    const found = pattern.exec(text);
+    if (found) return words()[key].replace("{x}", () => found[1]);
+  }
+  return text;
+}
+function sayLabels(i) {
+  for (const text of views[i].querySelectorAll(".g-label text:not(.b), .g-fold text")) {
+    text.said ??= text.textContent;
+    text.textContent = saying(text.said);
+  }
 }
 
 // Write a label anew: above its line, or for a derivative below it; no wider than its place.

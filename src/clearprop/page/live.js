@@ -14,6 +14,48 @@ let inputs = first.map(copyOf);
 function compute() {
   results = program(...inputs);
   fresh = new Map();
+  lefts = new Map();
+  const tiny = results.flatMap((value, slot) => (each(value).some((x) => isTiny(x, slot)) ? [slot] : []));
+  if (tiny.length) clear(tiny);
+}
+
+// What rounding has left of 0, as rounding.py knows it: tiny, and as much changed as it is large when
+// the inputs change in their last digits.
+let lefts = new Map();
+const single = new Set(data.live?.single);
+const each = (value) => (typeof value === "object" ? value : [value]);
+const unit = (slot) => (single.has(slot) ? 2 ** -23 : 2 ** -52);
+const isTiny = (x, slot) => x !== 0 && Math.abs(x) < 8192 * unit(slot);
+
+function disturbed(x, i, run) {
+  const { dtype } = data.live.leaves[i], eps = dtype === "float32" ? 2 ** -23 : 2 ** -52;
+  if (!dtype.startsWith("float") && each(x).every(Number.isInteger)) return x;
+  const moved = (v, k) => v * (1 + (((k + i + 2 * run) % 3) - 1) * 6 * eps);
+  if (typeof x !== "number") return x.map(moved);
+  return dtype === "float32" ? Math.fround(moved(x, 0)) : moved(x, 0);
+}
+
+function clear(tiny) {
+  results = results.map(copyOf);
+  const moved = new Map(tiny.map((slot) => [slot, new Float64Array(each(results[slot]).length)]));
+  for (let run = 0; run < 3; run++) {
+    const others = program(...inputs.map((x, i) => disturbed(x, i, run)));
+    for (const [slot, most] of moved) {
+      const now = each(results[slot]);
+      each(others[slot]).forEach((x, k) => (most[k] = Math.max(most[k], Math.abs(x - now[k]))));
+    }
+  }
+  for (const [slot, most] of moved) {
+    const now = each(results[slot]);
+    let left = 0;
+    now.forEach((x, k) => {
+      if (!isTiny(x, slot) || !(most[k] >= Math.abs(x) / 4)) return;
+      left = Math.max(left, Math.abs(x));
+      now[k] = 0;
+    });
+    if (left) lefts.set(slot, left);
+    if (typeof results[slot] === "number") results[slot] = now[0];
+  }
 }
 
 // An entry of the list of values, as it is now.
@@ -30,12 +72,12 @@ const held = (entry) => {
   return { array: typeof value === "number" ? [value] : value, shape, dtype: entry.type };
 };
 
-function renewed(entry) {
-  const { array, shape, dtype } = held(entry);
+function renewed(before) {
+  const entry = { ...before, left: lefts.get(before.slot) }, { array, shape, dtype } = held(entry);
   if (!shape.length) {
     return { ...entry, s: number(plainOf(array[0], dtype)), x: exactly(array[0], dtype) };
   }
-  const made = { ...entry, said: likeness(array, entry.shape) };
+  const made = { ...entry, said: likeness(array, entry.shape, dtype) };
   delete made.s;
   if (array.length && array.length <= 6) made.s = nested(array, shape);
   if (entry.rows) {
@@ -48,7 +90,7 @@ function renewed(entry) {
 function nested(array, shape) {
   if (!shape.length) {
     const x = array[0], eps = 2 ** -52, [, , exact] = shorten(x, eps);
-    return formula(numberTree(exact ? x : Number(general(x, 4)), eps));
+    return formula(numberTree(exact ? x : Number(general(up(x), 4)), eps));
   }
   const size = array.length / shape[0];
   const parts = Array.from({ length: shape[0] }, (_, i) =>
@@ -63,7 +105,7 @@ function numberTree(x, eps) {
   return [text, digits.startsWith("−") ? SUM : ATOM, "1", x, eps];
 }
 
-function likeness(array, shape) {
+function likeness(array, shape, dtype) {
   if (!array.length) return ["empty", { shape }];
   const finite = [...array].filter(Number.isFinite);
   if (finite.length < array.length) {
@@ -72,7 +114,7 @@ function likeness(array, shape) {
   const [low, high] = extremes(finite);
   if (low === high) return ["all_equal", { shape, value: number(low, 4) }];
   let mean = finite.reduce((a, b) => a + b, 0) / finite.length;
-  if (Math.abs(mean) < 1e-12 * Math.max(-low, high)) mean = 0;
+  if (Math.abs(mean) < restOfMean(dtype) * Math.max(-low, high)) mean = 0;
   const facts = { shape, low: number(low, 4), high: number(high, 4), mean: number(mean, 4) };
   const zeros = (100 * finite.filter((x) => x === 0).length) / finite.length;
   if (zeros) facts.share = general(Math.min(Math.max(zeros, 0.1), 99.9), 3);
@@ -111,24 +153,52 @@ function worked(card) {
   return { ...card, ...made };
 }
 
+// The derivative by a leaf: some never change.
+function slopesOf(i) {
+  const found = data.live.gradient[i];
+  return typeof found === "number" ? each(results[found]) : found;
+}
+
 // A derivative put to the test: as nudge.py does it.
-function nudged(i, tree) {
-  const [text, , , slope] = filled(tree), start = inputs[i], before = results[data.live.result];
-  if (!data.live.nudges || !Number.isFinite(slope) || !slope) return null;
+function nudged(i) {
+  if (!data.live.nudges) return null;
+  const slopes = slopesOf(i), { shape, dtype } = data.live.leaves[i];
+  const sizes = [...slopes].map(Math.abs), most = Math.max(...sizes);
+  const at_ = Math.max(sizes.findIndex((size) => size >= most * (1 - SAME)), 0), slope = slopes[at_];
+  if (!Number.isFinite(slope) || !slope) return null;
+  const start = each(inputs[i])[at_], before = total();
+  const d = write(numberTree(slope, dtype === "float32" ? 2 ** -23 : 2 ** -52));
+  const moved = (x) => (typeof inputs[i] === "number" ? x : inputs[i].with(at_, x));
   const short = (x) => write(numberTree(x, 2 ** -52));
   let found = null;
   for (let power = 0; power < 6 && !found; power++) {
     const dx = Number(`1e-${power}`);
-    const after = program(...inputs.with(i, start + dx))[data.live.result];
+    results = program(...inputs.with(i, moved(start + dx)));
+    const after = total();
     const dy = after - before, off = Math.abs(dy - slope * dx) / Math.abs(slope * dx);
     if (off > 0.5e-3 || Number.isNaN(off)) continue;
-    const places = Math.max(2 - taken(Math.abs(dy).toExponential(20)).power, 0);
-    const plain = (x) => minus(trimmed(fixed(x, places)));
+    const places = Math.max(2 - taken(Math.abs(up(dy)).toExponential(20)).power, 0);
+    const plain = (x) => minus(trimmed(fixed(x + Math.sign(x) * Number(`1e-${places + 3}`), places)));
     found = { from: short(start), to: short(start + dx), before: plain(before), after: plain(after),
-      dy: short(Number(precise(dy, 3))), sign: off < 1e-12 ? "=" : "≈", d: text, dx: short(dx) };
+      dy: short(Number(precise(up(dy), 3))), sign: off < 1e-12 ? "=" : "≈", d, dx: short(dx) };
+    if (shape.length) found.place = `[${placeOf(at_, shape).join(", ")}]`;
   }
   compute();
   return found;
+}
+
+// The result, or the sum of several, each number times the derivative that it starts with.
+const total = () => data.live.ends.reduce((sum, [slot, seed]) =>
+  seed.reduce((all, d, k) => all + d * each(results[slot])[k], sum), 0);
+
+// The place of an element, by its number.
+function placeOf(k, shape) {
+  const place = [];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    place.unshift(k % shape[axis]);
+    k = Math.floor(k / shape[axis]);
+  }
+  return place;
 }
 
 function leafNow(leaf) {
@@ -136,9 +206,7 @@ function leafNow(leaf) {
   const [, , , slope] = leaf.slope ? filled(leaf.slope) : [];
   if (Number.isFinite(slope) && sound()) made.means = meaning(leaf.x, leaf.y, leaf.slope);
   const i = data.live.names.indexOf(leaf.x.m);
-  if (leaf.slope && typeof inputs[i] === "number" && data.live.result !== null) {
-    made.check = nudged(i, leaf.slope);
-  }
+  if (i >= 0 && data.live.gradient[i] !== null) made.check = nudged(i);
   return made;
 }
 
@@ -150,6 +218,7 @@ function relabelled(i) {
     const entry = data.values[group.matches(".derivative") ? peek.derivative : peek.value];
     if (entry?.slot !== undefined) relabel(group, held(entry));
   }
+  sayLabels(i);
   for (const group of views[i].querySelectorAll("g[data-id][aria-label]")) {
     const plainly = view.plain[group.dataset.id];
     const step = view.steps.find((s) => s.key === `f:${group.dataset.id}`);
@@ -234,12 +303,7 @@ function tableOf(i, name) {
     const grid = make("div", "grid");
     grid.style.gridTemplateColumns = `repeat(${Math.min(columns, 28)}, max-content)`;
     for (let p = 0; p < size; p++) {
-      const place = [];
-      for (let axis = shape.length - 1, rest = p; axis >= 0; axis--) {
-        place.unshift(rest % shape[axis]);
-        rest = Math.floor(rest / shape[axis]);
-      }
-      grid.append(knob(i, p, `${name}[${place.join(", ")}]`));
+      grid.append(knob(i, p, `${name}[${placeOf(p, shape).join(", ")}]`));
     }
     box.append(make("div", "table", grid));
   });
@@ -247,13 +311,13 @@ function tableOf(i, name) {
 }
 
 function downhill(rate) {
-  const { gradient, learned, result } = data.live, some = learned.some(Boolean);
+  const { learned, result } = data.live, some = learned.some(Boolean);
   if (!changed) { changed = true; compute(); }
-  const before = results[result], slopes = gradient.map((slot) => (slot === null ? null : copyOf(results[slot])));
+  const before = results[result], slopes = inputs.map((_, i) => slopesOf(i)?.slice());
   inputs = inputs.map((x, i) => {
     const d = slopes[i];
-    if (d === null || (some && !learned[i])) return x;
-    return typeof x === "number" ? x - rate * d : x.map((v, p) => v - rate * d[p]);
+    if (!d || (some && !learned[i])) return x;
+    return typeof x === "number" ? x - rate * d[0] : x.map((v, p) => v - rate * d[p]);
   });
   renew();
   return [before, results[result]];
@@ -315,7 +379,7 @@ function live() {
     return made;
   };
   const tools = make("div", "row small");
-  if (data.live.result !== null && data.live.gradient.some((slot) => slot !== null)) {
+  if (data.live.result !== null && data.live.gradient.some((d) => d !== null)) {
     const rate = make("input"), told = make("output", "count");
     rate.value = data.live.learned.some(Boolean) ? "0.1" : "0.01";
     rate.inputMode = "decimal";

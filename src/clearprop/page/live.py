@@ -26,6 +26,7 @@ from clearprop.graph.backward import derivatives
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Node, Recorded, parts
 from clearprop.graph.recording import alias, record
+from clearprop.graph.rounding import cleared, disturbed, is_tiny
 from clearprop.page.backward import BackwardPass
 from clearprop.page.slots import slotted
 from clearprop.page.values import ALL_CELLS
@@ -68,6 +69,12 @@ class Live:
             self._found["value", f"x{i}"] = level.values[v]
         seeds = [(level.values[key(v)], seed) for v, seed in passed.seeds]
         self._back(level, seeds)
+        local: list[Any] = [
+            v for k, v in self._found.items() if k[0] == "local" and isinstance(v, Recorded)
+        ]
+        tiny = [v for v in local if is_tiny(v.data).any()]
+        others = [g.outputs for g in disturbed(Graph(tiny, self._inputs))] if tiny else []
+        self._disturbed = dict(zip(map(id, tiny), zip(*others, strict=True), strict=False))
 
     # Recording.
 
@@ -153,6 +160,28 @@ class Live:
             self._outputs.append(v)
         return self._slots[id(v)]
 
+    def end(self, v: Any) -> int | None:
+        """The slot of an output of the graph."""
+        name = f"n{self.graph.nodes.index(v.node)}"
+        return self.slot("value", name if v.index is None else f"{name}:{v.index}")
+
+    def gradient(self, i: int, value: Any) -> int | list[float] | None:
+        """The slot of the derivative by a leaf, or the numbers that it always is."""
+        slot = self.slot("back", f"x{i}")
+        if slot is not None or value is None or not np.isfinite(value).all():
+            return slot
+        return np.ravel(value).tolist()
+
+    def local(self, value: Any, item: str, operand: int) -> Any:
+        """A local derivative with its slot, and 0 for what rounding has left of that."""
+        others = self._disturbed.get(id(self._found.get(("local", item, operand))), ())
+        made, left = cleared(value, [v.data for v in others])
+        return slotted(made, self.slot("local", item, operand), left)
+
+    def single(self) -> list[int]:
+        """The slots that hold numbers of single precision."""
+        return [i for i, v in enumerate(self._outputs) if v.data.dtype == np.float32]
+
     def script(self) -> str:
         """The program, as an expression that gives a function of the leaves.
 
@@ -205,13 +234,14 @@ def give_slots(scope: Scope, live: Live) -> None:
     for inner in scope.walk():
         for flow in inner.flows:
             back = live.slot("back", flow.id)
-            flow.value = slotted(flow.value, live.slot("value", flow.id))
-            flow.derivative = slotted(flow.derivative, back)
+            flow.value = slotted(flow.value, live.slot("value", flow.id), flow.left[0])
+            flow.derivative = slotted(flow.derivative, back, flow.left[1])
             for end in flow.ends:
                 if end.item is None or end.item.kind in ("output", "fold"):
                     continue
                 slot = back if len(flow.ends) == 1 else _share(live, end)
-                end.derivative = slotted(end.derivative, slot)
+                left = flow.left[1] if len(flow.ends) == 1 else end.left
+                end.derivative = slotted(end.derivative, slot, left)
         for item in inner.items:
             if item.inside is not None:
                 for flow in item.inside.flows:

@@ -1,5 +1,11 @@
 // Numbers as Python writes them: the same digits, the same signs.
 
+// Rounded a little larger than it is: what is a tie but for its last digits is one.
+const SAME = 2 ** -40;
+const up = (x) => (Number.isFinite(x * (1 + SAME)) ? x * (1 + SAME) : x);
+
+const restOfMean = (dtype) => ({ float32: 2 ** -19, float64: 1e-12 }[dtype] ?? 0);
+
 // So many significant digits, in exponent form; ties go to the even digit, as in Python.
 function precise(x, digits) {
   const said = x.toExponential(digits - 1);
@@ -51,7 +57,7 @@ function number(x, digits = 6) {
   if (Number.isNaN(x)) return "NaN";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
   if (Number.isInteger(x) && Math.abs(x) < 1e9) return minus(String(x));
-  const [mantissa, power] = general(x, digits).split("e");
+  const [mantissa, power] = general(up(x), digits).split("e");
   const text = power ? `${trimmed(mantissa)}e${Number(power)}` : mantissa;
   return text === "-0" ? "0" : minus(text);
 }
@@ -61,12 +67,12 @@ function number(x, digits = 6) {
 function shorten(value, eps) {
   if (!Number.isFinite(value)) return [Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞", null, true];
   if (value === 0) return ["0", null, true];
-  const near = 8 * eps * Math.abs(value), size = Math.abs(value);
-  let digits = 1;
+  let digits = 1, size = Math.abs(value);
+  const near = Math.max(8 * eps, SAME) * size;
   while (digits < 17 && Math.abs(Number(precise(value, digits)) - value) > near) digits++;
   const whole = Number.isInteger(value) && size < 1e15;
   const exact = digits <= 8 || whole;
-  if (!exact) digits = 6;
+  if (!exact) [digits, size] = [6, up(size)];
   const { digits: found, power } = taken(precise(size, digits));
   const mantissa = digits > 1 ? trimmed(`${found[0]}.${found.slice(1)}`) : found;
   if (digits > 1) digits = Math.max(mantissa.length - 1, 1);

@@ -156,14 +156,15 @@ const least = (svg) => READABLE / Math.min(16, ...[...svg.querySelectorAll("text
   .map((text) => Number(text.getAttribute("font-size")) || 16));
 
 // The picture for this window: the wide one, unless it could not be read without scrolling.
-function pick(view) {
-  const [wide, narrow] = pictures[view], room = at("main").clientWidth;
+function pick(view, room = at("main").clientWidth) {
+  const [wide, narrow] = pictures[view];
   const fits = !narrow || wide.viewBox.baseVal.width * least(wide) <= room;
   const wanted = fits ? wide : narrow, shown = views[view].querySelector("svg");
   if (shown !== wanted) {
     shown.replaceWith(wanted);
     parts[view] = null;
     nameSigns(view);
+    sayLabels(view);
     if (changed) relabelled(view);
     if (view === now.view) go(now.step);
   }
@@ -176,22 +177,21 @@ function zoom(factor) {
   const room = at("main").clientWidth;
   at("main").classList.toggle("wide", room >= 820 && width * least(svg) <= room * 0.55);
   // As large as the window has room for; a high picture no larger than it must be to be read.
-  const whole = (stage.clientWidth - 2) / width, high = (0.62 * innerHeight) / height;
-  const fits = Math.max(least(svg), Math.min(1.4, whole, Math.max(high, 1)));
-  if (factor) now.zoom = Math.min(4, Math.max(0.1, (now.zoom || fits) * factor));
-  const scale = now.zoom || fits;
+  const high = (0.62 * innerHeight) / height, least_ = least(svg);
+  const fitting = (room) => Math.max(least_, Math.min(1.4, (room - 2) / width, Math.max(high, 1)));
+  if (factor) now.zoom = Math.min(4, Math.max(least_, (now.zoom || fitting(at("frame").clientWidth)) * factor));
+  const beside = mapped(svg, now.zoom || fitting(at("frame").clientWidth));
+  const scale = now.zoom || fitting(at("frame").clientWidth - beside);
   svg.style.width = `${width * scale}px`;
   svg.style.height = `${height * scale}px`;
+  markHere();
 }
 
-// All of it in sight.
+// All of it in sight, as far as it can then be read; what is beyond, the map shows.
 function fit() {
-  const { width, height } = pick(now.view).viewBox.baseVal;
-  now.zoom = 0;
-  zoom();
-  const high = Math.max(stage.clientHeight, innerHeight * 0.55);
-  const across = Math.min(1.4, (stage.clientWidth - 2) / width), whole = Math.min(across, high / height);
-  now.zoom = whole < 0.35 ? across : whole;  // rows without end are scrolled
+  const svg = pick(now.view), { width, height } = svg.viewBox.baseVal;
+  const across = (at("frame").clientWidth - 2) / width;
+  now.zoom = Math.max(least(svg), Math.min(1.4, across, tallest() / height));
   zoom();
 }
 
@@ -297,6 +297,7 @@ function speak() {
   data.views.forEach((view, i) => {
     at("depth").options[i].textContent = plain(...view.label);
     nameSigns(i);
+    sayLabels(i);
   });
   showPlay();
   listSteps();
@@ -308,8 +309,13 @@ let before = 0;
 addEventListener("beforeprint", () => {
   before = now.step;
   go(data.views[now.view].steps.length - 1);
+  at("frame").after(sheets(pick(now.view, SHEET[0])));
 });
-addEventListener("afterprint", () => go(before));
+addEventListener("afterprint", () => {
+  document.querySelector(".paper")?.remove();
+  zoom();
+  go(before);
+});
 let width = 0;
 new ResizeObserver(() => {
   if (stage.clientWidth !== width && !now.zoom) zoom();

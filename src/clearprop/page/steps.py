@@ -4,7 +4,7 @@ The sentences themselves stand in `words`, in each language; the script puts bot
 What has words within a formula (`1 where x > 0`) is written in each language here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from clearprop.layers import Softmax, SoftmaxWithLoss
 from clearprop.page.backward import BackwardPass
 from clearprop.page.facts import Facts
 from clearprop.page.order import Moment, Timetable
+from clearprop.page.slots import has_left
 from clearprop.page.trees import changes, tree
 from clearprop.page.values import Json, Values
 
@@ -110,7 +111,7 @@ class Steps:
             ["p", "forward_layer" if formulas.layer_of(step) else "forward", _node(item)]
         ]
         body += [["f", formula] for formula in said]
-        body += self._part(item) + self._odd(step, item)
+        body += self._part(item) + self._odd(step, item) + self._left(f.value for f in going)
         arrays = [flow for flow in going if np.ndim(flow.value)]
         body += [["value", self.name(flow), self.values.add(flow.value)] for flow in arrays]
         if item is self.timetable.nodes[0]:
@@ -145,6 +146,12 @@ class Steps:
         if getattr(step.outputs[0].data, "slot", None) is not None:
             found["numbers"] = [tree(number(v)) for v in (*step.values, step.outputs[0].data)]
         return [["odd", found]] if found["kind"] or "numbers" in found else []
+
+    def _left(self, values: Iterable[Any]) -> list[Any]:
+        """A word where rounding has left something of 0, or may when numbers are changed."""
+        shown = [x for x in values if x is not None and np.asarray(x).dtype.kind == "f"]
+        known = [x for x in shown if getattr(x, "slot", None) is not None or has_left(x)]
+        return [["left", [self.values.add(x) for x in known]]] if known else []
 
     def _folded(self, phase: str, item: Item) -> Told:
         said = {"node": clean(item.name)}
@@ -187,6 +194,7 @@ class Steps:
         self.remarked.setdefault(name, step)
         body.append(["remark", name])
         body += [self._card(c) for c in sent]
+        body += self._left(x for c in sent for x in (c.local, c.value))
         titles = [self._sent_title(c) for c in sent[:4]]
         return ["title_node", {**_node(item), "said": titles or [""]}], body
 
@@ -268,6 +276,7 @@ class Steps:
                 parts = [("+" if i else "", share) for i, share in enumerate(shares[:LISTED])]
                 body.append(["given", [[sign, self.values.add(share)] for sign, share in parts]])
             body.append(["value", written(total), self.values.add(flow.derivative)])
+        body += self._left([flow.derivative])
         body.append(["p", "sum_why", {"x": written(place.name), "y": written(self.facts.result)}])
         return ["title_sum", {"said": title}], body
 
@@ -299,9 +308,8 @@ class Steps:
                 said["means"] = self._means(name, number(flow.derivative))
             if scalar and self.facts.live is not None:
                 said["slope"] = tree(number(flow.derivative))
-            # Where one number depends on others, each derivative is put to the test.
-            one = self.facts.first is not None and not np.ndim(flow.value)
-            if one and (check := self.check(flow.variable)):
+            # Each derivative is put to the test.
+            if check := self.check(flow.variable):
                 said["check"] = check
             body.append(["leaf", said])
         if len(leaves) > LISTED:

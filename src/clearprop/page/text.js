@@ -39,7 +39,7 @@ function piece(value) {
 function sentence(key, params = {}, into = document.createDocumentFragment()) {
   words()[key].split(/\{(\w+)\}/).forEach((text, i) => {
     if (i % 2 === 0) into.append(text);
-    else if (text === "node") into.append(make("span", "node", params.node));
+    else if (text === "node") into.append(make("span", "node", saying(params.node)));
     else into.append(piece(params[text]));
   });
   return into;
@@ -64,11 +64,9 @@ function digest(value) {
 // Shorter for the eye; the whole number stands in the title.
 function short(text) {
   const x = Number(text);
-  if (x === 0) return "0";
-  if (text.length < 9 || !Number.isFinite(x)) return text.replace("-", "−").replace(/\.0$/, "");
-  const [digits, power] = x.toPrecision(6).split("e");
-  const kept = digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
-  return (power ? `${kept}e${Number(power)}` : kept).replaceAll("-", "−");
+  if (!Number.isFinite(x)) return minus(text);
+  const [digits, power] = shorten(x, 2 ** -52);
+  return power === null ? digits : minus(`${digits}e${power}`);
 }
 
 function table(value) {
@@ -86,6 +84,7 @@ function table(value) {
 }
 
 function whole(value) {
+  if (value.left) return make("div", "", whole({ ...value, left: 0 }), make("p", "remark", leaving(value.left)));
   if (value.x !== undefined) return make("div", "", value.x.replace("-", "−"));
   if (value.shape === undefined) return make("div", "", value.s);
   const box = make("div", "");
@@ -96,6 +95,9 @@ function whole(value) {
   if (value.rows) box.append(table(value));
   return box;
 }
+
+// How much rounding has left of 0.
+const leaving = (left) => sentence("left", { left: { m: write(numberTree(Number(precise(left, 2)), 2 ** -52)) } });
 
 // What is said in a step.
 
@@ -116,6 +118,10 @@ const blocks = {
   odd: ([, found]) => {
     const kind = changed && found.numbers ? oddNow(found.numbers) : found.kind;
     return kind ? make("p", "odd", sentence(kind, { node: found.node })) : null;
+  },
+  left: ([, list]) => {
+    const most = Math.max(...list.map((i) => numbered(i).left ?? 0));
+    return most ? make("p", "remark", leaving(most)) : null;
   },
   remark: ([, name]) => {
     const text = data.remarks[name]?.[now.language] ?? data.remarks[name]?.en;
@@ -177,7 +183,8 @@ const blocks = {
       box.append(make("div", "chain", make("span", "remark", words().chain), ...rows));
     }
     if (leaf.check) {
-      const params = { ...leaf.check, x: leaf.x, y: leaf.y };
+      const x = leaf.check.place ? { m: leaf.x.m + leaf.check.place } : leaf.x;
+      const params = { ...leaf.check, x, y: leaf.y };
       box.append(make("p", "remark", sentence("check", params)));
     }
     return box;

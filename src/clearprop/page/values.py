@@ -32,16 +32,18 @@ class Values:
         """The number under which a value stands in the list."""
         array, slot = np.asarray(value), getattr(value, "slot", None)
         more = {} if slot is None else {"slot": slot, "type": str(array.dtype)}
+        if left := getattr(value, "left", 0.0):
+            more["left"] = left
         if array.dtype.kind not in "fiub":
             return self._keep(("other", str(value)), lambda: {"s": clean(str(value))})
         if not array.ndim:
-            key = (array.dtype, array[()].tobytes(), slot)
+            key = (array.dtype, array[()].tobytes(), slot, left)
             return self._keep(key, lambda: {"s": number(array[()]), "x": str(array[()]), **more})
         if id(value) in self.known:
             return self.known[id(value)]
         self.kept.append(value)  # as long as it lives, nothing else has its id
         small = array.size <= CELLS
-        key = (array.dtype, array.shape, array.tobytes(), slot) if small else id(value)
+        key = (array.dtype, array.shape, array.tobytes(), slot, left) if small else id(value)
         self.known[id(value)] = found = self._keep(key, lambda: {**self._array(array), **more})
         return found
 

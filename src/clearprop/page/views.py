@@ -99,8 +99,8 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
     leaves = set(graph.leaves)
 
     @cache
-    def check(v: Any) -> dict[str, str] | None:
-        return nudged(graph, v, passed.derivative(v)) if v in leaves else None
+    def check(v: Any) -> Json | None:
+        return nudged(graph, v, passed.derivative(v), passed.seeds) if v in leaves else None
 
     for choice, timetable in zip(choices, tables, strict=True):
         first = next((f for f in timetable.flows if f.id == single), None) if single else None
@@ -115,27 +115,31 @@ def views_of(graph: Graph, open: Open | None = None, limit: int = LIMIT) -> View
             made.results, made.leaves = said["y"], said["xs"]
     made.live = {"why": why}
     if live is not None:
-        _enliven(made, graph, live, names, single)
+        _enliven(made, graph, passed, live, names, single)
     return made
 
 
-def _enliven(made: Views, graph: Graph, live: Live, names: Names, single: str | None) -> None:
+def _enliven(
+    made: Views, graph: Graph, passed: BackwardPass, live: Live, names: Names, single: str | None
+) -> None:
     """Add the program, and what it is given at first."""
     indices = range(len(graph.leaves))
     result = live.slot("value", single) if single else None
     said: Json = {
         "names": [names.known.get(f"x{i}", "") for i in indices],
         "result": result,
-        "gradient": [live.slot("back", f"x{i}") for i in indices],
+        "gradient": [live.gradient(i, passed.derivative(v)) for i, v in enumerate(graph.leaves)],
         "learned": [isinstance(v, Parameter) for v in graph.leaves],
-        "nudges": len(graph.nodes) <= MOST and len(graph.outputs) == 1,
+        "nudges": len(graph.nodes) <= MOST and all(np.isfinite(s).all() for _, s in passed.seeds),
     }
+    if said["nudges"]:
+        said["ends"] = [[live.end(v), np.ravel(seed).tolist()] for v, seed in passed.seeds]
     try:
         made.program = live.script()
     except ClearpropError as error:
         made.live = {"why": str(error)}
         return
-    made.live = said | {"leaves": live.leaves()}
+    made.live = said | {"leaves": live.leaves(), "single": live.single()}
 
 
 # What to look at.

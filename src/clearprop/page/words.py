@@ -10,6 +10,7 @@ _SHARED = (
     "comma",
     "undefined",
     "infinite",
+    "left",
     "means",
     "means_less",
     "means_zero",
@@ -129,6 +130,14 @@ _SHORT = {
     "title_sum": ("sum   {said}", "求和   {said}", "和   {said}"),
     "title_end": ("all derivatives", "全部导数", "すべての微分"),
     "title_no_backward": ("no backward pass", "没有反向传播", "逆伝播はありません"),
+    # in the picture
+    "in_mean": ("mean {x}", "均值 {x}", "平均 {x}"),
+    "in_zeros": ("{x} zeros", "{x} 为零", "{x} がゼロ"),
+    "in_true": ("{x} true", "{x} 为真", "{x} が真"),
+    "in_all": ("all {x}", "全为 {x}", "すべて {x}"),
+    "in_infinite": ("{x} infinite", "{x} 个无穷", "無限 {x} 個"),
+    "in_empty": ("empty", "空", "空"),
+    "in_fold": ("{x} more nodes", "另有 {x} 个节点", "ほか {x} 個のノード"),
     # values
     "value": ("value", "值", "値"),
     "derivative": ("derivative", "导数", "微分"),

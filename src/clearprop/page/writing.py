@@ -125,8 +125,11 @@ def _html(views: Views, language: str, css: str) -> str:
 {_CONTROLS}
 <main id="main">
 <div class="sight">
+<div class="frame" id="frame">
 <div class="stage" id="stage" role="region" tabindex="0" data-label="picture">
 {shown}
+</div>
+<div class="map" id="map" aria-hidden="true" hidden></div>
 </div>
 <p class="legend" id="legend"></p>
 <div class="live" id="live" hidden></div>
@@ -218,7 +221,7 @@ def _colours(dark: bool) -> str:
 def _script(program: str) -> str:
     """The script, its parts in a block of their own that leaves no name behind; and the program
     that it runs when a number is changed."""
-    names = ("text", "numbers", "formulas", "labels", "live", "peek", "page")
+    names = ("text", "numbers", "formulas", "labels", "live", "peek", "overview", "page")
     parts = (asset(f"{name}.js") for name in names)
     return "\n".join(('"use strict";', "{", f"const program = {program};", *parts, "}"))
 

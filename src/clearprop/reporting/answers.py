@@ -7,11 +7,14 @@ import numpy as np
 from clearprop.reporting.evidence import Evidence
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.png import ink
+from clearprop.speech import say
 
 CLASSES = 20
 """A confusion matrix of more classes than this would not be read by anybody."""
 WORST = 40
 FREQUENT = 8
+MIXED = "{right} taken for {said}: {n} of {of}"
+SHOWN = "{n} of {of} mistakes, those first of which the network was surest."
 
 
 def confusion_matrix(evidence: Evidence) -> Markup:
@@ -19,16 +22,16 @@ def confusion_matrix(evidence: Evidence) -> Markup:
     counts = evidence.confusion
     classes = len(counts)
     if classes > CLASSES:
-        text = f"With {classes} classes the whole matrix is not shown."
+        text = say("With {n} classes the whole matrix is not shown.", n=classes)
         return element("p", text, class_="faint")
-    corner = element("th", "is", element("span", " \\ "), "taken for", class_="corner")
+    corner = element("th", say("is"), element("span", " \\ "), say("taken for"), class_="corner")
     head = element(
         "tr", corner, *(element("th", evidence.name(j), scope="col") for j in range(classes)),
-        element("th", "found", scope="col"),
+        element("th", say("found"), scope="col"),
     )  # fmt: skip
     rows = [_row(i, evidence.name(i), counts[i]) for i in range(classes)]
     table = element("table", element("thead", head), element("tbody", *rows), class_="confusion")
-    return scrollable(table, "Confusion matrix: rows are the classes, columns the answers")
+    return scrollable(table, say("Confusion matrix: rows are the classes, columns the answers"))
 
 
 def _row(i: int, name: str, counts: np.ndarray) -> Markup:
@@ -59,30 +62,30 @@ def frequent_mistakes(evidence: Evidence) -> Markup | None:
     order = np.argsort(-counts, axis=None, kind="stable")[:FREQUENT]
     pairs = [np.unravel_index(k, counts.shape) for k in order]
     items = [
-        element("li", f"{name(int(i))} taken for {name(int(j))}: {counts[i, j]} of {of}")
+        element("li", say(MIXED, right=name(int(i)), said=name(int(j)), n=counts[i, j], of=of))
         for i, j in pairs
         if counts[i, j] and (of := int((evidence.right == i).sum()))
     ]
     if not items:
         return None
-    return element("div", element("p", "Mixed up most often:"), element("ul", *items))
+    return element("div", element("p", say("Mixed up most often:")), element("ul", *items))
 
 
 def worst_mistakes(evidence: Evidence) -> Iterator[Markup]:
     """The mistakes of which the network was surest, as images."""
     worst = evidence.worst
     if not len(worst):
-        yield element("p", "There is no mistake on the test data.")
+        yield element("p", say("There is no mistake on the test data."))
         return
     if evidence.side is None:
-        yield element("p", "The samples are no square images, so they are not shown.")
+        yield element("p", say("The samples are no square images, so they are not shown."))
         return
     shown = [_mistake(evidence, int(row)) for row in worst[:WORST]]
     yield element("div", *shown, class_="tiles")
     if len(worst) > WORST:
         yield element(
             "p",
-            f"{WORST} of {len(worst):,} mistakes, those first of which the network was surest.",
+            say(SHOWN, n=WORST, of=f"{len(worst):,}"),
             class_="faint",
         )
 
@@ -93,15 +96,15 @@ def _mistake(evidence: Evidence, row: int) -> Markup:
     image = element(
         "img",
         src=ink(evidence.image(row)),
-        alt=f"Sample {row} of the test data, a {name(right)}",
+        alt=say("Sample {n} of the test data, a {name}", n=row, name=name(right)),
         width=84,
         height=84,
         class_="ink",
     )
     caption = element(
         "figcaption",
-        element("b", name(right)), " taken for ", element("b", name(said)), element("br"),
-        element("span", f"{sure:.1%} sure", class_="faint"),
+        element("b", name(right)), f" {say('taken for')} ", element("b", name(said)), element("br"),
+        element("span", say("{share} sure", share=f"{sure:.1%}"), class_="faint"),
     )  # fmt: skip
     return element("figure", element("div", image), caption, class_="tile")
 

@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.networks import Network
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.png import signed
+from clearprop.speech import say
 
 GAP = 1
 """Pixels between the images on a sheet."""
@@ -57,10 +58,13 @@ def filters(network: Network) -> Iterator[Sheet]:
         rows, columns = (min(M, FILTERS), min(C, FILTERS)) if C > 3 else (M, C)
         shown = W[:rows, :columns]
         across = columns if C > 3 else columns * max(1, min(M * C, 16) // columns)
-        what = f"{M} filters of {C} × {W.shape[2]} × {W.shape[3]}"
-        text = f"{name}: {what}" + (", a filter in each row" if C > 3 else "")
+        size = f"{C} × {W.shape[2]} × {W.shape[3]}"
+        text = say("{layer}: {n} filters of {size}", layer=name, n=M, size=size)
+        text += say(", a filter in each row") if C > 3 else ""
         if (rows, columns) != (M, C):
-            text += f", the first {rows} with {columns} channels of each"
+            text += say(
+                ", the first {n} with {channels} channels of each", n=rows, channels=columns
+            )
         yield Sheet(shown.reshape(-1, *W.shape[2:]), text, across)
 
 
@@ -71,7 +75,7 @@ def one_image(network: Network, x: Any) -> Iterator[Sheet]:
     """
     walk = network.walk("infer", x)
     walk.predict(x)
-    yield from _made("the image", np.asarray(x))
+    yield from _made(say("the image"), np.asarray(x))
     for use in walk.uses:
         if not use.opened:
             kind = type(use.layer).__name__
@@ -86,7 +90,7 @@ def _made(name: str, out: Any) -> Iterator[Sheet]:
     if len(shape) == 3:
         images = values[0, :CHANNELS]
         if len(images) < shape[0]:
-            shown += f", the first {len(images)} channels"
+            shown += say(", the first {n} channels", n=len(images))
         yield Sheet(images, shown, 16)
     elif shape:
         yield Sheet(values.reshape(-1, 1, 1), shown, 50)

@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.scales import Scale, label
+from clearprop.speech import say
 
 WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
@@ -52,7 +53,7 @@ def chart(
     marks = drawable(marks, log)
     heading = element("figcaption", element("strong", title), _legend(marks))
     if not marks:
-        return element("figure", heading, element("p", "Nothing to draw.", class_="faint"))
+        return element("figure", heading, element("p", say("Nothing to draw."), class_="faint"))
     drawing = plot(marks, title=title, x_label=x_label, log=log, write=write)
     return element("figure", heading, drawing)
 
@@ -179,8 +180,12 @@ def _spanned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _described(marks: Marks, write: Write) -> str:
     """The chart for those who do not see it: where each curve begins and ends."""
     told = [
-        f"{m.name}: from {write(float(f'{m.y[0]:.4g}'))} to {write(float(f'{m.y[-1]:.4g}'))}"
+        say("{name}: from {a} to {b}", name=m.name, a=_end(m.y[0], write), b=_end(m.y[-1], write))
         for m in marks
         if isinstance(m, Line) and m.name
     ]
-    return "; ".join(told) or "A distribution over time."
+    return "; ".join(told) or say("A distribution over time.")
+
+
+def _end(y: float, write: Write) -> str:
+    return write(float(f"{y:.4g}"))

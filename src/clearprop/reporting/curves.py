@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.reporting.charts import Band, Line, chart
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.scales import label, percent
+from clearprop.speech import say
 from clearprop.training.history import History
 from clearprop.training.signals import SignalMoment, Spread
 
@@ -21,6 +22,16 @@ LAYERS = 12
 STYLES = "abcdef"
 
 
+def data_of(data: str) -> str:
+    """Data as curves are called: training, test or validation data."""
+    return say(f"{data} data")
+
+
+def scored(data: str, score: str) -> str:
+    """A score on some data, such as the test accuracy."""
+    return say("{data} {score}", data=say(data), score=say(score))
+
+
 def training_panels(history: History) -> Iterator[dict[str, Any]]:
     """What is to be drawn of the scores, if any, and of the loss: arguments of `chart`."""
     scale, unit = history.axis
@@ -28,16 +39,21 @@ def training_panels(history: History) -> Iterator[dict[str, Any]]:
     if name is not None:
         x = history.evaluated_at * scale
         lines = [
-            Line("training data", x, history.train_score, "a"),
-            Line(f"{history.held_out} data", x, history.test_score, "b dashed"),
+            Line(data_of("training"), x, history.train_score, "a"),
+            Line(data_of(history.held_out), x, history.test_score, "b dashed"),
         ]
         write = {"write": percent} if name == "accuracy" else {}
-        yield {"marks": lines, "title": name[:1].upper() + name[1:], "x_label": unit, **write}
+        yield {
+            "marks": lines,
+            "title": say(name[:1].upper() + name[1:]),
+            "x_label": say(unit),
+            **write,
+        }
     x, loss, mean, width = _loss(history)
-    each = Line("each mini-batch", x, loss, "a thin")
-    shown = [Line(f"mean over {width} batches", x, mean, "a")]
+    each = Line(say("each mini-batch"), x, loss, "a thin")
+    shown = [Line(say("mean over {n} batches", n=width), x, mean, "a")]
     shown = shown if width == 1 else [each, *shown]
-    yield {"marks": shown, "title": "Loss", "x_label": unit, "log": _is_wide(loss)}
+    yield {"marks": shown, "title": say("Loss"), "x_label": say(unit), "log": _is_wide(loss)}
 
 
 def comparison_panels(histories: Mapping[str, History]) -> Iterator[dict[str, Any]]:
@@ -102,17 +118,22 @@ def smooth(values: np.ndarray, width: int) -> np.ndarray:
 def signal_charts(moments: Sequence[SignalMoment], unit: str) -> Iterator[Markup]:
     """All layers together, and then the distributions in each."""
     x = np.array([m.epoch if unit == "epoch" else m.iteration for m in moments], dtype=float)
-    names = [s.layer for s in moments[0].layers]
+    names, unit = [s.layer for s in moments[0].layers], say(unit)
     shown = [*range(len(names))]
     if len(shown) > LAYERS:
         shown = [*shown[: LAYERS // 2], *shown[-LAYERS // 2 :]]
     for field in ("activation", "derivative"):
         sizes = {i: np.array([_spread(m, i, field).rms for m in moments]) for i in shown}
         lines = [Line(names[i], x, rms, _style(n)) for n, (i, rms) in enumerate(sizes.items())]
-        yield chart(lines, title=f"Size of the {field}s (root mean square)", x_label=unit, log=True)
+        yield chart(
+            lines, title=say(f"Size of the {field}s (root mean square)"), x_label=unit, log=True
+        )
     for i in shown:
-        yield _distribution(moments, x, i, "activation", f"{names[i]}: activations", unit)
-        yield _distribution(moments, x, i, "derivative", f"{names[i]}: size of derivatives", unit)
+        of = {"layer": names[i]}
+        yield _distribution(moments, x, i, "activation", say("{layer}: activations", **of), unit)
+        yield _distribution(
+            moments, x, i, "derivative", say("{layer}: size of derivatives", **of), unit
+        )
 
 
 def verdicts(moments: Sequence[SignalMoment]) -> Iterator[str]:
@@ -121,25 +142,33 @@ def verdicts(moments: Sequence[SignalMoment]) -> Iterator[str]:
     first_layer, last_layer = last.layers[0], last.layers[-1]
     near, far = first_layer.derivative.rms, last_layer.derivative.rms
     if not all(np.isfinite(s.derivative.rms) for s in last.layers):
-        yield "Some derivatives are not finite numbers: the training has run away."
+        yield say("Some derivatives are not finite numbers: the training has run away.")
     elif near == 0 or far == 0:
-        yield "No derivative arrives at the first layer: it learns nothing any more."
+        yield say("No derivative arrives at the first layer: it learns nothing any more.")
     elif len(last.layers) > 1:
         ratio = near / far
-        size = "about as large as" if 0.5 < ratio < 2 else f"{label(float(f'{ratio:.2g}'))} times"
-        told = f"At the end the derivative at {first_layer.layer}, the first layer, is {size} "
-        told += f"that at {last_layer.layer}, the last"
+        times = say("{n} times", n=label(float(f"{ratio:.2g}")))
+        size = say("about as large as") if 0.5 < ratio < 2 else times
+        told = say(
+            "At the end the derivative at {first}, the first layer, is {size} that at {last}, the "
+            "last",
+            first=first_layer.layer,
+            last=last_layer.layer,
+            size=size,
+        )
         if ratio < FADES:
-            yield f"{told}: it vanishes on its way. The first layers hardly learn."
+            yield say("{told}: it vanishes on its way. The first layers hardly learn.", told=told)
         elif ratio > 1 / FADES:
-            yield f"{told}: it explodes on its way. Training may run away."
+            yield say("{told}: it explodes on its way. Training may run away.", told=told)
         else:
-            yield f"{told}: it neither vanishes nor explodes on its way."
+            yield say("{told}: it neither vanishes nor explodes on its way.", told=told)
     for s in last.layers:
         if s.activation.silent >= SILENT:
-            yield (
-                f"{s.layer}: {s.activation.silent:.0%} of the neurons are 0 for every one of the "
-                "samples looked at, and so learn nothing from them."
+            yield say(
+                "{layer}: {share} of the neurons are 0 for every one of the samples looked at, and "
+                "so learn nothing from them.",
+                layer=s.layer,
+                share=f"{s.activation.silent:.0%}",
             )
 
 
@@ -149,15 +178,16 @@ def _distribution(
     quantiles = np.array([_spread(m, i, field).quantiles for m in moments]).T
     lowest, low, median, high, highest = quantiles
     marks = [
-        Band("90% of the values", x, lowest, highest, "a outer"),
-        Band("half of them", x, low, high, "a inner"),
-        Line("median", x, median, "a"),
+        Band(say("90% of the values"), x, lowest, highest, "a outer"),
+        Band(say("half of them"), x, low, high, "a inner"),
+        Line(say("median"), x, median, "a"),
     ]
     spread = _spread(moments[-1], i, field)
     figure = chart(marks, title=title, x_label=unit, log=field == "derivative")
-    note = f"{spread.zeros:.0%} are exactly 0 at the end."
+    share = f"{spread.zeros:.0%}"
+    note = say("{share} are exactly 0 at the end.", share=share)
     if spread.zeros and field == "derivative":
-        note = f"{note[:-1]}, and not in the chart."
+        note = say("{share} are exactly 0 at the end, and not in the chart.", share=share)
     return element("div", figure, element("p", note, class_="faint") if spread.zeros else None)
 
 

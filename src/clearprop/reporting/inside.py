@@ -1,8 +1,10 @@
 """What the network is made of: its first weights as images, its layers, its graph, its settings."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,19 @@ from clearprop.reporting.answers import scrollable
 from clearprop.reporting.evidence import Evidence
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.png import signed
+from clearprop.speech import say, spoken
 from clearprop.training.run_config import RunConfig
 
 NEURONS = 100
 GAP = 2
+PICTURE = {
+    "(→) value": "{x} value",
+    "← derivative of (loss)": "← derivative of {x}",
+    "mean ([^<]*)": "mean {x}",
+    "all ([^<]*)": "all {x}",
+    r"(\d+%) zeros": "{x} zeros",
+}
+"""What stands in pictures, as patterns, and how it is said."""
 
 
 def first_weights(network: Network, evidence: Evidence) -> Markup:
@@ -26,25 +37,29 @@ def first_weights(network: Network, evidence: Evidence) -> Markup:
     W = np.asarray(getattr(next(iter(network.layers.values())), "W", 0), np.float64)
     if evidence.side is None or W.ndim != 2 or len(W) != evidence.side**2:
         return element(
-            "p", "The samples are no square images, so the weights are no images either."
+            "p", say("The samples are no square images, so the weights are no images either.")
         )
     shown = min(W.shape[1], NEURONS)
     sheet, columns = _sheet(W[:, :shown].T.reshape(shown, evidence.side, evidence.side))
     image = element(
         "img",
         src=signed(sheet),
-        alt=f"The weights of {shown} neurons of the first layer, {columns} in a row: "
-        "orange for weights above 0, blue for weights below",
+        alt=say(
+            "The weights of {n} neurons of the first layer, {columns} in a row: orange for weights "
+            "above 0, blue for weights below",
+            n=shown,
+            columns=columns,
+        ),
         width=sheet.shape[1] * 2,
         height=sheet.shape[0] * 2,
         class_="sheet",
     )
-    text = (
+    text = say(
         "One image a neuron: it answers to ink where its weights are orange, and is held back by "
         "ink where they are blue. The paler, the nearer to 0."
     )
     if W.shape[1] > NEURONS:
-        text += f" The first {NEURONS} of {W.shape[1]} neurons."
+        text += " " + say("The first {n} of {of} neurons.", n=NEURONS, of=W.shape[1])
     return element("div", element("p", text), element("figure", image))
 
 
@@ -67,18 +82,19 @@ def layers_table(network: Network, evidence: Evidence) -> Markup:
     """The layers with shapes and sizes."""
     summary = network.summary(evidence.samples.batch(slice(0, 1))[0])
     head = ("layer", "kind", "output shape", "parameters", "multiply-adds")
+    heads = [element("th", say(h), scope="col") for h in head]
     rows = [
         _layer_row(row.name, row.kind, f"({', '.join(map(str, ('N', *row.shape)))})", row)
         for row in summary.rows
     ]
-    total = _layer_row("total", None, None, summary)
+    total = _layer_row(say("total"), None, None, summary)
     table = element(
         "table",
-        element("thead", element("tr", *(element("th", h, scope="col") for h in head))),
+        element("thead", element("tr", *heads)),
         element("tbody", *rows),
         element("tfoot", total),
     )
-    return scrollable(table, "The layers of the network")
+    return scrollable(table, say("The layers of the network"))
 
 
 def _layer_row(name: str, kind: str | None, shape: str | None, sizes: Any) -> Markup:
@@ -99,16 +115,32 @@ def network_graph(network: Network, evidence: Evidence) -> Iterator[Markup]:
         loss = network.loss(Variable(x, "x"), t)
         loss.name = "loss"
         loss.backward()
-        picture = svg_of(graph(loss), open="layers", width=1100)
+        picture = _in_words(svg_of(graph(loss), open="layers", width=1100))
     except ClearpropError as error:
-        yield element("p", f"The graph cannot be drawn: {error}", class_="faint")
+        yield element("p", say("The graph cannot be drawn: {why}", why=error), class_="faint")
         return
     yield element(
         "p",
-        "The loss of the first test sample: values above the arrows forward, derivatives below "
-        "those backward.",
+        say(
+            "The loss of the first test sample: values above the arrows forward, derivatives below "
+            "those backward."
+        ),
     )
-    yield scrollable(Markup(picture), "Graph of the network")
+    yield scrollable(Markup(picture), say("Graph of the network"))
+
+
+def _in_words(picture: str) -> str:
+    """The few words in a picture, in the language that is spoken; tooltips are in English only."""
+    if spoken() == "en":
+        return picture
+    picture = re.sub("<title>.*?</title>", "", picture, flags=re.DOTALL)
+    name = escape(say("Graph of the network"))
+    picture = re.sub('aria-label="[^"]*"', f'aria-label="{name}"', picture, count=1)
+    for pattern, text in PICTURE.items():
+        picture = re.sub(
+            rf">{pattern}</text>", lambda m, text=text: f">{say(text, x=m[1])}</text>", picture
+        )
+    return picture
 
 
 def settings(config: RunConfig) -> Markup:

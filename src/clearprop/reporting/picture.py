@@ -13,6 +13,7 @@ from clearprop.reporting.charts import HEIGHT, WIDTH, drawable, plot
 from clearprop.reporting.curves import STYLES, comparison_panels, training_panels
 from clearprop.reporting.markup import Markup, element
 from clearprop.reporting.style import STYLE
+from clearprop.speech import speaking
 from clearprop.training.history import History, score_text
 
 MARGIN, HEAD, CAPTION = 20, 46, 36
@@ -27,7 +28,8 @@ def draw_curves(history: History, path: str | os.PathLike[str]) -> None:
     Errors: `MissingPackageError` if the package resvg-py is not installed, `OutputError` if the
     file cannot be written; it is written wholly or not at all.
     """
-    atomic_write(path, paint(curves_svg(history), ZOOM))
+    with speaking("en"):  # whose letters every machine can draw
+        atomic_write(path, paint(curves_svg(history), ZOOM))
 
 
 def curves_svg(history: History) -> Markup:
@@ -46,7 +48,8 @@ def draw_comparison(histories: Mapping[str, History], path: str | os.PathLike[st
 
     Errors: those of `draw_curves`.
     """
-    panels = list(comparison_panels(histories))
+    with speaking("en"):
+        panels = list(comparison_panels(histories))
     atomic_write(path, paint(panels_svg(panels, " · ".join(histories)), ZOOM))
 
 

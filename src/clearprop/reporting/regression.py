@@ -9,6 +9,7 @@ from clearprop.reporting.answers import scrollable
 from clearprop.reporting.charts import Line, chart
 from clearprop.reporting.evidence import Evidence
 from clearprop.reporting.markup import Markup, element
+from clearprop.speech import say
 
 POINTS = 1000
 """More samples than this are not drawn one by one."""
@@ -20,16 +21,19 @@ REPEATS = 3
 
 def residual_charts(evidence: Evidence) -> Iterator[Markup]:
     """Predicted against true, and how far off, for samples taken evenly from the test data."""
-    name = evidence.target
+    of = {"name": evidence.target}
     rows = np.linspace(0, len(evidence.right) - 1, min(POINTS, len(evidence.right))).astype(int)
     true, said = (values[rows] for values in evidence.in_unit)
     ends = np.array([min(true.min(), said.min()), max(true.max(), said.max())])
-    where = [Line("", true, said, "a dots"), Line("without a fault", ends, ends, "b dashed")]
-    yield chart(where, title=f"Predicted {name} against true", x_label=f"true {name}")
+    where = [Line("", true, said, "a dots"), Line(say("without a fault"), ends, ends, "b dashed")]
+    yield chart(
+        where, title=say("Predicted {name} against true", **of), x_label=say("true {name}", **of)
+    )
     off, none = Line("", said, said - true, "a dots"), np.zeros(2)
     span = np.array([said.min(), said.max()])
-    shown = [off, Line("without a fault", span, none, "b dashed")]
-    yield chart(shown, title="Residuals: predicted − true", x_label=f"predicted {name}")
+    shown = [off, Line(say("without a fault"), span, none, "b dashed")]
+    label = say("predicted {name}", **of)
+    yield chart(shown, title=say("Residuals: predicted − true"), x_label=label)
 
 
 def importance(network: Network, evidence: Evidence) -> Iterator[Markup]:
@@ -39,7 +43,7 @@ def importance(network: Network, evidence: Evidence) -> Iterator[Markup]:
     """
     inputs = evidence.inputs
     if len(inputs) > COLUMNS:
-        yield element("p", f"It is not computed for so many columns: {len(inputs)}.")
+        yield element("p", say("It is not computed for so many columns: {n}.", n=len(inputs)))
         return
     few = evidence.first(ROWS)
     rng, falls = np.random.default_rng(0), {}
@@ -53,17 +57,21 @@ def importance(network: Network, evidence: Evidence) -> Iterator[Markup]:
     ordered = sorted(falls.items(), key=lambda item: -item[1])
     yield element(
         "p",
-        f"How far the {evidence.score_name} on {len(few.right):,} test samples falls when the "
-        "values of one column are shuffled among them. Columns that say the same share it.",
+        say(
+            "How far the {score} on {n} test samples falls when the values of one column are "
+            "shuffled among them. Columns that say the same share it.",
+            score=say(evidence.score_name),
+            n=f"{len(few.right):,}",
+        ),
     )
     rows = [
         element("tr", element("th", name, scope="row"), element("td", short(fall), class_="number"))
         for name, fall in ordered
     ]
-    heads = "column", f"{evidence.score_name} lost"
+    heads = say("column"), say("{score} lost", score=say(evidence.score_name))
     head = element("tr", *(element("th", text, scope="col") for text in heads))
     table = element("table", element("thead", head), element("tbody", *rows))
-    yield scrollable(table, "Importance of the columns")
+    yield scrollable(table, say("Importance of the columns"))
 
 
 def short(value: float) -> str:

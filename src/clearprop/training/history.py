@@ -6,12 +6,14 @@ import math
 import os
 from array import array
 from collections.abc import Iterator
+from html import escape
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from clearprop.errors import FileFormatError
 from clearprop.files import FilePath, atomic_write, read_bytes, told
+from clearprop.graph.display import table
 from clearprop.training.plotting import plot
 
 
@@ -234,6 +236,18 @@ class History:
             scores = {"training": last.train_score, self.held_out: last.test_score}
             parts += [f"{data} {score:.4f}" for data, score in scores.items() if score == score]
         return f"History({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """The evaluations as a table: of many the first and the last."""
+        rows, name = self._evaluations, self.score_name
+        if not rows or name is None:
+            return f"<p>{escape(repr(self))}</p>"
+        scores = [
+            [f"{e.epoch:.4g}", e.iteration, *(score_text(name, s) for s in (e[2], e[3]) if s == s)]
+            for e in (rows if len(rows) <= 8 else [*rows[:2], *rows[-6:]])
+        ]
+        head = ["epoch", "iteration", "training", self.held_out]
+        return f"<p>{escape(repr(self))}</p>{table(head[: len(scores[0])], scores)}"
 
     def _loss_lines(self, start: int, stop: int) -> Iterator[str]:
         for iteration, loss in enumerate(self._loss[start:stop], start + 1):

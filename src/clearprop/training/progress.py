@@ -1,10 +1,14 @@
 """Progress of a training, told to people: a bar in a terminal, a few lines elsewhere."""
 
+import importlib
 import math
 import sys
 import time
+import unicodedata
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from clearprop.speech import say
 from clearprop.training.history import score_text
 
 if TYPE_CHECKING:
@@ -62,7 +66,9 @@ def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> P
     from rich.console import Console
 
     console = console or Console(stderr=True)
-    if console.is_jupyter or console.is_interactive:
+    if console.is_jupyter:
+        return _Cell()
+    if console.is_interactive:
         return _Bar(console)
     return _Lines(console)
 
@@ -123,6 +129,44 @@ class _Bar:
         return bar
 
 
+class _Cell:
+    """A bar in the output of a notebook's cell: a line of HTML, which is replaced; it is there, and
+    stays there, without any extension of the notebook."""
+
+    every = EVERY
+
+    def __init__(self) -> None:
+        self.next_drawing = self.started = 0.0
+        self.first = 0
+        self.shown: Any = None
+
+    def __call__(self, moment: Moment, /) -> None:
+        now = time.monotonic()
+        if self.shown is not None and now < self.next_drawing and not moment.done:
+            return
+        self.next_drawing = now + 2 * EVERY  # each drawing is a message to a browser
+        if self.shown is None:
+            self.started, self.first = now, moment.iteration - 1
+        done, total = moment.iteration - self.first, moment.iterations - self.first
+        end = say("{time} left", time=_duration((now - self.started) / done * (total - done)))
+        if moment.done:
+            end = _duration(now - self.started)
+        words = f"{moment.iteration / moment.iterations:.0%} · {_words(moment)} · {end}"
+        line = {"text/plain": words, "text/html": _progress(moment, words)}
+        if self.shown is None:
+            display = importlib.import_module("IPython.display").display
+            self.shown = display(line, raw=True, display_id=True)
+        else:
+            self.shown.update(line, raw=True)
+        if moment.done:
+            self.shown = None
+
+
+def _progress(moment: Moment, words: str) -> str:
+    bar = f'<progress value="{moment.iteration}" max="{moment.iterations}"'
+    return f'<div>{bar} style="width: 12em; max-width: 30%"></progress> {escape(words)}</div>'
+
+
 class _Lines:
     """A plain line at each tenth of the run, or soon after it, and one at the end."""
 
@@ -139,28 +183,36 @@ class _Lines:
             self.first, self.started = moment.iteration - 1, time.monotonic()
         done, total = moment.iteration - self.first, moment.iterations - self.first
         if moment.done:
-            self._print(moment, "" if moment.iteration == moment.iterations else "stopped")
+            self._print(moment, "" if moment.iteration == moment.iterations else say("stopped"))
             self.first, self.tenths = None, 0
         elif 0 < done < total and done * 10 >= (self.tenths + 1) * total:
             self.tenths = done * 10 // total
             left = (time.monotonic() - self.started) / done * (total - done)
-            self._print(moment, f"{_duration(left)} left")
+            self._print(moment, say("{time} left", time=_duration(left)))
 
     def _print(self, moment: Moment, end: str) -> None:
-        parts = [f"iteration {moment.iteration} of {moment.iterations}", _words(moment)]
+        counted = say("iteration {n} of {of}", n=moment.iteration, of=moment.iterations)
+        parts = [counted, _words(moment)]
         # Plain writing: a rich console would fold the line at the width it guesses.
         print(" · ".join([*parts, end] if end else parts), file=self.console.file, flush=True)
 
 
 def _words(moment: Moment, room: int = 1000) -> str:
     """What there is to say, without what has no room: first the training score, then the epoch."""
-    parts = [f"epoch {moment.epoch:.1f}", f"loss {moment.recent_loss:.4f}"]
+    epoch, loss = f"{moment.epoch:.1f}", f"{moment.recent_loss:.4f}"
+    parts = [say("epoch {n}", n=epoch), say("loss {n}", n=loss)]
     for data, score in (("training", moment.train_score), (moment.held_out, moment.test_score)):
         if not math.isnan(score):
-            parts.append(f"{data} {score_text(moment.score_name, score, digits=1)}")
-    while len(words := " · ".join(parts)) > room and len(parts) > 1:
+            text = score_text(moment.score_name, score, digits=1)
+            parts.append(say("{data} {value}", data=say(data), value=text))
+    while _width(words := " · ".join(parts)) > room and len(parts) > 1:
         del parts[2 if len(parts) == 4 else 0]
     return words
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese and Japanese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _duration(seconds: float) -> str:
@@ -170,9 +222,9 @@ def _duration(seconds: float) -> str:
     ('under 1 s', '42 s', '3 min 20 s', '2 h 5 min')
     """
     if seconds < 1:
-        return "under 1 s"
+        return say("under 1 s")
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        return say("{h} h {min} min", h=hours, min=minutes)
+    return say("{min} min {s} s", min=minutes, s=rest) if minutes else say("{s} s", s=rest)

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.errors import FileFormatError, NonFiniteError
 from clearprop.networks import Network
+from clearprop.speech import say
 from clearprop.training.history import History
 from clearprop.training.optimizers.checks import all_finite
 from clearprop.training.run_folder import RunFolder
@@ -31,8 +32,12 @@ def verdict(run: RunFolder, network: Network) -> str | None:
     with suppress(FileNotFoundError, FileFormatError):  # the weights alone can answer
         history = run.read_history()
     if len(history) and not np.isfinite(history.last_loss):
-        return f"the training ran away: its last loss was {history.last_loss}"
+        return say("the training ran away: its last loss was {loss}", loss=history.last_loss)
     first, last = (history.loss[0], history.recent_loss()) if len(history) else (0.0, 0.0)
     if len(history) >= _ENOUGH and not last <= first:
-        return f"the training ran away: its loss was {first:.4g} at first and {last:.4g} in the end"
+        return say(
+            "the training ran away: its loss was {first} at first and {last} in the end",
+            first=f"{first:.4g}",
+            last=f"{last:.4g}",
+        )
     return None

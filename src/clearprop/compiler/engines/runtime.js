@@ -1,11 +1,12 @@
 // What printed programs call by a name of their own.
 const {
   LN2, PI, abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1,
-  floor, fround, log, log10, log1p, log2, max, min, sign, sin, sinh, sqrt, tan, tanh, trunc,
+  floor, fround, log, log10, log1p, log2, max, min, sin, sinh, sqrt, tan, tanh, trunc,
 } = Math;
 
 const power = (x, y) =>
   y === 2 ? x * x : y === 0.5 && x >= 0 ? sqrt(x) : x === 1 ? 1 : abs(y) === Infinity && x === -1 ? 1 : Math.pow(x, y);
+const sign = (x) => Math.sign(x) + 0; // of −0 it is 0, as in NumPy
 const remainder = (x, y) => {
   const r = x % y;
   return r !== 0 && r < 0 !== y < 0 ? r + y : r;

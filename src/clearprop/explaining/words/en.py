@@ -52,6 +52,7 @@ WORDS = {
     "Whatever is computed from it is NaN, too, and derivatives mean nothing.",
     "infinite": "The result is larger than any number: ∞. What is computed from it says "
     "little, and neither do derivatives.",
+    "left": "Where 0 is shown here, rounding has left up to {left}.",
     "ways": "There are {n} ways from {y} to {x}. Along each, the local derivatives are multiplied; "
     "then the products are added.",
     "ways_folded": "There are {n} ways from {y} to {x}; {few} of them are written out here. The "
