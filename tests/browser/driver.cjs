@@ -41,7 +41,7 @@ const act = {
       .map((e) => [(e.dur ?? 0) / 1000, (e.tdur ?? 0) / 1000]);
   },
   // With the mouse along points, as shares of an element's width and height.
-  drag: async (page, selector, ...points) => {
+  draw: async (page, selector, ...points) => {
     await page.locator(selector).scrollIntoViewIfNeeded();
     const { x, y, width, height } = await page.locator(selector).boundingBox();
     for (const [i, [across, down]] of points.entries()) {

@@ -90,7 +90,7 @@ def test_one_draws_with_the_mouse_and_with_keys(browser, digits):
     state = ("eval", "[big.innerText, reading.children.length]")
     empty, one = (("waitFor", f"big.innerText === '{said}'") for said in "?1")
     clear = ("click", "#clear"), empty
-    mouse = ("drag", "#pad", (0.5, 0.15), (0.5, 0.85))
+    mouse = ("draw", "#pad", (0.5, 0.15), (0.5, 0.85))
     keys = [("eval", "pad.focus()"), *[("press", "ArrowDown")] * 18]
     found = browser.visit(
         page, BEGUN, *clear, state, mouse, one, state, *clear, *keys, one, state,
@@ -104,7 +104,7 @@ def test_one_draws_with_the_mouse_and_with_keys(browser, digits):
 def test_a_point_of_the_plane_is_asked_for(browser, plane):
     sample = text("sample")
     found = browser.visit(
-        plane, BEGUN, ("wait", 300), ("drag", "#map", (0.25, 0.25)), ("wait", 300), sample,
+        plane, BEGUN, ("wait", 300), ("draw", "#map", (0.25, 0.25)), ("wait", 300), sample,
         ("eval", "map.focus()"), ("press", "ArrowRight"), ("wait", 300), sample, text("classes"),
     ).results  # fmt: skip
     first, second, classes = found[0], found[2], found[3]
