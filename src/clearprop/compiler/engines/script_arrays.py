@@ -312,7 +312,10 @@ def _arg(better: str) -> Callable[[Script, Node], None]:
         loops = [*LOOPS[: len(x.shape)]]
         v, best = x.at(loops), x.at([*loops[:axis], "total", *loops[axis + 1 :]])
         inner = spread(
-            {loops[axis]: x.shape[axis]}, [f"if ({v} {better} {best}) total = {loops[axis]};"]
+            {loops[axis]: x.shape[axis]},
+            [
+                f"if ({v} {better} {best} || ({v} !== {v} && {best} === {best})) total = {loops[axis]};"
+            ],
         )
         outer = {i: n for d, (i, n) in enumerate(zip(loops, x.shape, strict=True)) if d != axis}
         script.reduced(node, outer, ["let total = 0;", *inner], "total")
