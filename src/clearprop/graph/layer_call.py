@@ -307,8 +307,9 @@ class LayerOperation:
         given = parts(found)
         if not places and all(d is None for d in given):
             return {}
-        if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
-            # Of what nobody asks for, such as labels, it may be silent.
+        asked = [i for i in wanted if i < self.n_inputs and np.result_type(values[i]).kind == "f"]
+        if given and all(i in places[: len(given)] for i in asked):
+            # Of what nobody asks for, and of whole numbers such as labels, it may be silent.
             places = places[: len(given)]
         if len(given) != len(places):
             raise ShapeError(
