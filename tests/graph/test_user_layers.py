@@ -390,23 +390,6 @@ def test_a_backward_that_does_not_give_what_it_must_is_named(kind):
         np.sum(out).backward()
 
 
-def test_whole_numbers_need_no_derivative():
-    class Picked(Layer):
-        def forward(self, x, t):
-            self.shape, self.t = x.shape, t
-            return x[np.arange(len(x)), t]
-
-        def backward(self, dout):
-            dx = np.zeros(self.shape)
-            dx[np.arange(len(dx)), self.t] = dout
-            return dx
-
-    x, t = Variable([[1.0, 2.0], [3.0, 4.0]]), Variable([1, 0])
-    np.sum(Picked()(x, t) * [5.0, 7.0]).backward()
-    np.testing.assert_array_equal(x.grad, [[0, 5], [7, 0]])
-    assert t.grad is None
-
-
 def test_an_error_inside_backward_is_the_users_own():
     def fails(self, dout):
         return self.nothing

@@ -307,14 +307,14 @@ class LayerOperation:
         given = parts(found)
         if not places and all(d is None for d in given):
             return {}
-        asked = [i for i in wanted if i < self.n_inputs and np.result_type(values[i]).kind == "f"]
-        if given and all(i in places[: len(given)] for i in asked):
-            # Of what nobody asks for, and of whole numbers such as labels, it may be silent.
+        if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
+            # Of what nobody asks for, such as labels, it may be silent.
             places = places[: len(given)]
         if len(given) != len(places):
             raise ShapeError(
                 f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "
-                "return one for each argument of forward, in order"
+                "return one for each argument of forward, in order, and name arguments that have "
+                f'none, such as labels, in constants = ("{names[-1]}",)'
             )
         return {
             i: self._checked(d, values[i], names[i]) for i, d in zip(places, given, strict=True)
