@@ -28,6 +28,9 @@ Function = Callable[[Any, Any], Any]
 LIMITS = {"f": 1e-3, "d": 1e-7}
 """How far apart results may be, relative to the largest, whatever they are computed from."""
 
+SPOKEN = (ClearpropError, np.linalg.LinAlgError)
+"""How something is refused, in words."""
+
 
 def runs_here() -> list[str]:
     """The engines that there are, without those that miss something on this machine."""
@@ -115,7 +118,7 @@ def differs(found: Results, wanted: Results, program: Program, room: Results | N
         largest = np.abs(b[np.isfinite(b)]).max(initial=1)
         near = 0 if exact and not k else LIMITS[b.dtype.char] * min(largest, 1e290)
         near = near + (0 if room is None else room[k])
-        same = (np.abs(a - b) <= near) | (a == b) | (np.isnan(a) & np.isnan(b))
+        same = (np.abs(a - b) <= near) | (a == b) | (np.isnan(a) & np.isnan(b)) | np.isinf(near)
         if program.stimulus == "special" and not room:
             same |= np.abs(a - b) <= 1e-7 * np.abs(b)
         if not same.all():
@@ -133,7 +136,8 @@ def shaken(program: Program, arrays: list[np.ndarray], first: Results) -> Result
         near = [(a * (1 + bits * rng.uniform(-1, 1, a.shape))).astype(a.dtype) for a in arrays]
         again = next(iter(modes(program, near, ())))[1]()
         for m, a, b in zip(moved, again, first, strict=True):
-            apart = np.abs(np.asarray(a, float) - np.asarray(b, float))
+            same = (a == b) | (np.isnan(a) & np.isnan(b))
+            apart = np.where(same, 0, np.abs(np.asarray(a, float) - np.asarray(b, float)))
             np.maximum(m, np.where(np.isnan(apart), np.inf, apart), out=m)
     return tuple(np.asarray(100 * m.max()) for m in moved)
 
@@ -159,7 +163,7 @@ def difference(
         for name, run in modes(program, arrays, by):
             try:
                 found = run()
-            except ClearpropError:
+            except SPOKEN:
                 continue  # it is refused, and not silent
             except Exception as error:
                 return f"{name}: {type(error).__name__}: {error}"

@@ -221,7 +221,7 @@ class Program(NamedTuple):
         if self.stimulus == "quarters":
             return [np.round(2 * a) / 4 for a in made]
         if self.stimulus == "special":
-            words = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e200, -1e-200, 1.0])
+            words = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e50, -1e-50, 1.0])
             return [
                 np.where(rng.random(self.shape) < 0.2, rng.choice(words, a.shape), a) for a in made
             ]
