@@ -44,7 +44,7 @@ def refuse_leaving(frames: int = 2) -> NoReturn:
 def refuse_in_layers() -> None:
     """Answer `x.item()` and `x.tolist()`, which a Variable has on request, and a layer's array too.
 
-    In a layer's formula x is an array, and became a Variable later: nobody meant to leave the graph.
+    In a layer's formula x was an array, and became a Variable later: nobody meant to leave.
     """
     if now.layer is not None:
         refuse_leaving(3)
