@@ -24,7 +24,7 @@ EXACT: list[Operation] = [
     lambda a, b: np.clip(a, b - 1, b),
     lambda a, b: np.where(a > 0, a, 0.5 * b),
     lambda a, b: np.where(a == b, a, 2 * b),
-    lambda a, b: np.where(np.signbit(a) & (b <= 0), b, a),
+    lambda a, b: np.where(np.signbit(np.nan_to_num(a)) & (b <= 0), b, a),
     lambda a, b: np.sign(a) * b + np.rint(b),
     lambda a, b: np.abs(a),
     lambda a, b: np.copysign(a, b),
