@@ -101,12 +101,17 @@ def _parts_of(chains: list[list[Node]]) -> Iterator[tuple[list[list[Node]], str]
 
 
 def slopes_missing(tape: Tape) -> Mistakes:
-    """Steps, such as an activation, that give back dout as it came."""
+    """Steps, such as an activation, that give back dout as it came, or where they should not."""
     for group, chains in _chains(tape):
+        if chains[0][0].operation.chooses and len(chains[0]) == 1:
+            changes: dict[Any, Formula] = {}
+            for (node,) in chains:
+                changes |= _through([node], 1 - _slope([node], _single(node).data))
+            yield Mistake(Kind.MASK_INVERTED, f"the mask of {group} is inverted", changes)
         if chains[0][-1].operation.chooses and len(chains[0]) == 1:
             continue
         for some, which in _parts_of(chains) if _ends(chains[0]) else [(chains, "")]:
-            changes: dict[Any, Formula] = {}
+            changes = {}
             for chain in some:
                 changes |= _through(chain, 1.0)
             kind, name = Kind.DROPPED_TERM, f"{_name(group, chains)}{which}"
