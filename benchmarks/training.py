@@ -21,7 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import costs
-from contestants import CONTESTANTS, OTHERS_ON_IMAGES, OURS, OURS_ON_IMAGES, Contestant
+from contestants import (
+    CONTESTANTS,
+    OTHERS_ON_IMAGES,
+    OTHERS_ON_LANGUAGE,
+    OURS,
+    OURS_ON_IMAGES,
+    OURS_ON_LANGUAGE,
+    Contestant,
+)
 from contestants.images import NETS
 from timing import Spread, Turn, alternate, spread, surroundings
 from worker import Worker
@@ -268,6 +276,16 @@ def images(options: Any, goals: Goals) -> Any:
     return found
 
 
+def language(options: Any, goals: Goals) -> Any:
+    """A language model with an LSTM."""
+    small = {"vocabulary": 50, "units": 8, "length": 3}
+    problem = small if options.quick else {"vocabulary": 10_000}
+    rows = measure_steps(problem, options, OURS_ON_LANGUAGE, OTHERS_ON_LANGUAGE)
+    if rows:
+        say("", steps_table("an LSTM of 100 units over 35 of 10,000 words, batch 20", rows))
+    return [asdict(r) for r in rows]
+
+
 def busy(options: Any, goals: Goals) -> Any:
     """The step with the other cores kept busy by other processes."""
     problem = {"sizes": BOOKS.sizes, "batch": BOOKS.batch, "small": options.quick}
@@ -328,6 +346,7 @@ def run(options: Any, goals: Goals) -> Any:
 PARTS: dict[str, Callable[[Any, Goals], Any]] = {
     "steps": steps,
     "images": images,
+    "language": language,
     "busy": busy,
     "compiling": compiling,
     "importing": importing,

@@ -99,12 +99,15 @@ class Worker:
 
 
 def problem_of(**given: Any) -> Any:
-    """A problem as it was written down: of sizes of layers, or of a network of images."""
+    """A problem as it was written down: of sizes of layers, of images, or of a language."""
     from contestants.images import Images
+    from contestants.language import Language
     from contestants.problem import Problem
 
     if "net" in given:
         return Images(**given)
+    if "vocabulary" in given:
+        return Language(**given)
     return Problem(tuple(given.pop("sizes")), **given)
 
 

@@ -45,6 +45,13 @@ def test_networks_of_images_run_and_agree_with_the_layers(training, monkeypatch,
     assert "| clearprop, layers as written | one |" in printed
 
 
+def test_a_language_model_runs(training, monkeypatch, capsys):
+    command = ["training.py", "--quick", "--only", "language", "--rounds", "2"]
+    monkeypatch.setattr(sys, "argv", command)
+    assert training.main() == 0
+    assert "| clearprop, compiled | own choice |" in capsys.readouterr().out
+
+
 def test_the_costs_beside_the_steps_are_measured(training, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["training.py", "--quick", "--only", "importing"])
     assert training.main() == 0

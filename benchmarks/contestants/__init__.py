@@ -54,3 +54,12 @@ OTHERS_ON_IMAGES = (
     Contestant("PyTorch eager, channels last", "images", "channels_last", "torch"),
 )
 """Those that train networks of images."""
+
+OURS_ON_LANGUAGE = Contestant("clearprop, compiled", "language", "compiled", threads=OWN)
+
+OTHERS_ON_LANGUAGE = (
+    Contestant("clearprop, compiled with C", "language", "compiled_with_c", threads=OWN),
+    Contestant("PyTorch eager", "language", "eager", "torch"),
+    Contestant("JAX, jitted step", "language", "jitted", "jax"),
+)
+"""Those that train the language model."""

@@ -40,6 +40,8 @@ from clearprop.layers import (
     Softplus,
     Tanh,
     TransposedConvolution,
+    col2im,
+    im2col,
 )
 from clearprop.networks import (
     Network,
@@ -109,6 +111,7 @@ __all__ = [
     "Variable",
     "assert_gradients",
     "check",
+    "col2im",
     "compile",
     "conv_layers",
     "conv_net",
@@ -120,6 +123,7 @@ __all__ = [
     "grad",
     "graph",
     "hessian",
+    "im2col",
     "jacobian",
     "jvp",
     "numerical_gradient",

@@ -78,7 +78,7 @@ def test_it_learns_what_it_should(clearprop, data):
 @pytest.mark.parametrize(
     "how",
     [
-        ("--network", "deep-conv"),
+        ("--network", "deep-conv", "--schedule", "constant"),
         ("--network", "my_net.py:images", "--optimizer", "nesterov"),
         ("--dropout", "0.3", "--batch-norm", "--optimizer", "adamw", "--weight-decay", "0.1"),
     ],
@@ -92,6 +92,18 @@ def test_a_run_that_goes_on_gives_the_same_weights(clearprop, data, own, how):
     assert clearprop("train", "--resume", "two", "--iterations", 9, "-q", *again).code == 0
     whole, two = (RunFolder(name).weights_path.read_bytes() for name in ("whole", "two"))
     assert two == whole
+
+
+def test_a_longer_run_is_told_where_the_rate_goes_on(clearprop, data):
+    common = ("train", data, "--batch", 10, "-q", "--network", "conv")
+    assert clearprop(*common, "--iterations", 4).code == 0
+    assert RunFolder("runs/1").read_config().schedule == "cosine"
+    again = clearprop("train", "--resume", "runs/1", "--iterations", 4, "-q")
+    assert (again.code, again.err) == (0, "")
+    longer = clearprop("train", "--resume", "runs/1", "--iterations", 8, "-q")
+    assert longer.code == 0
+    # ½ (1 + cos π 4/8) and ½ (1 + cos π 3/4) thousandths
+    assert "from 0.0005, after 0.000146" in longer.err.replace("\n", " ")
 
 
 def test_schedules_run_over_all_steps_of_the_run():

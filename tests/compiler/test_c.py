@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -205,7 +206,7 @@ def test_both_ways_are_tried_and_the_quicker_is_taken():
             """
 #include <time.h>
 void sleeps(void **p, long n0, long n1, long half) {
-    struct timespec t = {0, 2000000};
+    struct timespec t = {0, 20000000};
     nanosleep(&t, 0);
     ((double *)p[0])[half] += n1 - n0;
 }
@@ -220,7 +221,7 @@ void sleeps(void **p, long n0, long n1, long half) {
     task = call.kept[0]
     np.testing.assert_equal(counts, [60, 40])
     assert task.threads == 1
-    assert task.mean[1] < 0.8 * task.mean[0]
+    assert task.mean[1] < task.mean[0]
 
 
 @NEEDS_C
@@ -324,14 +325,14 @@ print(compilers.compiler().load("int answer(void) { return 42; }").answer())
 # --- the trial ---------------------------------------------------------------------------------
 
 MISTAKES = {
-    "a product": ("a0_0 += w0 *", "a0_0 -= w0 *"),
-    "a sum": ("a0_0 += g0 *", "a0_0 = g0 *"),
-    "what both halves give": ("= sum[f] + sum[f +", "= sum[f] - sum[f +"),
-    "of equal ones the last": ("~(x1 <= a)", "(x1 >= a)"),
+    "a product": (r"a0_0 \+= w0 \*", "a0_0 -= w0 *"),
+    "a sum": (r"a0_0 \+= g0 \*", "a0_0 = g0 *"),
+    "what both halves give": (r"= sum\[f\] \+ sum\[f \+", "= sum[f] - sum[f +"),
+    "of equal ones the last": (r"~\(x1 <= a\)", "(x1 >= a)"),
     "a derivative at another place": ("== 1, ", "== 2, "),
-    "maximum": ("pick16((a >= b) |", "pick16((a <= b) |"),
+    "maximum": (r"\(\(a >= b\) \|", "((a <= b) |"),
     "the last vector of a row": ("const long f = 1;", "const long f = 0;"),
-    "filters": ("[f + 15] =", "[f + 14] ="),
+    "filters": (r"\[f \+ (15|7)\] =", "[f + 6] ="),
 }
 
 
@@ -342,7 +343,7 @@ def test_a_kernel_that_is_wrong_is_dropped_with_a_word(anew, tmp_path, mistake):
     load = compilers.Compiler.load
 
     def load_wrong(self, *sources):
-        return load(self, *(source.replace(*MISTAKES[mistake]) for source in sources))
+        return load(self, *(re.sub(*MISTAKES[mistake], source) for source in sources))
 
     net, x, t = images(dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:

@@ -5,7 +5,17 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from clearprop import Affine, Layer, Network, Relu, Sigmoid, Softmax, SoftmaxWithLoss, dense_layers
+from clearprop import (
+    Affine,
+    Layer,
+    Network,
+    Relu,
+    Sigmoid,
+    Softmax,
+    SoftmaxWithLoss,
+    conv_layers,
+    dense_layers,
+)
 from clearprop.errors import ConfigError, DataError, LabelError, NonFiniteError, ShapeError
 
 
@@ -277,7 +287,7 @@ def test_accuracy_refuses_what_would_give_a_wrong_number():
 
 def test_loss_refuses_bad_data_by_name():
     net, (x, t) = small(), batch()
-    with pytest.raises(ShapeError, match=r"Affine: x \(6, 3\) does not fit W \(4, 5\)"):
+    with pytest.raises(ShapeError, match=r"Affine1: x \(6, 3\) does not fit W \(4, 5\)"):
         net.loss(x[:, :3], t)
     with pytest.raises(LabelError, match=r"labels t \(5,\) do not fit scores \(6, 3\)"):
         net.loss(x, t[:5])
@@ -435,3 +445,31 @@ def test_repr_shows_the_layers():
         "  loss: SoftmaxWithLoss()\n"
         ")"
     )
+
+
+class Narrow(Layer):
+    """Takes samples of seven values, and does not check it."""
+
+    params = ()
+
+    def forward(self, x):
+        return x @ np.ones((7, 2))
+
+    def backward(self, dout):
+        return dout @ np.ones((2, 7))
+
+
+def test_errors_name_the_layer_of_the_network():
+    rng = np.random.default_rng(0)
+    images = Network(conv_layers(1, [2, "pool", 2, "pool"], size=3, rng=rng))
+    images.layers["Convolution2"].pad = 0
+    with pytest.raises(
+        ShapeError, match=r"^Convolution2: a window 3 × 3 .* image 1 × 1 with pad 0"
+    ):
+        images.predict(np.ones((2, 1, 2, 2)))
+    within = Network({"block": Network([Affine.from_sizes(3, 4, rng=rng)])})
+    with pytest.raises(ShapeError, match=r"^block: Affine1: x \(2, 5\) does not fit W \(3, 4\)"):
+        within.predict(np.ones((2, 5)))
+    with pytest.raises(ValueError, match="matmul") as caught:
+        Network([Relu(), Narrow()]).predict(np.ones((2, 5)))
+    assert caught.value.__notes__ == ["in layer Narrow1"]

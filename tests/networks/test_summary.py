@@ -84,5 +84,5 @@ def test_it_leaves_the_network_as_it_was():
 
 
 def test_a_shape_that_does_not_fit():
-    with pytest.raises(ShapeError, match=r"Affine: x \(1, 100\) does not fit W \(784, 100\)"):
+    with pytest.raises(ShapeError, match=r"Affine1: x \(1, 100\) does not fit W \(784, 100\)"):
         golden_network().summary((100,))

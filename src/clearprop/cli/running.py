@@ -115,7 +115,27 @@ def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
                 f"{run.path} has {done:,} iterations already, which --epochs and --iterations "
                 f"count too, and {config.iterations:,} were asked for"
             )
+        _tell_of_rate(run.read_config(), config, done)
     run.change(config)
+
+
+def _tell_of_rate(before: "RunConfig", config: "RunConfig", done: int) -> None:
+    """A schedule spans the whole run: say where a run of another length goes on in it."""
+    from clearprop.training.optimizers.settings import setting
+    from clearprop.training.run_config import SCHEDULES
+
+    if config.schedule == "constant" or config.iterations == before.iterations:
+        return
+    last, now = (
+        setting("lr", SCHEDULES[config.schedule](config.rate, steps), step)
+        for steps, step in ((before.iterations, max(done, 1)), (config.iterations, done + 1))
+    )
+    print(
+        f"clearprop: --schedule {config.schedule} spans the whole run, now "
+        f"{config.iterations:,} steps in place of {before.iterations:,}: the rate goes on from "
+        f"{now:.3g}, after {last:.3g}",
+        file=sys.stderr,
+    )
 
 
 def _train(

@@ -92,7 +92,7 @@ def train(
         Parameter(
             help="How the rate changes: constant; cosine (down to 0), step (a tenth after each "
             "third), exponential (down to a hundredth), or warmup (up at first, then cosine). "
-            "[default: constant]"
+            "[default: constant; conv and deep-conv: cosine]"
         ),
     ] = None,
     weight_decay: Annotated[

@@ -74,7 +74,7 @@ def windows(x: Any, size: tuple[int, int], stride: Pair, pad: Pair, fill: float 
     """The windows of images (N, C, H, W): (N, C, OH, OW, *size), a view where nothing is padded."""
     shape = np.shape(x)
     if len(shape) != 4:
-        raise ShapeError(f"images have four axes (N, C, H, W), and x has shape {shape}")
+        raise ShapeError(f"im2col: images have four axes (N, C, H, W), and x has shape {shape}")
     out_sizes(shape[2:], size, stride, pad)
     (down, across), (rows, columns) = pair(stride), pair(pad)
     if rows or columns:
@@ -91,20 +91,22 @@ def add_up(dout: Any, shape: tuple[int, ...], stride: Pair, pad: Pair) -> Any:
     return total[:, :, rows : rows + h, columns : columns + w] if rows or columns else total
 
 
-def out_sizes(image: Any, size: tuple[int, int], stride: Pair, pad: Pair) -> tuple[int, int]:
-    """How many windows there are down and across."""
+def out_sizes(
+    image: Any, size: tuple[int, int], stride: Pair, pad: Pair, layer: str = "im2col"
+) -> tuple[int, int]:
+    """How many windows there are down and across; errors name the `layer`."""
     (down, across), (rows, columns) = pair(stride), pair(pad)
     if not all(_is_whole(n) and n >= 1 for n in (*size, down, across)):
         raise ConfigError(
-            f"windows {size} and strides {stride} must be whole numbers of at least 1"
+            f"{layer}: windows {size} and strides {stride} must be whole numbers of at least 1"
         )
     if not all(_is_whole(n) and n >= 0 for n in (rows, columns)):
-        raise ConfigError(f"pad must be whole numbers of at least 0, got {pad!r}")
+        raise ConfigError(f"{layer}: pad must be whole numbers of at least 0, got {pad!r}")
     h, w = image[0] + 2 * rows, image[1] + 2 * columns
     if h < size[0] or w < size[1]:
         raise ShapeError(
-            f"a window {size[0]} × {size[1]} is larger than the image {image[0]} × {image[1]} with "
-            f"pad {pad}; use a smaller window or a larger pad"
+            f"{layer}: a window {size[0]} × {size[1]} is larger than the image {image[0]} × "
+            f"{image[1]} with pad {pad}; use a smaller window or a larger pad"
         )
     return (h - size[0]) // down + 1, (w - size[1]) // across + 1
 

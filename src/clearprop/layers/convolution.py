@@ -64,7 +64,7 @@ class Convolution(Layer):
         self.db: Any = None
         self._check_parameters()
         size = self.W.shape[2:]
-        out_sizes(size, size, stride, pad)  # what is wrong with stride and pad is said now
+        out_sizes(size, size, stride, pad, kind)  # what is wrong with stride and pad is said now
 
     @classmethod
     def from_sizes(
@@ -140,6 +140,7 @@ class Convolution(Layer):
                 f"Convolution: x {shape} does not fit W {np.shape(self.W)}: it must be images "
                 f"(N, {C}, H, W); one image alone is x[np.newaxis]"
             )
+        out_sizes(shape[2:], np.shape(self.W)[2:], self.stride, self.pad, "Convolution")
         return x
 
     @classmethod

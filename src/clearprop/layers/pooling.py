@@ -58,7 +58,7 @@ class Pooling(Layer):
         self.stride = (pool_h, pool_w) if stride is None else stride
         self.pad, self.kind = pad, kind
         size = pool_h, pool_w
-        out_sizes(size, size, self.stride, pad)  # what is wrong with the sizes is said now
+        out_sizes(size, size, self.stride, pad, "Pooling")  # what is wrong is said now
         if any(2 * p > n for p, n in zip(pair(pad), size, strict=True)):
             raise ConfigError(
                 f"Pooling: pad {pad} is more than half of the window {pool_h} × {pool_w}, so that "
@@ -71,8 +71,10 @@ class Pooling(Layer):
         if len(self.x_shape) != 4:
             raise ShapeError(f"Pooling: x {self.x_shape} must be a batch of images (N, C, H, W)")
         # 1. (N, C, H, W) → (N, C, OH, OW, pool_h · pool_w)
+        size = self.pool_h, self.pool_w
+        out_sizes(self.x_shape[2:], size, self.stride, self.pad, "Pooling")
         fill = -np.inf if self.kind == "max" else 0
-        found = windows(x, (self.pool_h, self.pool_w), self.stride, self.pad, fill)
+        found = windows(x, size, self.stride, self.pad, fill)
         self.out_shape = shape = np.shape(found)[:4]
         found = found.reshape(*shape, self.pool_h * self.pool_w)
         # 2. the mean, or the first of the largest

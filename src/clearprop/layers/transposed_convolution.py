@@ -57,7 +57,7 @@ class TransposedConvolution(Layer):
         self.db: Any = None
         self._check_parameters()
         size = self.W.shape[2:]
-        out_sizes(size, size, stride, pad)  # what is wrong with stride and pad is said now
+        out_sizes(size, size, stride, pad, kind)  # what is wrong with stride and pad is said now
 
     def forward(self, x: Any) -> Any:
         x = self._read(x)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from clearprop.errors import ConfigError
+from clearprop.errors import ClearpropError, ConfigError
 from clearprop.graph.parameters import arrays_of
 from clearprop.graph.twins import twin
 
@@ -67,3 +67,18 @@ def check_layer(name: str, layer: Any, inputs: tuple[str, ...] | None = ("x",)) 
             f"layer {name!r} is a {kind} whose forward does not take ({', '.join(inputs)}); in a "
             "network each layer takes x alone, and the loss layer, given as loss=…, takes x and t"
         ) from None
+
+
+def name_layer(error: Exception, name: str) -> None:
+    """Let an error say in which layer of a network it arose.
+
+    >>> error = ConfigError("Affine: x (2, 3) does not fit")
+    >>> name_layer(error, "Affine2")
+    >>> print(error)
+    Affine2: x (2, 3) does not fit
+    """
+    if not isinstance(error, ClearpropError):
+        error.add_note(f"in layer {name}")
+    elif len(error.args) == 1 and name not in str(error):
+        kind, colon, rest = str(error).partition(": ")
+        error.args = (f"{name}: {rest if colon and name.startswith(kind) else error}",)

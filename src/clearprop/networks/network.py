@@ -15,6 +15,7 @@ from clearprop.layers import SoftmaxWithLoss
 from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
 from clearprop.networks.assembled import Assembled
+from clearprop.networks.assembly import name_layer
 from clearprop.networks.evaluation import Evaluation, scored
 from clearprop.networks.parameters import derivative_of
 from clearprop.networks.summary import NetworkSummary, summarised
@@ -72,8 +73,13 @@ class Network(Assembled):
         if members is None or members.network is self:  # and not a copy
             self.members.check()
             self.params.come_home()
-        for name, layer in self.layers.items():
-            x = call(layer, x, name=name)
+        name = ""
+        try:
+            for name, layer in self.layers.items():
+                x = call(layer, x, name=name)
+        except Exception as error:
+            name_layer(error, name)
+            raise
         return x
 
     def predict(self, x: Any) -> Any:

@@ -126,9 +126,13 @@ class Printer(Sheet):
         if self.job.checks:
             self._check_finite(returned)
         for node, leaf in self.lives.in_place.items():
-            self.say(node, self.call(node, self.cells[leaf].name))
+            self._replace(node, leaf)
         for leaf, value in values.items():
             self.line(f"{self.cells[leaf].name}[...] = {value}", "update")
+
+    def _replace(self, node: Node, leaf: Any) -> None:
+        """Compute what replaces a stored array right where that lies."""
+        self.say(node, self.call(node, self.cells[leaf].name))
 
     def _check_finite(self, returned: list[str]) -> None:
         """Hold back the update from a loss or a new value that is not finite."""

@@ -95,3 +95,8 @@ class Kernels:
         """A phase for n samples and these arrays; in place of `None` a call gives one."""
         assert self._library is not None
         return halves.bound(self._library, name, n, arrays, alone=self._alone, large=large)
+
+    def follow(self, phase: Any, name: str, n: int, arrays: list[Any]) -> Callable[[], None]:
+        """A function of n numbers, which goes in as many threads as a phase before it."""
+        assert self._library is not None
+        return halves.following(phase, self._library, name, n, arrays)

@@ -156,6 +156,18 @@ class Rest:
 
     def _computed(self, node: Node) -> str:
         """A statement that computes the vector of a node, and its name."""
+        return self._named(node, self._spelt(node))
+
+    def _named(self, node: Node, said: str) -> str:
+        """A statement that gives a vector a name."""
+        self._count += 1
+        name, kind = f"r{self._count}", "m" if compares(node) else "v"
+        self.lines(f"{kind}{self.lanes} {name} = {said};")
+        self.known[node] = name
+        return name
+
+    def _spelt(self, node: Node) -> str:
+        """What computes the vector of a node."""
         spell, n = spelt(node), self.lanes
         assert spell is not None
         operands = []
@@ -165,11 +177,7 @@ class Rest:
             if condition and not (function_of(node) is np.where and i == 0):
                 name = f"((v{n})({name} & (m{n})all{n}(1)))"
             operands.append(name)
-        self._count += 1
-        name, kind = f"r{self._count}", "m" if compares(node) else "v"
-        self.lines(f"{kind}{n} {name} = {spell(n, operands)};")
-        self.known[node] = name
-        return name
+        return spell(n, operands)
 
     def _value(self, x: Any) -> str:
         """An operand as a vector."""
@@ -184,7 +192,11 @@ class Rest:
         if home is None:
             assert x.node is not None
             return self._computed(x.node)
-        self.function.reads(home)
+        return self._read(self.function.reads(home))
+
+    def _read(self, home: Home) -> str:
+        """The vector at hand of an array."""
+        n = self.lanes
         missing = len(self.place) - len(home.shape)
         at = home.at(*self.place[missing:])
         axis = self.place.index("f") - missing

@@ -211,6 +211,16 @@ void run(task *t, void **p, long n)
         t->patience = FEW;
     }
 }
+
+// What follows a phase, in as many threads as that goes in at the time.
+void follow(task *t, part *f, void **p, long n)
+{
+    int none = 0;
+    int mine = t->threads && !t->alone && atomic_compare_exchange_strong(&busy, &none, 1);
+    both(f, p, n, mine);
+    if (mine)
+        busy = 0;
+}
 """
 for _name, _number in {"FIRST": 8, "OFTEN": 512, "FEW": 32}.items():
     SOURCE = SOURCE.replace(_name, str(_number))
@@ -236,13 +246,15 @@ class Task(ctypes.Structure):
 
 @cache
 def runner() -> Any:
-    """The function `run`. Errors: `CompilerError`."""
+    """The functions `run` and `follow`. Errors: `CompilerError`."""
     found = compiler()
     assert not isinstance(found, str)
-    function = found.load(SOURCE).run
-    function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long)
-    function.restype = None
-    return function
+    library = found.load(SOURCE)
+    pointers = (ctypes.c_void_p,) * 3
+    for function, arguments in ((library.run, pointers[1:]), (library.follow, pointers)):
+        function.argtypes = (*arguments, ctypes.c_long)
+        function.restype = None
+    return library
 
 
 def bound(
@@ -264,7 +276,7 @@ def bound(
     for i, array in enumerate(arrays):
         places[i] = None if array is None else array.ctypes.data
     given = [i for i, array in enumerate(arrays) if array is None]
-    run = partial(runner(), ctypes.addressof(task), ctypes.addressof(places), n)
+    run = partial(runner().run, ctypes.addressof(task), ctypes.addressof(places), n)
 
     def call(*more: np.ndarray) -> None:
         for i, array in zip(given, more, strict=True):
@@ -272,6 +284,21 @@ def bound(
         run()
 
     call.kept = (task, places, arrays, library)  # type: ignore[attr-defined]
+    return call
+
+
+def following(
+    phase: Any, library: ctypes.CDLL, name: str, n: int, arrays: list[np.ndarray]
+) -> Callable[[], None]:
+    """A function of a library for n numbers of these arrays, run in the threads of a phase."""
+    places = (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+    task, code = phase.kept[0], ctypes.c_void_p(_address(library, name))
+    run = partial(runner().follow, ctypes.addressof(task), code, ctypes.addressof(places), n)
+
+    def call() -> None:
+        run()
+
+    call.kept = (phase, places, arrays, library)  # type: ignore[attr-defined]
     return call
 
 

@@ -1,4 +1,4 @@
-"""The kernels without products: chains, pools, copies."""
+"""The kernels of chains, pools and copies, and how each kind is written."""
 
 from contextlib import ExitStack
 
@@ -6,6 +6,7 @@ from clearprop.compiler.engines.c.functions import PLACE, Function
 from clearprop.compiler.engines.c.lines import Groups
 from clearprop.compiler.engines.c.phases import overlaps
 from clearprop.compiler.engines.c.products import WRITERS as PRODUCTS
+from clearprop.compiler.engines.c.rows import rows
 from clearprop.compiler.engines.c.sums import WRITERS as SUMS
 from clearprop.compiler.rewriting import function_of
 
@@ -95,5 +96,6 @@ def copy(function: Function) -> None:
         lines(f"*({to}) = *({at});")
 
 
-WRITERS = {**PRODUCTS, **SUMS, "chain": chain, "largest": largest, "copy": copy}
+WRITERS = {**PRODUCTS, **SUMS, "chain": chain, "row": rows}
+WRITERS |= {"largest": largest, "copy": copy}
 """How each kind of kernel is written."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.engines.c import images
 from clearprop.compiler.engines.c.vectors import C_TYPES, compares, spelt
 from clearprop.compiler.rewriting import (
@@ -27,6 +28,12 @@ MOST_IN_CACHE = 2**20
 FEW = 4
 """Rows of a product that are left to BLAS, which has its ways with vectors."""
 
+LEAST_OF_ROWS, LONGEST_ROW = 2**6, 2**16
+"""Elements of a matrix from which rows are worth a kernel; the longest row there is room for."""
+
+REDUCTIONS = (np.sum, np.mean, np.max, np.min)
+"""What makes one number of a row."""
+
 SUMS = ("convolve_W", "matmul_W", "sum")
 """Kinds that sum over samples: their results are there at the end of a phase."""
 
@@ -40,6 +47,8 @@ def kind_of(node: Node) -> str | None:
         return None
     if function in images.ROWS:
         return function.__name__ if x.dtype in C_TYPES else None
+    if is_of_rows(node):
+        return "row"
     if node.out.dtype not in C_TYPES and node.out.dtype != bool:
         return None
     if function is np.matmul:
@@ -51,6 +60,48 @@ def kind_of(node: Node) -> str | None:
     if function in (np.reshape, np.ravel):
         return _flattening(node)
     return "chain" if _is_plain(node) else None
+
+
+def is_column(v: Any) -> bool:
+    """Whether there is one number for each sample: (N,) or (N, 1)."""
+    return np.ndim(v) == 1 or (np.ndim(v) == 2 and np.shape(v)[1] == 1)
+
+
+def is_of_rows(node: Node) -> bool:
+    """Whether a node makes one number of each row, or changes one at the row's label."""
+    function, x = function_of(node), node.inputs[0]
+    if not is_recorded(x) or x.ndim != 2 or not 1 < x.shape[1] <= LONGEST_ROW:
+        return False
+    if x.size < LEAST_OF_ROWS or x.dtype not in C_TYPES or x.dtype != node.out.dtype:
+        return False
+    if function in REDUCTIONS:
+        plain = node.params.keys() <= {"axis", "keepdims"}
+        return plain and node.params.get("axis") in (1, -1, (1,), (-1,))
+    if function in (pick_at, subtract_at):
+        t, *c = node.inputs[1:]
+        return is_recorded(t) and t.ndim == 1 and t.dtype.kind in "iu" and all(map(is_number, c))
+    return False
+
+
+def renames(node: Node) -> bool:
+    """Whether a node gives a column another shape, and nothing else."""
+    x, views = node.inputs[0], (np.expand_dims, np.squeeze, np.reshape, np.ravel)
+    if function_of(node) not in views or not is_recorded(x) or len(node.inputs) > 1:
+        return False
+    return is_column(x) and is_column(node.out) and len(x.data) == len(node.out) > 1
+
+
+def _goes_on(node: Node, kinds: dict[Node, str]) -> bool:
+    """Whether a node computes one number for each row from such numbers."""
+    if not is_column(node.out) or node.out.dtype not in C_TYPES or isinstance(node.out, tuple):
+        return False
+    columns = [x for x in node.inputs if not is_number(x)]
+    if not any(is_recorded(x) and kinds.get(x.node) == "row" for x in columns):
+        return False
+    if renames(node):
+        return True
+    same = all(is_recorded(x) and x.shape == np.shape(node.out) for x in columns)
+    return same and spelt(node) is not None and all(x.dtype == node.out.dtype for x in columns)
 
 
 def _product(node: Node) -> str | None:
@@ -83,7 +134,7 @@ def _flattening(node: Node) -> str | None:
 def _is_plain(node: Node) -> bool:
     """Whether a node is an operation on single elements that C spells."""
     spell = spelt(node)
-    if spell is None or np.ndim(node.out) not in (1, 2, 4):
+    if spell is None or np.ndim(node.out) not in (1, 2, 4) or function_of(node) is np.log:
         return False
     dtypes = {x.dtype for x in node.inputs if is_recorded(x) and x.ndim and not _is_condition(x)}
     if len(dtypes) != 1 or not dtypes <= set(C_TYPES):
@@ -117,7 +168,12 @@ class Choice:
         self.trace = trace
         self.consumers = consumers_of(trace)
         ends = {trace.outputs[i].node for i in replaces}
-        kinds = {node: kind for node in trace.nodes if (kind := kind_of(node)) is not None}
+        kinds: dict[Node, str] = {}
+        for node in trace.nodes:
+            kind = kind_of(node)
+            kind = "row" if kind in (None, "chain") and _goes_on(node, kinds) else kind
+            if kind is not None:
+                kinds[node] = kind
         dtypes = Counter(map(number_type, kinds))
         self.dtype = max(dtypes, key=lambda dtype: dtypes[dtype], default=np.dtype(np.float32))
         self.kinds = {
@@ -128,10 +184,7 @@ class Choice:
         }
         while self._dropped():
             pass
-        self.inlined = {node for node in self.kinds if self._is_inlined(node)}
-
-    def _is_inlined(self, node: Node) -> bool:
-        return compares(node) or function_of(node) is np.sign
+        self.inlined = {node for node in self.kinds if is_cheap(node)}
 
     def _dropped(self) -> bool:
         """Leave out what does not pay, or cannot be read; whether anything was."""
@@ -144,11 +197,13 @@ class Choice:
     def _pays(self, node: Node) -> bool:
         kind, users = self.kinds[node], self.consumers[node]
         within = [user for user in users if user in self.kinds]
-        if kind == "chain" and self._is_inlined(node):
+        if kind == "chain" and is_cheap(node):
             return len(within) == len(users)
         beside = [x.node for x in node.inputs if is_recorded(x) and x.node in self.kinds]
         if kind == "copy":
             return any(np.ndim(n.out) == 4 and self.kinds[n] != "copy" for n in (*beside, *within))
+        if kind == "row":
+            return bool(beside or within)
         if kind != "chain":
             return True
         conditions = [x for x in node.inputs if _is_condition(x)]
@@ -157,9 +212,16 @@ class Choice:
         leads = ("convolve", "convolve_x", "matmul", "largest", "to_largest")
         if any(self.kinds[n] in leads for n in beside):
             return True
+        if any(self.kinds[n] == "row" for n in (*beside, *within)) and np.ndim(node.out) == 2:
+            return True
         if np.ndim(node.out) == 4:
             return any(np.ndim(n.out) == 4 for n in (*beside, *within))
         return np.size(node.out) >= LEAST
+
+
+def is_cheap(node: Node) -> bool:
+    """Whether it is computed anew wherever it is read."""
+    return compares(node) or function_of(node) is np.sign
 
 
 def number_type(node: Node) -> Any:

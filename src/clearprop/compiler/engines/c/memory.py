@@ -12,6 +12,7 @@ import numpy as np
 
 from clearprop.compiler.engines import text
 from clearprop.compiler.engines.c.phases import Phase, Schedule
+from clearprop.compiler.engines.c.vectors import C_TYPES
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.graph.node import Node
 
@@ -68,7 +69,8 @@ class Home:
 
     @property
     def ctype(self) -> str:
-        return "f" if self.dtype.kind == "f" else "w"
+        """C's name for its elements."""
+        return _WHOLE.get(self.dtype.str[1:], "f")
 
     def at(self, *indices: str) -> str:
         """The address of an element, given an index, or nothing, for each axis."""
@@ -98,6 +100,15 @@ class Home:
         """The pixels between the zeros, along rows and along columns."""
         axes = zip(self.room.before, self.room.steps, self.shape[2:], strict=True)
         return [slice(b, b + (n - 1) * s + 1, s if s > 1 else None) for b, s, n in axes]
+
+
+_WHOLE = {"i1": "signed char", "i2": "short", "i4": "int", "i8": "long long"}
+_WHOLE |= {f"u{kind[1]}": f"unsigned {name.split()[-1]}" for kind, name in _WHOLE.items()}
+
+
+def has_name(dtype: np.dtype[Any]) -> bool:
+    """Whether C has a name for such elements, which all have their bytes in order."""
+    return dtype.isnative and (dtype.str[1:] in _WHOLE or dtype in C_TYPES)
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.compiler.engines import text
 from clearprop.compiler.engines.c import kernels
+from clearprop.compiler.engines.c.fetching import lines_of
 from clearprop.compiler.engines.c.functions import Function, key_of
 from clearprop.compiler.engines.c.lines import Lines
 from clearprop.compiler.engines.c.memory import Home, Room, image, needed
@@ -33,6 +34,7 @@ class PhaseText:
         self.copied: dict[str, str] = {}
         """What is given row by row → the same as it lies elsewhere."""
         self.functions: list[Function] = []
+        self.fetches = [fetch for fetch in printer.fetches if fetch.phase is phase]
         self.moved = 0
         """Numbers that are moved before and after the halves."""
         self.found: dict[Any, Home] = {}
@@ -103,6 +105,15 @@ class PhaseText:
     def texts(self) -> list[str]:
         """All functions of the phase."""
         texts, half = [], Lines()
+        for fetch in self.fetches:
+            to, rows = (
+                self.find(fetch.key),
+                Home("rows", (self.phase.n,), (1,), ROWS, varies="rows"),
+            )
+            assert to is not None
+            self._used(fetch.data)
+            for line in lines_of(fetch, to, self._used(rows)).lines:
+                half(line)
         clears: list[Home] = []
         before, after = Lines(), Lines()
         for loop in self.phase.loops():
@@ -147,7 +158,7 @@ class PhaseText:
         words, name_of = set(re.findall(r"\w+", "\n".join(body))), self.phase.name
         with lines.block(f"void {name}(void **p, long n0, long n1, long half)"):
             for home, i in self.used.values():
-                if home.name in words and home.dtype.kind in "fi":
+                if home.name in words and home.dtype.kind in "fiu":
                     shift = f" + half * {home.half}" if home.half and in_halves else ""
                     lines(f"{home.ctype} *{home.name} = ({home.ctype} *)p[{i}]{shift};")
             for i, number in enumerate(self.numbers.values()):
@@ -257,6 +268,8 @@ class _Like:
     def __init__(self, home: Home) -> None:
         self.shape, self.dtype = home.shape, home.dtype
 
+
+ROWS = np.dtype(np.intp)
 
 NUMBERS = range(64)
 """How many numbers a phase can be given."""

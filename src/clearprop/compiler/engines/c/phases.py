@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.engines.c.kinds import SUMS, Choice
+from clearprop.compiler.engines.c.kinds import SUMS, Choice, is_of_rows
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.graph.node import Node
 
@@ -74,6 +74,8 @@ class Schedule:
     def _behind(self, node: Node) -> list[Any]:
         """What a node reads, through what is computed within it."""
         found, stack = [], list(node.inputs)
+        if self.choice.kinds.get(node) == "matmul_W":  # it reads x, not xᵀ
+            stack[0] = stack[0].node.inputs[0]
         while stack:
             x = stack.pop()
             if is_recorded(x) and x.node in self.choice.inlined:
@@ -148,6 +150,8 @@ class Schedule:
                     kernel.chain.append(node)
                     return kernel
             kind = "largest"
+        if kind == "row":
+            return self._in_rows(node, phase, within)
         if kind not in ("chain", "to_largest"):
             phase.kernels.append(Kernel(kind, node, shape))
             return phase.kernels[-1]
@@ -161,8 +165,21 @@ class Schedule:
         last.chain.append(node)
         return last
 
+    def _in_rows(self, node: Node, phase: Phase, within: dict[Node, Kernel]) -> Kernel:
+        """The kernel of rows that a node goes into."""
+        read = {within[x.node] for x in self._behind(node) if x.node in within}
+        last = next((k for k in reversed(phase.kernels) if k in read), None)
+        domain = node.inputs[0].shape if is_of_rows(node) else None
+        fits = last is not None and (domain is None or domain == last.domain)
+        if last is None or not fits or last.kind not in ("chain", "row"):
+            last = Kernel("row", None, domain or (phase.n, 1))
+            phase.kernels.append(last)
+        last.kind = "row"
+        last.chain.append(node)
+        return last
 
-_OPEN = ("chain", "convolve", "convolve_x", "matmul", "largest")
+
+_OPEN = ("chain", "convolve", "convolve_x", "matmul", "largest", "row")
 """Kinds whose results a chain can go on with before they are stored."""
 
 
@@ -188,7 +205,7 @@ def needs_whole(node: Node, kind: str, x: Any) -> bool:
     """Whether a kernel reads x for all samples, or in another way than sample by sample."""
     if kind in ("convolve", "convolve_x", "matmul"):
         return x is node.inputs[1]
-    if kind == "matmul_W":
+    if kind in ("matmul_W", "row"):
         return False
     return kind in ("chain", "to_largest") and x.ndim != np.ndim(node.out)
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.engines import Job, text
+from clearprop.compiler.engines.c import updates
+from clearprop.compiler.engines.c.fetching import Fetch, fetched
 from clearprop.compiler.engines.c.kinds import Choice
 from clearprop.compiler.engines.c.memory import Home, Users, image, layouts
 from clearprop.compiler.engines.c.phase_text import PhaseText
@@ -35,6 +37,7 @@ class CPrinter(Printer):
         self.users = Users(self.schedule)
         self.homes: dict[Any, Home] = {}
         """Where results of kernels, and what others have computed for them, are found."""
+        self.fetches: list[Fetch] = []
         self.texts: list[str] = []
         self.written: list[PhaseText] = []
         self.phase_of = {node: phase for phase in self.schedule.phases for node in phase.nodes}
@@ -93,8 +96,18 @@ class CPrinter(Printer):
                 found.append(x)
         return found
 
+    def gather(self, v: Any, name: str, data: str) -> None:
+        """Leave the rows of a batch to the phase that reads them, if that can be."""
+        found = fetched(self.schedule, v, data, self.job.gathered[v])
+        if found is None:
+            super().gather(v, name, data)
+            return
+        self.fetches.append(found)
+        like = found.key.out if isinstance(found.key, Node) else v
+        self.put(found.key, name, like, value=text.empty(like.shape, like.dtype))
+
     def _node(self, time: int, node: Node) -> None:
-        if node in self.schedule.choice.inlined:
+        if node in self.schedule.choice.inlined or any(node is f.key for f in self.fetches):
             return
         phase = self.phase_of.get(node)
         if phase is None:
@@ -121,6 +134,19 @@ class CPrinter(Printer):
             for k in phase.kernels
         )
         self.line(f"{phase.name}({', '.join(written.varying)})", f"C: {', '.join(labels)}")
+
+    def _replace(self, node: Node, leaf: Any) -> None:
+        found = updates.operands(self, node, leaf)
+        if found is None:
+            super()._replace(node, leaf)
+            return
+        sign, names = found
+        name, last = self.name("update"), self.schedule.phases[-1].name
+        lanes = self.vector_bytes // self.schedule.choice.dtype.itemsize
+        self.texts.append(updates.function(name, sign, lanes))
+        arrays = ", ".join([self.cells[leaf].name, *names])
+        self.define(name, f'kernels.follow({last}, "{name}", {np.size(node.out)}, [{arrays}])')
+        self.line(f"{name}()", f"C: {names[0]} {sign} {names[1]}")
 
     def _stored(self, time: int, node: Node) -> None:
         """Give a result of a kernel a place that others can read."""

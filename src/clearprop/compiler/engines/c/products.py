@@ -275,7 +275,8 @@ def matmul(function: Function) -> None:
     straight = W.strides[1] == 1 and features <= WIDE
     filters = W if straight else _packed_in_groups(function, W, groups)
     function.reads(filters)
-    blocks = -(-inner // BLOCK) if inner > BLOCK + BLOCK // 2 else 1
+    longest = BLOCK if vectors > 2 else BLOCK // 2
+    blocks = -(-inner // longest) if inner > longest + longest // 2 else 1
     length = -(-inner // blocks)
     sums = (
         function.writes(function.buffer("sums", (len(node.out), width), 1)) if blocks > 1 else None
@@ -345,8 +346,8 @@ def _packed_in_groups(function: Function, W: Home, groups: Groups) -> Home:
 PART = 32
 """So many products at least are a sum by themselves, where windows are summed row by row."""
 
-BLOCK = 256
-"""Numbers of a row that are summed before others are."""
+BLOCK = 128
+"""Numbers of a row that are summed before others are: sums of sums are more exact, too."""
 
 WIDE = 512
 """Columns of a matrix that is read where it lies; the rows of a wider one are far apart."""

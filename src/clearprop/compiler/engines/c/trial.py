@@ -2,17 +2,19 @@
 
 import hashlib
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.engines.c.compilers import folder, is_ours
 from clearprop.compiler.engines.c.functions import key_of
 from clearprop.compiler.engines.c.kinds import SUMS
 from clearprop.compiler.engines.c.memory import Home, zeros
 from clearprop.compiler.engines.c.phases import Kernel, needs_whole
-from clearprop.compiler.rewriting import is_number, is_recorded
+from clearprop.compiler.rewriting import function_of, is_number, is_recorded
 from clearprop.graph.node import Node
 
 ROWS, IMAGES = 67, 4
@@ -58,9 +60,12 @@ class _Trial:
 
     def __init__(self, written: Any, kernels: Any, seed: int) -> None:
         self.written, self.phase = written, written.phase
+        self.kinds = written.printer.schedule.choice.kinds
         self.rng = np.random.default_rng(seed)
         self.known: dict[Node, Any] = {}
         """What NumPy gives for the nodes so far."""
+        at_labels = [n for n in self.phase.nodes if function_of(n) in (pick_at, subtract_at)]
+        self.classes = min([4, *(n.inputs[0].shape[1] for n in at_labels)])
         images = any(kernel.of_images for kernel in self.phase.kernels)
         self.n = min(self.phase.n, IMAGES if images else ROWS)
         made = {written.found[n].name for n in self.phase.nodes if n in written.found}
@@ -79,6 +84,12 @@ class _Trial:
 
     def wrong(self) -> tuple[Kernel, float] | None:
         """A kernel that is wrong, and by how much."""
+        for fetch in self.written.fetches:
+            rows, to = (
+                self.views[n][: self.n] for n in ("rows", self.written.found[fetch.key].name)
+            )
+            if not np.array_equal(self.views[fetch.data.name][rows], to):
+                return next(k for k in self.phase.kernels if fetch.readers[0] in k.nodes), np.inf
         for kernel in self.phase.kernels:
             for node in kernel.nodes:
                 self.known[node] = wanted = self._evaluated(node, kernel)
@@ -100,10 +111,9 @@ class _Trial:
 
     def _evaluated(self, node: Node, kernel: Kernel) -> Any:
         params = dict(node.params)
-        if kernel.kind == "copy":
-            params["shape"] = (self.n, *np.shape(node.out)[1:])
-            values = [self._value(node.inputs[0], node, kernel)]
-            return np.reshape(values[0], params["shape"])
+        if function_of(node) in (np.reshape, np.ravel):
+            shape = self.n, *np.shape(node.out)[1:]
+            return np.reshape(self._value(node.inputs[0], node, kernel), shape)
         if kernel.kind == "matmul_W":
             x = node.inputs[0].node.inputs[0]
             first = self._value(x, node, kernel).T
@@ -126,7 +136,8 @@ class _Trial:
             inner = [self._value(v, x.node, kernel) for v in x.node.inputs]
             return x.node.operation.evaluate(*inner, **x.node.params)
         view = self.views[home.name]
-        whole = needs_whole(node, kernel.kind if node is kernel.node else "chain", x)
+        kind = kernel.kind if node is kernel.node else self.kinds.get(node, "chain")
+        whole = needs_whole(node, kind, x)
         whole = whole or is_number(x) or x.shape[0] != self.phase.n
         return view if whole else view[: self.n]
 
@@ -141,6 +152,8 @@ class _Trial:
                 return whole
             view = home.within(whole)
         else:
+            if any(home is fetch.data for fetch in self.written.fetches):
+                home = replace(home, shape=(self.classes, *home.shape[1:]))  # not all the data
             spans = [(n - 1) * step for n, step in zip(home.shape, home.strides, strict=True)]
             room = zeros((1 + sum(map(abs, spans)),), home.dtype)
             start = -sum(span for span in spans if span < 0)  # some axes may go backwards
@@ -152,5 +165,5 @@ class _Trial:
             # Quarters, so that sums are exact, and many numbers equal.
             view[...] = np.round(4 * self.rng.standard_normal(view.shape)) / 4
         else:
-            view[...] = self.rng.integers(0, 4, view.shape)
+            view[...] = self.rng.integers(0, self.classes, view.shape)
         return view

@@ -4,6 +4,7 @@ GCC and clang let `a + b`, `a > b` stand for all lanes of two vectors at once. A
 each lane a whole number whose bits are all ones (true) or zeros.
 """
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +39,7 @@ def header(dtype: np.dtype[Any], lanes: int, body: str) -> str:
     for n in (2**k for k in range(lanes.bit_length())):
         size = n * dtype.itemsize
         how = f"__attribute__((vector_size({size}), aligned({dtype.itemsize}), may_alias))"
-        root = f"a[i] = {_of(dtype, 'sqrt')}(a[i])"
+        root, logarithm = (f"a[i] = {_of(dtype, of)}(a[i])" for of in ("sqrt", "log"))
         below = f"pick{n}(a < 0, all{n}(-1), a)"
         functions = {
             "larger": f"(v{n} a, v{n} b) {{ return pick{n}((a >= b) | (a != a), a, b); }}",
@@ -46,8 +47,12 @@ def header(dtype: np.dtype[Any], lanes: int, body: str) -> str:
             "sign": f"(v{n} a) {{ return pick{n}(a > 0, all{n}(1), {below}); }}",
             "absolute": f"(v{n} a) {{ return pick{n}(a < 0, -a, a + 0); }}",
             "root": f"(v{n} a) {{ for (int i = 0; i < {n}; i++) {root}; return a; }}",
+            "logarithm": f"(v{n} a) {{ for (int i = 0; i < {n}; i++) {logarithm}; return a; }}",
+            "exponential": _exponential(dtype, n),
         }
         named = {f"{name}{n}": rest for name, rest in functions.items() if f"{name}{n}" in used}
+        if f"exponential{n}" in used:  # which is made of these
+            named = {f"{name}{n}": functions[name] for name in ("larger", "smaller")} | named
         if f"v{n}" not in used and not named:
             continue
         both = f"({{v}})((c & (m{n})a) | (~c & (m{n})b))".format(v=f"v{n}")
@@ -58,7 +63,43 @@ def header(dtype: np.dtype[Any], lanes: int, body: str) -> str:
             f"static inline v{n} pick{n}(m{n} c, v{n} a, v{n} b) {{ return {both}; }}",
             *(f"static inline v{n} {name}{rest}" for name, rest in named.items()),
         ]
+        if f"lanes{n}" in used:
+            lines.append(f"static const m{n} lanes{n} = {{{', '.join(map(str, range(n)))}}};")
     return "\n".join([*lines, "", ""])
+
+
+def _exponential(dtype: np.dtype[Any], n: int) -> str:
+    """`exp` of n numbers at once: eˣ = 2ᵏ eʳ with k whole and |r| ≤ ½ ln 2, where a few terms do.
+
+    The error is below one unit in the last place.
+    """
+    bits, bias, few, low, high = _FORMATS[dtype]
+    ln_2 = np.log(np.longdouble(2))
+    first = float(np.float32(ln_2)) if bits == 52 else 0.693359375  # k times it is exact
+    rest = float(ln_2 - np.longdouble(first))
+    terms = [1 / math.factorial(i) for i in range(few - 1, -1, -1)]
+    lines = [
+        "(v@ x)",
+        "{",
+        f"    x = smaller@(larger@(x, all@({low})), all@({high}));  // 0 and infinity beyond",
+        f"    v@ k = x * (f){1 / math.log(2)!r} + (f){1.5 * 2**bits!r};",
+        f"    k -= (f){1.5 * 2**bits!r};  // the nearest whole number",
+        f"    v@ r = x - k * (f){first!r} - k * (f){rest!r};",
+        f"    v@ s = all@({1 / math.factorial(few)!r});  // the series of exp",
+        *(f"    s = s * r + (f){term!r};" for term in terms),
+        "    m@ whole = __builtin_convertvector(k, m@), part = whole >> 1;",
+        f"    m@ one = (part + {bias}) << {bits}, two = (whole - part + {bias}) << {bits};",
+        "    return s * (v@)one * (v@)two;",
+        "}",
+    ]
+    return "\n".join(lines).replace("@", str(n))
+
+
+_FORMATS = {
+    np.dtype(np.float32): (23, 127, 7, -104, 89),
+    np.dtype(np.float64): (52, 1023, 13, -746, 710),
+}
+"""Bits of the fraction, offset of the exponent, terms of the series, and where exp is 0 and ∞."""
 
 
 def _of(dtype: np.dtype[Any], function: str) -> str:
@@ -86,6 +127,8 @@ ARITHMETIC: dict[Any, Callable[[int, list[str]], str]] = {
     np.minimum: _call("smaller"),
     np.absolute: _call("absolute"),
     np.sqrt: _call("root"),
+    np.exp: _call("exponential"),
+    np.log: _call("logarithm"),
     np.sign: _call("sign"),
     np.where: _call("pick"),
 }
