@@ -179,7 +179,9 @@ PROBES = np.array([0.07, 0.29, 0.42, 0.58, 0.71, 0.93])
 def _reordered(case: Case) -> Guesses:
     """Do all elements of dout go back as if they stood at other places?"""
     each, moved = case.e.each_output(case.name), False
-    for k in (PROBES * case.dout.size).astype(int) if each is not None else ():
+    if each is None:
+        return
+    for k in (PROBES * case.dout.size).astype(int):
         given = case.pulled(np.eye(case.dout.size)[k])
         if given is None:
             return
@@ -190,8 +192,8 @@ def _reordered(case: Case) -> Guesses:
         moved |= not near[k]
     if moved:
         message = (
-            "the elements of dout stand in another order than in forward: transposed, or "
-            "brought into another shape, before it is used"
+            "the elements of dout stand in another order than in forward: transposed, or brought "
+            "into another shape, before it is used"
         )
         yield Kind.WRONG_PLACE, message
 
