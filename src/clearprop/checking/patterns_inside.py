@@ -100,17 +100,6 @@ def _made_of(case: Case) -> Guesses:
                     yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
 
 
-def _sum_of(case: Case) -> Guesses:
-    """Is it a sum of dout · something over the right axes, with another something?"""
-    for dout in case.douts:
-        if (lost := dout.ndim - case.t.ndim) <= 0:
-            continue
-        for axes in itertools.combinations(range(dout.ndim), lost):
-            for name, z in (("1", np.ones(dout.shape)), *case.fitting(dout.shape)):
-                message = f"it is the sum of dout · {name}, which is not what forward did"
-                yield Kind.WRONG_VALUE, message, (dout * z).sum(axis=axes)
-
-
 def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """A parameter as it is often mistaken: transposed, or a kernel turned around."""
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
@@ -287,7 +276,6 @@ PATTERNS = (
     patterns_elsewhere.counted_once,
     _cross_terms,
     _made_of,
-    _sum_of,
     _by_lines,
     _reordered,
     _along_another,
