@@ -22,7 +22,7 @@ from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-WORK, EACH = 85_000, 100
+WORK, EACH = 105_000, 150
 """So many operations are differentiated again for one layer; a mistake costs so many besides."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""

@@ -65,7 +65,8 @@ def _rounded(case: Case) -> Guesses:
         if case.a.dtype.kind in "iub" or np.array_equal(case.a, cut(case.a)):
             message = "its fractions are cut off: it was written into an array of integers"
             yield Kind.INTEGER, message, cut(case.t)
-    for digits in range(1, 9):
+    is_round = np.allclose(case.a, np.round(case.a, 8), rtol=0, atol=1e-12)
+    for digits in range(1, 9) if is_round else ():
         yield Kind.PRECISION, f"it is rounded to {digits} decimals", np.round(case.t, digits)
 
 
