@@ -181,6 +181,8 @@ class Referee:
     def begin(self, iteration: int, cores: int, *, beside: bool) -> None:
         """Begin an evaluation beside the training if that can be, or else do it at once."""
         self.settle()
+        if self.engine == "c":  # whose steps, and predictions, use the other core themselves
+            cores = 1
         if self._beside is None:
             self._beside = self.engine is not None and runs_in_threads(
                 self.network, self.sets[0], self.engine
