@@ -59,7 +59,8 @@ def relu(x: Any, dout: Any) -> Any:
     return np.where(mask, 0, x), np.where(mask, 0, dout)
 
 
-def softmax(x: Any) -> Any:
+def softmax(scores: Any) -> Any:
+    x = scores - np.max(scores, axis=1, keepdims=True)
     log_sum = np.log(np.sum(np.exp(x), axis=1, keepdims=True))
     return x - log_sum, np.exp(x - log_sum)
 

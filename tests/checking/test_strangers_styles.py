@@ -7,11 +7,13 @@ import random
 
 import numpy as np
 import pytest
-from strangers_styles import LAYERS
+import strangers_rare
+import strangers_styles
 
 from clearprop import check
 from clearprop.errors import ConfigError
 
+LAYERS = [*strangers_styles.LAYERS, *strangers_rare.LAYERS]
 CASES = [
     (name, source.replace(old, new), call, where, causes)
     for name, source, call, mistakes, _ in LAYERS

@@ -58,6 +58,9 @@ FUNCTIONS = {
     "sums so far": lambda x: np.cumsum(x, axis=1) + np.cumsum(x).reshape(3, 4),
     "truths": lambda x: (~(x > 1) | (x < 0.7)) + ~np.argsort(x, axis=1) * x,
     "largest": lambda x: np.argmax(x, axis=1) + x.max(axis=1) + np.argmin(x),
+    "the first that is no number": lambda x: (
+        np.argmax(np.where(x > 1, np.nan, x), axis=1) * x[0, 0]
+    ),
     "products": lambda x: (x @ B).sum() + np.einsum("ij,kj->ik", x, x).sum() + (A @ x.T).sum(),
     "three": lambda x: np.einsum("ij,ij,kj->k", x, x, x),
     "traces": lambda x: np.einsum("ii->i", x[:, :3]) + np.diagonal(x),

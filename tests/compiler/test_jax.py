@@ -84,6 +84,21 @@ def free_port():
         return server.getsockname()[1]
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.interp(x, [-1.0, 0.0, 2.0], [0.5, -0.5, 1.5]),
+        lambda x: np.searchsorted(np.array([-0.5, 0.5]), x) * x,
+        lambda x: np.sort(x, axis=0, kind="stable"),
+        lambda x: np.take_along_axis(x, np.argsort(x, axis=1, kind="stable"), 1),
+        lambda x: np.hstack([x, 2 * x]),
+    ],
+)
+def test_functions_whose_arguments_jax_reads_otherwise(f):
+    x = np.linspace(-1.3, 1.2, 12).reshape(3, 4)[:, ::-1]
+    np.testing.assert_allclose(compile(f, engine="jax")(x), f(x), rtol=1e-14)
+
+
 @pytest.fixture
 def step():
     return compile(dense(7, 5, 3), Momentum(0.1), engine="jax")

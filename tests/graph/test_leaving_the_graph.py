@@ -102,14 +102,14 @@ REFUSED = {
     "math.fsum": (lambda: math.fsum(v), r"math\.fsum.*a NumPy function"),
     "cmath.sin": (lambda: cmath.sin(s), r"cmath\.sin\(s\).*np\.sin"),
     "complex": (lambda: complex(s), r"complex\(s\)"),
-    "float": (lambda: float(s), r"float\(s\).*v\.item\(\)"),
-    "int": (lambda: int(n), r"int\(n\).*v\.item\(\)"),
+    "float": (lambda: float(s), r"float\(s\).*v\.data"),
+    "int": (lambda: int(n), r"int\(n\).*v\.data"),
     "float, by map": (lambda: list(map(float, [s])), r"map\(float, \[s\]\)"),
     "float of many": (lambda: float(v), r"float\(v\).*v\.data"),
     "int of many": (lambda: int(v), r"int\(v\).*v\.data"),
     "%f": (lambda: "%f" % s, r"\"%f\" % s"),  # noqa: UP031
-    "range": (lambda: range(n), r"range\(n\).*v\.item\(\)"),
-    "an index of a list": (lambda: [1, 2][n], r"\[1, 2\]\[n\].*v\.item\(\)"),
+    "range": (lambda: range(n), r"range\(n\).*v\.data"),
+    "an index of a list": (lambda: [1, 2][n], r"\[1, 2\]\[n\].*v\.data"),
     "ctypes": (lambda: ctypes.c_double(s), r"ctypes\.c_double"),
     # functions without a rule
     "np.unique": (lambda: np.unique(v), r"np\.unique cannot be recorded"),
@@ -334,5 +334,5 @@ def test_numbers_by_request():
 
 def test_without_source_the_remedies_are_still_told():
     """As at a prompt of some consoles."""
-    with pytest.raises(LeavesGraphError, match=rf"^this line takes .*{STACK}.*v\.item\(\)"):
+    with pytest.raises(LeavesGraphError, match=rf"^this line takes .*{STACK}.*v\.data"):
         exec("math.sin(s)", {"math": math, "s": s})

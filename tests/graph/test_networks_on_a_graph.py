@@ -222,7 +222,7 @@ def test_a_user_layer_that_cannot_be_opened_stays_closed_until_then():
 
 def test_errors_are_those_of_the_layers():
     net = network()
-    with pytest.raises(ShapeError, match=r"Affine: x \(5, 3\)"):
+    with pytest.raises(ShapeError, match=r"Affine1: x \(5, 3\)"):
         net.predict(Variable(X[:, :3]))
     with pytest.raises(LabelError):
         net.loss(Variable(X), np.array([0, 1, 2, 3, 9]))

@@ -1,6 +1,7 @@
 """A composition says the same as NumPy's function, and its derivative is that of the numbers."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -359,3 +360,11 @@ def test_what_is_passed_over_does_not_spoil_second_derivatives(name):
         step = 1e-5 * (np.arange(5) == i)
         assert abs((first(x + step) - first(x - step)) / 2e-5 - found[i]) < 1e-6
     assert found[1] == 0
+
+
+@pytest.mark.parametrize("ends", [*itertools.product([-np.inf, np.inf, np.nan, 1.0], repeat=2)])
+def test_quantiles_of_infinite_numbers_are_those_of_numpy(ends):
+    for x in (np.array(ends), np.array([*ends, 3.0])):
+        for f in (np.median, lambda x: np.quantile(x, 0.3), lambda x: np.percentile(x, [30, 80])):
+            with np.errstate(invalid="ignore"):
+                np.testing.assert_array_equal(f(clearprop.Variable(x)).data, f(x))

@@ -4,6 +4,7 @@
 float32.
 """
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,9 @@ def backward_repeats(e: Evidence) -> None:
     try:
         with same_draws(run.state):
             run.state = None  # each time it goes on drawing, if it draws
-            before = random_fingerprint()
+            before, stacks = random_fingerprint(), _lengths(run)
             first = run.derivatives(e.dout)
+            used_up = any(n < stacks[key] for key, n in _lengths(run).items() if key in stacks)
             drew = random_fingerprint() != before or generator_states(run.layer) != held
             kept = _kept(run)
             second, third = run.derivatives(e.dout), run.derivatives(e.dout)
@@ -89,6 +91,10 @@ def backward_repeats(e: Evidence) -> None:
         if same(first[name], second[name]):
             continue
         e.reproducible = False
+        if used_up:
+            message = "backward works once after each forward: it uses up what that kept in a list"
+            e.fault(Kind.STATEFUL, message, fault=False)
+            return
         one, two = first[name], second[name]
         if one.shape != two.shape:
             message = f"the second time, backward gives the shape {two.shape}"
@@ -110,6 +116,12 @@ def backward_repeats(e: Evidence) -> None:
             what = f"self.{changed[0]}" if changed else "what forward kept"
             message = f"backward changes {what}: run twice with the same dout, it differs"
             e.fault(Kind.IN_PLACE, message, name, **values)
+
+
+def _lengths(run: Run) -> dict[str, int]:
+    """How much stands in the lists and mappings that the layer holds."""
+    held = getattr(run.layer, "__dict__", {}).items()
+    return {key: len(value) for key, value in held if isinstance(value, list | dict | deque)}
 
 
 def _kept(run: Run) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from clearprop.checking.slopes import slopes
 from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local, nothing
 from clearprop.graph.node import Node, Recorded
 
+INNER = ("np.exp", "np.multiply", "np.divide", "np.add", "np.subtract", "np.negative")
+"""Of these a sigmoid, say, is made: between others, nobody has a slope for one of them in mind."""
 LINEAR = ("np.add", "np.subtract", "np.negative", "np.positive")
 
 
@@ -63,6 +65,12 @@ def _ends(chain: list[Node]) -> bool:
     return start.node is None or _single(start.node) is None
 
 
+def _goes_on(tape: Tape, node: Node) -> bool:
+    """Whether another elementwise step of this value alone follows, and nothing else."""
+    users = tape.users.get((node, None), ())
+    return len(users) == 1 and _single(users[0]) is not None
+
+
 def _slope(chain: list[Node], x: Any) -> Any:
     """The slope of a chain where the value that it begins with is another one."""
     whole = 1.0
@@ -93,12 +101,17 @@ def _parts_of(chains: list[list[Node]]) -> Iterator[tuple[list[list[Node]], str]
 
 
 def slopes_missing(tape: Tape) -> Mistakes:
-    """Steps, such as an activation, that give back dout as it came."""
+    """Steps, such as an activation, that give back dout as it came, or where they should not."""
     for group, chains in _chains(tape):
+        if chains[0][0].operation.chooses and len(chains[0]) == 1:
+            changes: dict[Any, Formula] = {}
+            for (node,) in chains:
+                changes |= _through([node], 1 - _slope([node], _single(node).data))
+            yield Mistake(Kind.MASK_INVERTED, f"the mask of {group} is inverted", changes)
         if chains[0][-1].operation.chooses and len(chains[0]) == 1:
             continue
         for some, which in _parts_of(chains) if _ends(chains[0]) else [(chains, "")]:
-            changes: dict[Any, Formula] = {}
+            changes = {}
             for chain in some:
                 changes |= _through(chain, 1.0)
             kind, name = Kind.DROPPED_TERM, f"{_name(group, chains)}{which}"
@@ -123,13 +136,19 @@ def other_slopes(tape: Tape) -> Mistakes:
         message = f"the slope of {name} is taken at its output in place of its input: f′(f(x))"
         yield Mistake(Kind.WRONG_VALUE, message, changes)
         shapes = {np.shape(x) for x in starts}
-        longest = len(chains[0]) == 1 or _ends(chains[0])
-        for word, _ in [*slopes(starts[0], "out")] if longest else ():
+        inner = all(c[0].operation.name in INNER and _goes_on(tape, c[0]) for c in chains)
+        longest = not inner and (len(chains[0]) == 1 or _ends(chains[0]))
+        made_of = ("out", "x") if len(chains[0]) > 1 else ("out",)
+        for word in [w for at in made_of for w, _ in slopes(0.5, at)] if longest else ():
+            given_at = [
+                dict((*slopes(chain[0].out, "out"), *slopes(x, "x")))[word]
+                for chain, x in zip(chains, starts, strict=True)
+            ]
             changes = {}
-            for chain in chains:
-                changes |= _through(chain, dict(slopes(chain[0].out, "out"))[word])
+            for chain, slope in zip(chains, given_at, strict=True):
+                changes |= _through(chain, slope)
             kind, message = Kind.WRONG_VALUE, f"{name} is differentiated to {word}"
-            true, given = _slope(chains[0], starts[0]), dict(slopes(chains[0][0].out, "out"))[word]
+            true, given = _slope(chains[0], starts[0]), given_at[0]
             for lacks, factor in itertools.islice(slopes(chains[0][0].out, "out"), 2):
                 if np.allclose(given * factor, true, rtol=1e-9):
                     kind, message = Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"

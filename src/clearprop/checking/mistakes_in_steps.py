@@ -1,6 +1,5 @@
 """Mistakes about several operations at once: left out on one way, or differentiated as one."""
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from clearprop.checking.findings import Kind
 from clearprop.checking.mistakes_in_slopes import LINEAR
 from clearprop.checking.slopes import slopes
 from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, Recorded
 
 
 def skipped(tape: Tape) -> Mistakes:
@@ -66,12 +65,20 @@ def bypassed(tape: Tape) -> Mistakes:
             if len(keys) != len(inside) or not all(map(set.__contains__, inside, keys)):
                 continue
             if np.shape(values[0]) == np.shape(group.nodes[0].out) != ():
-                yield from _as_one(group, keys, values)
+                words = ["1"]
+                if _mixes(group.nodes[0], inside[0] - {keys[0]}):
+                    words += [f for f, _ in (*slopes(0.5, "out"), *slopes(0.5, "x"))]
+                yield from _as_one(group, keys, values, words)
 
 
-def _as_one(group: Group, keys: list[Any], values: list[Any]) -> Mistakes:
+def _mixes(last: Node, inside: set[Any]) -> bool:
+    """Whether there is more than elementwise steps, whose slopes are tried one by one."""
+    makers = [x.node for x in last.inputs if isinstance(x, Recorded) and (x.node, None) in inside]
+    return not last.operation.elementwise or any(_mixes(node, inside) for node in makers if node)
+
+
+def _as_one(group: Group, keys: list[Any], values: list[Any], words: list[str]) -> Mistakes:
     nodes, name = group.nodes, group.nodes[0].operation.name
-    words = ["1", *(f for f, _ in itertools.chain(slopes(0.5, "out"), slopes(0.5, "x")))]
     for word in words:
         past = {}
         for node, key, x in zip(nodes, keys, values, strict=True):

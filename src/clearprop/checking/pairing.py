@@ -112,12 +112,15 @@ def pair(
     for order, want in enumerate(wanted):
         for place, shape in shapes.items():
             score = max((likeness(path, place.path) for path in want.paths), default=0)
+            if place.kind == "returned" and place.path[-1:] in [path[-1:] for path in want.paths]:
+                score = EXACT  # a mapping by the names of the arguments
             if want.is_input and order == 0 and not score and place.path:
                 score = LOOSE if stems(place.path[-1]) & FIRST else 0
             if score and (shape == want.shape or score == EXACT):
-                scored.append((-score, shape != want.shape, order, place, want.key))
+                kept = place not in changed  # as what forward calls g may be
+                scored.append((-score, shape != want.shape, kept, order, place, want.key))
     taken: dict[tuple[str, int], Place] = {}
-    for *_, place, key in sorted(scored, key=lambda entry: entry[:3]):
+    for *_, place, key in sorted(scored, key=lambda entry: entry[:4]):
         if key not in taken and place not in taken.values():
             taken[key] = place
     notes = []

@@ -93,8 +93,10 @@ def _shifted(case: Case) -> Guesses:
         inside = np.isfinite(moved)
         if max(map(abs, shift.values())) > 2 and inside.sum() < max(8, t.size // 3):
             continue  # so little is left that it may be by chance
-        if np.unique(np.round(moved[inside], 12)).size < max(4, t.size // 8):
+        if not case.explains(moved):
             continue
+        if np.unique(np.round(moved[inside], 12)).size < max(4, t.size // 8):
+            continue  # a few values, over and over: that may be by chance, too
         axes = in_words(tuple(shift), ndim)
         message = (
             f"its values are shifted by {', '.join(map(str, shift.values()))} along {axes}: an "

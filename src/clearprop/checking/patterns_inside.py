@@ -100,17 +100,6 @@ def _made_of(case: Case) -> Guesses:
                     yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
 
 
-def _sum_of(case: Case) -> Guesses:
-    """Is it a sum of dout · something over the right axes, with another something?"""
-    for dout in case.douts:
-        if (lost := dout.ndim - case.t.ndim) <= 0:
-            continue
-        for axes in itertools.combinations(range(dout.ndim), lost):
-            for name, z in (("1", np.ones(dout.shape)), *case.fitting(dout.shape)):
-                message = f"it is the sum of dout · {name}, which is not what forward did"
-                yield Kind.WRONG_VALUE, message, (dout * z).sum(axis=axes)
-
-
 def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """A parameter as it is often mistaken: transposed, or a kernel turned around."""
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
@@ -170,6 +159,59 @@ def _other_places(case: Case) -> Guesses:
     message += ", and not to their own" if missing else ""
     moved = missing and case.t.size == case.dout.size
     yield Kind.WRONG_PLACE if moved else Kind.WRONG_AXIS, message
+
+
+PROBES = np.array([0.07, 0.29, 0.42, 0.58, 0.71, 0.93])
+"""Which elements of dout are looked at, as parts of the whole."""
+
+
+def _reordered(case: Case) -> Guesses:
+    """Do all elements of dout go back as if they stood at other places?"""
+    each, moved = case.e.each_output(case.name), False
+    if each is None:
+        return
+    for k in (PROBES * case.dout.size).astype(int):
+        given = case.pulled(np.eye(case.dout.size)[k])
+        if given is None:
+            return
+        far = np.abs(each - given).reshape(len(each), -1).max(axis=1)
+        near = far <= 1e-9 * np.abs(given).max()
+        if not near.any():
+            return
+        moved |= not near[k]
+    if moved:
+        message = (
+            "the elements of dout stand in another order than in forward: transposed, or brought "
+            "into another shape, before it is used"
+        )
+        yield Kind.WRONG_PLACE, message
+
+
+def _along_another(case: Case) -> Guesses:
+    """Do elements answer to a line of dout along another axis than they should?"""
+    if case.t.shape != case.douts[0].shape:
+        return
+    found = set()
+    for k in (PROBES * case.dout.size).astype(int):
+        answers, should = _answers(case, k)
+        found.add((_line(answers), _line(should)))
+    if len(found) == 1:
+        ((given, due),) = found
+        if given and due and given != due:
+            ndim = case.t.ndim
+            message = (
+                f"its elements answer to dout along {in_words(given, ndim)}, and should along "
+                f"{in_words(due, ndim)}: a sum runs over another axis than in forward"
+            )
+            yield Kind.WRONG_AXIS, message
+
+
+def _line(mask: np.ndarray) -> tuple[int, ...]:
+    """The axes of the line, plane or block that a mask is; none where it is something else."""
+    at = np.argwhere(mask)
+    axes = tuple(np.flatnonzero([len(np.unique(column)) > 1 for column in at.T]).tolist())
+    whole = len(at) == np.prod([mask.shape[i] for i in axes])
+    return axes if whole else ()
 
 
 def _answers(case: Case, part: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -234,7 +276,8 @@ PATTERNS = (
     patterns_elsewhere.counted_once,
     _cross_terms,
     _made_of,
-    _sum_of,
     _by_lines,
+    _reordered,
+    _along_another,
     _other_places,
 )

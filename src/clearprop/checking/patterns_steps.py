@@ -22,8 +22,8 @@ from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-WORK = 45_000
-"""So many operations are differentiated again for one layer."""
+WORK, EACH = 105_000, 150
+"""So many operations are differentiated again for one layer; a mistake costs so many besides."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
 
@@ -34,9 +34,9 @@ MAKERS = (
     mistakes_in_ways.uses,
     mistakes_in_ways.ways,
     mistakes_in_ways.factors_missing,
-    mistakes_in_slopes.other_slopes,
     mistakes_in_steps.skipped,
     mistakes_in_values.other_steps,
+    mistakes_in_slopes.other_slopes,
     mistakes_in_ways.factors,
     mistakes_in_steps.bypassed,
 )
@@ -74,7 +74,7 @@ class Search:
         parts: list[tuple[Mistake, Mapping[str, np.ndarray]]] = []
         work = 0
         for mistake in self._ranked():
-            work += len(self.tape.nodes)
+            work += len(self.tape.nodes) + EACH
             if work > WORK:
                 return
             try:

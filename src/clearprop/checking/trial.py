@@ -177,7 +177,9 @@ class Trial:
         named = {i for i in self.float_places if names[i] in arguments.CONSTANT_NAMES}
         whole, mapped = {*named, *self.were_integers}, set(self.in_mappings)
         truth = {i for i in self.float_places if names[i] in arguments.TRUTH_NAMES}
-        for left_out in (named, whole, mapped, mapped | whole, truth | whole):
+        settings = {i for i in self.float_places if not np.ndim(self.inputs[i])}
+        known = (named, whole, mapped, mapped | whole, truth | whole)
+        for left_out in (*known, settings, *(settings | some for some in known)):
             fewer = [i for i in self.float_places if i not in left_out]
             if n_found == len(fewer):
                 self.float_places = fewer

@@ -173,11 +173,27 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         targets = [trial.input_names[i] for i in trial.float_places]
     else:
         targets = [] if _by_the_house(trial.layer) else _spread(trial, values)
+        targets = targets or _first_of_loss(e, values)
     if targets:
         named = zip(targets, given, values, strict=True)
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
         return
     _wrong_count(e, given)
+
+
+def _first_of_loss(e: Evidence, values: Sequence[Any]) -> list[str]:
+    """The first inputs, where a loss gives derivatives by these alone; the others are named."""
+    trial, n = e.trial, len(values)
+    places = trial.float_places
+    fits = [np.shape(v) == trial.inputs[i].shape for v, i in zip(values, places, strict=False)]
+    if trial.calling.takes_dout or not 0 < n < len(places) or not all(fits):
+        return []
+    for i in places[n:]:
+        message = "backward gives no derivative by it, so that it was not compared"
+        e.fault(Kind.NOT_COMPARED, message, trial.input_names[i], fault=False)
+    trial.float_places = places[:n]
+    trial.list_arguments()
+    return [trial.input_names[i] for i in trial.float_places]
 
 
 def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:

@@ -13,6 +13,7 @@ from clearprop.compiler.plans import Compiles, Plan, signature
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, label, names, varied
 from clearprop.errors import ConfigError, UnsupportedError
+from clearprop.graph.leaving import spoken
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.randomness import undrawn
 from clearprop.graph.recording import constant_operand
@@ -134,7 +135,7 @@ def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace 
     be recorded.
     """
     others = [varied(leaf) for leaf in leaves]
-    with undrawn():
+    with undrawn(), spoken():
         packing, again = Packing(f(*leaves)), Packing(f(*others))
     # What was computed behind the back of the graph would be frozen in the program.
     if not packing.same_constants(again):

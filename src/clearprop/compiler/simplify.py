@@ -143,16 +143,20 @@ def rectified(trace: Trace) -> Trace:
 def shared_softmax(node: Node, inputs: tuple[Any, ...]) -> Any:
     """Compute the probabilities from the exponentials that the logarithm needed already.
 
-    Before: `exp(s − log S)` with `S = Σ exp(s)`. After: `exp(s) / S`.
+    Before: `exp(s − log S)` with `S = Σ exp(s)`. After: `exp(s) / S`. Only where `s = x − max x`:
+    there S is finite, and otherwise `∞ / ∞` could stand in place of 0.
     """
     difference = maker(inputs[0], np.subtract)
     logarithm = maker(difference.inputs[1], np.log) if difference else None
     total = maker(logarithm.inputs[0], np.sum) if logarithm else None
     exponential = maker(total.inputs[0], np.exp) if total else None
-    if not (exponential and total and logarithm and difference):
+    shifted = maker(exponential.inputs[0], np.subtract) if exponential else None
+    largest = maker(shifted.inputs[1], np.max) if shifted else None
+    if not (largest and shifted and exponential and total and logarithm and difference):
         return None
     same = exponential.inputs[0] is difference.inputs[0]
-    return total.inputs[0] / logarithm.inputs[0] if same else None
+    of_the_same = largest.inputs[0] is shifted.inputs[0] and largest.params == total.params
+    return total.inputs[0] / logarithm.inputs[0] if same and of_the_same else None
 
 
 @simplifies(np.take_along_axis, np.subtract)

@@ -10,6 +10,7 @@ from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating, reach
 from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.gathering import gathered
+from clearprop.graph.leaving import spoken
 from clearprop.graph.node import Recorded
 from clearprop.graph.recording import alias
 from clearprop.graph.variable import Parameter, Variable
@@ -116,7 +117,8 @@ class Call:
 
     def __enter__(self) -> None:
         try:
-            self.out = gathered(self._f(*self._args, **self._kwargs))
+            with spoken():
+                self.out = gathered(self._f(*self._args, **self._kwargs))
         except BaseException:
             self.__exit__()
             raise

@@ -11,6 +11,7 @@ from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, Unsup
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import value_of
 from clearprop.graph.gathering import gathered
+from clearprop.graph.leaving import spoken
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
@@ -245,7 +246,7 @@ class LayerOperation:
 
     def _forward(self, layer: Any, values: tuple[Any, ...], passing: Pass) -> Any:
         try:
-            with running(passing):
+            with running(passing), spoken():
                 return run(layer, self.mode, values[: self.n_inputs])
         except ValueError as error:
             if "read-only" not in str(error):
@@ -313,7 +314,8 @@ class LayerOperation:
         if len(given) != len(places):
             raise ShapeError(
                 f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "
-                "return one for each argument of forward, in order"
+                "return one for each argument of forward, in order, and name arguments that have "
+                f'none, such as labels, in constants = ("{names[-1]}",)'
             )
         return {
             i: self._checked(d, values[i], names[i]) for i, d in zip(places, given, strict=True)

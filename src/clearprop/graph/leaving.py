@@ -2,11 +2,22 @@
 
 import linecache
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import local
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from clearprop.errors import LeavesGraphError
+from clearprop.errors import ClearpropError, LeavesGraphError
 from clearprop.primitives.unsupported import ELSEWHERE
+
+
+class _Now(local):
+    layer: Any = None
+
+
+now = _Now()
+"""Of this thread: the layer whose formula runs, which was written for arrays."""
 
 _MACHINERY = ("numpy.", "scipy.", "clearprop.graph.", "clearprop.primitives.")
 
@@ -26,8 +37,28 @@ def refuse_leaving(frames: int = 2) -> NoReturn:
             "np.stack([...]) or np.concatenate([...]) for an array of several, np.where to choose "
             "between two"
         )
-        + "; v.item() is the plain number, v.data the plain array"
+        + "; v.data is the plain number or array"
     )
+
+
+def refuse_in_layers() -> None:
+    """Answer `x.item()` and `x.tolist()`, which a Variable has on request, and a layer's array too.
+
+    In a layer's formula x was an array, and became a Variable later: nobody meant to leave.
+    """
+    if now.layer is not None:
+        refuse_leaving(3)
+
+
+@contextmanager
+def spoken() -> Iterator[None]:
+    """Let the refusal through that NumPy hides behind a message of its own, for `out[i, j] = v`."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error.__cause__, ClearpropError):
+            raise error.__cause__ from None
+        raise
 
 
 def refuse_write(what: str) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.graph.constants import value_of
-from clearprop.graph.leaving import refuse_write
+from clearprop.graph.leaving import refuse_in_layers, refuse_write
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.recording import NUMBERS, array_function, attach, constant_operand, record
 from clearprop.primitives.indexing import getitem, split_index
@@ -187,11 +187,13 @@ class ArrayMethods(Recorded):
         return self.data.dtype
 
     def item(self, *index: int) -> Any:
-        """The value as a Python number, off the graph."""
+        """The value as a Python number, off the graph; refused within a layer's formula."""
+        refuse_in_layers()
         return self.data.item(*index)
 
     def tolist(self) -> Any:
-        """The values as (nested lists of) Python numbers, off the graph."""
+        """The values as (nested lists of) Python numbers, off the graph; refused likewise."""
+        refuse_in_layers()
         return self.data.tolist()
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import GraphError, ShapeError, UnsupportedError
+from clearprop.graph.leaving import now
 from clearprop.graph.node import Recorded, parts
 from clearprop.graph.parameters import names_of
 
@@ -100,7 +101,6 @@ _BARE = Pass()
 
 class _Now(local):
     running: Pass = _BARE
-    entered: Any = None
 
 
 _now = _Now()
@@ -128,7 +128,7 @@ def running(passing: Pass) -> Iterator[Pass]:
 
 def run(layer: Any, formula: str, inputs: tuple[Any, ...]) -> Any:
     """Run one of a layer's formulas, on whatever it is given; its arrays are bound already."""
-    before, _now.entered = _now.entered, layer
+    before, now.layer = now.layer, layer
     try:
         if formula == "forward":
             return layer.forward(*inputs)
@@ -137,7 +137,7 @@ def run(layer: Any, formula: str, inputs: tuple[Any, ...]) -> Any:
             return infer(*inputs)
         return layer.forward(*inputs, **prediction_flags(type(layer).forward))
     finally:
-        _now.entered = before
+        now.layer = before
 
 
 @cache
@@ -190,9 +190,9 @@ def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
     Written out, `layer.forward(x)`, it draws the layer's noise. Inside another layer, or on
     Variables, it would pass by the noise, state and mode of the pass: `UnsupportedError`.
     """
-    if _now.entered is layer:
+    if now.layer is layer:
         return
-    if _now.entered is not None or any(isinstance(x, Recorded) for x in inputs):
+    if now.layer is not None or any(isinstance(x, Recorded) for x in inputs):
         kind = type(layer).__name__
         raise UnsupportedError(
             f"{kind}.forward is written out inside another layer or on a graph, where its noise, "

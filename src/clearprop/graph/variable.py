@@ -12,7 +12,7 @@ from clearprop.graph.backward import derivatives, floating
 from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.display import NOTEBOOK, Displayed
 from clearprop.graph.gathering import scattered
-from clearprop.graph.leaving import refuse_leaving
+from clearprop.graph.leaving import now, refuse_in_layers, refuse_leaving
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import Node, Recorded, data_of, variable
 from clearprop.graph.recording import array_function, array_ufunc
@@ -209,8 +209,11 @@ class Variable(ArrayMethods):
         return self
 
     def __deepcopy__(self, memo: Any) -> Self:
-        """A Variable of its own, if it was given from outside; what was computed stays as it is."""
-        if self.node is not None:
+        """A Variable of its own, if it was given from outside; what was computed stays as it is.
+
+        In a layer's formula that is all there is.
+        """
+        if self.node is not None or now.layer is not None:
             return self
         made: Any = variable(type(self), copy.deepcopy(self.data, memo), name=self.name)
         made.grad = copy.deepcopy(self.grad, memo)
@@ -218,6 +221,7 @@ class Variable(ArrayMethods):
 
     def __reduce__(self) -> Any:
         """The value, its name and its derivative go into a pickle; how it was computed does not."""
+        refuse_in_layers()
         return _unpickled, (self.data, self.name, data_of(self.grad))
 
 

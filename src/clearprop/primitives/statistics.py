@@ -49,8 +49,23 @@ def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     return np.reshape(in_order, [n if i in axes else 1 for i, n in enumerate(shape)])
 
 
-def _quantiles(name: str, share: Callable[[Any], Any] = lambda q: q) -> Callable[..., Any]:
-    """Quantiles: sorted, and interpolated between two neighbours; `share(q)` is from 0 to 1."""
+def _interpolated(left: Any, right: Any, step: Any) -> Any:
+    """So far on the way from left to right, counted from the nearer end, as NumPy does it.
+
+    Where one end is infinite, the other way round would give NaN.
+    """
+    gap = right - left
+    if np.ndim(step):
+        return np.where(step >= 0.5, right - gap * (1 - step), left + gap * step)
+    return right - gap * (1 - step) if step >= 0.5 else left + gap * step
+
+
+def _quantiles(
+    name: str,
+    share: Callable[[Any], Any] = lambda q: q,
+    between: Callable[[Any, Any, Any], Any] = _interpolated,
+) -> Callable[..., Any]:
+    """Quantiles: sorted, and `between` two neighbours; `share(q)` is from 0 to 1."""
 
     def quantiles(
         a,
@@ -85,15 +100,15 @@ def _quantiles(name: str, share: Callable[[Any], Any] = lambda q: q) -> Callable
         if np.result_type(rows).kind == "f" and isinstance(q, int | float):
             step = step.astype(rows.dtype)
         left, right = at(rows, low, axis=-1), at(rows, high, axis=-1)
-        between = left + (right - left) * step
+        found = between(left, right, step)
         last = np.reshape(rows[..., -1], (*np.shape(rows)[:-1], *(1,) * np.ndim(q)))
-        between = np.where(np.isnan(last), last, between)  # sorted, a NaN stands last
+        found = np.where(np.isnan(last), last, found)  # sorted, a NaN stands last
         if np.ndim(q):
             places = tuple(range(-np.ndim(q), 0))
-            between = np.moveaxis(between, places, tuple(range(np.ndim(q))))
+            found = np.moveaxis(found, places, tuple(range(np.ndim(q))))
         if keepdims:
-            return np.reshape(between, (*np.shape(q), *kept_shape(np.shape(a), axis)))
-        return between
+            return np.reshape(found, (*np.shape(q), *kept_shape(np.shape(a), axis)))
+        return found
 
     return quantiles
 
@@ -107,7 +122,7 @@ _BETWEEN = {
 }
 
 
-_middle = _quantiles("np.median")
+_middle = _quantiles("np.median", between=lambda left, right, step: (left + right) / 2)
 
 
 def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):

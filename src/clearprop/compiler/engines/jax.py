@@ -108,6 +108,18 @@ def _running_argmax(node: Node, names: list[str]) -> str:
     return f"jax.lax.cummax(np.where({wins}, {places}, 0), {axis})"
 
 
+def _without(**said: str | None) -> Callable[[Node, list[str]], str]:
+    """The function by its own name, without an argument that JAX has not, where it says nothing:
+    if it is the default, or anything at all where `None` stands."""
+
+    def spelling(node: Node, names: list[str]) -> str:
+        given = {k: v for k, v in node.params.items() if k not in said or said[k] not in (None, v)}
+        several = f"[{', '.join(names)}]" if function_of(node) is np.concatenate else names[0]
+        return f"{node.operation.name}({several}{text.keywords(given)})"
+
+    return spelling
+
+
 SPELLING: dict[Callable[..., Any], Callable[[Node, list[str]], str | None]] = {
     **EXPRESSIONS,
     getitem: _getitem,
@@ -122,6 +134,9 @@ SPELLING: dict[Callable[..., Any], Callable[[Node, list[str]], str | None]] = {
     contract: EXPRESSIONS[np.einsum],
     laid_out: lambda node, names: names[0],  # where it lies is for JAX to choose
     np.fix: lambda node, names: f"np.trunc({names[0]})",
+    np.sort: _without(kind=None),  # it is always stable
+    np.argsort: _without(kind=None),
+    np.concatenate: _without(casting="same_kind"),
 }
 """What JAX says otherwise than by the same name in `jax.numpy`."""
 
@@ -265,9 +280,11 @@ class _Printer(Sheet):
         return statement, ""
 
     def operand(self, x: Any) -> str:
-        name = super().operand(x)
-        if self._dtype is None or not is_recorded(x) or x.dtype == self._dtype:
+        name, dtype = super().operand(x), self._dtype
+        if dtype is None or not is_recorded(x) or x.dtype == dtype:
             return name
+        if not np.can_cast(x.dtype, dtype, "same_kind"):
+            return name  # a place that was looked up, say: its operands are no whole numbers
         return f"np.asarray({name}).astype({text.literal(self._dtype)})"
 
     def call(self, node: Node, out: str = "") -> str:

@@ -163,8 +163,11 @@ class Printer(Sheet):
         elif self._reduces(node):
             value = self._reduction(node)
         else:
-            # [()] turns an array without axes, which might be a view, into a number.
-            value = self.call(node) + ("" if isinstance(function_of(node), np.ufunc) else "[()]")
+            value = self.call(node)
+            if node.out.dtype == bool:  # some functions give Python's, as np.allclose does
+                value = f"np.bool({value})"
+            elif not isinstance(function_of(node), np.ufunc):
+                value += "[()]"  # an array without axes, which might be a view, becomes a number
         name = self.fresh_name(node)
         self.put(node, name, node.out, varies=True)
         self.say(node, f"{name} = {value}")

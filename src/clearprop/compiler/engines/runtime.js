@@ -1,7 +1,7 @@
 // What printed programs call by a name of their own.
 const {
   LN2, PI, abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1,
-  floor, fround, log, log10, log1p, log2, max, min, sin, sinh, sqrt, tan, tanh, trunc,
+  floor, fround, hypot, log, log10, log1p, log2, max, min, sin, sinh, sqrt, tan, tanh, trunc,
 } = Math;
 
 const power = (x, y) =>

@@ -199,7 +199,7 @@ class Script:
             ]
         word = self.word(node)
         assert word is not None
-        exact = re.fullmatch(r"-?\{\}|abs\(\{\}\)|\(\{\} \? \{\} : \{\}\)|max.*|min.*", word)
+        exact = re.fullmatch(r"-?\{\}|abs\(\{\}\)|\(\{\} !== 0 \? \{\} : \{\}\)|max.*|min.*", word)
         made = word.format(*operands)
         if node.out.dtype == np.float32 and not (exact and function_of(node) is not np.astype):
             return f"fround({made})"

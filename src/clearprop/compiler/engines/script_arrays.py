@@ -311,9 +311,9 @@ def _arg(better: str) -> Callable[[Script, Node], None]:
         axis = (axis or 0) % len(x.shape)
         loops = [*LOOPS[: len(x.shape)]]
         v, best = x.at(loops), x.at([*loops[:axis], "total", *loops[axis + 1 :]])
-        inner = spread(
-            {loops[axis]: x.shape[axis]}, [f"if ({v} {better} {best}) total = {loops[axis]};"]
-        )
+        wins = f"{v} {better} {best} || ({v} !== {v} && {best} === {best})"  # NaN does, the first
+        change = f"if ({wins}) total = {loops[axis]};"
+        inner = spread({loops[axis]: x.shape[axis]}, [change])
         outer = {i: n for d, (i, n) in enumerate(zip(loops, x.shape, strict=True)) if d != axis}
         script.reduced(node, outer, ["let total = 0;", *inner], "total")
 

@@ -1,4 +1,4 @@
-"""What JavaScript calls NumPy's element-wise functions."""
+"""What JavaScript calls NumPy's element-wise functions. NaN is true there, as in NumPy."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ WORDS: dict[Any, str] = {
     np.remainder: "remainder({}, {})",
     np.fmod: "{} % {}",
     np.floor_divide: "floor({} / {})",
-    np.hypot: "sqrt({0} * {0} + {1} * {1})",
+    np.hypot: "hypot({}, {})",
     np.absolute: "abs({})",
     np.fabs: "abs({})",
     np.maximum: "max({}, {})",
@@ -41,7 +41,7 @@ WORDS: dict[Any, str] = {
     **dict.fromkeys((np.deg2rad, np.radians), "{} * (PI / 180)"),
     **dict.fromkeys((np.rad2deg, np.degrees), "{} * (180 / PI)"),
     np.ldexp: "{} * power(2, {})",
-    np.where: "({} ? {} : {})",
+    np.where: "({} !== 0 ? {} : {})",
     np.clip: "min(max({}, {}), {})",
     np.floor: "floor({})",
     np.ceil: "ceil({})",
@@ -55,10 +55,10 @@ WORDS: dict[Any, str] = {
     np.greater_equal: "+({} >= {})",
     np.equal: "+({} === {})",
     np.not_equal: "+({} !== {})",
-    np.logical_and: "+({} && {} ? true : false)",
-    np.logical_or: "+({} || {} ? true : false)",
-    np.logical_xor: "+(!{} !== !{})",
-    np.logical_not: "+!{}",
+    np.logical_and: "+({} !== 0 && {} !== 0)",
+    np.logical_or: "+({} !== 0 || {} !== 0)",
+    np.logical_xor: "+(({} !== 0) !== ({} !== 0))",
+    np.logical_not: "+({} === 0)",
     np.bitwise_and: "{} & {}",
     np.bitwise_or: "{} | {}",
     np.bitwise_xor: "{} ^ {}",
@@ -89,9 +89,9 @@ REDUCTIONS: dict[Any, tuple[str, str]] = {
     np.prod: ("1", "{a} *= {x};"),
     **dict.fromkeys((np.max, np.amax), ("-Infinity", "if ({x} > {a} || {x} !== {x}) {a} = {x};")),
     **dict.fromkeys((np.min, np.amin), ("Infinity", "if ({x} < {a} || {x} !== {x}) {a} = {x};")),
-    np.all: ("1", "if (!{x}) {a} = 0;"),
-    np.any: ("0", "if ({x}) {a} = 1;"),
-    np.count_nonzero: ("0", "if ({x}) {a}++;"),
+    np.all: ("1", "if ({x} === 0) {a} = 0;"),
+    np.any: ("0", "if ({x} !== 0) {a} = 1;"),
+    np.count_nonzero: ("0", "if ({x} !== 0) {a}++;"),
     np.mean: ("0", "{a} += {x};"),
 }
 """What a reduction starts with, and what each element does to it."""
