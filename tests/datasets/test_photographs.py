@@ -1,5 +1,7 @@
 """Digits in photographs: read as well as the same digits are as they are."""
 
+import os
+
 import numpy as np
 import pytest
 from photographs import STYLES, photograph
@@ -13,7 +15,8 @@ from clearprop.errors import DataError
 from clearprop.networks import TwoLayerNet
 from clearprop.training import SGD, Trainer
 
-COUNT = 100
+COUNT = int(os.environ.get("CLEARPROP_PHOTOGRAPHS", "50"))
+"""Digits of each style."""
 SIDES = 80, 200  # small pictures are sooner read, and no easier: lines are near a stroke's width
 
 

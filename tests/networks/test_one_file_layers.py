@@ -237,12 +237,13 @@ def graphs_travel_as_json(make, x, t):
 
 
 @check
-def it_is_drawn_and_saved(make, x, t, tmp_path):
+def it_is_drawn_and_saved(make, x, t, name, tmp_path):
     g = graph(make().loss(variables(x), t))
     g.outputs[0].backward()
     for drawn in (g, g.opened(1), g.opened(2), g.opened()):
         assert drawn._repr_svg_().startswith("<svg")
-    for suffix in ("svg", "html", "dot", "mmd", "txt", "json"):
+    page = ["html"] * (list(CASES).index(name) % 4 == 0)  # which takes longer than all others
+    for suffix in ("svg", *page, "dot", "mmd", "txt", "json"):
         file = tmp_path / f"graph.{suffix}"
         g.save(file)
         assert file.stat().st_size > 200
