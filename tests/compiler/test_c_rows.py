@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from nets import copied, dense
+from nets import batch, copied, dense
 
 from clearprop import Affine, BatchNormalization, Layer, Network, Relu, value_and_grad
 from clearprop.compiler import compile
@@ -227,3 +227,27 @@ def test_nothing_is_changed_by_a_step_that_is_not_finite():
     assert "update()" in step.source
     for name, p in net.params.items():
         np.testing.assert_array_equal(p, before[name])
+
+
+@pytest.mark.parametrize("names", ["r s v", "a w g", "m all row_", "k last c", "x t memset"])
+def test_parameters_may_be_called_as_something_is_in_c(names):
+    class Named(Layer):
+        params = tuple(names.split())
+
+        def __init__(self):
+            for i, name in enumerate(self.params):
+                setattr(self, name, np.linspace(i, i + 1, 20, dtype=np.float32))
+
+        def forward(self, x):
+            for name in self.params:
+                x = np.maximum(x * getattr(self, name), 0) + getattr(self, name)
+            return x - np.mean(x, axis=1, keepdims=True)
+
+    x, t = batch(40, 30, 3)
+    steps = (
+        compile(Network([*dense(30, 20).layers.values(), Named(), Named(),
+                         *dense(20, 3).layers.values()]), SGD(0.01), engine=how)
+        for how in ("c", "numpy")
+    )  # fmt: skip
+    one, other = ([step(x, t) for _ in range(3)] for step in steps)
+    np.testing.assert_allclose(one, other, rtol=1e-5)

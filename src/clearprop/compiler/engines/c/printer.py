@@ -42,6 +42,11 @@ class CPrinter(Printer):
         self.written: list[PhaseText] = []
         self.phase_of = {node: phase for phase in self.schedule.phases for node in phase.nodes}
 
+    def name(self, wish: str) -> str:
+        """A name that is taken neither by C nor within kernels."""
+        base = text.identifier(wish)
+        return super().name(f"{base}_" if base in KEYWORDS or LOCAL.fullmatch(base) else wish)
+
     @cached_property
     def lives(self) -> Lifetimes:
         """Where values are stored, and how long, in the order of the schedule."""
@@ -205,6 +210,59 @@ def _parts(top: str, texts: list[str]) -> list[str]:
         min(parts, key=lambda part: sum(map(len, part))).append(text_of_one)
     return ["\n".join([top, *(f"{head};" for head in heads), *part]) for part in parts]
 
+
+LOCAL = re.compile(
+    r"(total_)?[agmrsvwx]\d+(_\d+)?|[cf][01]|(all_s|row_|wins|all|pick|larger|smaller|sign|absolute|root"
+    r"|logarithm|exponential|lanes)\d+"
+)
+"""What kernels call their vectors, and what works on these."""
+
+KEYWORDS = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "last",
+        "memcpy",
+        "memset",
+        "k",
+        "s",
+        "NAN",
+        "INFINITY",
+    ]
+)
+"""Names that C has for itself, and some within kernels."""
 
 LONG = 40_000
 """Characters of C from which two compilers at once are sooner done with it than one."""
