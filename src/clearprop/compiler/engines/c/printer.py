@@ -45,7 +45,7 @@ class CPrinter(Printer):
     def name(self, wish: str) -> str:
         """A name that is taken neither by C nor within kernels."""
         base = text.identifier(wish)
-        return super().name(f"{base}_" if base in KEYWORDS or LOCAL.fullmatch(base) else wish)
+        return super().name(f"{base}_" if TAKEN.fullmatch(base) else wish)
 
     @cached_property
     def lives(self) -> Lifetimes:
@@ -211,58 +211,13 @@ def _parts(top: str, texts: list[str]) -> list[str]:
     return ["\n".join([top, *(f"{head};" for head in heads), *part]) for part in parts]
 
 
-LOCAL = re.compile(
-    r"(total_)?[agmrsvwx]\d+(_\d+)?|[cf][01]|(all_s|row_|wins|all|pick|larger|smaller|sign|absolute|root"
-    r"|logarithm|exponential|lanes)\d+"
+TAKEN = re.compile(
+    r"(total_)?[agmrsvwx]\d+(_\d+)?|[cf][01]|(all_s|row_|wins|all|pick|larger|smaller|sign|absolute"
+    r"|root|logarithm|exponential|lanes)\d+|last|k|s|memcpy|memset|NAN|INFINITY|auto|case|char|const"
+    r"|default|do|double|enum|extern|float|goto|inline|int|long|register|restrict|short|signed"
+    r"|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile"
 )
-"""What kernels call their vectors, and what works on these."""
-
-KEYWORDS = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "last",
-        "memcpy",
-        "memset",
-        "k",
-        "s",
-        "NAN",
-        "INFINITY",
-    ]
-)
-"""Names that C has for itself, and some within kernels."""
+"""What kernels call their vectors and what works on these, and the words of C."""
 
 LONG = 40_000
 """Characters of C from which two compilers at once are sooner done with it than one."""
