@@ -91,7 +91,7 @@ def renames(node: Node) -> bool:
     return is_column(x) and is_column(node.out) and len(x.data) == len(node.out) > 1
 
 
-def _goes_on(node: Node, kinds: dict[Node, str]) -> bool:
+def _is_of_columns(node: Node, kinds: dict[Node, str]) -> bool:
     """Whether a node computes one number for each row from such numbers."""
     if not is_column(node.out) or node.out.dtype not in C_TYPES or isinstance(node.out, tuple):
         return False
@@ -171,7 +171,7 @@ class Choice:
         kinds: dict[Node, str] = {}
         for node in trace.nodes:
             kind = kind_of(node)
-            kind = "row" if kind in (None, "chain") and _goes_on(node, kinds) else kind
+            kind = "row" if kind in (None, "chain") and _is_of_columns(node, kinds) else kind
             if kind is not None:
                 kinds[node] = kind
         dtypes = Counter(map(number_type, kinds))

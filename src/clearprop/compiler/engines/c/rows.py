@@ -163,7 +163,7 @@ class _Row:
         for line in written.lines.lines:
             self.function.lines(line)
 
-    def places(self, node: Node, name: str) -> Iterator[str]:
+    def places(self, node: Node) -> Iterator[str]:
         """Where a vector of a node is put: in the row that is kept, or where others read it."""
         home = self.function.homes(node)
         if home is not None:
@@ -186,7 +186,7 @@ class _Vector(Rest):
             name = self._less(node)
         else:
             name = self._computed(node)
-        for place in self.row.places(node, name):
+        for place in self.row.places(node):
             self.lines(f"*(v{self.lanes} *)({place}) = {name};")
 
     def reduce(self, node: Node) -> None:
@@ -211,7 +211,7 @@ class _Number(_Vector):
         if function_of(node) not in REDUCTIONS:
             self.known[node] = name = self.row.column(node)
             self.lines(f"v1 {name} = {self._said(node)};")
-        for place in self.row.places(node, self.known[node]):
+        for place in self.row.places(node):
             self.lines(f"*({place}) = {self.known[node]}[0];")
 
     def _said(self, node: Node) -> str:
