@@ -20,6 +20,13 @@ AGAIN = Parameter(
 )
 
 
+def kind_of(network: str | None) -> str:
+    """The kind of network that `--network` asks for: one of the usual ones, or "own"."""
+    from clearprop.training.run_config import KINDS
+
+    return "two-layer" if network is None else network if network in KINDS else "own"
+
+
 @contextmanager
 def own_network(text: str | None) -> Iterator["Make | None"]:
     """The function that FILE.py:FUNCTION names, if anything, for as long as the block lasts.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
-from clearprop.cli.networks import as_taken, own_network
+from clearprop.cli.networks import as_taken, kind_of, own_network
 from clearprop.cli.options import count_option
 from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError
@@ -57,9 +57,8 @@ def play(
     from clearprop.datasets.formed import Formed
     from clearprop.playing import play as write
     from clearprop.training import RunConfig, RunFolder
-    from clearprop.training.run_config import KINDS
 
-    kind = "two-layer" if network is None else network if network in KINDS else "own"
+    kind = kind_of(network)
     with own_network(network if kind == "own" else None) as make:
         if run is not None:
             if network is not None and make is None:

@@ -10,7 +10,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.form_options import FormOptions
-from clearprop.cli.networks import as_taken, own_network
+from clearprop.cli.networks import as_taken, kind_of, own_network
 from clearprop.cli.options import count_option, flag_option, seed_option, whole
 from clearprop.cli.own_data import read_anew
 from clearprop.cli.running import go_on, keep_in, steps_in_epoch, trainer_of
@@ -80,8 +80,6 @@ def search(
     The search can be stopped at any time, and the same command goes on where it was; with more
     `--trials` it is made longer. A training that runs away has no score, and stands last.
     """
-    from clearprop.training.run_config import KINDS
-
     ranges = {"rate": rate, "weight_decay": weight_decay, "dropout": dropout, "hidden": hidden}
     choices = {"optimizer": optimizer, "activation": activation, "schedule": schedule}
     space: dict[str, Any] = {k: v for k, v in (ranges | choices).items() if v is not None}
@@ -89,7 +87,7 @@ def search(
         raise ConfigError("give at least one setting to search, such as --rate 0.001 1")
     for name in space.keys() & ranges.keys():
         _check(name, *space[name])
-    kind = "two-layer" if network is None else network if network in KINDS else "own"
+    kind = kind_of(network)
     with own_network(network if kind == "own" else None) as make:
         formed = (form or FormOptions()).given()
         dataset = read_anew(data, {**formed, "seed": seed}, kind)

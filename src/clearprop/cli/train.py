@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from clearprop.cli.form_options import FormOptions
-from clearprop.cli.networks import as_taken, own_network
+from clearprop.cli.networks import as_taken, kind_of, own_network
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.cli.own_data import read_again, read_anew
 from clearprop.cli.running import run_training, steps_in_epoch
@@ -216,7 +216,6 @@ def train(
     from clearprop.compiler.engines import usable
     from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
-    from clearprop.training.run_config import KINDS
 
     if engine is not None:
         engine, note = usable(engine)
@@ -268,7 +267,7 @@ def train(
             )
     if validation is not None and not 0 < validation < 1:
         raise ConfigError(f"--validation is a share between 0 and 1, such as 0.1, not {validation}")
-    kind = "two-layer" if network is None else network if network in KINDS else "own"
+    kind = kind_of(network)
     with own_network(network if kind == "own" else None) as make:
         dataset = read_anew(data, {**formed, "seed": seed or 0}, kind)
         if not quiet and isinstance(dataset, Formed):
