@@ -33,7 +33,7 @@ def say(text: str, **values: object) -> str:
     return told.format(**values) if values else told
 
 
-def retold(message: str) -> str:
+def retold(message: str, depth: int = 3) -> str:
     """A finished message, such as that of an error, in the language that is spoken.
 
     Its sentence is found in `speech-errors.tsv` by what stands around the values in it.
@@ -42,16 +42,24 @@ def retold(message: str) -> str:
     ...     retold("'x*y' uses y, which has no value; add y=…")
     "'x*y' 用到 y，而它没有值；请加上 y=…"
     """
-    language = spoken()
-    if language == "en" or message in table():
-        return say(message)
-    for pieces, names, translations in _patterns():
-        if (values := _between(pieces, message)) is not None:
-            told = {n: retold(v) if n in _TOLD else v for n, v in zip(names, values, strict=True)}
-            return translations[language].format(**told)
-    where, _, what = message.partition(": ")
-    told = retold(what) if what and where.count("\n") == 0 else what
-    return message if told == what else f"{where}：{told}"
+    if spoken() == "en":
+        return message
+    parts = message.split(": ", 3)
+    for n in range(len(parts)):  # in front of the sentence may stand what it is about
+        if (told := _retold(": ".join(parts[n:]), depth)) is not None:
+            return "：".join([*parts[:n], told])
+    return message
+
+
+def _retold(sentence: str, depth: int) -> str | None:
+    if sentence in table():
+        return say(sentence)
+    for pieces, names, translations in _patterns() if depth else ():
+        if (values := _between(pieces, sentence)) is not None:
+            pairs = zip(names, values, strict=True)
+            told = {n: retold(value, depth - 1) if n in _TOLD else value for n, value in pairs}
+            return translations[spoken()].format(**told)
+    return None
 
 
 _TOLD = ("why", "what", "kind", "found", "reason", "trouble", "remedy")

@@ -244,6 +244,13 @@ def test_what_the_reader_wrote_is_left_as_it_is(clearprop):
     assert "'search'" in clearprop("--language", "ja", "figures", "search").err
 
 
+def test_a_long_and_hostile_message_is_told_soon():
+    text = "x cannot be read: " * 20_000
+    with speaking("ja"):
+        assert "読めません" in retold(f"{text!r} cannot be read: {text}")
+        assert retold("a: " * 20_000) == "a: " * 20_000
+
+
 TRAIN = ("train", "--iterations", 2, "--hidden", 3, "--batch", 10, "--quiet")
 
 

@@ -85,7 +85,10 @@ def _figures(history: "History") -> Iterator[tuple[str, str]]:
         if np.isnan(score).all():
             continue
         where = say(_DATA[data])
-        yield say("{score} on {data}", score=say(name), data=where), score_text(name, score[-1])
+        yield (
+            say("{score} on {data}", score=say(name or ""), data=where),
+            score_text(name, score[-1]),
+        )
         best = int(np.nanargmax(score))
         at = f"{history.epoch[best]:g}"
         best_score = say("{score} (epoch {n})", score=score_text(name, score[best]), n=at)
