@@ -28,6 +28,17 @@ def table(head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
     return f"<table><thead><tr>{row('th', head)}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def folded(title: str, html: str) -> str:
+    """Something that opens at a click."""
+    return f"<details><summary>{escape(title)}</summary>{html}</details>"
+
+
+def as_html(x: Any) -> str:
+    """What a notebook shows of a thing."""
+    shown = getattr(x, "_repr_html_", None)
+    return shown() if shown is not None else f"<pre>{escape(repr(x))}</pre>"
+
+
 class Displayed:
     """What a Graph can show of itself."""
 

@@ -33,6 +33,7 @@ from clearprop.training.optimizers.base import Updates
 from clearprop.training.optimizers.settings import positive_int, positive_number
 from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
+from clearprop.training.showing import as_tables, in_one_line
 from clearprop.training.signals import SAMPLES, SignalRecorder
 from clearprop.training.step import engine_of, make_step
 
@@ -489,12 +490,10 @@ class Trainer:
         )
 
     def __repr__(self) -> str:
-        samples = f"{self._train.number:,} samples"
-        done = f"{len(self.history):,} iterations done"
-        return (
-            f"<Trainer of {len(self.network.params)} parameters: {samples} in batches of "
-            f"{self.batch_size}, {self.optimizer!r}, {done}>"
-        )
+        return in_one_line(self)
+
+    def _repr_html_(self) -> str:
+        return as_tables(self)
 
     def _epoch(self) -> float:
         return len(self.history) / self.iterations_per_epoch

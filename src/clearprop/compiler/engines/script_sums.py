@@ -101,6 +101,7 @@ def _array(script: Script, node: Node) -> tuple[Strided, Any, tuple[int, ...]]:
 
 
 def sum_of(script: Script, node: Node) -> None:
+    """A sum, or a mean."""
     script.only(node, "axis", "keepdims", "dtype")
     x, seen, axes = _array(script, node)
     lines = added(script, x, seen, axes)
@@ -110,6 +111,7 @@ def sum_of(script: Script, node: Node) -> None:
 
 
 def product_of(script: Script, node: Node) -> None:
+    """The product of all elements, one after the other as they lie in memory."""
     script.only(node, "axis", "keepdims", "dtype")
     x, seen, axes = _array(script, node)
     order = {LOOPS[a]: x.shape[a] for a in in_memory(seen.strides) if a in axes}
