@@ -39,6 +39,25 @@ def as_html(x: Any) -> str:
     return shown() if shown is not None else f"<pre>{escape(repr(x))}</pre>"
 
 
+class Framed:
+    """A page as the result of a cell: a notebook shows it in a frame of its own. `html` is it."""
+
+    def __init__(self, html: str, height: int, title: str) -> None:
+        self.html, self.height, self.title = html, height, title
+
+    def _repr_html_(self) -> str:
+        # The page has no rights but to run its script: it cannot reach the notebook around it.
+        return (
+            f'<iframe srcdoc="{escape(self.html, quote=True)}" width="100%" '
+            f'height="{self.height}" style="border: 0; width: 100%" sandbox="allow-scripts" '
+            f'title="{escape(self.title, quote=True)}"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"<{kind}: a page of {len(self.html):,} characters, which a notebook shows>"
+
+
 class Displayed:
     """What a Graph can show of itself."""
 
