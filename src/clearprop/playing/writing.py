@@ -75,9 +75,7 @@ def play(
     ...     play(TwoLayerNet(2, 8, 2), f"{folder}/net.html", x, (x[:, 0] > 0).astype(int))
     <Framed: a page of ... characters, which a notebook shows>
     """
-    page, title = _page(
-        network, x, t, optimizer, test, batch, weights, classes, language, title
-    )
+    page, title = _page(network, x, t, optimizer, test, batch, weights, classes, language, title)
     if path is not None:
         atomic_write(path, page.encode())
     return Framed(page, height, title)
