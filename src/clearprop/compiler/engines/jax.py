@@ -11,17 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler import simplify
 from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.devices import Devices, Numbers
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS
+from clearprop.compiler.in_pieces import in_pieces
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.processes import agree, told
 from clearprop.compiler.program import Program
 from clearprop.compiler.rewriting import fact, function_of, is_recorded, maker, value_in
+from clearprop.compiler.simplify_scalars import sunk_scalars
 from clearprop.compiler.tensor_products import contract, laid_out
+from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.node import Node
 from clearprop.primitives.cumulative import running_argmax
@@ -30,9 +34,15 @@ from clearprop.primitives.labels import read_labels, read_numbers
 from clearprop.primitives.windows import add_windows, sliding_window_view
 
 
+def simplified(trace: Trace) -> Trace:
+    """Simplify a recording for JAX, which joins a multiplication by a scalar to what follows it:
+    where it stands costs nothing, and at the derivative of the loss it has been slower."""
+    return simplify.simplified(trace, without=[sunk_scalars])
+
+
 def program(job: Job) -> Program:
     """Print a recording as a function of `jax.numpy`, and let JAX compile it at its first call."""
-    exact = Numbers()
+    exact, job = Numbers(), in_pieces(job)
     with exact as jax:
         return _OnDevices(job, _Printer(job, jax), exact)
 
@@ -360,9 +370,11 @@ class _OnDevices(Program):
             for node in self._checks:  # while JAX computes
                 value_in(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
             verdict = outputs[-1:] if job.checks else ()
-            come = self._exact.jax.device_get((*outputs[:n], *verdict))  # all in one go
-            ok = not verdict or bool(come[n])
-            returned = [np.array(x)[()] for x in come[:n]] + [ok] * job.checks
+            if self._devices.far:
+                for x in (*outputs[:n], *verdict):  # all under way before one is waited for
+                    x.copy_to_host_async()
+            ok = not verdict or bool(np.asarray(verdict[0]))
+            returned = [np.array(x)[()] for x in outputs[:n]] + [ok] * job.checks
             for i, new in zip(self._replaced if ok else (), outputs[n:], strict=False):
                 array, stays = self._stored[i]
                 if stays:
