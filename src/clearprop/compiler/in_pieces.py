@@ -68,7 +68,8 @@ def _cuts(job: Job) -> dict[Any, tuple[Piece, ...]]:
 def _read(trace: Trace, v: Any) -> tuple[Piece, ...]:
     """The pieces that are read of a leaf, if together they are all of it, each once."""
     slices = [n for n in trace.nodes if function_of(n) is getitem and n.inputs[0] is v]
-    formed = {maker(n.inputs[0], getitem): n for n in trace.nodes if function_of(n) is np.reshape}
+    named = [n for n in trace.nodes if trace.labels[n].startswith("parameter ")]
+    formed = {maker(n.inputs[0], getitem): n for n in named if function_of(n) is np.reshape}
     found = []
     for node in slices:
         index, shaped = node.params["form"][0], formed.get(node, node)
