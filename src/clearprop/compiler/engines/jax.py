@@ -381,13 +381,10 @@ class _OnDevices(Program):
                 self._number(v, x) if type(x) is float else put(x, shared=s)
                 for (v, _, s), x in zip(self._free, values, strict=True)
             ]
-            far, n = self._devices.far, self._numbers
-            if not far:
-                self._check(values)
-            outputs = self._function(*stored, *data, *placed)
-            if far:  # while it computes, for which a processor of its own would be needed
-                self._check(values)
-            if far and n > 1:
+            for node in self._checks:
+                value_in(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
+            outputs, n = self._function(*stored, *data, *placed), self._numbers
+            if self._devices.far and n > 1:
                 for x in outputs[:n]:  # all under way before one is waited for
                     x.copy_to_host_async()
             returned = [np.array(x)[()] for x in outputs[:n]]
@@ -405,11 +402,6 @@ class _OnDevices(Program):
                 pairs = zip(stored, self._stored, strict=True)
                 self._kept = [x if stays else None for x, (_, stays) in pairs]
         return returned[0] if len(returned) == 1 else tuple(returned)
-
-    def _check(self, values: list[Any]) -> None:
-        """Look at the targets."""
-        for node in self._checks:
-            value_in(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
 
     def _number(self, v: Any, x: float) -> Any:
         """A plain number where it is computed with, and where it stays while it is the same."""
