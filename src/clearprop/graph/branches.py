@@ -15,8 +15,9 @@ def tell_of_branches(outputs: Iterable[tuple[Recorded, Any]], found: Iterable[An
     """Warn if a derivative is NaN since 0 came from a branch not taken and met an infinite slope.
 
     `found` are derivatives that a backward pass from `outputs` ends with: what is NaN before comes
-    to these, or stands behind another choice. Both sides of `np.where(c, a, b)` are computed, and what was not chosen gets the derivative 0; further back that is multiplied by
-    the local derivatives, and 0 · ∞ is NaN.
+    to these, or stands behind another choice. Both sides of `np.where(c, a, b)` are computed, and
+    what was not chosen gets the derivative 0; further back that is multiplied by the local
+    derivatives, and 0 · ∞ is NaN.
     """
     if not any(_has_nan(dx) for dx in found):
         return
