@@ -1,6 +1,6 @@
 """How a Trainer shows itself: in one line, and as tables in a notebook."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,11 +9,8 @@ from clearprop.graph.display import as_html, folded, table
 from clearprop.training.data import Samples
 from clearprop.training.step import engine_of
 
-if TYPE_CHECKING:
-    from clearprop.training.trainer import Trainer
 
-
-def in_one_line(trainer: "Trainer") -> str:
+def in_one_line(trainer: Any) -> str:
     """The network, the data, the optimizer, and how far it is."""
     samples = f"{trainer._train.number:,} samples"
     done = f"{len(trainer.history):,} iterations done"
@@ -23,7 +20,7 @@ def in_one_line(trainer: "Trainer") -> str:
     )
 
 
-def as_tables(trainer: "Trainer") -> str:
+def as_tables(trainer: Any) -> str:
     """What is trained on what, how far it is, and behind folds the network and the rule."""
     network, done = type(trainer.network).__name__, len(trainer.history)
     numbers = sum(array.size for array in trainer.network.params.values())

@@ -91,6 +91,8 @@ class Optimizer:
     """The state by names such as `m.W1`; empty before the first step."""
     step_count: int
     """How many steps have been taken."""
+    changes: int = 0
+    """Counts on with every assignment: who has read a setting need not read it again until then."""
 
     def __init__(
         self,
@@ -135,6 +137,7 @@ class Optimizer:
                 self._check_known(f" in groups[{pattern!r}]", settings, "weight_decay")
                 settings.update({key: setting(key, each) for key, each in settings.items()})
         object.__setattr__(self, name, value)
+        self.__dict__["changes"] = self.changes + 1
 
     def update(self, params: MutableMapping[str, Any], grads: Mapping[str, Any]) -> None:
         """Take one step: arrays change in place, plain numbers are bound anew.
@@ -241,6 +244,13 @@ class Optimizer:
         """What `clipped` clips to now: `clip_value`, `clip_norm`, both or neither."""
         both = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
         return {name: limit for name, limit in both.items() if limit is not None}
+
+    def is_steady(self) -> bool:
+        """Whether `settings` and `limits` give the same in every step until `changes` counts on."""
+        named = (vars(self).get(n) for n in (*self.hyperparameters, "weight_decay"))
+        own = type(self).settings, type(self).limits
+        usual = Optimizer.settings, Optimizer.limits
+        return own == usual and not self.groups and all(type(value) is float for value in named)
 
     def structure(self) -> Hashable:
         """What decides the operations of an update, without the numbers in it."""
