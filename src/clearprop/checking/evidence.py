@@ -57,6 +57,9 @@ class Evidence:
     """The evidence on fewer samples and time steps, once it has been looked for; or False."""
     patience: float = 20.0
     """For so many seconds causes are still looked for: they should not be needed."""
+    shaken: list[Any] = field(default_factory=list)
+    """Derivatives at values with other last bits, under `shaken_for`."""
+    shaken_for: Any = None
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""

@@ -47,7 +47,8 @@ def _overwritten(case: Case) -> Guesses:
             )
             kept = np.take_along_axis(parts, which[None], axis=0)[0]
             yield Kind.NOT_SUMMED, message, kept
-        for part in parts:
+        gap = np.abs(parts - (case.t - case.a)).reshape(len(parts), -1).max(axis=1)
+        for part in parts[gap <= 1e-2 * case.apart]:
             message = "one of several contributions is missing: a loop ends too early?"
             yield Kind.DROPPED_TERM, message, case.t - part
 
@@ -235,7 +236,18 @@ def _counted(case: Case) -> tuple[int, int]:
         answers, should = _answers(case, k)
         extra += int(np.sum(answers & ~should))
         missing += int(np.sum(~answers & should))
-    return extra, missing
+    return extra or (_beyond(case) if missing else 0), missing
+
+
+def _beyond(case: Case) -> int:
+    """How many of a few wrong elements answer to anything that they did not go into."""
+    each, found = case.e.each_output(case.name), 0
+    wrong = case.e.rng.permutation(np.flatnonzero(case.wrong))[:6]
+    for i in wrong if each is not None else ():
+        due = each.reshape(len(each), -1)[:, i]
+        a = case.pulled(case.dout * (np.abs(due) <= case.tiny * np.abs(each).max()))
+        found += a is not None and abs(a.flat[i]) > case.tiny * case.size
+    return found
 
 
 def _mixes(case: Case) -> bool:
