@@ -50,6 +50,10 @@ class Case:
     def known(self) -> np.ndarray:
         return np.isfinite(self.t) & ~self.skip
 
+    def axes(self, axes: tuple[int, ...]) -> str:
+        """Axes of the argument in words."""
+        return in_words(axes, self.t.ndim, self.e.trial.arguments[self.name].slot is None)
+
     @cached_property
     def size(self) -> float:
         """The largest true element."""
@@ -158,10 +162,10 @@ def axes_of(n: int) -> Iterator[tuple[int, ...]]:
         yield from itertools.combinations(range(n), count)
 
 
-def in_words(axes: tuple[int, ...], ndim: int) -> str:
-    """Axes for people."""
+def in_words(axes: tuple[int, ...], ndim: int, batch: bool = True) -> str:
+    """Axes for people; of inputs and outputs, the first is the batch."""
     if len(axes) == ndim:
         return "all axes"
-    if axes == (0,):
+    if axes == (0,) and batch:
         return "the batch (axis 0)"
     return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

@@ -63,7 +63,8 @@ def adopted(thing: Any) -> Any:
         names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
     if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
         backs = names.get("backward") or callable(getattr(cls, "backward", None))
-        names["forward"] = _first(cls, FORWARD if backs else BOTH)
+        alike = [n for n in BOTH if backs in SLOPE and _takes_the_same(cls, n, backs)]
+        names["forward"] = _first(cls, (*alike, *FORWARD) if backs else BOTH)
     found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
     if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
         found |= {
@@ -85,6 +86,12 @@ def adopted(thing: Any) -> Any:
     except TypeError:
         return thing
     return twin
+
+
+def _takes_the_same(cls: type, one: str, other: Any) -> bool:
+    """Whether two methods are called with the same arguments, as `loss` and its `gradient` are."""
+    names = [[p.name for p in positional(getattr(cls, name, None))] for name in (one, other)]
+    return names[0] == names[1]
 
 
 def _first(cls: type, names: Sequence[str]) -> str | None:

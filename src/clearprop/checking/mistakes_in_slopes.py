@@ -138,8 +138,12 @@ def other_slopes(tape: Tape) -> Mistakes:
         shapes = {np.shape(x) for x in starts}
         inner = all(c[0].operation.name in INNER and _goes_on(tape, c[0]) for c in chains)
         longest = not inner and (len(chains[0]) == 1 or _ends(chains[0]))
-        made_of = ("out", "x") if len(chains[0]) > 1 else ("out",)
-        for word in [w for at in made_of for w, _ in slopes(0.5, at)] if longest else ():
+        true, out = _slope(chains[0], starts[0]), chains[0][0].out
+        words = [w for at in ("out", "x") for w, _ in slopes(0.5, at)]
+        if len(chains[0]) == 1:  # of the input, only the formula that is right for the output
+            right = [w for w, s in slopes(out, "out") if np.allclose(s, true, rtol=1e-9)]
+            words = words[: len(words) // 2] + [w.replace("out", "x") for w in right]
+        for word in words if longest else ():
             given_at = [
                 dict((*slopes(chain[0].out, "out"), *slopes(x, "x")))[word]
                 for chain, x in zip(chains, starts, strict=True)
@@ -148,8 +152,8 @@ def other_slopes(tape: Tape) -> Mistakes:
             for chain, slope in zip(chains, given_at, strict=True):
                 changes |= _through(chain, slope)
             kind, message = Kind.WRONG_VALUE, f"{name} is differentiated to {word}"
-            true, given = _slope(chains[0], starts[0]), given_at[0]
-            for lacks, factor in itertools.islice(slopes(chains[0][0].out, "out"), 2):
+            given = given_at[0]
+            for lacks, factor in itertools.islice(slopes(out, "out"), 2):
                 if np.allclose(given * factor, true, rtol=1e-9):
                     kind, message = Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
             if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:

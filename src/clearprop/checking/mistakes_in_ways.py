@@ -23,6 +23,7 @@ from clearprop.checking.tape import (
 from clearprop.graph.node import Node, Recorded
 
 PRODUCTS = ("np.matmul", "np.dot", "np.einsum")
+MOVES = ("clearprop.getitem", "np.transpose", "np.swapaxes", "np.moveaxis", "np.flip", "np.roll")
 ORDINALS = ("first", "second", "third", "fourth")
 
 
@@ -70,6 +71,21 @@ def uses(tape: Tape) -> Mistakes:
                     f"all must be added (+=): {group}"
                 )
                 yield Mistake(Kind.NOT_SUMMED, message, everywhere(others, slot, nothing))
+
+
+def unordered(tape: Tape) -> Mistakes:
+    """What forward turned around, moved or took by an index is not brought back into its order."""
+    for group in tape.groups:
+        node = group.nodes[0]
+        x, name = np.asarray(node.values[0]) if node.values else np.zeros(()), node.operation.name
+        if name in MOVES and x.size == np.size(node.out) and x.ndim:
+            changes = everywhere(group.nodes, 0, _as_it_comes)
+            message = f"what goes back through {group} is not brought back into its order"
+            yield Mistake(Kind.WRONG_PLACE, message, changes)
+
+
+def _as_it_comes(at: At) -> Any:
+    return np.reshape(at.dout, np.shape(at.values[0]))
 
 
 def factors_missing(tape: Tape) -> Mistakes:

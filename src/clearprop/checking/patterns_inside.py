@@ -135,14 +135,20 @@ def _with_turned(case: Case) -> Guesses:
 
 
 def _cross_terms(case: Case) -> Guesses:
-    """Do elements answer to fewer elements of dout than they should?"""
+    """Is it the true derivative but for the parts of dout that elements do not answer to?"""
     extra, missing = _counted(case)
-    if missing and not extra:
-        message = (
-            "elements do not answer to every part of dout that they went into: cross terms, such "
-            "as those of a shared sum or mean, are missing"
-        )
-        yield Kind.DROPPED_TERM, message
+    each = case.e.each_output(case.name)
+    if extra or not missing or each is None:
+        return
+    rows = [case.pulled(row) for row in np.eye(case.dout.size)]
+    if any(row is None for row in rows):
+        return
+    answers = np.abs(np.array(rows)) > case.tiny * np.abs(each).max()
+    message = (
+        "elements do not answer to every part of dout that they went into: what goes back from "
+        "some outputs, or the cross terms of a shared sum or mean, is missing; all else is right"
+    )
+    yield Kind.DROPPED_TERM, message, np.tensordot(case.dout, each * answers, 1)
 
 
 def _other_places(case: Case) -> Guesses:
@@ -268,16 +274,17 @@ def _by_lines(case: Case) -> Guesses:
         if not known or not square.all():
             continue
         ratio = (case.a * case.t).sum(axis=rest, keepdims=True) / square
-        message = (
-            f"each index along {in_words((axis,), case.t.ndim)} has a factor of its own, from "
+        kind, message = Kind.UNKNOWN, (
+            f"each index along {case.axes((axis,))} has a factor of its own, from "
             f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
         )
         for name, z in case.scope():
             for words, factor in ((name, z), (f"1/{name}", 1 / np.where(z == 0, np.nan, z))):
                 fits = z.ndim and factor.size == ratio.size and case.t.shape[axis] == ratio.size
                 if fits and np.allclose(factor.ravel(), ratio.ravel(), rtol=1e-7):
-                    message = f"it has the factor {words} too much, along {in_words((axis,), 2)}"
-        yield Kind.FACTOR, message, ratio * case.t
+                    kind = Kind.FACTOR
+                    message = f"it has the factor {words} too much, along {case.axes((axis,))}"
+        yield kind, message, ratio * case.t
 
 
 PATTERNS = (

@@ -33,6 +33,7 @@ MAKERS = (
     mistakes_in_ways.reductions,
     mistakes_in_ways.uses,
     mistakes_in_ways.ways,
+    mistakes_in_ways.unordered,
     mistakes_in_ways.factors_missing,
     mistakes_in_steps.skipped,
     mistakes_in_values.other_steps,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from clearprop.checking import patterns_steps
-from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
+from clearprop.checking.case import Case, Guess, Guesses, axes_of
 from clearprop.checking.factors import name_factor, ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import get_at
@@ -116,7 +116,7 @@ def _displaced(case: Case) -> Guesses:
     if not case.known.all() or t.size < 3 or np.unique(np.round(t, 12)).size < 3:
         return
     for axes in axes_of(t.ndim):
-        message = f"its values are mirrored along {in_words(axes, t.ndim)}"
+        message = f"its values are mirrored along {case.axes(axes)}"
         yield Kind.WRONG_PLACE, message, np.flip(t, axes)
     found, due = np.sort(a, axis=None), np.sort(t, axis=None)
     if case.explains(due, found) or np.allclose(due, found, rtol=1e-9, atol=1e-12 * case.size):
@@ -129,7 +129,7 @@ def _summed(case: Case) -> Guesses:
         if not case.known.all() or all(t.shape[i] == 1 for i in axes):
             continue
         for how, reduced in (("summed", np.sum), ("averaged", np.mean)):
-            where, total = in_words(axes, t.ndim), reduced(t, axis=axes, keepdims=True)
+            where, total = case.axes(axes), reduced(t, axis=axes, keepdims=True)
             message = f"the true derivative was {how} over {where} and given to every element"
             yield Kind.SUMMED, message, np.broadcast_to(total, t.shape)
 

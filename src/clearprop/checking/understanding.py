@@ -134,7 +134,8 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
         if len(all_of_it) == count:
             trial.places[name] = tuple(all_of_it)
-    if trial.calling.gives_both:  # an input that it gives nothing for is data
+    gives_all = trial.calling.gives_both or (by_name and not trial.calling.takes_dout)
+    if gives_all:  # an input that it gives nothing for is data
         there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
         trial.float_places = there
         trial.list_arguments()
