@@ -126,6 +126,13 @@ class Case:
                 seen.add(id(z))
                 yield name, np.asarray(z, np.float64)
 
+    def constants(self) -> Iterator[tuple[str, np.ndarray]]:
+        """The inputs and kept values that nothing is differentiated by."""
+        own = {*self.e.trial.arguments, "out"}
+        for name, z in self.scope():
+            if name not in own and not name.startswith("("):
+                yield name, z
+
     def fitting(self, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
         """The values of the scope that broadcast to a shape, in that shape."""
         for name, z in self.scope():

@@ -140,6 +140,8 @@ class Calling:
     any_number: bool = False
     packed: bool = False
     """Whether dout is handed over in a tuple, as forward gave its one output in one."""
+    first_only: bool = False
+    """Whether forward gives its one output first, and then what it keeps for `backward`."""
     gives_both: bool = False
     """Whether there is no backward, since forward gives its derivatives together with its loss."""
 
@@ -174,6 +176,8 @@ class Calling:
         """Other ways to call a backward that raises when it is called like this."""
         if isinstance(raw, tuple | list) and len(raw) == 1:
             yield replace(self, packed=True)
+        if isinstance(raw, tuple) and len(raw) > 1 and self.roles.count("dout") == 1:
+            yield replace(self, first_only=True)
         if len(self.roles) == inputs > 1 and "dout" in self.roles:
             yield replace(self, roles=tuple(range(inputs)))
 

@@ -14,6 +14,7 @@ from clearprop.graph.node import Node, Recorded
 
 INNER = ("np.exp", "np.multiply", "np.divide", "np.add", "np.subtract", "np.negative")
 """Of these a sigmoid, say, is made: between others, nobody has a slope for one of them in mind."""
+POWERS = ("np.power", "np.square", "np.sqrt", "np.reciprocal", "np.multiply", "np.divide")
 LINEAR = ("np.add", "np.subtract", "np.negative", "np.positive")
 
 
@@ -131,10 +132,11 @@ def other_slopes(tape: Tape) -> Mistakes:
         if all(node.operation.name in LINEAR for node in chains[0]):
             continue
         changes: dict[Any, Formula] = {}
-        for chain in chains:
-            changes |= _through(chain, _slope(chain, chain[0].out))
-        message = f"the slope of {name} is taken at its output in place of its input: f′(f(x))"
-        yield Mistake(Kind.WRONG_VALUE, message, changes)
+        if len(chains[0]) > 1 or chains[0][0].operation.name not in POWERS:
+            for chain in chains:
+                changes |= _through(chain, _slope(chain, chain[0].out))
+            message = f"the slope of {name} is taken at its output in place of its input: f′(f(x))"
+            yield Mistake(Kind.WRONG_VALUE, message, changes)
         shapes = {np.shape(x) for x in starts}
         inner = all(c[0].operation.name in INNER and _goes_on(tape, c[0]) for c in chains)
         longest = not inner and (len(chains[0]) == 1 or _ends(chains[0]))

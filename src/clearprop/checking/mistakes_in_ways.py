@@ -21,6 +21,7 @@ from clearprop.checking.tape import (
     nothing,
 )
 from clearprop.graph.node import Node, Recorded
+from clearprop.primitives.indexing import put_at
 
 PRODUCTS = ("np.matmul", "np.dot", "np.einsum")
 MOVES = ("clearprop.getitem", "np.transpose", "np.swapaxes", "np.moveaxis", "np.flip", "np.roll")
@@ -84,8 +85,64 @@ def unordered(tape: Tape) -> Mistakes:
             yield Mistake(Kind.WRONG_PLACE, message, changes)
 
 
+        arrays = len(node.inputs) - 1
+        if name == MOVES[0] and arrays > 1 and len(set(x.shape[:arrays])) == 1:
+            message = f"the indices of {group} stand in another order when it is added back"
+            yield Mistake(Kind.TRANSPOSED, message, everywhere(group.nodes, 0, _indices_turned))
+
+
+def _indices_turned(at: At) -> Any:
+    values = [at.values[0], *at.values[:0:-1]]
+    return local(at.node, at.dout, at.out, values)[0]
+
+
 def _as_it_comes(at: At) -> Any:
     return np.reshape(at.dout, np.shape(at.values[0]))
+
+
+def choices(tape: Tape) -> Mistakes:
+    """What was chosen of two values goes back to the other one."""
+    for group in tape.groups:
+        node = group.nodes[0]
+        of = [i for i, x in enumerate(node.inputs) if isinstance(x, Recorded)]
+        if node.operation.chooses and len(of) == 2:
+            changes = everywhere(group.nodes, of[0], _the_other(of[1]))
+            changes |= everywhere(group.nodes, of[1], _the_other(of[0]))
+            yield Mistake(Kind.MASK_INVERTED, f"the mask of {group} is inverted", changes)
+
+
+def _the_other(slot: int) -> Formula:
+    return lambda at: at.found[slot]
+
+
+def windows(tape: Tape) -> Mistakes:
+    """The offsets of windows lack their stride or dilation: k in place of k · d."""
+    for group in tape.groups:
+        forms = [node.params.get("form") for node in group.nodes]
+        if group.nodes[0].operation.name != MOVES[0] or len(forms) < 2:
+            continue
+        for axis in range(len(forms[0])):
+            at = [form[axis] for form in forms]
+            if not all(isinstance(s, slice) and isinstance(s.start, int) for s in at):
+                continue
+            starts = sorted({s.start for s in at})
+            if len(starts) < 2 or starts[0] != 0 or starts[1] < 2:
+                continue
+            d = starts[1]
+            changes: dict[Any, Formula] = {}
+            for node, form in zip(group.nodes, forms, strict=True):
+                s = form[axis]
+                moved = slice(s.start // d, s.stop and s.stop - s.start + s.start // d, s.step)
+                changes[node, 0] = _put_at((*form[:axis], moved, *form[axis + 1 :]))
+            message = f"the offset of {group} along axis {axis} is k in backward, and not k · {d}"
+            yield Mistake(Kind.WRONG_PLACE, message, changes)
+
+
+def _put_at(form: Any) -> Formula:
+    def formula(at: At) -> Any:
+        return put_at(at.dout, *at.values[1:], form=form, shape=np.shape(at.values[0]))
+
+    return formula
 
 
 def factors_missing(tape: Tape) -> Mistakes:
@@ -130,6 +187,7 @@ def _others(tape: Tape, group: Group, slot: int) -> Iterator[tuple[str, list[Any
     if not shape:
         return
     found = [(f"input {name}", [v.data] * len(due)) for name, v in tape.variables.items()]
+    found += ((name, [z] * len(due)) for name, z in tape.kept)
     for other in tape.groups:
         if len(other.nodes) == len(due) and not isinstance(other.nodes[0].out, tuple):
             found.append((f"what {other} gives", [node.out for node in other.nodes]))

@@ -101,24 +101,35 @@ def _made_of(case: Case) -> Guesses:
                     yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
 
 
-def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _turned(x: np.ndarray, is_kernel: bool) -> Iterator[tuple[str, np.ndarray]]:
     """A parameter as it is often mistaken: transposed, or a kernel turned around."""
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
         yield "transposed", x.T
+    for axes in reversed([*axes_of(x.ndim)]) if is_kernel else ():
+        if all(x.shape[i] > 1 for i in axes):
+            yield f"mirrored along {in_words(axes, x.ndim, batch=False)}", np.flip(x, axes)
     if x.ndim >= 3:
-        yield "mirrored along its last two axes", x[..., ::-1, ::-1]
-        yield "mirrored along its last axis", x[..., ::-1]
         if x.shape[0] == x.shape[1] > 1:
             yield "transposed in its first two axes", x.swapaxes(0, 1)
         if x.shape[-1] == x.shape[-2] > 1:
             yield "transposed in its last two axes", x.swapaxes(-1, -2)
 
 
+def _is_kernel(case: Case, name: str) -> bool:
+    """Whether forward takes a parameter apart, or counts along three axes or more of it."""
+    argument, opened = case.e.trial.arguments[name], case.e.opened
+    if argument.slot is None and case.e.trial.inputs[0] is argument.value:
+        return False
+    of = opened.graph.nodes if opened and argument.value.ndim < 3 else ()
+    taken = (n for n in of if any(x is opened.variables[name] for x in n.inputs))
+    return argument.value.ndim > 2 or any(n.operation.name.endswith("getitem") for n in taken)
+
+
 def _with_turned(case: Case) -> Guesses:
     """Would it be right if a matrix were transposed, or a kernel mirrored?"""
     trial = case.e.trial
     for name, argument in trial.arguments.items():
-        for words, turned in _turned(argument.value):
+        for words, turned in _turned(argument.value, _is_kernel(case, name)):
             values = {name: np.ascontiguousarray(turned)}
             # Either backward makes of the turned one what is due to the right one …
             found = trial.run(values).derivatives(case.dout).get(case.name)
@@ -164,8 +175,8 @@ def _other_places(case: Case) -> Guesses:
         yield Kind.WRONG_AXIS, message
     message = "elements answer to parts of dout that they did not go into"
     message += ", and not to their own" if missing else ""
-    moved = missing and case.t.size == case.dout.size
-    yield Kind.WRONG_PLACE if moved else Kind.WRONG_AXIS, message
+    is_sum = case.e.trial.arguments[case.name].slot is not None and case.t.size < case.dout.size
+    yield Kind.WRONG_PLACE if missing and not is_sum else Kind.WRONG_AXIS, message
 
 
 PROBES = np.array([0.07, 0.29, 0.42, 0.58, 0.71, 0.93])

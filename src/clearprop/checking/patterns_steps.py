@@ -33,7 +33,9 @@ MAKERS = (
     mistakes_in_ways.reductions,
     mistakes_in_ways.uses,
     mistakes_in_ways.ways,
+    mistakes_in_ways.choices,
     mistakes_in_ways.unordered,
+    mistakes_in_ways.windows,
     mistakes_in_ways.factors_missing,
     mistakes_in_steps.skipped,
     mistakes_in_values.other_steps,
@@ -68,7 +70,7 @@ class Search:
         self.cases[case.name] = case
         opened = open_forward(e.trial, kind=Placed)
         if not isinstance(opened, str):
-            self.tape = Tape(opened, e.dout)
+            self.tape = Tape(opened, e.dout, [*case.constants()])
             self._go()
 
     def _go(self) -> None:

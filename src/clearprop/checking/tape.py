@@ -4,6 +4,7 @@ Operations that stand at the same place of the source are one group: what a loop
 does again and again is done wrongly in all of them, or in none.
 """
 
+import itertools
 import linecache
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -97,6 +98,9 @@ class Wide(np.ndarray):
 class Group:
     """The operations of one place, in the order in which they were carried out."""
 
+    alone = True
+    """Whether no other operation of its line has its name."""
+
     def __init__(self, place: Place) -> None:
         self.place, self.nodes = place, list[Node]()
 
@@ -105,16 +109,20 @@ class Group:
         name = self.nodes[0].operation.name
         if not self.place:
             return name
-        code, _, line = self.place[0]
-        text = linecache.getline(code.co_filename, line).strip()
+        code, at, line = self.place[0]
+        text = linecache.getline(code.co_filename, line)
+        first, last, start, stop = next(itertools.islice(code.co_positions(), at // 2, None))
+        if (not self.alone or len(text.strip()) >= 90) and first == last:
+            text = text.encode()[start:stop].decode()
+        text = text.strip()
         return f"{name} in `{text}`" if 0 < len(text) < 90 else f"{name} in line {line}"
 
 
 class Tape:
     """All operations of an opened `forward`, from the last to the first."""
 
-    def __init__(self, opened: Opened, dout: np.ndarray) -> None:
-        self.variables = opened.variables
+    def __init__(self, opened: Opened, dout: np.ndarray, kept: Any = ()) -> None:
+        self.variables, self.kept = opened.variables, kept
         self.seeds = list(zip(*opened._seeds(opened.outputs, dout), strict=True))
         self.nodes, made = reach(v for v, _ in self.seeds)
         groups: dict[Any, Group] = {}
@@ -126,6 +134,9 @@ class Tape:
             group.nodes.append(node)
             self.group_of[node] = group
         self.groups = list(groups.values())
+        for group, other in itertools.permutations(self.groups, 2):
+            if group.place and other.place and group.place[0][::2] == other.place[0][::2]:
+                group.alone &= group.nodes[0].operation is not other.nodes[0].operation
         self.plan = [
             (
                 node,

@@ -43,7 +43,11 @@ def first_backward(e: Evidence) -> None:
         else trial.calling.otherwise(e.run.raw, len(trial.form))
     )
     for how in (trial.calling, *ways):
-        trial.calling, run = how, trial.run()
+        trial.calling = how
+        run = trial.run()
+        if run.vector.size != e.out.size:
+            e.run, e.out = trial.run(), run.vector
+            e.dout = e.random_dout()
         douts = run.douts(e.dout)
         _is_understood(e, len(douts))
         dout = "dout, which belongs to its caller"
