@@ -26,7 +26,7 @@ BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
 KEPT = ("output", "outputs")
 """Where a forward that returns nothing leaves its result."""
 CLEARS = re.compile(
-    r"(?i)(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)"
+    r"(?i)(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)(_?param\w*)?"
 )
 """Names of methods that set derivatives to 0 because backward adds to them."""
 

@@ -79,6 +79,7 @@ def _mixes(last: Node, inside: set[Any]) -> bool:
 
 def _as_one(group: Group, keys: list[Any], values: list[Any], words: list[str]) -> Mistakes:
     nodes, name = group.nodes, group.nodes[0].operation.name
+    into = [x for x in nodes[0].inputs if isinstance(x, Recorded)]
     for word in words:
         past = {}
         for node, key, x in zip(nodes, keys, values, strict=True):
@@ -90,7 +91,8 @@ def _as_one(group: Group, keys: list[Any], values: list[Any], words: list[str]) 
                 Kind.DROPPED_TERM,
                 f"the local derivative of what ends in {group} is missing",
             )
-        if word == "1" and name in ("np.where", "np.maximum", "np.minimum", "np.clip"):
+        alone = any(x is keys[0][0] or x.node is keys[0][0] for x in into)
+        if word == "1" and alone and name in ("np.where", "np.maximum", "np.minimum", "np.clip"):
             kind, message = Kind.MASK_MISSING, f"it goes on where {group} chose another value"
         if word == "out (1 − out)" and name == "np.divide":
             kind, message = (

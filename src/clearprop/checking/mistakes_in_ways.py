@@ -21,10 +21,8 @@ from clearprop.checking.tape import (
     nothing,
 )
 from clearprop.graph.node import Node, Recorded
-from clearprop.primitives.indexing import put_at
 
 PRODUCTS = ("np.matmul", "np.dot", "np.einsum")
-MOVES = ("clearprop.getitem", "np.transpose", "np.swapaxes", "np.moveaxis", "np.flip", "np.roll")
 ORDINALS = ("first", "second", "third", "fourth")
 
 
@@ -36,6 +34,11 @@ def ways(tape: Tape) -> Mistakes:
             same = [i for i, y in enumerate(node.inputs) if y is x]
             if not isinstance(x, Recorded) or slot != same[0]:
                 continue
+            if len(same) > 1 and not node.operation.elementwise:
+                for i in same:
+                    message = f"what goes back through {group}, its input {i + 1}, is missing"
+                    changes = everywhere(group.nodes, i, nothing)
+                    yield Mistake(Kind.DROPPED_TERM, message, changes, scales=once)
             where = f"what goes back through {group}, its input {slot + 1},"
 
             def of(nodes: list[Node], formula: Any, same: list[int] = same) -> Any:
@@ -74,32 +77,6 @@ def uses(tape: Tape) -> Mistakes:
                 yield Mistake(Kind.NOT_SUMMED, message, everywhere(others, slot, nothing))
 
 
-def unordered(tape: Tape) -> Mistakes:
-    """What forward turned around, moved or took by an index is not brought back into its order."""
-    for group in tape.groups:
-        node = group.nodes[0]
-        x, name = np.asarray(node.values[0]) if node.values else np.zeros(()), node.operation.name
-        if name in MOVES and x.size == np.size(node.out) and x.ndim:
-            changes = everywhere(group.nodes, 0, _as_it_comes)
-            message = f"what goes back through {group} is not brought back into its order"
-            yield Mistake(Kind.WRONG_PLACE, message, changes)
-
-
-        arrays = len(node.inputs) - 1
-        if name == MOVES[0] and arrays > 1 and len(set(x.shape[:arrays])) == 1:
-            message = f"the indices of {group} stand in another order when it is added back"
-            yield Mistake(Kind.TRANSPOSED, message, everywhere(group.nodes, 0, _indices_turned))
-
-
-def _indices_turned(at: At) -> Any:
-    values = [at.values[0], *at.values[:0:-1]]
-    return local(at.node, at.dout, at.out, values)[0]
-
-
-def _as_it_comes(at: At) -> Any:
-    return np.reshape(at.dout, np.shape(at.values[0]))
-
-
 def choices(tape: Tape) -> Mistakes:
     """What was chosen of two values goes back to the other one."""
     for group in tape.groups:
@@ -113,36 +90,6 @@ def choices(tape: Tape) -> Mistakes:
 
 def _the_other(slot: int) -> Formula:
     return lambda at: at.found[slot]
-
-
-def windows(tape: Tape) -> Mistakes:
-    """The offsets of windows lack their stride or dilation: k in place of k · d."""
-    for group in tape.groups:
-        forms = [node.params.get("form") for node in group.nodes]
-        if group.nodes[0].operation.name != MOVES[0] or len(forms) < 2:
-            continue
-        for axis in range(len(forms[0])):
-            at = [form[axis] for form in forms]
-            if not all(isinstance(s, slice) and isinstance(s.start, int) for s in at):
-                continue
-            starts = sorted({s.start for s in at})
-            if len(starts) < 2 or starts[0] != 0 or starts[1] < 2:
-                continue
-            d = starts[1]
-            changes: dict[Any, Formula] = {}
-            for node, form in zip(group.nodes, forms, strict=True):
-                s = form[axis]
-                moved = slice(s.start // d, s.stop and s.stop - s.start + s.start // d, s.step)
-                changes[node, 0] = _put_at((*form[:axis], moved, *form[axis + 1 :]))
-            message = f"the offset of {group} along axis {axis} is k in backward, and not k · {d}"
-            yield Mistake(Kind.WRONG_PLACE, message, changes)
-
-
-def _put_at(form: Any) -> Formula:
-    def formula(at: At) -> Any:
-        return put_at(at.dout, *at.values[1:], form=form, shape=np.shape(at.values[0]))
-
-    return formula
 
 
 def factors_missing(tape: Tape) -> Mistakes:
@@ -170,7 +117,7 @@ def factors(tape: Tape) -> Mistakes:
                 yield from _turned(group, slot)
             for words, values in _others(tape, group, 1 - slot):
                 changes = {
-                    (node, slot): _with(slot, 1 - slot, value)
+                    (node, slot): with_value(slot, 1 - slot, value)
                     for node, value in zip(group.nodes, values, strict=True)
                 }
                 message = (
@@ -204,7 +151,9 @@ def _others(tape: Tape, group: Group, slot: int) -> Iterator[tuple[str, list[Any
             yield words, values
 
 
-def _with(slot: int, other: int, value: Any) -> Formula:
+def with_value(slot: int, other: int, value: Any) -> Formula:
+    """The derivative by one input where another has another value."""
+
     def formula(at: At) -> Any:
         values = [value if i == other else v for i, v in enumerate(at.values)]
         return local(at.node, at.dout, at.out, values)[slot]
@@ -253,6 +202,21 @@ def reductions(tape: Tape) -> Mistakes:
                 yield Mistake(Kind.MASK_MISSING, message, changes)
         elif operation.name in ("np.sum", "np.mean"):
             yield from _other_axes(tape, group, x, axes)
+
+
+def means(tape: Tape) -> Mistakes:
+    """All that goes back through the sums and means over the same axes, at once."""
+    by_axes: dict[Any, list[Group]] = {}
+    for group in tape.groups:
+        node = group.nodes[0]
+        if node.operation.name in ("np.sum", "np.mean", "np.var", "np.std"):
+            key = (repr(node.params.get("axis")), np.shape(node.values[0]))
+            by_axes.setdefault(key, []).append(group)
+    for groups in by_axes.values():
+        changes = {k: f for g in groups for k, f in everywhere(g.nodes, 0, nothing).items()}
+        if len(groups) > 1:
+            message = f"what goes back through {' and '.join(map(str, groups))}, is missing"
+            yield Mistake(Kind.DROPPED_TERM, message, changes, scales=True)
 
 
 def _shared(share: float, axes: tuple[int, ...]) -> Formula:

@@ -10,8 +10,16 @@ from clearprop.checking import patterns_elsewhere
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
+from clearprop.checking.nests import listed
 from clearprop.checking.slopes import slopes
 
+TAKING = frozenset(
+    listed(
+        "clearprop.getitem np.take np.take_along_axis np.repeat np.tile np.broadcast_to "
+        "np.lib.stride_tricks.sliding_window_view clearprop.add_windows"
+    )
+)
+"""What takes an element several times."""
 MANY = 150
 """Backward passes that a single pattern may take."""
 
@@ -29,7 +37,7 @@ def _output_left_out(case: Case) -> Guesses:
 
 def _overwritten(case: Case) -> Guesses:
     """Was only one of several contributions kept, where they should be added?"""
-    if len(case.e.run.outputs) != 1 or case.true(case.dout) is None:
+    if len(case.e.run.outputs) != 1 or case.true(case.dout) is None or not _taken_apart(case):
         return
     dout = case.douts[0]
     for axes in axes_of(dout.ndim):
@@ -51,6 +59,12 @@ def _overwritten(case: Case) -> Guesses:
         for part in parts[gap <= 1e-2 * case.apart]:
             message = "one of several contributions is missing: a loop ends too early?"
             yield Kind.DROPPED_TERM, message, case.t - part
+
+
+def _taken_apart(case: Case) -> bool:
+    """Whether forward takes or repeats parts, which backward brings together again."""
+    names = {node.operation.name for node in case.e.opened.graph.nodes} if case.e.opened else set()
+    return not names or bool(names & TAKING)
 
 
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -145,6 +159,18 @@ def _with_turned(case: Case) -> Guesses:
                 yield kind, f"it would be right if {name} were {words}"
 
 
+def _forward_again(case: Case) -> Guesses:
+    """Did dout go through the map of forward once more, and not back through it?"""
+    each = case.e.each_output(case.name)
+    if each is not None and case.t.size == case.dout.size and len(case.e.run.outputs) == 1:
+        message = (
+            "dout goes through the map of forward once more, and not back through it: that needs "
+            "the transposed matrix, the opposite rotation or shift, the reverse order"
+        )
+        again = each.reshape(len(each), -1) @ case.dout
+        yield Kind.TRANSPOSED, message, again.reshape(case.t.shape)
+
+
 def _cross_terms(case: Case) -> Guesses:
     """Is it the true derivative but for the parts of dout that elements do not answer to?"""
     extra, missing = _counted(case)
@@ -174,9 +200,11 @@ def _other_places(case: Case) -> Guesses:
         )
         yield Kind.WRONG_AXIS, message
     message = "elements answer to parts of dout that they did not go into"
-    message += ", and not to their own" if missing else ""
+    if not missing:
+        yield Kind.UNKNOWN, f"{message}: a sum or mean runs over more elements than in forward"
+    message += ", and not to their own"
     is_sum = case.e.trial.arguments[case.name].slot is not None and case.t.size < case.dout.size
-    yield Kind.WRONG_PLACE if missing and not is_sum else Kind.WRONG_AXIS, message
+    yield Kind.WRONG_AXIS if is_sum else Kind.WRONG_PLACE, message
 
 
 PROBES = np.array([0.07, 0.29, 0.42, 0.58, 0.71, 0.93])
@@ -285,9 +313,12 @@ def _by_lines(case: Case) -> Guesses:
         if not known or not square.all():
             continue
         ratio = (case.a * case.t).sum(axis=rest, keepdims=True) / square
-        kind, message = Kind.UNKNOWN, (
-            f"each index along {case.axes((axis,))} has a factor of its own, from "
-            f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
+        kind, message = (
+            Kind.UNKNOWN,
+            (
+                f"each index along {case.axes((axis,))} has a factor of its own, from "
+                f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
+            ),
         )
         for name, z in case.scope():
             for words, factor in ((name, z), (f"1/{name}", 1 / np.where(z == 0, np.nan, z))):
@@ -304,6 +335,7 @@ PATTERNS = (
     _with_turned,
     _overwritten,
     patterns_elsewhere.counted_once,
+    _forward_again,
     _cross_terms,
     _made_of,
     _by_lines,

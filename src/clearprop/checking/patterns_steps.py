@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from clearprop.checking import (
+    mistakes_in_places,
     mistakes_in_slopes,
     mistakes_in_steps,
     mistakes_in_values,
@@ -31,11 +32,14 @@ MAKERS = (
     mistakes_in_values.small_constants,
     mistakes_in_slopes.slopes_missing,
     mistakes_in_ways.reductions,
+    mistakes_in_ways.means,
     mistakes_in_ways.uses,
     mistakes_in_ways.ways,
     mistakes_in_ways.choices,
-    mistakes_in_ways.unordered,
-    mistakes_in_ways.windows,
+    mistakes_in_places.unordered,
+    mistakes_in_places.windows,
+    mistakes_in_places.exchanged,
+    mistakes_in_values.overwritten,
     mistakes_in_ways.factors_missing,
     mistakes_in_steps.skipped,
     mistakes_in_values.other_steps,
@@ -92,9 +96,16 @@ class Search:
                     return
                 parts.append((mistake, part))
         for (one, p), (two, q) in itertools.islice(itertools.combinations(parts, 2), PAIRS):
-            both = {name: case.t - p[name] - q[name] for name, case in self.cases.items()}
-            if any(np.any(part[name]) for part in (p, q) for name in both):
-                message = f"{one.message.removesuffix(' is missing')} and {two.message}"
+            if not any(np.any(part[name]) for part in (p, q) for name in self.cases):
+                continue
+            first, second = (m.message.removesuffix(" is missing") for m in (one, two))
+            for sign, message in (
+                (1, f"{first} and {two.message}"),
+                (-1, f"{second} comes twice, and {one.message}: they are not the same"),
+                (-2, f"{first} comes twice, and {two.message}: they are not the same"),
+            ):
+                p_, q_ = (p, q) if sign > -2 else (q, p)
+                both = {n: c.t - p_[n] - np.sign(sign) * q_[n] for n, c in self.cases.items()}
                 if self._explained(both, Kind.DROPPED_TERM, message):
                     return
 
