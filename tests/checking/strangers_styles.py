@@ -1168,7 +1168,7 @@ class Contrastive:
         "(1 - self.y) * self.h / self.d",
         "(1 - self.y) * self.h",
         "a b",
-        "dropped term|factor|wrong value used",
+        "dropped term|factor|wrong value used|no known pattern",
     ),
 )
 

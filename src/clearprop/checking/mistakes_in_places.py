@@ -104,7 +104,10 @@ def exchanged(tape: Tape) -> Mistakes:
                     }
             message = f"what goes back to {one} and {other} is exchanged"
         elif a.operation.name == "np.multiply" and _alike(a, b) and _meet(tape, a, b):
-            kind, message = Kind.WRONG_VALUE, f"the other factors of {one} and {other} are exchanged"
+            kind, message = (
+                Kind.WRONG_VALUE,
+                f"the other factors of {one} and {other} are exchanged",
+            )
             each = [_with_factors_of(p, q, slot) for p, q in pairs for slot in (0, 1)]
             yield from (Mistake(kind, message, some) for some in each if len(pairs) == 1)
             changes = {key: f for some in each for key, f in some.items()}

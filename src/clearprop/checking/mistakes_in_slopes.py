@@ -145,11 +145,12 @@ def other_slopes(tape: Tape) -> Mistakes:
         if len(chains[0]) == 1:  # of the input, only the formula that is right for the output
             right = [w for w, s in slopes(out, "out") if np.allclose(s, true, rtol=1e-9)]
             words = words[: len(words) // 2] + [w.replace("out", "x") for w in right]
+        known = [
+            dict((*slopes(chain[0].out, "out"), *slopes(x, "x")))
+            for chain, x in zip(chains if longest else (), starts, strict=False)
+        ]
         for word in words if longest else ():
-            given_at = [
-                dict((*slopes(chain[0].out, "out"), *slopes(x, "x")))[word]
-                for chain, x in zip(chains, starts, strict=True)
-            ]
+            given_at = [of[word] for of in known]
             changes = {}
             for chain, slope in zip(chains, given_at, strict=True):
                 changes |= _through(chain, slope)

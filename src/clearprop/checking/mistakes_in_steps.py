@@ -80,11 +80,16 @@ def _mixes(last: Node, inside: set[Any]) -> bool:
 def _as_one(group: Group, keys: list[Any], values: list[Any], words: list[str]) -> Mistakes:
     nodes, name = group.nodes, group.nodes[0].operation.name
     into = [x for x in nodes[0].inputs if isinstance(x, Recorded)]
+    known = [
+        {"1": 1.0, **dict(slopes(node.out, "out")), **dict(slopes(x, "x"))}
+        if words[1:]
+        else {"1": 1}
+        for node, x in zip(nodes, values, strict=True)
+    ]
     for word in words:
-        past = {}
-        for node, key, x in zip(nodes, keys, values, strict=True):
-            known = {"1": 1.0, **dict(slopes(node.out, "out")), **dict(slopes(x, "x"))}
-            past[key] = (node, None), known[word]
+        past = {
+            key: ((node, None), of[word]) for node, key, of in zip(nodes, keys, known, strict=True)
+        }
         kind, message = Kind.WRONG_VALUE, f"what ends in {group} is differentiated to {word}"
         if word == "1":
             kind, message = (

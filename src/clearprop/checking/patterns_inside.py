@@ -200,11 +200,18 @@ def _other_places(case: Case) -> Guesses:
         )
         yield Kind.WRONG_AXIS, message
     message = "elements answer to parts of dout that they did not go into"
+    probes = [_answers(case, k) for k in (PROBES * case.dout.size).astype(int)]
     if not missing:
-        yield Kind.UNKNOWN, f"{message}: a sum or mean runs over more elements than in forward"
-    message += ", and not to their own"
-    is_sum = case.e.trial.arguments[case.name].slot is not None and case.t.size < case.dout.size
-    yield Kind.WRONG_AXIS if is_sum else Kind.WRONG_PLACE, message
+        further = any(_varies(answers) - _varies(should) for answers, should in probes)
+        kind = Kind.WRONG_AXIS if further else Kind.UNKNOWN
+        yield kind, f"{message}: a sum or mean runs over more elements than in forward"
+    is_sum = case.t.size < case.dout.size and all(should.sum() == 1 for _, should in probes)
+    yield Kind.WRONG_AXIS if is_sum else Kind.WRONG_PLACE, f"{message}, and not to their own"
+
+
+def _varies(mask: np.ndarray) -> set[int]:
+    """The axes along which elements are marked."""
+    return {i for i, column in enumerate(np.argwhere(mask).T) if len(np.unique(column)) > 1}
 
 
 PROBES = np.array([0.07, 0.29, 0.42, 0.58, 0.71, 0.93])
@@ -254,10 +261,8 @@ def _along_another(case: Case) -> Guesses:
 
 def _line(mask: np.ndarray) -> tuple[int, ...]:
     """The axes of the line, plane or block that a mask is; none where it is something else."""
-    at = np.argwhere(mask)
-    axes = tuple(np.flatnonzero([len(np.unique(column)) > 1 for column in at.T]).tolist())
-    whole = len(at) == np.prod([mask.shape[i] for i in axes])
-    return axes if whole else ()
+    axes = tuple(sorted(_varies(mask)))
+    return axes if mask.sum() == np.prod([mask.shape[i] for i in axes]) else ()
 
 
 def _answers(case: Case, part: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,8 @@ touch just these arguments are tried first.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +22,13 @@ from clearprop.checking.case import Case, Guess, Guesses
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
+from clearprop.checking.screening import Screen
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
 WORK, EACH = 105_000, 150
 """So many operations are differentiated again for one layer; a mistake costs so many besides."""
+UNFIT = (ValueError, TypeError, IndexError, FloatingPointError)
+"""What is raised where shapes are such that a mistake cannot be made."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
 
@@ -78,36 +82,67 @@ class Search:
             self._go()
 
     def _go(self) -> None:
-        parts: list[tuple[Mistake, Mapping[str, np.ndarray]]] = []
-        work = 0
-        for mistake in self._ranked():
-            work += len(self.tape.nodes) + EACH
-            if work > WORK:
-                return
-            try:
-                given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
-            except (ValueError, TypeError, IndexError, FloatingPointError):
-                continue  # shapes for which this mistake cannot be made
-            if self._explained(given, mistake.kind, mistake.message):
-                return
-            if mistake.scales:
-                part = {name: case.t - given[name] for name, case in self.cases.items()}
-                if self._scaled(mistake, part):
+        screen, mistakes = Screen(self.tape, self.cases), list[Mistake]()
+        if screen.usable:
+            changes = list[tuple[Mistake, np.ndarray]]()
+            for mistake in self._ranked():
+                mistakes.append(mistake)
+                try:
+                    change = screen.change(mistake)
+                except UNFIT:
+                    continue
+                if screen.lets(mistake, change) and self._try(mistake) is True:
                     return
-                parts.append((mistake, part))
-        for (one, p), (two, q) in itertools.islice(itertools.combinations(parts, 2), PAIRS):
-            if not any(np.any(part[name]) for part in (p, q) for name in self.cases):
+                if mistake.scales and change is not None:
+                    changes.append((mistake, change))
+            pairs = screen.pairs([change for _, change in changes])
+            if self._in_pairs((changes[i][0], changes[j][0]) for i, j in pairs):
+                return
+        if screen.complete:
+            return
+        work, scaled = 0, list[Mistake]()
+        for mistake in mistakes or self._ranked():
+            work += len(self.tape.nodes) + EACH
+            if work > WORK / (3 if mistakes else 1):
+                return
+            if self._try(mistake) is True:
+                return
+            scaled += [mistake] * mistake.scales
+        if not mistakes:
+            self._in_pairs(itertools.combinations(scaled, 2))
+
+    def _try(self, mistake: Mistake) -> Any:
+        """Whether a mistake explains all; if not, what is given back less with it."""
+        try:
+            given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
+        except UNFIT:
+            return None
+        if self._explained(given, mistake.kind, mistake.message):
+            return True
+        part = {name: case.t - given[name] for name, case in self.cases.items()}
+        return (mistake.scales and self._scaled(mistake, part)) or part
+
+    def _in_pairs(self, pairs: Iterable[tuple[Mistake, Mistake]]) -> bool:
+        """Whether two ways left out explain all, or one that is gone twice in place of another."""
+        parts: dict[int, Any] = {}
+        for one, two in itertools.islice(pairs, PAIRS):
+            for mistake in (one, two):
+                if id(mistake) not in parts:
+                    parts[id(mistake)] = self._try(mistake)
+            p, q = parts[id(one)], parts[id(two)]
+            if not p or not q:
                 continue
             first, second = (m.message.removesuffix(" is missing") for m in (one, two))
-            for sign, message in (
-                (1, f"{first} and {two.message}"),
-                (-1, f"{second} comes twice, and {one.message}: they are not the same"),
-                (-2, f"{first} comes twice, and {two.message}: they are not the same"),
+            other = "they are not the same"
+            for x, y, message in (
+                (1, 1, f"{first} and {two.message}"),
+                (1, -1, f"{second} comes twice, and {one.message}: {other}"),
+                (-1, 1, f"{first} comes twice, and {two.message}: {other}"),
             ):
-                p_, q_ = (p, q) if sign > -2 else (q, p)
-                both = {n: c.t - p_[n] - np.sign(sign) * q_[n] for n, c in self.cases.items()}
+                both = {n: c.t - x * p[n] - y * q[n] for n, c in self.cases.items()}
                 if self._explained(both, Kind.DROPPED_TERM, message):
-                    return
+                    return True
+        return False
 
     def _ranked(self) -> Mistakes:
         """All mistakes, those first that can touch just what is wrong."""

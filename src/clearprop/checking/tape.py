@@ -141,13 +141,17 @@ class Tape:
             (
                 node,
                 [
-                    (i, _key(x), np.shape(x.data))
+                    (i, key_of(x), np.shape(x.data))
                     for i, x in enumerate(node.inputs)
                     if isinstance(x, Recorded)
                 ],
             )
             for node in self.nodes
         ]
+        self.inputs_of = dict(self.plan)
+        self.right: dict[Node, tuple[Any, list[Any], list[Any]]] = {}
+        """What arrives at each operation, and what it gives back: by itself, and in the pass."""
+        self.arrived: dict[Any, Any] = {}
         self.slopes: dict[Node, list[Any]] = {}
         self.idle: dict[tuple[Node, int], Formula] = {}
         self.order = {node: k for k, node in enumerate(self.nodes)}
@@ -179,7 +183,7 @@ class Tape:
 
     def sources(self, x: Any) -> frozenset[str]:
         """The arguments that a value is made of."""
-        key = _key(x)
+        key = key_of(x)
         if key not in self._sources:
             self._sources[key] = frozenset[str]().union(
                 *(self.sources(y) for y in x.node.inputs if isinstance(y, Recorded))
@@ -190,7 +194,7 @@ class Tape:
 
     def enclosed(self, last: Node) -> set[Any]:
         """The values from which every way leads through one operation: `(node, None)` or leaves."""
-        found, seeds = {(last, None)}, {_key(v) for v, _ in self.seeds}
+        found, seeds = {(last, None)}, {key_of(v) for v, _ in self.seeds}
         for node in [*self.nodes, *self.variables.values()]:
             key = (node, None)
             users = () if key in seeds else self.users.get(key, ())
@@ -223,7 +227,7 @@ class Tape:
         begun = 0 if values or not self.marks else min(first, default=0) // self.stride
         arrived: dict[Any, Any] = dict(self.marks[begun]) if self.marks else {}
         for v, d in () if self.marks else self.seeds:
-            _arrive(arrived, _key(v), d)
+            _arrive(arrived, key_of(v), d)
         for k, (node, inputs) in enumerate(self.plan[begun * self.stride :]):
             if marks is not None and k % self.stride == 0:
                 marks.append(dict(arrived))
@@ -247,11 +251,14 @@ class Tape:
                 found = self._elementwise(node, dout)
             else:
                 found = local(node, dout, node.out, seen)
+            raw = found
             if node in of_node:
                 at = At(node, dout, node.out, seen, found, arrived)
                 found = list(found)
                 for i, formula in of_node[node]:
                     found[i] = formula(at) if found[i] is not None else None
+            if marks is not None:
+                self.right[node], self.arrived = (dout, raw, found), arrived
             for i, key, shape in inputs:
                 dx = found[i]
                 if dx is not None:
@@ -260,9 +267,25 @@ class Tape:
         for key, (later, slope) in (past or {}).items():
             arrived[key] = arrived[later] * slope
         return {
-            name: np.array(arrived.get(_key(v), np.zeros(np.shape(v.data))))
+            name: np.array(arrived.get(key_of(v), np.zeros(np.shape(v.data))))
             for name, v in self.variables.items()
         }
+
+    def values_at(self, leaves: Mapping[Any, Any]) -> dict[Any, Any]:
+        """All values, where some arguments have other ones."""
+        made = {key_of(v): v.data for v in self.variables.values()} | dict(leaves)
+        for node in reversed(self.nodes):
+            if (node, 0) in self.idle:
+                made[node, None] = node.out
+                continue
+            given = zip(node.inputs, node.values, strict=True)
+            values = [
+                made.get(key_of(x), x.data) if isinstance(x, Recorded) else v for x, v in given
+            ]
+            out = node.operation.evaluate(*values, **node.params)
+            several = enumerate(out) if isinstance(node.out, tuple) else ((None, out),)
+            made |= {(node, i): part for i, part in several}
+        return made
 
     def _elementwise(self, node: Node, dout: Any) -> list[Any]:
         """The same as `local`, with slopes that are computed once."""
@@ -300,7 +323,8 @@ def local(node: Node, dout: Any, out: Any, values: Any) -> list[Any]:
     return found
 
 
-def _key(v: Any) -> Any:
+def key_of(v: Any) -> Any:
+    """What a Variable is known by: the node that made it and which output it is; or itself."""
     return (v, None) if v.node is None else (v.node, v.index)
 
 
