@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.checking.evidence import Evidence
+from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.run import LayerRaised
 from clearprop.graph.node import parts
@@ -73,19 +73,34 @@ class Case:
 
     def explains(self, candidate: Any, target: np.ndarray | None = None) -> bool:
         """Whether a candidate is what backward gave: to all digits, and so of the difference."""
-        target = self.a if target is None else target
         candidate = np.asarray(candidate)
+        if target is None:
+            target, (worst, near) = self.a, self._at_worst
+            if candidate.shape == target.shape and abs(candidate[worst] - target[worst]) > near:
+                return False
         if candidate.shape != target.shape:
             return False
         known = self.known if target.shape == self.known.shape else np.isfinite(candidate)
         known = known & np.isfinite(candidate)
         if not known.any():
             return False
-        exact = max(1e-8 if self.e.opened else 1e-4, 30 * self.e.eps)
         whole = float(np.max(np.abs(target), initial=0.0, where=known))
         far = float(np.max(np.abs(candidate - target), initial=0.0, where=known))
-        floor = 1e-13 * max(whole, self.size)
-        return far <= max(min(exact * whole, 1e-2 * self.apart), floor)
+        return far <= self._near(whole)
+
+    def _near(self, whole: float) -> float:
+        """How far what explains may be off, where the largest element is so large."""
+        exact = max(1e-8 if self.e.opened else 1e-4, 30 * self.e.eps)
+        return max(min(exact * whole, 1e-2 * self.apart), 1e-13 * max(whole, self.size))
+
+    @cached_property
+    def _at_worst(self) -> tuple[tuple[int, ...], float]:
+        """The element that is furthest off, and how far what explains may be off there."""
+        if self.a.shape != self.t.shape:
+            return (0,) * self.a.ndim, np.inf
+        worst = np.argmax(np.where(self.known, np.abs(self.a - self.t), -1.0))
+        whole = float(np.max(np.abs(self.a), initial=0.0, where=self.known))
+        return index_at(worst, self.a.shape), self._near(whole)
 
     def where_wrong(self, candidate: np.ndarray) -> np.ndarray:
         """A candidate for what backward gave where it is wrong, be it right elsewhere."""

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -154,14 +155,9 @@ def other_slopes(tape: Tape) -> Mistakes:
             changes = {}
             for chain, slope in zip(chains, given_at, strict=True):
                 changes |= _through(chain, slope)
-            kind, message = Kind.WRONG_VALUE, f"{name} is differentiated to {word}"
-            given = given_at[0]
-            for lacks, factor in itertools.islice(slopes(out, "out"), 2):
-                if np.allclose(given * factor, true, rtol=1e-9):
-                    kind, message = Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
-            if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:
-                kind, message = Kind.FACTOR, f"the factor {ratio:.6g} is missing: {message}"
-            yield Mistake(kind, message, changes)
+            message = f"{name} is differentiated to {word}"
+            closer = partial(_closer, message, given_at[0], true, out)
+            yield Mistake(Kind.WRONG_VALUE, message, changes, closer=closer)
         for shift, when in ((-1, "before"), (1, "after")) if len(shapes) == 1 < len(starts) else ():
             changes = {}
             for k, chain in enumerate(chains):
@@ -170,3 +166,13 @@ def other_slopes(tape: Tape) -> Mistakes:
                 changes |= _through(chain, _slope(chain, x))
             message = f"the slope of {name} is that of the time step {when}"
             yield Mistake(Kind.WRONG_VALUE, message, changes)
+
+
+def _closer(message: str, given: Any, true: Any, out: Any) -> tuple[Kind, str]:
+    """Whether another slope is the right one without a factor."""
+    if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:
+        return Kind.FACTOR, f"the factor {ratio:.6g} is missing: {message}"
+    for lacks, factor in itertools.islice(slopes(out, "out"), 2):
+        if np.allclose(given * factor, true, rtol=1e-9):
+            return Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
+    return Kind.WRONG_VALUE, message

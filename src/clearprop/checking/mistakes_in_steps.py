@@ -10,6 +10,9 @@ from clearprop.checking.slopes import slopes
 from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local
 from clearprop.graph.node import Node, Recorded
 
+RUNS = 12
+"""What is run more often than this, as for each pixel, is no activation."""
+
 
 def skipped(tape: Tape) -> Mistakes:
     """A step is left out on one of several ways back, as in `dh = d @ W.T` before the slope."""
@@ -53,6 +56,7 @@ def _with_dout_of(last: Node, slot: int) -> Formula:
 def bypassed(tape: Tape) -> Mistakes:
     """Several operations, such as a softmax, are differentiated as one elementwise step."""
     ends = [g for g in tape.groups if not isinstance(g.nodes[0].out, tuple)]
+    ends = [g for g in ends if len(g.nodes) <= RUNS]
     for group in ends:
         inside = [tape.enclosed(node) for node in group.nodes]
         starts: list[tuple[list[Any], list[Any]]] = [

@@ -238,7 +238,7 @@ def _other_axes(tape: Tape, group: Group, x: np.ndarray, axes: tuple[int, ...]) 
     users = [
         (node, user, i)
         for node in group.nodes
-        for user in tape.nodes
+        for user in dict.fromkeys(tape.users.get((node, None), ()))
         for i, v in enumerate(user.inputs)
         if isinstance(v, Recorded) and v.node is node
         if user.operation.elementwise and np.shape(user.out) == x.shape

@@ -25,10 +25,12 @@ from clearprop.checking.findings import Kind
 from clearprop.checking.screening import Screen
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-WORK, EACH = 105_000, 150
+WORK, EACH = 160_000, 150
 """So many operations are differentiated again for one layer; a mistake costs so many besides."""
-UNFIT = (ValueError, TypeError, IndexError, FloatingPointError)
+UNFIT = (ValueError, TypeError, LookupError, FloatingPointError)
 """What is raised where shapes are such that a mistake cannot be made."""
+LONG = 60
+"""Programs of so many operations cost as many each; longer ones more, so that fewer are tried."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
 
@@ -102,8 +104,8 @@ class Search:
             return
         work, scaled = 0, list[Mistake]()
         for mistake in mistakes or self._ranked():
-            work += len(self.tape.nodes) + EACH
-            if work > WORK / (3 if mistakes else 1):
+            work += round(len(self.tape.nodes) ** 2 / LONG) + EACH
+            if work > WORK / (5 if mistakes else 1):
                 return
             if self._try(mistake) is True:
                 return
@@ -117,7 +119,7 @@ class Search:
             given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
         except UNFIT:
             return None
-        if self._explained(given, mistake.kind, mistake.message):
+        if self._explained(given, *mistake.told()):
             return True
         part = {name: case.t - given[name] for name, case in self.cases.items()}
         return (mistake.scales and self._scaled(mistake, part)) or part

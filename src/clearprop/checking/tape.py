@@ -59,6 +59,11 @@ class Mistake(NamedTuple):
     values: Mapping[Any, Any] | None = None
     scales: bool = False
     past: Mapping[Any, tuple[Any, Any]] | None = None
+    closer: Callable[[], tuple[Kind, str]] | None = None
+
+    def told(self) -> tuple[Kind, str]:
+        """Its kind and words; `closer` finds them, where that is work."""
+        return self.closer() if self.closer else (self.kind, self.message)
 
 
 Mistakes = Iterator[Mistake]

@@ -13,7 +13,7 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.interface import RATE, UPDATE
-from clearprop.checking.nests import hanging
+from clearprop.checking.nests import computed, hanging
 from clearprop.checking.pairing import Place, Wanted, pair
 from clearprop.checking.passes import changed_parameters, told
 from clearprop.checking.probing import along
@@ -122,9 +122,8 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
     trial, by_name = e.trial, isinstance(found, dict)
     _place_returned(e, run, [] if by_name else [*run.returned])
     own = {path for slot in trial.slots for path in slot.paths}
-    there = {
-        Place("held", path): value for path, value in hanging(run.layer).items() if path not in own
-    }
+    on_it = {**hanging(run.layer), **computed(run.layer)}
+    there = {Place("held", path): value for path, value in on_it.items() if path not in own}
     if by_name:
         there |= run.returned
     new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
