@@ -162,6 +162,7 @@ def difference(
         if program.stimulus != "special" and not np.isfinite(value):
             return ""
         first: Results | None = None
+        overflows = program.stimulus == "special" and _overflows(program, arrays)
         for name, run in modes(program, arrays, by):
             try:
                 found = run()
@@ -169,6 +170,8 @@ def difference(
                 continue  # it is refused, and not silent
             except Exception as error:
                 return f"{name}: {type(error).__name__}: {error}"
+            if overflows and name == "compiled by c":
+                continue  # a product that is added at once has no room to overflow there
             said[name] += 1
             wanted = first or (value, *found[1:])
             wrong = differs(found, wanted, program)
@@ -182,6 +185,16 @@ def difference(
     return ""
 
 
+def _overflows(program: Program, arrays: list[np.ndarray]) -> bool:
+    """Whether a number becomes infinite on the way."""
+    try:
+        with np.errstate(over="raise"):
+            program.function(*arrays[:2])
+    except FloatingPointError:
+        return True
+    return False
+
+
 def _slope_differs(program: Program, arrays: list[np.ndarray], found: Results) -> str:
     """Whether derivatives are not those of differences, where these agree among themselves."""
     loss, (x, y, u, v) = loss_of(program), arrays
@@ -190,7 +203,7 @@ def _slope_differs(program: Program, arrays: list[np.ndarray], found: Results) -
         for h in (1e-5, 1e-6)
     ]
     slope = float(np.sum(found[1] * u) + np.sum(found[2] * v))
-    smooth = abs(by_differences[0] - by_differences[1]) < 1e-5 * (1 + abs(slope))
+    smooth = abs(by_differences[0] - by_differences[1]) < 1e-5 * (1 + abs(by_differences[1]))
     if smooth and abs(slope - by_differences[1]) > 1e-3 * (1 + abs(slope)):
         return f"a slope of {slope!r}, and by differences {by_differences[1]!r}"
     return ""

@@ -20,7 +20,10 @@ SMALL = 2**15
 
 
 def _matmul(sheet: Sheet, time: int, node: Node) -> None:
-    """A matrix product. `np.dot` is called 0.5 µs sooner where it does the same."""
+    """A matrix product. `np.dot` is called 0.5 µs sooner where it does the same.
+
+    With a 1 × 1 matrix it does not: it passes over 0 · ∞.
+    """
     out = sheet.result(time, node)
     a, b = node.inputs
     exact = (
@@ -28,6 +31,7 @@ def _matmul(sheet: Sheet, time: int, node: Node) -> None:
         and out.order is None
         and all(x.dtype == out.dtype for x in (a, b))
         and np.ndim(b) == 2
+        and np.size(a) != 1 != np.size(b)
     )
     call = "np.dot" if exact and np.ndim(a) <= 2 else "np.matmul"
     sheet.say(node, f"{call}({sheet.operands(node)}{sheet.keywords(node)}, out={out.name})")
