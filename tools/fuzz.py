@@ -128,13 +128,18 @@ def differs(found: Results, wanted: Results, program: Program, room: Results | N
 
 
 def shaken(program: Program, arrays: list[np.ndarray], first: Results) -> Results:
-    """How far results move with the last bits of what they are computed from."""
+    """How far results move with the last bits of what they are computed from, and with more bits."""
     rng = np.random.default_rng(0)
     moved = [np.zeros(np.shape(r)) for r in first]
-    for _ in range(8):
+    for k in range(9):
         bits = 4 * np.finfo(arrays[0].dtype).eps
         near = [(a * (1 + bits * rng.uniform(-1, 1, a.shape))).astype(a.dtype) for a in arrays]
-        again = next(iter(modes(program, near, ())))[1]()
+        if k == 8:  # what cancels always in the same way shows here
+            near = [a.astype(np.longdouble) for a in arrays]
+        try:
+            again = next(iter(modes(program, near, ())))[1]()
+        except (TypeError, *SPOKEN):
+            continue
         for m, a, b in zip(moved, again, first, strict=True):
             same = (a == b) | (np.isnan(a) & np.isnan(b))
             apart = np.where(same, 0, np.abs(np.asarray(a, float) - np.asarray(b, float)))
