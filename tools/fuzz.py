@@ -128,7 +128,7 @@ def differs(found: Results, wanted: Results, program: Program, room: Results | N
 
 
 def shaken(program: Program, arrays: list[np.ndarray], first: Results) -> Results:
-    """How far results move with the last bits of what they are computed from, and with more bits."""
+    """How far results move with the last bits of what they are made from, and with more bits."""
     rng = np.random.default_rng(0)
     moved = [np.zeros(np.shape(r)) for r in first]
     for k in range(9):
