@@ -60,9 +60,9 @@ def _indices_turned(at: At) -> Any:
 def windows(tape: Tape) -> Mistakes:
     """The offsets of windows lack their stride or dilation: k in place of k · d."""
     for group in tape.groups:
-        forms = [node.params.get("form") for node in group.nodes]
-        if group.nodes[0].operation.name != GETITEM or len(forms) < 2:
+        if group.nodes[0].operation.name != GETITEM or len(group.nodes) < 2:
             continue
+        forms = [node.params["form"] for node in group.nodes]
         for axis in range(len(forms[0])):
             at = [form[axis] for form in forms]
             if not all(isinstance(s, slice) and isinstance(s.start, int) for s in at):
@@ -95,6 +95,7 @@ def exchanged(tape: Tape) -> Mistakes:
         if len(one.nodes) != len(other.nodes) or a.operation is not b.operation:
             continue
         kind, changes = Kind.WRONG_PLACE, dict[Any, Formula]()
+        message = f"what goes back to {one} and {other} is exchanged"
         if a.operation.name == GETITEM and a.inputs[0] is b.inputs[0] and _alike(a, b):
             for p, q in pairs:
                 if not p.values[1:] and not q.values[1:]:
@@ -102,7 +103,6 @@ def exchanged(tape: Tape) -> Mistakes:
                         (p, 0): _put_at(q.params["form"]),
                         (q, 0): _put_at(p.params["form"]),
                     }
-            message = f"what goes back to {one} and {other} is exchanged"
         elif a.operation.name == "np.multiply" and _alike(a, b) and _meet(tape, a, b):
             kind, message = (
                 Kind.WRONG_VALUE,

@@ -20,7 +20,7 @@ TAKING = frozenset(
     )
 )
 """What takes an element several times."""
-MANY = 150
+MANY = 100
 """Backward passes that a single pattern may take."""
 
 
@@ -105,7 +105,8 @@ def _turned(x: np.ndarray, is_kernel: bool) -> Iterator[tuple[str, np.ndarray]]:
     """A parameter as it is often mistaken: transposed, or a kernel turned around."""
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
         yield "transposed", x.T
-    for axes in reversed([*axes_of(x.ndim)]) if is_kernel else ():
+    of = tuple(range(x.ndim))
+    for axes in dict.fromkeys((of[-2:], of[:2], of, *((i,) for i in of))) if is_kernel else ():
         if all(x.shape[i] > 1 for i in axes):
             yield f"mirrored along {in_words(axes, x.ndim, batch=False)}", np.flip(x, axes)
     if x.ndim >= 3:
@@ -120,9 +121,11 @@ def _is_kernel(case: Case, name: str) -> bool:
     argument, opened = case.e.trial.arguments[name], case.e.opened
     if argument.slot is None and case.e.trial.inputs[0] is argument.value:
         return False
-    of = opened.graph.nodes if opened and argument.value.ndim < 3 else ()
-    taken = (n for n in of if any(x is opened.variables[name] for x in n.inputs))
-    return argument.value.ndim > 2 or any(n.operation.name.endswith("getitem") for n in taken)
+    if argument.value.ndim > 2 or not opened:
+        return argument.value.ndim > 2
+    v = opened.variables[name]
+    taken = (n for n in opened.graph.nodes if any(x is v for x in n.inputs))
+    return any(n.operation.name.endswith("getitem") for n in taken)
 
 
 def _with_turned(case: Case) -> Guesses:
@@ -278,11 +281,12 @@ def _counted(case: Case) -> tuple[int, int]:
 def _beyond(case: Case) -> int:
     """How many of a few wrong elements answer to anything that they did not go into."""
     each, found = case.e.each_output(case.name), 0
-    wrong = case.e.rng.permutation(np.flatnonzero(case.wrong))[:6]
-    for i in wrong if each is not None else ():
+    if each is None:
+        return 0
+    for i in case.e.rng.permutation(np.flatnonzero(case.wrong))[:6]:
         due = each.reshape(len(each), -1)[:, i]
         a = case.pulled(case.dout * (np.abs(due) <= case.tiny * np.abs(each).max()))
-        found += a is not None and abs(a.flat[i]) > case.tiny * case.size
+        found += int(a is not None and abs(a.flat[i]) > case.tiny * case.size)
     return found
 
 

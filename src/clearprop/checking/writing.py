@@ -18,6 +18,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import refuse_write
 from clearprop.graph.node import Recorded, data_of
+from clearprop.graph.variable import Variable
 from clearprop.primitives.indexing import put_at, split_index
 
 CREATORS = ("zeros", "empty", "ones", "zeros_like", "empty_like", "ones_like")
@@ -28,8 +29,9 @@ MOST = 2**22
 class Writable(NDArrayOperatorsMixin):
     """A handle of a Variable, or of a constant array, that can be written into."""
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
     written = 0
+    value: Any
 
     def __init__(self, value: Any, base: Any = None, given: bool = False) -> None:
         self.value, self.base, self.given = value, base, given
@@ -58,14 +60,15 @@ class Writable(NDArrayOperatorsMixin):
             found.base = self, key
         return found
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        key, value = plain(key), gathered(plain(value))
+    def __setitem__(self, key: Any, given: Any) -> None:
+        key = plain(key)
+        value: Any = gathered(plain(given))
         there = np.zeros(self.shape, bool)
         there[key] = True
         slot = there[key].shape
         if there.sum() != math.prod(slot):
             refuse_write("v[i] = … with an index that comes twice")
-        if isinstance(value, Recorded):
+        if isinstance(value, Variable):
             lead = value.ndim - len(slot)
             value = value.reshape(value.shape[lead:]) if lead > 0 else value
             value = np.broadcast_to(value, slot) if value.shape != slot else value
@@ -76,17 +79,17 @@ class Writable(NDArrayOperatorsMixin):
         if self.given or Writable.written > MOST:
             refuse_write("v[...] = value")
         old = self.value
-        if isinstance(old, Recorded) or isinstance(value, Recorded):
+        if isinstance(old, Variable) or isinstance(value, Variable):
             if np.any(data_of(old)[~keep]):
                 old = old * keep
-            if isinstance(value, Recorded):
+            if isinstance(value, Variable):
                 form, arrays = split_index(key)
                 put = put_at(value, *arrays, form=form, shape=keep.shape)
-                old = old + put if isinstance(old, Recorded) or np.any(old) else put
+                old = old + put if isinstance(old, Variable) or np.any(old) else put
             elif np.any(value):
-                put = np.zeros(keep.shape)
-                put[key] = value
-                old = old + put
+                more = np.zeros(keep.shape)
+                more[key] = value
+                old = old + more
             new = old if old.dtype == self.dtype else old.astype(self.dtype)
         else:
             new = np.array(old)
