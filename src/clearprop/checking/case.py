@@ -123,10 +123,10 @@ class Case:
             *((f"out{i}" if several else "out", out) for i, out in enumerate(run.outputs, 1)),
             *((name, a.value) for name, a in trial.arguments.items() if a.slot),
             *(
-                (f"self.{name}", item)
+                (f"self.{name}[{i}]" if isinstance(value, tuple | list) else f"self.{name}", item)
                 for name, value in getattr(run.layer, "__dict__", {}).items()
                 if not name.startswith("d") and name not in ("params", "grads")
-                for item in parts(value)
+                for i, item in enumerate(parts(value))
             ),
             *(
                 (f"(the result of {node.operation.name})", node.out)

@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.checking.factors import ratio_of
 from clearprop.checking.findings import Kind
+from clearprop.checking.mistakes_in_ways import others
 from clearprop.checking.slopes import slopes
 from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local, nothing
 from clearprop.graph.node import Node, Recorded
@@ -156,8 +157,9 @@ def other_slopes(tape: Tape) -> Mistakes:
             for chain, slope in zip(chains, given_at, strict=True):
                 changes |= _through(chain, slope)
             message = f"{name} is differentiated to {word}"
-            closer = partial(_closer, message, given_at[0], true, out)
+            closer = partial(_closer, message, given_at[0], true, out, starts[0])
             yield Mistake(Kind.WRONG_VALUE, message, changes, closer=closer)
+        yield from _of_another(tape, name, chains, true) if longest else ()
         for shift, when in ((-1, "before"), (1, "after")) if len(shapes) == 1 < len(starts) else ():
             changes = {}
             for k, chain in enumerate(chains):
@@ -168,11 +170,46 @@ def other_slopes(tape: Tape) -> Mistakes:
             yield Mistake(Kind.WRONG_VALUE, message, changes)
 
 
-def _closer(message: str, given: Any, true: Any, out: Any) -> tuple[Kind, str]:
+def _of_another(tape: Tape, name: str, chains: list[list[Node]], true: Any) -> Mistakes:
+    """The right formula, made of the result of something else."""
+    outs = [chain[0].out for chain in chains]
+    right = [w for w, s in slopes(outs[0], "out") if np.allclose(s, true, rtol=1e-9)]
+    for words, values in others(tape, outs, inner=False) if right else ():
+        changes: dict[Any, Formula] = {}
+        for chain, x in zip(chains, values, strict=True):
+            changes |= _through(chain, dict(slopes(x, "out"))[right[0]])
+        message = f"{name} is differentiated to {right[0]}, with {words} for out"
+        yield Mistake(Kind.WRONG_VALUE, message, changes)
+
+
+def gates(tape: Tape) -> Mistakes:
+    """A part that is taken of a result, such as a gate, has a slope without one of its factors."""
+    for group in tape.groups:
+        node = group.nodes[0]
+        maker = node.inputs[0].node if node.operation.name.endswith("getitem") else None
+        if maker is None or not maker.operation.elementwise or maker.operation.name in LINEAR[2:]:
+            continue
+        for word, _ in itertools.islice(slopes(0.5, "out"), 6):
+            changes: dict[Any, Formula] = {(n, 0): _without(n, word) for n in group.nodes}
+            message = f"the factor ({word}) is missing in what goes back to {group}"
+            yield Mistake(Kind.DROPPED_TERM, message, changes)
+
+
+def _without(node: Node, word: str) -> Formula:
+    factor = dict(slopes(node.out, "out"))[word]
+
+    def formula(at: At) -> Any:
+        return local(node, at.dout / np.where(factor == 0, 1, factor), at.out, at.values)[0]
+
+    return formula
+
+
+def _closer(message: str, given: Any, true: Any, out: Any, x: Any) -> tuple[Kind, str]:
     """Whether another slope is the right one without a factor."""
     if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:
         return Kind.FACTOR, f"the factor {ratio:.6g} is missing: {message}"
-    for lacks, factor in itertools.islice(slopes(out, "out"), 2):
+    of_x = [*slopes(x, "x")][-2:]
+    for lacks, factor in (*itertools.islice(slopes(out, "out"), 2), *of_x):
         if np.allclose(given * factor, true, rtol=1e-9):
             return Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
     return Kind.WRONG_VALUE, message

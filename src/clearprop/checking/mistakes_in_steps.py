@@ -72,7 +72,7 @@ def bypassed(tape: Tape) -> Mistakes:
                 words = ["1"]
                 if _mixes(group.nodes[0], inside[0] - {keys[0]}):
                     words += [f for f, _ in (*slopes(0.5, "out"), *slopes(0.5, "x"))]
-                yield from _as_one(group, keys, values, words)
+                yield from _as_one(tape, group, keys, values, words)
 
 
 def _mixes(last: Node, inside: set[Any]) -> bool:
@@ -81,8 +81,12 @@ def _mixes(last: Node, inside: set[Any]) -> bool:
     return not last.operation.elementwise or any(_mixes(node, inside) for node in makers if node)
 
 
-def _as_one(group: Group, keys: list[Any], values: list[Any], words: list[str]) -> Mistakes:
+def _as_one(
+    tape: Tape, group: Group, keys: list[Any], values: list[Any], words: list[str]
+) -> Mistakes:
     nodes, name = group.nodes, group.nodes[0].operation.name
+    (first, _), *_ = keys
+    start = tape.group_of[first] if isinstance(first, Node) else first.name
     into = [x for x in nodes[0].inputs if isinstance(x, Recorded)]
     known = [
         {"1": 1.0, **dict(slopes(node.out, "out")), **dict(slopes(x, "x"))}
@@ -98,7 +102,7 @@ def _as_one(group: Group, keys: list[Any], values: list[Any], words: list[str]) 
         if word == "1":
             kind, message = (
                 Kind.DROPPED_TERM,
-                f"the local derivative of what ends in {group} is missing",
+                f"the local derivative between {start} and {group} is missing",
             )
         alone = any(x is keys[0][0] or x.node is keys[0][0] for x in into)
         if word == "1" and alone and name in ("np.where", "np.maximum", "np.minimum", "np.clip"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.case import in_words
+from clearprop.checking.case import broadcasts, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.tape import (
     At,
@@ -115,7 +115,7 @@ def factors(tape: Tape) -> Mistakes:
         for slot in (0, 1):
             if name in PRODUCTS:
                 yield from _turned(group, slot)
-            for words, values in _others(tape, group, 1 - slot):
+            for words, values in others(tape, [node.values[1 - slot] for node in group.nodes]):
                 changes = {
                     (node, slot): with_value(slot, 1 - slot, value)
                     for node, value in zip(group.nodes, values, strict=True)
@@ -127,15 +127,17 @@ def factors(tape: Tape) -> Mistakes:
                 yield Mistake(Kind.WRONG_VALUE, message, changes)
 
 
-def _others(tape: Tape, group: Group, slot: int) -> Iterator[tuple[str, list[Any]]]:
-    """Values of the shape of a factor that could be mistaken for it, one for each run."""
-    due = [node.values[slot] for node in group.nodes]
+def others(tape: Tape, due: list[Any], inner: bool = True) -> Iterator[tuple[str, list[Any]]]:
+    """Values that could be mistaken for others of their shape, one for each run of a line.
+
+    Inputs and kept values, which have names, and `inner` ones.
+    """
     shape, seen = np.shape(due[0]), [due]
     if not shape:
         return
     found = [(f"input {name}", [v.data] * len(due)) for name, v in tape.variables.items()]
     found += ((name, [z] * len(due)) for name, z in tape.kept)
-    for other in tape.groups:
+    for other in tape.groups if inner else ():
         if len(other.nodes) == len(due) and not isinstance(other.nodes[0].out, tuple):
             found.append((f"what {other} gives", [node.out for node in other.nodes]))
             found += (
@@ -143,7 +145,8 @@ def _others(tape: Tape, group: Group, slot: int) -> Iterator[tuple[str, list[Any
                 for i in range(len(other.nodes[0].values))
             )
     for words, values in found:
-        if np.shape(values[0]) == shape and not any(
+        fits = np.ndim(values[0]) > 0 and broadcasts(np.shape(values[0]), shape)
+        if fits and not any(
             all(a is b or np.array_equal(a, b) for a, b in zip(values, known, strict=True))
             for known in seen
         ):

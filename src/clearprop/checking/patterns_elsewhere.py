@@ -107,26 +107,6 @@ def _shifted(case: Case) -> Guesses:
         yield Kind.WRONG_PLACE, message, moved
 
 
-def _masked_elsewhere(case: Case) -> Guesses:
-    """Is it right where another mask than that of forward lets through?"""
-    t = case.t
-    if not np.any(t[case.known] == 0):
-        return
-    inputs = [*case.fitting(t.shape), *(("dout", d) for d in case.douts if d.shape == t.shape)]
-    for name, z in inputs:
-        whole = np.isin(z, (0.0, 1.0)).all()
-        for words, mask in (
-            ((name, z != 0),)
-            if whole
-            else ((f"{name} > 0", z > 0), (f"{name} > its mean", z > z.mean()))
-        ):
-            both = (mask & (t != 0)).sum(), (~mask & (t != 0)).sum()
-            if min(both) < 2:
-                continue
-            message = f"its mask is {words}, which lets other elements through than forward did"
-            yield Kind.MASK_MISSING, message, np.where(mask, np.where(t != 0, t, np.nan), 0)
-
-
 def counted_once(case: Case) -> Guesses:
     """Is a derivative counted once where several terms, or none, have it?"""
     near = 1e-9 if case.e.opened else 1e-5
@@ -146,4 +126,4 @@ def counted_once(case: Case) -> Guesses:
 
 
 FIRST = (_updated, _plain_penalty)
-LATER = (_shifted, _masked_elsewhere, _penalty)
+LATER = (_shifted, _penalty)

@@ -101,6 +101,20 @@ def _local(case: Case) -> Guesses:
             yield Kind.WRONG_VALUE, message, case.where_wrong(case.t * factor)
 
 
+def _made_of(case: Case) -> Guesses:
+    """Is it dout times something simple, where the true one is dout times something else?"""
+    for dout in case.douts:
+        if dout.shape != case.t.shape:
+            continue
+        message = "it is dout itself: the local derivative is missing"
+        yield Kind.DROPPED_TERM, message, case.where_wrong(dout)
+        for value, z in case.fitting(dout.shape):
+            for name, slope in slopes(z, value):
+                for mark, d in (("", dout), ("−", -dout)):
+                    message = f"it is {mark}dout · ({name})"
+                    yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
+
+
 def _turned(x: np.ndarray, is_kernel: bool) -> Iterator[tuple[str, np.ndarray]]:
     """A parameter as it is often mistaken: transposed, or a kernel turned around."""
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
@@ -191,7 +205,9 @@ def _other_places(case: Case) -> Guesses:
     message = "elements answer to parts of dout that they did not go into"
     probes = [_answers(case, k) for k in (PROBES * case.dout.size).astype(int)]
     if not missing:
-        further = any(_varies(answers) - _varies(should) for answers, should in probes)
+        further = case.t.shape == case.douts[0].shape and any(
+            _varies(answers) - _varies(should) for answers, should in probes
+        )
         kind = Kind.WRONG_AXIS if further else Kind.UNKNOWN
         yield kind, f"{message}: a sum or mean runs over more elements than in forward"
     is_sum = case.t.size < case.dout.size and all(should.sum() == 1 for _, should in probes)
@@ -332,6 +348,7 @@ PATTERNS = (
     patterns_elsewhere.counted_once,
     _forward_again,
     _cross_terms,
+    _made_of,
     _by_lines,
     _reordered,
     _along_another,

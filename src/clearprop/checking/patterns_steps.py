@@ -49,6 +49,7 @@ MAKERS = (
     mistakes_in_ways.factors_missing,
     mistakes_in_steps.skipped,
     mistakes_in_values.other_steps,
+    mistakes_in_slopes.gates,
     mistakes_in_slopes.other_slopes,
     mistakes_in_ways.factors,
     mistakes_in_steps.bypassed,
@@ -175,6 +176,8 @@ class Search:
         ratio = sum(float(p @ gap) for p, gap in pairs) / (square or 1.0)
         if not ratio or not np.isfinite(ratio) or abs(ratio + 1) < 1e-6:
             return False
+        if sum(np.count_nonzero(p) for p, _ in pairs) < 2 and abs(ratio + 2) > 1e-6:
+            return False  # a single number always has some factor
         given = {name: case.t + ratio * part[name] for name, case in self.cases.items()}
         where = mistake.message.removesuffix(", is missing")
         kind, message = Kind.SIGN, f"{where} has the opposite sign"

@@ -23,6 +23,9 @@ from clearprop.primitives.broadcasting import sum_to
 _OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("graph", "primitives", "checking"))
 _NUMPY = str(Path(np.__file__).parent)
 
+SPOKEN = {"clearprop.getitem": "indexing", "clearprop.put_at": "writing"}
+"""Operations by what they are in the source."""
+
 Place = tuple[tuple[Any, int, int], ...]
 """The calls that lead to an operation, outermost last: code, offset in it, line."""
 
@@ -111,7 +114,8 @@ class Group:
 
     def __str__(self) -> str:
         """Where it is, in words."""
-        name = self.nodes[0].operation.name
+        name = str(self.nodes[0].operation.name)
+        name = SPOKEN.get(name, name)
         if not self.place:
             return name
         code, at, line = self.place[0]
@@ -177,10 +181,12 @@ class Tape:
         With another mistake made they would no longer cancel, and nobody writes them in backward.
         """
         right = self.pull({})
-        for group in self.groups:
-            if group.nodes[0].operation.name not in ("np.max", "np.mean", "np.min"):
-                continue
-            closed = everywhere(group.nodes, 0, nothing)
+        some = [
+            g for g in self.groups if g.nodes[0].operation.name in ("np.max", "np.mean", "np.min")
+        ]
+        together = [[n for g in some for n in g.nodes if n.operation.name == "np.max"]]
+        for nodes in (*(group.nodes for group in some), *together[: len(some) > 1]):
+            closed = everywhere(nodes, 0, nothing)
             without = self.pull(closed)
             if all(np.allclose(without[n], right[n], rtol=1e-9, atol=1e-12) for n in right):
                 self.idle |= closed

@@ -79,7 +79,9 @@ class Writable(NDArrayOperatorsMixin):
         if self.given or Writable.written > MOST:
             refuse_write("v[...] = value")
         old = self.value
-        if isinstance(old, Variable) or isinstance(value, Variable):
+        if not keep.any() and isinstance(value, Variable) and value.dtype == self.dtype:
+            new = value.reshape(keep.shape)
+        elif isinstance(old, Variable) or isinstance(value, Variable):
             if np.any(data_of(old)[~keep]):
                 old = old * keep
             if isinstance(value, Variable):
