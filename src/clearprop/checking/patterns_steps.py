@@ -86,7 +86,7 @@ class Search:
 
     def _go(self) -> None:
         screen, mistakes = Screen(self.tape, self.cases), list[Mistake]()
-        if screen.usable:
+        if screen.along:
             changes = list[tuple[Mistake, np.ndarray]]()
             for mistake in self._ranked():
                 mistakes.append(mistake)

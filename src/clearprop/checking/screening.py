@@ -51,7 +51,8 @@ class Screen:
                     break
             else:
                 self.complete = False
-        self.usable = bool(rows)
+        self.along = [(case.name, v) for case, v in moved]
+        """The arguments that are moved, and how."""
         self.due = np.array([np.sum((case.a - case.t) * v) for case, v in moved])
         self.room = NEAR * np.abs(self.due)
         self.room += ROUNDING * np.array([np.sum(np.abs(case.t * v)) for case, v in moved])

@@ -61,7 +61,8 @@ class Writable(NDArrayOperatorsMixin):
         return found
 
     def __setitem__(self, key: Any, given: Any) -> None:
-        key = plain(key)
+        key = plain(key)  # a mask may be on the graph, too
+        key = tuple(map(data_of, key)) if isinstance(key, tuple) else data_of(key)
         value: Any = gathered(plain(given))
         there = np.zeros(self.shape, bool)
         there[key] = True
