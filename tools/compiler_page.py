@@ -27,7 +27,7 @@ from clearprop.compiler.tracing import Trace
 from clearprop.files import atomic_write
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.recording import record
-from clearprop.primitives.indexing import getitem
+from clearprop.primitives.indexing import getitem, put_at
 from clearprop.primitives.labels import read_labels
 from clearprop.primitives.windows import add_windows
 from clearprop.training import SGD
@@ -68,6 +68,11 @@ def softmax(scores: Any) -> Any:
 def one_hot(y: Any, t: Any) -> Any:
     t = read_labels(t, (100, 10), np.float32)
     return np.take_along_axis(y, t[..., None], axis=-1), y - (t[..., None] == np.arange(10))
+
+
+def parts(a: Any, b: Any) -> Any:
+    left = put_at(a, form=(slice(None), slice(0, 20)), shape=(100, 50))
+    return left + put_at(b, form=(slice(None), slice(20, 50)), shape=(100, 50))
 
 
 def rate(x: Any, dout: Any, lr: Any) -> Any:
@@ -163,6 +168,7 @@ EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "rectified": (relu, (_matrix(100, 50), _matrix(100, 50))),
     "shared_softmax": (softmax, (_matrix(100, 10),)),
     "labels_as_places": (one_hot, (_matrix(100, 10), np.arange(100) % 10)),
+    "parts_side_by_side": (parts, (_matrix(100, 20), _matrix(100, 30))),
     "sunk_scalars": (rate, (_matrix(100, 784), _matrix(100, 50), np.float32(0.1))),
     "raised_scalars": (pixels, (_matrix(100, 784), _matrix(784, 50))),
     "sums_as_products": (batch_sum, (_matrix(100, 50),)),

@@ -9,6 +9,7 @@ from clearprop.compiler import SIMPLIFICATIONS, compile, simplified
 from clearprop.compiler.simplify import (
     common_subexpressions,
     labels_as_places,
+    parts_side_by_side,
     raised_scalars,
     rectified,
     shared_softmax,
@@ -17,6 +18,7 @@ from clearprop.compiler.simplify import (
     without_identities,
 )
 from clearprop.layers import SoftmaxWithLoss
+from clearprop.primitives.indexing import put_at
 from clearprop.primitives.labels import read_labels
 from clearprop.training import SGD
 
@@ -240,6 +242,56 @@ def test_a_scalar_does_not_compute_a_shared_product_twice():
     after = sunk_scalars(before)
     assert len(sizes_of(after, "np.matmul")) == 1
     check_same(before, after, rtol=1e-14)
+
+
+def test_a_scalar_does_not_pass_what_is_needed_without_it():
+    def f(x, total, W, V, lr):
+        y = x / total
+        return lr * np.concatenate([np.ravel(W @ y), np.ravel((y @ V) + 1)])
+
+    shapes = (4, 20), (4, 1), (2, 4), (20, 3)
+    before = trace_of(f, *(np.ones(shape) for shape in shapes), np.float64(0.1))
+    after = sunk_scalars(before)
+    assert sizes_of(after, "np.divide") == [80]
+    assert sizes_of(after, "np.multiply") == [8, 12]  # lr · W, and not lr / total
+    check_same(before, after, rtol=1e-14)
+
+
+EVERY = slice(None)
+
+
+@pytest.mark.parametrize(
+    ("forms", "kept"),
+    [
+        ([(EVERY, slice(0, 2)), (EVERY, slice(2, 4))], ["concatenate"]),
+        ([(EVERY, slice(2, None)), (..., slice(-9, 2))], ["concatenate"]),
+        ([(slice(0, 2),), (2,), (slice(3, 4),)], ["put_at", "put_at", "put_at", "add", "add"]),
+        ([(EVERY, 1), (EVERY, 3), (EVERY, -2), (EVERY, 0)], ["stack"]),
+        ([(0,), (1,), (2,), (3,), (EVERY, 0)], ["put_at", "stack", "add"]),
+        ([(EVERY, 0), (EVERY, 2), (EVERY, 3)], ["put_at", "put_at", "put_at", "add", "add"]),
+        ([(slice(0, 3),), (slice(2, 4),)], ["put_at", "put_at", "add"]),
+        ([(slice(0, 4, 2),), (slice(1, 4, 2),)], ["put_at", "put_at", "add"]),
+        ([(0, EVERY), (slice(1, 4), slice(0, 2))], ["put_at", "put_at", "add"]),
+    ],
+)
+def test_parts_that_fill_an_array_are_joined(forms, kept):
+    def f(x):
+        return sum(put_at(np.exp(x[form]), form=form, shape=(4, 4)) for form in forms) * 2
+
+    before = trace_of(f, np.linspace(-1, 1, 16).reshape(4, 4))
+    after = parts_side_by_side(without_identities(before))
+    named = [line.split()[0].rpartition(".")[2] for line in listing(after)]
+    assert [n for n in named if n in ("put_at", "stack", "concatenate", "add")] == kept
+    check_same(before, after, rtol=1e-15)
+
+
+def test_a_part_that_is_needed_by_itself_stays():
+    def f(x):
+        left = put_at(x[:2], form=(slice(0, 2),), shape=(4, 4))
+        return left + put_at(x[2:], form=(slice(2, 4),), shape=(4, 4)), left
+
+    before = trace_of(f, np.ones((4, 4)))
+    assert listing(parts_side_by_side(before)) == listing(before)
 
 
 def test_a_scalar_stays_where_nothing_is_smaller():

@@ -99,6 +99,33 @@ def test_the_learning_rate_may_change_between_two_steps():
     assert (both_ways(make, on_progress=slower).loss[3:] != PLAIN_LOSS[3:]).all()
 
 
+class Falling(SGD):
+    """Settings of its own, which change though nothing is assigned."""
+
+    def settings(self, group, step):
+        return {"lr": super().settings(group, step)["lr"] / step}
+
+
+def test_settings_of_an_optimizers_own_are_asked_for_in_every_step():
+    falling = both_ways(lambda: (make_network(), Falling(0.2)))
+    scheduled = both_ways(lambda: (make_network(), SGD(lambda step: 0.2 / step)))
+    np.testing.assert_allclose(falling.loss, scheduled.loss, rtol=1e-6)
+    assert (falling.loss[2:] != PLAIN_LOSS[2:]).all()
+
+
+def test_what_stands_in_groups_may_be_changed_there():
+    def make():
+        made.append(SGD(0.2, groups={"b*": {"lr": 0.1}}))
+        return make_network(), made[-1]
+
+    def slower(moment):
+        made[-1].groups["b*"]["lr"] = 0.1 / moment.iteration
+
+    made: list[Any] = []
+    unchanged = both_ways(make).loss
+    assert (both_ways(make, on_progress=slower).loss[3:] != unchanged[3:]).all()
+
+
 # A network of one's own
 
 

@@ -20,6 +20,7 @@ from clearprop.compiler.rewriting import (
     rebuild,
     simplifies,
 )
+from clearprop.compiler.simplify_parts import parts_side_by_side
 from clearprop.compiler.simplify_pools import (
     largest_by_place,
     largest_first,
@@ -287,6 +288,7 @@ SIMPLIFICATIONS: tuple[Simplification, ...] = (
     rectified,
     shared_softmax,
     labels_as_places,
+    parts_side_by_side,
     sunk_scalars,
     raised_scalars,
     sums_as_products,

@@ -1,9 +1,8 @@
 """Simplification: scalars sink to the smallest operand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from clearprop.compiler.rewriting import (
 from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.node import Node
 from clearprop.graph.recording import record
+from clearprop.primitives.indexing import put_at
 
 
 def sunk_scalars(trace: Trace) -> Trace:
@@ -42,8 +42,17 @@ def sunk_scalars(trace: Trace) -> Trace:
             return None
         if _dtype(s, x) != x.data.dtype:
             return None
-        sinking = Sinking(_region(node, trace, consumers), labels, trace.labels[node], done)
-        return sinking.scaled(x, sinking.now(s)) if sinking.cost(x) < x.size else None
+        region = _region(node, trace, consumers)
+        while True:
+            sinking = Sinking(region, labels, trace.labels[node], done)
+            if sinking.cost(x) >= x.size:
+                return None
+            passed = sinking.passed(x, node)
+            # What somebody needs as it is, too, would be computed twice.
+            twice = {n for n, users in passed.items() if not users.issuperset(consumers[n])}
+            if not twice:
+                return sinking.scaled(x, sinking.now(s))
+            region -= twice
 
     return rebuild(trace, rule, labels, done)
 
@@ -55,6 +64,16 @@ def _region(root: Node, trace: Trace, consumers: dict[Any, list[Any]]) -> set[No
         if consumers[node] and all(c in region for c in consumers[node]):
             region.add(node)
     return region
+
+
+class Way(NamedTuple):
+    """How a scalar is pushed one node further back."""
+
+    operands: Sequence[Any]
+    """Those that are scaled in place of the result."""
+    made: Callable[[Any], Any]
+    cost: int = 0
+    """How many elements are touched beside those of the operands."""
 
 
 class Sinking:
@@ -69,7 +88,7 @@ class Sinking:
         """The label of the multiplication that sinks."""
         self.labels = labels
         """The nodes made anew on the way keep the label of those they stand for."""
-        self._ways: dict[Node, list[tuple[int, Callable[[Any], Any]]]] = {}
+        self._best: dict[Node, tuple[int, Way | None]] = {}
         self._made: dict[Any, Any] = {}
         """What has been scaled already: the derivatives of all layers share the way down."""
 
@@ -86,17 +105,37 @@ class Sinking:
         node = x.node if is_recorded(x) else None
         if node is None or size <= 1 or x.index is not None or node not in self.region:
             return size
-        return min([size, *(cost for cost, _ in self._ways_on(node))])
+        return self._best_way(node)[0]
 
-    def _ways_on(self, node: Node) -> list[tuple[int, Callable[[Any], Any]]]:
-        """How to push the scalar one node further back: each way with what it costs."""
-        if node not in self._ways:
-            self._ways[node] = self._find_ways(node)
-        return self._ways[node]
+    def passed(self, x: Any, user: Node) -> dict[Node, set[Any]]:
+        """The nodes that the scalar passes on its way, and from which of their users it comes."""
+        found: dict[Node, set[Any]] = {}
+        open_ = [(x, user)]
+        while open_:
+            x, user = open_.pop()
+            node = x.node if is_recorded(x) else None
+            if node is None or self.cost(x) >= int(np.size(x)):
+                continue
+            _, way = self._best_way(node)
+            if node not in found and way is not None:
+                open_ += [(y, node) for y in way.operands]
+            found.setdefault(node, set()).add(user)
+        return found
 
-    def _find_ways(self, node: Node) -> list[tuple[int, Callable[[Any], Any]]]:
+    def _best_way(self, node: Node) -> tuple[int, "Way | None"]:
+        """The cheapest way to push the scalar one node further back, and what it costs in all."""
+        if node not in self._best:
+            best: tuple[int, Way | None] = int(np.size(node.out)), None
+            for way in self._find_ways(node):
+                cost = way.cost + sum(map(self.cost, way.operands))
+                if cost < best[0]:
+                    best = cost, way
+            self._best[node] = best
+        return self._best[node]
+
+    def _find_ways(self, node: Node) -> list["Way"]:
         function, (a, *rest) = function_of(node), node.inputs
-        cost, scaled, now, product = self.cost, self.scaled, self.now, self._product
+        scaled, now, product = self.scaled, self.now, self._product
         if isinstance(function, np.ufunc) and node.params:
             return []
         if function is np.multiply:
@@ -104,32 +143,32 @@ class Sinking:
             if is_number(a):
                 a, b = b, a
             if is_number(b):  # it merges with the scalar that is there
-                return [(0, lambda s: scaled(a, product(s, now(b))))]
+                return [Way((a,), lambda s: scaled(a, product(s, now(b))), -self.cost(a))]
             left, right = lambda s: scaled(a, s) * now(b), lambda s: now(a) * scaled(b, s)
-            return [(cost(x), way) for x, way in ((a, left), (b, right)) if _is_float(x)]
+            return [Way((x,), way) for x, way in ((a, left), (b, right)) if _is_float(x)]
         if function is np.divide:
             (b,) = rest
             if is_number(a):
-                return [(0, lambda s: product(s, now(a)) / now(b))]
-            below = int(np.size(b)), lambda s: now(a) * (s / now(b))
-            return [(cost(a), lambda s: scaled(a, s) / now(b)), below]
+                return [Way((), lambda s: product(s, now(a)) / now(b))]
+            below = Way((), lambda s: now(a) * (s / now(b)), int(np.size(b)))
+            return [Way((a,), lambda s: scaled(a, s) / now(b)), below]
         if function is np.matmul:
             (b,) = rest
-            right = cost(b), lambda s: now(a) @ scaled(b, s)
-            return [(cost(a), lambda s: scaled(a, s) @ now(b)), right]
+            right = Way((b,), lambda s: now(a) @ scaled(b, s))
+            return [Way((a,), lambda s: scaled(a, s) @ now(b)), right]
         if function is np.concatenate:
             # The last part first, the last layer: each further one ends where that began.
             parts = node.inputs[::-1]
             joined = partial(np.concatenate, **node.params)
-            return [(sum(map(cost, parts)), lambda s: joined([scaled(x, s) for x in parts][::-1]))]
+            return [Way(parts, lambda s: joined([scaled(x, s) for x in parts][::-1]))]
         if function is subtract_at:
             t, c = rest
             made = partial(record, SUBTRACT_AT, params={})
-            return [(cost(a), lambda s: made((scaled(a, s), now(t), product(s, now(c)))))]
-        linear = fact(node, "view") or function is np.negative
+            return [Way((a,), lambda s: made((scaled(a, s), now(t), product(s, now(c)))))]
+        linear = fact(node, "view") or function in (np.negative, put_at)
         if linear or (function is np.sum and "where" not in node.params):
             again, params = node.operation, node.params
-            return [(cost(a), lambda s: record(again, (scaled(a, s), *map(now, rest)), params))]
+            return [Way((a,), lambda s: record(again, (scaled(a, s), *map(now, rest)), params))]
         return []
 
     def scaled(self, x: Any, s: Any) -> Any:
@@ -140,8 +179,9 @@ class Sinking:
         key = (node, names(s))
         if key in self._made:
             return self._made[key]
-        _, way = min(self._ways_on(node), key=itemgetter(0))
-        out = self._made[key] = way(s)
+        _, way = self._best_way(node)
+        assert way is not None
+        out = self._made[key] = way.made(s)
         if is_recorded(out) and out.node is not None:
             label = self.labels.get(node, "")
             self.labels.setdefault(out.node, label)

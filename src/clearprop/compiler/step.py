@@ -96,16 +96,15 @@ class Step(Compiles):
 
     def take(self, plan: StepPlan, batch: tuple[Any, ...]) -> float:
         """Run a program, and leave to network and optimiser what it leaves."""
-        network, layout = self.network, plan.layout
-        learns = plan.learns
-        if layout.lent is not plan.program and (layout.lent is not None or plan.program.keeps):
-            layout.lend(plan.program, plan.kept) if plan.program.keeps else layout.fetch()
+        network, layout, program, learns = self.network, plan.layout, plan.program, plan.learns
+        if layout.lent is not program and (program.keeps or layout.lent is not None):
+            layout.lend(program, plan.kept) if program.keeps else layout.fetch()
         if learns:
             plan.begin(plan.rows)
         try:
-            loss, *left, done = plan.program.run(*plan.call(batch))
-            if not done:
-                raise not_finite(loss)
+            found = program.run(*plan.call(batch))  # loss, state that is left, whether all is done
+            if not found[-1]:
+                raise not_finite(found[0])
         except BaseException as error:
             if learns:
                 network.learning.undo(network.members, network.rng)
@@ -113,9 +112,9 @@ class Step(Compiles):
                 raise LabelError(str(error)) from None
             raise
         if learns:
-            plan.leave(left)
-        vars(self.optimizer)["step_count"] += 1
-        return float(loss)
+            plan.leave(found[1:-1])
+        self.optimizer.__dict__["step_count"] += 1
+        return float(found[0])
 
     def release(self) -> None:
         """Give the layers their own arrays back, with what was learned in them."""
@@ -186,18 +185,16 @@ class StepOver:
         rows = self._checked(rows)
         step, source = self.step, self._source
         plan = step._last
-        layout = step._layout
         if (
-            plan is None
-            or plan.source is not source
-            or plan.rows != len(rows)
-            or layout is None
-            or not layout.is_current()
-            or not plan.holds()
+            plan is not None
+            and plan.source is source
+            and plan.rows == len(rows)
+            and plan.layout.is_current()
+            and plan.holds()
         ):
-            plan = step._find(*source.batch(rows), source)
+            plan.layout.adopt()
         else:
-            layout.adopt()
+            plan = step._find(*source.batch(rows), source)
         return step.take(plan, (rows,))
 
     def prepare(self, samples: int) -> None:
@@ -222,7 +219,8 @@ class StepOver:
             rows = rows.astype(np.intp)
         samples = self._source.samples
         # Taken without their sign, negative numbers are the largest: one look finds both.
-        if rows.size and np.maximum.reduce(rows.view(np.uintp)) >= samples:
+        unsigned = rows.view(np.uintp)
+        if rows.size and unsigned.item(unsigned.argmax()) >= samples:
             wrong = rows[(rows < 0) | (rows >= samples)][0]
             raise DataError(
                 f"there is no row {wrong} in {samples} samples; rows go from 0 to {samples - 1}"

@@ -71,6 +71,8 @@ class StepPlan(Plan):
         noise = [u for draw in self._draws for u in draw.leaves]
         self._hyper = [(v, g, n) for v, g, n in recorded.hyperparameters if v in used]
         self._limits = [(v, n) for v, n in recorded.limits if v in used]
+        self._read_at: int | None = None
+        """The `changes` of the optimiser when its settings were last read, if they stay."""
         self._step = recorded.step if recorded.step in used else None
         arguments = [v for v, *_ in (*self._numbers, *self._hyper, *self._limits)]
         arguments = [*noise, *arguments, *([] if self._step is None else [self._step])]
@@ -109,13 +111,13 @@ class StepPlan(Plan):
 
     def holds(self) -> bool:
         """Whether the layers are still set as they were when this was recorded."""
-        for _, place in self._numbers:
-            if type(getattr(*place, None)) is not float:
+        for _, (layer, name) in self._numbers:
+            if type(getattr(layer, name, None)) is not float:
                 return False
         for v, place in self._states:
             if np.shape(value_of(place)) != v.shape:
                 return False
-        return self._watch.holds()
+        return not self._watch or self._watch.holds()
 
     def call(self, batch: tuple[Any, ...]) -> list[Any]:
         """What the program is given in a step."""
@@ -124,17 +126,21 @@ class StepPlan(Plan):
             values += [u for draw in self._draws for u in draw(self.network.rng)]
         if self._numbers:
             values += [getattr(layer, name) for _, (layer, name) in self._numbers]
-        step = self.optimizer.step_count + 1
-        settings = self.optimizer.settings
-        groups = [settings(group, step) for group in self.layout.groups]
-        for _, g, name in self._hyper:
-            values.append(groups[g][name])
-        if self._limits:
-            limits = self.optimizer.limits()
-            values += [limits[name] for _, name in self._limits]
+        if self._read_at != self.optimizer.changes:
+            self._read()
+        values += self._settings
         if self._step is not None:
-            values.append(float(step))
+            values.append(self.optimizer.step_count + 1.0)
         return values
+
+    def _read(self) -> None:
+        """Read the optimiser's settings, which hold until one of them changes."""
+        optimizer, limits = self.optimizer, self.optimizer.limits()
+        step = optimizer.step_count + 1
+        groups = [optimizer.settings(group, step) for group in self.layout.groups]
+        self._settings = [groups[g][name] for _, g, name in self._hyper]
+        self._settings += [limits[name] for _, name in self._limits]
+        self._read_at = optimizer.changes if optimizer.is_steady() else None
 
     def roles(self) -> dict[Any, tuple[Any, ...]]:
         """What each leaf of the program is.
@@ -170,7 +176,7 @@ class StepPlan(Plan):
                 setattr(layer, name, v.data)
                 network.learning.now(network.members, layer, name)
 
-    def leave(self, left: list[Any]) -> None:
+    def leave(self, left: tuple[Any, ...]) -> None:
         """Leave the state that the program did not write in place."""
         network = self.network
         members = network.members

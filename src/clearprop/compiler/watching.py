@@ -39,6 +39,10 @@ class Watch:
                 elif _is_plain(value):
                     self._contents.append((layer, attribute, names(value)))
 
+    def __bool__(self) -> bool:
+        """Whether anything is watched."""
+        return bool(self._places or self._settings or self._contents)
+
     def holds(self) -> bool:
         """Whether nothing has changed."""
         for layer, name, array in self._places:

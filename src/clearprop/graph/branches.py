@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 
 from clearprop.graph.backward import derivatives, reach
-from clearprop.graph.node import Node, Recorded, parts
+from clearprop.graph.node import Node, Recorded, data_of, parts
 from clearprop.graph.shares import shares
 
 
 def tell_of_branches(outputs: Iterable[tuple[Recorded, Any]], found: Iterable[Any]) -> None:
     """Warn if a derivative is NaN since 0 came from a branch not taken and met an infinite slope.
 
-    `found` are the derivatives of a backward pass from `outputs`. Both sides of `np.where(c, a, b)`
-    are computed, and what was not chosen gets the derivative 0; further back that is multiplied by
-    the local derivatives, and 0 · ∞ is NaN.
+    `found` are derivatives that a backward pass from `outputs` ends with: what is NaN before comes
+    to these, or stands behind another choice. Both sides of `np.where(c, a, b)` are computed, and
+    what was not chosen gets the derivative 0; further back that is multiplied by the local
+    derivatives, and 0 · ∞ is NaN.
     """
     if not any(_has_nan(dx) for dx in found):
         return
@@ -43,7 +44,10 @@ def tell_of_branches(outputs: Iterable[tuple[Recorded, Any]], found: Iterable[An
 
 
 def _has_nan(x: Any) -> bool:
-    return bool(np.isnan(getattr(x, "data", x)).any())
+    x = data_of(x)
+    if x.ndim and x.size:
+        x = np.minimum.reduce(x, axis=None)  # a quarter of the time that all elements take
+    return bool(np.size(x) and x != x)
 
 
 def _words(node: Node) -> str:

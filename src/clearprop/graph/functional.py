@@ -70,7 +70,7 @@ def value_and_grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[.
                 )
             dout = np.ones_like(out.data, floating(out.data))[()]
             found = derivatives([(out, dout)], targets=call.inputs, record=call.outer)
-            tell_of_branches([(out, dout)], found.values())
+            tell_of_branches([(out, dout)], (found[v] for v in call.inputs if v in found))
         return (out if call.outer else out.data), call.results(found)
 
     return value_and_derivative

@@ -111,7 +111,7 @@ class Variable(ArrayMethods):
             )
         outputs = [(self, self._seed(dout, record))]
         found = derivatives(outputs, record=record, zeros=True, afresh=not accumulate)
-        tell_of_branches(outputs, found.values())
+        tell_of_branches(outputs, (dx for v, dx in found.items() if v.node is None))
         for v, dx in found.items():
             if type(dx) is np.ndarray:
                 dx.flags.writeable = False  # a derivative may be shared between Variables

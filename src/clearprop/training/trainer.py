@@ -1,6 +1,5 @@
 """The trainer: mini-batches, steps, evaluations."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -23,21 +22,22 @@ from clearprop.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from clearprop.training.course import Course
 from clearprop.training.data import carried, read_samples
 from clearprop.training.evaluation import Referee
-from clearprop.training.history import History, HistoryWriter, Scores
+from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
-from clearprop.training.nonfinite import explained
 from clearprop.training.optimizers.base import Updates
 from clearprop.training.optimizers.settings import positive_int, positive_number
 from clearprop.training.optimizers.sgd import SGD
-from clearprop.training.progress import EVERY, Moment, Progress, usual_progress
-from clearprop.training.signals import SAMPLES, SignalRecorder
+from clearprop.training.progress import Moment, Progress, usual_progress
+from clearprop.training.showing import as_tables, in_one_line
+from clearprop.training.signals import SignalRecorder
 from clearprop.training.step import engine_of, make_step
 
 
-class Trainer:
+class Trainer(Course):
     """Train a network by mini-batches, to classify or to give numbers, as its loss layer says.
 
     **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
@@ -338,9 +338,6 @@ class Trainer:
         epoch = self.iterations_per_epoch
         return Training(self.network, optimizer, epoch, self._batches, self.best, facts)
 
-    def _notes(self) -> dict[str, Any]:
-        return {"threads": self._threads, "signals": self._signals and self._signals.looked_at}
-
     def _blas(self) -> BlasThreads:
         """The choice of threads, which stays: another would change the order of sums."""
         self._cores = threads_as_set()
@@ -375,126 +372,8 @@ class Trainer:
             if keeper is not None and not keeper.is_finished:
                 keeper.finish(self.history, self._notes())
 
-    def _run(
-        self, last: int, writer: HistoryWriter | None, keeper: Keeper | None, interrupts: Interrupts
-    ) -> None:
-        evaluated = after_epoch = False
-        # Who asks after each iteration is told the scores of now, and what changes the course
-        # takes effect at once.
-        at_once = self.patience is not None or bool(self.callbacks)
-        patience = math.inf if self.patience is None else self.patience
-        enough = self.best.since(self.history) >= patience
-        # At a few thousand iterations a second, the steps are all that should take time.
-        every = EVERY if self.on_progress is None else getattr(self.on_progress, "every", 0.0)
-        next_look = 0.0
-        self._look(first=True)
-        for iteration in range(len(self.history) + 1, last + 1):
-            if interrupts.requested or enough:
-                break
-            with interrupts.held():
-                rows = next(self._batches)
-                try:
-                    loss = self._step(rows)
-                except BaseException as error:
-                    self._batches.put_back()
-                    if not isinstance(error, NonFiniteError):
-                        raise
-                    self._referee.settle()
-                    batch = self._train.batch(rows)
-                    text = explained(error, iteration, self.network, self.optimizer, *batch)
-                    raise NonFiniteError(text) from None
-                self.history.add_loss(loss)
-                evaluated = iteration % self.iterations_per_epoch == 0
-                if evaluated:
-                    self._evaluate(beside=every > 0 and not at_once)
-                    after_epoch = True
-            if evaluated:
-                self._look()
-                said = [callback(self._moment(last)) for callback in self.callbacks]
-                enough = self.best.since(self.history) >= patience
-                enough = enough or any(answer is True for answer in said)
-            now = time.monotonic()
-            if now >= next_look or evaluated:
-                next_look = now + every
-                with interrupts.held():
-                    due = keeper is not None and keeper.is_due(after_epoch=False)
-                    if due or self._referee.is_ready:
-                        self._referee.settle()
-                    # The files tell things in the order in which they happened.
-                    if not self._referee.is_working:
-                        if writer is not None:
-                            writer.write()
-                        if keeper is not None and keeper.is_due(after_epoch=after_epoch):
-                            keeper.write(self.history, self._notes())
-                            after_epoch = False
-                self._report(last)
-        with interrupts.held():
-            self._referee.settle()
-            if keeper is not None:
-                keeper.finish(self.history, self._notes())
-        scores = self.history.last_evaluation
-        if not interrupts.ending and (scores is None or scores.iteration < len(self.history)):
-            self._evaluate()
-        self._look(final=True)
-
-    def _evaluate(self, *, beside: bool = False) -> None:
-        if self.history.score_name is not None and self._sets:
-            self._referee.begin(len(self.history), self._cores, beside=beside)
-
-    def _note(self, iteration: int, scores: list[float], network: Network) -> None:
-        test = math.nan if self._test is None else scores[-1]
-        train = scores[0] if self._sets[0] is self._train else math.nan
-        noted = self.history.add_evaluation(
-            iteration=iteration,
-            epoch=iteration / self.iterations_per_epoch,
-            train_score=train,
-            test_score=test,
-        )
-        after_epoch = iteration % self.iterations_per_epoch == 0
-        if after_epoch and (self.best_path is not None or self.patience is not None):
-            self.best.consider(noted, network)
-
-    def _look(self, *, first: bool = False, final: bool = False) -> None:
-        if self.signals_path is None:
-            return
-        if self._signals is None and first and (not len(self.history) or self._resumed):
-            samples = self._train.number
-            rows = np.linspace(0, samples - 1, min(SAMPLES, samples)).astype(np.intp)
-            if self._carries:  # what is carried has a row for each sample of a batch
-                rows = np.arange(self.batch_size)
-            batch = self._train.batch(rows)
-            self._signals = SignalRecorder(self.signals_path, self.network, *batch[:2])
-            if self._resumed:
-                self._signals.go_on(self._looked_at)
-        if self._signals is not None and not (first and len(self.history)):
-            self._signals.moment(len(self.history), self._epoch(), self.batch_size, final)
-
-    def _report(self, last: int, *, done: bool = False) -> None:
-        if self.on_progress is not None:
-            self.on_progress(self._moment(last, done=done))
-
-    def _moment(self, last: int, *, done: bool = False) -> Moment:
-        scores = self.history.last_evaluation or Scores(0, 0.0, math.nan, math.nan)
-        return Moment(
-            iteration=len(self.history),
-            iterations=last,
-            epoch=self._epoch(),
-            loss=self.history.last_loss,
-            recent_loss=self.history.recent_loss(),
-            train_score=scores.train_score,
-            test_score=scores.test_score,
-            done=done,
-            score_name=self.history.score_name,
-            held_out=self.history.held_out,
-        )
-
     def __repr__(self) -> str:
-        samples = f"{self._train.number:,} samples"
-        done = f"{len(self.history):,} iterations done"
-        return (
-            f"<Trainer of {len(self.network.params)} parameters: {samples} in batches of "
-            f"{self.batch_size}, {self.optimizer!r}, {done}>"
-        )
+        return in_one_line(self)
 
-    def _epoch(self) -> float:
-        return len(self.history) / self.iterations_per_epoch
+    def _repr_html_(self) -> str:
+        return as_tables(self)

@@ -81,10 +81,11 @@ def _places(sheet: Sheet, node: Node, x: Cell, t: Cell) -> str:
         rows = sheet.constant(steps, "rows")
         name = sheet.name("places")
         sheet.define(name, f"np.empty({n}, np.intp)")
+        dtype = "" if t.dtype == np.intp else ", dtype=np.intp"
         if x.order:
-            sheet.say(node, f"np.multiply({t.name}, {n}, out={name}, dtype=np.intp)")
+            sheet.say(node, f"np.multiply({t.name}, {n}, out={name}{dtype})")
             sheet.say(node, f"np.add({name}, {rows}, out={name})")
         else:
-            sheet.say(node, f"np.add({t.name}, {rows}, out={name}, dtype=np.intp)")
+            sheet.say(node, f"np.add({t.name}, {rows}, out={name}{dtype})")
         sheet.cells[key] = Cell(name, (n,), np.intp)
     return sheet.cells[key].name

@@ -127,6 +127,8 @@ class Sheet:
     def _replaceable(self, time: int, x: Any, node: Node, order: Order | None) -> Cell | None:
         if not is_recorded(x) or x.node is None or x.node not in self.cells:
             return None
+        if x.node in self.lives.joins:  # its parts may be read longer than the whole
+            return None
         cell = self.cells[x.node]
         fits = cell.shape == node.out.shape and cell.dtype == node.out.dtype and cell.order == order
         free = self.lives.last[self.lives.roots[x.node]] == time and cell.buffer is not None
@@ -174,8 +176,7 @@ class Sheet:
 
     def joined(self, node: Node) -> Cell:
         if node not in self.cells:
-            made = text.empty(node.out.size, node.out.dtype)
-            self.put(node, self.name("G"), node.out, value=made)
+            self._in_arena(node, self.name("G"), node.out, 0, len(self.trace.nodes))
         return self.cells[node]
 
     def scratch(self, time: int, like: Any, wish: str) -> str:

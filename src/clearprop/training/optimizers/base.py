@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
+from html import escape
 from typing import Any, ClassVar, Literal, Protocol, TypedDict
 
 import numpy as np
@@ -11,6 +12,7 @@ from clearprop.graph.backward import floating
 from clearprop.training.optimizers.checks import check_gradients, check_results, to_read
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
+from clearprop.training.optimizers.rule import rule, settings_table
 from clearprop.training.optimizers.settings import Setting, positive_number, setting
 from clearprop.training.optimizers.state import fitting, loaded
 
@@ -89,6 +91,8 @@ class Optimizer:
     """The state by names such as `m.W1`; empty before the first step."""
     step_count: int
     """How many steps have been taken."""
+    changes: int = 0
+    """Counts on with every assignment: who has read a setting need not read it again until then."""
 
     def __init__(
         self,
@@ -133,6 +137,7 @@ class Optimizer:
                 self._check_known(f" in groups[{pattern!r}]", settings, "weight_decay")
                 settings.update({key: setting(key, each) for key, each in settings.items()})
         object.__setattr__(self, name, value)
+        self.__dict__["changes"] = self.changes + 1
 
     def update(self, params: MutableMapping[str, Any], grads: Mapping[str, Any]) -> None:
         """Take one step: arrays change in place, plain numbers are bound anew.
@@ -240,6 +245,13 @@ class Optimizer:
         both = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
         return {name: limit for name, limit in both.items() if limit is not None}
 
+    def is_steady(self) -> bool:
+        """Whether `settings` and `limits` give the same in every step until `changes` counts on."""
+        named = (vars(self).get(n) for n in (*self.hyperparameters, "weight_decay"))
+        own = type(self).settings, type(self).limits
+        usual = Optimizer.settings, Optimizer.limits
+        return own == usual and not self.groups and all(type(value) is float for value in named)
+
     def structure(self) -> Hashable:
         """What decides the operations of an update, without the numbers in it."""
         groups = self.groups.items()
@@ -283,6 +295,10 @@ class Optimizer:
         names = (*self.hyperparameters, *Common.__annotations__)
         told = [n for n in names if n == "lr" or getattr(self, n) != usual.get(n)]
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in told)})"
+
+    def _repr_html_(self) -> str:
+        names = (*self.hyperparameters, *Common.__annotations__)
+        return f"{settings_table(self, names)}<pre>{escape(rule(self))}</pre>"
 
     def _setting(self, name: str, patterns: Sequence[str]) -> Setting:
         """A hyperparameter of the parameters that fit these patterns of `groups`."""

@@ -190,16 +190,24 @@ static void both(part *f, void **p, long n, int two)
     }
 }
 
+// What comes before the halves, the halves, and what follows: in two threads where that is asked
+// for and no other phase has them.
+static void all(part *before, part *half, part *after, int large, void **p, long n, int two)
+{
+    int none = 0;
+    int mine = two && atomic_compare_exchange_strong(&busy, &none, 1);
+    both(before, p, n, mine && large);
+    both(half, p, n, mine);
+    both(after, p, n, mine && large);
+    if (mine)
+        busy = 0;
+}
+
 void run(task *t, void **p, long n)
 {
     double start = now();
-    int two = n > 1 && !t->alone && choose(t), none = 0;
-    int mine = two && atomic_compare_exchange_strong(&busy, &none, 1);
-    both(t->before, p, n, mine && t->large);
-    both(t->half, p, n, mine);
-    both(t->after, p, n, mine && t->large);
-    if (mine)
-        busy = 0;
+    int two = n > 1 && !t->alone && choose(t);
+    all(t->before, t->half, t->after, t->large, p, n, two);
     double took = now() - start;
     long k = t->seen[two]++;
     if (k == 0)  // the first finds nothing in the caches, and the worker asleep
@@ -215,11 +223,7 @@ void run(task *t, void **p, long n)
 // What follows a phase, in as many threads as that goes in at the time.
 void follow(task *t, part *f, void **p, long n)
 {
-    int none = 0;
-    int mine = t->threads && !t->alone && atomic_compare_exchange_strong(&busy, &none, 1);
-    both(f, p, n, mine);
-    if (mine)
-        busy = 0;
+    all(0, f, 0, 0, p, n, t->threads && !t->alone);
 }
 """
 for _name, _number in {"FIRST": 8, "OFTEN": 512, "FEW": 32}.items():

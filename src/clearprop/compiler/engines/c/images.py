@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from clearprop.compiler.rewriting import is_recorded, maker, simplifies
+from clearprop.compiler.rewriting import function_of, is_recorded, maker, simplifies
 from clearprop.compiler.simplify_pools import largest_by_place, routed
 from clearprop.compiler.tensor_products import contract, laid_out, terms
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.graph.recording import attach
+from clearprop.primitives.broadcasting import normal_axes
 from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.table import Primitive, as_given, primitive
@@ -100,6 +101,7 @@ def of_images(trace: Trace) -> Trace:
         _pools,
         _routes,
         _scaled_before,
+        _summed_by_axes,
     ):
         trace = simplification(trace)
     return trace
@@ -285,3 +287,21 @@ def _scaled_before(node: Node, inputs: tuple[Any, ...]) -> Any:
             top = _made(largest, (x,), np.zeros(dout.shape, x.dtype), **window)
             return _made(to_largest, (dout * np.sign(top), place), node.out, **route.params)
     return None
+
+
+@simplifies(np.sum, np.mean)
+def _summed_by_axes(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Sum images over one axis after the other, the last first.
+
+    They lie with their features innermost, where NumPy adds up pixel after pixel: what is rounded
+    away then grows with the number of pixels, and so with that of each axis only.
+    """
+    x, function = inputs[0], function_of(node)
+    axis, *more = node.params.get("axis"), *(node.params.keys() - {"axis", "keepdims"})
+    if len(inputs) > 1 or more or x.ndim != 4 or not isinstance(axis, tuple) or len(axis) < 2:
+        return None
+    if function is np.sum and node.params == {"axis": (0, 2, 3)}:
+        return None  # there is a kernel for it
+    for one in sorted(normal_axes(axis, 4), reverse=True):
+        x = function(x, axis=one, keepdims=node.params.get("keepdims", False))
+    return x

@@ -22,6 +22,9 @@ from clearprop.graph.node import Node
 LEAST = 2**11
 """Elements from which elementwise operations are worth a kernel."""
 
+ENOUGH = 8
+"""Operations that hang together, from which fewer elements will do."""
+
 MOST_IN_CACHE = 2**20
 """Elements of the largest factor of a product; what is larger is for BLAS."""
 
@@ -182,6 +185,7 @@ class Choice:
             if node not in without and not (node in ends and _adds(node))
             if number_type(node) == self.dtype
         }
+        self._lengths = self._found_lengths()
         while self._dropped():
             pass
         self.inlined = {node for node in self.kinds if is_cheap(node)}
@@ -216,7 +220,22 @@ class Choice:
             return True
         if np.ndim(node.out) == 4:
             return any(np.ndim(n.out) == 4 for n in (*beside, *within))
-        return np.size(node.out) >= LEAST
+        length = self._lengths[node]
+        return np.size(node.out) * (length if length >= ENOUGH else 1) >= LEAST
+
+    def _found_lengths(self) -> dict[Node, int]:
+        """How many operations on single elements, of one shape, hang together with each."""
+        groups: dict[Node, list[Node]] = {}
+        for node, kind in self.kinds.items():
+            if kind == "chain":
+                groups[node] = [node]
+                for x in node.inputs:
+                    other = groups.get(x.node) if is_recorded(x) else None
+                    if other and other is not groups[node] and x.shape == np.shape(node.out):
+                        few, many = sorted((groups[node], other), key=len)
+                        many += few
+                        groups.update(dict.fromkeys(few, many))
+        return {node: len(group) for node, group in groups.items()}
 
 
 def is_cheap(node: Node) -> bool:

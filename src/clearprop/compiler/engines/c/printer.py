@@ -213,7 +213,7 @@ def _parts(top: str, texts: list[str]) -> list[str]:
 
 TAKEN = re.compile(
     r"(total_)?[agmrsvwx]\d+(_\d+)?|[cf][01]|(all_s|row_|wins|all|pick|larger|smaller|sign|absolute"
-    r"|root|logarithm|exponential|lanes)\d+|last|k|s|memcpy|memset|NAN|INFINITY|auto|case|char|const"
+    r"|root|logarithm|exponential|tangent|lanes)\d+|last|k|s|memcpy|memset|NAN|INFINITY|auto|case|char|const"
     r"|default|do|double|enum|extern|float|goto|inline|int|long|register|restrict|short|signed"
     r"|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile"
 )

@@ -165,16 +165,21 @@ def sum_(function: Function) -> None:
             lines(f"v{n} {', '.join(f'a{h} = {{0}}' for h in range(len(starts)))};")
             with lines.loop("n", "n0", "n1"):
                 if len(d.shape) == 4:
-                    with lines.loop("i", 0, d.shape[2]), lines.loop("j", 0, d.shape[3]):
-                        row(starts, d.at("n", "", "i", "j"))
+                    # Each row for itself: what is rounded away grows with what is summed in a row.
+                    with lines.loop("i", 0, d.shape[2]):
+                        lines(f"v{n} {', '.join(f's{h} = {{0}}' for h in range(len(starts)))};")
+                        with lines.loop("j", 0, d.shape[3]):
+                            row(starts, "s", d.at("n", "", "i", "j"))
+                        for h in range(len(starts)):
+                            lines(f"a{h} += s{h};")
                 else:
-                    row(starts, d.at("n", ""))
+                    row(starts, "a", d.at("n", ""))
             for h, (_, slot) in enumerate(starts):
                 lines(f"*(v{n} *)({total.name} + {slot}) += a{h};")
 
-    def row(starts: list[tuple[str, str]], at: str) -> None:
+    def row(starts: list[tuple[str, str]], sums: str, at: str) -> None:
         for h, (start, _) in enumerate(starts):
-            lines(f"a{h} += *(const v{n} *)({at} + {start});")
+            lines(f"{sums}{h} += *(const v{n} *)({at} + {start});")
 
     _over(function, groups, vectors)
     out = function.result(node)
