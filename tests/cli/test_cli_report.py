@@ -93,4 +93,4 @@ def test_a_page_that_cannot_be_made_does_not_cost_the_run(clearprop, data, monke
     monkeypatch.setattr(reporting, "write_report", refuse)
     run = clearprop(*TRAIN, "--data", data)
     assert run.code == 0
-    assert "no report.html: no page today" in run.err
+    assert "report.html was not made: no page today" in run.err

@@ -250,7 +250,7 @@ def test_without_the_package_that_paints_everything_but_the_picture_is_there(
     run = clearprop("train", "--data", data, "--batch", 10, "--iterations", 5, "-q")
     assert run.code == 0
     assert run.out == "runs/1\n"
-    assert "no curves.png: writing PNG pictures needs the package resvg-py: pip" in run.err
+    assert "curves.png was not made: writing PNG pictures needs the package resvg-py" in run.err
     assert RunFolder("runs/1").load_network().params["W1"].shape == (64, 50)
     assert Path("runs/1/report.html").exists()
 

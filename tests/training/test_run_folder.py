@@ -34,7 +34,7 @@ def test_a_run_leaves_all_it_should(tmp_path):
         "optimizer": "sgd", "schedule": "constant", "weight_decay": None, "iterations": 6,
         "seed": 3, "dtype": "float32", "compile": True, "engine": "numpy", "devices": None,
         "data": None, "patience": None, "validation": None, "save_every": 30.0,
-        "task": "classification", "form": None,
+        "task": "classification", "form": None, "language": None,
         "version": clearprop.__version__,
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
@@ -16,13 +17,14 @@ from cyclopts import App, CycloptsError, Parameter
 from clearprop import __version__
 from clearprop.cli.check import check
 from clearprop.cli.compare import compare
-from clearprop.cli.complaints import told
+from clearprop.cli.complaints import complain, told
 from clearprop.cli.draw import draw
 from clearprop.cli.explain import explain
 from clearprop.cli.export import export
 from clearprop.cli.figures import figures
 from clearprop.cli.gradcheck import gradcheck
 from clearprop.cli.importing import import_
+from clearprop.cli.language import SpokenHelp, begin_to_speak
 from clearprop.cli.play import play
 from clearprop.cli.predict import predict
 from clearprop.cli.report import report
@@ -30,8 +32,6 @@ from clearprop.cli.search import search
 from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
-from clearprop.files import shown
-from clearprop.speech import language_of, speaking
 
 __all__ = ["main"]
 
@@ -56,8 +56,9 @@ them) are in the box; nothing is fetched. A first visit:
     clearprop play                      a page that trains a network; draw a digit in it
     clearprop figures                   pictures of how optimisers, dropout and filters work
 
-`clearprop COMMAND --help` tells more about each. With `--language zh` (or ja, or en), or where the
-locale is Chinese or Japanese, reports and what commands print are in that language.
+`clearprop COMMAND --help` tells more about each. Everything is said in the language of the locale,
+English, Chinese or Japanese, or in that of `--language zh` (or ja, or en), which a run keeps that
+was trained with it.
 """
 
 app = App(
@@ -65,6 +66,7 @@ app = App(
     help=HELP,
     version=f"clearprop {__version__}",
     help_format="markdown",
+    help_formatter=SpokenHelp(),
     default_parameter=Parameter(json_list=False, json_dict=False),  # a name may begin with [
     suppress_keyboard_interrupt=False,  # `main` says so
 )
@@ -94,18 +96,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a check of derivatives failed. 2: something is wrong with what was asked for, and
     one message on stderr says what. 130: stopped with Ctrl-C.
     """
+    return copy_context().run(_main, arguments)  # its language ends with it
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     # A terminal that cannot write '×' shows '?' instead.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        given = sys.argv[1:] if arguments is None else list(arguments)
+        given = begin_to_speak(sys.argv[1:] if arguments is None else list(arguments))
         if odd := next((text for text in given if "\0" in text), None):
             return _fail(f"{odd!r} holds a zero byte, which no name or value can")
-        language, given = _language(given)
-        with speaking(language):
-            how: Any = {"exit_on_error": False, "print_error": False}
-            return app(given, **how, result_action="return_value") or 0
+        how: Any = {"exit_on_error": False, "print_error": False}
+        return app(given, **how, result_action="return_value") or 0
     except CycloptsError as error:
         return _fail(told(error))
     except ClearpropError as error:
@@ -116,24 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"the memory is not enough: {error}; ask for fewer neurons or smaller data")
     except KeyboardInterrupt:
         _hear_no_more(arguments)
-        print("clearprop: stopped", file=sys.stderr)
+        complain("stopped")
         return 130
     finally:
         _hear_no_more(arguments)
-
-
-def _language(given: list[str]) -> tuple[str, list[str]]:
-    """The language that is asked for, by `--language` or by the locale, and the other arguments.
-
-    Commands with a `--language` of their own are given it, too.
-    """
-    for i, text in enumerate(given):
-        name, equals, value = text.partition("=")
-        if name == "--language" and (equals or i + 1 < len(given)):
-            own = given[0] in ("explain", "play")
-            rest = given[:i] + given[i + (1 if equals else 2) :]
-            return value if equals else given[i + 1], given if own else rest
-    return language_of(), given
 
 
 def _hear_no_more(arguments: Sequence[str] | None) -> None:
@@ -144,5 +134,5 @@ def _hear_no_more(arguments: Sequence[str] | None) -> None:
 
 
 def _fail(message: str) -> int:
-    print(f"clearprop: {shown(message)}", file=sys.stderr)
+    complain(message)
     return 2

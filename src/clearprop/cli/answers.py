@@ -2,17 +2,17 @@
 
 import csv
 import io
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clearprop.cli.complaints import complain
 from clearprop.cli.own_data import SCALE
 from clearprop.cli.seen import read_each, write_seen
 from clearprop.errors import ConfigError, DataError, NonFiniteError
-from clearprop.files import atomic_write, shown
+from clearprop.files import atomic_write
 from clearprop.layers import Softmax
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def print_answers(
         named = [{} for _ in whole]
         told += [f"columns that play no part: {', '.join(extra)}"] if extra else []
         for note in told:
-            print(f"clearprop: {shown(paths[0])}: {shown(note)}", file=sys.stderr)
+            complain(f"{paths[0]}: {note}")
     if not len(x) and not failed:
         raise DataError(f"{paths[0]}: there are no rows to answer")
     # A row in which something is missing has a line, and no answer in it.

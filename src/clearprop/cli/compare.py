@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from clearprop.errors import ConfigError
 from clearprop.files import shown
+from clearprop.speech import say
 
 if TYPE_CHECKING:
     from clearprop.training import History
@@ -74,16 +75,24 @@ def _figures(history: "History") -> Iterator[tuple[str, str]]:
     from clearprop.training.history import score_text
 
     name = history.score_name
-    yield "iterations done", f"{len(history):,}"
+    yield say("iterations done"), f"{len(history):,}"
     if len(history):
-        yield "loss (mean of 50)", f"{history.recent_loss():.4f}"
+        yield say("loss (mean of 50)"), f"{history.recent_loss():.4f}"
     if history.last_evaluation is None:
         return
     scores = {"training": history.train_score, history.held_out: history.test_score}
     for data, score in scores.items():
         if np.isnan(score).all():
             continue
-        yield f"{name} on {data} data", score_text(name, score[-1])
+        where = say(_DATA[data])
+        yield (
+            say("{score} on {data}", score=say(name or ""), data=where),
+            score_text(name, score[-1]),
+        )
         best = int(np.nanargmax(score))
         at = f"{history.epoch[best]:g}"
-        yield f"best on {data} data", f"{score_text(name, score[best])} (epoch {at})"
+        best_score = say("{score} (epoch {n})", score=score_text(name, score[best]), n=at)
+        yield say("best on {data}", data=where), best_score
+
+
+_DATA = {"training": "training data", "test": "test data", "validation": "validation data"}

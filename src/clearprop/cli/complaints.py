@@ -1,10 +1,14 @@
-"""What the reader of the command line, cyclopts, does not understand, in words that help."""
+"""What is wrong is said on stderr; what cyclopts does not understand, in words that help."""
 
 import shlex
+import sys
 from difflib import get_close_matches
 
 from cyclopts import CycloptsError
 from cyclopts.exceptions import UnknownOptionError, UnusedCliTokensError
+
+from clearprop.files import shown
+from clearprop.speech import retold
 
 ELSEWHERE = {
     "--lr": "--rate",
@@ -23,6 +27,11 @@ ELSEWHERE = {
 """What other programs call an option → what it is called here."""
 
 
+def complain(message: str) -> None:
+    """Say on stderr, in the language that is spoken, what is wrong or worth a note."""
+    print(f"clearprop: {shown(retold(message))}", file=sys.stderr)
+
+
 def told(error: CycloptsError) -> str:
     """Say what was not understood, and what was perhaps meant."""
     command = " ".join(("clearprop", *(error.command_chain or ())))
@@ -32,8 +41,10 @@ def told(error: CycloptsError) -> str:
     if isinstance(error, UnknownOptionError):
         option = error.token.keyword or error.token.value
         options = {name for a in error.argument_collection for name in a.names if name[:1] == "-"}
+        options.add("--language")
         meant = ELSEWHERE.get(option)
         near = [meant] if meant in options else get_close_matches(option, options, 1, 0.7)
-        hint = f"did you mean {near[0]}? See" if near else "see"
-        return f"{command} has no option {option}; {hint} {command} --help"
+        if near:
+            return f"{command} has no option {option}; did you mean {near[0]}? See {command} --help"
+        return f"{command} has no option {option}; see {command} --help"
     return str(error)

@@ -7,6 +7,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.expression import evaluate
+from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import EXPRESSION, VALUES, whole
 from clearprop.errors import ConfigError, DataError
@@ -105,7 +106,7 @@ def _network(run: Path, sample: int, own: str | None) -> "Variable":
 
     with own_network(own) as make:
         folder = RunFolder(run, make)
-        config = folder.read_config()
+        config = read_settings(folder)
         network = folder.load_network()
     data = mnist_dataset(config.dtype)
     if config.sizes[0] != data.x_test.shape[1] or config.sizes[-1] != 10:

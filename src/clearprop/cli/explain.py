@@ -22,10 +22,6 @@ def explain(
             show_default=False,
         ),
     ] = (),
-    language: Annotated[
-        Literal["en", "zh", "ja"] | None,
-        Parameter(help="English, 简体中文 or 日本語. [default: that of the locale]"),
-    ] = None,
     format: Annotated[
         Literal["text", "markdown", "latex", "html"],
         Parameter(help="Plain text, Markdown for notebooks, or LaTeX for papers."),
@@ -50,6 +46,4 @@ def explain(
     result = evaluate(expression, values or ())
     if result.data.size != 1:
         result = result.sum()
-    print(
-        explain(result, by=list(by) or None, language=language or spoken(), format=format), end=""
-    )
+    print(explain(result, by=list(by) or None, language=spoken(), format=format), end="")

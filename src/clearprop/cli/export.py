@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from clearprop.cli.language import read_settings
+from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import RUN
 from clearprop.errors import ConfigError
 from clearprop.files import shown
@@ -17,8 +19,12 @@ def export(
         Parameter(help="What to write: a model (.onnx), or weights for PyTorch (.safetensors)."),
     ],
     /,
+    *,
+    network: Annotated[str | None, AGAIN] = None,
 ) -> None:
     """Write the network of a run for other programs: as an ONNX model, or as PyTorch's weights.
+
+    For example:
 
         clearprop export runs/1 net.onnx
         clearprop export runs/1 net.safetensors
@@ -33,10 +39,11 @@ def export(
 
     if file.suffix not in (".onnx", ".safetensors"):
         raise ConfigError(f"{file} must end with .onnx or .safetensors, which says what to write")
-    folder = RunFolder(run)
-    config, network = folder.read_config(), folder.load_network()
-    if file.suffix == ".onnx":
-        to_onnx(network, tuple(config.shape or config.sizes[:1]), file)
-    else:
-        save_state_dict(file, network)
+    with own_network(network) as make:
+        folder = RunFolder(run, make)
+        config, learned = read_settings(folder), folder.load_network()
+        if file.suffix == ".onnx":
+            to_onnx(learned, tuple(config.shape or config.sizes[:1]), file)
+        else:
+            save_state_dict(file, learned)
     print(shown(file))

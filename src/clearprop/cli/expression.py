@@ -318,5 +318,6 @@ class _Reader:
 
     def _refuse(self, tree: ast.AST) -> NoReturn:
         what = _REFUSED.get(type(tree), f"this ({type(tree).__name__})")
-        what, semicolon, remedy = what.partition(";")
-        raise ConfigError(f"{self.text!r}: {what} cannot stand in an expression{semicolon}{remedy}")
+        what, _, remedy = what.partition("; ")
+        told = f"{self.text!r}: {what} cannot stand in an expression"
+        raise ConfigError(f"{told}; {remedy}" if remedy else told)

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.language import asked
 from clearprop.cli.options import count_option, flag_option
 from clearprop.errors import ConfigError
 from clearprop.files import shown
@@ -46,6 +47,8 @@ def import_(
 ) -> None:
     """Make a run of weights that PyTorch has learned, for the other commands.
 
+    For example:
+
         clearprop import net.safetensors --network 784 50 10
         clearprop predict runs/1 seven.png
 
@@ -61,7 +64,7 @@ def import_(
     if not all(pairs.values()):
         raise ConfigError("--names are like Affine1=encoder: a layer, and its module in the file")
     sizes = network or _sizes(weights, read_arrays(weights)[0])
-    config = RunConfig(sizes=sizes, activation=activation)
+    config = RunConfig(sizes=sizes, activation=activation, language=asked.get())
     made = config.network()
     load_weights(weights, made, names=pairs)
     with free_folder(Path("runs")) if folder is None else RunFolder(folder).lock() as run:

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.language import read_settings
 from clearprop.cli.networks import as_taken, kind_of, own_network
 from clearprop.cli.options import count_option
 from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError
 from clearprop.files import shown
+from clearprop.speech import spoken
 
 IMAGES, TESTS = 6000, 1000
 """So many samples a page holds, and so many that it is tested with."""
@@ -39,7 +41,6 @@ def play(
         Parameter(help="drawn (anew) or kept (as learned). [default: kept for a run, else drawn]"),
     ] = None,
     samples: Annotated[int, count_option("How many training samples the page holds.")] = IMAGES,
-    language: Annotated[str, Parameter(help="en, zh or ja, in which the page begins.")] = "en",
 ) -> None:
     """Make a page that trains a network: one file that works offline, to hand on or put anywhere.
 
@@ -64,7 +65,7 @@ def play(
             if network is not None and make is None:
                 raise ConfigError("a run has its own network; leave --network out")
             folder = RunFolder(run, make)
-            config = folder.read_config()
+            config = read_settings(folder)
             dataset, made = read_again(folder, config), folder.load_network()
         else:
             dataset = read_anew(None, {}, kind)
@@ -88,6 +89,6 @@ def play(
             batch=config.batch,
             weights=weights or ("drawn" if run is None else "kept"),
             classes=[*dataset.classes] or None if isinstance(dataset, Formed) else None,
-            language=language,
+            language=spoken(),
         )
     print(shown(output))

@@ -1,18 +1,18 @@
 """`clearprop predict`: what a trained network makes of pictures, or of the rows of a table."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from clearprop.cli.answers import print_answers
+from clearprop.cli.complaints import complain
 from clearprop.cli.digits import print_digits
+from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import RUN, flag_option
 from clearprop.cli.own_data import form_of
 from clearprop.errors import ConfigError
-from clearprop.files import shown
 
 
 def predict(
@@ -60,7 +60,7 @@ def predict(
 
     with own_network(network) as make:
         folder = RunFolder(run, make)
-        config = folder.read_config()
+        config = read_settings(folder)
         form = form_of(folder, config)
         if form is None and output is not None:
             raise ConfigError(
@@ -68,7 +68,7 @@ def predict(
             )
         learned = folder.load_network()
         if trouble := verdict(folder, learned):
-            print(f"clearprop: {shown(run)}: {trouble}; its answers mean little", file=sys.stderr)
+            complain(f"{run}: {trouble}; its answers mean little")
         if form is None:
             return print_digits(learned, folder, config, images, json=json, show=show)
         as_images = config.shape is not None

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import RUN
 from clearprop.files import shown
@@ -39,7 +40,7 @@ def report(
 
     with own_network(network) as make:
         folder = RunFolder(run, make)
-        config = folder.read_config()  # what is no run is told before the data are read
+        config = read_settings(folder)  # what is no run is told before the data are read
         dataset, form = read_again(folder, config, data), form_of(folder, config)
         write_report(folder, dataset.x_test, dataset.t_test, scale_of(dataset), form)
     print(shown(folder.report_path))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clearprop.cli.complaints import complain
 from clearprop.cli.own_data import scale_of
 from clearprop.errors import ClearpropError, ConfigError, NonFiniteError, OutputError
 from clearprop.files import shown, told
@@ -104,10 +105,9 @@ def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
     from clearprop import __version__
 
     if config.version != __version__:
-        print(
-            f"clearprop: {run.path} was begun by version {config.version}, and this is "
-            f"{__version__}; the last digits may differ",
-            file=sys.stderr,
+        complain(
+            f"{run.path} was begun by version {config.version}, and this is "
+            f"{__version__}; the last digits may differ"
         )
     if run.weights_path.exists():
         done = len(trainer.resume(run.weights_path))
@@ -131,11 +131,10 @@ def _tell_of_rate(before: "RunConfig", config: "RunConfig", done: int) -> None:
         setting("lr", SCHEDULES[config.schedule](config.rate, steps), step)
         for steps, step in ((before.iterations, max(done, 1)), (config.iterations, done + 1))
     )
-    print(
-        f"clearprop: --schedule {config.schedule} spans the whole run, now "
+    complain(
+        f"--schedule {config.schedule} spans the whole run, now "
         f"{config.iterations:,} steps in place of {before.iterations:,}: the rate goes on from "
-        f"{now:.3g}, after {last:.3g}",
-        file=sys.stderr,
+        f"{now:.3g}, after {last:.3g}"
     )
 
 
@@ -171,7 +170,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except ClearpropError as error:
-        print(f"clearprop: no {path.name}: {shown(error)}", file=sys.stderr)
+        complain(f"{path.name} was not made: {error}")
 
 
 def _print_result(

@@ -1,14 +1,14 @@
 """Pictures given on the command line: each is read, and what the network saw is shown."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from clearprop.cli.complaints import complain
 from clearprop.errors import ClearpropError, MissingPackageError
-from clearprop.files import atomic_write, shown
+from clearprop.files import atomic_write
 
 _ZOOM = 8
 
@@ -28,7 +28,7 @@ def read_each(
             raise
         except ClearpropError as error:
             failed.append((path, str(error)))
-            print(f"clearprop: {shown(error)}", file=sys.stderr)
+            complain(str(error))
     return good, failed
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from clearprop.cli.language import asked
 from clearprop.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def settings_of(
         classes = _classes(dataset)
     if x.ndim > 2:
         found["shape"] = x.shape[1:]
+    found["language"] = asked.get()
     found |= {"sizes": (math.prod(x.shape[1:]), *hidden, classes), **given}
     for option, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
         if found.get(option, "constant" if option == "schedule" else "") not in known:

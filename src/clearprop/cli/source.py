@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import RUN, count_option
 from clearprop.files import atomic_write, shown
@@ -44,7 +45,7 @@ def source(
 
     with own_network(network) as make:
         folder = RunFolder(run, make)
-        config = folder.read_config()
+        config = read_settings(folder)
         size = config.batch if batch is None else batch
         x = np.zeros((size, *(config.shape or config.sizes[:1])), np.float32)
         regression = config.task == "regression"

@@ -1,6 +1,5 @@
 """`clearprop train`: train a network, and leave a run folder."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,9 @@ import numpy as np
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from clearprop.cli.complaints import complain
 from clearprop.cli.form_options import FormOptions
+from clearprop.cli.language import read_settings
 from clearprop.cli.networks import as_taken, kind_of, own_network
 from clearprop.cli.options import count_option, flag_option, seed_option
 from clearprop.cli.own_data import read_again, read_anew
@@ -220,7 +221,7 @@ def train(
     if engine is not None:
         engine, note = usable(engine)
         if note:
-            print(f"clearprop: {note}", file=sys.stderr)
+            complain(note)
     settings = {
         "activation": activation,
         "init": init,
@@ -240,10 +241,9 @@ def train(
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     if init == 0 and hidden != ():
-        print(
-            "clearprop: with --init 0 all neurons of a layer start alike, are moved alike and stay "
-            "alike, so that little is learned; --init he makes them different",
-            file=sys.stderr,
+        complain(
+            "with --init 0 all neurons of a layer start alike, are moved alike and stay "
+            "alike, so that little is learned; --init he makes them different"
         )
     formed = (form or FormOptions()).given()
     if epochs is not None and iterations is not None:
@@ -260,7 +260,7 @@ def train(
             )
         with own_network(network) as make:
             run = RunFolder(resume, make)
-            config = run.read_config()
+            config = read_settings(run)
             dataset = read_again(run, config, data)
             return run_training(
                 config, dataset, run, epochs, iterations, make=make, resume=True, quiet=quiet

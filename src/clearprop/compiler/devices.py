@@ -62,6 +62,8 @@ class Devices:
         self.parts: Any = None
         """Where each device has its share of the samples."""
         self.together = jax.process_count() > 1
+        self.far = found[0].platform != "cpu"
+        """Whether arrays must be copied to be looked at."""
         if self.number > 1 or self.together:
             mesh, spec = jax.sharding.Mesh(found, ("samples",)), jax.sharding.PartitionSpec
             self.whole = jax.sharding.NamedSharding(mesh, spec())

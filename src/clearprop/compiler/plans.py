@@ -3,6 +3,7 @@
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from html import escape
 from threading import RLock
 from typing import Any
 
@@ -14,6 +15,7 @@ from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError
+from clearprop.graph.display import as_html, folded, table
 
 KEPT = 32
 """So many programs of one object are kept; the one not used for longest goes first."""
@@ -90,6 +92,16 @@ class Compiles:
             lines = self.source.count("\n")
             state = f"a program of {lines} lines of {self.engine}, see source"
         return f"<{type(self).__name__}{of}: {state}>"
+
+    def _repr_html_(self) -> str:
+        """The network, the rule of its optimizer, and behind a fold the program."""
+        parts = [getattr(self, name, None) for name in ("network", "optimizer")]
+        html = f"<p>{escape(repr(self))}</p>" + "".join(as_html(x) for x in parts if x is not None)
+        if self.as_written:
+            html += table(["as written", "because"], self.as_written.items())
+        if self._last is None:
+            return html
+        return html + folded(f"the program, for {self.engine}", f"<pre>{escape(self.source)}</pre>")
 
     def _current(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The plan of a key, made anew where settings of the layers have changed."""

@@ -1,5 +1,6 @@
 """The simplifications, in the order in which they are made."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -298,16 +299,21 @@ SIMPLIFICATIONS: tuple[Simplification, ...] = (
 start."""
 
 
-def simplified(trace: Trace, of_images: Simplification | None = None) -> Trace:
+def simplified(
+    trace: Trace,
+    of_images: Simplification | None = None,
+    without: Collection[Simplification] = (),
+) -> Trace:
     """Carry out all simplifications, and again while that leaves fewer nodes.
 
     `of_images` comes before those that lay windows and pools out for NumPy, for an engine that has
-    other plans for them.
+    other plans for them; those in `without` do not pay for an engine.
     """
     for _ in range(3):
         before = len(trace)
         for simplification in SIMPLIFICATIONS:
-            trace = simplification(trace)
+            if simplification not in without:
+                trace = simplification(trace)
         if len(trace) >= before:
             break
     if any(function_of(node) in _OF_SEVERAL_AXES for node in trace.nodes):

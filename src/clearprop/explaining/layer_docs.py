@@ -46,7 +46,7 @@ def layer_docs(layer: Any) -> LayerDocs:
     >>> [f"{f.left} = {f.right}" for f in (*docs.forward, *docs.backward)]
     ['out = x W + b', 'dx = dout Wᵀ', 'dW = xᵀ dout', 'db = Σ_n dout_n']
     >>> docs.remark[:44]
-    'The transposes are the only arrangement in w'
+    'Forward, a weight leads from an input to an '
     """
     cls = layer if isinstance(layer, type) else type(layer)
     # Only the class's own words: those of a base class belong to other formulas.

@@ -93,7 +93,12 @@ def _with_numbers(story: Story, place: Place, words: Words) -> Iterator[Block]:
         terms = terms if is_all else [*terms, ex.Folded()]
         return terms[0] if len(terms) == 1 else ex.Sum(tuple(terms))
 
-    partials = added(lambda c: ex.Partial(c.step.outputs[0].name, c.to.name))
+    def partial(c: Contribution) -> Expression:
+        # Where x goes straight to y and other ways, too, ∂y/∂x is the sum, and not this part of it.
+        straight = len(ways) > 1 and c.step.outputs[0] is story.result and c.to is place
+        return factor(c) if straight else ex.Partial(c.step.outputs[0].name, c.to.name)
+
+    partials = added(partial)
     symbols = added(factor, ex.Number(1.0))
     numbers = added(lambda c: number(c.local), ex.Number(1.0))
     total = number(place.derivative)

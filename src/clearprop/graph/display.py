@@ -28,6 +28,36 @@ def table(head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
     return f"<table><thead><tr>{row('th', head)}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def folded(title: str, html: str) -> str:
+    """Something that opens at a click."""
+    return f"<details><summary>{escape(title)}</summary>{html}</details>"
+
+
+def as_html(x: Any) -> str:
+    """What a notebook shows of a thing."""
+    shown = getattr(x, "_repr_html_", None)
+    return shown() if shown is not None else f"<pre>{escape(repr(x))}</pre>"
+
+
+class Framed:
+    """A page as the result of a cell: a notebook shows it in a frame of its own. `html` is it."""
+
+    def __init__(self, html: str, height: int, title: str) -> None:
+        self.html, self.height, self.title = html, height, title
+
+    def _repr_html_(self) -> str:
+        # The page has no rights but to run its script: it cannot reach the notebook around it.
+        return (
+            f'<iframe srcdoc="{escape(self.html, quote=True)}" width="100%" '
+            f'height="{self.height}" style="border: 0; width: 100%" sandbox="allow-scripts" '
+            f'title="{escape(self.title, quote=True)}"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"<{kind}: a page of {len(self.html):,} characters, which a notebook shows>"
+
+
 class Displayed:
     """What a Graph can show of itself."""
 

@@ -14,8 +14,8 @@ class AddLayer(Layer):
 
     **Forward**: `out = x + y`
 
-    **Backward**: `dx = dout`, `dy = dout`: the derivative is handed on unchanged, so nothing of
-    the values is kept, only their shapes.
+    **Backward**: `dx = dout`, `dy = dout`: the derivative is handed on unchanged, for if a
+    summand grows by 1, so does the sum. Nothing of the values is kept, only their shapes.
 
     **Shapes**: `x` and `y` broadcast against each other; `dx` has the shape of `x`, `dy` of `y`.
     Python numbers stay Python numbers.

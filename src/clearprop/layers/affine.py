@@ -18,9 +18,11 @@ class Affine(Layer):
 
     **Forward**: `out = x W + b`
 
-    **Backward**: `dx = dout Wᵀ`, `dW = xᵀ dout`, `db = Σ_n dout_n`. The transposes are the only
-    arrangement in which the shapes fit: `dW` must have the shape of `W`. The bias was copied to
-    every row of the batch, so its derivative is the sum over the rows.
+    **Backward**: `dx = dout Wᵀ`, `dW = xᵀ dout`, `db = Σ_n dout_n`. Forward, a weight
+    leads from an input to an output; backward, the same weight leads the other way. So inputs and
+    outputs change places, which is what a transpose does, and no other arrangement has shapes that
+    fit. The bias was copied to every row of the batch, so its derivative is the sum over the rows:
+    all its effects add up.
 
     **Shapes**: `x` (N, D) or one sample (D,), `W` (D, M), `b` (M,), `out` (N, M) or (M,). An `x`
     of more axes, such as images (N, C, H, W), is flattened to (N, D), and `dx` is folded back.

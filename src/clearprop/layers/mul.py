@@ -14,8 +14,8 @@ class MulLayer(Layer):
 
     **Forward**: `out = x · y`
 
-    **Backward**: `dx = dout · y`, `dy = dout · x`: the factors change places, which is why
-    `forward` must keep both.
+    **Backward**: `dx = dout · y`, `dy = dout · x`: the factors change places, for if one
+    grows by 1, the product grows by the other; so `forward` must keep both.
 
     **Shapes**: `x` and `y` broadcast against each other; `dx` has the shape of `x`, `dy` of `y`.
     Python numbers stay Python numbers.

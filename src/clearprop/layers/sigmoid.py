@@ -14,7 +14,9 @@ class Sigmoid(Layer):
     **Forward**: `out = 1 / (1 + exp(−x))`
 
     **Backward**: `dx = dout · out · (1 − out)`: four steps of the chain rule (÷, +, exp, ×)
-    that collapse into one, so that only the output needs keeping.
+    give `dout · out² · exp(−x)`, where `x` came in and `out` went out, and `out · exp(−x)` is
+    `1 − out`; so only the output needs keeping. This is the slope of the curve: steepest, 1/4, in
+    the middle, and flat near 0 and 1.
 
     **Shapes**: any; `out` and `dx` have the shape of `x`.
 

@@ -18,8 +18,11 @@ class SoftmaxWithLoss(ClassifierLoss):
     **Forward**: `y = softmax(x)`, `loss = −(1/N) Σ_n Σ_k t_nk log y_nk`, computed as
     `log y_k = x_k − max x − log Σ_j exp(x_j − max x)`, so that no logarithm ever meets 0.
 
-    **Backward**: `dx = dout · (y − t) / N`: the two steps collapse into the plain difference
-    between what was said and what was right. The division by N comes from the mean.
+    **Backward**: `dx = dout · (y − t) / N`: softmax and loss together collapse into the plain
+    difference between what was said and what was right. For the loss of a sample is `log Σ exp` of
+    its scores less the score of the right class: the first part has the derivative `exp / Σ exp`,
+    which is `y`, and the second `t`, 1 for the right class and 0 for the others. The division by N
+    comes from the mean.
 
     **Shapes**: `x` (N, C) or one sample (C,), also (…, C); `t` class numbers (N,), or one-hot or
     soft labels of the shape of `x`; weights `w` (N,) if any; `loss` is a scalar. Labels and weights

@@ -28,6 +28,7 @@ from clearprop.page.order import Moment, Timetable
 from clearprop.page.slots import has_left
 from clearprop.page.trees import changes, tree
 from clearprop.page.values import Json, Values
+from clearprop.page.words import WORDS
 
 LANGUAGES = ("en", "zh", "ja")
 LISTED = 24
@@ -46,7 +47,6 @@ SOFTMAX = {
     "clearprop.getitem": "pick",
 }
 """What each operation of a softmax does there."""
-
 Told = tuple[list[Any], list[Any]]
 """The title and the body of a step."""
 
@@ -123,11 +123,11 @@ class Steps:
             ]
         return ["title_node", {**_node(item), "said": said[-1]}], body
 
-    def _part(self, item: Item) -> list[Any]:
-        """What an operation is for in the layer that it stands in."""
+    def _part(self, item: Item, back: str = "") -> list[Any]:
+        """What an operation is for in the layer that it stands in, or what goes back there."""
         frame = self.inside.get(item)
         layer = getattr(frame.node.operation, "layer", None) if frame is not None else None
-        if not isinstance(layer, Softmax | SoftmaxWithLoss):
+        if not isinstance(layer, SoftmaxWithLoss if back else Softmax | SoftmaxWithLoss):
             return []
         node = item.node
         out, before = node.out, getattr(node.inputs[-1], "node", None)
@@ -136,7 +136,8 @@ class Steps:
         part = SOFTMAX.get(node.operation.name)
         if part == "shift" and before is not None and before.operation.name == "np.log":
             part = "log"
-        return [["p", f"softmax_{part}", {}]] if part else []
+        key = f"softmax_{part}{back}"
+        return [["p", key, {}]] if part and key in WORDS["en"] else []
 
     def _odd(self, step: Step, item: Item) -> list[Any]:
         """A word where numbers give something that is none."""
@@ -193,6 +194,7 @@ class Steps:
         name = _remark_name(step)
         self.remarked.setdefault(name, step)
         body.append(["remark", name])
+        body += self._part(item, "_back")
         body += [self._card(c) for c in sent]
         body += self._left(x for c in sent for x in (c.local, c.value))
         titles = [self._sent_title(c) for c in sent[:4]]

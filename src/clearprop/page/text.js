@@ -154,7 +154,8 @@ const blocks = {
     }
     row("big", [up, "×", local, card.sign, down], orange);
     const heard = make("p", "sr", piece(card.heard));
-    const means = card.means ? make("p", "remark", sentence(...card.means)) : null;
+    const along = card.part ? words().this_way : "";
+    const means = card.means ? make("p", "remark", along, sentence(...card.means)) : null;
     return make("div", "card", heading(card), heard, grid, means);
   },
   send: ([, card]) => {

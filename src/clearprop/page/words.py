@@ -79,6 +79,7 @@ _SHORT = {
         "这个页面里的数不能改：{why}",
         "このページの数は変えられません：{why}",
     ),
+    "this_way": ("Along this way alone: ", "只看这条路径：", "この経路だけで見ると："),
     # the steps of a softmax
     "softmax_shift": (
         "Softmax, shift: each row is shifted so that its largest score is 0. The probabilities "
@@ -114,6 +115,23 @@ _SHORT = {
         "Loss, pick the right class: of each row only the element of the true class counts.",
         "损失之挑出正确类别：每一行只有正确类别的那个元素算数。",
         "損失の「正解を選ぶ」：各行のうち、正解クラスの要素だけが使われます。",
+    ),
+    "softmax_exp_back": (
+        "What goes back here is y / N, the probabilities: the derivative of exp is exp itself, "
+        "here divided by the sum of its row.",
+        "从这里传回去的是 y / N，即概率：exp 的导数就是 exp 自己，在这里除以所在行的总和。",
+        "ここから戻るのは y / N、つまり確率です。exp の微分は exp 自身で、ここでは行の総和で割られ"
+        "ています。",
+    ),
+    "softmax_pick_back": (
+        "What goes back here is −t / N: only the element of the true class was picked, so only it "
+        "gets a derivative. With y / N, which comes through exp, it will make (y − t) / N; the N "
+        "comes from the mean over the samples.",
+        "从这里传回去的是 −t / N：只挑出了正确类别的元素，所以只有它得到导数。与经过 exp 传来的 "
+        "y / N 相加，就成为 (y − t) / N；N 来自对样本取平均。",
+        "ここから戻るのは −t / N です。選ばれたのは正解クラスの要素だけなので、微分もそこにだけ"
+        "伝わります。exp を通ってくる y / N と合わせて (y − t) / N になります。N はサンプルの平均"
+        "から来ます。",
     ),
     # phases
     "phase_start": ("Start", "开始", "開始"),

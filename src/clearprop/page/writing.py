@@ -20,6 +20,7 @@ from clearprop.drawing.measure import clean
 from clearprop.drawing.opening import Open
 from clearprop.drawing.theme import COLOURS, FONT, Theme, style
 from clearprop.errors import ConfigError
+from clearprop.graph.display import Framed
 from clearprop.graph.graph import Graph
 from clearprop.page.values import Json
 from clearprop.page.views import Views, views_of
@@ -63,36 +64,18 @@ def write_page(
     return _html(views, language, css)
 
 
-class Explorer:
-    """A page as the result of a cell: a notebook shows it in a frame of its own.
-
-    Made by `Graph.explore()`. `html` is the page.
-    """
-
-    def __init__(self, html: str, height: int) -> None:
-        self.html = html
-        self.height = height
-
-    def _repr_html_(self) -> str:
-        # The page has no rights but to run its script: it cannot reach the notebook around it.
-        return (
-            f'<iframe srcdoc="{escape(self.html, quote=True)}" width="100%" '
-            f'height="{self.height}" style="border: 0; width: 100%" sandbox="allow-scripts" '
-            f'title="Computational graph"></iframe>'
-        )
+class Explorer(Framed):
+    """The page of a graph as a notebook shows it, made by `Graph.explore()`."""
 
     def __repr__(self) -> str:
-        return (
-            f"<Explorer: a page of {len(self.html):,} characters, which a notebook shows; "
-            'elsewhere save it with graph.save("graph.html")>'
-        )
+        return f'{super().__repr__()[:-1]}; elsewhere save it with graph.save("graph.html")>'
 
 
 def explore(graph: Graph, *, height: int = 640, **options: Any) -> Explorer:
     """Make what `Graph.explore` gives; `options` are those of `write_page`."""
     if not isinstance(height, int) or height < 100:
         raise ConfigError(f"height={height!r}: a frame is so many pixels high, 100 or more")
-    return Explorer(write_page(graph, **options), height)
+    return Explorer(write_page(graph, **options), height, "Computational graph")
 
 
 def _html(views: Views, language: str, css: str) -> str:

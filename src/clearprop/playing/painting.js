@@ -90,13 +90,14 @@ curve.add = (more) => {
 
 painters.curve = () => {
   const { losses, smooth, every } = curve, height = 170, [pen, width] = sized(at("curve"), height);
-  const left = 44, right = width - 10, low = height - 22, high = 10;
+  const right = width - 10, low = height - 22, high = 10;
   if (width < 80) return;
   const n = Math.max(losses.length, 50);
   const good = (list) => list.filter(Number.isFinite);
-  const most = Math.max(1e-6, ...good(smooth.slice(0, 3)), ...good(smooth.slice(-200))) * 1.1;
-  const x = (i) => left + ((right - left) * i) / n, y = (loss) => low - ((low - high) * Math.min(loss, most)) / most;
+  const most = Math.max(losses.length ? 1e-6 : 1, ...good(smooth.slice(0, 3)), ...good(smooth.slice(-200))) * 1.1;
   pen.font = "12px system-ui, sans-serif";
+  const left = Math.max(44, ...ticks(most, 4).map((loss) => pen.measureText(short(loss)).width + 8));
+  const x = (i) => left + ((right - left) * i) / n, y = (loss) => low - ((low - high) * Math.min(loss, most)) / most;
   pen.fillStyle = css("--faint");
   pen.strokeStyle = css("--line");
   pen.textAlign = "right";

@@ -20,6 +20,7 @@ import numpy as np
 from clearprop.compiler.engines.javascript import runtime
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.files import atomic_write
+from clearprop.graph.display import Framed
 from clearprop.networks import Network
 from clearprop.playing.packing import deflated, image_shape, packed
 from clearprop.playing.programs import Programs
@@ -37,7 +38,7 @@ SCRIPTS = (
 
 def play(
     network: Network,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None,
     x: Any,
     t: Any,
     *,
@@ -48,8 +49,11 @@ def play(
     classes: list[str] | None = None,
     language: str = "en",
     title: str = "",
-) -> None:
+    height: int = 720,
+) -> Framed:
     """Write a page that trains the network: one file, which works offline.
+
+    A notebook shows the page, too, in a frame of `height` pixels; without a `path` only there.
 
     The network learns from samples `x` (N, …) with targets `t` in the page itself, in steps of
     `optimizer` (`SGD(0.1)` by default) on batches of `batch`; of the samples in `test` it shows how
@@ -69,15 +73,18 @@ def play(
     >>> x = np.random.default_rng(0).standard_normal((200, 2))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     play(TwoLayerNet(2, 8, 2), f"{folder}/net.html", x, (x[:, 0] > 0).astype(int))
+    <Framed: a page of ... characters, which a notebook shows>
     """
-    atomic_write(path, _page(network, x, t, optimizer, test, batch, weights, classes, language,
-                             title).encode())  # fmt: skip
+    page, title = _page(network, x, t, optimizer, test, batch, weights, classes, language, title)
+    if path is not None:
+        atomic_write(path, page.encode())
+    return Framed(page, height, title)
 
 
 def _page(
     network: Any, x: Any, t: Any, optimizer: Any, test: Any, batch: int, weights: str,
     classes: Any, language: str, title: str,
-) -> str:  # fmt: skip
+) -> tuple[str, str]:  # fmt: skip
     if language not in WORDS:
         raise ConfigError(f"language={language!r}: a page speaks {', '.join(WORDS)}")
     if weights not in ("drawn", "kept"):
@@ -134,7 +141,7 @@ def _page(
         "drawn": weights == "drawn",
         "count": int(sum(np.size(a) for a in programs.network.params.values())),
     }
-    return _html(programs, data, title)
+    return _html(programs, data, title), title
 
 
 def _as_taken(x: np.ndarray) -> np.ndarray:

@@ -71,7 +71,9 @@ def _class_numbers(t: np.ndarray, classes: int) -> np.ndarray:
             f"labels t of shape {t.shape} have dtype {t.dtype}, but class numbers are integers; "
             "convert them with t.astype(int)"
         )
-    if t.size and (t.min() < 0 or t.max() >= classes):
+    # Taken without their sign, negative numbers are the largest: one look finds both.
+    unsigned = t.view(f"{t.dtype.byteorder}u{t.itemsize}")
+    if t.size and np.maximum.reduce(unsigned, axis=None) >= classes:
         wrong = t.min() if t.min() < 0 else t.max()
         raise LabelError(
             f"label {wrong} is out of range: there are {classes} classes, "

@@ -14,6 +14,7 @@ from clearprop.errors import ConfigError
 from clearprop.files import shown
 from clearprop.layers import MeanSquaredError, SoftmaxWithLoss
 from clearprop.networks import Network, conv_net, deep_conv_net, dense_layers
+from clearprop.speech import LANGUAGES
 from clearprop.training.optimizers.adagrad import AdaGrad
 from clearprop.training.optimizers.adam import Adam
 from clearprop.training.optimizers.adamw import AdamW
@@ -105,6 +106,8 @@ class RunConfig:
     """Or "regression"."""
     form: dict[str, Any] | None = None
     """How the data became numbers, as the reader of the data wrote it; `None` for IDX files."""
+    language: str | None = None
+    """The one that was asked for, in which the run is told of; `None` for that of the reader."""
     version: str = __version__
 
     def network(self, rng: np.random.Generator | None = None, make: Make | None = None) -> Network:
@@ -214,6 +217,7 @@ def _sizes(value: Any) -> bool:
 _LATER = (
     *("compile", "data", "patience", "validation", "save_every", "task", "form", "optimizer"),
     *("kind", "shape", "batch_norm", "dropout", "schedule", "weight_decay", "engine", "devices"),
+    "language",
 )
 
 _RIGHT = {
@@ -241,5 +245,6 @@ _RIGHT = {
     "data": lambda v: v is None or (isinstance(v, str) and "\0" not in v),
     "task": lambda v: v in ("classification", "regression"),
     "form": lambda v: v is None or isinstance(v, dict),
+    "language": lambda v: v is None or v in LANGUAGES,
     "version": _text,
 }

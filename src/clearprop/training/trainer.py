@@ -32,6 +32,7 @@ from clearprop.training.optimizers.base import Updates
 from clearprop.training.optimizers.settings import positive_int, positive_number
 from clearprop.training.optimizers.sgd import SGD
 from clearprop.training.progress import Moment, Progress, usual_progress
+from clearprop.training.showing import as_tables, in_one_line
 from clearprop.training.signals import SignalRecorder
 from clearprop.training.step import engine_of, make_step
 
@@ -372,9 +373,7 @@ class Trainer(Course):
                 keeper.finish(self.history, self._notes())
 
     def __repr__(self) -> str:
-        samples = f"{self._train.number:,} samples"
-        done = f"{len(self.history):,} iterations done"
-        return (
-            f"<Trainer of {len(self.network.params)} parameters: {samples} in batches of "
-            f"{self.batch_size}, {self.optimizer!r}, {done}>"
-        )
+        return in_one_line(self)
+
+    def _repr_html_(self) -> str:
+        return as_tables(self)

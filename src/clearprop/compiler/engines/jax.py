@@ -11,17 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler import simplify
 from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.devices import Devices, Numbers
 from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS
+from clearprop.compiler.in_pieces import in_pieces
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.processes import agree, told
 from clearprop.compiler.program import Program
 from clearprop.compiler.rewriting import fact, function_of, is_recorded, maker, value_in
+from clearprop.compiler.simplify_scalars import sunk_scalars
 from clearprop.compiler.tensor_products import contract, laid_out
+from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.node import Node
 from clearprop.primitives.cumulative import running_argmax
@@ -30,9 +34,16 @@ from clearprop.primitives.labels import read_labels, read_numbers
 from clearprop.primitives.windows import add_windows, sliding_window_view
 
 
+def simplified(trace: Trace) -> Trace:
+    """Simplify a recording, and leave to JAX what it does itself: it joins multiplications by a
+    scalar, and sums, to what stands beside them."""
+    without = (sunk_scalars, simplify.raised_scalars, simplify.sums_as_products)
+    return simplify.simplified(trace, without=without)
+
+
 def program(job: Job) -> Program:
     """Print a recording as a function of `jax.numpy`, and let JAX compile it at its first call."""
-    exact = Numbers()
+    exact, job = Numbers(), in_pieces(job)
     with exact as jax:
         return _OnDevices(job, _Printer(job, jax), exact)
 
@@ -148,6 +159,8 @@ _NAMES = {
 }
 
 
+_LARGE = 2**16
+"""So many elements are not joined to others, since that would copy them."""
 _IMPORTS = "import jax, jax.scipy.special, jax.numpy as jnp\nfrom base64 import b64decode"
 _SETTINGS = (
     "It is meant to run with jax_enable_x64, so that numbers are what they are in NumPy, and with",
@@ -231,13 +244,21 @@ class _Printer(Sheet):
         for i, v in enumerate(self.trace.outputs):
             (new if i in job.replaces else returned).append(self.cell(v).name)
         if job.checks:
-            real = [v for i, v in enumerate(self.trace.outputs) if i in job.replaces or i == 0]
-            found = [self.cell(v).name for v in real if v.dtype.kind == "f"]
-            finite = (f"jnp.isfinite({name}).all()" for name in dict.fromkeys(found))
-            ok = self.name("ok")
-            self.line(f"{ok} = {' & '.join(finite)}", "otherwise nothing counts")
-            new.append(ok)
+            ok, loss = self.name("ok"), returned[0]
+            self.line(f"{ok} = {self._finite()}", "otherwise nothing counts")
+            new.append(loss)  # so that to learn of both one number is fetched
+            returned[0] = f"jnp.where({ok}, {loss}, jnp.nan)"
         self._result = f"({', '.join([*returned, *new])},)"
+
+    def _finite(self) -> str:
+        """Whether the loss and all that is written are finite; what is small in one go."""
+        outputs = self.trace.outputs
+        written = [v for i, v in enumerate(outputs) if i in self.job.replaces or i == 0]
+        small = {self.cell(v).name: v.size < _LARGE for v in written if v.dtype.kind == "f"}
+        joined = ", ".join(f"{name}.ravel()" for name, is_small in small.items() if is_small)
+        tests = [f"jnp.isfinite(jnp.concatenate([{joined}])).all()"]
+        tests += [f"jnp.isfinite({name}).all()" for name, is_small in small.items() if not is_small]
+        return " & ".join(tests)
 
     def _node(self, node: Node) -> None:
         if isinstance(node.operation, AsWritten):
@@ -334,6 +355,8 @@ class _OnDevices(Program):
         """How many outputs replace nothing."""
         self._kept: list[Any] = [None] * len(self._stored)
         """Of the stored arrays those that lie on the devices."""
+        self._same: dict[Any, tuple[float, Any]] = {}
+        """Of plain numbers the last value, and where that lies on the devices."""
         facts = {"program": self.source, "data": [*job.gathered.values()]}
         agree(facts | {"parameters": [array for array, _ in self._stored]})
         self._data = [devices.put(a, kept=True) for a in job.gathered.values()]
@@ -354,15 +377,21 @@ class _OnDevices(Program):
                 put(array, kept=stays) if x is None else x
                 for x, (array, stays) in zip(self._kept, self._stored, strict=True)
             ]
-            placed = [put(x, shared=s) for (*_, s), x in zip(self._free, values, strict=True)]
-            outputs = self._function(*stored, *data, *placed)
-            n = self._numbers
-            for node in self._checks:  # while JAX computes
+            placed = [
+                self._number(v, x) if type(x) is float else put(x, shared=s)
+                for (v, _, s), x in zip(self._free, values, strict=True)
+            ]
+            for node in self._checks:
                 value_in(node, {v: x for (v, *_), x in zip(self._free, values, strict=True)})
-            verdict = outputs[-1:] if job.checks else ()
-            come = self._exact.jax.device_get((*outputs[:n], *verdict))  # all in one go
-            ok = not verdict or bool(come[n])
-            returned = [np.array(x)[()] for x in come[:n]] + [ok] * job.checks
+            outputs, n = self._function(*stored, *data, *placed), self._numbers
+            if self._devices.far and n > 1:
+                for x in outputs[:n]:  # all under way before one is waited for
+                    x.copy_to_host_async()
+            returned = [np.array(x)[()] for x in outputs[:n]]
+            ok = not job.checks or bool(np.isfinite(returned[0]))
+            if not ok:
+                returned[0] = np.array(outputs[-1])[()]
+            returned += [ok] * job.checks
             for i, new in zip(self._replaced if ok else (), outputs[n:], strict=False):
                 array, stays = self._stored[i]
                 if stays:
@@ -373,6 +402,14 @@ class _OnDevices(Program):
                 pairs = zip(stored, self._stored, strict=True)
                 self._kept = [x if stays else None for x, (_, stays) in pairs]
         return returned[0] if len(returned) == 1 else tuple(returned)
+
+    def _number(self, v: Any, x: float) -> Any:
+        """A plain number where it is computed with, and where it stays while it is the same."""
+        if not self._devices.far or self._devices.together:
+            return x
+        if self._same.get(v, (None,))[0] is not x:
+            self._same[v] = x, self._exact.jax.device_put(x, self._devices.whole)
+        return self._same[v][1]
 
     def fetch(self) -> None:
         """Bring the stored arrays up to date; what lies on the devices is not used again."""

@@ -53,7 +53,28 @@ function finite(x) {
   return true;
 }
 
-// Products of matrices. A plan says where the elements lie: by axes [length, step in x, in y, in the
+// A sum as NumPy adds it up: of more than 128 numbers that of two halves, else in eight parts. What
+// holds the parts rounds them.
+const parts = [new Float32Array(8), new Float64Array(8)];
+function pairwise(x, at, step, n) {
+  const r = parts[+(x instanceof Float64Array)];
+  if (n > 128) {
+    const half = (n >> 1) - ((n >> 1) % 8), first = pairwise(x, at, step, half);
+    return (r[0] = first + pairwise(x, at + half * step, step, n - half)), r[0];
+  }
+  let i = 0;
+  if (n < 8) r[0] = 0;
+  else {
+    for (; i < 8; i++) r[i] = x[at + i * step];
+    for (; i + 7 < n; i += 8) for (let k = 0; k < 8; k++) r[k] += x[at + (i + k) * step];
+    for (let k = 1; k < 8; k *= 2) for (let j = 0; j < 8; j += 2 * k) r[j] += r[j + k];
+  }
+  for (; i < n; i++) r[0] += x[at + i * step];
+  return r[0];
+}
+
+// Products of matrices. In which order NumPy's BLAS adds is not known, and differs between machines;
+// here it is one term after the other, in float64. A plan says where the elements lie: by axes [length, step in x, in y, in the
 // result], those of the rows, of the columns, those summed over, and those that all three have.
 function planned(rows, columns, inner, batch, start) {
   const along = (axes, which) => {

@@ -27,13 +27,13 @@ LOOPS = "ijklpqrsuw"
 """What the loops count with."""
 
 _TAKEN = """
-    abs acos acosh asin asinh atan atan2 atanh await break cbrt case catch ceil class const continue
-    copysign cos cosh debugger decoded default delete do else enum erf exp expit expm1 export
-    extends false finally finite floor fmax for fround function heaviside if implements import in
-    instanceof interface let log log10 log1p log2 logaddexp make max min multiply new null order
-    package packed planned power private protected public remainder return rint room sign sin sinh
-    sqrt static super switch tan tanh this throw true trunc try typeof var vectors void while with
-    yield arguments eval undefined NaN Infinity LN2 PI PRODUCTS value total
+    abs acos acosh asin asinh at atan atan2 atanh await away break cbrt case catch ceil class const
+    continue copysign cos cosh debugger decoded default delete do else enum erf exp expit expm1
+    export extends false finally finite floor fmax for fround function heaviside if implements
+    import in instanceof interface let log log10 log1p log2 logaddexp make max min multiply new null
+    order package packed pairwise parts planned power private protected public remainder return rint
+    room sign sin sinh sqrt static super switch tan tanh this throw true trunc try typeof var
+    vectors void while with yield arguments eval undefined NaN Infinity LN2 PI PRODUCTS value total
 """
 
 
@@ -279,8 +279,7 @@ class Script:
         else:
             told = [change.format(a="total", x=x.at(LOOPS[: len(x.shape)]))]
         lines += spread(inner, told)
-        end = f"total / {prod(inner.values())}" if function_of(node) is np.mean else "total"
-        self.reduced(node, outer, lines, end)
+        self.reduced(node, outer, lines, "total")
 
     def reduced(self, node: Node, outer: dict[str, int], lines: list[str], end: str) -> None:
         """Write what the lines find for each place of the loops outside; one alone is a number."""

@@ -1,7 +1,6 @@
 """What JavaScript says of arrays: moved elements, products, joins, windows, indices."""
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.engines.script import LOOPS, Script
 from clearprop.compiler.engines.script_pieces import spread, table
+from clearprop.compiler.engines.script_sums import SUMS, added
 from clearprop.compiler.engines.strided import Strided
 from clearprop.compiler.rewriting import function_of, is_recorded
 from clearprop.compiler.tensor_products import contract, laid_out, letters
@@ -65,6 +65,11 @@ def _matmul(script: Script, node: Node) -> None:
     a, b = (len(np.shape(x)) for x in node.inputs)
     if node.params:
         raise UnsupportedError("it has more arguments than two arrays")
+    if a == 1 and b == 2 and not is_recorded(node.inputs[0]) and np.all(node.inputs[0] == 1):
+        x = script.array(node.inputs[1])  # a sum over rows, which other engines write so
+        lines = added(script, x, node.inputs[1].data, (0,))
+        script.reduced(node, {LOOPS[1]: x.shape[1]}, lines, "total")
+        return
     batch = letters(max(a, b, 2) - 2, "ikj")
     x = "k" if a == 1 else batch[len(batch) - (a - 2) :] * (a > 2) + "ik"
     y = "k" if b == 1 else batch[len(batch) - (b - 2) :] * (b > 2) + "kj"
@@ -320,22 +325,6 @@ def _arg(better: str) -> Callable[[Script, Node], None]:
     return statement
 
 
-def _so_far(script: Script, node: Node) -> None:
-    """The running sum or product along an axis, or over all elements."""
-    start, sign = (0, "+") if function_of(node) is np.cumsum else (1, "*")
-    x, axis = script.array(node.inputs[0]), node.params.get("axis")
-    if axis is None:
-        x = Strided.dense((x if x.is_dense else script.copied(x)).name, (x.size,), x.dtype)
-    axis, into = (axis or 0) % len(x.shape), script.room(node)
-    loops = [*LOOPS[: len(x.shape)]]
-    inner = spread(
-        {loops[axis]: x.shape[axis]}, [f"{into.at(loops)} = total {sign}= {x.at(loops)};"]
-    )
-    outer = {i: n for d, (i, n) in enumerate(zip(loops, x.shape, strict=True)) if d != axis}
-    script.say(script.comment([node]).removeprefix(" // "))
-    script.loop(outer, [f"let total = {start};", *inner], block=True)
-
-
 def _sorted(script: Script, node: Node) -> None:
     """Rows in ascending order; typed arrays sort numbers as numbers, and NaN last."""
     x = script.array(node.inputs[0])
@@ -351,21 +340,6 @@ def _sorted(script: Script, node: Node) -> None:
         return
     x = x if x.is_dense and not x.start else script.copied(x)
     script.loop(rows, [f"{into.name}.set(order({x.name}, i * {n}, {n}), i * {n});"])
-
-
-def _variance(script: Script, node: Node) -> None:
-    """The mean of squared distances from the mean."""
-    x = script.array(node.inputs[0])
-    axes, ddof = script.axes(node, len(x.shape)), node.params.get("ddof", 0)
-    script.only(node, "axis", "keepdims", "ddof")
-    loops = LOOPS[: len(x.shape)]
-    inner = {LOOPS[d]: x.shape[d] for d in axes}
-    outer = {LOOPS[d]: n for d, n in enumerate(x.shape) if d not in axes}
-    n = prod(inner.values())
-    lines = ["let mean = 0, total = 0;", *spread(inner, [f"mean += {x.at(loops)};"])]
-    lines += [f"mean /= {n};", *spread(inner, [f"total += ({x.at(loops)} - mean) ** 2;"])]
-    root = "sqrt(total / {})" if function_of(node) is np.std else "total / {}"
-    script.reduced(node, outer, lines, root.format(n - ddof))
 
 
 MOVES = (
@@ -396,10 +370,7 @@ STATEMENTS: dict[Any, Callable[[Script, Node], None]] = {
     np.take_along_axis: _take_along,
     np.argmax: _arg(">"),
     np.argmin: _arg("<"),
-    np.cumsum: _so_far,
-    np.cumprod: _so_far,
     np.sort: _sorted,
     np.argsort: _sorted,
-    np.var: _variance,
-    np.std: _variance,
+    **SUMS,
 }

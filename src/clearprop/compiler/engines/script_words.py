@@ -85,13 +85,10 @@ COMPARED = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.great
 """What looks at numbers as they are stored: plain numbers beside float32 are rounded to it."""
 
 REDUCTIONS: dict[Any, tuple[str, str]] = {
-    np.sum: ("0", "{a} += {x};"),
-    np.prod: ("1", "{a} *= {x};"),
     **dict.fromkeys((np.max, np.amax), ("-Infinity", "if ({x} > {a} || {x} !== {x}) {a} = {x};")),
     **dict.fromkeys((np.min, np.amin), ("Infinity", "if ({x} < {a} || {x} !== {x}) {a} = {x};")),
     np.all: ("1", "if ({x} === 0) {a} = 0;"),
     np.any: ("0", "if ({x} !== 0) {a} = 1;"),
     np.count_nonzero: ("0", "if ({x} !== 0) {a}++;"),
-    np.mean: ("0", "{a} += {x};"),
 }
 """What a reduction starts with, and what each element does to it."""

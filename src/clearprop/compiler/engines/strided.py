@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -43,12 +44,28 @@ class Strided:
 
     def at(self, index: Sequence[str]) -> str:
         """The element at an index, whose entries are the last of those given."""
+        return f"{self.name}[{self.place(index)}]"
+
+    def place(self, index: Sequence[str]) -> str:
+        """Where that element lies."""
         own = index[len(index) - len(self.shape) :] if self.shape else ()
         terms = [str(self.start)] if self.start else []
         for i, n, step in zip(own, self.shape, self.strides, strict=True):
-            if n > 1 and step:
+            if n > 1 and step and i != "0":
                 terms.append(i if step == 1 else f"{i} * {step}")
-        return f"{self.name}[{' + '.join(terms) or '0'}]"
+        return " + ".join(terms) or "0"
+
+    def transposed(self, axes: Sequence[int]) -> "Strided":
+        """The same with its axes in another order."""
+        shape, steps = (tuple(of[axis] for axis in axes) for of in (self.shape, self.strides))
+        return Strided(self.name, shape, steps, self.start, self.dtype)
+
+    def step(self, axes: int) -> int | None:
+        """The one step that leads along the last axes, row by row, if there is one."""
+        pairs = [*zip(self.shape[-axes:], self.strides[-axes:], strict=True)]
+        steps = [(n, step) for n, step in pairs if n > 1]
+        even = all(b == n * s for (_, b), (n, s) in pairwise(steps))
+        return steps[-1][1] if steps and even else None
 
     def places(self) -> np.ndarray:
         """Where each element lies."""

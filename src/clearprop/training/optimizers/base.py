@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
+from html import escape
 from typing import Any, ClassVar, Literal, Protocol, TypedDict
 
 import numpy as np
@@ -11,6 +12,7 @@ from clearprop.graph.backward import floating
 from clearprop.training.optimizers.checks import check_gradients, check_results, to_read
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
+from clearprop.training.optimizers.rule import rule, settings_table
 from clearprop.training.optimizers.settings import Setting, positive_number, setting
 from clearprop.training.optimizers.state import fitting, loaded
 
@@ -293,6 +295,10 @@ class Optimizer:
         names = (*self.hyperparameters, *Common.__annotations__)
         told = [n for n in names if n == "lr" or getattr(self, n) != usual.get(n)]
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in told)})"
+
+    def _repr_html_(self) -> str:
+        names = (*self.hyperparameters, *Common.__annotations__)
+        return f"{settings_table(self, names)}<pre>{escape(rule(self))}</pre>"
 
     def _setting(self, name: str, patterns: Sequence[str]) -> Setting:
         """A hyperparameter of the parameters that fit these patterns of `groups`."""
