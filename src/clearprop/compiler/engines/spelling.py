@@ -75,11 +75,11 @@ def _put_at(sheet: Sheet, time: int, node: Node) -> None:
     out, names = sheet.result(time, node).name, [*map(sheet.operand, arrays)]
     index = text.index(node.params["form"], tuple(names))
     sheet.say(node, f"{out}.fill(0)")
-    if all(x.dtype == bool for x in arrays):
-        sheet.say(node, f"{out}[{index}] = {sheet.operand(dout)}")
-    else:
+    if any(np.ndim(x) and x.dtype != bool for x in arrays):
         index = index if [index] == names else f"np.s_[{index}]"
         sheet.say(node, f"np.add.at({out}, {index}, {sheet.operand(dout)})")
+    else:
+        sheet.say(node, f"{out}[{index}] = {sheet.operand(dout)}")
 
 
 STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], Any]] = {
