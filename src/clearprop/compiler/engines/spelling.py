@@ -11,7 +11,7 @@ from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.tensor_products import contract, laid_out
 from clearprop.graph.node import Node
-from clearprop.primitives.indexing import getitem
+from clearprop.primitives.indexing import getitem, put_at
 from clearprop.primitives.labels import read_labels, read_numbers
 from clearprop.primitives.windows import add_windows
 
@@ -73,12 +73,26 @@ def _astype_into(sheet: Sheet, time: int, node: Node) -> None:
     sheet.say(node, f'np.copyto({out.name}, {sheet.operands(node)}, casting="unsafe")')
 
 
+def _put_at(sheet: Sheet, time: int, node: Node) -> None:
+    """Zeros, with something at an index, or added there where that may name an element twice."""
+    dout, *arrays = node.inputs
+    out, names = sheet.result(time, node).name, [*map(sheet.operand, arrays)]
+    index = text.index(node.params["form"], tuple(names))
+    sheet.say(node, f"{out}.fill(0)")
+    if any(np.ndim(x) and x.dtype != bool for x in arrays):
+        index = index if [index] == names else f"np.s_[{index}]"
+        sheet.say(node, f"np.add.at({out}, {index}, {sheet.operand(dout)})")
+    else:
+        sheet.say(node, f"{out}[{index}] = {sheet.operand(dout)}")
+
+
 STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], Any]] = {
     np.matmul: _matmul,
     np.maximum: _extreme,
     np.minimum: _extreme,
     np.where: _where,
     np.astype: _astype_into,
+    put_at: _put_at,
     read_labels: labels.read,
     read_numbers: labels.numbers,
     pick_at: labels.pick,
