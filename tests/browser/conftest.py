@@ -18,6 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from clearprop import graph
+
 DRIVER = Path(__file__).with_name("driver.cjs")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -98,3 +100,20 @@ def browser():
         yield opened
     finally:
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Files of some graphs, each written once."""
+    folder = tmp_path_factory.mktemp("pages")
+    written = {}
+
+    def write(make, **options):
+        key = (make, json.dumps(options))
+        if key not in written:
+            path = folder / f"{make.__name__}{len(written)}.html"
+            graph(make()).save(path, **options)
+            written[key] = path
+        return written[key]
+
+    return write

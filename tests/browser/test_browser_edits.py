@@ -11,6 +11,8 @@ import pytest
 from random_pages import EDITS, arrays, numbers, save, save_net
 from seeing import SHOWN, compared
 
+from clearprop import TwoLayerNet, Variable, graph
+
 MANY = int(os.environ.get("CLEARPROP_PAGES", "2"))
 
 
@@ -60,3 +62,43 @@ def test_networks(browser, tmp_path, seed):
     edited = browser.visit(page, *OPEN, *edits, SHOWN).results[-1]
     afresh, *_ = save_net(tmp_path / "afresh.html", seed, changes)
     compared(edited, browser.visit(afresh, SHOWN).results[-1])
+
+
+def large(path, changes=()):
+    """The page of a network of 70,000 weights."""
+    rng = np.random.default_rng(0)
+    net = TwoLayerNet(100, 690, 3, weight_init_std="he", rng=rng, dtype=np.float64)
+    x = rng.random((1, 100))
+    for name, place, value in changes:
+        (x if name == "x" else net.params[name])[place] = value
+    loss = net.loss(Variable(x, "x"), np.array([2]))
+    loss.name = "loss"
+    graph(loss).save(path, open="layers")
+    return path
+
+
+def test_one_of_many_numbers(browser, tmp_path):
+    """A large array shows one number at a time, at the place that is asked for."""
+    changes = [("W1", (70, 400), 0.25), ("W2", (20, 1), -0.5), ("x", (0, 30), 2.0)]
+    page = large(tmp_path / "page.html")
+    assert page.stat().st_size < 2_000_000  # of which 750,000 are the weights
+    edits = []
+    for name, place, value in changes:
+        index = ", ".join(map(str, place))
+        if name[0] == "W":
+            edits += [("fill", f'input[aria-label="{name}[]"]', "700, 3")]  # there is no such place
+            edits += [("fill", f'input[aria-label="{name}[]"]', index)]
+        edits.append(typed(f"{name}[{index}]", value))
+    ends = ("eval", SHOWN[1].replace("let i = 0", "let i = Number(at('slider').max)"))
+    edited = browser.visit(page, *OPEN, *edits, ends).results[-1]
+    afresh = browser.visit(large(tmp_path / "afresh.html", changes), ends).results[-1]
+    assert len(afresh) > 50
+    compared(edited, afresh)
+
+
+def test_a_page_of_too_many_numbers_says_so_and_what_to_do(browser, tmp_path):
+    x, W = Variable(np.zeros((1, 1001)), "x"), Variable(np.zeros((1001, 1000)), "W")
+    graph((x @ W).sum()).save(tmp_path / "page.html")
+    text = ("eval", "document.getElementById('live').innerText")
+    [said] = browser.visit(tmp_path / "page.html", text).results
+    assert "its inputs are more than 1,000,000 numbers. Make the page of a smaller network" in said

@@ -196,3 +196,14 @@ def test_noise_and_state_are_named(tmp_path):
     kinds = {take["kind"] for take in data["takes"]["step"]}
     assert {"noise", "state", "vector", "batch", "hyper"} <= kinds
     assert "noise" not in {take["kind"] for take in data["takes"]["judge"]}
+
+
+def test_a_notebook_shows_the_page(tmp_path):
+    shown = play(small(), tmp_path / "net.html", X, T, height=500)
+    html = shown._repr_html_()
+    assert html.startswith('<iframe srcdoc="&lt;!doctype html&gt;')
+    assert 'height="500"' in html
+    assert 'sandbox="allow-scripts"' in html
+    assert (tmp_path / "net.html").read_text("utf-8") == shown.html
+    alone = play(small(), None, X, T)
+    assert repr(alone).startswith("<Framed: a page of ")

@@ -102,7 +102,7 @@ function factsOf(array, dtype) {
   if (!array.length) return ["empty"];
   const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
   if (dtype === "bool") return [`${percent(mean([...array]))} true`];
-  const finite = [...array].filter(Number.isFinite), found = [];
+  const finite = array.filter(Number.isFinite), found = [];
   if (finite.length) {
     const [low, high] = extremes(finite);
     if (low === high) found.push(finite.length === array.length ? `all ${number(low, 4)}` : number(low, 4));
@@ -113,7 +113,7 @@ function factsOf(array, dtype) {
       if (100 * zeros >= finite.length) found.push(`${percent(zeros / array.length)} zeros`);
     }
   }
-  const nan = [...array].filter(Number.isNaN).length, infinite = array.length - finite.length - nan;
+  const nan = array.filter(Number.isNaN).length, infinite = array.length - finite.length - nan;
   if (nan) found.push(`${nan} NaN`);
   if (infinite) found.push(`${infinite} infinite`);
   return found;

@@ -15,7 +15,10 @@ function compute() {
   results = program(...inputs);
   fresh = new Map();
   lefts = new Map();
-  const tiny = results.flatMap((value, slot) => (each(value).some((x) => isTiny(x, slot)) ? [slot] : []));
+  const tiny = results.flatMap((value, slot) => {
+    const most = 8192 * unit(slot);
+    return each(value).some((x) => x !== 0 && x < most && x > -most) ? [slot] : [];
+  });
   if (tiny.length) clear(tiny);
 }
 
@@ -79,7 +82,7 @@ function renewed(before) {
   }
   const made = { ...entry, said: likeness(array, entry.shape, dtype) };
   delete made.s;
-  if (array.length && array.length <= 6) made.s = nested(array, shape);
+  if (array.length && array.length <= 6) made.s = nested(array, shape, dtype);
   if (entry.rows) {
     let at = 0;
     made.rows = entry.rows.map((row) => row.map(() => exactly(array[at++], dtype)));
@@ -87,14 +90,14 @@ function renewed(before) {
   return made;
 }
 
-function nested(array, shape) {
+function nested(array, shape, dtype) {
   if (!shape.length) {
-    const x = array[0], eps = 2 ** -52, [, , exact] = shorten(x, eps);
+    const x = array[0], eps = dtype === "float32" ? 2 ** -23 : 2 ** -52, [, , exact] = shorten(x, eps);
     return formula(numberTree(exact ? x : Number(general(up(x), 4)), eps));
   }
   const size = array.length / shape[0];
   const parts = Array.from({ length: shape[0] }, (_, i) =>
-    nested(array.slice(i * size, (i + 1) * size), shape.slice(1)));
+    nested(array.slice(i * size, (i + 1) * size), shape.slice(1), dtype));
   return `[${parts.join(", ")}]`;
 }
 
@@ -107,7 +110,7 @@ function numberTree(x, eps) {
 
 function likeness(array, shape, dtype) {
   if (!array.length) return ["empty", { shape }];
-  const finite = [...array].filter(Number.isFinite);
+  const finite = array.filter(Number.isFinite);
   if (finite.length < array.length) {
     return ["not_finite", { shape, n: String(array.length - finite.length) }];
   }
@@ -231,10 +234,14 @@ function relabelled(i) {
   }
 }
 
-// Show what has changed: labels, what is said of each shape, and the step.
+// Show what has changed: labels, what is said of each shape, and the step. Views that are not in
+// sight catch up when they come.
+const behind = new Set();
+const catchUp = (i) => { if (behind.delete(i)) relabelled(i); };
 function renew() {
   compute();
-  data.views.forEach((_, i) => relabelled(i));
+  data.views.forEach((_, i) => behind.add(i));
+  catchUp(now.view);
   for (const knob of knobs) knob.show();
   listSteps();
   go(now.step);
@@ -300,6 +307,10 @@ function tableOf(i, name) {
   const box = make("details", "array", make("summary", "", make("span", "m", name), ` ${shapeText(shape)}`));
   box.addEventListener("toggle", () => {
     if (!box.open || box.children.length > 1) return;
+    if (size > 1000) {
+      box.append(anyOf(i, name, shape));
+      return;
+    }
     const grid = make("div", "grid");
     grid.style.gridTemplateColumns = `repeat(${Math.min(columns, 28)}, max-content)`;
     for (let p = 0; p < size; p++) {
@@ -308,6 +319,26 @@ function tableOf(i, name) {
     box.append(make("div", "table", grid));
   });
   return box;
+}
+
+// Of a large array one number, at the place that is asked for.
+function anyOf(i, name, shape) {
+  const place = make("input"), label = make("label", "knob", make("span", "", words().place), place), one = make("span");
+  label.firstChild.dataset.word = "place";
+  place.setAttribute("aria-label", `${name}[]`);
+  place.value = shape.map(() => 0).join(", ");
+  const show = () => {
+    const index = place.value.split(/[,\s]+/).filter(Boolean).map(Number);
+    const good = index.length === shape.length && index.every((k, d) => Number.isInteger(k) && k >= 0 && k < shape[d]);
+    place.setAttribute("aria-invalid", String(!good));
+    if (!good) return;
+    const before = knobs.findIndex((knob) => knob.i === i);
+    if (before >= 0) knobs.splice(before, 1);
+    one.replaceChildren(knob(i, index.reduce((p, k, d) => p * shape[d] + k, 0), `${name}[${index.join(", ")}]`));
+  };
+  place.addEventListener("input", show);
+  show();
+  return make("div", "row knobs", label, one);
 }
 
 function downhill(rate) {
@@ -369,7 +400,7 @@ function live() {
   data.live.leaves.forEach((leaf, i) => {
     const name = data.live.names[i] || `x${i}`;
     if (!leaf.kind) numbers.append(knob(i, null, name));
-    else if (inputs[i].length <= 1000 && leaf.kind.startsWith("Float")) arrays.append(tableOf(i, name));
+    else if (leaf.kind.startsWith("Float")) arrays.append(tableOf(i, name));
   });
   const button = (word, act) => {
     const made = make("button", "");

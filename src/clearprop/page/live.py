@@ -29,7 +29,9 @@ from clearprop.graph.recording import alias, record
 from clearprop.graph.rounding import cleared, disturbed, is_tiny
 from clearprop.page.backward import BackwardPass
 from clearprop.page.slots import slotted
-from clearprop.page.values import ALL_CELLS
+
+MOST = 1_000_000
+"""Of so many numbers at most a page computes everything anew; they take 5 MB of it, or 11."""
 
 Json = dict[str, Any]
 Key = tuple[Any, ...]
@@ -56,8 +58,11 @@ class Live:
     """
 
     def __init__(self, graph: Graph, passed: BackwardPass) -> None:
-        if sum(np.size(v.data) for v in graph.leaves) > ALL_CELLS:
-            raise UnsupportedError(f"its inputs are more than {ALL_CELLS:,} numbers")
+        if sum(np.size(v.data) for v in graph.leaves) > MOST:
+            raise UnsupportedError(
+                f"its inputs are more than {MOST:,} numbers. Make the page of a smaller network, "
+                "or let `clearprop play` train this one in a page of its own"
+            )
         self.graph = graph
         self._found: dict[Key, Any] = {}
         self._slots: dict[int, int] = {}

@@ -124,6 +124,7 @@ function sameStep(steps, key) {
 function look(view) {
   const before = data.views[now.view].steps, key = before[now.step].key;
   now.view = view;
+  catchUp(view);
   views.forEach((one, i) => (one.hidden = i !== view));
   const steps = data.views[view].steps;
   slider.max = steps.length - 1;

@@ -79,6 +79,7 @@ _SHORT = {
         "这个页面里的数不能改：{why}",
         "このページの数は変えられません：{why}",
     ),
+    "place": ("place", "位置", "場所"),
     "this_way": ("Along this way alone: ", "只看这条路径：", "この経路だけで見ると："),
     # the steps of a softmax
     "softmax_shift": (

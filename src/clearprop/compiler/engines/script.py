@@ -27,13 +27,14 @@ LOOPS = "ijklpqrsuw"
 """What the loops count with."""
 
 _TAKEN = """
-    abs acos acosh asin asinh at atan atan2 atanh await away break cbrt case catch ceil class const
-    continue copysign cos cosh debugger decoded default delete do else enum erf exp expit expm1
-    export extends false finally finite floor fmax for fround function heaviside if implements
-    import in instanceof interface let log log10 log1p log2 logaddexp make max min multiply new null
-    order package packed pairwise parts planned power private protected public remainder return rint
-    room sign sin sinh sqrt static super switch tan tanh this throw true trunc try typeof var
-    vectors void while with yield arguments eval undefined NaN Infinity LN2 PI PRODUCTS value total
+    ROWS TERMS abs acos acosh asin asinh at atan atan2 atanh await away break cbrt case catch ceil
+    class const continue copysign cos cosh debugger decoded default delete do else enum erf exp
+    expit expm1 export extends false finally finite floor fmax for fround function heaviside if
+    implements import in instanceof interface let log log10 log1p log2 logaddexp make max min
+    multiply new null order package packed pairwise parts planned power private protected public
+    remainder return rint room sign sin sinh sqrt static super switch tan tanh this throw true trunc
+    try typeof var vectors void while with yield arguments eval undefined NaN Infinity LN2 PI
+    PRODUCTS value total
 """
 
 

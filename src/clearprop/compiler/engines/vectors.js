@@ -20,23 +20,40 @@ const vectors = (() => {
   }
 })();
 
+// Some rows at a time, and of a long sum some terms at a time, so that what is packed stays in the
+// processor's cache.
+const ROWS = 64, TERMS = 512;
+
 function multiplyWide(plan, out, x, y, xs, ys, os, m, k, q) {
   const { xRow, outRow, yColumn, outColumn, xInner, yInner } = plan;
-  const rows = (m + 3) & ~3, columns = (q + 7) & ~7, B = rows * k, R = B + k * columns;
-  const missing = (R + rows * columns) * 4 - vectors.mem.buffer.byteLength;
+  const columns = (q + 7) & ~7, depth = k > 4 * TERMS ? TERMS : k, B = ROWS * depth, R = B + depth * columns;
+  const missing = (R + ROWS * columns) * 4 - vectors.mem.buffer.byteLength;
   if (missing > 0) {
     vectors.mem.grow(ceil(missing / 65536));
     vectors.numbers = new Float32Array(vectors.mem.buffer);
   }
   const F = vectors.numbers;
-  for (let i = 0; i < m; i++) {
-    for (let p = 0, s = xs + xRow[i], o = (i >> 2) * 4 * k + (i & 3); p < k; p++, o += 4) F[o] = x[s + xInner[p]];
-  }
-  for (let p = 0; p < k; p++) {
-    for (let j = 0, s = ys + yInner[p], o = B + p * columns; j < q; j++) F[o + j] = y[s + yColumn[j]];
-  }
-  vectors.mm(R * 4, 0, B * 4, rows, k, columns);
-  for (let i = 0; i < m; i++) {
-    for (let j = 0, s = R + i * columns, o = os + outRow[i]; j < q; j++) out[o + outColumn[j]] = F[s + j];
+  for (let first = 0; first < k; first += depth) {
+    const last = min(first + depth, k);
+    for (let p = first, o = B; p < last; p++, o += columns) {
+      for (let j = 0, s = ys + yInner[p]; j < q; j++) F[o + j] = y[s + yColumn[j]];
+    }
+    for (let top = 0; top < m; top += ROWS) {
+      const rows = min(ROWS, m - top);
+      for (let i = top, o = 0; i < top + rows; i += 4) {
+        const a = xs + xRow[i], b = xs + xRow[min(i + 1, m - 1)];
+        const c = xs + xRow[min(i + 2, m - 1)], d = xs + xRow[min(i + 3, m - 1)];
+        for (let p = first; p < last; p++, o += 4) {
+          const s = xInner[p];
+          F[o] = x[a + s]; F[o + 1] = x[b + s]; F[o + 2] = x[c + s]; F[o + 3] = x[d + s];
+        }
+      }
+      vectors.mm(R * 4, 0, B * 4, (rows + 3) & ~3, last - first, columns);
+      for (let i = 0, s = R; i < rows; i++, s += columns) {
+        const o = os + outRow[top + i];
+        if (first) for (let j = 0; j < q; j++) out[o + outColumn[j]] += F[s + j];
+        else for (let j = 0; j < q; j++) out[o + outColumn[j]] = F[s + j];
+      }
+    }
   }
 }
