@@ -128,13 +128,18 @@ def differs(found: Results, wanted: Results, program: Program, room: Results | N
 
 
 def shaken(program: Program, arrays: list[np.ndarray], first: Results) -> Results:
-    """How far results move with the last bits of what they are computed from."""
+    """How far results move with the last bits of what they are made from, and with more bits."""
     rng = np.random.default_rng(0)
     moved = [np.zeros(np.shape(r)) for r in first]
-    for _ in range(8):
+    for k in range(9):
         bits = 4 * np.finfo(arrays[0].dtype).eps
         near = [(a * (1 + bits * rng.uniform(-1, 1, a.shape))).astype(a.dtype) for a in arrays]
-        again = next(iter(modes(program, near, ())))[1]()
+        if k == 8:  # what cancels always in the same way shows here
+            near = [a.astype(np.longdouble) for a in arrays]
+        try:
+            again = next(iter(modes(program, near, ())))[1]()
+        except (TypeError, *SPOKEN):
+            continue
         for m, a, b in zip(moved, again, first, strict=True):
             same = (a == b) | (np.isnan(a) & np.isnan(b))
             apart = np.where(same, 0, np.abs(np.asarray(a, float) - np.asarray(b, float)))
@@ -162,6 +167,7 @@ def difference(
         if program.stimulus != "special" and not np.isfinite(value):
             return ""
         first: Results | None = None
+        overflows = program.stimulus == "special" and _overflows(program, arrays)
         for name, run in modes(program, arrays, by):
             try:
                 found = run()
@@ -169,6 +175,8 @@ def difference(
                 continue  # it is refused, and not silent
             except Exception as error:
                 return f"{name}: {type(error).__name__}: {error}"
+            if overflows and name == "compiled by c":
+                continue  # a product that is added at once has no room to overflow there
             said[name] += 1
             wanted = first or (value, *found[1:])
             wrong = differs(found, wanted, program)
@@ -182,6 +190,16 @@ def difference(
     return ""
 
 
+def _overflows(program: Program, arrays: list[np.ndarray]) -> bool:
+    """Whether a number becomes infinite on the way."""
+    try:
+        with np.errstate(over="raise"):
+            program.function(*arrays[:2])
+    except FloatingPointError:
+        return True
+    return False
+
+
 def _slope_differs(program: Program, arrays: list[np.ndarray], found: Results) -> str:
     """Whether derivatives are not those of differences, where these agree among themselves."""
     loss, (x, y, u, v) = loss_of(program), arrays
@@ -190,7 +208,7 @@ def _slope_differs(program: Program, arrays: list[np.ndarray], found: Results) -
         for h in (1e-5, 1e-6)
     ]
     slope = float(np.sum(found[1] * u) + np.sum(found[2] * v))
-    smooth = abs(by_differences[0] - by_differences[1]) < 1e-5 * (1 + abs(slope))
+    smooth = abs(by_differences[0] - by_differences[1]) < 1e-5 * (1 + abs(by_differences[1]))
     if smooth and abs(slope - by_differences[1]) > 1e-3 * (1 + abs(slope)):
         return f"a slope of {slope!r}, and by differences {by_differences[1]!r}"
     return ""

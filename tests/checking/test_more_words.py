@@ -298,9 +298,7 @@ class RandomInfer(Dropout):
 
 class ClosedInfer(Dropout):
     def infer(self, x):
-        out = np.zeros_like(x)
-        out[:] = x
-        return out
+        return np.array(x.tolist())
 
 
 class WideInfer(Dropout):

@@ -199,7 +199,7 @@ class Shifted:
         return self.forward(d)
 
 
-@fault("x", "its mask is self.m", N((6, 4)))
+@fault("x", "with self.m for out", N((6, 4)))
 class MaskElsewhere:
     def forward(self, x):
         self.m = np.roll(x, 1, 0) > 0

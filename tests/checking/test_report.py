@@ -152,18 +152,16 @@ def test_exhaustive_looks_at_every_element(monkeypatch):
 
 
 def test_differences_alone_are_told_with_the_reason():
-    class Buffer:
+    class Numbers:
         def forward(self, x):
-            self.x, out = x, np.zeros_like(x)
-            for i in range(len(x)):
-                out[i] = x[i] ** 2
-            return out
+            self.x = x
+            return np.array([[float(v) ** 2 for v in row] for row in x])
 
         def backward(self, dout):
             return 2 * dout * self.x
 
-    report = check(Buffer(), np.arange(1.0, 7.0).reshape(2, 3))
+    report = check(Numbers(), np.arange(1.0, 7.0).reshape(2, 3))
     assert report.ok
     assert [row.method for row in report.layers[0].rows] == ["directions"]
     assert "by directions, since forward cannot be opened" in str(report)
-    assert "out[i] = x[i] ** 2" in str(report)
+    assert "float(v) ** 2" in str(report)

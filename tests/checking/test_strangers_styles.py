@@ -7,13 +7,23 @@ import random
 
 import numpy as np
 import pytest
-import strangers_rare
-import strangers_styles
+import strangers_courses
+import strangers_frameworks
+import strangers_images
+import strangers_losses
+import strangers_steps
 
 from clearprop import check
 from clearprop.errors import ConfigError
 
-LAYERS = [*strangers_styles.LAYERS, *strangers_rare.LAYERS]
+STYLES = (
+    strangers_courses,
+    strangers_frameworks,
+    strangers_images,
+    strangers_losses,
+    strangers_steps,
+)
+LAYERS = [entry for style in STYLES for entry in style.LAYERS]
 CASES = [
     (name, source.replace(old, new), call, where, causes)
     for name, source, call, mistakes, _ in LAYERS

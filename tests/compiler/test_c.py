@@ -18,7 +18,7 @@ from clearprop import Affine, Network, Relu
 from clearprop.compiler import compile
 from clearprop.compiler.engines import engine, usable
 from clearprop.errors import ConfigError, NonFiniteError, UnsupportedError
-from clearprop.layers import Convolution, Flatten, Pooling
+from clearprop.layers import Convolution, Flatten, GlobalAveragePooling, Pooling
 from clearprop.training import SGD, Adam, Trainer
 
 compilers = import_module("clearprop.compiler.engines.c.compilers")
@@ -129,6 +129,25 @@ def test_random_networks_of_convolutions_are_as_exact_as_numpys(seed):
     if ("dropout",) not in convolutions(seed)[0]:  # the noise of float32 is other noise
         numpy = max(distance(steps(seed, "numpy", np.float32), exact), 2e-7)
         assert distance(steps(seed, "c", np.float32), exact) <= 3 * numpy
+
+
+@NEEDS_C
+def test_sums_over_many_pixels_are_as_exact_as_numpys():
+    """The mean of each image, and the derivative of a bias, of numbers that are all above 0."""
+
+    def made(dtype, engine):
+        rng = np.random.default_rng(0)
+        W, V = rng.random((8, 1, 3, 3)), rng.standard_normal((8, 3))
+        layers = [Convolution(W, np.ones(8)), Relu(), GlobalAveragePooling(), Affine(V, np.ones(3))]
+        net = Network(layers).astype(dtype)
+        x = rng.random((4, 1, 60, 60)).astype(dtype)
+        scores = compile(net, engine=engine)(x)
+        loss = compile(net, SGD(1.0), engine=engine)(x, np.array([0, 1, 2, 1]))
+        return np.array(loss), [scores, *(np.array(v) for v in net.params.values())]
+
+    exact = made(np.float64, "numpy")
+    numpy = max(distance(made(np.float32, "numpy"), exact), np.finfo(np.float32).eps)
+    assert distance(made(np.float32, "c"), exact) <= 3 * numpy
 
 
 @NEEDS_C

@@ -376,3 +376,11 @@ def test_indices_out_of_range_are_what_they_are_for_numpy(t):
                 compiled(X, np.array(t))
         else:
             np.testing.assert_array_equal(compiled(X, np.array(t)), expected)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_matrix_of_one_number_meets_infinity_as_it_does_in_numpy():
+    product = compile(lambda a, b: np.matmul(a, b))
+    a, b = np.zeros((1, 1)), np.array([[1.0, np.inf, 3.0]])
+    product(a + 1, b)
+    np.testing.assert_array_equal(product(a, b), [[0.0, np.nan, 0.0]])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from nets import around, batch, dense
 
-from clearprop import Relu, TwoLayerNet
+from clearprop import Affine, Embedding, Flatten, Network, Relu, TwoLayerNet
 from clearprop.compiler import compile
 from clearprop.training import SGD
 
@@ -175,6 +175,21 @@ def test_every_statement_that_makes_an_array_writes_into_one_that_is_there(step)
 
 def test_the_measure_of_allocations_sees_an_array():
     assert peak(lambda: np.ones((128, 150), np.float32)) > BUFFER
+
+
+def test_what_is_added_at_an_index_is_written_where_it_is_needed(tmp_path):
+    """The rows of an embedding that a batch has used, beside the other derivatives."""
+    rng = np.random.default_rng(0)
+    layers = [Embedding(rng.standard_normal((7, 3))), Flatten(), Affine.from_sizes(6, 2, rng=rng)]
+    step = compile(Network(layers).astype(np.float32), SGD(0.1))
+    step.prepare(np.array([[0, 6], [6, 6]]), np.array([0, 1]))
+    written = [
+        line.split("  #")[0].strip() for line in step.source.splitlines() if "put_at" in line
+    ]
+    assert written[0].startswith("dEmbedding1_put_at = G[")
+    assert written[1] == "dEmbedding1_put_at.fill(0)"
+    assert written[2].startswith("np.add.at(dEmbedding1_put_at, x, ")
+    step.save(tmp_path / "step.py")  # which calls nothing of ours
 
 
 def test_the_arena_is_smaller_than_its_values_together():

@@ -285,6 +285,30 @@ def test_parts_that_fill_an_array_are_joined(forms, kept):
     check_same(before, after, rtol=1e-15)
 
 
+def test_products_that_are_added_up_become_one():
+    """As in the derivative by what every step of a sequence is multiplied with."""
+
+    def f(x, y, W):
+        steps = range(len(x))
+        return sum(x[i].T @ np.exp(y[i]) for i in steps) + W, sum(x[i].T @ y[i] for i in steps[:3])
+
+    before = trace_of(f, np.ones((6, 2, 10)), np.ones((6, 2, 9)), np.ones((10, 9)))
+    after = parts_side_by_side(without_identities(before))
+    names = [line.split()[0] for line in listing(after)]
+    assert names.count("matmul") == 1 + 3  # three are too few
+    assert names.count("concatenate") == 2
+    assert names.count("add") == 1 + 2
+    check_same(before, after, rtol=1e-14)
+
+
+def test_products_whose_factors_are_larger_stay_apart():
+    def f(x, y):
+        return sum(x[i].T @ y[i] for i in range(6))
+
+    before = trace_of(f, np.ones((6, 9, 10)), np.ones((6, 9, 9)))
+    assert listing(parts_side_by_side(before)) == listing(before)
+
+
 def test_a_part_that_is_needed_by_itself_stays():
     def f(x):
         left = put_at(x[:2], form=(slice(0, 2),), shape=(4, 4))

@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.checking.copies import same_draws
 from clearprop.checking.run import LayerRaised, flat
 from clearprop.checking.trial import Trial
+from clearprop.checking.writing import Writable, plain, writable_from_the_start
 from clearprop.graph import Graph, Variable
 from clearprop.graph.backward import derivatives
 from clearprop.graph.gathering import gathered
@@ -62,7 +63,26 @@ def open_forward(
     formula: str = "forward",
     kind: type[Variable] = Variable,
 ) -> Opened | str:
-    """Run `forward`, or `infer`, on Variables; where that does not work, say why in a few words."""
+    """Run `forward`, or `infer`, on Variables; where that does not work, say why in a few words.
+
+    Where it writes into arrays, it is run on handles, which can be written into.
+    """
+    opened = "" if trial.writes else _opened(trial, values, formula, kind)
+    if not isinstance(opened, str):
+        return opened
+    with writable_from_the_start():
+        written = _opened(trial, values, formula, kind, writes=True)
+    trial.writes |= not isinstance(written, str)
+    return opened if opened and isinstance(written, str) else written
+
+
+def _opened(
+    trial: Trial,
+    values: Mapping[str, np.ndarray] | None,
+    formula: str,
+    kind: type[Variable],
+    writes: bool = False,
+) -> Opened | str:
     layer = trial.copy()
     inputs: list[Any] = [x.copy() if isinstance(x, np.ndarray) else x for x in trial.inputs]
     variables = {
@@ -71,12 +91,14 @@ def open_forward(
     }
     try:
         for name, argument in trial.arguments.items():
+            given: Any = Writable(variables[name], given=True) if writes else variables[name]
             if argument.slot:
-                argument.slot.replace(layer, variables[name])
+                argument.slot.replace(layer, given)
             elif argument.place is not None:
-                inputs[argument.place] = variables[name]
+                inputs[argument.place] = given
         with same_draws():
-            outputs = tuple(map(gathered, trial.outputs(trial.call(layer, inputs, formula))))
+            found = plain(trial.call(layer, inputs, formula))
+            outputs = tuple(map(gathered, trial.outputs(found)))
     except Exception as error:
         return _reason(error.error if isinstance(error, LayerRaised) else error)
     if not any(isinstance(out, Recorded) for out in outputs):

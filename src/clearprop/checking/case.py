@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.checking.evidence import Evidence
+from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.run import LayerRaised
 from clearprop.graph.node import parts
@@ -50,6 +50,10 @@ class Case:
     def known(self) -> np.ndarray:
         return np.isfinite(self.t) & ~self.skip
 
+    def axes(self, axes: tuple[int, ...]) -> str:
+        """Axes of the argument in words."""
+        return in_words(axes, self.t.ndim, self.e.trial.arguments[self.name].slot is None)
+
     @cached_property
     def size(self) -> float:
         """The largest true element."""
@@ -69,19 +73,34 @@ class Case:
 
     def explains(self, candidate: Any, target: np.ndarray | None = None) -> bool:
         """Whether a candidate is what backward gave: to all digits, and so of the difference."""
-        target = self.a if target is None else target
         candidate = np.asarray(candidate)
+        if target is None:
+            target, (worst, near) = self.a, self._at_worst
+            if candidate.shape == target.shape and abs(candidate[worst] - target[worst]) > near:
+                return False
         if candidate.shape != target.shape:
             return False
         known = self.known if target.shape == self.known.shape else np.isfinite(candidate)
         known = known & np.isfinite(candidate)
         if not known.any():
             return False
-        exact = max(1e-8 if self.e.opened else 1e-4, 30 * self.e.eps)
         whole = float(np.max(np.abs(target), initial=0.0, where=known))
         far = float(np.max(np.abs(candidate - target), initial=0.0, where=known))
-        floor = 1e-13 * max(whole, self.size)
-        return far <= max(min(exact * whole, 1e-2 * self.apart), floor)
+        return far <= self._near(whole)
+
+    def _near(self, whole: float) -> float:
+        """How far what explains may be off, where the largest element is so large."""
+        exact = max(1e-8 if self.e.opened else 1e-4, 30 * self.e.eps)
+        return max(min(exact * whole, 1e-2 * self.apart), 1e-13 * max(whole, self.size))
+
+    @cached_property
+    def _at_worst(self) -> tuple[tuple[int, ...], float]:
+        """The element that is furthest off, and how far what explains may be off there."""
+        if self.a.shape != self.t.shape:
+            return (0,) * self.a.ndim, np.inf
+        worst = np.argmax(np.where(self.known, np.abs(self.a - self.t), -1.0))
+        whole = float(np.max(np.abs(self.a), initial=0.0, where=self.known))
+        return index_at(worst, self.a.shape), self._near(whole)
 
     def where_wrong(self, candidate: np.ndarray) -> np.ndarray:
         """A candidate for what backward gave where it is wrong, be it right elsewhere."""
@@ -104,10 +123,10 @@ class Case:
             *((f"out{i}" if several else "out", out) for i, out in enumerate(run.outputs, 1)),
             *((name, a.value) for name, a in trial.arguments.items() if a.slot),
             *(
-                (f"self.{name}", item)
+                (f"self.{name}[{i}]" if isinstance(value, tuple | list) else f"self.{name}", item)
                 for name, value in getattr(run.layer, "__dict__", {}).items()
                 if not name.startswith("d") and name not in ("params", "grads")
-                for item in parts(value)
+                for i, item in enumerate(parts(value))
             ),
             *(
                 (f"(the result of {node.operation.name})", node.out)
@@ -121,6 +140,13 @@ class Case:
             if numeric and id(z) not in seen:
                 seen.add(id(z))
                 yield name, np.asarray(z, np.float64)
+
+    def constants(self) -> Iterator[tuple[str, np.ndarray]]:
+        """The inputs and kept values that nothing is differentiated by."""
+        own = {*self.e.trial.arguments, "out"}
+        for name, z in self.scope():
+            if name not in own and not name.startswith("("):
+                yield name, z
 
     def fitting(self, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
         """The values of the scope that broadcast to a shape, in that shape."""
@@ -158,10 +184,10 @@ def axes_of(n: int) -> Iterator[tuple[int, ...]]:
         yield from itertools.combinations(range(n), count)
 
 
-def in_words(axes: tuple[int, ...], ndim: int) -> str:
-    """Axes for people."""
+def in_words(axes: tuple[int, ...], ndim: int, batch: bool = True) -> str:
+    """Axes for people; of inputs and outputs, the first is the batch."""
     if len(axes) == ndim:
         return "all axes"
-    if axes == (0,):
+    if axes == (0,) and batch:
         return "the batch (axis 0)"
     return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

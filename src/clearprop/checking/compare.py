@@ -15,11 +15,9 @@ from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.differences import EPS
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
-from clearprop.checking.probing import SWEEP, element, probe, quick, suspects, worst_first
+from clearprop.checking.probing import HASTY, SWEEP, element, probe, quick, suspects, worst_first
 from clearprop.checking.report import Row
 
-HASTY = 12
-"""So many elements that differ are looked at closely; if none is a kink, the others are not."""
 VANISHING = 1e-150
 """Derivatives smaller than this count as 0: their squares are below the numbers of float64."""
 

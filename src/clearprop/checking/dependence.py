@@ -31,6 +31,7 @@ def find_undeclared(trial: Trial, after: Run) -> list[Slot]:
     late = _candidates(after.layer, known | declared | set(early), trial)
     waiting = {p for slot in trial.slots if _is_empty(slot.get(trial.layer)) for p in slot.paths}
     made = _lasting(after, {*waiting, *late}) if waiting or late else set()
+    made -= _of_the_batch(trial, after, made)
     late = {path: array for path, array in late.items() if path in made}
     found = _among(trial, early)
     if made:
@@ -101,6 +102,16 @@ def _lasting(after: Run, paths: set[Path]) -> set[Path]:
     return {
         path for path, made in before.items() if made is not None and get_at(again, path) is made
     }
+
+
+def _of_the_batch(trial: Trial, after: Run, made: set[Path]) -> set[Path]:
+    """What has another shape for another batch, such as noise that is kept: nothing is learned."""
+    one = trial.batch(0, 1) if made else None
+    try:
+        layer = trial.run(inputs=one).layer if one else after.layer
+    except LayerRaised:
+        return set()
+    return {p for p in made if np.shape(get_at(layer, p)) != np.shape(get_at(after.layer, p))}
 
 
 def _output(

@@ -14,6 +14,8 @@ from clearprop.checking.report import Row
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 
+WRITES = 24
+"""A forward that writes into arrays more often is sooner understood from outside."""
 SINGLE = 200
 """Where there are no more outputs than this, the derivative by each of them can be had."""
 
@@ -57,6 +59,9 @@ class Evidence:
     """The evidence on fewer samples and time steps, once it has been looked for; or False."""
     patience: float = 20.0
     """For so many seconds causes are still looked for: they should not be needed."""
+    shaken: list[Any] = field(default_factory=list)
+    """Derivatives at values with other last bits, under `shaken_for`."""
+    shaken_for: Any = None
     _worker: Any = None
     _moved: set[str] = field(default_factory=set)
     """The parameters that the worker does not hold as they were."""
@@ -70,6 +75,8 @@ class Evidence:
             self.closed = opened
         elif not agrees(opened, self.run.vector, self.within(1e-9)):
             self.closed = "it gives other numbers on Variables than on arrays"
+        elif sum("put_at" in node.operation.name for node in opened.graph.nodes) > WRITES:
+            self.closed = f"it writes into arrays more than {WRITES} times"
         else:
             self.opened = opened
 

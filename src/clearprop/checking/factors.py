@@ -57,7 +57,7 @@ def _close(one: float, other: float) -> bool:
 
 
 def _fraction(ratio: float) -> str | None:
-    for below in (1, 2, 3, 4, 5, 6, 8, 10):
+    for below in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10):
         for sign in (1, -1):
             above = sign * ratio * below
             if 0 < above < 1000 and _close(above, round(above)):

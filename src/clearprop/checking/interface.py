@@ -26,7 +26,7 @@ BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
 KEPT = ("output", "outputs")
 """Where a forward that returns nothing leaves its result."""
 CLEARS = re.compile(
-    r"(?i)(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)"
+    r"(?i)(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)(_?param\w*)?"
 )
 """Names of methods that set derivatives to 0 because backward adds to them."""
 
@@ -63,7 +63,8 @@ def adopted(thing: Any) -> Any:
         names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
     if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
         backs = names.get("backward") or callable(getattr(cls, "backward", None))
-        names["forward"] = _first(cls, FORWARD if backs else BOTH)
+        alike = [n for n in BOTH if backs in SLOPE and _takes_the_same(cls, n, backs)]
+        names["forward"] = _first(cls, (*alike, *FORWARD) if backs else BOTH)
     found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
     if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
         found |= {
@@ -85,6 +86,12 @@ def adopted(thing: Any) -> Any:
     except TypeError:
         return thing
     return twin
+
+
+def _takes_the_same(cls: type, one: str, other: Any) -> bool:
+    """Whether two methods are called with the same arguments, as `loss` and its `gradient` are."""
+    names = [[p.name for p in positional(getattr(cls, name, None))] for name in (one, other)]
+    return names[0] == names[1]
 
 
 def _first(cls: type, names: Sequence[str]) -> str | None:
@@ -133,6 +140,8 @@ class Calling:
     any_number: bool = False
     packed: bool = False
     """Whether dout is handed over in a tuple, as forward gave its one output in one."""
+    first_only: bool = False
+    """Whether forward gives its one output first, and then what it keeps for `backward`."""
     gives_both: bool = False
     """Whether there is no backward, since forward gives its derivatives together with its loss."""
 
@@ -167,6 +176,8 @@ class Calling:
         """Other ways to call a backward that raises when it is called like this."""
         if isinstance(raw, tuple | list) and len(raw) == 1:
             yield replace(self, packed=True)
+        if isinstance(raw, tuple) and len(raw) > 1 and self.roles.count("dout") == 1:
+            yield replace(self, first_only=True)
         if len(self.roles) == inputs > 1 and "dout" in self.roles:
             yield replace(self, roles=tuple(range(inputs)))
 

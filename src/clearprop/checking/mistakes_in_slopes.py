@@ -2,18 +2,21 @@
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking.factors import ratio_of
 from clearprop.checking.findings import Kind
+from clearprop.checking.mistakes_in_ways import others
 from clearprop.checking.slopes import slopes
 from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local, nothing
 from clearprop.graph.node import Node, Recorded
 
 INNER = ("np.exp", "np.multiply", "np.divide", "np.add", "np.subtract", "np.negative")
 """Of these a sigmoid, say, is made: between others, nobody has a slope for one of them in mind."""
+POWERS = ("np.power", "np.square", "np.sqrt", "np.reciprocal", "np.multiply", "np.divide")
 LINEAR = ("np.add", "np.subtract", "np.negative", "np.positive")
 
 
@@ -131,30 +134,32 @@ def other_slopes(tape: Tape) -> Mistakes:
         if all(node.operation.name in LINEAR for node in chains[0]):
             continue
         changes: dict[Any, Formula] = {}
-        for chain in chains:
-            changes |= _through(chain, _slope(chain, chain[0].out))
-        message = f"the slope of {name} is taken at its output in place of its input: f′(f(x))"
-        yield Mistake(Kind.WRONG_VALUE, message, changes)
+        if len(chains[0]) > 1 or chains[0][0].operation.name not in POWERS:
+            for chain in chains:
+                changes |= _through(chain, _slope(chain, chain[0].out))
+            message = f"the slope of {name} is taken at its output in place of its input: f′(f(x))"
+            yield Mistake(Kind.WRONG_VALUE, message, changes)
         shapes = {np.shape(x) for x in starts}
         inner = all(c[0].operation.name in INNER and _goes_on(tape, c[0]) for c in chains)
         longest = not inner and (len(chains[0]) == 1 or _ends(chains[0]))
-        made_of = ("out", "x") if len(chains[0]) > 1 else ("out",)
-        for word in [w for at in made_of for w, _ in slopes(0.5, at)] if longest else ():
-            given_at = [
-                dict((*slopes(chain[0].out, "out"), *slopes(x, "x")))[word]
-                for chain, x in zip(chains, starts, strict=True)
-            ]
+        true, out = _slope(chains[0], starts[0]), chains[0][0].out
+        words = [w for at in ("out", "x") for w, _ in slopes(0.5, at)]
+        if len(chains[0]) == 1:  # of the input, only the formula that is right for the output
+            right = [w for w, s in slopes(out, "out") if np.allclose(s, true, rtol=1e-9)]
+            words = words[: len(words) // 2] + [w.replace("out", "x") for w in right]
+        known = [
+            dict((*slopes(chain[0].out, "out"), *slopes(x, "x")))
+            for chain, x in zip(chains if longest else (), starts, strict=False)
+        ]
+        for word in words if longest else ():
+            given_at = [of[word] for of in known]
             changes = {}
             for chain, slope in zip(chains, given_at, strict=True):
                 changes |= _through(chain, slope)
-            kind, message = Kind.WRONG_VALUE, f"{name} is differentiated to {word}"
-            true, given = _slope(chains[0], starts[0]), given_at[0]
-            for lacks, factor in itertools.islice(slopes(chains[0][0].out, "out"), 2):
-                if np.allclose(given * factor, true, rtol=1e-9):
-                    kind, message = Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
-            if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:
-                kind, message = Kind.FACTOR, f"the factor {ratio:.6g} is missing: {message}"
-            yield Mistake(kind, message, changes)
+            message = f"{name} is differentiated to {word}"
+            closer = partial(_closer, message, given_at[0], true, out, starts[0])
+            yield Mistake(Kind.WRONG_VALUE, message, changes, closer=closer)
+        yield from _of_another(tape, name, chains, true) if longest else ()
         for shift, when in ((-1, "before"), (1, "after")) if len(shapes) == 1 < len(starts) else ():
             changes = {}
             for k, chain in enumerate(chains):
@@ -163,3 +168,48 @@ def other_slopes(tape: Tape) -> Mistakes:
                 changes |= _through(chain, _slope(chain, x))
             message = f"the slope of {name} is that of the time step {when}"
             yield Mistake(Kind.WRONG_VALUE, message, changes)
+
+
+def _of_another(tape: Tape, name: str, chains: list[list[Node]], true: Any) -> Mistakes:
+    """The right formula, made of the result of something else."""
+    outs = [chain[0].out for chain in chains]
+    right = [w for w, s in slopes(outs[0], "out") if np.allclose(s, true, rtol=1e-9)]
+    for words, values in others(tape, outs, inner=False) if right else ():
+        changes: dict[Any, Formula] = {}
+        for chain, x in zip(chains, values, strict=True):
+            changes |= _through(chain, dict(slopes(x, "out"))[right[0]])
+        message = f"{name} is differentiated to {right[0]}, with {words} for out"
+        yield Mistake(Kind.WRONG_VALUE, message, changes)
+
+
+def gates(tape: Tape) -> Mistakes:
+    """A part that is taken of a result, such as a gate, has a slope without one of its factors."""
+    for group in tape.groups:
+        node = group.nodes[0]
+        maker = node.inputs[0].node if node.operation.name.endswith("getitem") else None
+        if maker is None or not maker.operation.elementwise or maker.operation.name in LINEAR[2:]:
+            continue
+        for word, _ in itertools.islice(slopes(0.5, "out"), 6):
+            changes: dict[Any, Formula] = {(n, 0): _without(n, word) for n in group.nodes}
+            message = f"the factor ({word}) is missing in what goes back to {group}"
+            yield Mistake(Kind.DROPPED_TERM, message, changes)
+
+
+def _without(node: Node, word: str) -> Formula:
+    factor = dict(slopes(node.out, "out"))[word]
+
+    def formula(at: At) -> Any:
+        return local(node, at.dout / np.where(factor == 0, 1, factor), at.out, at.values)[0]
+
+    return formula
+
+
+def _closer(message: str, given: Any, true: Any, out: Any, x: Any) -> tuple[Kind, str]:
+    """Whether another slope is the right one without a factor."""
+    if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:
+        return Kind.FACTOR, f"the factor {ratio:.6g} is missing: {message}"
+    of_x = [*slopes(x, "x")][-2:]
+    for lacks, factor in (*itertools.islice(slopes(out, "out"), 2), *of_x):
+        if np.allclose(given * factor, true, rtol=1e-9):
+            return Kind.DROPPED_TERM, f"the factor ({lacks}) is missing: {message}"
+    return Kind.WRONG_VALUE, message

@@ -1,5 +1,6 @@
 """Mistakes in the values that are used: of another time step, with the small constant elsewhere."""
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,26 @@ def _slope_to(out: Any) -> Any:
         return [at.dout * power * out ** ((power - 1) / power)] + [None] * (len(at.values) - 1)
 
     return found
+
+
+def overwritten(tape: Tape) -> Mistakes:
+    """Lines that run several times keep their values in one place: those of the last run."""
+    lines: dict[Any, list[Node]] = {}
+    for group in (g for g in tape.groups if g.place):
+        key = group.place[0][:2], group.nodes[0].operation.name
+        lines.setdefault(key, []).extend(group.nodes)
+    for count in sorted({len(nodes) for nodes in lines.values()} - {1}):
+        changes: dict[Any, Formula] = {}
+        for nodes in lines.values():
+            if len(nodes) == count and len({np.shape(n.values[0]) for n in nodes}) == 1:
+                nodes.sort(key=attrgetter("serial"))
+                for node in nodes[:-1]:
+                    changes |= _of_all(node, _with_out(nodes, count - 1))
+        message = (
+            f"what the last of {count} runs kept is used for all of them: each overwrites what the "
+            "one before has kept"
+        )
+        yield Mistake(Kind.WRONG_VALUE, message, changes)
 
 
 def other_steps(tape: Tape) -> Mistakes:

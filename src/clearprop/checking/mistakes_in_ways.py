@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.case import in_words
+from clearprop.checking.case import broadcasts, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.tape import (
     At,
@@ -34,6 +34,11 @@ def ways(tape: Tape) -> Mistakes:
             same = [i for i, y in enumerate(node.inputs) if y is x]
             if not isinstance(x, Recorded) or slot != same[0]:
                 continue
+            if len(same) > 1 and not node.operation.elementwise:
+                for i in same:
+                    message = f"what goes back through {group}, its input {i + 1}, is missing"
+                    changes = everywhere(group.nodes, i, nothing)
+                    yield Mistake(Kind.DROPPED_TERM, message, changes, scales=once)
             where = f"what goes back through {group}, its input {slot + 1},"
 
             def of(nodes: list[Node], formula: Any, same: list[int] = same) -> Any:
@@ -72,6 +77,21 @@ def uses(tape: Tape) -> Mistakes:
                 yield Mistake(Kind.NOT_SUMMED, message, everywhere(others, slot, nothing))
 
 
+def choices(tape: Tape) -> Mistakes:
+    """What was chosen of two values goes back to the other one."""
+    for group in tape.groups:
+        node = group.nodes[0]
+        of = [i for i, x in enumerate(node.inputs) if isinstance(x, Recorded)]
+        if node.operation.chooses and len(of) == 2:
+            changes = everywhere(group.nodes, of[0], _the_other(of[1]))
+            changes |= everywhere(group.nodes, of[1], _the_other(of[0]))
+            yield Mistake(Kind.MASK_INVERTED, f"the mask of {group} is inverted", changes)
+
+
+def _the_other(slot: int) -> Formula:
+    return lambda at: at.found[slot]
+
+
 def factors_missing(tape: Tape) -> Mistakes:
     """A product that gives back dout without the other factor."""
     for group in tape.groups:
@@ -95,9 +115,9 @@ def factors(tape: Tape) -> Mistakes:
         for slot in (0, 1):
             if name in PRODUCTS:
                 yield from _turned(group, slot)
-            for words, values in _others(tape, group, 1 - slot):
+            for words, values in others(tape, [node.values[1 - slot] for node in group.nodes]):
                 changes = {
-                    (node, slot): _with(slot, 1 - slot, value)
+                    (node, slot): with_value(slot, 1 - slot, value)
                     for node, value in zip(group.nodes, values, strict=True)
                 }
                 message = (
@@ -107,14 +127,17 @@ def factors(tape: Tape) -> Mistakes:
                 yield Mistake(Kind.WRONG_VALUE, message, changes)
 
 
-def _others(tape: Tape, group: Group, slot: int) -> Iterator[tuple[str, list[Any]]]:
-    """Values of the shape of a factor that could be mistaken for it, one for each run."""
-    due = [node.values[slot] for node in group.nodes]
+def others(tape: Tape, due: list[Any], inner: bool = True) -> Iterator[tuple[str, list[Any]]]:
+    """Values that could be mistaken for others of their shape, one for each run of a line.
+
+    Inputs and kept values, which have names, and `inner` ones.
+    """
     shape, seen = np.shape(due[0]), [due]
     if not shape:
         return
     found = [(f"input {name}", [v.data] * len(due)) for name, v in tape.variables.items()]
-    for other in tape.groups:
+    found += ((name, [z] * len(due)) for name, z in tape.kept)
+    for other in tape.groups if inner else ():
         if len(other.nodes) == len(due) and not isinstance(other.nodes[0].out, tuple):
             found.append((f"what {other} gives", [node.out for node in other.nodes]))
             found += (
@@ -122,7 +145,8 @@ def _others(tape: Tape, group: Group, slot: int) -> Iterator[tuple[str, list[Any
                 for i in range(len(other.nodes[0].values))
             )
     for words, values in found:
-        if np.shape(values[0]) == shape and not any(
+        fits = np.ndim(values[0]) > 0 and broadcasts(np.shape(values[0]), shape)
+        if fits and not any(
             all(a is b or np.array_equal(a, b) for a, b in zip(values, known, strict=True))
             for known in seen
         ):
@@ -130,7 +154,9 @@ def _others(tape: Tape, group: Group, slot: int) -> Iterator[tuple[str, list[Any
             yield words, values
 
 
-def _with(slot: int, other: int, value: Any) -> Formula:
+def with_value(slot: int, other: int, value: Any) -> Formula:
+    """The derivative by one input where another has another value."""
+
     def formula(at: At) -> Any:
         values = [value if i == other else v for i, v in enumerate(at.values)]
         return local(at.node, at.dout, at.out, values)[slot]
@@ -181,6 +207,21 @@ def reductions(tape: Tape) -> Mistakes:
             yield from _other_axes(tape, group, x, axes)
 
 
+def means(tape: Tape) -> Mistakes:
+    """All that goes back through the sums and means over the same axes, at once."""
+    by_axes: dict[Any, list[Group]] = {}
+    for group in tape.groups:
+        node = group.nodes[0]
+        if node.operation.name in ("np.sum", "np.mean", "np.var", "np.std"):
+            key = (repr(node.params.get("axis")), np.shape(node.values[0]))
+            by_axes.setdefault(key, []).append(group)
+    for groups in by_axes.values():
+        changes = {k: f for g in groups for k, f in everywhere(g.nodes, 0, nothing).items()}
+        if len(groups) > 1:
+            message = f"what goes back through {' and '.join(map(str, groups))}, is missing"
+            yield Mistake(Kind.DROPPED_TERM, message, changes, scales=True)
+
+
 def _shared(share: float, axes: tuple[int, ...]) -> Formula:
     def formula(at: At) -> Any:
         wide = at.dout if at.node.params.get("keepdims") else np.expand_dims(at.dout, axes)
@@ -200,7 +241,7 @@ def _other_axes(tape: Tape, group: Group, x: np.ndarray, axes: tuple[int, ...]) 
     users = [
         (node, user, i)
         for node in group.nodes
-        for user in tape.nodes
+        for user in dict.fromkeys(tape.users.get((node, None), ()))
         for i, v in enumerate(user.inputs)
         if isinstance(v, Recorded) and v.node is node
         if user.operation.elementwise and np.shape(user.out) == x.shape

@@ -72,6 +72,19 @@ def hanging(root: Any) -> dict[Path, Any]:
     return found
 
 
+def computed(layer: Any) -> dict[Path, Any]:
+    """The arrays that properties of an object give, such as a mapping of its derivatives."""
+    found: dict[Path, Any] = {}
+    for cls in type(layer).__mro__:
+        for name in [n for n, value in vars(cls).items() if isinstance(value, property)]:
+            try:
+                held = leaves(getattr(layer, name), (name,))
+            except Exception:  # whatever it raises, there is nothing to be had
+                continue
+            found |= {path: x for path, x in held if isinstance(x, np.ndarray)}
+    return found
+
+
 def entries(value: Any) -> Iterator[tuple[Any, Any]]:
     """What is right inside a container or an object, by key, index or attribute."""
     if isinstance(value, Mapping):

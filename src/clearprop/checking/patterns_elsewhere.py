@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guesses, in_words
+from clearprop.checking.case import Case, Guesses
 from clearprop.checking.findings import Kind
 
 
@@ -29,19 +29,21 @@ def _updated(case: Case) -> Guesses:
 def _penalty(case: Case) -> Guesses:
     """Is a multiple of the parameter itself too much or too little, as of a penalty?"""
     gap, value = case.a - case.t, case.e.trial.arguments[case.name].value
-    known = case.known & np.isfinite(gap)
-    square = float(np.sum(value[known] ** 2))
+    wrong = case.known & (np.abs(gap) > case.tiny * case.size)
+    square = float(np.sum(value[wrong] ** 2))
     if not square:
         return
-    c = float(np.sum(gap[known] * value[known])) / square
-    if np.count_nonzero(known) < 3 and not _at_other_values(case, c):
+    c = float(np.sum(gap[wrong] * value[wrong])) / square
+    if np.count_nonzero(wrong) < 3 and not _at_other_values(case, wrong, c):
         return
     times = c / float(case.dout[0]) if case.dout.size == 1 else c
+    some = f" at {wrong.sum()} of {wrong.size} elements" if wrong.sum() < case.known.sum() else ""
+    whole = case.t + c * value * wrong
     if times > 0:
-        message = f"{times:.4g} · {case.name} is added to it, a penalty that forward does not have"
-        yield Kind.EXTRA_TERM, message, case.t + c * value
-    message = f"{-times:.4g} · {case.name} is missing in it: the derivative of λ W² is 2 λ W"
-    yield Kind.DROPPED_TERM, message, case.t + c * value
+        message = f"{times:.4g} · {case.name} is added to it{some}, a penalty that forward lacks"
+        yield Kind.EXTRA_TERM, f"{message} there" if some else message, whole
+    message = f"{-times:.4g} · {case.name} is missing in it{some}: the derivative of λ W² is 2 λ W"
+    yield Kind.DROPPED_TERM, message, whole
 
 
 def _plain_penalty(case: Case) -> Guesses:
@@ -52,7 +54,7 @@ def _plain_penalty(case: Case) -> Guesses:
         yield from _penalty(case)
 
 
-def _at_other_values(case: Case, c: float) -> bool:
+def _at_other_values(case: Case, wrong: np.ndarray, c: float) -> bool:
     """Whether so many times a parameter are too much at another value of it, too."""
     trial, value = case.e.trial, case.e.trial.arguments[case.name].value
     values = {case.name: value * np.linspace(0.7, 1.6, value.size).reshape(value.shape)}
@@ -61,7 +63,7 @@ def _at_other_values(case: Case, c: float) -> bool:
         return False
     gap = trial.run(values).derivatives(case.dout)[case.name]
     gap = gap - opened.derivatives(case.dout)[case.name]
-    return np.allclose(gap, c * values[case.name], rtol=1e-6)
+    return np.allclose(gap[wrong], c * values[case.name][wrong], rtol=1e-6)
 
 
 FAR = 8
@@ -97,32 +99,12 @@ def _shifted(case: Case) -> Guesses:
             continue
         if np.unique(np.round(moved[inside], 12)).size < max(4, t.size // 8):
             continue  # a few values, over and over: that may be by chance, too
-        axes = in_words(tuple(shift), ndim)
+        axes = case.axes(tuple(shift))
         message = (
             f"its values are shifted by {', '.join(map(str, shift.values()))} along {axes}: an "
             "offset of a window, or of the padding"
         )
         yield Kind.WRONG_PLACE, message, moved
-
-
-def _masked_elsewhere(case: Case) -> Guesses:
-    """Is it right where another mask than that of forward lets through?"""
-    t = case.t
-    if not np.any(t[case.known] == 0):
-        return
-    inputs = [*case.fitting(t.shape), *(("dout", d) for d in case.douts if d.shape == t.shape)]
-    for name, z in inputs:
-        whole = np.isin(z, (0.0, 1.0)).all()
-        for words, mask in (
-            ((name, z != 0),)
-            if whole
-            else ((f"{name} > 0", z > 0), (f"{name} > its mean", z > z.mean()))
-        ):
-            both = (mask & (t != 0)).sum(), (~mask & (t != 0)).sum()
-            if min(both) < 2:
-                continue
-            message = f"its mask is {words}, which lets other elements through than forward did"
-            yield Kind.MASK_MISSING, message, np.where(mask, np.where(t != 0, t, np.nan), 0)
 
 
 def counted_once(case: Case) -> Guesses:
@@ -144,4 +126,4 @@ def counted_once(case: Case) -> Guesses:
 
 
 FIRST = (_updated, _plain_penalty)
-LATER = (_shifted, _masked_elsewhere, _penalty)
+LATER = (_shifted, _penalty)

@@ -10,9 +10,17 @@ from clearprop.checking import patterns_elsewhere
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
+from clearprop.checking.nests import listed
 from clearprop.checking.slopes import slopes
 
-MANY = 150
+TAKING = frozenset(
+    listed(
+        "clearprop.getitem np.take np.take_along_axis np.repeat np.tile np.broadcast_to "
+        "np.lib.stride_tricks.sliding_window_view clearprop.add_windows"
+    )
+)
+"""What takes an element several times."""
+MANY = 100
 """Backward passes that a single pattern may take."""
 
 
@@ -29,7 +37,7 @@ def _output_left_out(case: Case) -> Guesses:
 
 def _overwritten(case: Case) -> Guesses:
     """Was only one of several contributions kept, where they should be added?"""
-    if len(case.e.run.outputs) != 1 or case.true(case.dout) is None:
+    if len(case.e.run.outputs) != 1 or case.true(case.dout) is None or not _taken_apart(case):
         return
     dout = case.douts[0]
     for axes in axes_of(dout.ndim):
@@ -47,9 +55,16 @@ def _overwritten(case: Case) -> Guesses:
             )
             kept = np.take_along_axis(parts, which[None], axis=0)[0]
             yield Kind.NOT_SUMMED, message, kept
-        for part in parts:
+        gap = np.abs(parts - (case.t - case.a)).reshape(len(parts), -1).max(axis=1)
+        for part in parts[gap <= 1e-2 * case.apart]:
             message = "one of several contributions is missing: a loop ends too early?"
             yield Kind.DROPPED_TERM, message, case.t - part
+
+
+def _taken_apart(case: Case) -> bool:
+    """Whether forward takes or repeats parts, which backward brings together again."""
+    names = {node.operation.name for node in case.e.opened.graph.nodes} if case.e.opened else set()
+    return not names or bool(names & TAKING)
 
 
 def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -100,24 +115,38 @@ def _made_of(case: Case) -> Guesses:
                     yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
 
 
-def _turned(x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _turned(x: np.ndarray, is_kernel: bool) -> Iterator[tuple[str, np.ndarray]]:
     """A parameter as it is often mistaken: transposed, or a kernel turned around."""
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
         yield "transposed", x.T
+    of = tuple(range(x.ndim))
+    for axes in dict.fromkeys((of[-2:], of[:2], of, *((i,) for i in of))) if is_kernel else ():
+        if all(x.shape[i] > 1 for i in axes):
+            yield f"mirrored along {in_words(axes, x.ndim, batch=False)}", np.flip(x, axes)
     if x.ndim >= 3:
-        yield "mirrored along its last two axes", x[..., ::-1, ::-1]
-        yield "mirrored along its last axis", x[..., ::-1]
         if x.shape[0] == x.shape[1] > 1:
             yield "transposed in its first two axes", x.swapaxes(0, 1)
         if x.shape[-1] == x.shape[-2] > 1:
             yield "transposed in its last two axes", x.swapaxes(-1, -2)
 
 
+def _is_kernel(case: Case, name: str) -> bool:
+    """Whether forward takes a parameter apart, or counts along three axes or more of it."""
+    argument, opened = case.e.trial.arguments[name], case.e.opened
+    if argument.slot is None and case.e.trial.inputs[0] is argument.value:
+        return False
+    if argument.value.ndim > 2 or not opened:
+        return argument.value.ndim > 2
+    v = opened.variables[name]
+    taken = (n for n in opened.graph.nodes if any(x is v for x in n.inputs))
+    return any(n.operation.name.endswith("getitem") for n in taken)
+
+
 def _with_turned(case: Case) -> Guesses:
     """Would it be right if a matrix were transposed, or a kernel mirrored?"""
     trial = case.e.trial
     for name, argument in trial.arguments.items():
-        for words, turned in _turned(argument.value):
+        for words, turned in _turned(argument.value, _is_kernel(case, name)):
             values = {name: np.ascontiguousarray(turned)}
             # Either backward makes of the turned one what is due to the right one …
             found = trial.run(values).derivatives(case.dout).get(case.name)
@@ -133,15 +162,33 @@ def _with_turned(case: Case) -> Guesses:
                 yield kind, f"it would be right if {name} were {words}"
 
 
-def _cross_terms(case: Case) -> Guesses:
-    """Do elements answer to fewer elements of dout than they should?"""
-    extra, missing = _counted(case)
-    if missing and not extra:
+def _forward_again(case: Case) -> Guesses:
+    """Did dout go through the map of forward once more, and not back through it?"""
+    each = case.e.each_output(case.name)
+    if each is not None and case.t.size == case.dout.size and len(case.e.run.outputs) == 1:
         message = (
-            "elements do not answer to every part of dout that they went into: cross terms, such "
-            "as those of a shared sum or mean, are missing"
+            "dout goes through the map of forward once more, and not back through it: that needs "
+            "the transposed matrix, the opposite rotation or shift, the reverse order"
         )
-        yield Kind.DROPPED_TERM, message
+        again = each.reshape(len(each), -1) @ case.dout
+        yield Kind.TRANSPOSED, message, again.reshape(case.t.shape)
+
+
+def _cross_terms(case: Case) -> Guesses:
+    """Is it the true derivative but for the parts of dout that elements do not answer to?"""
+    extra, missing = _counted(case)
+    each = case.e.each_output(case.name)
+    if extra or not missing or each is None:
+        return
+    rows = [case.pulled(row) for row in np.eye(case.dout.size)]
+    if any(row is None for row in rows):
+        return
+    answers = np.abs(np.array(rows)) > case.tiny * np.abs(each).max()
+    message = (
+        "elements do not answer to every part of dout that they went into: what goes back from "
+        "some outputs, or the cross terms of a shared sum or mean, is missing; all else is right"
+    )
+    yield Kind.DROPPED_TERM, message, np.tensordot(case.dout, each * answers, 1)
 
 
 def _other_places(case: Case) -> Guesses:
@@ -156,9 +203,20 @@ def _other_places(case: Case) -> Guesses:
         )
         yield Kind.WRONG_AXIS, message
     message = "elements answer to parts of dout that they did not go into"
-    message += ", and not to their own" if missing else ""
-    moved = missing and case.t.size == case.dout.size
-    yield Kind.WRONG_PLACE if moved else Kind.WRONG_AXIS, message
+    probes = [_answers(case, k) for k in (PROBES * case.dout.size).astype(int)]
+    if not missing:
+        further = case.t.shape == case.douts[0].shape and any(
+            _varies(answers) - _varies(should) for answers, should in probes
+        )
+        kind = Kind.WRONG_AXIS if further else Kind.UNKNOWN
+        yield kind, f"{message}: a sum or mean runs over more elements than in forward"
+    is_sum = case.t.size < case.dout.size and all(should.sum() == 1 for _, should in probes)
+    yield Kind.WRONG_AXIS if is_sum else Kind.WRONG_PLACE, f"{message}, and not to their own"
+
+
+def _varies(mask: np.ndarray) -> set[int]:
+    """The axes along which elements are marked."""
+    return {i for i, column in enumerate(np.argwhere(mask).T) if len(np.unique(column)) > 1}
 
 
 PROBES = np.array([0.07, 0.29, 0.42, 0.58, 0.71, 0.93])
@@ -208,10 +266,8 @@ def _along_another(case: Case) -> Guesses:
 
 def _line(mask: np.ndarray) -> tuple[int, ...]:
     """The axes of the line, plane or block that a mask is; none where it is something else."""
-    at = np.argwhere(mask)
-    axes = tuple(np.flatnonzero([len(np.unique(column)) > 1 for column in at.T]).tolist())
-    whole = len(at) == np.prod([mask.shape[i] for i in axes])
-    return axes if whole else ()
+    axes = tuple(sorted(_varies(mask)))
+    return axes if mask.sum() == np.prod([mask.shape[i] for i in axes]) else ()
 
 
 def _answers(case: Case, part: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -235,7 +291,19 @@ def _counted(case: Case) -> tuple[int, int]:
         answers, should = _answers(case, k)
         extra += int(np.sum(answers & ~should))
         missing += int(np.sum(~answers & should))
-    return extra, missing
+    return extra or (_beyond(case) if missing else 0), missing
+
+
+def _beyond(case: Case) -> int:
+    """How many of a few wrong elements answer to anything that they did not go into."""
+    each, found = case.e.each_output(case.name), 0
+    if each is None:
+        return 0
+    for i in case.e.rng.permutation(np.flatnonzero(case.wrong))[:6]:
+        due = each.reshape(len(each), -1)[:, i]
+        a = case.pulled(case.dout * (np.abs(due) <= case.tiny * np.abs(each).max()))
+        found += int(a is not None and abs(a.flat[i]) > case.tiny * case.size)
+    return found
 
 
 def _mixes(case: Case) -> bool:
@@ -256,16 +324,20 @@ def _by_lines(case: Case) -> Guesses:
         if not known or not square.all():
             continue
         ratio = (case.a * case.t).sum(axis=rest, keepdims=True) / square
-        message = (
-            f"each index along {in_words((axis,), case.t.ndim)} has a factor of its own, from "
-            f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
+        kind, message = (
+            Kind.UNKNOWN,
+            (
+                f"each index along {case.axes((axis,))} has a factor of its own, from "
+                f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
+            ),
         )
         for name, z in case.scope():
             for words, factor in ((name, z), (f"1/{name}", 1 / np.where(z == 0, np.nan, z))):
                 fits = z.ndim and factor.size == ratio.size and case.t.shape[axis] == ratio.size
                 if fits and np.allclose(factor.ravel(), ratio.ravel(), rtol=1e-7):
-                    message = f"it has the factor {words} too much, along {in_words((axis,), 2)}"
-        yield Kind.FACTOR, message, ratio * case.t
+                    kind = Kind.FACTOR
+                    message = f"it has the factor {words} too much, along {case.axes((axis,))}"
+        yield kind, message, ratio * case.t
 
 
 PATTERNS = (
@@ -274,6 +346,7 @@ PATTERNS = (
     _with_turned,
     _overwritten,
     patterns_elsewhere.counted_once,
+    _forward_again,
     _cross_terms,
     _made_of,
     _by_lines,

@@ -28,7 +28,7 @@ def _not_summed(case: Case) -> Guesses:
 def _summed(case: Case) -> Guesses:
     a, t = case.a, case.t
     for axes in axes_of(t.ndim):
-        total, where = t.sum(axis=axes), in_words(axes, t.ndim)
+        total, where = t.sum(axis=axes), case.axes(axes)
         for factor, how in ((1.0, "summed"), (total.size / t.size, "averaged")):
             if total.size == a.size:
                 message = f"the true derivative is {how} over {where} once too often"

@@ -5,11 +5,13 @@ touch just these arguments are tried first.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from clearprop.checking import (
+    mistakes_in_places,
     mistakes_in_slopes,
     mistakes_in_steps,
     mistakes_in_values,
@@ -20,10 +22,15 @@ from clearprop.checking.case import Case, Guess, Guesses
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
+from clearprop.checking.screening import Screen
 from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
 
-WORK, EACH = 105_000, 150
+WORK, EACH = 160_000, 150
 """So many operations are differentiated again for one layer; a mistake costs so many besides."""
+UNFIT = (ValueError, TypeError, LookupError, FloatingPointError)
+"""What is raised where shapes are such that a mistake cannot be made."""
+LONG = 60
+"""Programs of so many operations cost as many each; longer ones more, so that fewer are tried."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
 
@@ -31,11 +38,18 @@ MAKERS = (
     mistakes_in_values.small_constants,
     mistakes_in_slopes.slopes_missing,
     mistakes_in_ways.reductions,
+    mistakes_in_ways.means,
     mistakes_in_ways.uses,
     mistakes_in_ways.ways,
+    mistakes_in_ways.choices,
+    mistakes_in_places.unordered,
+    mistakes_in_places.windows,
+    mistakes_in_places.exchanged,
+    mistakes_in_values.overwritten,
     mistakes_in_ways.factors_missing,
     mistakes_in_steps.skipped,
     mistakes_in_values.other_steps,
+    mistakes_in_slopes.gates,
     mistakes_in_slopes.other_slopes,
     mistakes_in_ways.factors,
     mistakes_in_steps.bypassed,
@@ -67,33 +81,71 @@ class Search:
         self.cases[case.name] = case
         opened = open_forward(e.trial, kind=Placed)
         if not isinstance(opened, str):
-            self.tape = Tape(opened, e.dout)
+            self.tape = Tape(opened, e.dout, [*case.constants()])
             self._go()
 
     def _go(self) -> None:
-        parts: list[tuple[Mistake, Mapping[str, np.ndarray]]] = []
-        work = 0
-        for mistake in self._ranked():
-            work += len(self.tape.nodes) + EACH
-            if work > WORK:
-                return
-            try:
-                given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
-            except (ValueError, TypeError, IndexError, FloatingPointError):
-                continue  # shapes for which this mistake cannot be made
-            if self._explained(given, mistake.kind, mistake.message):
-                return
-            if mistake.scales:
-                part = {name: case.t - given[name] for name, case in self.cases.items()}
-                if self._scaled(mistake, part):
+        screen, mistakes = Screen(self.tape, self.cases), list[Mistake]()
+        if screen.along:
+            changes = list[tuple[Mistake, np.ndarray]]()
+            for mistake in self._ranked():
+                mistakes.append(mistake)
+                try:
+                    change = screen.change(mistake)
+                except UNFIT:
+                    continue
+                if screen.lets(mistake, change) and self._try(mistake) is True:
                     return
-                parts.append((mistake, part))
-        for (one, p), (two, q) in itertools.islice(itertools.combinations(parts, 2), PAIRS):
-            both = {name: case.t - p[name] - q[name] for name, case in self.cases.items()}
-            if any(np.any(part[name]) for part in (p, q) for name in both):
-                message = f"{one.message.removesuffix(' is missing')} and {two.message}"
+                if mistake.scales and change is not None:
+                    changes.append((mistake, change))
+            pairs = screen.pairs([change for _, change in changes])
+            if self._in_pairs((changes[i][0], changes[j][0]) for i, j in pairs):
+                return
+        if screen.complete:
+            return
+        work, scaled = 0, list[Mistake]()
+        for mistake in mistakes or self._ranked():
+            work += round(len(self.tape.nodes) ** 2 / LONG) + EACH
+            if work > WORK / (5 if mistakes else 1):
+                return
+            if self._try(mistake) is True:
+                return
+            scaled += [mistake] * mistake.scales
+        if not mistakes:
+            self._in_pairs(itertools.combinations(scaled, 2))
+
+    def _try(self, mistake: Mistake) -> Any:
+        """Whether a mistake explains all; if not, what is given back less with it."""
+        try:
+            given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
+        except UNFIT:
+            return None
+        if self._explained(given, *mistake.told()):
+            return True
+        part = {name: case.t - given[name] for name, case in self.cases.items()}
+        return (mistake.scales and self._scaled(mistake, part)) or part
+
+    def _in_pairs(self, pairs: Iterable[tuple[Mistake, Mistake]]) -> bool:
+        """Whether two ways left out explain all, or one that is gone twice in place of another."""
+        parts: dict[int, Any] = {}
+        for one, two in itertools.islice(pairs, PAIRS):
+            for mistake in (one, two):
+                if id(mistake) not in parts:
+                    parts[id(mistake)] = self._try(mistake)
+            p, q = parts[id(one)], parts[id(two)]
+            if not p or not q:
+                continue
+            first, second = (m.message.removesuffix(" is missing") for m in (one, two))
+            other = "they are not the same"
+            for x, y, message in (
+                (1, 1, f"{first} and {two.message}"),
+                (1, -1, f"{second} comes twice, and {one.message}: {other}"),
+                (-1, 1, f"{first} comes twice, and {two.message}: {other}"),
+            ):
+                both = {n: c.t - x * p[n] - y * q[n] for n, c in self.cases.items()}
                 if self._explained(both, Kind.DROPPED_TERM, message):
-                    return
+                    return True
+        return False
 
     def _ranked(self) -> Mistakes:
         """All mistakes, those first that can touch just what is wrong."""
@@ -124,6 +176,8 @@ class Search:
         ratio = sum(float(p @ gap) for p, gap in pairs) / (square or 1.0)
         if not ratio or not np.isfinite(ratio) or abs(ratio + 1) < 1e-6:
             return False
+        if sum(np.count_nonzero(p) for p, _ in pairs) < 2 and abs(ratio + 2) > 1e-6:
+            return False  # a single number always has some factor
         given = {name: case.t + ratio * part[name] for name, case in self.cases.items()}
         where = mistake.message.removesuffix(", is missing")
         kind, message = Kind.SIGN, f"{where} has the opposite sign"

@@ -5,11 +5,13 @@ import math
 import numpy as np
 
 from clearprop.checking import patterns_steps
-from clearprop.checking.case import Case, Guess, Guesses, axes_of, in_words
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.case import Case, Guess, Guesses, axes_of
 from clearprop.checking.factors import name_factor, ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import get_at
 from clearprop.checking.patterns_shape import swapped, transposed, wrong_axis
+from clearprop.checking.run import LayerRaised
 
 
 def _zero(case: Case) -> Guesses:
@@ -92,9 +94,32 @@ def _precision(case: Case) -> Guesses:
 
 def _factor(case: Case) -> Guesses:
     ratio = ratio_of(case.t, case.a, case)
+    if ratio is not None and np.count_nonzero(case.known) < 2:
+        ratio = _of_one_number(case, ratio)
     if ratio is not None:
         message = f"it is the true derivative times {name_factor(case, ratio)}"
         yield Guess(Kind.FACTOR, message, factor=ratio)
+
+
+def _of_one_number(case: Case, ratio: float) -> float | None:
+    """A single number is always some times another: is it so for another dout and other values?"""
+    e = case.e
+    dout = case.dout * np.linspace(0.6, 1.7, case.dout.size)
+    given = e.trial.arguments.items()
+    values = {n: a.value * np.resize((0.9, 1.1, 0.7), a.value.shape) for n, a in given}
+    opened = open_forward(e.trial, values) if e.opened else ""
+    try:
+        a, t = case.pulled(dout), case.true(dout)
+        pairs = [(a, t)]
+        if not isinstance(opened, str):
+            found = e.trial.run(values).derivatives(case.dout)
+            pairs.append((found[case.name], opened.derivatives(case.dout)[case.name]))
+    except LayerRaised:
+        return None
+    same = all(
+        a is not None and t is not None and np.allclose(a, ratio * t, rtol=1e-6) for a, t in pairs
+    )
+    return ratio if same else None
 
 
 def _nonlinear(case: Case) -> Guesses:
@@ -116,7 +141,7 @@ def _displaced(case: Case) -> Guesses:
     if not case.known.all() or t.size < 3 or np.unique(np.round(t, 12)).size < 3:
         return
     for axes in axes_of(t.ndim):
-        message = f"its values are mirrored along {in_words(axes, t.ndim)}"
+        message = f"its values are mirrored along {case.axes(axes)}"
         yield Kind.WRONG_PLACE, message, np.flip(t, axes)
     found, due = np.sort(a, axis=None), np.sort(t, axis=None)
     if case.explains(due, found) or np.allclose(due, found, rtol=1e-9, atol=1e-12 * case.size):
@@ -129,7 +154,7 @@ def _summed(case: Case) -> Guesses:
         if not case.known.all() or all(t.shape[i] == 1 for i in axes):
             continue
         for how, reduced in (("summed", np.sum), ("averaged", np.mean)):
-            where, total = in_words(axes, t.ndim), reduced(t, axis=axes, keepdims=True)
+            where, total = case.axes(axes), reduced(t, axis=axes, keepdims=True)
             message = f"the true derivative was {how} over {where} and given to every element"
             yield Kind.SUMMED, message, np.broadcast_to(total, t.shape)
 

@@ -10,6 +10,8 @@ from clearprop.checking.evidence import Evidence, index_at
 
 SWEEP = 512
 """How many elements are differentiated one by one, unless all are asked for."""
+HASTY = 12
+"""So many elements that differ are looked at closely; if none is a kink, the others are not."""
 
 
 def probe(e: Evidence, name: str, a: np.ndarray) -> tuple[float, Slope]:

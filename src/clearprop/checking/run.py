@@ -137,6 +137,8 @@ def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
         return [raw], None
     if how.gives_both:
         return [raw[0]], raw[1] if len(raw) == 2 else raw[1:]
+    if how.first_only:
+        return [raw[0]], raw[1:]
     if how.takes_cache and len(raw) > 1:
         return [leaf for _, leaf in leaves(raw[:-1])], raw[-1]
     cache = None

@@ -11,7 +11,7 @@ from clearprop.checking.probing import quick
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
 
-ROWS, STEPS, PIXELS = 2, 2, 6
+ROWS, STEPS, PIXELS = 2, 2, 5
 """So many samples, time steps, and pixels along an axis are left."""
 FEW, SWEPT = 24, 512
 """What has no more rows than this is small already; so many elements are moved one by one."""
@@ -74,5 +74,5 @@ def _corners(trial: Trial) -> Iterator[list[Any]]:
             return x[tuple(slice(ends.get(n)) for n in axes)]
 
         small = [cut(x) for x in trial.inputs]
-        if 2 * sum(map(np.size, small)) <= sum(map(np.size, trial.inputs)):
+        if 3 * sum(map(np.size, small)) <= 2 * sum(map(np.size, trial.inputs)):
             yield small

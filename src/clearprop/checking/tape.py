@@ -4,6 +4,7 @@ Operations that stand at the same place of the source are one group: what a loop
 does again and again is done wrongly in all of them, or in none.
 """
 
+import itertools
 import linecache
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,9 @@ from clearprop.primitives.broadcasting import sum_to
 
 _OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("graph", "primitives", "checking"))
 _NUMPY = str(Path(np.__file__).parent)
+
+SPOKEN = {"clearprop.getitem": "indexing", "clearprop.put_at": "writing"}
+"""Operations by what they are in the source."""
 
 Place = tuple[tuple[Any, int, int], ...]
 """The calls that lead to an operation, outermost last: code, offset in it, line."""
@@ -58,6 +62,11 @@ class Mistake(NamedTuple):
     values: Mapping[Any, Any] | None = None
     scales: bool = False
     past: Mapping[Any, tuple[Any, Any]] | None = None
+    closer: Callable[[], tuple[Kind, str]] | None = None
+
+    def told(self) -> tuple[Kind, str]:
+        """Its kind and words; `closer` finds them, where that is work."""
+        return self.closer() if self.closer else (self.kind, self.message)
 
 
 Mistakes = Iterator[Mistake]
@@ -97,24 +106,32 @@ class Wide(np.ndarray):
 class Group:
     """The operations of one place, in the order in which they were carried out."""
 
+    alone = True
+    """Whether no other operation of its line has its name."""
+
     def __init__(self, place: Place) -> None:
         self.place, self.nodes = place, list[Node]()
 
     def __str__(self) -> str:
         """Where it is, in words."""
-        name = self.nodes[0].operation.name
+        name = str(self.nodes[0].operation.name)
+        name = SPOKEN.get(name, name)
         if not self.place:
             return name
-        code, _, line = self.place[0]
-        text = linecache.getline(code.co_filename, line).strip()
+        code, at, line = self.place[0]
+        text = linecache.getline(code.co_filename, line)
+        first, last, start, stop = next(itertools.islice(code.co_positions(), at // 2, None))
+        if (not self.alone or len(text.strip()) >= 90) and first == last:
+            text = text.encode()[start:stop].decode()
+        text = text.strip()
         return f"{name} in `{text}`" if 0 < len(text) < 90 else f"{name} in line {line}"
 
 
 class Tape:
     """All operations of an opened `forward`, from the last to the first."""
 
-    def __init__(self, opened: Opened, dout: np.ndarray) -> None:
-        self.variables = opened.variables
+    def __init__(self, opened: Opened, dout: np.ndarray, kept: Any = ()) -> None:
+        self.variables, self.kept = opened.variables, kept
         self.seeds = list(zip(*opened._seeds(opened.outputs, dout), strict=True))
         self.nodes, made = reach(v for v, _ in self.seeds)
         groups: dict[Any, Group] = {}
@@ -126,19 +143,30 @@ class Tape:
             group.nodes.append(node)
             self.group_of[node] = group
         self.groups = list(groups.values())
+        for group, other in itertools.permutations(self.groups, 2):
+            if group.place and other.place and group.place[0][::2] == other.place[0][::2]:
+                group.alone &= group.nodes[0].operation is not other.nodes[0].operation
         self.plan = [
             (
                 node,
                 [
-                    (i, _key(x), np.shape(x.data))
+                    (i, key_of(x), np.shape(x.data))
                     for i, x in enumerate(node.inputs)
                     if isinstance(x, Recorded)
                 ],
             )
             for node in self.nodes
         ]
+        self.inputs_of = dict(self.plan)
+        self.right: dict[Node, tuple[Any, list[Any], list[Any]]] = {}
+        """What arrives at each operation, and what it gives back: by itself, and in the pass."""
+        self.arrived: dict[Any, Any] = {}
         self.slopes: dict[Node, list[Any]] = {}
         self.idle: dict[tuple[Node, int], Formula] = {}
+        self.order = {node: k for k, node in enumerate(self.nodes)}
+        self.stride = 1 + len(self.nodes) // 64
+        self.marks: list[dict[Any, Any]] = []
+        """What has arrived before every so many nodes, without a mistake: it is begun there."""
         self._sources: dict[Any, frozenset[str]] = {}
         self.users: dict[Any, list[Node]] = {}
         for node, inputs in self.plan:
@@ -153,17 +181,20 @@ class Tape:
         With another mistake made they would no longer cancel, and nobody writes them in backward.
         """
         right = self.pull({})
-        for group in self.groups:
-            if group.nodes[0].operation.name not in ("np.max", "np.mean", "np.min"):
-                continue
-            closed = everywhere(group.nodes, 0, nothing)
+        some = [
+            g for g in self.groups if g.nodes[0].operation.name in ("np.max", "np.mean", "np.min")
+        ]
+        together = [[n for g in some for n in g.nodes if n.operation.name == "np.max"]]
+        for nodes in (*(group.nodes for group in some), *together[: len(some) > 1]):
+            closed = everywhere(nodes, 0, nothing)
             without = self.pull(closed)
             if all(np.allclose(without[n], right[n], rtol=1e-9, atol=1e-12) for n in right):
                 self.idle |= closed
+        self.pull({}, marks=self.marks)
 
     def sources(self, x: Any) -> frozenset[str]:
         """The arguments that a value is made of."""
-        key = _key(x)
+        key = key_of(x)
         if key not in self._sources:
             self._sources[key] = frozenset[str]().union(
                 *(self.sources(y) for y in x.node.inputs if isinstance(y, Recorded))
@@ -174,7 +205,7 @@ class Tape:
 
     def enclosed(self, last: Node) -> set[Any]:
         """The values from which every way leads through one operation: `(node, None)` or leaves."""
-        found, seeds = {(last, None)}, {_key(v) for v, _ in self.seeds}
+        found, seeds = {(last, None)}, {key_of(v) for v, _ in self.seeds}
         for node in [*self.nodes, *self.variables.values()]:
             key = (node, None)
             users = () if key in seeds else self.users.get(key, ())
@@ -197,15 +228,20 @@ class Tape:
         changes: Mapping[tuple[Node, int], Formula],
         values: Mapping[Any, Any] | None = None,
         past: Mapping[Any, tuple[Any, Any]] | None = None,
+        marks: list[dict[Any, Any]] | None = None,
     ) -> dict[str, np.ndarray]:
         """The derivatives of all arguments, with some operations differentiated otherwise."""
         of_node: dict[Node, list[tuple[int, Formula]]] = {}
         for (node, i), formula in {**self.idle, **changes}.items():
             of_node.setdefault(node, []).append((i, formula))
-        arrived: dict[Any, Any] = {}
-        for v, d in self.seeds:
-            _arrive(arrived, _key(v), d)
-        for node, inputs in self.plan:
+        first = [self.order[node] for node, _ in (*changes, *(past or ())) if node in self.order]
+        begun = 0 if values or not self.marks else min(first, default=0) // self.stride
+        arrived: dict[Any, Any] = dict(self.marks[begun]) if self.marks else {}
+        for v, d in () if self.marks else self.seeds:
+            _arrive(arrived, key_of(v), d)
+        for k, (node, inputs) in enumerate(self.plan[begun * self.stride :]):
+            if marks is not None and k % self.stride == 0:
+                marks.append(dict(arrived))
             dout = arrived.get((node, None))
             if isinstance(node.out, tuple):
                 parts = [arrived.get((node, i)) for i in range(len(node.out))]
@@ -226,11 +262,14 @@ class Tape:
                 found = self._elementwise(node, dout)
             else:
                 found = local(node, dout, node.out, seen)
+            raw = found
             if node in of_node:
                 at = At(node, dout, node.out, seen, found, arrived)
                 found = list(found)
                 for i, formula in of_node[node]:
                     found[i] = formula(at) if found[i] is not None else None
+            if marks is not None:
+                self.right[node], self.arrived = (dout, raw, found), arrived
             for i, key, shape in inputs:
                 dx = found[i]
                 if dx is not None:
@@ -239,9 +278,25 @@ class Tape:
         for key, (later, slope) in (past or {}).items():
             arrived[key] = arrived[later] * slope
         return {
-            name: np.array(arrived.get(_key(v), np.zeros(np.shape(v.data))))
+            name: np.array(arrived.get(key_of(v), np.zeros(np.shape(v.data))))
             for name, v in self.variables.items()
         }
+
+    def values_at(self, leaves: Mapping[Any, Any]) -> dict[Any, Any]:
+        """All values, where some arguments have other ones."""
+        made = {key_of(v): v.data for v in self.variables.values()} | dict(leaves)
+        for node in reversed(self.nodes):
+            if (node, 0) in self.idle:
+                made[node, None] = node.out
+                continue
+            given = zip(node.inputs, node.values, strict=True)
+            values = [
+                made.get(key_of(x), x.data) if isinstance(x, Recorded) else v for x, v in given
+            ]
+            out = node.operation.evaluate(*values, **node.params)
+            several = enumerate(out) if isinstance(node.out, tuple) else ((None, out),)
+            made |= {(node, i): part for i, part in several}
+        return made
 
     def _elementwise(self, node: Node, dout: Any) -> list[Any]:
         """The same as `local`, with slopes that are computed once."""
@@ -279,7 +334,8 @@ def local(node: Node, dout: Any, out: Any, values: Any) -> list[Any]:
     return found
 
 
-def _key(v: Any) -> Any:
+def key_of(v: Any) -> Any:
+    """What a Variable is known by: the node that made it and which output it is; or itself."""
     return (v, None) if v.node is None else (v.node, v.index)
 
 

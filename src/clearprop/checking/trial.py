@@ -76,6 +76,8 @@ class Trial:
         self.updates = 0.0
         """The learning rate by which `backward` updates the parameters itself."""
         self.declared_constants = arguments.constant_names(layer)
+        self.writes = False
+        """Whether forward writes into arrays, so that it opens on handles only."""
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
         self.notes: list[Finding] = []

@@ -13,7 +13,7 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.interface import RATE, UPDATE
-from clearprop.checking.nests import hanging
+from clearprop.checking.nests import computed, hanging
 from clearprop.checking.pairing import Place, Wanted, pair
 from clearprop.checking.passes import changed_parameters, told
 from clearprop.checking.probing import along
@@ -43,7 +43,11 @@ def first_backward(e: Evidence) -> None:
         else trial.calling.otherwise(e.run.raw, len(trial.form))
     )
     for how in (trial.calling, *ways):
-        trial.calling, run = how, trial.run()
+        trial.calling = how
+        run = trial.run()
+        if run.vector.size != e.out.size:
+            e.run, e.out = trial.run(), run.vector
+            e.dout = e.random_dout()
         douts = run.douts(e.dout)
         _is_understood(e, len(douts))
         dout = "dout, which belongs to its caller"
@@ -118,9 +122,8 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
     trial, by_name = e.trial, isinstance(found, dict)
     _place_returned(e, run, [] if by_name else [*run.returned])
     own = {path for slot in trial.slots for path in slot.paths}
-    there = {
-        Place("held", path): value for path, value in hanging(run.layer).items() if path not in own
-    }
+    on_it = {**hanging(run.layer), **computed(run.layer)}
+    there = {Place("held", path): value for path, value in on_it.items() if path not in own}
     if by_name:
         there |= run.returned
     new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
@@ -134,7 +137,8 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
         if len(all_of_it) == count:
             trial.places[name] = tuple(all_of_it)
-    if trial.calling.gives_both:  # an input that it gives nothing for is data
+    gives_all = trial.calling.gives_both or (by_name and not trial.calling.takes_dout)
+    if gives_all:  # an input that it gives nothing for is data
         there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
         trial.float_places = there
         trial.list_arguments()

@@ -12,6 +12,7 @@ from clearprop.compiler.rewriting import consumers_of, fact, function_of, is_rec
 from clearprop.compiler.tensor_products import contract
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node, data_of, parts
+from clearprop.primitives.indexing import put_at
 from clearprop.primitives.labels import read_labels, read_numbers
 
 _CHECKS = (read_labels, read_numbers)
@@ -148,7 +149,7 @@ class Lifetimes:
     def _can_be_pinned(self, root: Node, x: Any, join: Node) -> bool:
         function = function_of(root)
         computed = isinstance(function, np.ufunc) or fact(root, "reduces") is not None
-        computed = computed or function is contract or root in self.fixed
+        computed = computed or function in (contract, put_at) or root in self.fixed
         return bool(
             computed
             and root not in self.orders

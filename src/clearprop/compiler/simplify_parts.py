@@ -5,7 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import consumers_of, function_of, is_recorded, maker, rebuild
+from clearprop.compiler.rewriting import (
+    consumers_of,
+    function_of,
+    is_recorded,
+    maker,
+    origin,
+    rebuild,
+)
+from clearprop.compiler.tensor_products import axes_order
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
 from clearprop.primitives.indexing import put_at
@@ -17,6 +25,9 @@ def parts_side_by_side(trace: Trace) -> Trace:
     Before: `put_at(a, [:, :2]) + put_at(b, [:, 2:])`, each in zeros of the whole size: what comes
     back through the parts of an array, such as the gates of an LSTM or the steps of a sequence.
     After: `concatenate([a, b], axis=1)`, or `stack` where the places are single numbers.
+
+    So are the factors of products that are added up: the derivative by a matrix that every step of
+    a sequence uses. Before: `aᵀ @ c + bᵀ @ d + …`. After: `[a, b, …]ᵀ @ [c, d, …]`.
     """
     consumers = consumers_of(trace)
     done: dict[Node, Any] = {}
@@ -56,9 +67,32 @@ def parts_side_by_side(trace: Trace) -> Trace:
                 continue
             joined.append(join([now(x) for _, x in parts], axis=axis))
             terms = [x for x in terms if all(x is not part for part in row.values())]
+        products = [
+            x for x in terms if _is_of_rows(maker(x, np.matmul)) and len(consumers[x.node]) == 1
+        ]
+        pairs = [(x.node.inputs[0].node.inputs[0], x.node.inputs[1]) for x in products]
+        if (
+            len(pairs) >= MANY
+            and sum(a.size + b.size for a, b in pairs) < len(pairs) * node.out.size
+        ):
+            left, right = (np.concatenate([now(x) for x in xs]) for xs in zip(*pairs, strict=True))
+            joined.append(np.transpose(left) @ right)
+            terms = [x for x in terms if all(x is not product for product in products)]
         return reduce(np.add, [*map(now, terms), *joined]) if joined else None
 
     return rebuild(trace, rule, done=done)
+
+
+MANY = 4
+"""Products from which one over all their rows is worth the copies of their factors."""
+
+
+def _is_of_rows(product: Node | None) -> bool:
+    """Whether a product is `aᵀ @ b`, of two matrices."""
+    if product is None or product.params or any(np.ndim(x) != 2 for x in product.inputs):
+        return False
+    turned = origin(product.inputs[0])
+    return turned is not None and axes_order(turned) == [1, 0] and is_recorded(product.inputs[1])
 
 
 def _adds(node: Node, like: Node) -> bool:

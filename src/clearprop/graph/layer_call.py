@@ -38,7 +38,7 @@ from clearprop.graph.passing import (
     running,
 )
 from clearprop.graph.recording import attach, constant_operand
-from clearprop.graph.twins import twin
+from clearprop.graph.twins import twin, twins
 from clearprop.graph.variable import new_leaves
 
 
@@ -197,7 +197,13 @@ class LayerOperation:
             return inner_derivatives(self, wanted, dout, values, self.inner)
         recorded = any(isinstance(x, Recorded) for x in values)
         layer = self._ran(values, recorded)
-        found = self._backward(layer, parts(dout), recorded)
+        try:
+            found = self._backward(layer, parts(dout), recorded)
+        except UnsupportedError as error:
+            if recorded or not isinstance(error.__cause__, ValueError):
+                raise
+            layer = twin(self.layer)  # `backward` may write into what is its own, again and again
+            found = self._backward(layer, parts(dout), recorded)
         by_place = self._by_input(found, values, wanted)
         for i in range(self.n_inputs, self.n_inputs + len(self.parameters)):
             if i in wanted:
@@ -206,8 +212,8 @@ class LayerOperation:
 
     def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
         """A copy of the layer after its forward, for `backward` to begin from."""
-        if not recorded:
-            return twin(self.layer)  # `backward` may write into what is its own, again and again
+        if not recorded:  # as a rule it only reads what forward has kept
+            return twins(self.layer, views=True)[0]
         layer = self._bound(values)
         self._forward(layer, values, Pass(self.mode, again=iter(self.drawn), record=inline))
         return layer
@@ -343,7 +349,8 @@ class LayerOperation:
             )
         if isinstance(d, Recorded):
             return d
-        d = np.asarray(d)[()]
+        d = np.array(d) if isinstance(d, np.ndarray) and not d.flags.writeable else np.asarray(d)
+        d = d[()]
         if d.dtype.kind not in "fiub":
             raise UnsupportedError(
                 f"{self.name}.backward: the derivative by {name} has dtype {d.dtype}; "

@@ -50,6 +50,14 @@ def refuse_in_layers() -> None:
         refuse_leaving(3)
 
 
+def told_in_layers(v: Any, text: str) -> str:
+    """A value as text; in a layer's formula, one that no number is read from.
+
+    `float(f"{x.sum():.9g}")` would lose the derivative without a word.
+    """
+    return text if now.layer is None else f"{type(v).__name__}({text})"
+
+
 @contextmanager
 def spoken() -> Iterator[None]:
     """Let the refusal through that NumPy hides behind a message of its own, for `out[i, j] = v`."""

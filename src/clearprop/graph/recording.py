@@ -8,6 +8,7 @@ import numpy as np
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
 from clearprop.graph.constants import LARGE, frozen, held, marks_of, value_of
 from clearprop.graph.gathering import gathered
+from clearprop.graph.leaving import told_in_layers
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.constants import CONSTANT, STATIC
 from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHODS, row_of
@@ -90,7 +91,8 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
             _refuse_out(name_of(function), kwargs)
         return composition(*args, **kwargs)
     if function in STATIC:
-        return function(*unwrapped(args), **{k: unwrapped(v) for k, v in kwargs.items()})
+        found = function(*unwrapped(args), **{k: unwrapped(v) for k, v in kwargs.items()})
+        return told_in_layers(args[0], found) if isinstance(found, str) else found
     row = row_of(function)  # of a package that was imported since
     if row is None:
         instead = remedy(function) or (

@@ -12,7 +12,7 @@ from clearprop.graph.backward import derivatives, floating
 from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.display import NOTEBOOK, Displayed
 from clearprop.graph.gathering import scattered
-from clearprop.graph.leaving import now, refuse_in_layers, refuse_leaving
+from clearprop.graph.leaving import now, refuse_in_layers, refuse_leaving, told_in_layers
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import Node, Recorded, data_of, variable
 from clearprop.graph.recording import array_function, array_ufunc
@@ -170,7 +170,9 @@ class Variable(ArrayMethods):
         return bool(self.data)
 
     def __format__(self, spec: str) -> str:
-        return format(self.data.item(), spec) if spec and self.data.size == 1 else repr(self)
+        if not spec or self.data.size != 1:
+            return repr(self)
+        return told_in_layers(self, format(self.data.item(), spec))
 
     def __repr__(self) -> str:
         parts = [_text(self.data)]

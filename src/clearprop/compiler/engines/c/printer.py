@@ -31,7 +31,7 @@ class CPrinter(Printer):
     def __init__(self, job: Job, vector_bytes: int, without: set[Node]) -> None:
         super().__init__(job)
         self.names |= {"kernels", "KERNELS", "p", "n", "f", "i", "j", "u", "q", "c", "n0", "n1"}
-        self.names |= {"half", "at", "filters", "to", "of", "sum", "place", "a", "w", "all"}
+        self.names |= {"half", "at", "filters", "to", "of", "sum", "place", "a", "w", "all", "i0"}
         self.vector_bytes = vector_bytes
         self.schedule = Schedule(Choice(self.trace, job.replaces, without))
         self.users = Users(self.schedule)

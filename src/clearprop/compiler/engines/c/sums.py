@@ -3,6 +3,8 @@
 Each half of the samples has sums of its own; when both are there, they are added.
 """
 
+from itertools import chain
+
 import numpy as np
 
 from clearprop.compiler.engines.c.functions import Function
@@ -10,6 +12,13 @@ from clearprop.compiler.engines.c.lines import Groups
 from clearprop.compiler.engines.c.memory import Home
 from clearprop.compiler.engines.c.products import over_groups, tile_for
 from clearprop.compiler.rewriting import maker
+
+TOGETHER = 64
+"""Pixels that are summed before they are added to other sums: what is rounded away grows with what
+is summed in a row."""
+
+FEW = 4
+"""Sums of every fourth pixel in a row, for the same reason."""
 
 
 def convolve_W(function: Function) -> None:
@@ -33,25 +42,32 @@ def convolve_W(function: Function) -> None:
     n = groups.lanes
 
     def tile(offsets: list[str], first: str, starts: list[tuple[str, str]]) -> None:
-        """Sums of some taps, kept in registers for a whole image."""
-        names = [[f"a{t}_{h}" for h in range(len(starts))] for t in range(len(offsets))]
+        """Sums of some taps, kept in registers for a few rows of an image."""
+        names = [[f"{t}_{h}" for h in range(len(starts))] for t in range(len(offsets))]
         with lines.block():
             lines(f"// {len(offsets)} × {len(starts)} vectors of sums, in registers")
             lines(f"f *to = {total.name} + ({first}) * {groups.slots};")
-            for names_of_tap in names:
-                lines(f"v{n} {', '.join(f'{name} = {{0}}' for name in names_of_tap)};")
-            with lines.loop("i", 0, height), lines.loop("j", 0, width):
-                lines(f"const f *of = {g.at('n', '', 'i', 'j')};")
-                at = f"{x.at('n', '', '', '')} + i * {down * row} + j * {right * column}"
-                lines(f"const f *at = {at} - {top * row + left * column};")
-                for h, (start, _) in enumerate(starts):
-                    lines(f"v{n} g{h} = *(const v{n} *)(of + {start});")
-                for offset, names_of_tap in zip(offsets, names, strict=True):
-                    for h, name in enumerate(names_of_tap):
-                        lines(f"{name} += g{h} * at[{offset}];")
+            zero(names, "s")
+            for several in lines.tiled("i0", height, max(1, TOGETHER // width)):
+                zero(names, "a")
+                with lines.loop("i", "i0", f"i0 + {several}"), lines.loop("j", 0, width):
+                    lines(f"const f *of = {g.at('n', '', 'i', 'j')};")
+                    at = f"{x.at('n', '', '', '')} + i * {down * row} + j * {right * column}"
+                    lines(f"const f *at = {at} - {top * row + left * column};")
+                    for h, (start, _) in enumerate(starts):
+                        lines(f"v{n} g{h} = *(const v{n} *)(of + {start});")
+                    for offset, names_of_tap in zip(offsets, names, strict=True):
+                        for h, name in enumerate(names_of_tap):
+                            lines(f"a{name} += g{h} * at[{offset}];")
+                for name in chain.from_iterable(names):
+                    lines(f"s{name} += a{name};")
             for t, names_of_tap in enumerate(names):
                 for name, (_, slot) in zip(names_of_tap, starts, strict=True):
-                    lines(f"*(v{n} *)(to + {t * groups.slots} + {slot}) += {name};")
+                    lines(f"*(v{n} *)(to + {t * groups.slots} + {slot}) += s{name};")
+
+    def zero(names: list[list[str]], sums: str) -> None:
+        for names_of_tap in names:
+            lines(f"v{n} {', '.join(f'{sums}{name} = {{0}}' for name in names_of_tap)};")
 
     def taps(starts: list[tuple[str, str]]) -> None:
         if channels < count:
@@ -161,25 +177,30 @@ def sum_(function: Function) -> None:
     function.cleared.append(total)
 
     def vectors(starts: list[tuple[str, str]]) -> None:
+        count = range(len(starts))
         with lines.block():
-            lines(f"v{n} {', '.join(f'a{h} = {{0}}' for h in range(len(starts)))};")
+            lines(f"v{n} {', '.join(f'a{h} = {{0}}' for h in count)};")
             with lines.loop("n", "n0", "n1"):
                 if len(d.shape) == 4:
-                    # Each row for itself: what is rounded away grows with what is summed in a row.
                     with lines.loop("i", 0, d.shape[2]):
-                        lines(f"v{n} {', '.join(f's{h} = {{0}}' for h in range(len(starts)))};")
-                        with lines.loop("j", 0, d.shape[3]):
-                            row(starts, "s", d.at("n", "", "i", "j"))
-                        for h in range(len(starts)):
-                            lines(f"a{h} += s{h};")
+                        row_of_pixels(starts)
+                        lines(f"// {FEW} sums, which are added two by two")
+                        for h in count:
+                            lines(f"a{h} += (s0_{h} + s1_{h}) + (s2_{h} + s3_{h});")
                 else:
-                    row(starts, "a", d.at("n", ""))
+                    for h, (start, _) in enumerate(starts):
+                        lines(f"a{h} += *(const v{n} *)({d.at('n', '')} + {start});")
             for h, (_, slot) in enumerate(starts):
                 lines(f"*(v{n} *)({total.name} + {slot}) += a{h};")
 
-    def row(starts: list[tuple[str, str]], sums: str, at: str) -> None:
-        for h, (start, _) in enumerate(starts):
-            lines(f"{sums}{h} += *(const v{n} *)({at} + {start});")
+    def row_of_pixels(starts: list[tuple[str, str]]) -> None:
+        for k in range(FEW):
+            lines(f"v{n} {', '.join(f's{k}_{h} = {{0}}' for h in range(len(starts)))};")
+        for together in lines.tiled("j", d.shape[3], FEW):
+            for k in range(together):
+                at = d.at("n", "", "i", f"j + {k}")
+                for h, (start, _) in enumerate(starts):
+                    lines(f"s{k}_{h} += *(const v{n} *)({at} + {start});")
 
     _over(function, groups, vectors)
     out = function.result(node)
