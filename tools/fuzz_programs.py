@@ -27,7 +27,7 @@ EXACT: list[Operation] = [
     lambda a, b: np.where(np.signbit(np.nan_to_num(a)) & (b <= 0), b, a),
     lambda a, b: np.sign(a) * b + np.rint(b),
     lambda a, b: np.abs(a),
-    lambda a, b: np.copysign(a, b),
+    lambda a, b: np.copysign(a, np.where(b == b, b, 1.0)),  # the sign of NaN is anything
     lambda a, b: np.heaviside(a, 0.5) * b + np.floor(a) - np.trunc(b),
     lambda a, b: a - a.max(axis=1, keepdims=True),
     lambda a, b: a - a.min(axis=0) + a.max(),
