@@ -46,7 +46,7 @@ figcaption .legend { display: block; font-size: .8125rem; color: var(--faint); m
 .key.d { color: var(--d); } .key.e { color: var(--e); } .key.f { color: var(--f); }
 .key.band.outer { background: var(--a); opacity: .22; }
 .key.band.inner { background: var(--a); opacity: .45; }
-svg.chart { display: block; width: 100%; height: auto; max-width: 34rem; }
+svg.chart { display: block; width: 100%; height: auto; max-width: 34rem; overflow: visible; }
 .chart text { font: 12.5px inherit; font-size: 12.5px; fill: var(--faint); }
 .chart .end { text-anchor: end; }
 .chart .middle { text-anchor: middle; }
