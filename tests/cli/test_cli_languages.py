@@ -273,6 +273,21 @@ def test_a_run_keeps_the_language_that_was_asked_for(clearprop, data, tmp_path, 
     assert "反復" in resumed.err  # it has more already, and that is said in its own language
 
 
+@pytest.mark.parametrize("code", OTHERS)
+def test_what_was_found_in_a_table_is_told(clearprop, tmp_path, code):
+    rows = "".join(f"{i / 7:.3f},{'ab'[i % 2]},1,{i % 3}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text(f"size,kind,same,price\n{rows}")
+    for more in ((), ("--task", "regression")):
+        run = clearprop(
+            *("--language", code, "train", "t.csv", "--target", "price", "--iterations", 1),
+            *("--batch", 10, *more),
+        )
+        assert run.code == 0, run.err
+        head = run.out.split("\n\n")[0]
+        assert not ENGLISH.search(head)
+        assert len(re.findall(r"^  \w+.*[\u3040-\u30ff\u4e00-\u9fff]", head, re.M)) >= 4
+
+
 def test_examples_in_help_stay_as_they_are_typed():
     with speaking("ja"):
         assert told_help("For example:\n\n    clearprop train --seed 1") == (

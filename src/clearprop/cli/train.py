@@ -1,5 +1,6 @@
 """`clearprop train`: train a network, and leave a run folder."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from clearprop.cli.own_data import read_again, read_anew
 from clearprop.cli.running import run_training, steps_in_epoch
 from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError
+from clearprop.speech import retold
 
 
 def train(
@@ -271,7 +273,8 @@ def train(
     with own_network(network if kind == "own" else None) as make:
         dataset = read_anew(data, {**formed, "seed": seed or 0}, kind)
         if not quiet and isinstance(dataset, Formed):
-            print(dataset)
+            head, *notes = map(retold, re.split(r"\n +", str(dataset)))
+            print("\n  ".join([head, *notes]))
         if make is not None:
             dataset = as_taken(make(np.random.default_rng(0)), dataset)
         settings["data"] = None if data is None else str(data.resolve())
