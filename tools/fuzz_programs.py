@@ -112,7 +112,7 @@ ROUNDED: list[Operation] = [
     lambda a, b: np.median(a, axis=0) + b,
     lambda a, b: np.linalg.solve(a @ a.T + np.eye(len(a)), b),
     lambda a, b: np.linalg.inv(b @ b.T + 2 * np.eye(len(a))) @ a,
-    lambda a, b: a + np.linalg.det(b.T @ b / 4 + np.eye(a.shape[1])) / 9,
+    lambda a, b: a + np.linalg.det(b.T @ b / (4 * len(b)) + np.eye(a.shape[1])) / 9,
     lambda a, b: np.where(a > 0, a, np.expm1(np.minimum(a, 0))),
     lambda a, b: 0.5 * a * (1 + np.tanh(0.8 * (a + 0.04 * a**3))),
     lambda a, b: np.interp(a, [-1.0, 0.0, 2.0], [0.5, -0.5, 1.5]) + b,
