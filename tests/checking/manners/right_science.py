@@ -1,4 +1,4 @@
-"""Transformers, graphs and science: right layers, by another hand."""
+"""Transformers, graphs and science: right layers."""
 from __future__ import annotations
 from dataclasses import dataclass
 import math

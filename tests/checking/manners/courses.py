@@ -1,4 +1,4 @@
-"""Course homework and blogs: layers with a mistake each, by another hand."""
+"""Course homework and blogs: layers with a mistake each."""
 import numpy as np
 
 # course homework, N-d input

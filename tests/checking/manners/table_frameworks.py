@@ -1,6 +1,6 @@
 """Small frameworks and scripts of research: what must be found in them, and what must not."""
 import numpy as np
-from authors import frameworks, research, right_frameworks
+from manners import frameworks, research, right_frameworks
 from stranger import Pair
 
 

@@ -1,10 +1,10 @@
-"""Layers as three other authors write them: the right ones raise no alarm, mistakes are named."""
+"""Layers in manners that are not ours: the right ones raise no alarm, mistakes are named."""
 
 import zlib
 
 import numpy as np
 import pytest
-from authors import table_courses, table_frameworks, table_transformers
+from manners import table_courses, table_frameworks, table_transformers
 from stranger import Pair
 
 from clearprop import check
@@ -15,7 +15,7 @@ RIGHT = [entry for table in TABLES for entry in table.RIGHT]
 
 
 def checked(name, make, inputs):
-    np.random.seed(zlib.crc32(name.encode()) % 2**31)  # noqa: NPY002 - as their authors do
+    np.random.seed(zlib.crc32(name.encode()) % 2**31)  # noqa: NPY002 - as such layers do
     thing, given = make(), inputs()
     given = given if isinstance(given, tuple) else (given,)
     if isinstance(thing, Pair):

@@ -1,4 +1,4 @@
-"""Course homework and blogs: right layers, by another hand."""
+"""Course homework and blogs: right layers."""
 import numpy as np
 
 def _sig(z): return 1.0 / (1.0 + np.exp(-z))

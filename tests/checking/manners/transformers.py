@@ -1,4 +1,4 @@
-"""Transformers, graphs and science: layers with a mistake each, by another hand."""
+"""Transformers, graphs and science: layers with a mistake each."""
 from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Optional

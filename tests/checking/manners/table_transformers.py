@@ -1,6 +1,6 @@
 """Transformers, graphs and science: what must be found in them, and what must not."""
 import numpy as np
-from authors import right_science, science, transformers
+from manners import right_science, science, transformers
 from stranger import Pair
 
 

@@ -1,4 +1,4 @@
-"""Small frameworks and scripts of research: right layers, by another hand."""
+"""Small frameworks and scripts of research: right layers."""
 import numpy as np
 
 sigm = lambda v: 0.5 * (1 + np.tanh(0.5 * v))

@@ -1,6 +1,6 @@
-"""Course homework and blogs: right layers, by another hand."""
+"""Course homework and blogs: right layers."""
 import numpy as np
-from authors.right_courses import _sig
+from manners.right_courses import _sig
 
 class Ceng:
     """全连接层：先算梯度，后更新"""

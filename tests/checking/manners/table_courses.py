@@ -1,6 +1,6 @@
 """Course homework and blogs: what must be found in them, and what must not."""
 import numpy as np
-from authors import blogs, courses, right_blogs, right_courses
+from manners import blogs, courses, right_blogs, right_courses
 from stranger import Pair
 
 

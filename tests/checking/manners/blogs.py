@@ -1,6 +1,6 @@
-"""Course homework and blogs: layers with a mistake each, by another hand."""
+"""Course homework and blogs: layers with a mistake each."""
 import numpy as np
-from authors.courses import _sig
+from manners.courses import _sig
 
 class MSELoss:
     def forward(self, y_pred, target):

@@ -1,4 +1,4 @@
-"""Small frameworks and scripts of research: layers with a mistake each, by another hand."""
+"""Small frameworks and scripts of research: layers with a mistake each."""
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 

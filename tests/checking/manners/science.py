@@ -1,8 +1,8 @@
-"""Transformers, graphs and science: layers with a mistake each, by another hand."""
+"""Transformers, graphs and science: layers with a mistake each."""
 from __future__ import annotations
 from dataclasses import dataclass, field
 import numpy as np
-from authors.transformers import sigmoid, softmax, softmax_vjp
+from manners.transformers import sigmoid, softmax, softmax_vjp
 
 class FIRFilter:
     def __init__(self, taps): self.taps = taps
