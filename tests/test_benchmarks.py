@@ -36,7 +36,7 @@ def test_steps_run_and_peers_that_are_missing_are_named(training, monkeypatch, c
 
 
 def test_networks_of_images_run_and_agree_with_the_layers(training, monkeypatch, capsys):
-    command = ["training.py", "--quick", "--only", "images", "--rounds", "2"]
+    command = ["training.py", "--quick", "--only", "images", "--rounds", "1"]
     monkeypatch.setattr(sys, "argv", command)
     assert training.main() == 0
     printed = capsys.readouterr().out
