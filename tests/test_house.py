@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "networks": {"errors", "primitives", "graph", "layers"},
     "explaining": CORE,
     "drawing": CORE,
-    "checking": CORE,
+    "checking": CORE | {"speech"},
     "compiler": CORE,
     "page": CORE | {"drawing", "explaining", "compiler"},
     "training": CORE | {"checking", "compiler", "speech", "__version__"},

@@ -1,10 +1,13 @@
 """What a check can find: the kinds of fault, and one finding with its place, values and cause."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
+
+from clearprop.speech import in_english
 
 MOST = 1000
 """So many wrong elements are listed in JSON."""
@@ -171,22 +174,27 @@ class Finding:
         index = self.index and list(self.index)
         return {**vars(self), "kind": self.kind.value, "index": index, "wrong": places}
 
-    def __str__(self) -> str:
+    def text(self, say: Callable[..., str] = in_english) -> str:
+        """The finding in words; `say` may tell them in another language, as `reported` does."""
         values = [
-            f"{label} {value:.8g}"
-            for label, value in (
-                ("backward", self.analytic),
-                ("numerical", self.numeric),
-                ("automatic", self.automatic),
+            say(form, value=f"{value:.8g}")
+            for form, value in (
+                ("backward {value}", self.analytic),
+                ("numerical {value}", self.numeric),
+                ("automatic {value}", self.automatic),
             )
             if value is not None
         ]
-        lines = [f"{self.place}: {self.kind}. {self.message}"]
+        what, message = say(self.kind.value), say(self.message)
+        lines = [say("{place}: {kind}. {message}", place=self.place, kind=what, message=message)]
         if values:
             lines.append(f"  {', '.join(values)}")
         if self.fault:
-            lines.append(f"  Remedy: {self.remedy}.")
+            lines.append(f"  {say('Remedy: {remedy}.', remedy=say(self.remedy))}")
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 class Found(Exception):  # noqa: N818 - not an error: it carries a finding out of a check

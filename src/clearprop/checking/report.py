@@ -3,12 +3,16 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
 from clearprop.checking.findings import Finding, Kind
+from clearprop.speech import in_english, width
+
+Say = Callable[..., str]
+"""Tells a word, a form with values, or a finished message: `in_english` or `reported`."""
 
 
 @dataclass(frozen=True)
@@ -202,15 +206,19 @@ class Report:
         known = ", ".join(report.name for report in self.layers)
         raise KeyError(f"no layer {layer!r} was checked; checked: {known}")
 
-    def __str__(self) -> str:
-        cells = self._cells()
-        widths = [max(len(row[i]) for row in (HEAD, *cells)) for i in range(len(HEAD))]
-        lines = [_line(HEAD, widths), "  ".join("─" * w for w in widths)]
+    def text(self, say: Say = in_english) -> str:
+        """The report as text; `say` may tell it in another language, as `speech.reported` does."""
+        head, cells = tuple(map(say, HEAD)), self._cells(say)
+        widths = [max(width(row[i]) for row in (head, *cells)) for i in range(len(head))]
+        lines = [_line(head, widths), "  ".join("─" * w for w in widths)]
         lines += [_line(row, widths) for row in cells]
-        lines += ["", self._summary()]
-        for text in self._told():
+        lines += ["", self._summary(say)]
+        for text in self._told(say):
             lines += ["", text]
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
 
     __repr__ = __str__
 
@@ -227,46 +235,60 @@ class Report:
             f"<p>{escape(self._summary())}</p>{found}"
         )
 
-    def _summary(self) -> str:
+    def _summary(self, say: Say = in_english) -> str:
         """One sentence: how much was compared, and whether all of it is right."""
         arguments = sum(row.absolute is not None for layer in self.layers for row in layer.rows)
-        what = f"{_several(len(self.layers), 'layer')}, {_several(arguments, 'derivative')}"
         bad = ", ".join(layer.name for layer in self.layers if layer.faults)
         left = ", ".join(name for layer in self.layers for name in layer.unchecked)
-        verdict = f"{_several(len(self.faults), 'fault')}, in {bad}" if bad else "all right"
+        verdict = say("all right")
+        if bad:
+            faults = _several(len(self.faults), "fault", say)
+            verdict = say("{faults}, in {names}", faults=faults, names=bad)
         if left and self.ok is None:
-            verdict = f"nothing wrong was found, but not all was compared: {left}"
-        return f"{self.name}: {what} compared in float64: {verdict}."
+            form = "nothing wrong was found, but not all was compared: {names}"
+            verdict = say(form, names=left)
+        return say(
+            "{name}: {layers}, {derivatives} compared in float64: {verdict}.",
+            name=self.name,
+            layers=_several(len(self.layers), "layer", say),
+            derivatives=_several(arguments, "derivative", say),
+            verdict=verdict,
+        )
 
-    def _told(self) -> list[str]:
+    def _told(self, say: Say = in_english) -> list[str]:
         """The findings as text, faults first; those that say the same of several are told once."""
         same: dict[Any, list[Finding]] = {}
         for finding in sorted(self.findings, key=lambda finding: not finding.fault):
             said = re.sub(r" \(\d+ of \d+ elements are wrong\)", "", finding.message)
             same.setdefault((finding.layer, finding.kind, said), []).append(finding)
-        told = [
-            f"{first}\n  The same at {', '.join(f.argument or f.layer for f in others)}."
-            if others
-            else str(first)
-            for first, *others in same.values()
-        ]
+        told = []
+        for first, *others in same.values():
+            places = ", ".join(f.argument or f.layer for f in others)
+            also = f"\n  {say('The same at {places}.', places=places)}" if others else ""
+            told.append(first.text(say) + also)
         for layer in self.layers:
             how = {row.method for row in layer.rows} & {"directions", "element by element"}
             if layer.closed and how:
                 told.append(
-                    f"{layer.name}: compared with differences of forward alone, by "
-                    f"{' and '.join(sorted(how))}, since forward cannot be opened for automatic "
-                    f"differentiation: {layer.closed}"
+                    say(
+                        "{layer}: compared with differences of forward alone, by {how}, since "
+                        "forward cannot be opened for automatic differentiation: {why}",
+                        layer=layer.name,
+                        how=say(" and ".join(sorted(how))),
+                        why=say(layer.closed),
+                    )
                 )
         return told
 
-    def _cells(self) -> list[tuple[str, ...]]:
+    def _cells(self, say: Say = in_english) -> list[tuple[str, ...]]:
         cells = []
         for layer in self.layers:
-            rows = [_row(layer.name, row) for row in layer.rows]
+            rows = [_row(layer.name, row, say) for row in layer.rows]
             other = [f for f in layer.faults if f.argument not in {r.argument for r in layer.rows}]
-            rows += [(layer.name, f.argument or "", "", "", "", "", f.kind.value) for f in other]
-            cells += rows or [(layer.name, "", "", "", "", "", "nothing to compare")]
+            rows += [
+                (layer.name, f.argument or "", "", "", "", "", say(f.kind.value)) for f in other
+            ]
+            cells += rows or [(layer.name, "", "", "", "", "", say("nothing to compare"))]
         return cells
 
     def to_dict(self) -> dict[str, Any]:
@@ -302,18 +324,19 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _several(count: int, thing: str) -> str:
-    return f"{count} {thing}{'s' * (count != 1)}"
+def _several(count: int, thing: str, say: Say) -> str:
+    return say(f"{{n}} {thing}{'s' * (count != 1)}", n=count)
 
 
-def _row(layer: str, row: Row) -> tuple[str, ...]:
+def _row(layer: str, row: Row, say: Say) -> tuple[str, ...]:
     numbers = ("" if d is None else f"{d:.1e}" for d in (row.absolute, row.relative))
-    return (layer, row.argument, str(row.shape), *numbers, row.method, row.verdict)
+    argument = say(row.argument) if row.argument == "all parameters" else row.argument
+    return (layer, argument, str(row.shape), *numbers, say(row.method), say(row.verdict))
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    padded = [
-        cell.rjust(width) if i in (3, 4) else cell.ljust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
+    padded = []
+    for i, (cell, wide) in enumerate(zip(cells, widths, strict=True)):
+        room = " " * (wide - width(cell))
+        padded.append(room + cell if i in (3, 4) else cell + room)
     return "  ".join(padded).rstrip()

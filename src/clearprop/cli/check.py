@@ -40,9 +40,10 @@ def check(
     from threadpoolctl import threadpool_limits
 
     from clearprop.checking import check as check_layers
+    from clearprop.speech import reported
 
     things = () if file is None else (file,)
     with threadpool_limits(1):  # these products are too small to be shared out
         report = check_layers(*things, rng=seed, exhaustive=exhaustive)
-    print(report.to_json(indent=2) if json else report)
+    print(report.to_json(indent=2) if json else report.text(reported))
     return {True: 0, False: 1, None: 2}[report.ok]

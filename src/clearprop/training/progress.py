@@ -4,11 +4,10 @@ import importlib
 import math
 import sys
 import time
-import unicodedata
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from clearprop.speech import say
+from clearprop.speech import say, width
 from clearprop.training.history import score_text
 
 if TYPE_CHECKING:
@@ -205,14 +204,9 @@ def _words(moment: Moment, room: int = 1000) -> str:
         if not math.isnan(score):
             text = score_text(moment.score_name, score, digits=1)
             parts.append(say("{data} {value}", data=say(data), value=text))
-    while _width(words := " · ".join(parts)) > room and len(parts) > 1:
+    while width(words := " · ".join(parts)) > room and len(parts) > 1:
         del parts[2 if len(parts) == 4 else 0]
     return words
-
-
-def _width(text: str) -> int:
-    """How many columns of a terminal a text takes: Chinese and Japanese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _duration(seconds: float) -> str:
