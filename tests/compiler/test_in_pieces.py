@@ -5,6 +5,7 @@ import pytest
 from nets import batch, dense
 from twenty import TWENTY, distance, trained
 
+from clearprop import Layer, Network
 from clearprop.compiler import compile
 from clearprop.compiler.engines import numpy as engine
 from clearprop.compiler.in_pieces import in_pieces
@@ -53,3 +54,29 @@ def test_what_needs_all_of_a_vector_has_it_joined(apart):
     step(*batch(5, 4, 2))
     assert "np.concatenate(" in step.source or "G[" in step.source
     assert signature(step) == ["W1", "b1", "W2", "b2"]
+
+
+class Turned(Layer):
+    """Reads its parameter, and what it is given, by columns."""
+
+    params = ("W",)
+
+    def __init__(self, W):
+        self.W = W
+
+    def forward(self, x):
+        W = np.reshape(np.ravel(self.W, order="F"), self.W.shape)
+        x = np.reshape(np.reshape(x, (x.size,), order="F"), x.shape)
+        return np.reshape(np.reshape(x @ W, (-1,)), (len(x), W.shape[1]), order="F")
+
+
+def test_what_is_read_by_columns_stays_so(apart):
+    W = np.arange(12.0).reshape(4, 3) / 10
+    found, expected = Network([Turned(W.copy())]), Network([Turned(W.copy())])
+    x, t = batch(5, 4, 3, np.float64)
+    step = compile(found, SGD(0.1))
+    loss = step(x, t)
+    assert loss == pytest.approx(expected.loss(x, t), rel=1e-12)
+    SGD(0.1).update(expected.params, expected.gradient(x, t))
+    for name in expected.params:
+        np.testing.assert_allclose(found.params[name], expected.params[name], rtol=1e-12)

@@ -39,10 +39,15 @@ def in_pieces(job: Job) -> Job:
     After: `W, b` are stored; `W - lr · dW`, `b - lr · db` replace them. What computes element by
     element with such a vector does so with its pieces; whatever else meets one has it joined.
     """
-    return _Spread(job).job()
+    read = {v: pieces for v in job.stored if (pieces := _read(job.trace, v))}
+    return _Spread(job, read).job() if read else job
 
 
-def _cuts(job: Job) -> dict[Any, tuple[Piece, ...]]:
+Cuts = dict[Any, tuple[Piece, ...]]
+"""Of leaves and nodes the pieces that they are taken apart into."""
+
+
+def _cuts(job: Job, read: Cuts) -> Cuts:
     """The pieces of leaves and nodes: the same for all that are combined element by element."""
     above: dict[Any, Any] = {}
 
@@ -57,10 +62,8 @@ def _cuts(job: Job) -> dict[Any, tuple[Piece, ...]]:
                 if is_recorded(x) and x.shape == node.out.shape:
                     above[root(origin(x) or x)] = root(node)
     found: dict[Any, set[tuple[Piece, ...]]] = {}
-    for v in job.stored:
-        pieces = _read(job.trace, v)
-        if pieces:
-            found.setdefault(root(v), set()).add(pieces)
+    for v, pieces in read.items():
+        found.setdefault(root(v), set()).add(pieces)
     agreed = {key: pieces.pop() for key, pieces in found.items() if len(pieces) == 1}
     return {key: agreed[root(key)] for key in [*above] if root(key) in agreed}
 
@@ -68,6 +71,8 @@ def _cuts(job: Job) -> dict[Any, tuple[Piece, ...]]:
 def _read(trace: Trace, v: Any) -> tuple[Piece, ...]:
     """The pieces that are read of a leaf, if together they are all of it, each once."""
     slices = [n for n in trace.nodes if function_of(n) is getitem and n.inputs[0] is v]
+    if not slices:
+        return ()
     named = [n for n in trace.nodes if trace.labels[n].startswith("parameter ")]
     formed = {maker(n.inputs[0], getitem): n for n in named if function_of(n) is np.reshape}
     found = []
@@ -106,17 +111,17 @@ class _Pieces:
 class _Spread:
     """A walk through a graph that takes its vectors apart."""
 
-    def __init__(self, job: Job) -> None:
-        self._job, self._cuts = job, _cuts(job)
+    def __init__(self, job: Job, read: Cuts) -> None:
+        self._job, self._cuts = job, _cuts(job, read)
         self._labels: dict[Node, str] = {}
         _, self._made = reach(job.trace.outputs)
-        apart = {v: bool(_read(job.trace, v)) for v in job.stored if v in self._cuts}
         self._leaves = {
             v: [
-                variable(type(v), p.of(v.data), name=("" if read else f"{v.name}_") + p.name)
+                variable(type(v), p.of(v.data), name=("" if v in read else f"{v.name}_") + p.name)
                 for p in self._cuts[v]
             ]
-            for v, read in apart.items()
+            for v in job.stored
+            if v in self._cuts
         }
         """In place of a stored leaf the leaves for its pieces."""
 
@@ -177,7 +182,7 @@ class _Spread:
             piece = x.at(node.params["form"])
             if piece is not None:
                 return piece
-        if function is np.reshape and is_recorded(x) and maker(x, *_FORMS):
+        if _before(x) is not None and function is np.reshape and _by_rows(node):
             return _formed(x, node.out.shape)
         return kept(node, tuple(map(_whole, inputs)), self._made[node])
 
@@ -198,11 +203,18 @@ def _in(x: Any, cuts: tuple[Piece, ...]) -> list[Any]:
     return [_formed(x[p.start : p.stop], p.shape) for p in cuts]
 
 
-_FORMS = (np.reshape, np.ravel)
+def _by_rows(node: Node) -> bool:
+    return node.params.get("order", "C") == "C"
+
+
+def _before(x: Any) -> Any:
+    """What a value was before it was given another shape, row by row; `None` if it was not."""
+    node = maker(x, np.reshape, np.ravel)
+    return node.inputs[0] if node and _by_rows(node) and is_recorded(node.inputs[0]) else None
 
 
 def _formed(x: Any, shape: tuple[int, ...]) -> Any:
     """A value in another shape, or in that which it had before."""
-    before = maker(x, *_FORMS)
-    x = before.inputs[0] if before and is_recorded(before.inputs[0]) else x
+    before = _before(x)
+    x = x if before is None else before
     return x if x.shape == shape else x.reshape(shape)
