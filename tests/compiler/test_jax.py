@@ -170,6 +170,19 @@ def test_a_step_is_made_wholly_or_not_at_all(step):
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize("hidden", [5, 100])
+def test_one_array_that_is_not_finite_is_enough(hidden):
+    """Small arrays are looked at in one go, and each large one by itself."""
+    network = dense(784, hidden, 3)
+    network.params["W1"][0] = 0
+    step = compile(network, SGD(1e20), engine="jax")
+    x, t = batch(20, 784, 3)
+    x[:, 0] = 1e30  # in the loss times 0; the derivative by W1 alone is as large
+    with pytest.raises(NonFiniteError, match="the update holds NaN or infinity"):
+        step(x, t)
+    assert np.isfinite(network.params["W1"]).all()
+
+
 def test_frozen_parameters_stay():
     network = dense(7, 5, 3)
     network.freeze("W1")
