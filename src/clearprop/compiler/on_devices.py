@@ -35,8 +35,9 @@ class OnDevices(Program):
                 f"batches of a multiple of {devices.number}, or use fewer devices"
             )
         self.keeps = bool(job.kept)
-        self._job, self._exact, self._checks = job, exact, [*checks]
-        self._beside = [node for node, text in checks.items() if not text]
+        self._job, self._exact = job, exact
+        self._checks = [*checks] if job.label_checks else []
+        self._beside = [node for node in self._checks if not checks[node]]
         """What must be looked at in every call, and not only if the step does not count."""
         free = [v for v in job.trace.leaves if v not in job.stored and v not in job.gathered]
         self._free = [(v, job.drawn.get(v), shared and v.shape[:1] == (job.rows,)) for v in free]
@@ -66,17 +67,24 @@ class OnDevices(Program):
 
     def run(self, *args: Any) -> Any:
         """Run the program. Errors: `LabelError` for targets that do not fit."""
-        n = self._numbers
+        return self.end(self.begin(*args))
+
+    def begin(self, *args: Any) -> Any:
+        """Let the program run, without waiting for it; what comes of it counts for `end` alone."""
+        with told(), self._exact:
+            values = self._drawn(args) if self._job.drawn else args
+            placed = values if self._as_given else self._placed(values)
+            stored = self._there()
+            return values, stored, self._function(*stored, *self._data, *placed)
+
+    def end(self, begun: Any) -> Any:
+        """Take over what a program has computed that `begin` let run, and give what it gives."""
+        (values, stored, outputs), n = begun, self._numbers
         with told():
-            with self._exact:
-                values = self._drawn(args) if self._job.drawn else args
-                placed = values if self._as_given else self._placed(values)
-                stored = self._there()
-                outputs = self._function(*stored, *self._data, *placed)
             if self._devices.far:
                 for x in outputs[:n]:  # all under way before one is waited for
                     x.copy_to_host_async()
-            if self._beside:  # while it is computed: nothing counts before
+            if self._beside:
                 self._check(self._beside, values)
             returned = [np.asarray(x).copy()[()] for x in outputs[:n]]
             if self._job.checks:
