@@ -86,7 +86,7 @@ class OnDevices(Program):
                     x.copy_to_host_async()
             if self._beside:
                 self._check(self._beside, values)
-            returned = [np.asarray(x).copy()[()] for x in outputs[:n]]
+            returned: list[Any] = [np.asarray(x).copy()[()] for x in outputs[:n]]
             if self._job.checks:
                 ok = isfinite(returned[0])
                 if not ok:
