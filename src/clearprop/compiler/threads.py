@@ -2,6 +2,7 @@
 
 from functools import cache
 from math import prod
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from clearprop.errors import ConfigError
 
 LARGE_PRODUCT = 2**27
 """Multiply-adds of a matrix product from which sharing it among threads pays (a few ms of work)."""
+TURNS = 8
+"""How often a large product is done by one thread and by all, to see which is sooner."""
 
 
 class BlasThreads:
@@ -76,6 +79,36 @@ def threads_as_set() -> int:
     1
     """
     return max((library.num_threads or 1 for library in _libraries()), default=1)
+
+
+def threads_tried(largest: int) -> int:
+    """How many threads do products sooner, the largest of so many multiply-adds: one, or as set.
+
+    For a small product that is one. A large one is done by one and by all, in turns, and the means
+    are compared: where another program keeps a core busy, threads wait for each other.
+
+    >>> threads_tried(100 * 784 * 50)
+    1
+    """
+    threads = threads_as_set()
+    if largest < LARGE_PRODUCT or threads == 1:
+        return 1
+    side = min(round(largest ** (1 / 3)), 1000)
+    # Once more if it is one, for something may have come between.
+    return threads if any(_are_sooner(threads, side) for _ in range(2)) else 1
+
+
+def _are_sooner(threads: int, side: int) -> bool:
+    a, out = np.ones((side, side), np.float32), np.empty((side, side), np.float32)
+    took = {1: 0.0, threads: 0.0}
+    for turn in range(1 + TURNS):
+        for n in took:
+            with BlasThreads(n):
+                start = perf_counter()
+                np.matmul(a, a, out=out)
+                if turn:  # the first wakes them
+                    took[n] += perf_counter() - start
+    return took[threads] < 0.95 * took[1]
 
 
 @cache
