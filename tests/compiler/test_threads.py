@@ -39,7 +39,8 @@ def test_large_products_keep_the_setting(two_threads):
 
 @pytest.mark.parametrize(("slow", "sooner"), [(1, 2), (2, 1)])
 def test_large_products_take_what_was_sooner(slow, sooner, two_threads, monkeypatch):
-    clock = itertools.accumulate(iter(lambda: 5.0 if threads() == {slow} else 1.0, None))
+    steps = iter(lambda: 0.02 if threads() == {slow} else 0.01, None)
+    clock = itertools.accumulate(steps)
     monkeypatch.setattr("clearprop.compiler.threads.perf_counter", lambda: next(clock))
     assert threads_tried(LARGE_PRODUCT) == sooner
     assert threads_tried(LARGE_PRODUCT - 1) == 1

@@ -13,8 +13,8 @@ from clearprop.errors import ConfigError
 
 LARGE_PRODUCT = 2**27
 """Multiply-adds of a matrix product from which sharing it among threads pays (a few ms of work)."""
-TURNS = 8
-"""How often a large product is done by one thread and by all, to see which is sooner."""
+TRIAL = 0.05
+"""Seconds that a large product is done again and again, by one thread and by all, twice each."""
 
 
 class BlasThreads:
@@ -84,8 +84,9 @@ def threads_as_set() -> int:
 def threads_tried(largest: int) -> int:
     """How many threads do products sooner, the largest of so many multiply-adds: one, or as set.
 
-    For a small product that is one. A large one is done by one and by all, in turns, and the means
-    are compared: where another program keeps a core busy, threads wait for each other.
+    For a small product that is one. A large one is done by one and by all for a while, for where
+    another program keeps a core busy, threads wait for each other, but not at first. All must have
+    been sooner each time.
 
     >>> threads_tried(100 * 784 * 50)
     1
@@ -100,15 +101,16 @@ def threads_tried(largest: int) -> int:
 
 def _are_sooner(threads: int, side: int) -> bool:
     a, out = np.ones((side, side), np.float32), np.empty((side, side), np.float32)
-    took = {1: 0.0, threads: 0.0}
-    for turn in range(1 + TURNS):
-        for n in took:
-            with BlasThreads(n):
-                start = perf_counter()
+    means: dict[int, list[float]] = {1: [], threads: []}
+    for n, found in (*means.items(), *means.items()):
+        with BlasThreads(n):
+            np.matmul(a, a, out=out)  # which wakes them
+            times, start, now = 0, perf_counter(), 0.0
+            while now < TRIAL:
                 np.matmul(a, a, out=out)
-                if turn:  # the first wakes them
-                    took[n] += perf_counter() - start
-    return took[threads] < 0.95 * took[1]
+                times, now = times + 1, perf_counter() - start
+        found.append(now / times)
+    return max(means[threads]) < 0.95 * min(means[1])
 
 
 @cache
