@@ -443,7 +443,7 @@ class ODE:
         return g
 """,
     "C(ODE(r.normal(size=(3,3)), r.normal(size=3)), r.normal(size=(4,3)))",
-    ("g = g + d @ self.W.T", "g = d @ self.W.T", "x W b", "dropped term"),
+    ("g = g + d @ self.W.T", "g = d @ self.W.T", "x W b", "dropped term|not summed"),
     ("d = self.h * g * (1 - a * a)", "d = g * (1 - a * a)", "x W b", "factor|dropped term"),
     (
         "in reversed(self.states)",
