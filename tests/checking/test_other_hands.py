@@ -151,7 +151,7 @@ class Outside(Normalised):
         return np.sqrt(self.v) + 1e-3
 
 
-@fault("x", r"times 2; all is right with `return d \* self.slope`", N((5, 4)))
+@fault("x", r"times 2; in line .*, all is right with `return d \* self.slope`", N((5, 4)))
 class TwiceAsMuch:
     """The 2 is no √4, although an axis is 4 long."""
 

@@ -48,8 +48,11 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
             yield [ast.Assign([target], node.value)], Kind.NOT_SUMMED
             yield [ast.AugAssign(target, OPERATORS[op][0][0](), node.value)], Kind.SIGN
         if op is ast.Add and isinstance(target, ast.Subscript):
-            at = ast.Attribute(ast.Attribute(ast.Name("np", LOAD), "add", LOAD), "at", LOAD)
+            numpy = ast.Name("np", LOAD)
+            at = ast.Attribute(ast.Attribute(numpy, "add", LOAD), "at", LOAD)
             index = target.slice
+            if any(isinstance(part, ast.Slice) for part in ast.walk(index)):
+                index = ast.Subscript(ast.Attribute(numpy, "s_", LOAD), index, LOAD)
             yield [ast.Expr(ast.Call(at, [target.value, index, node.value], []))], Kind.NOT_SUMMED
         yield [], Kind.EXTRA_TERM if op in (ast.Add, ast.Sub) else Kind.FACTOR
         for other in _targets(target):

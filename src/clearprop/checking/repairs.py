@@ -77,7 +77,7 @@ class Search:
     def _try_all(self) -> None:
         for edit in self._edits():
             hits = self._mended(self.truth, self.backward.again())
-            if hits and len(hits) > len(self.found) and self._holds(hits):
+            if not set(hits) <= set(self.found) and self._holds(hits):
                 repair = Repair(edit().kind, told(edit()))
                 self.found = dict.fromkeys(hits, repair) | self.found
                 if len(hits) == len(self.wrong):
@@ -227,9 +227,9 @@ def told(edit: Edit) -> str:
     """An edit in words."""
     old, new = written(edit)
     line = getattr(edit.old, "lineno", edit.line.lineno)
-    where = f"line {line} of {edit.source.function.__name__}"
+    name = edit.source.function.__name__
     if not new:
-        return f"all is right without `{old}` ({where})"
+        return f"in line {line} of {name}, all is right without `{old}`"
     if any(other.line is not edit.line for other in edit.more):
-        return f"all is right with `{new}` in place of `{old}` everywhere (from {where})"
-    return f"all is right with `{new}` in place of `{old}` ({where})"
+        return f"from line {line} of {name} on, all is right with `{new}` in place of each `{old}`"
+    return f"in line {line} of {name}, all is right with `{new}` in place of `{old}`"
