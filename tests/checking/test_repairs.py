@@ -173,7 +173,7 @@ def test_without_a_source_it_is_told_from_the_graph():
     source = DENSE.replace("da @ self.W.T", "dout @ self.W.T")
     exec(compile(source, "<nowhere>", "exec"), space)
     (finding,) = check(space["Layer"](), X).faults
-    assert "np.tanh in line 8, whose local derivative is missing" in finding.message
+    assert "the local derivative of np.tanh in line 8 is missing" in finding.message
     assert "all is right" not in finding.message
 
 

@@ -54,16 +54,13 @@ def repaired(case: Case, whole: Case) -> Repair | None:
         return None
     if e.repairs is None or not e.opened:
         truth = {n: t for n, t in e.truth.items() if n in e.analytic} | {name: case.t}
-        patience = min(max(e.patience, 0.1), REPAIRING)
         try:
-            e.repairs = Search(e, truth, patience, whole.e if whole is not case else None).found
+            e.repairs = Search(e, truth, whole.e if whole is not case else None).found
         except Exception:  # as for the patterns: without it, the finding still stands
             e.repairs = {}
     return e.repairs.get(name)
 
 
-REPAIRING = 0.2
-"""Seconds for which edits of backward are tried."""
 SHAPES = patterns_shape.PATTERNS
 PLAIN = (*patterns_elsewhere.FIRST, *patterns_value.PATTERNS)
 OUTSIDE = (patterns_steps.mistaken, *patterns_value.SUMS, *patterns_elsewhere.LATER)

@@ -52,8 +52,8 @@ class Editable:
         self.kept: list[tuple[np.ndarray, np.ndarray]] = []
         self.writes_at = False
         self.douts = self.run.douts(e.dout)
-        sources = sources_of(self.again)
-        before = [s for s in sources_of(e.trial.run) if s not in sources]
+        sources, self.calls = sources_of(self.again)
+        before = [s for s in sources_of(e.trial.run)[0] if s not in sources]
         self.writes_at = any(".at(" in ast.unparse(source.tree) for source in sources)
         self.editor = Editor(source.tree for source in (*sources, *before))
         self.formulas = formulas((*reversed(sources), *before))

@@ -31,6 +31,11 @@ from clearprop.checking.run import LayerRaised, Run
 STIRRED = 1e-3
 """By this part of itself a value is moved to see what depends on it."""
 
+WORK, FIXED = 220_000, 30
+"""So many calls are made in all; a run of backward counts as so many more than it makes."""
+LONGEST = 0.4
+"""After so many seconds of its own the search ends in any case."""
+
 
 class Repair(NamedTuple):
     """An edit after which a derivative is right."""
@@ -46,12 +51,11 @@ class Search:
         self,
         e: Evidence,
         truth: dict[str, np.ndarray],
-        patience: float,
         whole: Evidence | None = None,
     ) -> None:
         self.e, self.whole, self.found = e, whole, dict[str, Repair]()
         self.rng = np.random.default_rng(0)
-        self.stop = time.monotonic() + patience
+        self.stop = time.thread_time() + LONGEST
         self.exact = max(1e-7 if e.opened else 1e-5, 30 * e.eps)
         self.truth = {n: Truth(t, self.exact, e.analytic.get(n)) for n, t in truth.items()}
         self.wrong = [n for n, t in self.truth.items() if not t.near(e.analytic[n])]
@@ -75,7 +79,9 @@ class Search:
             return []
 
     def _try_all(self) -> None:
+        left = WORK // (FIXED + self.backward.calls)
         for edit in self._edits():
+            left -= 1
             hits = self._mended(self.truth, self.backward.again())
             if not set(hits) <= set(self.found) and self._holds(hits):
                 repair = Repair(edit().kind, told(edit()))
@@ -83,7 +89,7 @@ class Search:
                 if len(hits) == len(self.wrong):
                     self.found = dict.fromkeys(hits, repair)
                     return
-            if time.monotonic() > self.stop:
+            if left < 0 or time.thread_time() > self.stop:
                 return
 
     def _edits(self) -> Iterator[Callable[[], Edit]]:

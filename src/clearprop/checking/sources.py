@@ -55,14 +55,18 @@ class Source(NamedTuple):
         return owner if owner.isidentifier() else None
 
 
-def sources_of(work: Callable[[], object]) -> list[Source]:
+def sources_of(work: Callable[[], object]) -> tuple[list[Source], int]:
     """The functions that run meanwhile and are the user's own, as far as there is source of them.
 
-    Those of NumPy, of Python and of the graph are not: they are not where a mistake is.
+    Those of NumPy, of Python and of the graph are not: they are not where a mistake is. The number
+    tells how many calls were made, and so how much work it is.
     """
     found: dict[CodeType, FunctionType | None] = {}
+    calls = 0
 
     def look(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
         code = frame.f_code
         if event == "call" and code not in found and _is_theirs(code.co_filename):
             found[code] = _function_of(frame)
@@ -74,7 +78,7 @@ def sources_of(work: Callable[[], object]) -> list[Source]:
     finally:
         sys.setprofile(before)
     trees = ((function, tree_of(function)) for function in found.values() if function)
-    return [Source(function, tree) for function, tree in trees if tree is not None]
+    return [Source(function, tree) for function, tree in trees if tree is not None], calls
 
 
 def _is_theirs(file: str) -> bool:
