@@ -62,13 +62,13 @@ class Editor:
         """The edited form of a source."""
         return _Form(self, source).tree()
 
-    def add(self, edit: Edit, key: Any = None) -> ast.expr:
-        """The question whether an edit is picked, by itself or with those like it."""
+    def add(self, edit: Edit, key: Any = None) -> tuple[int, ...]:
+        """Enter an edit; the numbers by which it is picked, alone or with those like it."""
         self.edits.append(edit)
         number = len(self.edits)
         if key is None:
-            return _is("at", number)
-        return _is("at", number, self._joined(self.together, (edit.source.function, key), number))
+            return (number,)
+        return number, self._joined(self.together, (edit.source.function, key), number)
 
     def add_site(self, site: Site) -> ast.expr:
         """The question whether a site is picked, by itself or with those of its name."""
@@ -122,8 +122,8 @@ class _Form:
         outer, self.line = self.line, node
         others, skips = [], 0
         for other, kind, _, rank in (*statements(node, following), *self.placed(node)):
-            asked = self.editor.add(Edit(self.source, node, node, other, kind, rank))
-            others.append((asked, other or [ast.Pass()]))
+            numbers = self.editor.add(Edit(self.source, node, node, other, kind, rank))
+            others.append((_is("at", *numbers), other or [ast.Pass()]))
             skips = max(skips, len(self.editor.edits) if len(other) == 2 else 0)
         same: list[ast.stmt] = [self.inside(node)]
         for asked, other in others:
@@ -224,30 +224,27 @@ class _Form:
 
     def choices(self, node: Any, made: Any, role: str) -> Any:
         """Every edit of an expression in one: which is done is asked only for one of them."""
-        first = len(self.editor.edits) + 1
-        kept, seen = made, {ast.dump(node)}
+        kept, here = node, list[int]()
         for change in (*edits(node), *self.elsewhere(node)):
-            text = ast.dump(change.new)
-            if text not in seen and not self.changes_nothing(text, role):
-                seen.add(text)
+            if not self.changes_nothing(change.new, role):
                 kind = change.kind
                 if role in INDICES:
                     kind = Kind.WRONG_PLACE if role == "place" else Kind.WRONG_VALUE
                 edit = Edit(self.source, self.line, node, change.new, kind, change.rank)
-                kept = ast.IfExp(self.editor.add(edit, change.key), change.new, kept)
-        if kept is not made:
-            at, last = the_pick("at"), ast.Constant(len(self.editor.edits))
-            here = ast.Compare(ast.Constant(first), [ast.LtE(), ast.LtE()], [at, last])
-            many = ast.Compare(at, [ast.Lt()], [ast.Constant(0)])
-            made = ast.IfExp(ast.BoolOp(ast.Or(), [here, many]), kept, made)
+                numbers = self.editor.add(edit, change.key)
+                kept = ast.IfExp(_is("at", *numbers), change.new, kept)
+                here += numbers
+        if here:
+            made = ast.IfExp(_is("at", *here), kept, made)
         if role and self.may_be_other(node, role):
             asked = self.editor.add_site(Site(self.source, self.line, node, role))
             made = ast.IfExp(asked, ast.Call(the_pick("edit"), [node], []), made)
         return made
 
-    def changes_nothing(self, text: str, role: str) -> bool:
+    def changes_nothing(self, new: Any, role: str) -> bool:
         """Whether a number added is 0, or a factor 1: then it is left out, another edit."""
-        return (text == _ZERO and role in ("term", *INDICES)) or (text == _ONE and role == "factor")
+        value = new.value if isinstance(new, ast.Constant) else None
+        return (value == 0 and role in ("term", *INDICES)) or (value == 1 and role == "factor")
 
     def elsewhere(self, node: Any) -> Iterator[Change]:
         """What is indexed as something else is."""
@@ -285,11 +282,8 @@ def _is_axis(node: Any) -> bool:
     )
 
 
-_ZERO, _ONE = ast.dump(ast.Constant(0)), ast.dump(ast.Constant(1))
-
-
 def _is(what: str, *numbers: int) -> ast.expr:
-    listed: list[ast.expr] = [ast.Constant(cast(Any, numbers))]
+    listed: list[ast.expr] = [ast.Constant(cast(Any, frozenset(numbers)))]
     return ast.Compare(the_pick(what), [ast.In()], listed)
 
 

@@ -83,7 +83,7 @@ def _axes(node: ast.Call, place: int) -> Entries:
     placed = node.args[place : place + 1]
     (now,) = [*named, *placed, None][:1]
     before = ast.unparse(now) if now is not None else "None"
-    for axis in AXES:
+    for axis in (axis for axis in AXES if str(axis) != before):
         if named or not placed:
             made = [*words, ast.keyword("axis", number(axis))]
             yield ast.Call(node.func, node.args, made), Kind.WRONG_AXIS, ("axis", before, axis)

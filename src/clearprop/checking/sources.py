@@ -153,7 +153,8 @@ def compiled(source: Source, tree: Any, pick: Pick | None = None) -> CodeType | 
         given = ast.Assign(names, ast.Constant(None))
         nothing = ast.arguments([], [], None, [], [], None, [])
         body = _new(ast.FunctionDef, "outer", nothing, [given, body], [])
-    module = ast.fix_missing_locations(ast.Module([body], []))
+    module = ast.Module([body], [])
+    _locate(module, set(map(id, ast.walk(source.tree))), code.co_firstlineno)
     flags = code.co_flags & _FUTURES
     try:
         whole = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
@@ -163,6 +164,21 @@ def compiled(source: Source, tree: Any, pick: Pick | None = None) -> CodeType | 
     if found is None or found.co_freevars != code.co_freevars:
         return None
     return found if pick is None else _picking(found, pick)
+
+
+def _locate(node: Any, known: set[int], line: int) -> None:
+    """Give all nodes but the known ones a place, those made in a line that of the line."""
+    if id(node) in known and hasattr(node, "lineno"):
+        return
+    line = getattr(node, "lineno", line)
+    if "lineno" in node._attributes and not hasattr(node, "lineno"):
+        node.lineno = node.end_lineno = line
+        node.col_offset = node.end_col_offset = 0
+    for field in node._fields:
+        value = getattr(node, field, None)
+        for child in value if isinstance(value, list) else (value,):
+            if isinstance(child, ast.AST):
+                _locate(child, known, line)
 
 
 def _new(kind: Any, *fields: Any) -> Any:
