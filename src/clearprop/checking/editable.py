@@ -33,6 +33,7 @@ class Truth:
             self.worst = np.unravel_index(np.argmax(apart), t.shape)
 
     def near(self, a: Any) -> bool:
+        """Whether another derivative is the same, where the true one is known."""
         if a is None or np.shape(a) != self.shape:
             return False
         if self.worst is not None and not abs(a[self.worst] - self.t[self.worst]) <= self.far:

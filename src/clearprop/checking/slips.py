@@ -145,6 +145,7 @@ def _attribute(node: ast.Attribute) -> Entries:
 
 
 def listed_otherwise(node: ast.Tuple | ast.List) -> Entries:
+    """The same entries in another order."""
     for i, j in itertools.combinations(range(min(len(node.elts), 5)), 2):
         order = list(node.elts)
         order[i], order[j] = order[j], order[i]

@@ -28,6 +28,7 @@ AXES = (0, 1, 2, -1, -2, None, (0, 1), (1, 2), (0, 2), (0, 2, 3), (2, 3))
 
 
 def called(node: ast.Call) -> Entries:
+    """What may have been meant in place of a call."""
     f, args = node.func, node.args
     name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
     for one, two, kind in ALIKE:

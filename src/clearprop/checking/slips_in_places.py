@@ -10,6 +10,7 @@ from clearprop.checking.slips import LOAD, Entries, number
 
 
 def subscripted(node: ast.Subscript) -> Entries:
+    """What may have been meant with other brackets behind it, or none."""
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     if isinstance(node.ctx, ast.Load) and not isinstance(node.slice, ast.Constant):
         yield node.value, Kind.WRONG_PLACE
