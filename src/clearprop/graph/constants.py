@@ -12,10 +12,12 @@ import numpy as np
 from clearprop.errors import GraphError
 from clearprop.graph.node import Node, Recorded
 
-LARGE = 2**15
-"""Bytes from which an array is compared instead of copied."""
+LARGE = 2**17
+"""Bytes from which an array is compared instead of copied: those of which memory comes anew from
+the system, page by page, which takes longer than to read them twice."""
 
-_WORDS = 256
+_WORDS = 1024
+"""So many numbers of eight bytes stand in a row of what is summarised."""
 
 
 def held(array: np.ndarray) -> np.ndarray:
@@ -58,16 +60,6 @@ def is_fixed(array: np.ndarray) -> bool:
     return owner is None
 
 
-def marks_of(values: tuple[Any, ...]) -> tuple[tuple[int, int], ...] | None:
-    """The place and the summary of every large array that can still be written into."""
-    marks = tuple(
-        (i, summary(x))
-        for i, x in enumerate(values)
-        if type(x) is np.ndarray and x.nbytes >= LARGE and not is_fixed(x)
-    )
-    return marks or None
-
-
 def check_marks(node: Node) -> None:
     """Refuse an array that is not what it was when the node was made. Errors: `GraphError`."""
     for i, mark in node.marks or ():
@@ -79,10 +71,13 @@ def check_marks(node: Node) -> None:
             )
 
 
-def summary(array: np.ndarray) -> int:
-    """A number that changes when anything in a contiguous array does, or changes place."""
-    flat = array.reshape(-1, order="A").view(np.uint8)
-    length = len(flat) // (8 * _WORDS) * (8 * _WORDS)
-    rows = flat[:length].view(np.uint64).reshape(-1, _WORDS)
-    down, along = np.bitwise_xor.reduce(rows, axis=0), np.add.reduce(rows, axis=1)
-    return hash((down.tobytes(), along.tobytes(), flat[length:].tobytes()))
+def summary(array: np.ndarray) -> tuple[bytes, ...]:
+    """What changes when anything in a contiguous array does, or changes place.
+
+    Sums along rows tell of what moves from row to row, and those down columns of all else.
+    """
+    words = array.reshape(-1, order="A").view(np.uint8)
+    length = len(words) // (8 * _WORDS) * (8 * _WORDS)
+    table = words[:length].view(np.uint64).reshape(-1, _WORDS)
+    down, along = np.bitwise_xor.reduce(table, axis=0), np.add.reduce(table, axis=1)
+    return down.tobytes(), along.tobytes(), words[length:].tobytes()

@@ -11,10 +11,11 @@ from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, Unsup
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import value_of
 from clearprop.graph.gathering import gathered
-from clearprop.graph.leaving import spoken
+from clearprop.graph.leaving import refuse_if_hidden
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
+    Path,
     Places,
     at_path,
     bind,
@@ -39,7 +40,7 @@ from clearprop.graph.passing import (
 )
 from clearprop.graph.recording import attach, constant_operand
 from clearprop.graph.twins import twin, twins
-from clearprop.graph.variable import new_leaves
+from clearprop.graph.variable import Operand, new_leaves
 
 
 def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
@@ -76,7 +77,8 @@ def on_graph(
     name = name or type(layer).__name__
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
     for paths, value in own.items():
-        values.append(parameter(value, parameter_name(layer, paths[0]), layer))
+        known = isinstance(value, Recorded)
+        values.append(value if known else parameter(value, parameter_name(layer, paths[0]), layer))
     own_copy, mode = twin(layer, own.values()), passing.formula
     if mode == "infer" and not (has_infer(layer) or any(inner_layers(layer))):
         mode = "forward"  # it has the one formula, and perhaps a backward of its own
@@ -110,8 +112,8 @@ class LayerOperation:
     ) -> None:
         self.layer = layer
         self.n_inputs = n_inputs
-        self.places = places + tuple(((u,),) for u in noise)
-        self.parameters = tuple(parameter_name(layer, paths[0]) for paths in places)
+        self.n_parameters = len(places)
+        self.places = places + tuple([((u,),) for u in noise])
         self.noise = noise
         self.name = self.symbol = name
         self.mode = mode
@@ -135,6 +137,12 @@ class LayerOperation:
         return tuple(names[i] if i < len(names) else f"x{i}" for i in range(self.n_inputs))
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of what the layer learns."""
+        learned = self.places[: self.n_parameters]
+        return tuple([parameter_name(self.layer, paths[0]) for paths in learned])
+
+    @property
     def operands(self) -> tuple[str, ...]:
         """The names of all inputs of the node."""
         return (*self.inputs, *self.parameters, *self.noise)
@@ -143,10 +151,12 @@ class LayerOperation:
         """Run the layer and put it on the graph."""
         values = tuple([value_of(x) if isinstance(x, Recorded) else x for x in inputs])
         inside = Pass(self.mode, outer=passing, ran=passing.ran)
-        self.drawn, self.drew_for = inside.drawn, self._shapes(values)
+        self.drawn = inside.drawn
+        if self.noise:
+            self.drew_for = self._shapes(values)
         out: Any = None
         if self.is_composed:
-            fresh = new_leaves(values, self.operands)
+            fresh = new_leaves(values, self.operands, Operand)
             bind(self.layer, self.places, fresh[self.n_inputs :])
             try:
                 out = self._recorded(self._forward(self.layer, fresh, inside))
@@ -205,7 +215,7 @@ class LayerOperation:
             layer = twin(self.layer)  # `backward` may write into what is its own, again and again
             found = self._backward(layer, parts(dout), recorded)
         by_place = self._by_input(found, values, wanted)
-        for i in range(self.n_inputs, self.n_inputs + len(self.parameters)):
+        for i in range(self.n_inputs, self.n_inputs + self.n_parameters):
             if i in wanted:
                 by_place[i] = self._by_parameter(layer, i, values)
         return [by_place.get(i) for i in wanted]
@@ -252,9 +262,10 @@ class LayerOperation:
 
     def _forward(self, layer: Any, values: tuple[Any, ...], passing: Pass) -> Any:
         try:
-            with running(passing), spoken():
+            with running(passing):
                 return run(layer, self.mode, values[: self.n_inputs])
         except ValueError as error:
+            refuse_if_hidden(error)
             if "read-only" not in str(error):
                 raise
             raise UnsupportedError(
@@ -308,10 +319,9 @@ class LayerOperation:
     def _by_input(
         self, found: Any, values: tuple[Any, ...], wanted: tuple[int, ...]
     ) -> dict[int, Any]:
-        names = self.inputs
-        fixed = getattr(self.layer, "constants", ())
-        places = [i for i, name in enumerate(names) if name not in fixed]
-        given = parts(found)
+        given, fixed = parts(found), getattr(self.layer, "constants", ())
+        names = self.inputs if fixed or len(given) != self.n_inputs else ()
+        places = [i for i in range(self.n_inputs) if not names or names[i] not in fixed]
         if not places and all(d is None for d in given):
             return {}
         if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
@@ -323,40 +333,47 @@ class LayerOperation:
                 "return one for each argument of forward, in order, and name arguments that have "
                 f'none, such as labels, in constants = ("{names[-1]}",)'
             )
-        return {
-            i: self._checked(d, values[i], names[i]) for i, d in zip(places, given, strict=True)
-        }
+        return {i: self._checked(d, values[i], i) for i, d in zip(places, given, strict=True)}
 
     def _by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
         """The derivative that `backward` set, summed over the layers that share the parameter."""
         terms = []
         for path in self.places[i - self.n_inputs]:
-            *within, name = path
-            d = getattr(at_path(layer, path[:-1]), f"d{name}", None)
-            terms.append(self._checked(d, values[i], dotted(path), dotted((*within, f"d{name}"))))
-        return sum(terms[1:], start=terms[0])
+            d = getattr(at_path(layer, path[:-1]), f"d{path[-1]}", None)
+            terms.append(self._checked(d, values[i], path))
+        return sum(terms[1:], start=terms[0]) if len(terms) > 1 else terms[0]
 
-    def _checked(self, d: Any, value: Any, name: str, attribute: str = "") -> Any:
-        if d is None:
-            raise UnsupportedError(
-                f"{self.name}.backward gives no derivative by {name}; return it, "
-                f"or set self.{attribute or f'd{name}'} if {name} is a parameter"
-            )
-        if np.shape(d) != np.shape(value):
-            raise ShapeError(
-                f"{self.name}.backward: the derivative by {name} has shape {np.shape(d)}, "
-                f"but {name} has shape {np.shape(value)}; they must be the same"
-            )
+    def _checked(self, d: Any, value: Any, place: int | Path) -> Any:
+        """A derivative that `backward` gave for an input, or set for the parameter at a path."""
+        if d is None or np.shape(d) != np.shape(value):
+            raise self._unfit(d, value, place)
         if isinstance(d, Recorded):
             return d
         d = np.array(d) if isinstance(d, np.ndarray) and not d.flags.writeable else np.asarray(d)
         d = d[()]
         if d.dtype.kind not in "fiub":
-            raise UnsupportedError(
-                f"{self.name}.backward: the derivative by {name} has dtype {d.dtype}; "
-                "it must be real numbers"
-            )
+            raise self._unfit(d, value, place)
         return d
+
+    def _unfit(self, d: Any, value: Any, place: int | Path) -> ClearpropError:
+        """The error for a derivative that is missing, or does not fit what it belongs to."""
+        name = self.inputs[place] if isinstance(place, int) else dotted(place)
+        if d is None:
+            within = () if isinstance(place, int) else place[:-1]
+            attribute = dotted((*within, f"d{name.rpartition('.')[2]}"))
+            return UnsupportedError(
+                f"{self.name}.backward gives no derivative by {name}; return it, "
+                f"or set self.{attribute} if {name} is a parameter"
+            )
+        if np.shape(d) != np.shape(value):
+            return ShapeError(
+                f"{self.name}.backward: the derivative by {name} has shape {np.shape(d)}, "
+                f"but {name} has shape {np.shape(value)}; they must be the same"
+            )
+        return UnsupportedError(
+            f"{self.name}.backward: the derivative by {name} has dtype {np.asarray(d).dtype}; "
+            "it must be real numbers"
+        )
 
 
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
@@ -366,8 +383,11 @@ def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _names(function: Any) -> tuple[str, ...]:
-    code = getattr(function, "__code__", None)
-    if code is not None and not hasattr(function, "__wrapped__"):
+    inner = function
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    code = getattr(inner, "__code__", None)
+    if code is not None and not hasattr(function, "__signature__"):
         return code.co_varnames[: code.co_argcount]  # quicker than a signature
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)

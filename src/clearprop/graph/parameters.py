@@ -32,44 +32,53 @@ def has_backward(layer: Any) -> bool:
     return backward is not None and not getattr(backward, "is_missing", False)
 
 
-def inner_layers(layer: Any) -> Iterator[tuple[Path, Any]]:
+def inner_layers(layer: Any) -> list[tuple[Path, Any]]:
     """The layers right inside a layer: among its attributes, and in lists and mappings of them."""
-    return _among(getattr(layer, "__dict__", {}), ())
+    found: list[tuple[Path, Any]] = []
+    held = getattr(layer, "__dict__", None)
+    if held:
+        _search(held.items(), (), found)
+    return found
 
 
-def _among(held: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    entries = held.items() if isinstance(held, Mapping) else enumerate(held)
+def _search(entries: Iterable[tuple[Any, Any]], path: Path, found: list[tuple[Path, Any]]) -> None:
     for key, value in entries:
-        kind = type(value)
-        if kind in _NO_LAYERS:
+        if type(value) in _NO_LAYERS or isinstance(value, Recorded):  # at a glance: most are none
             continue
-        if isinstance(value, Mapping | list | tuple):
-            yield from _among(value, (*path, key))
+        if isinstance(value, _LISTS):
+            if not _NO_LAYERS.issuperset(map(type, value)):
+                _search(enumerate(value), (*path, key), found)
+        elif isinstance(value, Mapping):
+            _search(value.items(), (*path, key), found)
         elif is_layer(value):
-            yield (*path, key), value
+            found.append(((*path, key), value))
 
 
-_NO_LAYERS = frozenset({int, float, bool, str, type(None), np.ndarray, np.float64, np.float32})
+_LISTS = (list, tuple)
+_NO_LAYERS = frozenset({int, float, bool, str, type(None), np.ndarray, np.float64, np.float32, set})
 
 
-def layers_of(layer: Any) -> Iterator[tuple[Path, Any]]:
+def layers_of(layer: Any) -> list[tuple[Path, Any]]:
     """A layer and those inside it to any depth, each once, by the first path that leads to it."""
+    found: list[tuple[Path, Any]] = []
     stack: list[tuple[Path, Any]] = [((), layer)]
     seen: set[int] = set()
     while stack:
         path, held = stack.pop()
-        if id(held) in seen:
-            continue
-        seen.add(id(held))
-        yield path, held
-        stack += [((*path, *rest), found) for rest, found in reversed([*inner_layers(held)])]
+        if id(held) not in seen:
+            seen.add(id(held))
+            found.append((path, held))
+            inside = inner_layers(held)
+            stack += [((*path, *rest), deeper) for rest, deeper in reversed(inside)]
+    return found
 
 
 def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
     """The names of a layer's own arrays of one kind; those of a network are its layers'."""
     if kind == "params":
         own = getattr(layer, "own_params", None)
-        return tuple(getattr(layer, "params", ()) or ()) if own is None else own
+        named = getattr(layer, "params", ()) if own is None else own
+        return named if type(named) is tuple else tuple(named or ())
     named = getattr(layer, kind, ())
     if type(named) is tuple and not named:
         return named
@@ -96,7 +105,7 @@ def set_array(layer: Any, name: str, value: Any) -> None:
 def _mapping(layer: Any) -> Any:
     """The parameters of a layer that holds them in a mapping; that of a network is its layers'."""
     params = () if hasattr(layer, "own_params") else getattr(layer, "params", ())
-    return params if isinstance(params, Mapping) else {}
+    return params if type(params) is not tuple and isinstance(params, Mapping) else ()
 
 
 def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
@@ -106,10 +115,13 @@ def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
         for name in names_of(held, kind):
             value = array_at(held, name)
             # A plain number is an object that others may hold by chance: it is no shared array.
-            shared = isinstance(value, np.ndarray | Recorded)
+            shared = isinstance(value, _SHARED)
             key = id(value) if shared else (id(held), name)
             found.setdefault(key, ([], value))[0].append((*path, name))
     return {tuple(paths): value for paths, value in found.values()}
+
+
+_SHARED = (np.ndarray, Recorded)
 
 
 def arrays_of(layer: Any) -> list[Any]:
@@ -121,8 +133,11 @@ def arrays_of(layer: Any) -> list[Any]:
 def at_path(layer: Any, path: Path) -> Any:
     """What a path leads to."""
     for step in path:
-        layer = layer[step] if isinstance(layer, Mapping | list | tuple) else getattr(layer, step)
+        layer = layer[step] if isinstance(layer, _CONTAINERS) else getattr(layer, step)
     return layer
+
+
+_CONTAINERS = (dict, list, tuple, Mapping)
 
 
 def bind(layer: Any, places: Iterable[Places], values: Iterable[Any]) -> None:
@@ -177,7 +192,11 @@ def _same(kept: Any, value: Any) -> bool:
     value = np.asarray(value)
     if kept.dtype != value.dtype or kept.shape != value.shape:
         return False
-    if kept.flags.c_contiguous and value.flags.c_contiguous:
-        bits = f"u{kept.itemsize}" if kept.itemsize <= 8 else "u1"
-        return np.array_equal(kept.view(bits), value.view(bits))
+    both = kept.nbytes >= _LARGE and kept.flags.c_contiguous and value.flags.c_contiguous
+    if both and not kept.nbytes % 8:
+        return not (kept.reshape(-1).view("u8") != value.reshape(-1).view("u8")).any()
     return kept.tobytes() == value.tobytes()
+
+
+_LARGE = 2**12
+"""Bytes from which comparing in place is quicker than copying."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
-from clearprop.graph.constants import LARGE, frozen, held, marks_of, value_of
+from clearprop.graph.constants import LARGE, frozen, held, is_fixed, summary, value_of
 from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import told_in_layers
 from clearprop.graph.node import Node, Recorded, variable
@@ -32,15 +32,15 @@ def attach(
     operation: Any, inputs: tuple[Any, ...], values: tuple[Any, ...], params: Any, out: Any
 ) -> Any:
     """Make the node and the Variables of an operation that has been carried out."""
-    made_as, large = Recorded.made_as, False
-    for x, value in zip(inputs, values, strict=True):
+    made_as, marks = Recorded.made_as, None
+    for i, x in enumerate(inputs):
         if isinstance(x, Recorded):
             made_as = x.made_as
-            if x.node is not None:
+            if x.node is not None or not x.may_change:
                 continue
-        if value.__class__ is np.ndarray and value.nbytes >= LARGE:
-            large = True
-    marks = marks_of(values) if large else None
+        value = values[i]
+        if value.__class__ is np.ndarray and value.nbytes >= LARGE and not is_fixed(value):
+            marks = (*(marks or ()), (i, summary(value)))
     if isinstance(out, tuple | list):
         kept = tuple([_kept(o, values, operation) for o in out])
         node = Node(operation, inputs, values, params, kept, marks)

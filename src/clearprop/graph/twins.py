@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.graph.node import Recorded
+
 
 def twin(layer: Any, shared: Iterable[Any] = ()) -> Any:
     """Copy a layer together with whatever running it may change; everything else is shared.
@@ -52,66 +54,62 @@ _VIEWS = -1
 """No object's id."""
 
 
-def _array(array: np.ndarray, known: dict[int, Any]) -> np.ndarray:
-    if not array.flags.writeable:
-        return array
-    if _VIEWS not in known:
-        return array.copy(order="K")
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
 def _copied(thing: Any, known: dict[int, Any]) -> Any:
     kind = type(thing)
-    if kind in _UNCHANGING:
+    if kind in _UNCHANGING or isinstance(thing, Recorded):
         return thing
     if id(thing) in known:  # one and the same object at two places stays one
         return known[id(thing)]
     if isinstance(thing, np.ndarray):
-        made = _array(thing, known)
-    elif kind in (dict, OrderedDict, defaultdict):
-        made = known[id(thing)] = copy.copy(thing)
-        for key, value in thing.items():
-            made[key] = _copied(value, known)
+        if not thing.flags.writeable:
+            return thing
+        if _VIEWS in known:
+            made = thing.view()
+            made.flags.writeable = False
+        else:
+            made = thing.copy(order="K")
+    elif kind is tuple:
+        if _UNCHANGING.issuperset(map(type, thing)):
+            return thing
+        made = tuple([_copied(value, known) for value in thing])
+    elif kind is dict or kind is OrderedDict or kind is defaultdict:
+        made = known[id(thing)] = thing.copy()
+        _enter(made, known)
     elif kind is list:
         made = known[id(thing)] = []
-        made.extend(_copied(value, known) for value in thing)
-    elif kind is tuple:
-        if all(map(_is_fixed, thing)):
-            return thing
-        made = tuple(_copied(value, known) for value in thing)
+        made.extend([_copied(value, known) for value in thing])
     elif kind is set or kind is bytearray:
-        made = copy.copy(thing)
+        made = thing.copy()
     elif kind is SimpleNamespace or callable(getattr(thing, "forward", None)):
         made = known[id(thing)] = _shallow(thing, kind)
         if not hasattr(kind, "__copy__") and hasattr(thing, "__dict__"):
-            attributes = made.__dict__
-            for key, value in attributes.items():
-                if not _is_fixed(value):
-                    attributes[key] = _copied(value, known)
+            _enter(made.__dict__, known)
     else:
         return thing
     known[id(thing)] = made
     return made
 
 
-def _is_fixed(value: Any) -> bool:
-    """Whether a value can be shared at a glance."""
-    kind = type(value)
-    return kind in _UNCHANGING or (kind is np.ndarray and not value.flags.writeable)
+def _enter(entries: dict[Any, Any], known: dict[int, Any]) -> None:
+    """Put copies into a mapping, or the attributes of an object, in place of the values there."""
+    for key, value in entries.items():
+        if type(value) not in _UNCHANGING:
+            made = _copied(value, known)
+            if made is not value:
+                entries[key] = made
 
 
 def _shallow(thing: Any, kind: Any) -> Any:
     """`copy.copy`, by a short way for the plain objects that most layers are."""
     if (
         kind.__reduce_ex__ is object.__reduce_ex__
-        and kind.__getstate__ is object.__getstate__
         and kind.__new__ is object.__new__
-        and not (hasattr(kind, "__copy__") or getattr(kind, "__slots__", ()))
+        and not (hasattr(kind, "__copy__") or hasattr(kind, "__setstate__"))
+        and not getattr(kind, "__slots__", ())
     ):
         made = object.__new__(kind)
-        made.__dict__.update(thing.__dict__)
+        own = kind.__getstate__ is object.__getstate__
+        made.__dict__.update(thing.__dict__ if own else thing.__getstate__() or {})
         return made
     return copy.copy(thing)
 

@@ -14,6 +14,7 @@ from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import on_graph
 from clearprop.graph.node import Recorded, parts, variable
 from clearprop.graph.parameters import (
+    array_at,
     at_path,
     bind,
     has_backward,
@@ -221,11 +222,11 @@ def by_name(members: Any, ran: Iterable[Any]) -> list[tuple[str, Any]]:
 
 def record_parameters(network: Any, copies: dict[int, Any]) -> None:
     """Let copies of the layers hold the parameters as Variables: code between is recorded too."""
-    params = {
-        name: parameter(network.params[name], name, owners[0][0])
-        for name, owners in network.params.owners.items()
-    }
-    _hold(network.members, copies, params)
+    network.params.come_home()
+    for name, owners in network.params.owners.items():
+        held = parameter(array_at(*owners[0]), name, owners[0][0])
+        for layer, attribute in owners:
+            set_array(copies[id(layer)], attribute, held)
 
 
 def _hold(members: Any, copies: dict[int, Any], params: dict[str, Any]) -> None:
