@@ -1,12 +1,13 @@
 """What a layer is made of: the arrays that it names, and the layers that it holds, to any depth."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from clearprop.graph.constants import is_same
 from clearprop.graph.node import Recorded
 from clearprop.graph.variable import Parameter
 
@@ -176,7 +177,7 @@ def parameter(value: Any, name: str, layer: Any) -> Any:
     key, source = (id(value), value) if array else ((id(layer), name), layer)
     with _lock:
         found = _known.get(key)
-        if found is None or found.source is not source or not _same(found.data, value):
+        if found is None or found.source is not source or not is_same(found.data, value):
             found = _known[key] = Parameter(value, name)
             found.source = source
         found.name = name
@@ -185,18 +186,3 @@ def parameter(value: Any, name: str, layer: Any) -> Any:
 
 _known: WeakValueDictionary[Any, Parameter] = WeakValueDictionary()
 _lock = Lock()
-
-
-def _same(kept: Any, value: Any) -> bool:
-    """Whether a parameter still has the bytes that it had."""
-    value = np.asarray(value)
-    if kept.dtype != value.dtype or kept.shape != value.shape:
-        return False
-    both = kept.nbytes >= _LARGE and kept.flags.c_contiguous and value.flags.c_contiguous
-    if both and not kept.nbytes % 8:
-        return not (kept.reshape(-1).view("u8") != value.reshape(-1).view("u8")).any()
-    return kept.tobytes() == value.tobytes()
-
-
-_LARGE = 2**12
-"""Bytes from which comparing in place is quicker than copying."""
