@@ -105,7 +105,7 @@ def derivatives(
         for v in variables:
             dx = arrived.get(_key(v))
             if dx is None and zeros:
-                dx = _cast(np.zeros_like(v.data)[()], v.data)
+                dx = cast(np.zeros_like(v.data)[()], v.data)
             if dx is not None:
                 found[v] = dx
     return found
@@ -142,7 +142,7 @@ def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, nee
             if dx.shape != shape:
                 dx = np.broadcast_to(dx, shape)
             dx = sum_to(dx, data.shape)
-        _arrive(arrived, x, _cast(dx, data))
+        _arrive(arrived, x, cast(dx, data))
 
 
 def _products(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed: Any) -> None:
@@ -159,7 +159,7 @@ def _products(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed
     for i, dx in zip(wanted, products, strict=True):
         if dx is not None:
             x = inputs[i]
-            _arrive(arrived, x, _cast(dx, x.data))
+            _arrive(arrived, x, cast(dx, x.data))
 
 
 def _key(v: Recorded) -> Any:
@@ -184,7 +184,7 @@ def _several(node: Node, arrived: dict[Any, Any]) -> Any:
     if all(part is None for part in parts):
         return None
     return tuple(
-        _cast(np.zeros_like(o)[()], o) if part is None else part
+        cast(np.zeros_like(o)[()], o) if part is None else part
         for part, o in zip(parts, node.out, strict=True)
     )
 
@@ -215,7 +215,7 @@ def floating(data: Any) -> np.dtype:
     return data.dtype if data.dtype.kind == "f" else _FLOAT64
 
 
-def _cast(dx: Any, data: Any) -> Any:
+def cast(dx: Any, data: Any) -> Any:
     """Give a derivative the dtype that belongs to its value."""
     dtype = data.dtype
     if dx.dtype is dtype and dtype.kind == "f":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
+from clearprop.graph import straight
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import value_of
 from clearprop.graph.gathering import gathered
@@ -39,7 +40,7 @@ from clearprop.graph.passing import (
     running,
 )
 from clearprop.graph.recording import attach, constant_operand
-from clearprop.graph.twins import twin, twins
+from clearprop.graph.twins import bindable, twin, twins
 from clearprop.graph.variable import Operand, new_leaves
 
 
@@ -61,25 +62,28 @@ def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     passing = current()
     if passing.record is not None:
         return passing.record(layer, inputs, name)
-    on_arrays_alone = not any(isinstance(x, Recorded) for x in inputs)
-    if on_arrays_alone and passing.plain:
+    for x in inputs:
+        if isinstance(x, Recorded):
+            return on_graph(layer, inputs, passing, name)
+    if passing.plain or not holds_variables(layer):
         return on_arrays(layer, inputs, passing)
-    own = places_of(layer)
-    if on_arrays_alone and not any(isinstance(v, Recorded) for v in own.values()):
-        return on_arrays(layer, inputs, passing)
-    return on_graph(layer, inputs, passing, own, name)
+    return on_graph(layer, inputs, passing, name)
 
 
-def on_graph(
-    layer: Any, inputs: tuple[Any, ...], passing: Pass, own: dict[Places, Any], name: str | None
-) -> Any:
+def holds_variables(layer: Any) -> bool:
+    """Whether a parameter of a layer is a Variable, so that the layer belongs on the graph."""
+    return any(isinstance(v, Recorded) for v in places_of(layer).values())
+
+
+def on_graph(layer: Any, inputs: tuple[Any, ...], passing: Pass, name: str | None) -> Any:
     """Put a layer on the graph as one node."""
     name = name or type(layer).__name__
+    own_copy, own = bindable(layer)
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
     for paths, value in own.items():
         known = isinstance(value, Recorded)
         values.append(value if known else parameter(value, parameter_name(layer, paths[0]), layer))
-    own_copy, mode = twin(layer, own.values()), passing.formula
+    mode = passing.formula
     if mode == "infer" and not (has_infer(layer) or any(inner_layers(layer))):
         mode = "forward"  # it has the one formula, and perhaps a backward of its own
     noise = names_of(layer, "noise") if mode == "forward" else ()
@@ -120,8 +124,11 @@ class LayerOperation:
         """Which of the layer's formulas runs: `"forward"` or `"infer"`."""
         self.is_composed = not has_backward(layer) or (mode == "infer" and has_infer(layer))
         """Whether the backward pass is that of the operations inside."""
+        self.is_straight = self.is_composed and mode == "forward" and straight.is_straight(layer)
+        self.calls: list[Any] = []
+        """For a chain that went straight: the layers that ran, with their inputs and outputs."""
         self.inner: tuple[tuple[Any, ...], Any] | None = None
-        """For a composed layer: the inputs and outputs inside, as they were computed."""
+        """For a composed layer: the inputs and outputs inside, if they have been recorded."""
         self.drawn: list[Drawn] = []
         """The noise of the layers inside."""
         self.drew_for: tuple[Any, ...] = ()
@@ -150,11 +157,13 @@ class LayerOperation:
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
         values = tuple([value_of(x) if isinstance(x, Recorded) else x for x in inputs])
+        if self.is_straight and (out := straight.there(self, values, passing)) is not None:
+            return attach(self, inputs, values, {}, out)
         inside = Pass(self.mode, outer=passing, ran=passing.ran)
         self.drawn = inside.drawn
         if self.noise:
             self.drew_for = self._shapes(values)
-        out: Any = None
+        out = None
         if self.is_composed:
             fresh = new_leaves(values, self.operands, Operand)
             bind(self.layer, self.places, fresh[self.n_inputs :])
@@ -203,9 +212,13 @@ class LayerOperation:
     ) -> list[Any]:
         """Run the layer's own `backward`; recorded where the values are Variables."""
         wanted = tuple(wanted)
+        recorded = any(isinstance(x, Recorded) for x in values)
+        if self.calls and not recorded:
+            found = straight.back(self, wanted, dout, values)
+            if found is not None:
+                return found
         if self.is_composed:
             return inner_derivatives(self, wanted, dout, values, self.inner)
-        recorded = any(isinstance(x, Recorded) for x in values)
         layer = self._ran(values, recorded)
         try:
             found = self._backward(layer, parts(dout), recorded)
@@ -217,7 +230,7 @@ class LayerOperation:
         by_place = self._by_input(found, values, wanted)
         for i in range(self.n_inputs, self.n_inputs + self.n_parameters):
             if i in wanted:
-                by_place[i] = self._by_parameter(layer, i, values)
+                by_place[i] = self.by_parameter(layer, i, values)
         return [by_place.get(i) for i in wanted]
 
     def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
@@ -232,6 +245,12 @@ class LayerOperation:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""
         fresh = new_leaves(map(data_of, values), self.operands)
         return fresh, self.expand(fresh)
+
+    def recorded(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any] | None:
+        """What a composed layer has inside, recorded now if it has gone straight."""
+        if self.calls and self.inner is None:
+            self.inner = self.open(values)
+        return self.inner
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
@@ -333,17 +352,17 @@ class LayerOperation:
                 "return one for each argument of forward, in order, and name arguments that have "
                 f'none, such as labels, in constants = ("{names[-1]}",)'
             )
-        return {i: self._checked(d, values[i], i) for i, d in zip(places, given, strict=True)}
+        return {i: self.checked(d, values[i], i) for i, d in zip(places, given, strict=True)}
 
-    def _by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
+    def by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
         """The derivative that `backward` set, summed over the layers that share the parameter."""
         terms = []
         for path in self.places[i - self.n_inputs]:
             d = getattr(at_path(layer, path[:-1]), f"d{path[-1]}", None)
-            terms.append(self._checked(d, values[i], path))
+            terms.append(self.checked(d, values[i], path))
         return sum(terms[1:], start=terms[0]) if len(terms) > 1 else terms[0]
 
-    def _checked(self, d: Any, value: Any, place: int | Path) -> Any:
+    def checked(self, d: Any, value: Any, place: int | Path) -> Any:
         """A derivative that `backward` gave for an input, or set for the parameter at a path."""
         if d is None or np.shape(d) != np.shape(value):
             raise self._unfit(d, value, place)

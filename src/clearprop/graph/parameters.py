@@ -113,13 +113,25 @@ def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
     """All paths to each array of one kind, at any depth → the array: a shared one counts once."""
     found: dict[Any, tuple[list[Path], Any]] = {}
     for path, held in layers_of(layer):
-        for name in names_of(held, kind):
-            value = array_at(held, name)
-            # A plain number is an object that others may hold by chance: it is no shared array.
-            shared = isinstance(value, _SHARED)
-            key = id(value) if shared else (id(held), name)
-            found.setdefault(key, ([], value))[0].append((*path, name))
+        add_places(found, path, held, kind)
     return {tuple(paths): value for paths, value in found.values()}
+
+
+def add_places(
+    found: dict[Any, tuple[list[Path], Any]], path: Path, layer: Any, kind: str = "params"
+) -> list[Any]:
+    """Enter where the own arrays of a layer at a path are, and give them.
+
+    What is found has a key for each array → the paths to it, and the array.
+    """
+    values = []
+    for name in names_of(layer, kind):
+        value = array_at(layer, name)
+        values.append(value)
+        # A plain number is an object that others may hold by chance: it is no shared array.
+        key = id(value) if isinstance(value, _SHARED) else (id(layer), name)
+        found.setdefault(key, ([], value))[0].append((*path, name))
+    return values
 
 
 _SHARED = (np.ndarray, Recorded)

@@ -44,6 +44,9 @@ class Pass:
     """The layers that ran on arrays, in order; `None` where nobody asks."""
     plain: bool = False
     """Whether no layer holds a Variable, so that only inputs can be on a graph."""
+    calls: list[Any] | None = None
+    """The outermost layers that ran on arrays, in order, each with its inputs and its output, which
+    cannot be written into then; `None` where nobody asks."""
     predicted: bool = False
     """Whether a network's `predict` has been called in it."""
     drawn: list[Drawn] = field(default_factory=list)
@@ -181,7 +184,19 @@ def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
     if passing.ran is not None:
         passing.ran.append(layer)
     bind_noise(layer, inputs, passing)
-    return run(layer, passing.formula, inputs)
+    calls = passing.calls
+    if calls is None:
+        return run(layer, passing.formula, inputs)
+    passing.calls = None
+    try:
+        out = run(layer, passing.formula, inputs)
+    finally:
+        passing.calls = calls
+    if type(out) is np.ndarray:
+        out = out.view()
+        out.setflags(write=False)
+    calls.append((layer, inputs, out))
+    return out
 
 
 def inline(layer: Any, inputs: tuple[Any, ...], name: str | None) -> Any:

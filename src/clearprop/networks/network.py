@@ -227,6 +227,11 @@ class Network(Assembled):
         """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
 
+    def in_a_row(self) -> tuple[Any, ...]:
+        """The layers that `forward` calls one after another, and does nothing else."""
+        members = self.__dict__.get("_members") or self.members  # also a copy's
+        return tuple(self.layers.values()) if self.is_chain() and not members.repeated else ()
+
     def _goes_straight(self, x: Any, t: Any) -> bool:
         """Whether a chain on plain arrays may go straight through its layers: see `Walk` for all
         others. Recording costs 2.6 times as much on a network of two layers."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.layer_call import on_graph
+from clearprop.graph.layer_call import holds_variables, on_graph
 from clearprop.graph.node import Recorded, parts, variable
 from clearprop.graph.parameters import (
     array_at,
@@ -180,12 +180,12 @@ class Walk:
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
-        own = places_of(layer)
         closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
         infers = self.passing.formula == "infer"
-        if not infers and any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
-            out = on_graph(layer, inputs, closed, own, name)
+        if not infers and (any(isinstance(x, Recorded) for x in inputs) or holds_variables(layer)):
+            out = on_graph(layer, inputs, closed, name)
             return out, parts(out)[0].node.operation.layer
+        own = places_of(layer)
         ran = twin(layer, own.values())
         if infers:  # nothing is differentiated, so arrays will do
             bind(ran, own, map(unwrapped, own.values()))
