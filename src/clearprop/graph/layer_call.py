@@ -78,7 +78,7 @@ def holds_variables(layer: Any) -> bool:
 def on_graph(layer: Any, inputs: tuple[Any, ...], passing: Pass, name: str | None) -> Any:
     """Put a layer on the graph as one node."""
     name = name or type(layer).__name__
-    own_copy, own = bindable(layer)
+    own_copy, own = bindable(layer, passing.views)
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
     for paths, value in own.items():
         known = isinstance(value, Recorded)
@@ -354,11 +354,18 @@ class LayerOperation:
             )
         return {i: self.checked(d, values[i], i) for i, d in zip(places, given, strict=True)}
 
-    def by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
-        """The derivative that `backward` set, summed over the layers that share the parameter."""
+    def by_parameter(
+        self, layer: Any, i: int, values: tuple[Any, ...], copies: dict[int, Any] | None = None
+    ) -> Any:
+        """The derivative that `backward` set, summed over the layers that share the parameter.
+
+        `copies` has what ran in place of the layers inside, by their ids.
+        """
         terms = []
         for path in self.places[i - self.n_inputs]:
-            d = getattr(at_path(layer, path[:-1]), f"d{path[-1]}", None)
+            held = at_path(layer, path[:-1])
+            held = held if copies is None else copies[id(held)]
+            d = getattr(held, f"d{path[-1]}", None)
             terms.append(self.checked(d, values[i], path))
         return sum(terms[1:], start=terms[0]) if len(terms) > 1 else terms[0]
 

@@ -47,6 +47,8 @@ class Pass:
     calls: list[Any] | None = None
     """The outermost layers that ran on arrays, in order, each with its inputs and its output, which
     cannot be written into then; `None` where nobody asks."""
+    views: bool = False
+    """Whether the node of a layer sees arrays that the layer has kept through read-only views."""
     predicted: bool = False
     """Whether a network's `predict` has been called in it."""
     drawn: list[Drawn] = field(default_factory=list)

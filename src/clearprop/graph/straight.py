@@ -42,7 +42,7 @@ def there(operation: Any, values: tuple[Any, ...], passing: Pass) -> Any:
 
 def back(operation: Any, wanted: tuple[int, ...], dout: Any, values: tuple[Any, ...]) -> Any:
     """The derivatives by the wanted inputs, through the layers that ran; `None` if one is odd."""
-    copy, copies = twins(operation.layer, views=True)
+    _, copies = twins([layer for layer, *_ in operation.calls], views=True)
     try:
         for layer, _, out in reversed(operation.calls):
             dout = cast(operation.checked(dout, out, 0), out)
@@ -51,7 +51,7 @@ def back(operation: Any, wanted: tuple[int, ...], dout: Any, values: tuple[Any, 
         return [
             operation.checked(dout, values[0], 0)
             if i == 0
-            else operation.by_parameter(copy, i, values)
+            else operation.by_parameter(operation.layer, i, values, copies)
             for i in wanted
         ]
     except Exception:

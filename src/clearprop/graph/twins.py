@@ -13,7 +13,6 @@ from clearprop.graph.parameters import (
     Path,
     Places,
     add_places,
-    at_path,
     inner_layers,
     layers_of,
 )
@@ -56,9 +55,9 @@ def twins(
     return copying.of(layer, ()), copying.known
 
 
-def bindable(layer: Any) -> tuple[Any, dict[Places, Any]]:
+def bindable(layer: Any, views: bool = False) -> tuple[Any, dict[Places, Any]]:
     """Copy a layer but not its parameters, and give their places, as `places_of` does."""
-    copying = _Copying({}, False, {})
+    copying = _Copying({}, views, {})
     made = copying.of(layer, ())
     return made, {tuple(paths): value for paths, value in copying.found.values()}
 
