@@ -253,6 +253,74 @@ def test_only_chains_of_different_layers_with_a_backward_go_straight():
     np.testing.assert_array_equal(found["W2"], expected["W2"])
 
 
+class Held(Layer):
+    """Calls a layer that it holds, and has a backward of its own."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x) + 1
+
+    def backward(self, dout):
+        return self.layer.backward(dout)
+
+
+def test_layers_that_hold_layers():
+    x, t = data()
+    loss, found = derivatives(Network(layers(Held(Tanh()), Relu())), x, t)
+    assert calls(loss)
+    assert len(calls(loss)) == 4
+    expected = derivatives(OneByOne(layers(Held(Tanh()), Relu())), x, t)[1]
+    np.testing.assert_array_equal(found["x"], expected["x"])
+    tanh = Tanh()
+    assert not calls(derivatives(Network(layers(tanh, Held(tanh))), x, t)[0])
+
+
+def test_what_arrives_from_upstream_is_left_as_it_was():
+    network = Network([Affine.from_sizes(5, 3, dtype=float), Doubling()])
+    x, seed = Variable(data()[0]), np.full((4, 3), 7.0)
+    out = network(x)
+    out.backward(seed)
+    assert (out.grad == 7).all()
+    np.testing.assert_allclose(x.grad, 2 * seed @ network.params["W1"].T, rtol=1e-12)
+
+
+def test_a_look_sees_the_state_that_the_last_step_saw():
+    class Sums(Layer):
+        carried = ("h",)
+
+        def __init__(self):
+            self.h = np.zeros((4, 3))
+
+        def forward(self, x):
+            self.new = self.h + x
+            return self.new
+
+        def backward(self, dout):
+            return dout
+
+        def next_state(self):
+            return self.new
+
+    network, (x, t) = Network(layers(Sums())), data()
+    network.gradient(x, t)
+    network.gradient(x, t)
+    assert network.loss(Variable(x), t).data == network.loss(x, t)
+
+
+def test_a_loss_of_its_own_is_recorded_with_its_penalty():
+    class Decaying(Network):
+        def loss(self, x, t):
+            return super().loss(x, t) + (self.layers["Affine1"].W ** 2).sum()
+
+    network, (x, t) = Decaying(layers(Relu())), data()
+    loss = network.loss(Variable(x), t)
+    loss.backward()
+    found = {v.name: v.grad for v in graph(loss).leaves if v.name}
+    np.testing.assert_allclose(found["W1"], network.gradient(x, t)["W1"], rtol=1e-12)
+
+
 def test_the_network_itself_stays_as_it_was():
     """A look changes nothing, also where it makes no copy of the network first."""
     for middle in MIDDLES.values():

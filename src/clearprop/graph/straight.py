@@ -18,7 +18,7 @@ from clearprop.graph.twins import twins
 def is_straight(layer: Any) -> bool:
     """Whether a layer is a chain of different layers, each with a `backward` of its own."""
     row = getattr(layer, "in_a_row", tuple)()
-    return bool(row) and len(set(map(id, row))) == len(row) and all(map(has_backward, row))
+    return bool(row) and all(map(has_backward, row))
 
 
 def there(operation: Any, values: tuple[Any, ...], passing: Pass) -> Any:

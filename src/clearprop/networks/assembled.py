@@ -189,7 +189,6 @@ class Assembled(Layer):
         inputs = x if isinstance(x, tuple) else (x,)
         recorded, passing = _any_recorded(inputs), self.looking_pass(formula)
         if recorded and self.only_calls(by) and not self.members.stateful:
-            self.params.come_home()
             passing.views = views
             with running(passing):
                 yield self
