@@ -22,7 +22,7 @@ from clearprop.errors import DTypeError, FileFormatError
 
 _DATA = Path(__file__).with_name("data")
 _COUNTS = {"train": 60_000, "test": 10_000}
-_PARTS = ("rim", "ink", "middle", "labels")
+_PARTS: tuple[str, ...] = ("rim", "ink", "middle", "labels")
 
 _Part = tuple[NDArray[Any], NDArray[Any]]
 
