@@ -311,7 +311,7 @@ def test_a_look_sees_the_state_that_the_last_step_saw():
 
 def test_a_loss_of_its_own_is_recorded_with_its_penalty():
     class Decaying(Network):
-        def loss(self, x, t):
+        def loss(self, x, t, w=None):
             return super().loss(x, t) + (self.layers["Affine1"].W ** 2).sum()
 
     network, (x, t) = Decaying(layers(Relu())), data()
