@@ -1,11 +1,12 @@
 """Recording and differentiating on Variables against other libraries.
 
-    python benchmarks/graph.py
+    python benchmarks/graph.py [--threads N]
 
 The same computation is written once, over the array module of each library, and all run on one BLAS
-thread. A library that is not installed is left out and named.
+thread, or on N. A library that is not installed is left out and named.
 """
 
+import argparse
 import importlib
 import sys
 from collections.abc import Callable
@@ -275,7 +276,9 @@ def measure_net(dtype: Any) -> list[tuple[Comparison, float | None]]:
 
 def main() -> None:
     """Measure and print."""
-    with threadpool_limits(1):
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--threads", type=int, default=1, help="BLAS threads")
+    with threadpool_limits(parser.parse_args().threads):
         print(surroundings("numpy", "clearprop", "mygrad", "autograd", "micrograd"))
         for dtype in (np.float32, np.float64):
             title = f"Two-layer net {D}-{H}-{C}, batch {N}, {dtype.__name__}, forward and backward"
