@@ -4,18 +4,21 @@ Each convention is an entry of a table, not a case of its own. A thing is brough
 `forward(*inputs)`, `backward(*douts)` by `adopted` and `Calling`, wherever it comes from.
 """
 
+import ast
 import copy
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
 from clearprop.checking.copies import held_by
-from clearprop.checking.nests import listed
+from clearprop.checking.nests import is_nest, listed
+from clearprop.graph.parameters import Path, at_path
 
 FORWARD = listed(
     "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
@@ -39,10 +42,11 @@ SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation"
 
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
 CACHE = re.compile(
-    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?)"
+    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?|res|aux|kept|"
+    r"pull_?(back)?|vjp\w*|back(_?fn)?)"
 )
 DOUT = re.compile(
-    r"(?i)d(?!ata|ecay|rop)\w*|g|gy|gys?|(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
+    r"(?i)d(?!ata|ecay|rop)\w*|g\w{,2}|g_\w+|ct|cotangents?|(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
     r"\w*(grad|grads|gradient|gradients|delta|error|err)"
 )
 WIDELY = re.compile(r"(?i)(x|input|inputs|inp|z|data|in_?|a_?prev|bottom|features)")
@@ -130,13 +134,14 @@ def clears(layer: Any) -> bool:
 class Calling:
     """How `backward` is called: what stands at each place, and by which names.
 
-    A role is "dout", "cache", "rate", or the number of an input that is given again. `unknown` are
-    the names of what must be given and is none of these.
+    A role is "dout", "cache", "rate", the number of an input that is given again, or `Kept`, a part
+    of the cache; `None` is what must be given and is none of these.
     """
 
     roles: tuple[Any, ...] = ("dout",)
     named: tuple[tuple[str, Any], ...] = ()
-    unknown: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """The names of the arguments by place."""
     any_number: bool = False
     packed: bool = False
     """Whether dout is handed over in a tuple, as forward gave its one output in one."""
@@ -144,6 +149,13 @@ class Calling:
     """Whether forward gives its one output first, and then what it keeps for `backward`."""
     gives_both: bool = False
     """Whether there is no backward, since forward gives its derivatives together with its loss."""
+    pulls: bool = False
+    """Whether what forward gives last is the backward: a function of dout."""
+
+    @property
+    def unknown(self) -> list[str]:
+        """The names of what must be given and is not understood."""
+        return [name for name, role in zip(self.names, self.roles, strict=False) if role is None]
 
     @property
     def takes_dout(self) -> bool:
@@ -151,13 +163,13 @@ class Calling:
 
     @property
     def takes_cache(self) -> bool:
-        return "cache" in self.roles or "cache" in dict(self.named).values()
+        return self.pulls or "cache" in (*self.roles, *dict(self.named).values())
 
     @property
     def updates(self) -> bool:
         return "rate" in self.roles or "rate" in dict(self.named).values()
 
-    def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any) -> Any:
+    def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any) -> Any:
         """The arguments of a call, by place and by name."""
         given = iter(douts)
         many = self.roles.count("dout") == 1 and (len(douts) > 1 or self.packed)
@@ -167,6 +179,8 @@ class Calling:
                 return tuple(douts) if many else next(given)
             if role == "cache":
                 return cache
+            if isinstance(role, Kept):
+                return role.of(raw)
             return UPDATE if role == "rate" else inputs[role]
 
         placed = list(douts) if self.any_number else [of(role) for role in self.roles]
@@ -180,6 +194,55 @@ class Calling:
             yield replace(self, first_only=True)
         if len(self.roles) == inputs > 1 and "dout" in self.roles:
             yield replace(self, roles=tuple(range(inputs)))
+
+    def readings(self, raw: Any, returned: Sequence[str], inputs: int) -> Iterator["Calling"]:
+        """What arguments may be that their names do not explain, the likeliest first.
+
+        `raw` is what forward gives, and `returned` the names by which it does so: what `backward`
+        calls by such a name is that, and no derivative. The first that runs is to be taken.
+        """
+        free = [i for i, role in enumerate(self.roles) if role is None]
+        douts = [i for i, role in enumerate(self.roles) if role == "dout"]
+        parts = list(raw) if isinstance(raw, tuple | list) and len(raw) > 1 else [raw]
+        arrays = [not is_nest(part) and is_number(part) for part in parts]
+
+        def way(roles: Mapping[int, Any], **more: Any) -> Iterator["Calling"]:
+            filled = [roles.get(i, role or "dout") for i, role in enumerate(self.roles)]
+            if filled.count("dout") in (1, len(parts), sum(arrays)):
+                yield replace(self, roles=tuple(filled), **more)
+
+        named = {
+            i: returned.index(self.names[i]) for i in (*free, *douts) if self.names[i] in returned
+        }
+        if len(free) + len(douts) > len(named) > 0:
+            kept = {i: Kept((n,) if len(parts) > 1 else ()) for i, n in named.items()}
+            yield from way(kept, first_only=len(parts) > 1)
+        if not all(arrays):
+            # The cache, whatever it is called, or what is in it.
+            inside = parts[-1] if isinstance(parts[-1], tuple | list) else ()
+            if len(free) == len(inside) > 1:
+                yield from way({i: Kept((-1, n)) for n, i in enumerate(free)}, first_only=True)
+            for at in () if "cache" in self.roles else (*free, *reversed(douts)):
+                yield from way({at: "cache"})
+            return
+        if len(free) + len(douts) == len(parts):
+            yield from way({})
+        labels = {self.names[i] for i in free} & (CONSTANT_NAMES | TRUTH_NAMES)
+        if len(parts) == len(free) == 1 and not (labels and inputs > 1):
+            yield from way({free[0]: Kept(())})  # its own output
+        elif len(parts) == len(free) + 1:
+            yield from way({i: Kept((n,)) for n, i in enumerate(free, 1)}, first_only=True)
+        elif len(free) == 1 and len(parts) > 2:
+            yield from way({free[0]: "cache"}, first_only=True)
+
+
+class Kept(NamedTuple):
+    """A part of what forward gave, which `backward` is given back, by the way to it."""
+
+    path: Path
+
+    def of(self, raw: Any) -> Any:
+        return at_path(raw, self.path)
 
 
 def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> Calling:
@@ -218,8 +281,18 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
             roles += [r for r in more if isinstance(r, int)]
     spare += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     named = [(n, "rate") for n in spare if RATE.fullmatch(n) and not slope]
-    unknown = tuple(n for n, r in zip(needed, roles, strict=False) if r is None)
-    return Calling(tuple(r for r in roles if r is not None), tuple(named), unknown)
+    return Calling(tuple(roles), tuple(named), tuple(needed))
+
+
+def returned_names(function: Any) -> tuple[str, ...]:
+    """The names by which a function returns what it gives; none where its source is not there."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return ()
+    last = [n.value for n in getattr(tree.body[0], "body", ()) if isinstance(n, ast.Return)][-1:]
+    parts = last[0].elts if last and isinstance(last[0], ast.Tuple) else last
+    return tuple(getattr(part, "id", getattr(part, "attr", "")) for part in parts)
 
 
 def _role(name: str, input_names: Sequence[str]) -> Any:

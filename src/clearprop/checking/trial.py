@@ -192,7 +192,7 @@ class Trial:
     @property
     def has_backward(self) -> bool:
         """Whether there is something to be compared with forward."""
-        return self.calling.gives_both or has_backward(self.layer)
+        return self.calling.gives_both or self.calling.pulls or has_backward(self.layer)
 
     def copy(self) -> Any:
         """A fresh copy of the layer, as it was before anything was run."""

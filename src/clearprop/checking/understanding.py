@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,7 +12,7 @@ from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
-from clearprop.checking.interface import RATE, UPDATE
+from clearprop.checking.interface import RATE, UPDATE, Calling, returned_names
 from clearprop.checking.nests import computed, hanging
 from clearprop.checking.pairing import Place, Wanted, pair
 from clearprop.checking.passes import changed_parameters, told
@@ -37,19 +37,13 @@ def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     trial = e.trial
     errors: list[LayerRaised] = []
-    ways = (
-        []
-        if isinstance(trial.layer, Layer)
-        else trial.calling.otherwise(e.run.raw, len(trial.form))
-    )
-    for how in (trial.calling, *ways):
+    for how in _ways(e):
         trial.calling = how
         run = trial.run()
         if run.vector.size != e.out.size:
             e.run, e.out = trial.run(), run.vector
             e.dout = e.random_dout()
         douts = run.douts(e.dout)
-        _is_understood(e, len(douts))
         dout = "dout, which belongs to its caller"
         held = [("dout", dout, d) for d in douts]
         held += (("output", "the output that forward gave", out) for out in run.outputs)
@@ -62,7 +56,7 @@ def first_backward(e: Evidence) -> None:
         except LayerRaised as raised:
             errors.append(raised)
     else:
-        _stop_raised(e, errors[0])
+        _stop_raised(e, errors)
     for (name, what, value), earlier in zip(held, kept, strict=True):
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
@@ -77,7 +71,7 @@ def first_backward(e: Evidence) -> None:
             if _is_number_array(e, name, raw):
                 e.analytic[name] = numbers(raw)
     except LayerRaised as raised:
-        _stop_raised(e, raised)
+        _stop_raised(e, [raised])
 
 
 def _each_sample(e: Evidence, run: Run) -> None:
@@ -98,23 +92,29 @@ def _each_sample(e: Evidence, run: Run) -> None:
             return
 
 
-def _stop_raised(e: Evidence, raised: LayerRaised) -> NoReturn:
-    shapes = ", ".join(str(out.shape) for out in e.run.outputs)
+def _stop_raised(e: Evidence, errors: Sequence[LayerRaised]) -> NoReturn:
+    raised, shapes = errors[0], ", ".join(str(out.shape) for out in e.run.outputs)
     message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
     if not e.trial.calling.takes_dout and isinstance(raised.error, TypeError):
         message = str(raised.error)
     e.stop(Kind.RAISES, message, "dout")
 
 
-def _is_understood(e: Evidence, outputs: int) -> None:
-    """Stop where it is not clear what `backward` wants."""
-    how = e.trial.calling
-    if how.unknown or how.roles.count("dout") > outputs:
-        what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
-        message = f"backward wants {what}, which was not understood, so that nothing was compared"
-        e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
-    if not how.takes_dout and isinstance(e.trial.layer, Layer):
+def _ways(e: Evidence) -> Iterator[Calling]:
+    """The ways in which `backward` may be meant to be called; stop where there is none."""
+    trial, how = e.trial, e.trial.calling
+    if not how.takes_dout and isinstance(trial.layer, Layer):
         e.stop(Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
+    if not how.unknown and how.roles.count("dout") <= len(e.run.outputs):
+        yield how
+        if not isinstance(trial.layer, Layer):
+            yield from how.otherwise(e.run.raw, len(trial.form))
+        return
+    forward = getattr(trial.layer, "signature", trial.layer.forward)
+    yield from how.readings(e.run.raw, returned_names(forward), len(trial.form))
+    what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
+    message = f"backward wants {what}, which was not understood, so that nothing was compared"
+    e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
 
 
 def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
