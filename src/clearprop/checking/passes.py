@@ -38,15 +38,7 @@ def first_forward(e: Evidence) -> Run:
             bad = first_true(~np.isfinite(argument.value))
             message = f"{name} holds {argument.value[bad]}; it must be finite to be checked"
             e.stop(Kind.NOT_FINITE, message, name, index=bad)
-    try:
-        run = trial.run()
-    except LayerRaised as raised:
-        try:  # floats made of integers may be indices: once more with what they were
-            run = trial.run() if trial.keep_integers() else None
-        except LayerRaised:
-            run = None
-        if run is None:
-            e.stop(Kind.RAISES, f"forward raises {told(raised.error)}")
+    run = _runs(e)
     if not trial.has_backward and (how := _back_in(trial, run)):
         trial.calling = how
         run = trial.run()
@@ -62,6 +54,18 @@ def first_forward(e: Evidence) -> Run:
     for name in written:
         e.fault(Kind.IN_PLACE, f"forward writes into {name}, which belongs to its caller", name)
     return run
+
+
+def _runs(e: Evidence) -> Run:
+    """Run `forward`, on other forms of the inputs too: floats made of integers may be indices."""
+    trial, errors = e.trial, []
+    for change in (lambda: True, trial.keep_integers, trial.arrays_of_lists):
+        try:
+            if change():
+                return trial.run()
+        except LayerRaised as raised:
+            errors.append(raised.error)
+    e.stop(Kind.RAISES, f"forward raises {told(errors[0])}")
 
 
 def _back_in(trial: Trial, run: Run) -> Calling | None:

@@ -1,7 +1,7 @@
 """A layer at given values, to be run again and again on private copies."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from clearprop.checking import arguments
 from clearprop.checking.copies import private, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.interface import KEPT, Calling, calling, clears
+from clearprop.checking.interface import KEPT, Calling, calling, clears, is_number
 from clearprop.checking.nests import filled, is_nest, leaves
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, split
@@ -56,11 +56,9 @@ class Trial:
             for name, x in zip(names, self.form, strict=True)
             for path, _ in _leaves(x)
         ]
-        keys = [
-            path[-1:] if isinstance(x, dict) else () for x in self.form for path, _ in _leaves(x)
-        ]
-        self.in_mappings = {i: key for i, key in enumerate(keys) if key}
-        """The inputs that stand in mappings, with their keys."""
+        ways = [path for x in self.form for path, _ in _leaves(x)]
+        self.in_mappings = {i: way for i, way in enumerate(ways) if any(map(_is_key, way))}
+        """The inputs that stand in mappings, with the ways to them, by their keys."""
         self.calling = Calling()
         if has_backward(self.layer):
             slope = getattr(self.layer, "gives_slope", False)
@@ -81,7 +79,8 @@ class Trial:
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
         self.notes: list[Finding] = []
-        self.were_integers: dict[int, np.ndarray] = {}
+        self.were_integers: dict[int, Any] = {}
+        """The inputs that were made floats, as they were given."""
         self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
         self.slots = arguments.declared_slots(self.layer)
         self.carried = [
@@ -118,12 +117,12 @@ class Trial:
             message = f"{name} holds complex numbers; derivatives are taken by real numbers only"
             raise Found(self._finding(name, Kind.COMPLEX, message))
         if array.dtype.kind not in "fui":
-            return private(x) if array.dtype.kind == "O" else array
+            return private(x) if array.dtype.kind == "O" or isinstance(x, list | tuple) else array
         if array.dtype.kind in "ui":
-            labels = self.declared_constants
+            labels, given = self.declared_constants, private(x) if np.ndim(x) else array
             if name in labels if labels is not None else name in arguments.CONSTANT_NAMES:
-                return array
-            self.were_integers[place] = array
+                return given
+            self.were_integers[place] = given
             if not isinstance(x, int):
                 message = (
                     f"{name} is an array of integers ({array.dtype}); it was compared as float64, "
@@ -137,13 +136,27 @@ class Trial:
 
     def keep_integers(self) -> bool:
         """Let integers be what they were: indices, say, for which `forward` wants them."""
-        for place, array in self.were_integers.items():
-            self.inputs[place] = array
-        names = {self.input_names[place] for place in self.were_integers}
+        return self.without_derivative(self.were_integers)
+
+    def without_derivative(self, places: Iterable[int]) -> bool:
+        """Take some inputs for constants, and integers among them for what they were."""
+        names = {self.input_names[place] for place in places}
+        self.inputs = [
+            self.were_integers.get(i, x) if self.input_names[i] in names else x
+            for i, x in enumerate(self.inputs)
+        ]
         self.notes = [n for n in self.notes if n.argument not in names]
-        self.float_places = [i for i in self.float_places if i not in self.were_integers]
+        self.float_places = [i for i in self.float_places if self.input_names[i] not in names]
         self.list_arguments()
         return bool(names)
+
+    def arrays_of_lists(self) -> bool:
+        """Let lists of integers be arrays, for a `forward` that wants them so."""
+        lists = [i for i, x in enumerate(self.inputs) if isinstance(x, list | tuple)]
+        lists = [i for i in lists if is_number(self.inputs[i])]
+        for i in lists:
+            self.inputs[i] = np.array(self.inputs[i])
+        return bool(lists)
 
     def list_arguments(self) -> None:
         """Find what derivatives are taken by, as it is known now."""
@@ -276,6 +289,10 @@ class Trial:
         twin.notes, twin.noise = [], {}
         twin.list_arguments()
         return twin
+
+
+def _is_key(step: Any) -> bool:
+    return not isinstance(step, int)
 
 
 def _leaves(x: Any) -> list[tuple[Any, Any]]:

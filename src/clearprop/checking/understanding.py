@@ -157,7 +157,8 @@ def _wanted(trial: Trial) -> list[Wanted]:
             uses = argument.slot.uses
             found += (Wanted((name, i), paths, shape) for i, paths in enumerate(uses))
         else:
-            found.append(Wanted((name, 0), ((name,),), shape, is_input=True))
+            way = trial.in_mappings.get(argument.place or 0, (name,))
+            found.append(Wanted((name, 0), (way,), shape, is_input=True))
     return found
 
 
@@ -167,6 +168,7 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     given = _by_keys(trial, given)
     values = [run.returned[place] for place in given]
     if all(value is None for value in values) and len(values) < 2:
+        trial.without_derivative(trial.were_integers)
         return
     if len(given) == len(trial.inputs):
         _leave_out_constants(trial, values)
@@ -201,13 +203,17 @@ def _first_of_loss(e: Evidence, values: Sequence[Any]) -> list[str]:
 
 
 def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
-    """What was returned in a mapping, in the order of the inputs that have these keys."""
-    at = {key: i for i, key in trial.in_mappings.items()}
-    if not any(place.path[-1:] in at for place in given):
+    """What was returned in mappings, in the order of the inputs that have these keys."""
+    at: dict[Place, int] = {}
+    for i, way in trial.in_mappings.items():
+        fits = [p for p in given if p.path[-len(way) :] == way and p not in at]
+        if fits:
+            at[min(fits, key=lambda place: len(place.path))] = i
+    if not at:
         return given
     rest = iter(i for i in range(len(trial.inputs)) if i not in trial.in_mappings)
-    order = [at[p.path[-1:]] if p.path[-1:] in at else next(rest, 0) for p in given]
-    return [place for _, place in sorted(zip(order, given, strict=True), key=lambda pair: pair[0])]
+    order = {place: at[place] if place in at else next(rest, 0) for place in given}
+    return sorted(given, key=lambda place: order[place])
 
 
 def _wrong_count(e: Evidence, given: list[Place]) -> None:
@@ -276,15 +282,8 @@ def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
     """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
     if trial.declared_constants is not None:
         return
-    trial.float_places = [
-        i
-        for i in trial.float_places
-        if not (
-            given[i] is None
-            and (trial.input_names[i] in CONSTANT_NAMES or i in trial.were_integers)
-        )
-    ]
-    trial.list_arguments()
+    constants = [i for i in trial.float_places if trial.input_names[i] in CONSTANT_NAMES]
+    trial.without_derivative([i for i in (*constants, *trial.were_integers) if given[i] is None])
 
 
 def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
