@@ -207,7 +207,9 @@ class Calling:
         arrays = [not is_nest(part) and is_number(part) for part in parts]
 
         def way(roles: Mapping[int, Any], **more: Any) -> Iterator["Calling"]:
-            filled = [roles.get(i, role or "dout") for i, role in enumerate(self.roles)]
+            filled = [
+                roles.get(i, "dout" if role is None else role) for i, role in enumerate(self.roles)
+            ]
             if filled.count("dout") in (1, len(parts), sum(arrays)):
                 yield replace(self, roles=tuple(filled), **more)
 
@@ -225,9 +227,9 @@ class Calling:
             for at in () if "cache" in self.roles else (*free, *reversed(douts)):
                 yield from way({at: "cache"})
             return
-        if len(free) + len(douts) == len(parts):
-            yield from way({})
         labels = {self.names[i] for i in free} & (CONSTANT_NAMES | TRUTH_NAMES)
+        if len(free) + len(douts) == len(parts) and not labels:
+            yield from way({})
         if len(parts) == len(free) == 1 and not (labels and inputs > 1):
             yield from way({free[0]: Kept(())})  # its own output
         elif len(parts) == len(free) + 1:

@@ -80,8 +80,8 @@ class Run:
         # It goes on where forward stopped drawing.
         with same_draws(self.state) if self.state else nullcontext():
             try:
-                back = self.cache if how.pulls else getattr(self.layer, "backward", None)
-                found = self.cache if how.gives_both else back(*placed, **named)
+                back = self.cache if how.gives_both or how.pulls else self.layer.backward
+                found = back if how.gives_both else back(*placed, **named)
                 if not how.takes_dout and len(douts) > 1:
                     raise TypeError("backward does not take dout; write def backward(self, *douts)")
             except (Exception, SystemExit) as error:

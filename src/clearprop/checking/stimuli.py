@@ -3,13 +3,21 @@
 A branch that the given values do not reach, or an index that comes twice, is where mistakes hide.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking.evidence import Evidence
+from clearprop.checking.run import LayerRaised
 
+TWICE = "with an index that comes twice"
+IN_ORDER = re.compile(
+    r"(?i)offsets?|starts?|ends?|ptr|pointers?|splits?|bound|cuts?|cumul|len(gth)?s?(_|$)|sizes?|"
+    r"counts?|perm|order|sort|rank|shape"
+)
+"""Names of integers that are no indices which may come twice."""
 SCALES = (-1.0, 20.0, 1e-3, 1.0)
 """By these the samples are multiplied, one after the other."""
 
@@ -17,20 +25,22 @@ SCALES = (-1.0, 20.0, 1e-3, 1.0)
 def others(e: Evidence) -> Iterator[tuple[str, list[Any]]]:
     """Other inputs of the same form, with words for them."""
     trial = e.trial
-    one = trial.batch(0, 1)
-    if one is not None:
-        yield "with a batch of one", one
+    batch = _is_batch(e)
+    if batch:
+        yield "with a batch of one", trial.batch(0, 1) or []
     floats = set(trial.float_places)
-    repeated = [x if i in floats else _repeated(x) for i, x in enumerate(trial.inputs)]
+    repeated = [
+        x if i in floats or IN_ORDER.search(trial.input_names[i]) else _repeated(x)
+        for i, x in enumerate(trial.inputs)
+    ]
     if any(new is not old for new, old in zip(repeated, trial.inputs, strict=True)):
-        yield "with an index that comes twice", repeated
+        yield TWICE, repeated
     if not floats:
         return
     words, more = "with other signs and magnitudes", list(trial.inputs)
-    if one is not None:
-        rows = len(next(x for x in trial.inputs if isinstance(x, np.ndarray)))
-        chosen = [*range(rows), 0, 1][: 7 if rows < 6 else rows + 2]
-        more = [x[chosen] if isinstance(x, np.ndarray) and x.ndim else x for x in more]
+    if batch:
+        chosen = [*range(trial.rows), 0, 1][: max(7, trial.rows + 2)]
+        more = trial.samples(chosen) or more
         words += f", {len(chosen)} samples"
     out = e.run.outputs[0]
     yield (
@@ -50,13 +60,42 @@ def tied(e: Evidence) -> list[Any] | None:
     return [np.round(2 * x) / 2 if i in floats else x for i, x in enumerate(e.trial.inputs)]
 
 
+def _is_batch(e: Evidence) -> bool:
+    """Whether the first axis is one of samples: these may change places, in and out.
+
+    The pixels of an image, or the steps of a sequence, may not.
+    """
+    trial = e.trial
+    order = [1, 0, *range(2, trial.rows)]
+    swapped = trial.samples(order)
+    if swapped is None or trial.draws or any(trial.noise.values()):
+        return swapped is not None
+    try:
+        found = trial.run(inputs=swapped).outputs
+    except LayerRaised:
+        return False
+    return all(
+        one.shape == other.shape
+        and any(
+            np.allclose(one, other[way], rtol=1e-7, atol=1e-12 + e.eps)
+            for way in (order, ...)
+            if way is ... or other.shape[:1] == (len(order),)
+        )
+        for one, other in zip(found, e.run.outputs, strict=True)
+    )
+
+
 def _repeated(x: Any) -> Any:
-    """An index array in which the first index comes again."""
-    if not isinstance(x, np.ndarray) or x.dtype.kind not in "iu" or len(set(x.flat[[0, -1]])) < 2:
+    """An index array, or list, in which an index comes again; one in order stays so."""
+    array = np.asarray(x) if isinstance(x, np.ndarray | list | tuple) else np.zeros(0)
+    if array.dtype.kind not in "iu" or len(set(array.flat[[0, -1]] if array.size else ())) < 2:
         return x
-    other = x.copy()
-    other.flat[-1] = other.flat[0]
-    return other
+    other = array.copy()
+    if array.ndim == 1 and len(array) > 2 and (np.diff(array) >= 0).all():
+        other[1] = other[0]
+    else:
+        other.flat[-1] = other.flat[0]
+    return other if isinstance(x, np.ndarray) else type(x)(other.tolist())
 
 
 def _is_share(x: np.ndarray, out: np.ndarray) -> bool:

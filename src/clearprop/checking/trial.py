@@ -21,6 +21,8 @@ from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.layers import Layer
 from clearprop.networks.learning import rows_of
 
+_ROWS = np.ndarray | list | tuple
+
 
 @dataclass(frozen=True)
 class Argument:
@@ -272,14 +274,24 @@ class Trial:
         return layer
 
     def batch(self, start: int, stop: int | None) -> list[Any] | None:
-        """Some samples of the batch; `None` if the inputs do not share a first axis to cut."""
-        arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
-        if not arrays or arrays[0].ndim < 2 or arrays[0].shape[0] < 2:
+        """Some samples of the batch; `None` if the first input has no axis to cut."""
+        return self.samples(range(self.rows)[start:stop])
+
+    def samples(self, chosen: Sequence[int]) -> list[Any] | None:
+        """Some samples of the batch, in some order; what does not share its axis stays whole."""
+        n = self.rows
+        if n < 2:
             return None
-        n = arrays[0].shape[0]
-        if any(x.ndim and x.shape[0] != n for x in arrays):
-            return None
-        return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in self.inputs]
+        return [
+            _chosen(x, chosen) if isinstance(x, _ROWS) and np.ndim(x) and len(x) == n else x
+            for x in self.inputs
+        ]
+
+    @property
+    def rows(self) -> int:
+        """The length of the first axis of the first array, if that may be one of samples."""
+        first = next((x for x in self.inputs if isinstance(x, np.ndarray)), np.zeros(0))
+        return len(first) if first.ndim > 1 else 0
 
     def variant(self, inputs: Sequence[Any], dtype: DTypeLike = np.float64) -> "Trial":
         """The same layer on other inputs, or in another dtype."""
@@ -289,6 +301,10 @@ class Trial:
         twin.notes, twin.noise = [], {}
         twin.list_arguments()
         return twin
+
+
+def _chosen(x: Any, chosen: Sequence[int]) -> Any:
+    return x[list(chosen)] if isinstance(x, np.ndarray) else type(x)(x[i] for i in chosen)
 
 
 def _is_key(step: Any) -> bool:

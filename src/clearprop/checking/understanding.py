@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,6 +27,14 @@ LEARNED = re.compile(
     r"theta\d?|params?\w*|embeddings?)(\W.*)?"
 )
 """Names under which arrays are kept that are to be learned: these must have a derivative."""
+DATA = re.compile(
+    r"(?i)(\w*_)?(noise|eps(ilon)?|xi|rand\w*|gumbel|masks?|keep|(sample|class|edge)_?weights?|adj\w*|"
+    r"laplacian|grid|coord\w*|pos(itions?)?|times?|dt|delta_?t|adv\w*|rewards?|returns|actions?|dones?|"
+    r"old|ref|lengths?|priors?)(_\w+|\d)?|old\w*"
+)
+"""Names of inputs that mostly have no derivative."""
+MANY = 12
+"""Of so many inputs it is not tried out which have derivatives."""
 
 PLAIN = (
     "write def backward(self, dout), which returns the derivatives of the inputs in order and sets "
@@ -168,10 +177,10 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     given = _by_keys(trial, given)
     values = [run.returned[place] for place in given]
     if all(value is None for value in values) and len(values) < 2:
-        trial.without_derivative(trial.were_integers)
+        _leave_out(e, [i for i in trial.float_places if i in trial.were_integers])
         return
     if len(given) == len(trial.inputs):
-        _leave_out_constants(trial, values)
+        _leave_out_constants(e, values)
         targets = [
             trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
         ]
@@ -179,7 +188,7 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         targets = [trial.input_names[i] for i in trial.float_places]
     else:
         targets = [] if _by_the_house(trial.layer) else _spread(trial, values)
-        targets = targets or _first_of_loss(e, values)
+        targets = targets or _by_value(e, values)
     if targets:
         named = zip(targets, given, values, strict=True)
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
@@ -187,19 +196,36 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     _wrong_count(e, given)
 
 
-def _first_of_loss(e: Evidence, values: Sequence[Any]) -> list[str]:
-    """The first inputs, where a loss gives derivatives by these alone; the others are named."""
-    trial, n = e.trial, len(values)
-    places = trial.float_places
-    fits = [np.shape(v) == trial.inputs[i].shape for v, i in zip(values, places, strict=False)]
-    if trial.calling.takes_dout or not 0 < n < len(places) or not all(fits):
+def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
+    """The inputs of which these are the derivatives, where there are fewer; others are named.
+
+    What the derivatives are right for tells which. What is left out must have a name such as noise
+    or mask; a loss may leave out what it likes.
+    """
+    trial, places = e.trial, e.trial.float_places
+    loss = not trial.calling.takes_dout
+    if trial.declared_constants is not None or _by_the_house(trial.layer) or not values:
         return []
-    for i in places[n:]:
-        message = "backward gives no derivative by it, so that it was not compared"
-        e.fault(Kind.NOT_COMPARED, message, trial.input_names[i], fault=False)
-    trial.float_places = places[:n]
-    trial.list_arguments()
-    return [trial.input_names[i] for i in trial.float_places]
+    best: tuple[int, Sequence[int]] = (-1, ())
+    for chosen in combinations(places, len(values)) if len(places) < MANY else ():
+        if any(np.shape(v) != trial.inputs[i].shape for v, i in zip(values, chosen, strict=True)):
+            continue
+        rest = [trial.input_names[i] for i in places if i not in chosen]
+        if loss or all(map(DATA.fullmatch, rest)):
+            score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
+            best = max(best, (score, chosen), key=lambda pair: pair[0])
+    found = best[1]
+    _leave_out(e, [i for i in places if found and i not in found])
+    return [trial.input_names[i] for i in found]
+
+
+def _is_right(e: Evidence, place: int, value: Any) -> bool:
+    """Whether something is the derivative by an input, along a direction."""
+    name = e.trial.input_names[place]
+    v = e.sizes[name] * np.random.default_rng(0).uniform(0.5, 1.5, e.sizes[name].shape)
+    value = np.asarray(value) if e.trial.calling.takes_dout else np.mean(e.dout) * np.asarray(value)
+    numeric, error = along(e, name, v).along(e.dout)
+    return bool(abs(np.sum(value * v) - numeric) <= 10 * error + 1e-4 * np.linalg.norm(value * v))
 
 
 def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
@@ -278,12 +304,32 @@ def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list
     return order
 
 
-def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
+def _leave_out(e: Evidence, places: Iterable[int]) -> None:
+    """Take inputs for constants, and tell of those that are neither bytes nor named as labels."""
+    trial = e.trial
+    for i in places:
+        name, given = trial.input_names[i], np.asarray(trial.were_integers.get(i, 0.0))
+        if given.dtype.kind != "u" and name not in CONSTANT_NAMES:
+            message = "backward gives no derivative by it, so that it was not compared"
+            e.fault(Kind.NOT_COMPARED, message, name, fault=False)
+    trial.without_derivative(places)
+
+
+def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:
     """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
+    trial = e.trial
     if trial.declared_constants is not None:
         return
-    constants = [i for i in trial.float_places if trial.input_names[i] in CONSTANT_NAMES]
-    trial.without_derivative([i for i in (*constants, *trial.were_integers) if given[i] is None])
+    names = trial.input_names
+    _leave_out(
+        e,
+        [
+            i
+            for i in trial.float_places
+            if given[i] is None
+            and (names[i] in CONSTANT_NAMES or i in trial.were_integers or DATA.fullmatch(names[i]))
+        ],
+    )
 
 
 def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
