@@ -42,7 +42,7 @@ SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation"
 
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
 CACHE = re.compile(
-    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?|res|aux|kept|"
+    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?\w*|memory|memo|tape|stash|residuals?|res|aux|kept|"
     r"pull_?(back)?|vjp\w*|back(_?fn)?)"
 )
 DOUT = re.compile(
@@ -51,6 +51,9 @@ DOUT = re.compile(
 )
 WIDELY = re.compile(r"(?i)(x|input|inputs|inp|z|data|in_?|a_?prev|bottom|features)")
 """What the input is called where forward calls it something else."""
+
+OUTPUT = re.compile(r"(?i)out(put)?s?|activations?|result")
+"""What `backward` may call the output of forward that it is given again."""
 
 UPDATE = 0.5
 """The learning rate that a backward which wants one is given."""
@@ -142,6 +145,8 @@ class Calling:
     named: tuple[tuple[str, Any], ...] = ()
     names: tuple[str, ...] = ()
     """The names of the arguments by place."""
+    guessed: frozenset[int] = frozenset()
+    """The places of those that were taken for inputs only since there are as many."""
     any_number: bool = False
     packed: bool = False
     """Whether dout is handed over in a tuple, as forward gave its one output in one."""
@@ -195,21 +200,23 @@ class Calling:
         if len(self.roles) == inputs > 1 and "dout" in self.roles:
             yield replace(self, roles=tuple(range(inputs)))
 
-    def readings(self, raw: Any, returned: Sequence[str], inputs: int) -> Iterator["Calling"]:
+    def readings(
+        self, raw: Any, inputs: Sequence[Any], returned: Sequence[str]
+    ) -> Iterator["Calling"]:
         """What arguments may be that their names do not explain, the likeliest first.
 
         `raw` is what forward gives, and `returned` the names by which it does so: what `backward`
         calls by such a name is that, and no derivative. The first that runs is to be taken.
         """
-        free = [i for i, role in enumerate(self.roles) if role is None]
-        douts = [i for i, role in enumerate(self.roles) if role == "dout"]
-        parts = list(raw) if isinstance(raw, tuple | list) and len(raw) > 1 else [raw]
-        arrays = [not is_nest(part) and is_number(part) for part in parts]
+        roles_now = [None if i in self.guessed else role for i, role in enumerate(self.roles)]
+        free = [i for i, role in enumerate(roles_now) if role is None]
+        douts = [i for i, role in enumerate(roles_now) if role == "dout"]
+        parts = parts_of(raw)
+        arrays = are_outputs(parts, inputs)
 
         def way(roles: Mapping[int, Any], **more: Any) -> Iterator["Calling"]:
-            filled = [
-                roles.get(i, "dout" if role is None else role) for i, role in enumerate(self.roles)
-            ]
+            filled = [roles.get(i, role) for i, role in enumerate(roles_now)]
+            filled = ["dout" if role is None else role for role in filled]
             if filled.count("dout") in (1, len(parts), sum(arrays)):
                 yield replace(self, roles=tuple(filled), **more)
 
@@ -230,8 +237,11 @@ class Calling:
         labels = {self.names[i] for i in free} & (CONSTANT_NAMES | TRUTH_NAMES)
         if len(free) + len(douts) == len(parts) and not labels:
             yield from way({})
-        if len(parts) == len(free) == 1 and not (labels and inputs > 1):
+        if len(parts) == len(free) == 1 and not (labels and len(inputs) > 1):
             yield from way({free[0]: Kept(())})  # its own output
+        elif len(parts) == 1 and not free:
+            own = [i for i in douts if OUTPUT.fullmatch(self.names[i])]
+            yield from way({i: Kept(()) for i in own})
         elif len(parts) == len(free) + 1:
             yield from way({i: Kept((n,)) for n, i in enumerate(free, 1)}, first_only=True)
         elif len(free) == 1 and len(parts) > 2:
@@ -263,10 +273,12 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
     if not needed and any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return Calling((), any_number=True)
     roles: list[Any] = [_role(name, input_names) for name in needed]
+    guessed: set[int] = set()
     if len(needed) == 1 and not slope:
         roles = [roles[0] if roles[0] in ("cache",) else "dout"]
     elif slope and "dout" not in roles:
-        roles = [i if r is None and i < len(input_names) else r for i, r in enumerate(roles)]
+        guessed = {i for i, r in enumerate(roles) if r is None and i < len(input_names)}
+        roles = [i if i in guessed else r for i, r in enumerate(roles)]
     elif "dout" not in roles and any(
         _may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)
     ):
@@ -283,7 +295,20 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
             roles += [r for r in more if isinstance(r, int)]
     spare += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     named = [(n, "rate") for n in spare if RATE.fullmatch(n) and not slope]
-    return Calling(tuple(roles), tuple(named), tuple(needed))
+    return Calling(tuple(roles), tuple(named), tuple(needed), frozenset(guessed))
+
+
+def parts_of(raw: Any) -> list[Any]:
+    """The parts of what forward gives."""
+    return list(raw) if isinstance(raw, tuple | list) and len(raw) > 1 else [raw]
+
+
+def are_outputs(parts: Sequence[Any], inputs: Sequence[Any]) -> list[bool]:
+    """Which parts are arrays that stand for themselves: no input, and none that came before."""
+    return [
+        not is_nest(part) and is_number(part) and not any(part is x for x in (*parts[:i], *inputs))
+        for i, part in enumerate(parts)
+    ]
 
 
 def returned_names(function: Any) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def _back_in(trial: Trial, run: Run) -> Calling | None:
     """
     if not isinstance(run.raw, tuple) or len(run.raw) < 2:
         return None
-    if callable(run.raw[-1]) and is_number(run.raw[0]):
+    if callable(run.raw[-1]) and all(is_number(x) for _, x in leaves(run.raw[:-1])):
         return replace(calling(run.raw[-1], trial.input_names), pulls=True)
     rest = [leaf for _, leaf in leaves(run.raw[1:])]
     one = is_number(run.raw[0]) and np.size(run.raw[0]) == 1

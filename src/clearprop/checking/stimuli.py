@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.run import LayerRaised
+from clearprop.checking.trial import Trial
 
 TWICE = "with an index that comes twice"
 IN_ORDER = re.compile(
@@ -29,10 +31,7 @@ def others(e: Evidence) -> Iterator[tuple[str, list[Any]]]:
     if batch:
         yield "with a batch of one", trial.batch(0, 1) or []
     floats = set(trial.float_places)
-    repeated = [
-        x if i in floats or IN_ORDER.search(trial.input_names[i]) else _repeated(x)
-        for i, x in enumerate(trial.inputs)
-    ]
+    repeated = [x if i in floats else _repeated(trial, i) for i, x in enumerate(trial.inputs)]
     if any(new is not old for new, old in zip(repeated, trial.inputs, strict=True)):
         yield TWICE, repeated
     if not floats:
@@ -66,7 +65,7 @@ def _is_batch(e: Evidence) -> bool:
     The pixels of an image, or the steps of a sequence, may not.
     """
     trial = e.trial
-    order = [1, 0, *range(2, trial.rows)]
+    order = [*range(1, trial.rows, 2), *range(0, trial.rows, 2)]  # not turned, not mirrored
     swapped = trial.samples(order)
     if swapped is None or trial.draws or any(trial.noise.values()):
         return swapped is not None
@@ -85,13 +84,23 @@ def _is_batch(e: Evidence) -> bool:
     )
 
 
-def _repeated(x: Any) -> Any:
-    """An index array, or list, in which an index comes again; one in order stays so."""
+def _repeated(trial: Trial, place: int) -> Any:
+    """An index array, or list, in which an index comes again; one in order stays so.
+
+    Offsets and permutations are left as they are.
+    """
+    x, name = trial.inputs[place], trial.input_names[place]
     array = np.asarray(x) if isinstance(x, np.ndarray | list | tuple) else np.zeros(0)
-    if array.dtype.kind not in "iu" or len(set(array.flat[[0, -1]] if array.size else ())) < 2:
+    if array.dtype.kind not in "iu" or not array.size or array.flat[0] == array.flat[-1]:
         return x
+    steps = np.diff(array) if array.ndim == 1 else np.array(-1)
+    if name not in CONSTANT_NAMES and array.ndim == 1:
+        lengths = [len(trial.inputs[i]) for i in trial.float_places if trial.inputs[i].ndim]
+        permutes = len(array) in lengths and np.array_equal(np.sort(array), np.arange(len(array)))
+        if IN_ORDER.search(name) or permutes or (array[0] == 0 and (steps > 0).all()):
+            return x
     other = array.copy()
-    if array.ndim == 1 and len(array) > 2 and (np.diff(array) >= 0).all():
+    if (steps >= 0).all() and len(array) > 2:
         other[1] = other[0]
     else:
         other.flat[-1] = other.flat[0]

@@ -13,7 +13,14 @@ from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
-from clearprop.checking.interface import RATE, UPDATE, Calling, returned_names
+from clearprop.checking.interface import (
+    RATE,
+    UPDATE,
+    Calling,
+    are_outputs,
+    parts_of,
+    returned_names,
+)
 from clearprop.checking.nests import computed, hanging
 from clearprop.checking.pairing import Place, Wanted, pair
 from clearprop.checking.passes import changed_parameters, told
@@ -114,13 +121,17 @@ def _ways(e: Evidence) -> Iterator[Calling]:
     trial, how = e.trial, e.trial.calling
     if not how.takes_dout and isinstance(trial.layer, Layer):
         e.stop(Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
-    if not how.unknown and how.roles.count("dout") <= len(e.run.outputs):
+    raw = e.run.raw[:-1] if how.pulls else e.run.raw
+    raw = raw[0] if how.pulls and len(raw) == 1 else raw
+    inputs = [x for x in e.run.inputs if isinstance(x, np.ndarray)]
+    known = not how.unknown and how.roles.count("dout") <= len(e.run.outputs)
+    if known and not (how.guessed and not all(are_outputs(parts_of(raw), inputs))):
         yield how
         if not isinstance(trial.layer, Layer):
-            yield from how.otherwise(e.run.raw, len(trial.form))
+            yield from how.otherwise(raw, len(trial.form))
         return
     forward = getattr(trial.layer, "signature", trial.layer.forward)
-    yield from how.readings(e.run.raw, returned_names(forward), len(trial.form))
+    yield from how.readings(raw, inputs, returned_names(forward))
     what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
     message = f"backward wants {what}, which was not understood, so that nothing was compared"
     e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
@@ -146,6 +157,10 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
         if len(all_of_it) == count:
             trial.places[name] = tuple(all_of_it)
+    rest = [i for i in trial.float_places if trial.input_names[i] not in trial.places]
+    learned = by_name and trial.calling.takes_dout and trial.in_mappings
+    if learned and not any(i in trial.in_mappings for i in rest):
+        _leave_out(e, rest)  # derivatives by what is learned, and not by the data
     gives_all = trial.calling.gives_both or (by_name and not trial.calling.takes_dout)
     if gives_all:  # an input that it gives nothing for is data
         there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
@@ -386,7 +401,7 @@ def _says_none(layer: Any) -> bool:
     """Whether it is written that `backward` returns nothing, as of the first layer of a network."""
     try:
         return "return None" in inspect.getsource(layer.backward)
-    except (OSError, TypeError):
+    except (AttributeError, OSError, TypeError):
         return False
 
 
