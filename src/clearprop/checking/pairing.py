@@ -52,6 +52,11 @@ def stems(name: Any) -> set[str]:
     return found
 
 
+def is_bare(place: Place) -> bool:
+    """Whether the name of a place says no more than that it is a derivative, if that."""
+    return stems(place.path[-1] if place.path else "") == {""}
+
+
 def likeness(argument: Path, derivative: Path) -> int:
     """How surely a path leads to the derivative of an argument, by its names alone; 0 for not."""
     marked = [any(token_stems) for token_stems in map(stems, derivative)]

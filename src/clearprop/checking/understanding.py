@@ -22,7 +22,7 @@ from clearprop.checking.interface import (
     returned_names,
 )
 from clearprop.checking.nests import computed, hanging
-from clearprop.checking.pairing import Place, Wanted, pair
+from clearprop.checking.pairing import Place, Wanted, is_bare, pair
 from clearprop.checking.passes import changed_parameters, told
 from clearprop.checking.probing import along
 from clearprop.checking.run import LayerRaised, Run, numbers
@@ -147,6 +147,8 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
     if by_name:
         there |= run.returned
     new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
+    if not trial.calling.gives_both:  # what forward calls G, and backward leaves alone, is no grad
+        there = {p: v for p, v in there.items() if p in new or not (is_bare(p) and np.any(v))}
     wanted = _wanted(trial)
     places, notes = pair(wanted, there, frozenset(new))
     empty = isinstance(found, tuple | list) and not found and trial.float_places
