@@ -229,8 +229,9 @@ class Calling:
         if not all(arrays):
             # The cache, whatever it is called, or what is in it.
             inside = parts[-1] if isinstance(parts[-1], tuple | list) else ()
-            if len(free) == len(inside) > 1:
-                yield from way({i: Kept((-1, n)) for n, i in enumerate(free)}, first_only=True)
+            open_ = [i for i, r in enumerate(roles_now) if r is None or isinstance(r, int)]
+            if free and len(open_) == len(inside) > 1:
+                yield from way({i: Kept((-1, n)) for n, i in enumerate(open_)}, first_only=True)
             for at in () if "cache" in self.roles else (*free, *reversed(douts)):
                 yield from way({at: "cache"})
             return

@@ -73,8 +73,10 @@ def _is_batch(e: Evidence) -> bool:
         found = trial.run(inputs=swapped).outputs
     except LayerRaised:
         return False
+    tied = any(np.shape(slot.get(trial.layer))[:1] == (len(order),) for slot in trial.slots)
     return all(
         one.shape == other.shape
+        and (other.shape[:1] == (len(order),) or not tied)
         and any(
             np.allclose(one, other[way], rtol=1e-7, atol=1e-12 + e.eps)
             for way in (order, ...)
