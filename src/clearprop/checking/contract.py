@@ -266,8 +266,8 @@ def keeps_float32(e: Evidence) -> None:
         if not all(out.dtype.kind == "f" for out in run.outputs):
             return
         wide = [out.dtype for out in run.outputs if out.dtype.itemsize > 4]
-        if wide and not trial.float_places and any(map(_is_unsigned, trial.inputs)):
-            return  # bytes are made what the layer computes in
+        if wide and trial.from_integers and not trial.float_places:
+            return
         if wide and not isinstance(run.raw, float):
             message = f"with float32 inputs and parameters, forward gives {wide[0]}"
             e.fault(Kind.DTYPE, message, "output", fault=_has_float32(e))
@@ -286,10 +286,6 @@ def keeps_float32(e: Evidence) -> None:
         if dtype.kind == "f" and dtype.itemsize > 4 and name not in e.faulty and not weak:
             message = f"with float32 inputs and parameters, its derivative is {dtype}"
             e.fault(Kind.DTYPE, message, name, fault=_has_float32(e))
-
-
-def _is_unsigned(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.kind == "u"
 
 
 def _has_float32(e: Evidence) -> bool:

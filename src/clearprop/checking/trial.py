@@ -83,6 +83,8 @@ class Trial:
         self.notes: list[Finding] = []
         self.were_integers: dict[int, Any] = {}
         """The inputs that were made floats, as they were given."""
+        self.from_integers = False
+        """Whether integers are data that forward computes with, and not labels or indices."""
         self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
         self.slots = arguments.declared_slots(self.layer)
         self.carried = [

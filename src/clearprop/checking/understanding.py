@@ -220,7 +220,8 @@ def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
     or mask; a loss may leave out what it likes.
     """
     trial, places = e.trial, e.trial.float_places
-    loss = not trial.calling.takes_dout
+    how = trial.calling
+    loss = not how.takes_dout or (e.out.size == 1 and not how.names)  # or dout=1
     if trial.declared_constants is not None or _by_the_house(trial.layer) or not values:
         return []
     best: tuple[int, Sequence[int]] = (-1, ())
@@ -324,12 +325,14 @@ def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list
 def _leave_out(e: Evidence, places: Iterable[int]) -> None:
     """Take inputs for constants, and tell of those that are neither bytes nor named as labels."""
     trial = e.trial
+    trial.from_integers |= any(i in trial.were_integers for i in places)
+    trial.without_derivative(places)
     for i in places:
-        name, given = trial.input_names[i], np.asarray(trial.were_integers.get(i, 0.0))
-        if given.dtype.kind != "u" and name not in CONSTANT_NAMES:
+        name, given = trial.input_names[i], np.asarray(trial.inputs[i])
+        known = given.dtype.kind == "u" and trial.arguments
+        if not known and name not in CONSTANT_NAMES:
             message = "backward gives no derivative by it, so that it was not compared"
             e.fault(Kind.NOT_COMPARED, message, name, fault=False)
-    trial.without_derivative(places)
 
 
 def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:
