@@ -295,6 +295,64 @@ class Permuted:
 )
 
 layer(
+    "places that are written to",
+    """
+class Scattered:
+    def forward(self, x, index):
+        self.at, out = index, np.zeros((6, x.shape[1]))
+        out[index] = x
+        return out
+    def backward(self, g): return g[self.at]
+""",
+    "C(Scattered(), n(3,2), np.array([4,0,2]))",
+    ("return g[self.at]", "return g[self.at - 1]", "x", "wrong place|swapped|mask inverted"),
+)
+
+layer(
+    "rows by indices in order",
+    """
+class Rows:
+    def __init__(self): self.W = n(5,3)
+    def forward(self, words):
+        self.words = words
+        return self.W[words]
+    def backward(self, g):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.words, g)
+""",
+    "C(Rows(), np.array([0,2,4]))",
+    ("np.add.at(self.dW, self.words, g)", "self.dW[self.words] = g", "W", "not summed"),
+)
+
+layer(
+    "a loss with its derivatives by some inputs",
+    """
+def loss(w, b, x, y):
+    r = x @ w + b - y
+    return (r * r).mean(), (2 * x.T @ r / len(r), 2 * r.mean())
+""",
+    "C(loss, n(3), np.array(0.5), n(5,3), n(5))",
+    ("2 * r.mean())", "r.mean())", "b", "factor"),
+)
+
+layer(
+    "a model with its loss, whose inputs are data",
+    """
+class Model:
+    def __init__(self): self.theta = n(3)
+    def forward(self, X, y):
+        self.X, self.r = X, np.tanh(X @ self.theta) - y
+        self.y = y
+        return (self.r ** 2).sum()
+    def backward(self):
+        self.dtheta = self.X.T @ (2 * self.r * (1 - (self.r + self.y) ** 2))
+""",
+    "C(Model(), n(5,3), n(5))",
+    ("(2 * self.r", "(self.r", "theta", "factor"),
+    compared=False,
+)
+
+layer(
     "an image of bytes",
     """
 class Pixels:

@@ -139,6 +139,6 @@ def _like(e: Evidence, inputs: list[Any]) -> Evidence:
 
 def _also(e: Evidence, other: Evidence, when: str) -> None:
     for finding in examine(other).faults:
-        if finding.kind is Kind.RAISES and when is stimuli.TWICE:
-            continue  # it may be that such an index is none
+        if when is stimuli.TWICE and finding.kind in (Kind.RAISES, Kind.MASK_MISSING):
+            continue  # it may be no index, or one of places that forward writes to
         e.add(replace(finding, message=f"{when}: {finding.message}"))

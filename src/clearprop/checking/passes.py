@@ -79,7 +79,8 @@ def _back_in(trial: Trial, run: Run) -> Calling | None:
         return replace(calling(run.raw[-1], trial.input_names), pulls=True)
     rest = [leaf for _, leaf in leaves(run.raw[1:])]
     one = is_number(run.raw[0]) and np.size(run.raw[0]) == 1
-    both = one and all(is_number(d) and np.ndim(d) for d in rest)
+    some = any if isinstance(run.raw[1], tuple | list | dict) else all
+    both = one and all(map(is_number, rest)) and some(map(np.ndim, rest))
     return Calling((), gives_both=True) if both else None
 
 

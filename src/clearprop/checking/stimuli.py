@@ -38,7 +38,8 @@ def others(e: Evidence) -> Iterator[tuple[str, list[Any]]]:
         return
     words, more = "with other signs and magnitudes", list(trial.inputs)
     if batch:
-        chosen = [*range(trial.rows), 0, 1][: max(7, trial.rows + 2)]
+        once = any(_all_unlike(x) for x in trial.inputs)  # as of places that are written to
+        chosen = [*range(trial.rows), *(() if once else (0, 1))]
         more = trial.samples(chosen) or more
         words += f", {len(chosen)} samples"
     out = e.run.outputs[0]
@@ -97,9 +98,10 @@ def _repeated(trial: Trial, place: int) -> Any:
         return x
     steps = np.diff(array) if array.ndim == 1 else np.array(-1)
     if name not in CONSTANT_NAMES and array.ndim == 1:
-        lengths = [len(trial.inputs[i]) for i in trial.float_places if trial.inputs[i].ndim]
+        lengths = {len(x) for x in trial.inputs if x is not trial.inputs[place] and np.ndim(x)}
         permutes = len(array) in lengths and np.array_equal(np.sort(array), np.arange(len(array)))
-        if IN_ORDER.search(name) or permutes or (array[0] == 0 and (steps > 0).all()):
+        ends = array[0] == 0 and array[-1] in lengths and (steps >= 0).all()
+        if IN_ORDER.search(name) or permutes or ends:
             return x
     other = array.copy()
     if (steps >= 0).all() and len(array) > 2:
@@ -107,6 +109,11 @@ def _repeated(trial: Trial, place: int) -> Any:
     else:
         other.flat[-1] = other.flat[0]
     return other if isinstance(x, np.ndarray) else type(x)(other.tolist())
+
+
+def _all_unlike(x: Any) -> bool:
+    integers = isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "iu"
+    return integers and len(np.unique(x)) == len(x)
 
 
 def _is_share(x: np.ndarray, out: np.ndarray) -> bool:

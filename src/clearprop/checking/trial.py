@@ -182,13 +182,13 @@ class Trial:
                 name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
                 self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
 
-    def resolve(self, n_found: int) -> bool:
-        """Decide which inputs have a derivative, where `backward` returned so many.
+    def resolve(self, shapes: Sequence[Any], exactly: bool) -> bool:
+        """Decide which inputs have a derivative, where `backward` returned some of these shapes.
 
         Labels and the like are passed under usual names; a layer that does not declare them may
-        leave them out. Gives whether the number fits.
+        leave them out. Gives whether the number fits, and the shapes, if `exactly`.
         """
-        if n_found == len(self.float_places):
+        if len(shapes) == len(self.float_places):
             return True
         if self.declared_constants is not None:
             return False
@@ -200,7 +200,8 @@ class Trial:
         known = (named, whole, mapped, mapped | whole, truth | whole)
         for left_out in (*known, settings, *(settings | some for some in known)):
             fewer = [i for i in self.float_places if i not in left_out]
-            if n_found == len(fewer):
+            due = [np.shape(self.inputs[i]) for i in fewer]
+            if len(shapes) == len(fewer) and (not exactly or list(shapes) == due):
                 self.float_places = fewer
                 self.list_arguments()
                 return True

@@ -82,7 +82,7 @@ def first_backward(e: Evidence) -> None:
     _updates(e, run, changed)
     try:
         _each_sample(e, run)
-        for name in trial.arguments:
+        for name in [*trial.arguments]:
             raw = run.derivative(name)
             if _is_number_array(e, name, raw):
                 e.analytic[name] = numbers(raw)
@@ -201,11 +201,13 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         targets = [
             trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
         ]
-    elif trial.resolve(len(given)):
-        targets = [trial.input_names[i] for i in trial.float_places]
     else:
-        targets = [] if _by_the_house(trial.layer) else _spread(trial, values)
-        targets = targets or _by_value(e, values)
+        shapes = [None if isinstance(v, list | tuple | dict) else np.shape(v) for v in values]
+        fits = trial.resolve(shapes, exactly=True)
+        targets = [] if fits or _by_the_house(trial.layer) else _spread(trial, shapes)
+        targets = targets or ([] if fits else _by_value(e, values))
+        if not targets and (fits or trial.resolve(shapes, exactly=False)):
+            targets = [trial.input_names[i] for i in trial.float_places]
     if targets:
         named = zip(targets, given, values, strict=True)
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
@@ -220,8 +222,7 @@ def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
     or mask; a loss may leave out what it likes.
     """
     trial, places = e.trial, e.trial.float_places
-    how = trial.calling
-    loss = not how.takes_dout or (e.out.size == 1 and not how.names)  # or dout=1
+    loss = _may_end(e)
     if trial.declared_constants is not None or _by_the_house(trial.layer) or not values:
         return []
     best: tuple[int, Sequence[int]] = (-1, ())
@@ -235,6 +236,12 @@ def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
     found = best[1]
     _leave_out(e, [i for i in places if found and i not in found])
     return [trial.input_names[i] for i in found]
+
+
+def _may_end(e: Evidence) -> bool:
+    """Whether `backward` may start from nothing, as that of a loss: it takes no dout, or dout=1."""
+    how = e.trial.calling
+    return not how.takes_dout or (e.out.size == 1 and not how.names)
 
 
 def _is_right(e: Evidence, place: int, value: Any) -> bool:
@@ -282,9 +289,8 @@ def _by_the_house(layer: Any) -> bool:
     return named or isinstance(layer, Layer)
 
 
-def _spread(trial: Trial, values: Sequence[Any]) -> list[str]:
+def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
     """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
-    shapes = [np.shape(v) if not isinstance(v, list | tuple | dict) else None for v in values]
     slots = [name for name, a in trial.arguments.items() if a.slot]
     shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
     all_inputs = [trial.input_names[i] for i in trial.float_places]
@@ -412,7 +418,10 @@ def _says_none(layer: Any) -> bool:
 
 def _missing(e: Evidence, name: str) -> None:
     slot = e.trial.arguments[name].slot
-    if slot is None and _says_none(e.trial.layer):
+    learns = any(a.slot and n in e.trial.places for n, a in e.trial.arguments.items())
+    if slot is None and _may_end(e) and learns:  # a model with its loss: its inputs are data
+        _leave_out(e, [e.trial.input_names.index(name)])
+    elif slot is None and _says_none(e.trial.layer):
         message = "backward says that it returns None, so that it was not compared"
         e.fault(Kind.NOT_COMPARED, message, name, fault=False)
     elif slot is None:
