@@ -5,6 +5,7 @@ import contextlib
 import io
 import itertools
 import json
+import linecache
 import re
 import subprocess
 import sys
@@ -296,7 +297,9 @@ def test_the_guides_python_runs_and_prints_what_it_says(path):
         stdout = io.StringIO()
         # One BLAS thread: with more, small products crawl where another program keeps a core busy.
         with contextlib.redirect_stdout(stdout), threadpool_limits(1):
-            exec(compile(code, path.name, "exec"), namespace)
+            file = f"{path.name}, {hash(code)}"  # as from a file, whose lines can be had
+            linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+            exec(compile(code, file, "exec"), namespace)
         if follower == "text":
             assert stdout.getvalue() == output
             said += 1

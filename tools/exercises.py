@@ -60,7 +60,7 @@ def answer(fault: object) -> list[str]:
     for finding in check(fault.layer).faults:  # type: ignore[attr-defined]
         place = f"`{finding.argument}`: " if finding.argument else ""
         message = re.sub(r" \(\d+ of \d+ elements are wrong\)$", "", finding.message)
-        message = re.sub(r" \(line \d+ of .*\)", "", message)
+        message = re.sub(r"line \d+ of (\w+)", r"\1", message)
         lines.append(f"- {place}**{finding.kind}**: {message}")
     return lines
 

@@ -357,7 +357,7 @@ class SwishTerm(right.Swish):
         return dout * self.x * self.s * (1 - self.s)
 
 
-@fault((K.WRONG_VALUE, K.MASK_MISSING, K.MASK_INVERTED), "alpha")
+@fault((K.WRONG_VALUE, K.MASK_MISSING, K.MASK_INVERTED, K.DROPPED_TERM), "alpha")
 class PReluMask(right.PRelu):
     """The slope learns from the positive side as well."""
 
@@ -386,7 +386,7 @@ class SoftmaxAxis(right.Softmax):
         return self.y * (dout - (dout * self.y).sum(axis=0, keepdims=True))
 
 
-@fault(K.DROPPED_TERM, "x")
+@fault((K.DROPPED_TERM, K.NOT_SUMMED), "x")
 class LogSoftmaxSum(right.LogSoftmax):
     """dout is not summed over the classes."""
 

@@ -37,7 +37,7 @@ class BatchNormScaleOnly(right.BatchNorm):
         return dout * self.gamma / self.std
 
 
-@fault(K.DROPPED_TERM, "x")
+@fault((K.DROPPED_TERM, K.FACTOR), "x")
 class BatchNormWithoutGamma(right.BatchNorm):
     """gamma is left out on the way back."""
 
@@ -57,7 +57,7 @@ class BatchNormVarianceSign(right.BatchNorm):
         return dx - (dxhat / self.std).sum(axis=0) / len(dout)
 
 
-@fault(K.FACTOR, "x")
+@fault((K.FACTOR, K.DROPPED_TERM), "x")
 class BatchNormTwo(right.BatchNorm):
     """The 2 of the square in the variance is lost."""
 
@@ -163,7 +163,7 @@ class ConvolutionPadded(right.Convolution):
         return dx
 
 
-@fault(K.SUMMED, "b")
+@fault((K.SUMMED, K.WRONG_AXIS), "b")
 class ConvolutionBias(right.Convolution):
     """The derivative of the bias is summed over the filters, too."""
 
@@ -228,7 +228,7 @@ class AttentionUnscaled(right.Attention):
         return dq / self.scale, dk / self.scale, dv
 
 
-@fault(K.SWAPPED, "q k")
+@fault((K.SWAPPED, K.WRONG_PLACE), "q k")
 class AttentionSwapped(right.Attention):
     """Queries and keys are returned in the wrong order."""
 
@@ -249,7 +249,7 @@ class RnnWithoutTanh(right.RnnCell):
         return dout @ Wx.T, dout @ Wh.T
 
 
-@fault((K.WRONG_VALUE, K.UNKNOWN), "params[1]")
+@fault((K.WRONG_VALUE, K.UNKNOWN, K.DROPPED_TERM), "params[1]")
 class RnnWithNextState(right.RnnCell):
     """The recurrent weights' derivative is made from the new state, not the previous one."""
 
@@ -268,7 +268,7 @@ class LstmCellPath(right.LstmCell):
         return dc_next
 
 
-@fault((K.WRONG_PLACE, K.UNKNOWN), "Wx Wh b x h_prev")
+@fault((K.WRONG_PLACE, K.UNKNOWN, K.SWAPPED), "Wx Wh b x h_prev")
 class LstmGateOrder(right.LstmCell):
     """Two gates change places on the way back."""
 

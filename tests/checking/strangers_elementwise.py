@@ -228,7 +228,7 @@ class A7(Sig):
         return self.x * (1 - self.x)
 
 
-@h((Kind.WRONG_VALUE, Kind.UNKNOWN), "x")
+@h((Kind.WRONG_VALUE, Kind.UNKNOWN, Kind.SIGN), "x")
 class A8(Sig):
     def df(self):
         return self.out * (1 + self.out)

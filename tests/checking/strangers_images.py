@@ -32,7 +32,7 @@ def groupnorm_backward(dout, cache):
     return dx.reshape(dout.shape), dgamma, dbeta
 """,
     "F(groupnorm_forward, groupnorm_backward, n(2,4,3,5), n(1,4,1,1), n(1,4,1,1))",
-    ("m = n.shape[2]", "m = N", "x", "factor|wrong axis|no known pattern"),
+    ("m = n.shape[2]", "m = N", "x", "factor|wrong axis|wrong value used"),
     (
         "dgamma = (dout * xn).sum(axis=(0, 2, 3), keepdims=True)",
         "dgamma = (dout * xn).sum(axis=(0, 2), keepdims=True)",

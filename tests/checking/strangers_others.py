@@ -147,7 +147,7 @@ class N1(right.BatchNorm):
         return (d - d.sum(0) - self.xhat * (d * self.xhat).sum(0) / n) / self.std
 
 
-@h((Kind.FACTOR, Kind.UNKNOWN), "x")
+@h((Kind.FACTOR, Kind.UNKNOWN, Kind.EXTRA_TERM), "x")
 class N2(right.BatchNorm):
     def backward(self, dout):
         super().backward(dout)
@@ -191,7 +191,7 @@ class N6(right.LayerNorm):
         return dout * self.gamma / self.std
 
 
-@h((Kind.DROPPED_TERM, Kind.WRONG_VALUE), "x")
+@h((Kind.DROPPED_TERM, Kind.WRONG_VALUE, Kind.FACTOR), "x")
 class N7(right.LayerNorm):
     def backward(self, dout):
         return super().backward(dout) * self.std
@@ -247,7 +247,7 @@ class V3(right.Convolution):
         return dx
 
 
-@h((Kind.DROPPED_TERM, Kind.UNKNOWN), "W")
+@h((Kind.DROPPED_TERM, Kind.UNKNOWN, Kind.WRONG_PLACE), "W")
 class V4(right.Convolution):
     def backward(self, dout):
         dx = super().backward(dout)
@@ -267,7 +267,7 @@ class V5(right.Convolution):
         return dx
 
 
-@h((Kind.DROPPED_TERM, Kind.NOT_SUMMED, Kind.UNKNOWN), "W")
+@h((Kind.DROPPED_TERM, Kind.NOT_SUMMED, Kind.UNKNOWN, Kind.WRONG_PLACE), "W")
 class E1(right.Embedding):
     def backward(self, dout):
         self.dW = np.zeros_like(self.W)
@@ -323,7 +323,7 @@ class L1(right.RnnCell):
         return a, 0 * b
 
 
-@h((Kind.DROPPED_TERM, Kind.WRONG_VALUE, Kind.UNKNOWN), "c_prev")
+@h((Kind.DROPPED_TERM, Kind.WRONG_VALUE, Kind.UNKNOWN, Kind.FACTOR), "c_prev")
 class L2(right.LstmCell):
     def backward(self, a, b):
         dx, dh, dc = super().backward(a, b)

@@ -80,7 +80,7 @@ def rnn_backward(dh, cache):
     ("dprev = da @ Wh.T", "dprev = da @ Wh", "x h0 Wx Wh b", "transposed"),
     ("d = dh[:, t] + dprev", "d = dh[:, t]", "x h0 Wx Wh b", "dropped term"),
     ("dWh += hprev.T @ da", "dWh = hprev.T @ da", "Wh", "not summed"),
-    ("dprev = da @ Wh.T", "dprev = d @ Wh.T", "x h0 Wx Wh b", "dropped term"),
+    ("dprev = da @ Wh.T", "dprev = d @ Wh.T", "x h0 Wx Wh b", "dropped term|wrong value used"),
 )
 
 layer(
@@ -172,7 +172,12 @@ class LSTM:
 """,
     "C(LSTM(3, 4, r), n(2,4,3))",
     ("dc = dc * f\n", "\n", "xs W b", "dropped term"),
-    ("dc = dc + dh * o * (1 - tc**2)", "dc = dh * o * (1 - tc**2)", "xs W b", "dropped term"),
+    (
+        "dc = dc + dh * o * (1 - tc**2)",
+        "dc = dh * o * (1 - tc**2)",
+        "xs W b",
+        "dropped term|not summed",
+    ),
     ("dc*cp*f*(1-f)", "dc*cp*f", "xs W b", "dropped term|wrong value used"),
     ("dh = dz[:, -H:]", "dh = dz[:, :H] * 0", "xs W b", "dropped term"),
 )
@@ -325,7 +330,12 @@ class MHA:
         return dqkv @ self.Wqkv.T
 """,
     "C(MHA(6, 2, r), n(2,4,6))",
-    ("/ np.sqrt(d // self.h)\n        dq", "/ np.sqrt(d)\n        dq", "x Wqkv", "factor"),
+    (
+        "/ np.sqrt(d // self.h)\n        dq",
+        "/ np.sqrt(d)\n        dq",
+        "x Wqkv",
+        "factor|wrong value used",
+    ),
     (
         "for a in (dq, dk, dv)]",
         "for a in (dk, dq, dv)]",
@@ -443,7 +453,7 @@ class ODE:
         return g
 """,
     "C(ODE(r.normal(size=(3,3)), r.normal(size=3)), r.normal(size=(4,3)))",
-    ("g = g + d @ self.W.T", "g = d @ self.W.T", "x W b", "dropped term"),
+    ("g = g + d @ self.W.T", "g = d @ self.W.T", "x W b", "dropped term|not summed"),
     ("d = self.h * g * (1 - a * a)", "d = g * (1 - a * a)", "x W b", "factor|dropped term"),
     (
         "in reversed(self.states)",

@@ -1,6 +1,7 @@
 """The backward pass: every path once, sums at fan-outs, and the same again on a second call."""
 
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -328,29 +329,29 @@ def test_infinite_and_undefined_values_pass_through_unharmed():
 
 def test_what_was_recorded_cannot_change_afterwards():
     """A small constant was copied; a large one is compared, and a change is refused by name."""
-    x, small, large = Variable(2.0), np.ones(3), np.ones((100, 100))
+    x, small, large = Variable(2.0), np.ones(3), np.ones((400, 400))
     y = np.sum(x * small)
     small[:] = 100
     y.backward()
     assert x.grad == 3
     z = np.sum(x * large)
     z.backward()
-    assert x.grad == 10_000
+    assert x.grad == 160_000
     large[7, 7] = 2
-    with pytest.raises(GraphError, match=r"\(100, 100\) that went into np\.multiply.*x\.copy\(\)"):
+    with pytest.raises(GraphError, match=r"\(400, 400\) that went into np\.multiply.*x\.copy\(\)"):
         z.backward()
     with pytest.raises(GraphError, match="written into"):
         graph(z)
     large[7, 7] = 1
     z.backward()
-    assert x.grad == 10_000
+    assert x.grad == 160_000
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])
 def test_every_change_of_a_large_array_is_noticed(order, dtype):
     rng = np.random.default_rng(0)
-    large = np.asarray(rng.integers(-9, 9, (123, 301)).astype(dtype), order=order)
+    large = np.asarray(rng.integers(-9, 9, (1230, 901)).astype(dtype), order=order)
     y = np.sum(Variable(1.0) * large)
     kept = large.copy()
 
@@ -373,6 +374,35 @@ def test_every_change_of_a_large_array_is_noticed(order, dtype):
             y.backward()
         large[...] = kept
         y.backward()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n", [3, 100])
+def test_one_copy_serves_all_nodes_until_the_array_changes(n, order):
+    """Whatever was recorded before a change keeps the values that it had."""
+    array, x = np.asarray(np.ones((n, n + 1)), order=order), Variable(2.0)
+    leaf = Variable(array)
+    first, again = x * array, x * array
+    ours, ours_again = x * leaf, x * leaf
+    array[1, 2] = leaf.data[1, 2] = 5
+    after, ours_after = x * array, x * leaf
+    for a, b, c in ((first, again, after), (ours, ours_again, ours_after)):
+        kept, same, new = (y.node.values[1] for y in (a, b, c))
+        assert (kept is same) == (n == 100)
+        assert kept.flags.c_contiguous == array.flags.c_contiguous
+        np.testing.assert_array_equal(new, array)
+        for y, total in ((a, array.size), (b, array.size), (c, array.size + 4)):
+            np.sum(y).backward()
+            assert x.grad == total
+
+
+def test_a_copy_is_dropped_with_the_last_node_that_needs_it():
+    array = np.ones((200, 200))
+    y = Variable(1.0) * array
+    kept = weakref.ref(y.node.values[1])
+    assert kept() is not None
+    del y
+    assert kept() is None
 
 
 def test_read_only_arrays_and_views_of_them_are_shared():

@@ -10,31 +10,64 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import patterns_elsewhere, patterns_inside, patterns_shape, patterns_value
+from clearprop.checking import (
+    patterns_elsewhere,
+    patterns_inside,
+    patterns_shape,
+    patterns_steps,
+    patterns_value,
+)
 from clearprop.checking.case import Case, Guess
 from clearprop.checking.findings import Kind
+from clearprop.checking.repairs import Repair, Search
 from clearprop.checking.smaller import smaller
 
 
 def diagnose(case: Case) -> Guess:
-    """Find the first guess that explains a wrong derivative, on fewer samples if there are many."""
+    """Find what explains a wrong derivative, on fewer samples if there are many.
+
+    First what the two arrays show by themselves, and what would make backward right, in its own
+    words; where that is nothing, the mistake in the graph of forward that gives the same.
+    """
     few = smaller(case)
-    if few is None:
-        return _first(case)
-    found = _first(few)
-    if found.kind is not Kind.UNKNOWN:
-        return found
-    case.e.mistakes = case.e.mistakes or {}  # they have been looked for
-    return _first(case, OUTSIDE)
-
-
-OUTSIDE = (*patterns_elsewhere.FIRST, *patterns_value.PATTERNS, *patterns_elsewhere.LATER)
-ALL = (*OUTSIDE, *patterns_inside.PATTERNS)
-
-
-def _first(case: Case, patterns: Any = ALL) -> Guess:
+    plain = _first(case, SHAPES if case.a.shape != case.t.shape else PLAIN)
+    repair = repaired(few or case, case)
+    if repair:
+        e = (few or case).e
+        if not plain or sum(other is repair for other in e.repairs.values()) > 1:
+            return Guess(repair.kind, repair.message)  # one slip, told alike for all it touches
+        return plain._replace(message=f"{plain.message}; {repair.message}")
+    if plain:
+        return plain
     if case.a.shape != case.t.shape:
-        patterns = patterns_shape.PATTERNS
+        return Guess(Kind.SHAPE, "a derivative must have the shape of its variable")
+    found = _first(few, (*PLAIN, *DEEP)) if few else None
+    if few:
+        case.e.mistakes = case.e.mistakes or {}  # they have been looked for
+    return found or _first(case, OUTSIDE if few else DEEP) or _unknown(case)
+
+
+def repaired(case: Case, whole: Case) -> Repair | None:
+    """The edit of what backward runs after which the derivative is right, if there is one."""
+    e, name = case.e, case.name
+    if case.dout is not e.dout or not e.trial.has_backward:
+        return None
+    if e.repairs is None or not e.opened:
+        truth = {n: t for n, t in e.truth.items() if n in e.analytic} | {name: case.t}
+        try:
+            e.repairs = Search(e, truth, whole.e if whole is not case else None).found
+        except Exception:  # as for the patterns: without it, the finding still stands
+            e.repairs = {}
+    return e.repairs.get(name)
+
+
+SHAPES = patterns_shape.PATTERNS
+PLAIN = (*patterns_elsewhere.FIRST, *patterns_value.PATTERNS)
+OUTSIDE = (patterns_steps.mistaken, *patterns_value.SUMS, *patterns_elsewhere.LATER)
+DEEP = (*OUTSIDE, *patterns_inside.PATTERNS)
+
+
+def _first(case: Case, patterns: Any) -> Guess | None:
     start, e = time.monotonic(), case.e
     stop = start + max(e.patience, 0.1)
     for pattern in patterns:
@@ -50,9 +83,7 @@ def _first(case: Case, patterns: Any = ALL) -> Guess:
             e.patience = stop - time.monotonic()
         if e.patience < 0:
             break
-    if case.a.shape != case.t.shape:
-        return Guess(Kind.SHAPE, "a derivative must have the shape of its variable")
-    return _unknown(case)
+    return None
 
 
 def _unknown(case: Case) -> Guess:

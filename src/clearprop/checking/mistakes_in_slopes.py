@@ -182,28 +182,6 @@ def _of_another(tape: Tape, name: str, chains: list[list[Node]], true: Any) -> M
         yield Mistake(Kind.WRONG_VALUE, message, changes)
 
 
-def gates(tape: Tape) -> Mistakes:
-    """A part that is taken of a result, such as a gate, has a slope without one of its factors."""
-    for group in tape.groups:
-        node = group.nodes[0]
-        maker = node.inputs[0].node if node.operation.name.endswith("getitem") else None
-        if maker is None or not maker.operation.elementwise or maker.operation.name in LINEAR[2:]:
-            continue
-        for word, _ in itertools.islice(slopes(0.5, "out"), 6):
-            changes: dict[Any, Formula] = {(n, 0): _without(n, word) for n in group.nodes}
-            message = f"the factor ({word}) is missing in what goes back to {group}"
-            yield Mistake(Kind.DROPPED_TERM, message, changes)
-
-
-def _without(node: Node, word: str) -> Formula:
-    factor = dict(slopes(node.out, "out"))[word]
-
-    def formula(at: At) -> Any:
-        return local(node, at.dout / np.where(factor == 0, 1, factor), at.out, at.values)[0]
-
-    return formula
-
-
 def _closer(message: str, given: Any, true: Any, out: Any, x: Any) -> tuple[Kind, str]:
     """Whether another slope is the right one without a factor."""
     if np.size(true) > 1 and (ratio := ratio_of(given, true)) is not None:

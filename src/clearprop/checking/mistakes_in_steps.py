@@ -5,52 +5,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.findings import Kind
-from clearprop.checking.mistakes_in_slopes import LINEAR
 from clearprop.checking.slopes import slopes
-from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local
+from clearprop.checking.tape import Group, Mistake, Mistakes, Tape
 from clearprop.graph.node import Node, Recorded
 
 RUNS = 12
 """What is run more often than this, as for each pixel, is no activation."""
-
-
-def skipped(tape: Tape) -> Mistakes:
-    """A step is left out on one of several ways back, as in `dh = d @ W.T` before the slope."""
-    for group in tape.groups:
-        chains = [_followers(tape, node) for node in group.nodes]
-        for k in range(min(map(len, chains))):
-            later = [chain[k] for chain in chains]
-            if later[0].operation.name in LINEAR:
-                continue
-            for slot in range(len(group.nodes[0].inputs)):
-                changes: dict[Any, Formula] = {
-                    (node, slot): _with_dout_of(last, slot)
-                    for node, last in zip(group.nodes, later, strict=True)
-                }
-                message = (
-                    f"what goes back to input {slot + 1} of {group} is made of the derivative "
-                    f"behind {tape.group_of[later[0]]}, whose local derivative is missing on this "
-                    "way"
-                )
-                yield Mistake(Kind.DROPPED_TERM, message, changes)
-
-
-def _followers(tape: Tape, node: Node) -> list[Node]:
-    """The elementwise steps that a result goes through, and nowhere else, in its shape."""
-    found: list[Node] = []
-    while len(users := tape.users.get((node, None), ())) == 1 and len(found) < 4:
-        (node,) = users
-        if not node.operation.elementwise or np.shape(node.out) != np.shape(node.values[0]):
-            break
-        found.append(node)
-    return found
-
-
-def _with_dout_of(last: Node, slot: int) -> Formula:
-    def formula(at: At) -> Any:
-        return local(at.node, at.arrived[last, None], at.out, at.values)[slot]
-
-    return formula
 
 
 def bypassed(tape: Tape) -> Mistakes:

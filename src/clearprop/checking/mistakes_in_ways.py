@@ -77,21 +77,6 @@ def uses(tape: Tape) -> Mistakes:
                 yield Mistake(Kind.NOT_SUMMED, message, everywhere(others, slot, nothing))
 
 
-def choices(tape: Tape) -> Mistakes:
-    """What was chosen of two values goes back to the other one."""
-    for group in tape.groups:
-        node = group.nodes[0]
-        of = [i for i, x in enumerate(node.inputs) if isinstance(x, Recorded)]
-        if node.operation.chooses and len(of) == 2:
-            changes = everywhere(group.nodes, of[0], _the_other(of[1]))
-            changes |= everywhere(group.nodes, of[1], _the_other(of[0]))
-            yield Mistake(Kind.MASK_INVERTED, f"the mask of {group} is inverted", changes)
-
-
-def _the_other(slot: int) -> Formula:
-    return lambda at: at.found[slot]
-
-
 def factors_missing(tape: Tape) -> Mistakes:
     """A product that gives back dout without the other factor."""
     for group in tape.groups:

@@ -1,17 +1,14 @@
 """Patterns that need a look inside: at the operations of forward, and at what the layer kept."""
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from clearprop.checking import patterns_elsewhere
-from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import listed
-from clearprop.checking.slopes import slopes
 
 TAKING = frozenset(
     listed(
@@ -82,84 +79,6 @@ def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> np.nd
         one[at] = dout[at]
         found.append(case.true(one.ravel()))
     return np.array([part for part in found if part is not None])
-
-
-def _local(case: Case) -> Guesses:
-    """Is a factor missing, or once too often there?"""
-    for value, z in case.fitting(case.t.shape):
-        for i, (name, factor) in enumerate(slopes(z, value)):
-            known = case.wrong & (np.abs(factor) > 1e-9)
-            if not known.any() or np.ptp(factor[known]) <= 1e-9 * np.abs(factor[known]).max():
-                continue
-            # Only a value itself, or 1 minus it, is believed to be missing: of the others,
-            # too many could be by chance.
-            if i < 2:
-                missing = np.where(known, case.t / np.where(known, factor, 1), case.a)
-                message = f"the factor ({name}) is missing in it"
-                yield Kind.DROPPED_TERM, message, case.where_wrong(missing)
-            message = f"it has the factor ({name}) too much"
-            yield Kind.WRONG_VALUE, message, case.where_wrong(case.t * factor)
-
-
-def _made_of(case: Case) -> Guesses:
-    """Is it dout times something simple, where the true one is dout times something else?"""
-    for dout in case.douts:
-        if dout.shape != case.t.shape:
-            continue
-        message = "it is dout itself: the local derivative is missing"
-        yield Kind.DROPPED_TERM, message, case.where_wrong(dout)
-        for value, z in case.fitting(dout.shape):
-            for name, slope in slopes(z, value):
-                for mark, d in (("", dout), ("−", -dout)):
-                    message = f"it is {mark}dout · ({name})"
-                    yield Kind.WRONG_VALUE, message, case.where_wrong(d * slope)
-
-
-def _turned(x: np.ndarray, is_kernel: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """A parameter as it is often mistaken: transposed, or a kernel turned around."""
-    if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
-        yield "transposed", x.T
-    of = tuple(range(x.ndim))
-    for axes in dict.fromkeys((of[-2:], of[:2], of, *((i,) for i in of))) if is_kernel else ():
-        if all(x.shape[i] > 1 for i in axes):
-            yield f"mirrored along {in_words(axes, x.ndim, batch=False)}", np.flip(x, axes)
-    if x.ndim >= 3:
-        if x.shape[0] == x.shape[1] > 1:
-            yield "transposed in its first two axes", x.swapaxes(0, 1)
-        if x.shape[-1] == x.shape[-2] > 1:
-            yield "transposed in its last two axes", x.swapaxes(-1, -2)
-
-
-def _is_kernel(case: Case, name: str) -> bool:
-    """Whether forward takes a parameter apart, or counts along three axes or more of it."""
-    argument, opened = case.e.trial.arguments[name], case.e.opened
-    if argument.slot is None and case.e.trial.inputs[0] is argument.value:
-        return False
-    if argument.value.ndim > 2 or not opened:
-        return argument.value.ndim > 2
-    v = opened.variables[name]
-    taken = (n for n in opened.graph.nodes if any(x is v for x in n.inputs))
-    return any(n.operation.name.endswith("getitem") for n in taken)
-
-
-def _with_turned(case: Case) -> Guesses:
-    """Would it be right if a matrix were transposed, or a kernel mirrored?"""
-    trial = case.e.trial
-    for name, argument in trial.arguments.items():
-        for words, turned in _turned(argument.value, _is_kernel(case, name)):
-            values = {name: np.ascontiguousarray(turned)}
-            # Either backward makes of the turned one what is due to the right one …
-            found = trial.run(values).derivatives(case.dout).get(case.name)
-            right = (
-                found is not None and found.shape == case.t.shape and case.explains(found, case.t)
-            )
-            # … or what it gave is due to the turned one.
-            opened = None if right or not case.e.opened else open_forward(trial, values)
-            if opened is not None and not isinstance(opened, str):
-                right = case.explains(opened.derivatives(case.dout)[case.name])
-            if right:
-                kind = Kind.WRONG_PLACE if words.startswith("mirrored") else Kind.TRANSPOSED
-                yield kind, f"it would be right if {name} were {words}"
 
 
 def _forward_again(case: Case) -> Guesses:
@@ -315,41 +234,12 @@ def _mixes(case: Case) -> bool:
     return bool(answers[1:].any()) and not should[1:].any()
 
 
-def _by_lines(case: Case) -> Guesses:
-    """A factor of its own for each row, column or channel."""
-    for axis in range(case.t.ndim):
-        rest = tuple(i for i in range(case.t.ndim) if i != axis)
-        known = case.known.all() and case.t.shape[axis] > 1 and case.t.size > case.t.shape[axis]
-        square = (case.t**2).sum(axis=rest, keepdims=True)
-        if not known or not square.all():
-            continue
-        ratio = (case.a * case.t).sum(axis=rest, keepdims=True) / square
-        kind, message = (
-            Kind.UNKNOWN,
-            (
-                f"each index along {case.axes((axis,))} has a factor of its own, from "
-                f"{float(ratio.min()):.4g} to {float(ratio.max()):.4g}"
-            ),
-        )
-        for name, z in case.scope():
-            for words, factor in ((name, z), (f"1/{name}", 1 / np.where(z == 0, np.nan, z))):
-                fits = z.ndim and factor.size == ratio.size and case.t.shape[axis] == ratio.size
-                if fits and np.allclose(factor.ravel(), ratio.ravel(), rtol=1e-7):
-                    kind = Kind.FACTOR
-                    message = f"it has the factor {words} too much, along {case.axes((axis,))}"
-        yield kind, message, ratio * case.t
-
-
 PATTERNS = (
     _output_left_out,
-    _local,
-    _with_turned,
     _overwritten,
     patterns_elsewhere.counted_once,
     _forward_again,
     _cross_terms,
-    _made_of,
-    _by_lines,
     _reordered,
     _along_another,
     _other_places,

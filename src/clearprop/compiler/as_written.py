@@ -120,8 +120,7 @@ class AsWrittenBackward(_OfLayer):
         by_input = forward._by_input(found, given, self.wanted)
         n = forward.n_inputs
         derivatives = (
-            by_input.get(i) if i < n else forward._by_parameter(layer, i, given)
-            for i in self.wanted
+            by_input.get(i) if i < n else forward.by_parameter(layer, i, given) for i in self.wanted
         )
         pairs = zip(self.wanted, derivatives, strict=True)
         return tuple(np.array(np.zeros_like(given[i]) if d is None else d) for i, d in pairs)

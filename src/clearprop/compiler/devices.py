@@ -28,19 +28,16 @@ class Numbers:
 
     def __init__(self) -> None:
         self.jax = needed()
-        self._precision = self.jax.config.jax_default_matmul_precision or "highest"
+        digits = self.jax.config.jax_default_matmul_precision or "highest"
+        self._settings = self.jax.enable_x64(True), self.jax.default_matmul_precision(digits)
 
     def __enter__(self) -> Any:
-        self._entered = (
-            self.jax.enable_x64(True),
-            self.jax.default_matmul_precision(self._precision),
-        )
-        for setting in self._entered:
+        for setting in self._settings:
             setting.__enter__()
         return self.jax
 
     def __exit__(self, *error: Any) -> None:
-        for setting in self._entered[::-1]:
+        for setting in self._settings[::-1]:
             setting.__exit__(*error)
 
 

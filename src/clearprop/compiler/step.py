@@ -87,22 +87,42 @@ class Step(Compiles):
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
         x, t, w = as_arrays(x), as_arrays(t), None if w is None else as_arrays(w)
-        with self._lock, np.errstate(all="ignore"):
-            plan = self._find(x, t, w)
-            with plan.threads:
-                several = type(x) is tuple or type(t) is tuple
-                batch = (*flat(x), *flat(t)) if several else (x, t)
-                return self.take(plan, batch if w is None else (*batch, w))
+        several = type(x) is tuple or type(t) is tuple
+        batch = (*flat(x), *flat(t)) if several else (x, t)
+        batch = batch if w is None else (*batch, w)
+        with self._lock:
+            plan, key = self._last, _key(x, t, w)
+            begun = None if plan is None or plan.key != key else self.begun(plan, batch)
+            with np.errstate(all="ignore"):
+                plan = self._find(x, t, w)
+                with plan.threads:
+                    return self.take(plan, batch, begun)
 
-    def take(self, plan: StepPlan, batch: tuple[Any, ...]) -> float:
-        """Run a program, and leave to network and optimiser what it leaves."""
+    def begun(self, plan: StepPlan, batch: tuple[Any, ...]) -> Any:
+        """A step that is begun as the last was made, where another than Python computes it.
+
+        It is looked in the meantime whether all still is as it was; else `take` leaves it alone.
+        """
+        program = plan.program
+        if plan.learns or plan.layout.lent is not program or not plan.holds():
+            return None
+        args = plan.call(batch)
+        return program, args, program.begin(*args)
+
+    def take(self, plan: StepPlan, batch: tuple[Any, ...], begun: Any = None) -> float:
+        """Run a program, or end what has begun; leave to network and optimiser what it leaves."""
         network, layout, program, learns = self.network, plan.layout, plan.program, plan.learns
         if layout.lent is not program and (program.keeps or layout.lent is not None):
             layout.lend(program, plan.kept) if program.keeps else layout.fetch()
+            begun = None
         if learns:
             plan.begin(plan.rows)
         try:
-            found = program.run(*plan.call(batch))  # loss, state that is left, whether all is done
+            args = plan.call(batch)
+            if begun and begun[0] is program and all(map(_same, begun[1], args)):
+                found = program.end(begun[2])
+            else:
+                found = program.run(*args)  # loss, state that is left, whether all is done
             if not found[-1]:
                 raise not_finite(found[0])
         except BaseException as error:
@@ -136,13 +156,7 @@ class Step(Compiles):
         """The program for such a batch, which may be gathered from a data set."""
         self.network.members.check()
         layout = self.layout()
-        # Of this layout: another forgets them all. For arrays this is the quick way.
-        if isinstance(x, tuple) or isinstance(t, tuple):
-            shapes = signature((x, t))
-        else:
-            shapes = (x.shape, x.dtype, t.shape, t.dtype)
-        key = shapes, None if w is None else signature(w), id(source)
-        plan = self._last
+        plan, key = self._last, _key(x, t, w, source)  # of this layout: another forgets them all
         if plan is None or plan.key != key or not plan.holds():
             plan = self._current(key, lambda: StepPlan(self, layout, x, t, w, source, key))
         return plan
@@ -184,18 +198,16 @@ class StepOver:
         """
         rows = self._checked(rows)
         step, source = self.step, self._source
-        plan = step._last
-        if (
-            plan is not None
-            and plan.source is source
-            and plan.rows == len(rows)
-            and plan.layout.is_current()
-            and plan.holds()
-        ):
+        plan, begun = step._last, None
+        if plan is not None and plan.source is source and plan.rows == len(rows):
+            begun = step.begun(plan, (rows,))
+        else:
+            plan = None
+        if plan is not None and plan.layout.is_current() and plan.holds():
             plan.layout.adopt()
         else:
             plan = step._find(*source.batch(rows), source)
-        return step.take(plan, (rows,))
+        return step.take(plan, (rows,), begun)
 
     def prepare(self, samples: int) -> None:
         """Print the program for batches of so many samples, without taking a step.
@@ -233,6 +245,20 @@ def _whole(x: Any) -> Any:
     if isinstance(x, tuple):
         return tuple(map(_whole, x))
     return np.ascontiguousarray(x)
+
+
+def _key(x: Any, t: Any, w: Any, source: Any = None) -> Any:
+    """What selects a program; for arrays this is the quick way."""
+    if isinstance(x, tuple) or isinstance(t, tuple):
+        shapes = signature((x, t))
+    else:
+        shapes = (x.shape, x.dtype, t.shape, t.dtype)
+    return shapes, None if w is None else signature(w), id(source)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether a program is given the same; a number may have been made anew."""
+    return a is b or (type(a) is float and a == b)
 
 
 _METHODS = (

@@ -112,16 +112,17 @@ def is_network(node: Node) -> bool:
 def _kept(node: Node) -> Graph | None:
     """What a network has kept of its inside."""
     operation = node.operation
-    if not isinstance(operation, LayerOperation) or operation.inner is None:
+    found = operation.recorded(node.values) if isinstance(operation, LayerOperation) else None
+    if found is None:
         return None
-    inputs, out = operation.inner
+    inputs, out = found
     graph = Graph(parts(out), inputs)
     graph.leaves = inputs
     return graph
 
 
 def _nodes_inside(node: Node) -> tuple[Node, ...]:
-    """The nodes inside a network's node, as far as they are there without running anything."""
+    """The nodes inside a network's node, as far as they are known: those of a network."""
     nested = isinstance(node.operation, NestedOperation)
     graph = node.operation.inner if nested else _kept(node)
     return () if graph is None else graph.nodes

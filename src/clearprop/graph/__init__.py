@@ -4,6 +4,7 @@ from clearprop.graph.functional import grad, value_and_grad
 from clearprop.graph.graph import Graph, graph
 from clearprop.graph.jacobians import hessian, jacobian, jvp
 from clearprop.graph.layer_call import call
+from clearprop.graph.memory import reuse
 from clearprop.graph.variable import Parameter, Variable
 
 __all__ = [
@@ -18,3 +19,5 @@ __all__ = [
     "jvp",
     "value_and_grad",
 ]
+
+reuse()

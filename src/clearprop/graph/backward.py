@@ -11,6 +11,7 @@ from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.broadcasting import sum_to
 
 _NUMBERS = frozenset({np.float64, float, int})
+_PYTHON = frozenset({float, int})
 _FLOAT64 = np.dtype(np.float64)
 
 
@@ -75,7 +76,7 @@ def derivatives(
     # What has arrived so far, by the key of a Variable: see _key.
     arrived: dict[Any, Any] = {}
     for v, dout in outputs:
-        _arrive(arrived, _key(v), dout)
+        _arrive(arrived, v, dout)
     for node in nodes:
         if needed is not None and node not in needed:
             continue
@@ -104,7 +105,7 @@ def derivatives(
         for v in variables:
             dx = arrived.get(_key(v))
             if dx is None and zeros:
-                dx = _cast(np.zeros_like(v.data)[()], v.data)
+                dx = cast(np.zeros_like(v.data)[()], v.data)
             if dx is not None:
                 found[v] = dx
     return found
@@ -114,7 +115,7 @@ def _numbers(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed:
     """Multiply dout by each local derivative, where all are single float64 numbers."""
     for x, rule in zip(node.inputs, node.operation.rules, strict=False):
         if rule is not None and isinstance(x, Recorded) and (needed is None or _lies(x, needed)):
-            _arrive(arrived, _key(x), dout * rule(out, *values))
+            _arrive(arrived, x, dout * rule(out, *values))
 
 
 def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed: Any) -> None:
@@ -122,6 +123,7 @@ def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, nee
     rules = node.operation.rules
     if not rules:
         return
+    shape, chooses = node.out.shape, node.operation.chooses
     values = [_as_float(x) for x in values]
     for x, rule in zip(node.inputs, rules, strict=False):
         if rule is None or not isinstance(x, Recorded):
@@ -129,18 +131,18 @@ def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, nee
         if needed is not None and not _lies(x, needed):
             continue
         local = rule(out, *values)
-        if local.__class__ is int and local in (1, -1):  # no multiplication
+        if local.__class__ is int and (local == 1 or local == -1):  # no multiplication
             dx = dout if local == 1 else -dout
-        elif node.operation.chooses:  # what was not chosen has nothing to do with dout, be it ∞
+        elif chooses:  # what was not chosen has nothing to do with dout, be it ∞
             dx = np.where(local != 0, dout, 0) * local
         else:
             dx = dout * local
         data = x.data
         if dx.shape != data.shape:
-            if dx.shape != node.out.shape:
-                dx = np.broadcast_to(dx, node.out.shape)
+            if dx.shape != shape:
+                dx = np.broadcast_to(dx, shape)
             dx = sum_to(dx, data.shape)
-        _arrive(arrived, _key(x), _cast(dx, data))
+        _arrive(arrived, x, cast(dx, data))
 
 
 def _products(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed: Any) -> None:
@@ -157,7 +159,7 @@ def _products(node: Node, dout: Any, out: Any, values: Any, arrived: Any, needed
     for i, dx in zip(wanted, products, strict=True):
         if dx is not None:
             x = inputs[i]
-            _arrive(arrived, _key(x), _cast(dx, x.data))
+            _arrive(arrived, x, cast(dx, x.data))
 
 
 def _key(v: Recorded) -> Any:
@@ -168,8 +170,10 @@ def _key(v: Recorded) -> Any:
     return node if v.index is None else (node, v.index)
 
 
-def _arrive(arrived: dict[Any, Any], key: Any, dx: Any) -> None:
+def _arrive(arrived: dict[Any, Any], v: Recorded, dx: Any) -> None:
     """At a fan-out, the derivatives from all branches are summed."""
+    node = v.node
+    key: Any = v if node is None else node if v.index is None else (node, v.index)  # as in _key
     before = arrived.get(key)
     arrived[key] = dx if before is None else before + dx
 
@@ -180,7 +184,7 @@ def _several(node: Node, arrived: dict[Any, Any]) -> Any:
     if all(part is None for part in parts):
         return None
     return tuple(
-        _cast(np.zeros_like(o)[()], o) if part is None else part
+        cast(np.zeros_like(o)[()], o) if part is None else part
         for part, o in zip(parts, node.out, strict=True)
     )
 
@@ -211,13 +215,18 @@ def floating(data: Any) -> np.dtype:
     return data.dtype if data.dtype.kind == "f" else _FLOAT64
 
 
-def _cast(dx: Any, data: Any) -> Any:
+def cast(dx: Any, data: Any) -> Any:
     """Give a derivative the dtype that belongs to its value."""
-    dtype = data.dtype if data.dtype.kind == "f" else _FLOAT64
+    dtype = data.dtype
+    if dx.dtype is dtype and dtype.kind == "f":
+        return dx
+    dtype = dtype if dtype.kind == "f" else _FLOAT64
     return dx if dx.dtype == dtype else dx.astype(dtype)
 
 
 def _as_float(x: Any) -> Any:
     """Integers are differentiated as floats; Python's own adapt by themselves."""
+    if x.__class__ in _PYTHON:
+        return x
     dtype = getattr(x, "dtype", None)
     return x if dtype is None or dtype.kind == "f" else x.astype(np.float64)

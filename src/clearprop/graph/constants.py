@@ -1,21 +1,27 @@
 """Arrays of other people on the graph: what was recorded must stay as it was.
 
-The backward pass needs the values of the forward pass, perhaps much later. Small arrays are copied.
-A large one is not, for a second copy of a batch would push everything else out of the processor's
-cache; its content is summarised in a number instead, and compared before it is used again.
+The backward pass needs the values of the forward pass, perhaps much later. So they are copied, once
+for all nodes that need them as they are. A large array is not, for a second copy of it would push
+everything else out of the processor's cache; its content is summarised instead, and compared before
+it is used again.
 """
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from clearprop.errors import GraphError
 from clearprop.graph.node import Node, Recorded
 
-LARGE = 2**15
-"""Bytes from which an array is compared instead of copied."""
+LARGE = 2**20
+"""Bytes from which an array is compared instead of copied: it must be read twice for that."""
 
-_WORDS = 256
+_SHARED = 2**15
+"""Bytes from which a copy serves all nodes that need it."""
+
+_WORDS = 1024
+"""So many numbers of eight bytes stand in a row of what is summarised."""
 
 
 def held(array: np.ndarray) -> np.ndarray:
@@ -45,9 +51,31 @@ def frozen(array: np.ndarray) -> np.ndarray:
     """The array itself if nobody can write into it any more, otherwise a copy."""
     if is_fixed(array):
         return array
-    kept = array.copy(order="K")
-    kept.flags.writeable = False
+    shared = array.nbytes >= _SHARED
+    kept = _copies.get(id(array)) if shared else None
+    if kept is None or not is_same(kept, array):
+        kept = array.copy(order="K")
+        kept.flags.writeable = False
+        if shared:
+            _copies[id(array)] = kept
     return kept
+
+
+_copies: "WeakValueDictionary[int, np.ndarray]" = WeakValueDictionary()
+"""The last copy of an array, by its id, as long as a node needs it."""
+
+
+def is_same(kept: Any, value: Any) -> bool:
+    """Whether two arrays are alike to the last bit."""
+    array = np.asarray(value)
+    if kept.dtype != array.dtype or kept.shape != array.shape:
+        return False
+    if kept.nbytes >= 2**12 and kept.flags.c_contiguous and array.flags.c_contiguous:
+        flat = kept.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8)
+        if not kept.nbytes % 8:
+            flat = flat[0].view(np.uint64), flat[1].view(np.uint64)
+        return bool((flat[0] == flat[1]).all())
+    return kept.tobytes() == array.tobytes()
 
 
 def is_fixed(array: np.ndarray) -> bool:
@@ -56,16 +84,6 @@ def is_fixed(array: np.ndarray) -> bool:
     while type(owner) is np.ndarray and not owner.flags.writeable:
         owner = owner.base
     return owner is None
-
-
-def marks_of(values: tuple[Any, ...]) -> tuple[tuple[int, int], ...] | None:
-    """The place and the summary of every large array that can still be written into."""
-    marks = tuple(
-        (i, summary(x))
-        for i, x in enumerate(values)
-        if type(x) is np.ndarray and x.nbytes >= LARGE and not is_fixed(x)
-    )
-    return marks or None
 
 
 def check_marks(node: Node) -> None:
@@ -79,10 +97,13 @@ def check_marks(node: Node) -> None:
             )
 
 
-def summary(array: np.ndarray) -> int:
-    """A number that changes when anything in a contiguous array does, or changes place."""
-    flat = array.reshape(-1, order="A").view(np.uint8)
-    length = len(flat) // (8 * _WORDS) * (8 * _WORDS)
-    rows = flat[:length].view(np.uint64).reshape(-1, _WORDS)
-    down, along = np.bitwise_xor.reduce(rows, axis=0), np.add.reduce(rows, axis=1)
-    return hash((down.tobytes(), along.tobytes(), flat[length:].tobytes()))
+def summary(array: np.ndarray) -> tuple[bytes, ...]:
+    """What changes when anything in a contiguous array does, or changes place.
+
+    Sums along rows tell of what moves from row to row, and those down columns of all else.
+    """
+    words = array.reshape(-1, order="A").view(np.uint8)
+    length = len(words) // (8 * _WORDS) * (8 * _WORDS)
+    table = words[:length].view(np.uint64).reshape(-1, _WORDS)
+    down, along = np.bitwise_xor.reduce(table, axis=0), np.add.reduce(table, axis=1)
+    return down.tobytes(), along.tobytes(), words[length:].tobytes()

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
+from clearprop.graph import straight
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import value_of
 from clearprop.graph.gathering import gathered
-from clearprop.graph.leaving import spoken
+from clearprop.graph.leaving import refuse_if_hidden
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
+    Path,
     Places,
     at_path,
     bind,
@@ -38,8 +40,8 @@ from clearprop.graph.passing import (
     running,
 )
 from clearprop.graph.recording import attach, constant_operand
-from clearprop.graph.twins import twin, twins
-from clearprop.graph.variable import new_leaves
+from clearprop.graph.twins import bindable, twin, twins
+from clearprop.graph.variable import Operand, new_leaves
 
 
 def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
@@ -60,24 +62,28 @@ def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
     passing = current()
     if passing.record is not None:
         return passing.record(layer, inputs, name)
-    on_arrays_alone = not any(isinstance(x, Recorded) for x in inputs)
-    if on_arrays_alone and passing.plain:
+    for x in inputs:
+        if isinstance(x, Recorded):
+            return on_graph(layer, inputs, passing, name)
+    if passing.plain or not holds_variables(layer):
         return on_arrays(layer, inputs, passing)
-    own = places_of(layer)
-    if on_arrays_alone and not any(isinstance(v, Recorded) for v in own.values()):
-        return on_arrays(layer, inputs, passing)
-    return on_graph(layer, inputs, passing, own, name)
+    return on_graph(layer, inputs, passing, name)
 
 
-def on_graph(
-    layer: Any, inputs: tuple[Any, ...], passing: Pass, own: dict[Places, Any], name: str | None
-) -> Any:
+def holds_variables(layer: Any) -> bool:
+    """Whether a parameter of a layer is a Variable, so that the layer belongs on the graph."""
+    return any(isinstance(v, Recorded) for v in places_of(layer).values())
+
+
+def on_graph(layer: Any, inputs: tuple[Any, ...], passing: Pass, name: str | None) -> Any:
     """Put a layer on the graph as one node."""
     name = name or type(layer).__name__
+    own_copy, own = bindable(layer, passing.views)
     values = [x if isinstance(x, Recorded) else _constant(x, name) for x in inputs]
     for paths, value in own.items():
-        values.append(parameter(value, parameter_name(layer, paths[0]), layer))
-    own_copy, mode = twin(layer, own.values()), passing.formula
+        known = isinstance(value, Recorded)
+        values.append(value if known else parameter(value, parameter_name(layer, paths[0]), layer))
+    mode = passing.formula
     if mode == "infer" and not (has_infer(layer) or any(inner_layers(layer))):
         mode = "forward"  # it has the one formula, and perhaps a backward of its own
     noise = names_of(layer, "noise") if mode == "forward" else ()
@@ -110,16 +116,19 @@ class LayerOperation:
     ) -> None:
         self.layer = layer
         self.n_inputs = n_inputs
-        self.places = places + tuple(((u,),) for u in noise)
-        self.parameters = tuple(parameter_name(layer, paths[0]) for paths in places)
+        self.n_parameters = len(places)
+        self.places = places + tuple([((u,),) for u in noise])
         self.noise = noise
         self.name = self.symbol = name
         self.mode = mode
         """Which of the layer's formulas runs: `"forward"` or `"infer"`."""
         self.is_composed = not has_backward(layer) or (mode == "infer" and has_infer(layer))
         """Whether the backward pass is that of the operations inside."""
+        self.is_straight = self.is_composed and mode == "forward" and straight.is_straight(layer)
+        self.calls: list[Any] = []
+        """For a chain that went straight: the layers that ran, with their inputs and outputs."""
         self.inner: tuple[tuple[Any, ...], Any] | None = None
-        """For a composed layer: the inputs and outputs inside, as they were computed."""
+        """For a composed layer: the inputs and outputs inside, if they have been recorded."""
         self.drawn: list[Drawn] = []
         """The noise of the layers inside."""
         self.drew_for: tuple[Any, ...] = ()
@@ -135,6 +144,12 @@ class LayerOperation:
         return tuple(names[i] if i < len(names) else f"x{i}" for i in range(self.n_inputs))
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of what the layer learns."""
+        learned = self.places[: self.n_parameters]
+        return tuple([parameter_name(self.layer, paths[0]) for paths in learned])
+
+    @property
     def operands(self) -> tuple[str, ...]:
         """The names of all inputs of the node."""
         return (*self.inputs, *self.parameters, *self.noise)
@@ -142,11 +157,15 @@ class LayerOperation:
     def start(self, inputs: tuple[Any, ...], passing: Pass) -> Any:
         """Run the layer and put it on the graph."""
         values = tuple([value_of(x) if isinstance(x, Recorded) else x for x in inputs])
+        if self.is_straight and (out := straight.there(self, values, passing)) is not None:
+            return attach(self, inputs, values, {}, out)
         inside = Pass(self.mode, outer=passing, ran=passing.ran)
-        self.drawn, self.drew_for = inside.drawn, self._shapes(values)
-        out: Any = None
+        self.drawn = inside.drawn
+        if self.noise:
+            self.drew_for = self._shapes(values)
+        out = None
         if self.is_composed:
-            fresh = new_leaves(values, self.operands)
+            fresh = new_leaves(values, self.operands, Operand)
             bind(self.layer, self.places, fresh[self.n_inputs :])
             try:
                 out = self._recorded(self._forward(self.layer, fresh, inside))
@@ -193,9 +212,13 @@ class LayerOperation:
     ) -> list[Any]:
         """Run the layer's own `backward`; recorded where the values are Variables."""
         wanted = tuple(wanted)
+        recorded = any(isinstance(x, Recorded) for x in values)
+        if self.calls and not recorded:
+            found = straight.back(self, wanted, dout, values)
+            if found is not None:
+                return found
         if self.is_composed:
             return inner_derivatives(self, wanted, dout, values, self.inner)
-        recorded = any(isinstance(x, Recorded) for x in values)
         layer = self._ran(values, recorded)
         try:
             found = self._backward(layer, parts(dout), recorded)
@@ -205,9 +228,9 @@ class LayerOperation:
             layer = twin(self.layer)  # `backward` may write into what is its own, again and again
             found = self._backward(layer, parts(dout), recorded)
         by_place = self._by_input(found, values, wanted)
-        for i in range(self.n_inputs, self.n_inputs + len(self.parameters)):
+        for i in range(self.n_inputs, self.n_inputs + self.n_parameters):
             if i in wanted:
-                by_place[i] = self._by_parameter(layer, i, values)
+                by_place[i] = self.by_parameter(layer, i, values)
         return [by_place.get(i) for i in wanted]
 
     def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
@@ -222,6 +245,12 @@ class LayerOperation:
         """Run `forward` on fresh Variables: gives them and what they were computed into."""
         fresh = new_leaves(map(data_of, values), self.operands)
         return fresh, self.expand(fresh)
+
+    def recorded(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any] | None:
+        """What a composed layer has inside, recorded now if it has gone straight."""
+        if self.calls and self.inner is None:
+            self.inner = self.open(values)
+        return self.inner
 
     def expand(self, inputs: tuple[Any, ...]) -> Any:
         """Run `forward` on Variables, so that the operations inside stand on the graph."""
@@ -252,9 +281,10 @@ class LayerOperation:
 
     def _forward(self, layer: Any, values: tuple[Any, ...], passing: Pass) -> Any:
         try:
-            with running(passing), spoken():
+            with running(passing):
                 return run(layer, self.mode, values[: self.n_inputs])
         except ValueError as error:
+            refuse_if_hidden(error)
             if "read-only" not in str(error):
                 raise
             raise UnsupportedError(
@@ -308,10 +338,9 @@ class LayerOperation:
     def _by_input(
         self, found: Any, values: tuple[Any, ...], wanted: tuple[int, ...]
     ) -> dict[int, Any]:
-        names = self.inputs
-        fixed = getattr(self.layer, "constants", ())
-        places = [i for i, name in enumerate(names) if name not in fixed]
-        given = parts(found)
+        given, fixed = parts(found), getattr(self.layer, "constants", ())
+        names = self.inputs if fixed or len(given) != self.n_inputs else ()
+        places = [i for i in range(self.n_inputs) if not names or names[i] not in fixed]
         if not places and all(d is None for d in given):
             return {}
         if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
@@ -323,40 +352,54 @@ class LayerOperation:
                 "return one for each argument of forward, in order, and name arguments that have "
                 f'none, such as labels, in constants = ("{names[-1]}",)'
             )
-        return {
-            i: self._checked(d, values[i], names[i]) for i, d in zip(places, given, strict=True)
-        }
+        return {i: self.checked(d, values[i], i) for i, d in zip(places, given, strict=True)}
 
-    def _by_parameter(self, layer: Any, i: int, values: tuple[Any, ...]) -> Any:
-        """The derivative that `backward` set, summed over the layers that share the parameter."""
+    def by_parameter(
+        self, layer: Any, i: int, values: tuple[Any, ...], copies: dict[int, Any] | None = None
+    ) -> Any:
+        """The derivative that `backward` set, summed over the layers that share the parameter.
+
+        `copies` has what ran in place of the layers inside, by their ids.
+        """
         terms = []
         for path in self.places[i - self.n_inputs]:
-            *within, name = path
-            d = getattr(at_path(layer, path[:-1]), f"d{name}", None)
-            terms.append(self._checked(d, values[i], dotted(path), dotted((*within, f"d{name}"))))
-        return sum(terms[1:], start=terms[0])
+            held = at_path(layer, path[:-1])
+            held = held if copies is None else copies[id(held)]
+            d = getattr(held, f"d{path[-1]}", None)
+            terms.append(self.checked(d, values[i], path))
+        return sum(terms[1:], start=terms[0]) if len(terms) > 1 else terms[0]
 
-    def _checked(self, d: Any, value: Any, name: str, attribute: str = "") -> Any:
-        if d is None:
-            raise UnsupportedError(
-                f"{self.name}.backward gives no derivative by {name}; return it, "
-                f"or set self.{attribute or f'd{name}'} if {name} is a parameter"
-            )
-        if np.shape(d) != np.shape(value):
-            raise ShapeError(
-                f"{self.name}.backward: the derivative by {name} has shape {np.shape(d)}, "
-                f"but {name} has shape {np.shape(value)}; they must be the same"
-            )
+    def checked(self, d: Any, value: Any, place: int | Path) -> Any:
+        """A derivative that `backward` gave for an input, or set for the parameter at a path."""
+        if d is None or np.shape(d) != np.shape(value):
+            raise self._unfit(d, value, place)
         if isinstance(d, Recorded):
             return d
         d = np.array(d) if isinstance(d, np.ndarray) and not d.flags.writeable else np.asarray(d)
         d = d[()]
         if d.dtype.kind not in "fiub":
-            raise UnsupportedError(
-                f"{self.name}.backward: the derivative by {name} has dtype {d.dtype}; "
-                "it must be real numbers"
-            )
+            raise self._unfit(d, value, place)
         return d
+
+    def _unfit(self, d: Any, value: Any, place: int | Path) -> ClearpropError:
+        """The error for a derivative that is missing, or does not fit what it belongs to."""
+        name = self.inputs[place] if isinstance(place, int) else dotted(place)
+        if d is None:
+            within = () if isinstance(place, int) else place[:-1]
+            attribute = dotted((*within, f"d{name.rpartition('.')[2]}"))
+            return UnsupportedError(
+                f"{self.name}.backward gives no derivative by {name}; return it, "
+                f"or set self.{attribute} if {name} is a parameter"
+            )
+        if np.shape(d) != np.shape(value):
+            return ShapeError(
+                f"{self.name}.backward: the derivative by {name} has shape {np.shape(d)}, "
+                f"but {name} has shape {np.shape(value)}; they must be the same"
+            )
+        return UnsupportedError(
+            f"{self.name}.backward: the derivative by {name} has dtype {np.asarray(d).dtype}; "
+            "it must be real numbers"
+        )
 
 
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
@@ -366,8 +409,11 @@ def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _names(function: Any) -> tuple[str, ...]:
-    code = getattr(function, "__code__", None)
-    if code is not None and not hasattr(function, "__wrapped__"):
+    inner = function
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    code = getattr(inner, "__code__", None)
+    if code is not None and not hasattr(function, "__signature__"):
         return code.co_varnames[: code.co_argcount]  # quicker than a signature
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)

@@ -64,9 +64,14 @@ def spoken() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if isinstance(error.__cause__, ClearpropError):
-            raise error.__cause__ from None
+        refuse_if_hidden(error)
         raise
+
+
+def refuse_if_hidden(error: ValueError) -> None:
+    """Raise the refusal that stands behind an error of NumPy's, if one does."""
+    if isinstance(error.__cause__, ClearpropError):
+        raise error.__cause__ from None
 
 
 def refuse_write(what: str) -> NoReturn:

@@ -26,7 +26,7 @@ class Node:
         values: tuple[Any, ...],
         params: dict[str, Any],
         out: Any,
-        marks: tuple[tuple[int, int], ...] | None = None,
+        marks: tuple[tuple[int, Any], ...] | None = None,
     ) -> None:
         self.operation = operation
         self.inputs = inputs

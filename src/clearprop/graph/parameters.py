@@ -1,12 +1,13 @@
 """What a layer is made of: the arrays that it names, and the layers that it holds, to any depth."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from clearprop.graph.constants import is_same
 from clearprop.graph.node import Recorded
 from clearprop.graph.variable import Parameter
 
@@ -32,44 +33,53 @@ def has_backward(layer: Any) -> bool:
     return backward is not None and not getattr(backward, "is_missing", False)
 
 
-def inner_layers(layer: Any) -> Iterator[tuple[Path, Any]]:
+def inner_layers(layer: Any) -> list[tuple[Path, Any]]:
     """The layers right inside a layer: among its attributes, and in lists and mappings of them."""
-    return _among(getattr(layer, "__dict__", {}), ())
+    found: list[tuple[Path, Any]] = []
+    held = getattr(layer, "__dict__", None)
+    if held:
+        _search(held.items(), (), found)
+    return found
 
 
-def _among(held: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    entries = held.items() if isinstance(held, Mapping) else enumerate(held)
+def _search(entries: Iterable[tuple[Any, Any]], path: Path, found: list[tuple[Path, Any]]) -> None:
     for key, value in entries:
-        kind = type(value)
-        if kind in _NO_LAYERS:
+        if type(value) in _NO_LAYERS or isinstance(value, Recorded):  # at a glance: most are none
             continue
-        if isinstance(value, Mapping | list | tuple):
-            yield from _among(value, (*path, key))
+        if isinstance(value, _LISTS):
+            if not _NO_LAYERS.issuperset(map(type, value)):
+                _search(enumerate(value), (*path, key), found)
+        elif isinstance(value, Mapping):
+            _search(value.items(), (*path, key), found)
         elif is_layer(value):
-            yield (*path, key), value
+            found.append(((*path, key), value))
 
 
-_NO_LAYERS = frozenset({int, float, bool, str, type(None), np.ndarray, np.float64, np.float32})
+_LISTS = (list, tuple)
+_NO_LAYERS = frozenset({int, float, bool, str, type(None), np.ndarray, np.float64, np.float32, set})
 
 
-def layers_of(layer: Any) -> Iterator[tuple[Path, Any]]:
+def layers_of(layer: Any) -> list[tuple[Path, Any]]:
     """A layer and those inside it to any depth, each once, by the first path that leads to it."""
+    found: list[tuple[Path, Any]] = []
     stack: list[tuple[Path, Any]] = [((), layer)]
     seen: set[int] = set()
     while stack:
         path, held = stack.pop()
-        if id(held) in seen:
-            continue
-        seen.add(id(held))
-        yield path, held
-        stack += [((*path, *rest), found) for rest, found in reversed([*inner_layers(held)])]
+        if id(held) not in seen:
+            seen.add(id(held))
+            found.append((path, held))
+            inside = inner_layers(held)
+            stack += [((*path, *rest), deeper) for rest, deeper in reversed(inside)]
+    return found
 
 
 def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
     """The names of a layer's own arrays of one kind; those of a network are its layers'."""
     if kind == "params":
         own = getattr(layer, "own_params", None)
-        return tuple(getattr(layer, "params", ()) or ()) if own is None else own
+        named = getattr(layer, "params", ()) if own is None else own
+        return named if type(named) is tuple else tuple(named or ())
     named = getattr(layer, kind, ())
     if type(named) is tuple and not named:
         return named
@@ -96,20 +106,35 @@ def set_array(layer: Any, name: str, value: Any) -> None:
 def _mapping(layer: Any) -> Any:
     """The parameters of a layer that holds them in a mapping; that of a network is its layers'."""
     params = () if hasattr(layer, "own_params") else getattr(layer, "params", ())
-    return params if isinstance(params, Mapping) else {}
+    return params if type(params) is not tuple and isinstance(params, Mapping) else ()
 
 
 def places_of(layer: Any, kind: str = "params") -> dict[Places, Any]:
     """All paths to each array of one kind, at any depth → the array: a shared one counts once."""
     found: dict[Any, tuple[list[Path], Any]] = {}
     for path, held in layers_of(layer):
-        for name in names_of(held, kind):
-            value = array_at(held, name)
-            # A plain number is an object that others may hold by chance: it is no shared array.
-            shared = isinstance(value, np.ndarray | Recorded)
-            key = id(value) if shared else (id(held), name)
-            found.setdefault(key, ([], value))[0].append((*path, name))
+        add_places(found, path, held, kind)
     return {tuple(paths): value for paths, value in found.values()}
+
+
+def add_places(
+    found: dict[Any, tuple[list[Path], Any]], path: Path, layer: Any, kind: str = "params"
+) -> list[Any]:
+    """Enter where the own arrays of a layer at a path are, and give them.
+
+    What is found has a key for each array → the paths to it, and the array.
+    """
+    values = []
+    for name in names_of(layer, kind):
+        value = array_at(layer, name)
+        values.append(value)
+        # A plain number is an object that others may hold by chance: it is no shared array.
+        key = id(value) if isinstance(value, _SHARED) else (id(layer), name)
+        found.setdefault(key, ([], value))[0].append((*path, name))
+    return values
+
+
+_SHARED = (np.ndarray, Recorded)
 
 
 def arrays_of(layer: Any) -> list[Any]:
@@ -121,8 +146,11 @@ def arrays_of(layer: Any) -> list[Any]:
 def at_path(layer: Any, path: Path) -> Any:
     """What a path leads to."""
     for step in path:
-        layer = layer[step] if isinstance(layer, Mapping | list | tuple) else getattr(layer, step)
+        layer = layer[step] if isinstance(layer, _CONTAINERS) else getattr(layer, step)
     return layer
+
+
+_CONTAINERS = (dict, list, tuple, Mapping)
 
 
 def bind(layer: Any, places: Iterable[Places], values: Iterable[Any]) -> None:
@@ -161,7 +189,7 @@ def parameter(value: Any, name: str, layer: Any) -> Any:
     key, source = (id(value), value) if array else ((id(layer), name), layer)
     with _lock:
         found = _known.get(key)
-        if found is None or found.source is not source or not _same(found.data, value):
+        if found is None or found.source is not source or not is_same(found.data, value):
             found = _known[key] = Parameter(value, name)
             found.source = source
         found.name = name
@@ -170,14 +198,3 @@ def parameter(value: Any, name: str, layer: Any) -> Any:
 
 _known: WeakValueDictionary[Any, Parameter] = WeakValueDictionary()
 _lock = Lock()
-
-
-def _same(kept: Any, value: Any) -> bool:
-    """Whether a parameter still has the bytes that it had."""
-    value = np.asarray(value)
-    if kept.dtype != value.dtype or kept.shape != value.shape:
-        return False
-    if kept.flags.c_contiguous and value.flags.c_contiguous:
-        bits = f"u{kept.itemsize}" if kept.itemsize <= 8 else "u1"
-        return np.array_equal(kept.view(bits), value.view(bits))
-    return kept.tobytes() == value.tobytes()

@@ -7,7 +7,6 @@ layers are called. There is no flag on a layer that could be forgotten.
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from threading import local
@@ -24,7 +23,7 @@ Drawn = tuple[tuple[tuple[int, ...], ...], tuple[Any, ...]]
 """What one layer drew: the shapes of the inputs it drew for, and the arrays."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Pass:
     """One run through layers."""
 
@@ -45,6 +44,11 @@ class Pass:
     """The layers that ran on arrays, in order; `None` where nobody asks."""
     plain: bool = False
     """Whether no layer holds a Variable, so that only inputs can be on a graph."""
+    calls: list[Any] | None = None
+    """The outermost layers that ran on arrays, in order, each with its inputs and its output, which
+    cannot be written into then; `None` where nobody asks."""
+    views: bool = False
+    """Whether the node of a layer sees arrays that the layer has kept through read-only views."""
     predicted: bool = False
     """Whether a network's `predict` has been called in it."""
     drawn: list[Drawn] = field(default_factory=list)
@@ -116,14 +120,20 @@ def is_bare() -> bool:
     return _now.running is _BARE
 
 
-@contextmanager
-def running(passing: Pass) -> Iterator[Pass]:
+class running:  # noqa: N801  # used as a function; a generator would take three times as long
     """Let a pass run in this thread within a `with` block."""
-    before, _now.running = _now.running, passing
-    try:
-        yield passing
-    finally:
-        _now.running = before
+
+    __slots__ = ("before", "passing")
+
+    def __init__(self, passing: Pass) -> None:
+        self.passing = passing
+
+    def __enter__(self) -> Pass:
+        self.before, _now.running = _now.running, self.passing
+        return self.passing
+
+    def __exit__(self, *_: object) -> None:
+        _now.running = self.before
 
 
 def run(layer: Any, formula: str, inputs: tuple[Any, ...]) -> Any:
@@ -176,7 +186,19 @@ def on_arrays(layer: Any, inputs: tuple[Any, ...], passing: Pass) -> Any:
     if passing.ran is not None:
         passing.ran.append(layer)
     bind_noise(layer, inputs, passing)
-    return run(layer, passing.formula, inputs)
+    calls = passing.calls
+    if calls is None:
+        return run(layer, passing.formula, inputs)
+    passing.calls = None
+    try:
+        out = run(layer, passing.formula, inputs)
+    finally:
+        passing.calls = calls
+    if type(out) is np.ndarray:
+        out = out.view()
+        out.setflags(write=False)
+    calls.append((layer, inputs, out))
+    return out
 
 
 def inline(layer: Any, inputs: tuple[Any, ...], name: str | None) -> Any:

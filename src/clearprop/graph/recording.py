@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
-from clearprop.graph.constants import LARGE, frozen, held, marks_of, value_of
+from clearprop.graph.constants import LARGE, frozen, held, is_fixed, summary, value_of
 from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import told_in_layers
 from clearprop.graph.node import Node, Recorded, variable
@@ -32,24 +32,26 @@ def attach(
     operation: Any, inputs: tuple[Any, ...], values: tuple[Any, ...], params: Any, out: Any
 ) -> Any:
     """Make the node and the Variables of an operation that has been carried out."""
-    made_as, large = Recorded.made_as, False
-    for x, value in zip(inputs, values, strict=True):
+    made_as, marks = Recorded.made_as, None
+    for i, x in enumerate(inputs):
         if isinstance(x, Recorded):
             made_as = x.made_as
-            if x.node is not None:
+            if x.node is not None or not x.may_change:
                 continue
-        if value.__class__ is np.ndarray and value.nbytes >= LARGE:
-            large = True
-    marks = marks_of(values) if large else None
-    if isinstance(out, tuple | list):
+        value = values[i]
+        if value.__class__ is np.ndarray and value.nbytes >= LARGE and not is_fixed(value):
+            marks = (*(marks or ()), (i, summary(value)))
+    kind = out.__class__
+    if kind is np.float64:
+        return variable(made_as, out, Node(operation, inputs, values, params, out, marks))
+    if kind is not np.ndarray and isinstance(out, (tuple, list)):
         kept = tuple([_kept(o, values, operation) for o in out])
         node = Node(operation, inputs, values, params, kept, marks)
         made = [variable(made_as, o, node, i) for i, o in enumerate(kept)]
         # A list stays a list, and a named tuple such as QRResult(Q, R) keeps its names.
         return type(out)(*made) if hasattr(out, "_fields") else type(out)(made)
-    if out.__class__ is not np.float64:
-        out = _kept(out, values, operation)
-    return variable(made_as, out, Node(operation, inputs, values, params, out, marks), None)
+    out = _kept(out, values, operation)
+    return variable(made_as, out, Node(operation, inputs, values, params, out, marks))
 
 
 def alias(v: Recorded) -> Any:
@@ -64,7 +66,7 @@ def _kept(out: Any, values: tuple[Any, ...], operation: Any) -> Any:
         for x in values:
             if x is out:  # handed on as it came, perhaps the caller's own
                 out = out.view()
-        out.flags.writeable = False  # the backward pass will need it
+        out.setflags(write=False)  # the backward pass will need it
         return out
     if isinstance(out, np.ndarray) and type(out) is not np.ndarray:
         raise DTypeError(
@@ -106,7 +108,8 @@ def array_function(function: Callable[..., Any], args: Any, kwargs: dict[str, An
 def array_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) -> Any:
     """Answer NumPy's `__array_ufunc__`."""
     if method == "__call__":
-        return array_function(ufunc, args, kwargs)
+        row = PRIMITIVES.get(ufunc)
+        return array_function(ufunc, args, kwargs) if row is None else _call(row, args, kwargs)
     if kwargs.get("out") is not None:
         _refuse_out(f"{name_of(ufunc)}.{method}", kwargs)
     composed = UFUNC_METHODS.get((ufunc, method))
@@ -159,27 +162,24 @@ def _setting(value: Any, name: str) -> Any:
 def _call(row: Primitive, args: Any, kwargs: dict[str, Any]) -> Any:
     if "out" in kwargs:
         _refuse_out(row.name, kwargs)
-    operands, params = row.bind(args, kwargs)
+    inputs, params = row.bind(args, kwargs)
     operation: Any = row
-    inputs, values = [], []
-    for x in operands:
-        if isinstance(x, Recorded):
-            values.append(value_of(x))
-        else:
-            if type(x) not in NUMBERS:
-                x = constant_operand(x, row.name)
-            values.append(value_of(x) if isinstance(x, Recorded) else x)
-        inputs.append(x)
+    values = []
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Recorded) and type(x) not in NUMBERS:
+            x = constant_operand(x, row.name)
+            inputs = (*inputs[:i], x, *inputs[i + 1 :])
+        values.append(value_of(x) if isinstance(x, Recorded) else x)
     if params:
         recorded = tuple([k for k, v in params.items() if isinstance(v, Recorded)])
         if recorded:
             operation = _with_keywords(row, recorded, params)
-            inputs += [params[k] for k in recorded]
+            inputs = (*inputs, *[params[k] for k in recorded])
             values += [value_of(params[k]) for k in recorded]
         params = {k: _setting(v, row.name) for k, v in params.items() if k not in recorded}
     values = tuple(values)
     out = operation.evaluate(*values, **params)
-    return attach(operation, tuple(inputs), values, params, out)
+    return attach(operation, inputs, values, params, out)
 
 
 def _with_keywords(row: Primitive, keywords: tuple[str, ...], params: dict[str, Any]) -> Any:

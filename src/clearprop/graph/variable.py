@@ -111,13 +111,19 @@ class Variable(ArrayMethods):
             )
         outputs = [(self, self._seed(dout, record))]
         found = derivatives(outputs, record=record, zeros=True, afresh=not accumulate)
-        tell_of_branches(outputs, (dx for v, dx in found.items() if v.node is None))
+        ends, chooses = [], False
         for v, dx in found.items():
+            if v.node is None:
+                ends.append(dx)
+            elif v.node.operation.chooses:
+                chooses = True
             if type(dx) is np.ndarray:
                 dx.flags.writeable = False  # a derivative may be shared between Variables
             if record and not isinstance(dx, Recorded):  # it depends on nothing that is recorded
                 dx = variable(type(self).made_as, dx)
             v.grad = v.grad + dx if accumulate and v.grad is not None else dx
+        if chooses:
+            tell_of_branches(outputs, ends)
 
     def _seed(self, dout: Any, record: bool) -> Any:
         """The derivative from upstream: of the shape and dtype of this value."""
@@ -254,29 +260,42 @@ class Parameter(Variable):
         return self  # it belongs to what was recorded
 
 
+class Operand(Variable):
+    """What goes into the formula of a node that is opened: the node sees to it that it stays."""
+
+    __slots__ = ()
+
+    may_change = False
+
+
 Recorded.made_as = Variable
 
 
-def new_leaves(values: Iterable[Any], names: Iterable[str | None]) -> tuple[Any, ...]:
+def new_leaves(
+    values: Iterable[Any], names: Iterable[str | None], made_as: type[Variable] = Variable
+) -> tuple[Any, ...]:
     """New Variables for real values; what is no real array or number stays as it is.
 
     A Python number takes the dtype of the arrays that it stands beside, as in NumPy's arithmetic.
     """
     values = tuple(values)
-    if any(type(v) in _WEAK for v in values):
-        dtypes = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic)]
+    if not _WEAK.isdisjoint(map(type, values)):
+        dtypes = [v.dtype for v in values if isinstance(v, _ARRAYS)]
         dtypes = [dtype for dtype in dtypes if dtype.kind == "f"] or dtypes
-        values = tuple(
+        values = [
             np.asarray(v, np.result_type(*dtypes, v))[()] if type(v) in _WEAK else v for v in values
-        )
+        ]
     return tuple(
-        variable(Variable, v, name=name)
-        if isinstance(v, np.ndarray | np.generic) and v.dtype.kind in "fiub"
-        else v
-        for v, name in zip(values, names, strict=True)
+        [
+            variable(made_as, v, name=name)
+            if isinstance(v, _ARRAYS) and v.dtype.kind in "fiub"
+            else v
+            for v, name in zip(values, names, strict=True)
+        ]
     )
 
 
+_ARRAYS = (np.ndarray, np.generic)
 _WEAK = frozenset({int, float, bool})
 
 

@@ -129,6 +129,13 @@ class Assembled(Layer):
         """Whether the layers run one after the other, by no `forward` of its own."""
         return False
 
+    def only_calls(self, method: str) -> bool:
+        """Whether a method does nothing but call the network, and its loss layers.
+
+        Where it is given Variables each call becomes a node, which has a copy of its own.
+        """
+        return False
+
     @property
     def learning(self) -> Learning:
         """What the network remembers of its last step."""
@@ -174,14 +181,22 @@ class Assembled(Layer):
             self.learning.ran = []
 
     @contextmanager
-    def look(self, formula: str, x: Any, *others: Any, views: bool = False) -> Iterator[Self]:
-        """A look at the network, on copies of its layers."""
+    def look(
+        self, formula: str, x: Any, *others: Any, views: bool = False, by: str = ""
+    ) -> Iterator[Self]:
+        """A look at the network, on copies of its layers; `by` is the method that looks."""
         self.members.check()
+        inputs = x if isinstance(x, tuple) else (x,)
+        recorded, passing = _any_recorded(inputs), self.looking_pass(formula)
+        if recorded and self.only_calls(by) and not self.members.stateful:
+            passing.views = views
+            with running(passing):
+                yield self
+            return
         twin, copies = self.looking_copy(formula, x, views)
-        given = (*(x if isinstance(x, tuple) else (x,)), *others)
-        if any(isinstance(part, Recorded) for part in given):
+        if recorded or _any_recorded(others):
             record_parameters(self, copies)
-        with running(self.looking_pass(formula)):
+        with running(passing):
             yield twin
 
     def looking_copy(self, formula: str, x: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
@@ -221,3 +236,7 @@ class Assembled(Layer):
                 )
             found |= names
         return found
+
+
+def _any_recorded(values: Iterable[Any]) -> bool:
+    return any(isinstance(x, Recorded) for x in values)

@@ -36,6 +36,8 @@ class Members:
         self.layers: dict[str, Any] = {}
         """Name → layer; the network itself is the empty name."""
         self.names: dict[int, str] = {}
+        self._named: dict[Path, str] = {}
+        """What has been asked of `name_at`."""
         self.paths: dict[str, Path] = {}
         counted = {id(layer) for layer in (*network.layers.values(), *network.losses)}
         for path, layer in layers_of(network):
@@ -71,11 +73,16 @@ class Members:
 
     def name_at(self, path: Path) -> str:
         """The name of the parameter at a path."""
-        holder, attribute = at_path(self.network, path[:-1]), path[-1]
-        for name, owners in self.params.owners.items():
-            if any(held is holder and attribute == own for held, own in owners):
-                return name
-        return dotted(path)
+        found = self._named.get(path)
+        if found is None:
+            holder, attribute = at_path(self.network, path[:-1]), path[-1]
+            names = (
+                name
+                for name, owners in self.params.owners.items()
+                if any(held is holder and attribute == own for held, own in owners)
+            )
+            found = self._named[path] = next(names, dotted(path))
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy of a network, also one from a file, finds its own."""

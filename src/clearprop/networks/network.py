@@ -63,7 +63,7 @@ class Network(Assembled):
     def __call__(self, *inputs: Any) -> Any:
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
         if is_bare():
-            with self.look("forward", *inputs) as twin:
+            with self.look("forward", *inputs, by="__call__") as twin:
                 return call(twin, *inputs)
         return call(self, *inputs)
 
@@ -226,6 +226,15 @@ class Network(Assembled):
     def is_chain(self) -> bool:
         """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
+
+    def only_calls(self, method: str) -> bool:
+        own = ("__call__", "predict", "loss", "_loss_of")
+        return method in own and all(getattr(type(self), n) is getattr(Network, n) for n in own)
+
+    def in_a_row(self) -> tuple[Any, ...]:
+        """The layers that `forward` calls one after another, and does nothing else."""
+        members = self.__dict__.get("_members") or self.members  # also a copy's
+        return tuple(self.layers.values()) if self.is_chain() and not members.repeated else ()
 
     def _goes_straight(self, x: Any, t: Any) -> bool:
         """Whether a chain on plain arrays may go straight through its layers: see `Walk` for all

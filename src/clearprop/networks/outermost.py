@@ -24,10 +24,10 @@ def looks(formula: str) -> Callable[[Any], Any]:
                 return method(self, x, *args, **more)
             if not self.__dict__.get("_writes"):
                 try:
-                    with self.look(formula, x, *args, views=True) as twin:
+                    with self.look(formula, x, *args, views=True, by=method.__name__) as twin:
                         return method(twin, x, *args, **more)
                 except (ValueError, UnsupportedError) as error:
-                    if "read-only" not in str(error):
+                    if not any("read-only" in str(e) for e in (error, error.__cause__)):
                         raise
                     self.__dict__["_writes"] = True  # a layer that fills an array of its own
             with self.look(formula, x, *args) as twin:

@@ -11,9 +11,10 @@ import numpy as np
 
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
-from clearprop.graph.layer_call import on_graph
+from clearprop.graph.layer_call import holds_variables, on_graph
 from clearprop.graph.node import Recorded, parts, variable
 from clearprop.graph.parameters import (
+    array_at,
     at_path,
     bind,
     has_backward,
@@ -179,12 +180,12 @@ class Walk:
 
     def _closed(self, layer: Any, live: Any, inputs: tuple[Any, ...], name: str) -> Any:
         """Run a layer that is not run through; gives what came out, and the copy that ran."""
-        own = places_of(layer)
         closed = Pass(self.passing.formula, self.passing.rng, ran=self.passing.ran)
         infers = self.passing.formula == "infer"
-        if not infers and any(isinstance(x, Recorded) for x in (*inputs, *own.values())):
-            out = on_graph(layer, inputs, closed, own, name)
+        if not infers and (any(isinstance(x, Recorded) for x in inputs) or holds_variables(layer)):
+            out = on_graph(layer, inputs, closed, name)
             return out, parts(out)[0].node.operation.layer
+        own = places_of(layer)
         ran = twin(layer, own.values())
         if infers:  # nothing is differentiated, so arrays will do
             bind(ran, own, map(unwrapped, own.values()))
@@ -221,11 +222,11 @@ def by_name(members: Any, ran: Iterable[Any]) -> list[tuple[str, Any]]:
 
 def record_parameters(network: Any, copies: dict[int, Any]) -> None:
     """Let copies of the layers hold the parameters as Variables: code between is recorded too."""
-    params = {
-        name: parameter(network.params[name], name, owners[0][0])
-        for name, owners in network.params.owners.items()
-    }
-    _hold(network.members, copies, params)
+    network.params.come_home()
+    for name, owners in network.params.owners.items():
+        held = parameter(array_at(*owners[0]), name, owners[0][0])
+        for layer, attribute in owners:
+            set_array(copies[id(layer)], attribute, held)
 
 
 def _hold(members: Any, copies: dict[int, Any], params: dict[str, Any]) -> None:

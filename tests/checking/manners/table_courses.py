@@ -32,7 +32,7 @@ FAULTS = [
     # the derivative of reg*W**2 is 2*reg*W, not reg*W
     ("l2_without_2", lambda: courses.TwoLayerNetReg(4, 5, 3), lambda: (n(6, 4), ints(3, 6)), "W1 W2", "dropped term"),
     # 1 - c**2 instead of 1 - tanh(c)**2
-    ("lstm_tanh_of_c", P(courses.lstm_step_forward, courses.lstm_step_backward), lambda: (n(3, 4), n(3, 2), n(3, 2), n(4, 8), n(2, 8), n(8)), "Wh Wx b prev_c prev_h x", "wrong value used"),
+    ("lstm_tanh_of_c", P(courses.lstm_step_forward, courses.lstm_step_backward), lambda: (n(3, 4), n(3, 2), n(3, 2), n(4, 8), n(2, 8), n(8)), "Wh Wx b prev_c prev_h x", "wrong value used|dropped term"),
     # db is overwritten at each time step instead of added to
     ("rnn_db_last_step_only", P(courses.rnn_forward, courses.rnn_backward), lambda: (n(2, 4, 3), n(2, 5), n(3, 5), n(5, 5) * 0.5, n(5)), "b", "not summed"),
     # dW[x] += dout keeps only one of repeated indices
@@ -54,7 +54,7 @@ FAULTS = [
     # mean over all elements, but divided by the batch only
     ("mse_divided_by_batch", lambda: blogs.MSELoss(), lambda: (n(5, 3), n(5, 3)), "y_pred", "factor"),
     # the division by p(1-p) is missing: that is the derivative by the logits
-    ("bce_as_if_sigmoid", lambda: blogs.BinaryCrossEntropy(), lambda: (np.random.rand(5, 2) * 0.8 + 0.1, ints(2, 5, 2).astype(float)), "p", "wrong value used"),
+    ("bce_as_if_sigmoid", lambda: blogs.BinaryCrossEntropy(), lambda: (np.random.rand(5, 2) * 0.8 + 0.1, ints(2, 5, 2).astype(float)), "p", "wrong value used|dropped term"),
     # dr is made with the new h instead of the previous one
     ("gru_reset_uses_new_h", lambda: blogs.GRUDanYuan(3, 4), lambda: (n(2, 3), n(2, 4)), "Ur Wr br h x", "wrong value used"),
     # col.T @ dout is reshaped without being transposed first
@@ -100,7 +100,7 @@ FAULTS = [
     # divided by C*W instead of H*W
     ("gap_divides_by_channels", lambda: blogs.GlobalAvgPool(), lambda: (n(2, 3, 4, 5),), "feature_map", "factor"),
     # db sums the first N of N*T rows only
-    ("timeaffine_db_first_rows", lambda: blogs.TimeAffine(n(3, 4), n(4)), lambda: (n(2, 5, 3),), "params[1]", "dropped term"),
+    ("timeaffine_db_first_rows", lambda: blogs.TimeAffine(n(3, 4), n(4)), lambda: (n(2, 5, 3),), "params[1]", "dropped term|wrong place"),
 ]
 
 # name, what makes the layer, its inputs, and whether all of it can be compared

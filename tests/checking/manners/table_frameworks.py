@@ -17,11 +17,11 @@ FAULTS = [
     # b was broadcast over the rows; its gradient is not summed over them
     ("mul_broadcast_not_summed", lambda: frameworks.Mul(), lambda: (n(4, 3), n(3)), "b", "not summed"),
     # -a/b instead of -a/b**2
-    ("div_b_not_squared", lambda: frameworks.Div(), lambda: (n(4, 3), n(4, 3) + 3), "b", "wrong value used"),
+    ("div_b_not_squared", lambda: frameworks.Div(), lambda: (n(4, 3), n(4, 3) + 3), "b", "wrong value used|dropped term"),
     # n*x**n instead of n*x**(n-1)
     ("pow_exponent", lambda: frameworks.Pow(3), lambda: (n(4, 3),), "x", "wrong value used"),
     # the kernel is mirrored for dx
-    ("depthwise_mirrored", lambda: frameworks.DepthwiseConv2D(n(3, 2, 4)), lambda: (n(2, 5, 6, 4),), "x", "wrong place"),
+    ("depthwise_mirrored", lambda: frameworks.DepthwiseConv2D(n(3, 2, 4)), lambda: (n(2, 5, 6, 4),), "x", "wrong place|wrong value used"),
     # dx is added at i instead of i*dilation
     ("dilated_offset", lambda: frameworks.DilatedConv1D(2, 3, 3, 2), lambda: (n(2, 2, 7),), "x", "wrong place"),
     # overlapping windows overwrite dvol instead of adding
@@ -39,7 +39,7 @@ FAULTS = [
     # the means of backward are per channel instead of per group
     ("groupnorm_per_channel", lambda: frameworks.GroupNorm(2, 4), lambda: (n(2, 4, 3, 3),), "x", "no known pattern"),
     # eps is added outside of the square root
-    ("instancenorm_eps_place", lambda: frameworks.InstanceNorm(), lambda: (n(2, 3, 3, 4) * 0.4,), "x", "precision lost"),
+    ("instancenorm_eps_place", lambda: frameworks.InstanceNorm(), lambda: (n(2, 3, 3, 4) * 0.4,), "x", "precision lost|wrong value used"),
     # the norm is treated as a constant
     ("weightnorm_no_projection", lambda: frameworks.WeightNormLinear(n(3, 4), n(3)), lambda: (n(5, 4),), "v", "dropped term"),
     # sigma is treated as a constant
@@ -47,7 +47,7 @@ FAULTS = [
     # the derivative of (1-pt)**gamma is missing
     ("focal_modulator_dropped", lambda: frameworks.FocalLoss(), lambda: (u(6), ints(2, 6)), "p", "dropped term"),
     # the observed transitions are counted to-from instead of from-to
-    ("crf_transition_counts_transposed", lambda: frameworks.LinearChainCRF(3), lambda: (n(5, 3), np.array([0, 2, 2, 1, 0])), "transitions", "transposed"),
+    ("crf_transition_counts_transposed", lambda: frameworks.LinearChainCRF(3), lambda: (n(5, 3), np.array([0, 2, 2, 1, 0])), "transitions", "transposed|wrong place"),
     # pairs beyond the margin are pushed, too
     ("contrastive_mask_missing", lambda: frameworks.ContrastiveLoss(), lambda: (n(8, 2), n(8, 2), np.array([1, 0, 0, 0, 1.0, 0, 0, 0])), "x1 x2", "mask missing"),
     # the 1/2 of exp(log_var/2) is missing
@@ -65,7 +65,7 @@ FAULTS = [
     # hard labels instead of the smoothed target
     ("smoothing_hard_labels", lambda: research.SmoothedCrossEntropy(), lambda: (n(5, 4), ints(4, 5)), "logits", "wrong value used"),
     # the mean of each class instead of the sum
-    ("center_mean_per_class", lambda: research.CenterLoss(n(3, 2)), lambda: (n(7, 2), np.array([0, 1, 1, 2, 2, 2, 1])), "centers", "not summed"),
+    ("center_mean_per_class", lambda: research.CenterLoss(n(3, 2)), lambda: (n(7, 2), np.array([0, 1, 1, 2, 2, 2, 1])), "centers", "not summed|factor"),
     # the weight f(x) is missing for C
     ("glove_weight_missing", lambda: research.GloVe(5, 3), lambda: (np.array([0, 1, 3, 4]), np.array([1, 2, 0, 0]), np.array([2.0, 5, 1, 30])), "C", "dropped term"),
     # the term of the squares is missing
@@ -75,7 +75,7 @@ FAULTS = [
     # the softmax of the gate has only the diagonal of its Jacobian
     ("moe_gate_diagonal", lambda: research.MixtureOfExperts(3, 2, 4), lambda: (n(5, 3),), "Wg x", "dropped term"),
     # the maxima are looked for along the units instead of the pieces
-    ("maxout_axis", lambda: research.Maxout(3), lambda: (n(5, 6),), "x", "wrong place"),
+    ("maxout_axis", lambda: research.Maxout(3), lambda: (n(5, 6),), "x", "wrong place|wrong axis"),
     # the two halves are swapped
     ("glu_halves_swapped", lambda: research.GLU(), lambda: (n(4, 6),), "x", "wrong place"),
     # cumsum forwards instead of backwards
@@ -85,7 +85,7 @@ FAULTS = [
     # the division by the count is missing
     ("segmentmean_count", lambda: research.SegmentMean(4), lambda: (n(6, 2), np.array([0, 0, 1, 3, 3, 3])), "values", "dropped term"),
     # log probabilities instead of probabilities
-    ("logsoftmax_no_exp", lambda: research.LogSoftmax(), lambda: (n(4, 3),), "x", "no known pattern"),
+    ("logsoftmax_no_exp", lambda: research.LogSoftmax(), lambda: (n(4, 3),), "x", "wrong value used"),
     # the indices are sorted, the values not: wrong elements
     ("kmax_order", lambda: research.KMaxPooling(3), lambda: (n(3, 6),), "x", "wrong place"),
     # the two parts are swapped
@@ -107,7 +107,7 @@ FAULTS = [
     # the division by tau is missing
     ("temperature_missing", lambda: research.TemperatureSoftmax(), lambda: (n(4, 3),), "x", "factor"),
     # the left neighbours get nothing: the last line hits the same elements as the one before
-    ("tv_last_line_copied", lambda: research.TVRegularizer(), lambda: (n(2, 4, 5),), "img", "dropped term"),
+    ("tv_last_line_copied", lambda: research.TVRegularizer(), lambda: (n(2, 4, 5),), "img", "dropped term|wrong place"),
 ]
 
 # name, what makes the layer, its inputs, and whether all of it can be compared

@@ -21,11 +21,11 @@ FAULTS = [
     # heads and time are not exchanged on the way back
     ("multihead_no_transpose", lambda: transformers.MultiHead(6, 2), lambda: (n(2, 3, 6),), "x", "wrong place"),
     # the mask of backward is the transposed one
-    ("causal_mask_transposed", lambda: transformers.CausalSoftmax(), lambda: (n(2, 4, 4),), "scores", "dropped term"),
+    ("causal_mask_transposed", lambda: transformers.CausalSoftmax(), lambda: (n(2, 4, 4),), "scores", "dropped term|mask inverted"),
     # the weight is missing within the mean
     ("rmsnorm_weight_in_mean", lambda: transformers.RMSNorm(n(4)), lambda: (n(3, 5, 4),), "x", "dropped term"),
     # rotates forwards again instead of back
-    ("rotary_same_direction", lambda: transformers.Rotary(4), lambda: (n(2, 3, 4),), "x", "transposed"),
+    ("rotary_same_direction", lambda: transformers.Rotary(4), lambda: (n(2, 3, 4),), "x", "transposed|sign"),
     # the derivative of a*sigmoid(a) lacks its first term
     ("swiglu_silu_slope", lambda: transformers.SwiGLU(3, 4), lambda: (n(5, 3),), "w1 x", "dropped term"),
     # the 3 of the derivative of x**3 is missing
@@ -39,7 +39,7 @@ FAULTS = [
     # the slope of the leaky relu is missing
     ("gat_leaky_slope", lambda: transformers.GATHead(EDGES, 3, 2), lambda: (n(4, 3),), "W a_dst a_src x", "factor"),
     # divided by the number of the neighbour's neighbours
-    ("sage_degree_of_neighbour", lambda: transformers.NeighbourMean(LISTS), lambda: (n(4, 3),), "feats", "no known pattern"),
+    ("sage_degree_of_neighbour", lambda: transformers.NeighbourMean(LISTS), lambda: (n(4, 3),), "feats", "wrong value used"),
     # 2 x A is right for symmetric A only
     ("quadratic_symmetric", lambda: transformers.QuadraticForm(n(4, 4)), lambda: (n(5, 4),), "x", "dropped term"),
     # inv(W) instead of inv(W).T
@@ -67,7 +67,7 @@ FAULTS = [
     # the coefficients' derivatives are in ascending order
     ("horner_order", lambda: science.Horner(n(4)), lambda: (n(6),), "coef", "wrong place"),
     # the weights of the two neighbours are exchanged
-    ("table_weights_swapped", lambda: science.LookupTable(n(5)), lambda: (np.random.rand(7) * 0.98 + 0.01,), "values", "wrong value used"),
+    ("table_weights_swapped", lambda: science.LookupTable(n(5)), lambda: (np.random.rand(7) * 0.98 + 0.01,), "values", "wrong value used|dropped term"),
     # log_rate instead of exp(log_rate)
     ("poisson_no_exp", lambda: science.PoissonLoss(), lambda: (n(6), ints(4, 6).astype(float)), "log_rate", "wrong value used"),
     # the sum runs over later events instead of earlier ones
@@ -85,9 +85,9 @@ FAULTS = [
     # the slope of the sigmoid is missing
     ("se_gate_without_slope", lambda: science.SqueezeExcite(4, 3), lambda: (n(3, 4, 2, 3),), "W1 W2 x", "dropped term"),
     # the gates g and i are in another order in backward
-    ("lstm_gate_order", lambda: science.LSTM(n(3, 8), n(2, 8), n(8)), lambda: (n(4, 3), n(4, 2), n(4, 2)), "h_prev params[0] params[1] params[2] x", "wrong place"),
+    ("lstm_gate_order", lambda: science.LSTM(n(3, 8), n(2, 8), n(8)), lambda: (n(4, 3), n(4, 2), n(4, 2)), "h_prev params[0] params[1] params[2] x", "wrong place|swapped"),
     # c[t] instead of c[t-1]
-    ("qrnn_same_step_c", lambda: science.ForgetPooling(), lambda: (n(4, 2, 3), u(4, 2, 3)), "f", "wrong value used"),
+    ("qrnn_same_step_c", lambda: science.ForgetPooling(), lambda: (n(4, 2, 3), u(4, 2, 3)), "f", "wrong value used|dropped term"),
     # the slope of tanh is missing
     ("bahdanau_tanh_slope", lambda: science.AdditiveAttention(3, 2, 4), lambda: (n(4, 3), n(4, 5, 2)), "Wk Wq keys query", "dropped term"),
     # the slope is worked out once and never again

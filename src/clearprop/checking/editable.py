@@ -1,0 +1,145 @@
+"""A backward that is run again and again, each time with another edit of its source."""
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.copies import held_by
+from clearprop.checking.edited import Editor
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.formulas import formulas
+from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.sources import Pick, compiled, replaced, sources_of
+
+FAILS = (LayerRaised, ArithmeticError, LookupError, TypeError, ValueError)
+MOST = 1500
+"""Of longer functions, in nodes of their trees, no edited form is made."""
+
+
+class Truth:
+    """The true derivative by an argument, and whether another is the same, where it is known."""
+
+    def __init__(self, t: np.ndarray, exact: float, a: Any = None) -> None:
+        self.shape, known = np.shape(t), np.isfinite(t)
+        self.t = np.where(known, t, 0.0)
+        self.known = None if known.all() else known
+        self.far = exact * float(np.max(np.abs(self.t), initial=0.0)) + 1e-150
+        self.worst = None
+        if a is not None and np.shape(a) == t.shape and t.size:
+            apart = np.abs(np.where(known, a - self.t, 0.0))
+            self.worst = np.unravel_index(np.argmax(apart), t.shape)
+
+    def near(self, a: Any) -> bool:
+        """Whether another derivative is the same, where the true one is known."""
+        if a is None or np.shape(a) != self.shape:
+            return False
+        if self.worst is not None and not abs(a[self.worst] - self.t[self.worst]) <= self.far:
+            return False
+        apart = np.abs(a - self.t)
+        return bool(
+            np.all(apart <= self.far if self.known is None else (apart <= self.far) | ~self.known)
+        )
+
+
+class Editable:
+    """The functions that one backward runs, with all their edits; the `pick` says which is done."""
+
+    def __init__(self, e: Evidence) -> None:
+        self.e, self.pick = e, Pick()
+        self.run, self.frozen = e.trial.run(), True
+        self.kept: list[tuple[np.ndarray, np.ndarray]] = []
+        self.writes_at = False
+        self.douts = self.run.douts(e.dout)
+        sources, self.calls = sources_of(self.again)
+        before = [s for s in sources_of(e.trial.run)[0] if s not in sources]
+        self.writes_at = any(".at(" in ast.unparse(source.tree) for source in sources)
+        self.editor = Editor(source.tree for source in (*sources, *before))
+        self.formulas = formulas((*reversed(sources), *before))
+        self.codes: dict[Any, Any] = {}
+        for source in sources:
+            nodes = list(ast.walk(source.tree))
+            if len(nodes) > MOST or any(isinstance(node, ast.While) for node in nodes):
+                continue  # a loop might never end
+            code = compiled(source, self.editor.edited(source), self.pick)
+            if code is not None:
+                self.codes[source.function] = code
+
+    @contextmanager
+    def edited(self) -> Iterator[bool]:
+        """Let the edited forms run in place of what was written, if they do the same unedited."""
+        try:
+            with replaced(self.codes):
+                self.pick.silent = True
+                yield bool(self.codes) and self._is_same()
+        finally:
+            self.pick.at = self.pick.site = 0
+            self.pick.plan, self.pick.silent = None, False
+            for held, _ in self.kept:
+                held.flags.writeable = True
+
+    def _is_same(self) -> bool:
+        """Whether the edited form does what was written; it may then write into nothing kept."""
+        for frozen in (False,) if self.e.trial.updates else (True, False):
+            self.run, self.frozen = self.e.trial.run(), frozen
+            self.kept = _frozen(self.run) if frozen else []
+            run = self.again()
+            if run is None:
+                continue
+            return all(self.as_before(run, n) for n in self.e.analytic)
+        return False
+
+    def as_before(self, run: Run, name: str) -> bool:
+        """Whether a derivative is what the layer gave."""
+        return np.array_equal(run.derivative(name), self.e.analytic[name], equal_nan=True)
+
+    def again(self, run: Run | None = None, douts: Any = None) -> Run | None:
+        """Run backward as edited; `None` where it fails."""
+        again = self.run if self.frozen and run is None else run
+        try:
+            if again is None or self.e.trial.calling.gives_both:
+                before = self.run if run is None else run
+                again = before.trial.run()
+                if not all(map(np.array_equal, again.outputs, before.outputs)):
+                    return None
+            again.backward([np.array(d) for d in (self.douts if douts is None else douts)])
+        except FAILS:
+            return None
+        finally:
+            if self.writes_at:
+                _restore(self.kept)
+        return again
+
+    def unpicked(self, work: Callable[[], Any]) -> Any:
+        """Do something without any edit."""
+        picked = self.pick.at, self.pick.site
+        self.pick.at = self.pick.site = 0
+        try:
+            return work()
+        finally:
+            self.pick.at, self.pick.site = picked
+
+
+def _frozen(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Let nothing be written into what forward has kept: other edits are tried on it.
+
+    Copies of it, as `np.add.at` writes all the same.
+    """
+    arrays = [
+        held
+        for held in held_by((run.layer, run.cache))
+        if isinstance(held, np.ndarray) and held.flags.writeable
+    ]
+    for held in arrays:
+        held.flags.writeable = False
+    return [(held, held.copy()) for held in arrays]
+
+
+def _restore(kept: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    for held, before in kept:
+        if not np.array_equal(held, before, equal_nan=held.dtype.kind == "f"):
+            held.flags.writeable = True
+            held[...] = before
+            held.flags.writeable = False

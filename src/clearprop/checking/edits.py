@@ -1,0 +1,108 @@
+"""What could have been meant in place of each expression, and each line, of a source."""
+
+import ast
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from clearprop.checking.findings import Kind
+from clearprop.checking.slips import (
+    LOAD,
+    OPERATORS,
+    SMALL,
+    Change,
+    Entries,
+)
+from clearprop.checking.slips_in_calls import called
+from clearprop.checking.slips_in_places import subscripted
+
+_MAKERS: dict[type, Any] = {**SMALL, ast.Call: called, ast.Subscript: subscripted}
+
+
+def edits(node: ast.expr) -> Iterator[Change]:
+    """The expressions that may have been meant where this one stands."""
+    maker = _MAKERS.get(type(node))
+    for entry in maker(node) if maker else ():
+        yield Change(*entry)
+
+
+def statements(node: ast.stmt, following: ast.stmt | None) -> Iterator[Change]:
+    """The statements that may have been meant in place of this one; of it and the next, if two."""
+    for body, kind in _statements(node, following):
+        yield Change(body, kind, rank=0 if len(body) == 1 else 4)
+
+
+def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        (target,) = node.targets
+        if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
+            yield [ast.AugAssign(target, ast.Add(), node.value)], Kind.NOT_SUMMED
+        for other in () if isinstance(node.value, ast.Tuple) else _targets(target):
+            kind = Kind.SWAPPED if isinstance(other, ast.Tuple) else Kind.WRONG_PLACE
+            yield [ast.Assign([other], node.value)], kind
+        for other, value in _exchanged(target, node.value):
+            yield [ast.Assign([other], value)], Kind.WRONG_PLACE
+    elif isinstance(node, ast.AugAssign):
+        target, op = node.target, type(node.op)
+        if op in (ast.Add, ast.Sub):
+            yield [ast.Assign([target], node.value)], Kind.NOT_SUMMED
+            yield [ast.AugAssign(target, OPERATORS[op][0][0](), node.value)], Kind.SIGN
+        if op is ast.Add and isinstance(target, ast.Subscript):
+            numpy = ast.Name("np", LOAD)
+            at = ast.Attribute(ast.Attribute(numpy, "add", LOAD), "at", LOAD)
+            index = target.slice
+            if any(isinstance(part, ast.Slice) for part in ast.walk(index)):
+                index = ast.Subscript(ast.Attribute(numpy, "s_", LOAD), index, LOAD)
+            yield [ast.Expr(ast.Call(at, [target.value, index, node.value], []))], Kind.NOT_SUMMED
+        yield [], Kind.EXTRA_TERM if op in (ast.Add, ast.Sub) else Kind.FACTOR
+        for other in _targets(target):
+            yield [ast.AugAssign(other, node.op, node.value)], Kind.WRONG_PLACE
+        for other, value in _exchanged(target, node.value):
+            yield [ast.AugAssign(other, node.op, value)], Kind.WRONG_PLACE
+    elif isinstance(node, ast.If):
+        yield node.body, Kind.WRONG_VALUE
+        yield node.orelse, Kind.WRONG_VALUE
+    if isinstance(node, ast.Assign | ast.Expr):
+        yield [], Kind.EXTRA_TERM
+    if isinstance(following, ast.Assign | ast.AugAssign | ast.Expr):
+        yield [following, node], Kind.STALE
+
+
+def _targets(target: Any) -> Iterator[Any]:
+    """Other places for what is assigned: other indices, names in another order."""
+    for other in _MAKERS.get(type(target), lambda _: ())(target):
+        if isinstance(other[0], ast.Subscript | ast.Tuple):
+            made = other[0]
+            yield type(made)(**{**dict(ast.iter_fields(made)), "ctx": ast.Store()})
+
+
+def _exchanged(target: Any, value: Any) -> Iterator[tuple[Any, Any]]:
+    """The index of what is assigned to and that of what is assigned, exchanged."""
+    if isinstance(target, ast.Subscript):
+        for node in ast.walk(value):
+            if isinstance(node, ast.Subscript) and ast.dump(node.slice) != ast.dump(target.slice):
+                other = ast.Subscript(node.value, target.slice, LOAD)
+                yield (
+                    ast.Subscript(target.value, node.slice, ast.Store()),
+                    swapped(value, node, other),
+                )
+
+
+def swapped(tree: Any, old: Any, new: Any) -> Any:
+    """A tree with one node replaced; the others are shared, or the same."""
+    if tree is old:
+        return new
+    changed = {}
+    for field, value in ast.iter_fields(tree):
+        if isinstance(value, list):
+            made: Any = [swapped(v, old, new) if isinstance(v, ast.AST) else v for v in value]
+            if any(a is not b for a, b in zip(made, value, strict=True)):
+                changed[field] = made
+        elif isinstance(value, ast.AST) and (made := swapped(value, old, new)) is not value:
+            changed[field] = made
+    if not changed:
+        return tree
+    twin = copy.copy(tree)
+    for field, made in changed.items():
+        setattr(twin, field, made)
+    return twin

@@ -1,0 +1,339 @@
+"""What a value in the source may have been meant to be: made with the values around it."""
+
+import ast
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.checking.case import broadcasts
+from clearprop.checking.edited import Site
+from clearprop.checking.findings import Kind
+
+NUMBERS = (int, float, np.ndarray, np.number)
+MOST = 12
+"""So many parts of a tuple or list are looked at."""
+FEW = 40
+"""Products are made of so many values around a site."""
+SLOPES = (
+    ("{} * (1 - {v})", lambda e, v: e * (1 - v)),
+    ("{} * (1 - {v}**2)", lambda e, v: e * (1 - v**2)),
+    ("{} * {v} * (1 - {v})", lambda e, v: e * v * (1 - v)),
+    ("{} / ({v} * (1 - {v}))", lambda e, v: e / (v * (1 - v))),
+    ("{} / (1 - {v})", lambda e, v: e / (1 - v)),
+    ("{} * ({v} > 0)", lambda e, v: e * (v > 0)),
+    ("{} * ({v} < 0)", lambda e, v: e * (v < 0)),
+    ("{} * np.sign({v})", lambda e, v: e * np.sign(v)),
+    ("{} / {v}**2", lambda e, v: e / v**2),
+    ("{} * {v}**2", lambda e, v: e * v**2),
+)
+"""Factors that are often forgotten, of a value `v`."""
+FUNCTIONS = (
+    ("{}**2", lambda e: e**2),
+    ("np.exp({})", np.exp),
+    ("np.log({})", np.log),
+    ("np.tanh({})", np.tanh),
+    ("np.sqrt({})", np.sqrt),
+    ("1 / (1 + np.exp(-{}))", lambda e: 1 / (1 + np.exp(-e))),
+    ("1 / {}", lambda e: 1 / e),
+    ("1 - {}", lambda e: 1 - e),
+    ("np.abs({})", np.abs),
+    ("np.sign({})", np.sign),
+    ("({} > 0)", lambda e: e > 0),
+)
+"""Functions that are often forgotten around a value."""
+
+
+class Atom(NamedTuple):
+    """A value around a site: how it is written, what it is now, and how it comes about."""
+
+    name: str
+    now: Any
+    get: Callable[[Mapping[str, Any]], Any]
+    """From the local variables, in any run."""
+    is_formula: bool = False
+
+
+class Otherwise(NamedTuple):
+    """Another value: what is written then, with `{}` for what stands there, and what it gives.
+
+    `f` takes what stands there, and `v` where there is one.
+    """
+
+    rank: int
+    kind: Kind
+    text: str
+    f: Callable[..., Any]
+    v: Atom | None = None
+
+    def value(self, value: Any, local: Mapping[str, Any]) -> Any:
+        """The other value, in any run."""
+        return self.f(value) if self.v is None else self.f(value, self.v.get(local))
+
+    def tree(self, old: ast.expr) -> ast.expr:
+        """What is written then, in place of `old`."""
+        text = ast.unparse(old)
+        if isinstance(old, ast.BinOp | ast.UnaryOp | ast.Compare | ast.IfExp):
+            text = f"({text})"
+        return ast.parse(self.text.replace("{}", text), mode="eval").body
+
+
+def is_float(value: Any) -> bool:
+    """Whether something is a number or an array with derivatives."""
+    return isinstance(value, NUMBERS) and np.asarray(value).dtype.kind == "f"
+
+
+def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
+    """The values that may have been meant at a site, made with those around it."""
+    is_name = isinstance(site.old, ast.Name | ast.Attribute | ast.Subscript)
+    if site.role in ("index", "place") or (not is_float(value) and not np.ndim(value)):
+        yield from _numbers(site, value, around)
+        return
+    if np.ndim(value):
+        yield from _arrangements(value, 1 if is_name else 3)
+    if not is_float(value):
+        yield Otherwise(1, Kind.MASK_INVERTED, "1 - {}", lambda e: 1 - e)
+        for v in around if is_name else ():
+            if np.shape(v.now) == np.shape(value):
+                yield Otherwise(2, Kind.WRONG_VALUE, v.name, lambda e, v: v, v)
+        return
+    if site.role == "term":
+        yield Otherwise(0, Kind.SIGN, "-{}", np.negative)
+    for atom in around:
+        v = _widened(atom, np.shape(value))
+        if v is None:
+            continue
+        if is_name or site.role == "argument":
+            has_it = (
+                is_name and v.is_formula and ast.unparse(site.old) in re.split(r"[^\w.]", v.name)
+            )
+            kind = Kind.DROPPED_TERM if has_it else Kind.WRONG_VALUE
+            yield Otherwise(1, kind, v.name, lambda e, v: v, v)
+        if site.role != "factor" or is_name:
+            yield from _with_value(v, np.shape(value), site.role)
+    if is_name and np.ndim(value):
+        for text, f in FUNCTIONS:
+            yield Otherwise(3, Kind.WRONG_VALUE, text, f)
+    if site.role != "factor":
+        yield from _bounded(around, np.shape(value))
+        for c in (2, 3, 0.5):
+            yield Otherwise(3, Kind.FACTOR, f"{c} * {{}}", lambda e, c=c: c * e)
+        yield from _centred(value)
+        for n in _sizes(around):
+            yield Otherwise(5, Kind.FACTOR, f"{{}} / {n.name}", np.divide, n)
+            yield Otherwise(5, Kind.FACTOR, f"{{}} * {n.name}", np.multiply, n)
+    if site.role == "term":
+        for c in (1, 0.5):
+            yield Otherwise(4, Kind.DROPPED_TERM, f"{{}} + {c}", lambda e, c=c: e + c)
+            yield Otherwise(4, Kind.DROPPED_TERM, f"{{}} - {c}", lambda e, c=c: e - c)
+
+
+def atoms(local: Mapping[str, Any], pool: Iterable[tuple[str, Any]]) -> Iterator[Atom]:
+    """Numbers and arrays at a site: local variables, what the layer holds, and parts of them.
+
+    Besides, those of the `pool`, formulas in the source by their text, that can be computed here.
+    """
+    for name, value in local.items():
+        if not name.startswith("."):
+            yield from _parts(name, value, lambda local, name=name: local[name])
+    for text, formula in pool:
+        try:
+            now = formula(local)
+        except Exception:  # what it is made of is not here
+            continue
+        if isinstance(now, NUMBERS):
+            yield Atom(text, now, formula, is_formula=True)
+
+
+def _parts(name: str, value: Any, get: Any, deep: int = 2) -> Iterator[Atom]:
+    if isinstance(value, NUMBERS):
+        if np.asarray(value).dtype.kind in "fiub":
+            yield Atom(name, value, get)
+        return
+    inside: Any = {}
+    if isinstance(value, dict):
+        inside = {f"{name}[{key!r}]": (key, v) for key, v in value.items()}
+    elif isinstance(value, tuple | list):
+        inside = {f"{name}[{i}]": (i, v) for i, v in enumerate(value[:MOST])}
+    for text, (key, v) in inside.items() if deep else ():
+        yield from _parts(text, v, lambda local, key=key: get(local)[key], deep - 1)
+    if hasattr(value, "__dict__") and deep and not isinstance(value, type | FunctionType):
+        for key, v in {**vars(type(value)), **vars(value)}.items():
+            yield from _parts(
+                f"{name}.{key}", v, lambda local, key=key: getattr(get(local), key), deep - 1
+            )
+
+
+def distinct(value: Any, around: Iterable[Atom]) -> list[Atom]:
+    """Those that differ from a value, and arrays from one another: numbers are equal by chance."""
+    seen = {_key(value)}
+    found = []
+    for atom in around:
+        key = _key(atom.now)
+        if key not in seen:
+            found.append(atom)
+            if key[0]:
+                seen.add(key)
+    return found
+
+
+def _key(value: Any) -> tuple[Any, ...]:
+    array = np.asarray(value)
+    return array.shape, array.dtype.kind, array.tobytes()
+
+
+def _sizes(around: Iterable[Atom]) -> list[Atom]:
+    """Lengths of axes of the values around, each once."""
+    found: dict[int, Atom] = {}
+    for atom in around:
+        for k, n in enumerate(np.shape(atom.now)):
+            if n > 1 and n not in found:
+                get = atom.get
+                found[n] = Atom(
+                    f"{atom.name}.shape[{k}]", n, lambda local, get=get, k=k: get(local).shape[k]
+                )
+    return list(found.values())
+
+
+def _widened(atom: Atom, shape: tuple[int, ...]) -> Atom | None:
+    """A value that goes with an array of a shape, with axes added at its end if need be."""
+    have = np.shape(atom.now)
+    if broadcasts(have, shape):
+        return atom
+    if have and have == shape[: len(have)]:
+        more = len(shape) - len(have)
+        brackets = ", ".join([*[":"] * len(have), *["None"] * more])
+        return Atom(
+            f"{atom.name}[{brackets}]",
+            np.reshape(atom.now, have + (1,) * more),
+            lambda local: np.reshape(v := atom.get(local), np.shape(v) + (1,) * more),
+        )
+    return None
+
+
+def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
+    """Another index, count or size."""
+    if np.ndim(value) or isinstance(value, bool):
+        return
+    place = Kind.WRONG_PLACE if site.role == "place" else Kind.WRONG_VALUE
+    if not isinstance(site.old, ast.Constant):
+        yield Otherwise(0, place, "{} + 1", lambda e: e + 1)
+        yield Otherwise(0, place, "{} - 1", lambda e: e - 1)
+    for v in around:
+        if not np.ndim(v.now) and np.asarray(v.now).dtype.kind in "iu":
+            yield Otherwise(1, place, v.name, lambda e, v: v, v)
+            yield Otherwise(2, place, f"{{}} * {v.name}", lambda e, v: e * v, v)
+            yield Otherwise(2, place, f"{{}} // {v.name}", lambda e, v: e // v, v)
+        elif np.asarray(v.now).dtype.kind == "b" and site.role not in ("index", "place"):
+            yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
+    for n in _sizes(around):
+        if n.now != value:
+            yield Otherwise(3, place, n.name, lambda e, n: n, n)
+        yield Otherwise(4, place, f"{{}} * {n.name}", lambda e, n: e * n, n)
+
+
+def _arrangements(value: Any, rank: int) -> Iterator[Otherwise]:
+    """The elements in another order, or summed."""
+    ndim = np.ndim(value)
+    if ndim == 1:
+        for more in (1, 2, 3):
+            text = f"{{}}[:{', None' * more}]"
+            yield Otherwise(
+                2, Kind.WRONG_AXIS, text, lambda e, m=more: np.reshape(e, e.shape + (1,) * m)
+            )
+    if ndim == 2:
+        yield Otherwise(0, Kind.TRANSPOSED, "{}.T", lambda e: e.T)
+    elif ndim > 2:
+        swapped = "{}.swapaxes(-1, -2)"
+        yield Otherwise(0, Kind.TRANSPOSED, swapped, lambda e: e.swapaxes(-1, -2))
+    for k in range(ndim):
+        yield Otherwise(rank, Kind.WRONG_PLACE, f"np.flip({{}}, {k})", lambda e, k=k: np.flip(e, k))
+        for step in (1, -1):
+            text = f"np.roll({{}}, {step}, axis={k})"
+            yield Otherwise(5, Kind.WRONG_PLACE, text, lambda e, k=k, s=step: np.roll(e, s, axis=k))
+    for axes in ((0, 1), (-2, -1)) if ndim > 1 else ():
+        yield Otherwise(
+            3, Kind.WRONG_PLACE, f"np.flip({{}}, {axes})", lambda e, a=axes: np.flip(e, a)
+        )
+    if is_float(value):
+        for k in range(ndim):
+            text = f"{{}}.sum(axis={k}, keepdims=True)"
+            yield Otherwise(2, Kind.NOT_SUMMED, text, lambda e, k=k: e.sum(axis=k, keepdims=True))
+            if ndim > 1:
+                text = f"{{}}.sum(axis={k})"
+                yield Otherwise(2, Kind.NOT_SUMMED, text, lambda e, k=k: e.sum(axis=k))
+
+
+def _with_value(v: Atom, shape: tuple[int, ...], role: str) -> Iterator[Otherwise]:
+    """A value that may be missing: as a factor, a divisor, a slope, a term."""
+    kind, now = Kind.DROPPED_TERM, np.asarray(v.now)
+    if now.dtype.kind == "b":
+        yield Otherwise(2, Kind.MASK_MISSING, f"{{}} * {v.name}", np.multiply, v)
+        yield Otherwise(2, Kind.MASK_MISSING, f"{{}} * ~{v.name}", lambda e, v: e * ~v, v)
+        return
+    factor = kind if now.ndim else Kind.FACTOR
+    yield Otherwise(2, factor, f"{{}} * {v.name}", np.multiply, v)
+    yield Otherwise(2, factor, f"{{}} / {v.name}", np.divide, v)
+    if now.dtype.kind != "f" or v.is_formula:
+        return
+    if (now.shape == shape or not now.ndim) and role != "factor":
+        yield Otherwise(3, kind, f"{{}} + {v.name}", np.add, v)
+        yield Otherwise(3, kind, f"{{}} - {v.name}", np.subtract, v)
+    for text, f in SLOPES if now.ndim else ():
+        of_slope = Kind.MASK_MISSING if ">" in text or "<" in text else kind
+        yield Otherwise(4, of_slope, text.replace("{v}", v.name), f, v)
+
+
+def _bounded(around: list[Atom], shape: tuple[int, ...]) -> Iterator[Otherwise]:
+    """Only where a value is within a bound, which is a number around."""
+    bounds = [a for a in around if not np.ndim(a.now) and is_float(a.now)][:6]
+    for v in around:
+        if np.shape(v.now) == shape and is_float(v.now) and not v.is_formula:
+            for bound in bounds:
+                for sign, within in (("<", np.less), (">", np.greater)):
+                    text = f"({v.name} {sign} {bound.name})"
+                    mask = Atom(text, None, _both(v, bound, within))
+                    yield Otherwise(4, Kind.MASK_MISSING, f"{{}} * {text}", np.multiply, mask)
+
+
+def _centred(value: Any) -> Iterator[Otherwise]:
+    """Less what all along an axis have together."""
+    for k in range(np.ndim(value)):
+        text, kind = f"{{}} - {{}}.sum(axis={k}, keepdims=True)", Kind.DROPPED_TERM
+        yield Otherwise(5, kind, text, lambda e, k=k: e - e.sum(axis=k, keepdims=True))
+        text = f"{{}} - {{}}.mean(axis={k}, keepdims=True)"
+        yield Otherwise(5, kind, text, lambda e, k=k: e - e.mean(axis=k, keepdims=True))
+
+
+def missing_products(gap: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:
+    """Products of two values that are just what is missing in a sum, which is `gap`."""
+    size, shape = 1e-7 * float(np.max(np.abs(gap), initial=0.0)), np.shape(gap)
+    some = [a for a in around if np.ndim(a.now) and is_float(a.now)][:FEW]
+    for u, v in itertools.product(some, some):
+        for text, f in _products(u, v, shape):
+            product = f(u.now, v.now)
+            for sign, do in (("+", np.add), ("-", np.subtract)):
+                if np.all(np.abs(gap - do(0.0, product)) <= size):
+                    both = Atom(text, product, _both(u, v, f))
+                    yield Otherwise(0, Kind.DROPPED_TERM, f"{{}} {sign} {text}", do, both)
+
+
+def _products(u: Atom, v: Atom, shape: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """The products of two values that have a shape."""
+    a, b = np.shape(u.now), np.shape(v.now)
+    if (a == shape and broadcasts(b, a)) or (b == shape and broadcasts(a, b)):
+        yield f"{u.name} * {v.name}", np.multiply
+    if len(b) == 2 and len(a) > 1:
+        if a[-1] == b[0] and (*a[:-1], b[1]) == shape:
+            yield f"{u.name} @ {v.name}", np.matmul
+        if a[-1] == b[1] and (*a[:-1], b[0]) == shape:
+            yield f"{u.name} @ {v.name}.T", lambda u, v: u @ v.T
+        if len(a) == 2 and a[0] == b[0] and (a[1], b[1]) == shape:
+            yield f"{u.name}.T @ {v.name}", lambda u, v: u.T @ v
+
+
+def _both(u: Atom, v: Atom, f: Any) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda local: f(u.get(local), v.get(local))

@@ -1,0 +1,241 @@
+"""The search for the slip in the source of `backward`: the edit after which all of it is right.
+
+Each edit is done, and backward run. What makes every wrong derivative right, and leaves the others
+right, under another dout and on fewer samples, too, says what should stand where: in the words of
+the source, whatever the layer computes.
+"""
+
+import ast
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.editable import FAILS, Editable, Truth
+from clearprop.checking.edited import Edit, Site, written
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.findings import Kind
+from clearprop.checking.otherwise import (
+    NUMBERS,
+    Otherwise,
+    atoms,
+    distinct,
+    is_float,
+    missing_products,
+    otherwise,
+)
+from clearprop.checking.run import LayerRaised, Run
+
+STIRRED = 1e-3
+"""By this part of itself a value is moved to see what depends on it."""
+
+WORK, FIXED = 220_000, 30
+"""So many calls are made in all; a run of backward counts as so many more than it makes."""
+LONGEST = 0.4
+"""After so many seconds of its own the search ends in any case."""
+
+
+class Repair(NamedTuple):
+    """An edit after which a derivative is right."""
+
+    kind: Kind
+    message: str
+
+
+class Search:
+    """The edits of what one backward runs, tried one after the other: `found`, by argument."""
+
+    def __init__(
+        self,
+        e: Evidence,
+        truth: dict[str, np.ndarray],
+        whole: Evidence | None = None,
+    ) -> None:
+        self.e, self.whole, self.found = e, whole, dict[str, Repair]()
+        self.rng = np.random.default_rng(0)
+        self.stop = time.thread_time() + LONGEST
+        self.exact = max(1e-7 if e.opened else 1e-5, 30 * e.eps)
+        self.truth = {n: Truth(t, self.exact, e.analytic.get(n)) for n, t in truth.items()}
+        self.wrong = [n for n, t in self.truth.items() if not t.near(e.analytic[n])]
+        self.right = [n for n in self.truth if n not in self.wrong]
+        if self.wrong:
+            self.backward = Editable(e)
+            self.pick, self.editor = self.backward.pick, self.backward.editor
+            with self.backward.edited() as works:
+                if works:
+                    self._try_all()
+
+    def _mended(self, truth: dict[str, Truth], run: Run | None) -> list[str]:
+        """The wrong derivatives that are right now, if those that were right still are."""
+        if run is None:
+            return []
+        try:
+            hits = [n for n in self.wrong if truth[n].near(run.derivative(n))]
+            kept = hits and all(truth[n].near(run.derivative(n)) for n in self.right)
+            return hits if kept else []
+        except FAILS:
+            return []
+
+    def _try_all(self) -> None:
+        left = WORK // (FIXED + self.backward.calls)
+        for edit in self._edits():
+            left -= 1
+            hits = self._mended(self.truth, self.backward.again())
+            if not set(hits) <= set(self.found) and self._holds(hits):
+                repair = Repair(edit().kind, told(edit()))
+                self.found = dict.fromkeys(hits, repair) | self.found
+                if len(hits) == len(self.wrong):
+                    self.found = dict.fromkeys(hits, repair)
+                    return
+            if left < 0 or time.thread_time() > self.stop:
+                return
+
+    def _edits(self) -> Iterator[Callable[[], Edit]]:
+        """Every edit, each picked when it comes: those first that change less."""
+        editor = self.editor
+        later = []
+        for number, edit in enumerate(editor.edits, 1):
+            if edit.rank:
+                later.append((edit.rank, number, 0, edit))
+            else:
+                yield self._picked(number, 0, edit)
+        for place, numbers in enumerate(editor.together):
+            if len(numbers) > 1:
+                first, *others = (editor.edits[number - 1] for number in numbers)
+                yield self._picked(-1 - place, 0, first._replace(more=tuple(others)))
+        self.pick.at = 0
+        for number, site in enumerate(editor.sites, 1):
+            later += [(o.rank, number, site, o) for o in self._others(number, site)]
+        for place, numbers in enumerate(editor.alike):
+            site = editor.sites[numbers[0] - 1]
+            if len(numbers) > 1:
+                later += [(o.rank + 1, -1 - place, site, o) for o in self._others(-1 - place, site)]
+        for _, number, site, other in sorted(later, key=lambda plan: plan[0]):
+            yield self._picked(number, site, other)
+
+    def _picked(self, number: int, site: Any, other: Any) -> Callable[[], Edit]:
+        """Pick an edit, or another value at a site; which edit it is."""
+        if not site:
+            self.pick.at, self.pick.site = number, 0
+            return lambda: other
+        self.pick.at, self.pick.site, self.pick.plan = 0, number, other.value
+        alike = self.editor.alike[-1 - number] if number < 0 else [number]
+
+        def edit() -> Edit:
+            sites = (self.editor.sites[i - 1] for i in alike)
+            first, *others = (
+                Edit(s.source, s.line, s.old, other.tree(s.old), other.kind) for s in sites
+            )
+            return first._replace(more=tuple(others))
+
+        return edit
+
+    def _others(self, number: int, site: Site) -> Iterator[Otherwise]:
+        """What may have been meant at a site, where only what is wrong depends on it."""
+        met = self._met(number)
+        if met is None:
+            return
+        value, local = met
+        own = {ast.unparse(target) for target in getattr(site.line, "targets", ())}
+        around = [a for a in atoms(local, self.backward.formulas) if a.name not in own]
+        around = distinct(value, around)
+        yield from otherwise(site, value, around)
+        for name in self.wrong if site.role == "term" else ():
+            a, t = self.e.analytic[name], self.truth[name]
+            if t.known is None and np.shape(value) == t.shape and np.array_equal(value, a):
+                yield from missing_products(t.t - a, around)
+
+    def _met(self, number: int) -> tuple[Any, dict[str, Any]] | None:
+        """The value at a site and the local variables, where only what is wrong depends on it."""
+        met: list[Any] = []
+
+        def stir(value: Any, local: Mapping[str, Any]) -> Any:
+            met[:] = [(value, dict(local))]  # the last: in a loop, the first is a special case
+            if not is_float(value):
+                return value
+            ways = 1 + np.arange(np.size(value)).reshape(np.shape(value)) % 3
+            return value + STIRRED * np.abs(value) * ways
+
+        self.pick.site, self.pick.plan = number, stir
+        run = self.backward.again()
+        if not met or not isinstance(met[0][0], NUMBERS):
+            return None
+        if run is not None and is_float(met[0][0]):
+            moved = {n for n in self.truth if not self.backward.as_before(run, n)}
+            if moved & set(self.right) or (not moved and self._role(number) != "argument"):
+                return None
+        return met[0]
+
+    def _role(self, number: int) -> str:
+        """What a site is of what it stands in; a mask made of an argument does not answer to it."""
+        number = self.editor.alike[-1 - number][0] if number < 0 else number
+        return self.editor.sites[number - 1].role
+
+    def _holds(self, hits: list[str]) -> bool:
+        """Whether it holds on all samples, under another dout, and for fewer samples, too."""
+        e, whole = self.e, self.whole
+        if whole is not None:
+            truth = {n: t for n, t in whole.truth.items() if n in self.truth}
+            run = self.backward.unpicked(whole.trial.run)
+            if len(truth) == len(self.truth) and not self._agree(
+                hits, truth, self.backward.again(run, run.douts(whole.dout))
+            ):
+                return False
+        if not e.opened:
+            return True
+        dout = self.rng.uniform(-1.0, 1.0, e.out.size)
+        if not self._agree(
+            hits, e.true(dout), self.backward.again(douts=self.backward.run.douts(dout))
+        ):
+            return False
+        return all(self._holds_for(hits, inputs) for inputs in self._others_than_given())
+
+    def _others_than_given(self) -> Iterator[list[Any]]:
+        """The inputs with other values, of the same signs and no larger; fewer; in other order."""
+        trial, rng = self.e.trial, self.rng
+        places = set(trial.float_places)
+        yield [
+            x * rng.uniform(0.5, 1.0, np.shape(x)) if i in places else x
+            for i, x in enumerate(trial.inputs)
+        ]
+        rows = next((len(x) for x in trial.inputs if np.ndim(x)), 0)
+        fewer = trial.batch(0, rows - 1)
+        if fewer is not None:
+            yield fewer
+        yield [
+            np.roll(x, 1).reshape(np.shape(x)) if i in places else x
+            for i, x in enumerate(trial.inputs)
+        ]
+
+    def _holds_for(self, hits: list[str], inputs: list[Any]) -> bool:
+        """Whether it holds for other inputs, as far as the layer takes them."""
+        trial = self.e.trial.variant(inputs)
+        try:
+            run, opened = self.backward.unpicked(lambda: (trial.run(), open_forward(trial)))
+        except LayerRaised:
+            return True
+        if isinstance(opened, str) or not np.isfinite(run.vector).all():
+            return True
+        dout = self.rng.uniform(0.5, 1.5, run.vector.size)
+        truth = opened.derivatives(dout)
+        if not all(np.isfinite(truth[n]).all() for n in self.truth):
+            return True
+        return self._agree(hits, truth, self.backward.again(run, run.douts(dout)))
+
+    def _agree(self, hits: list[str], truth: dict[str, np.ndarray], run: Run | None) -> bool:
+        exact = {n: Truth(truth[n], self.exact) for n in self.truth}
+        return set(hits) <= set(self._mended(exact, run))
+
+
+def told(edit: Edit) -> str:
+    """An edit in words."""
+    old, new = written(edit)
+    line = getattr(edit.old, "lineno", edit.line.lineno)
+    name = edit.source.function.__name__
+    if not new:
+        return f"in line {line} of {name}, all is right without `{old}`"
+    if any(other.line is not edit.line for other in edit.more):
+        return f"from line {line} of {name} on, all is right with `{new}` in place of each `{old}`"
+    return f"in line {line} of {name}, all is right with `{new}` in place of `{old}`"

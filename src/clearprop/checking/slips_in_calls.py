@@ -1,0 +1,141 @@
+"""What could have been meant in place of a call: another function, axis, order of arguments."""
+
+import ast
+import itertools
+from typing import Any
+
+from clearprop.checking.findings import Kind
+from clearprop.checking.slips import LOAD, SMALL, Change, Entries, number
+
+ALIKE = (
+    ("sum", "mean", Kind.FACTOR),
+    ("max", "min", Kind.WRONG_VALUE),
+    ("maximum", "minimum", Kind.WRONG_VALUE),
+    ("argmax", "argmin", Kind.WRONG_PLACE),
+    ("sin", "cos", Kind.WRONG_VALUE),
+    ("sinh", "cosh", Kind.WRONG_VALUE),
+    ("exp", "log", Kind.WRONG_VALUE),
+    ("tril", "triu", Kind.MASK_INVERTED),
+    ("zeros_like", "ones_like", Kind.WRONG_VALUE),
+    ("cumsum", "cumprod", Kind.WRONG_VALUE),
+    ("var", "std", Kind.WRONG_VALUE),
+    ("hstack", "vstack", Kind.WRONG_AXIS),
+)
+"""Functions that are taken for one another."""
+MOVING = ("roll", "flip", "transpose", "swapaxes", "moveaxis", "reshape", "rot90", "shift")
+REDUCING = ("sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "argmax", "cumsum")
+AXES = (0, 1, 2, -1, -2, None, (0, 1), (1, 2), (0, 2), (0, 2, 3), (2, 3))
+
+
+def called(node: ast.Call) -> Entries:
+    """What may have been meant in place of a call."""
+    f, args = node.func, node.args
+    name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
+    for one, two, kind in ALIKE:
+        if name in (one, two):
+            yield _with_name(node, two if name == one else one), kind, (name, one, two)
+    if name == "range":
+        yield from _ranges(node)
+    if name in REDUCING:
+        yield from _axes(node, 0 if _is_method(f) else 1)
+    for word in node.keywords:
+        others = [w for w in node.keywords if w is not word]
+        if word.arg != "axis":
+            yield ast.Call(f, args, others), Kind.WRONG_VALUE
+    if name not in REDUCING:
+        for i, arg in enumerate(args):
+            for entry in (
+                SMALL[type(arg)](arg) if isinstance(arg, ast.Constant | ast.UnaryOp) else ()
+            ):
+                other = Change(*entry)
+                made = [*args[:i], other.new, *args[i + 1 :]]
+                kind = Kind.WRONG_PLACE if name in MOVING else other.kind
+                yield ast.Call(f, made, node.keywords), kind, None, other.rank
+    plain = [a for a in args if not isinstance(a, ast.Starred)]
+    if len(plain) != len(args):
+        return
+    for i, j in itertools.combinations(range(min(len(args), 4)), 2):
+        if not isinstance(args[i], ast.Constant) or not isinstance(args[j], ast.Constant):
+            order = list(args)
+            order[i], order[j] = args[j], args[i]
+            yield ast.Call(f, order, node.keywords), Kind.SWAPPED
+    if name == "transpose" and 1 < len(args) < 5:
+        for order in itertools.permutations(args):
+            yield ast.Call(f, list(order), node.keywords), Kind.WRONG_PLACE
+    if name in ("cumsum", "cumprod") and (args or _is_method(f)):
+        yield from _turned(node)
+    if isinstance(f, ast.Attribute) and _is_method(f) and name not in ("append", "at"):
+        yield f.value, Kind.WRONG_VALUE
+    if len(args) in (1, 2, 3) and not isinstance(args[0], ast.Constant):
+        yield args[0], Kind.WRONG_VALUE
+
+
+def _is_method(f: Any) -> bool:
+    """Whether a call is that of a method of an array, and not of a function of a module."""
+    if not isinstance(f, ast.Attribute):
+        return False
+    return not (isinstance(f.value, ast.Name) and f.value.id in ("np", "numpy", "math", "self"))
+
+
+def _axes(node: ast.Call, place: int) -> Entries:
+    """A sum, or the like, over other axes: as a word, at its place, or where there are none."""
+    words = [word for word in node.keywords if word.arg != "axis"]
+    named = [word.value for word in node.keywords if word.arg == "axis"]
+    placed = node.args[place : place + 1]
+    (now,) = [*named, *placed, None][:1]
+    before = ast.unparse(now) if now is not None else "None"
+    for axis in (axis for axis in AXES if str(axis) != before):
+        if named or not placed:
+            made = [*words, ast.keyword("axis", number(axis))]
+            yield ast.Call(node.func, node.args, made), Kind.WRONG_AXIS, ("axis", before, axis)
+            if now is None and not any(word.arg == "keepdims" for word in words):
+                made = [*made, ast.keyword("keepdims", ast.Constant(True))]
+                yield ast.Call(node.func, node.args, made), Kind.WRONG_AXIS, ("wide", before, axis)
+        else:
+            args = [*node.args[:place], number(axis), *node.args[place + 1 :]]
+            made_call = ast.Call(node.func, args, node.keywords)
+            yield made_call, Kind.WRONG_AXIS, ("axis", before, axis)
+
+
+def _turned(node: ast.Call) -> Entries:
+    """A running sum from the other end."""
+    axis = next((w.value for w in node.keywords if w.arg == "axis"), None)
+    last = node.args[-1] if node.args else None
+    axis = last if axis is None and isinstance(last, ast.Constant | ast.UnaryOp) else axis
+    depth = axis.value if isinstance(axis, ast.Constant) and isinstance(axis.value, int) else 0
+    back = ast.Slice(None, None, number(-1))
+    index: Any = ast.Tuple([*[ast.Slice(None, None, None)] * depth, back], LOAD) if depth else back
+    if isinstance(axis, ast.UnaryOp):
+        index = ast.Tuple([ast.Constant(...), back], LOAD)
+    if _is_method(node.func):
+        owner = ast.Subscript(node.func.value, index, LOAD)  # type: ignore[attr-defined]
+        inner = ast.Call(ast.Attribute(owner, node.func.attr, LOAD), node.args, node.keywords)  # type: ignore[attr-defined]
+    else:
+        args = [ast.Subscript(node.args[0], index, LOAD), *node.args[1:]]
+        inner = ast.Call(node.func, args, node.keywords)
+    yield ast.Subscript(inner, index, LOAD), Kind.WRONG_PLACE
+
+
+def _with_name(node: ast.Call, name: str) -> ast.Call:
+    f = node.func
+    other = (
+        ast.Attribute(f.value, name, LOAD) if isinstance(f, ast.Attribute) else ast.Name(name, LOAD)
+    )
+    return ast.Call(other, node.args, node.keywords)
+
+
+def _ranges(node: ast.Call) -> Entries:
+    args = node.args
+    one, kind = ast.Constant(1), Kind.WRONG_PLACE
+    less = [ast.BinOp(args[-1], ast.Sub(), one), ast.BinOp(args[-1], ast.Add(), one)]
+    at = 1 if len(args) > 1 else 0
+    for end in less if len(args) < 3 else ():
+        yield ast.Call(node.func, [*args[:at], end], []), kind
+    if len(args) == 1:
+        yield ast.Call(node.func, [one, args[0]], []), kind
+        yield ast.Call(ast.Name("reversed", LOAD), [node], []), kind
+    elif len(args) == 2:
+        for start in (ast.BinOp(args[0], ast.Sub(), one), ast.BinOp(args[0], ast.Add(), one)):
+            yield ast.Call(node.func, [start, args[1]], []), kind
+        yield ast.Call(node.func, [args[1]], []), kind
+        yield ast.Call(ast.Name("reversed", LOAD), [node], []), kind

@@ -1,0 +1,80 @@
+"""What could have been meant in brackets: another index, other ends, another order."""
+
+import ast
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from clearprop.checking.findings import Kind
+from clearprop.checking.slips import LOAD, Entries, number
+
+
+def subscripted(node: ast.Subscript) -> Entries:
+    """What may have been meant with other brackets behind it, or none."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if isinstance(node.ctx, ast.Load) and not isinstance(node.slice, ast.Constant):
+        yield node.value, Kind.WRONG_PLACE
+    for i, part in enumerate(parts):
+        alike = [j for j, other in enumerate(parts) if ast.dump(other) == ast.dump(part)]
+        if i != alike[0]:
+            continue
+        for other in _indices(part):
+            for places in ([i], alike)[: len(alike)]:
+                made = [other if j in places else p for j, p in enumerate(parts)]
+                index = ast.Tuple(made, LOAD) if isinstance(node.slice, ast.Tuple) else other
+                yield ast.Subscript(node.value, index, node.ctx), Kind.WRONG_PLACE
+    for i, j in itertools.combinations(range(len(parts)), 2):
+        order = list(parts)
+        order[i], order[j] = parts[j], parts[i]
+        yield ast.Subscript(node.value, ast.Tuple(order, LOAD), node.ctx), Kind.WRONG_PLACE
+
+
+def _indices(part: Any) -> Iterator[Any]:
+    """Other ends of a slice; the numbers and names in it are edited by themselves."""
+    if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add | ast.Sub):
+        yield part.left
+    if not isinstance(part, ast.Slice):
+        return
+    start, stop, step = part.lower, part.upper, part.step
+    one = ast.Constant(1)
+    if start is not None or stop is not None or step is not None:
+        yield ast.Slice(None, None, None)
+    if step is None:
+        yield ast.Slice(start, stop, number(-1))
+    if start is None and stop is None:
+        return
+    if isinstance(stop, ast.UnaryOp):
+        yield ast.Slice(stop.operand, None, step)
+        yield ast.Slice(stop.operand, stop, step)
+    if start is None:
+        yield ast.Slice(one, None, step)
+        yield ast.Slice(stop, None, step)
+        yield from (ast.Slice(None, end, step) for end in _beside(stop))
+    elif stop is None:
+        yield ast.Slice(None, number(-1), step)
+        yield ast.Slice(None, start, step)
+        yield ast.Slice(None, ast.UnaryOp(ast.USub(), start), step)
+        yield from (ast.Slice(begin, None, step) for begin in _beside(start))
+    else:
+        ends = list(zip(_beside(start), _beside(stop), strict=True))
+        yield from (ast.Slice(begin, end, step) for begin, end in ends)
+        yield from (ast.Slice(begin, stop, step) for begin, _ in ends)
+        yield from (ast.Slice(start, end, step) for _, end in ends)
+
+
+def _beside(node: Any) -> Iterator[ast.expr]:
+    """One more, and one less."""
+    for op in (ast.Add(), ast.Sub()):
+        yield ast.BinOp(node, op, ast.Constant(1))
+
+
+def slices_of(trees: Iterable[Any]) -> dict[str, Any]:
+    """The indices with slices in them, by their text, which may belong elsewhere."""
+    found = {}
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript):
+                parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+                if any(isinstance(p, ast.Slice) and (p.lower or p.upper) for p in parts):
+                    found[ast.unparse(node.slice)] = node.slice
+    return found

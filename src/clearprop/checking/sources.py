@@ -1,0 +1,224 @@
+"""The source of the functions that `backward` runs, and edited forms of them put in their place.
+
+An edited form holds all edits at once, and does none of them unless a `Pick` says which: it is
+compiled once, and what other threads run is as it was.
+"""
+
+import ast
+import itertools
+import linecache
+import sys
+import sysconfig
+import textwrap
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_ROOMS = ("graph", "primitives", "checking", "networks")
+_NOT_THEIRS = (
+    *(str(Path(__file__).parents[1] / room) for room in _ROOMS),
+    str(Path(np.__file__).parent),
+    "<frozen",
+)
+_LIBRARY = sysconfig.get_path("stdlib")
+_MARK = "the pick of an edit"
+
+
+class Pick(threading.local):
+    """Which edit is done, in the thread that chose it: by number, or at a site by `plan`."""
+
+    at = 0
+    site = 0
+    silent = False
+    plan: Callable[[Any, Mapping[str, Any]], Any] | None = None
+
+    def edit(self, value: Any) -> Any:
+        """Another value for what stands at the site, made with the local variables there."""
+        return self.plan(value, sys._getframe(1).f_locals) if self.plan else value
+
+
+class Source(NamedTuple):
+    """A function and what was written: `tree` has the line numbers of the file."""
+
+    function: Any
+    tree: ast.FunctionDef | ast.Lambda
+
+    @property
+    def owner(self) -> str | None:
+        """The name of the class that the function was written in."""
+        *_, owner, _ = ("", *self.function.__qualname__.split("."))
+        return owner if owner.isidentifier() else None
+
+
+def sources_of(work: Callable[[], object]) -> tuple[list[Source], int]:
+    """The functions that run meanwhile and are the user's own, as far as there is source of them.
+
+    Those of NumPy, of Python and of the graph are not: they are not where a mistake is. The number
+    tells how many calls were made, and so how much work it is.
+    """
+    found: dict[CodeType, FunctionType | None] = {}
+    calls = 0
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+        code = frame.f_code
+        if event == "call" and code not in found and _is_theirs(code.co_filename):
+            found[code] = _function_of(frame)
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    trees = ((function, tree_of(function)) for function in found.values() if function)
+    return [Source(function, tree) for function, tree in trees if tree is not None], calls
+
+
+def _is_theirs(file: str) -> bool:
+    if file.startswith(_NOT_THEIRS):
+        return False
+    return not file.startswith(_LIBRARY) or "-packages" in file
+
+
+def _function_of(frame: FrameType) -> FunctionType | None:
+    """The function that a frame runs: of its object's class, of its caller, or of its module."""
+    code, caller = frame.f_code, frame.f_back
+    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    classes = owner.__mro__ if isinstance(owner, type) else type(owner).__mro__
+    for held in itertools.chain(
+        *(vars(cls).values() for cls in classes[:-1]),
+        caller.f_locals.values() if caller else (),
+        frame.f_globals.values(),
+    ):
+        held = getattr(held, "__func__", None) or getattr(held, "fget", None) or held
+        if isinstance(held, FunctionType) and held.__code__ is code:
+            return held
+    return None
+
+
+def tree_of(function: FunctionType) -> Any:
+    """What was written, or `None` where that is not to be had or is not what is run."""
+    code = function.__code__
+    first, last = code.co_firstlineno, _last_line(code)
+    text = textwrap.dedent("".join(linecache.getlines(code.co_filename)[first - 1 : last]))
+    try:
+        module = ast.parse(text)
+    except SyntaxError:
+        return None
+    kind = ast.Lambda if code.co_name == "<lambda>" else ast.FunctionDef
+    for node in ast.walk(module):
+        if not isinstance(node, kind) or getattr(node, "name", "<lambda>") != code.co_name:
+            continue
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = []
+        ast.increment_lineno(node, first - 1)
+        made = compiled(Source(function, node), node)
+        if made is not None and _content(made) == _content(code):
+            return node
+        ast.increment_lineno(node, 1 - first)
+    return None
+
+
+def _content(code: CodeType) -> Any:
+    """What a code is made of, which would be other things if the file had been edited since."""
+    plain = [repr(c) for c in code.co_consts if not isinstance(c, CodeType)]
+    return code.co_names, code.co_varnames, plain
+
+
+def _last_line(code: CodeType) -> int:
+    ends = [end or 0 for _, end, _, _ in code.co_positions()]
+    inner = [_last_line(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return max([*ends, *inner], default=code.co_firstlineno)
+
+
+def compiled(source: Source, tree: Any, pick: Pick | None = None) -> CodeType | None:
+    """The code of a tree in place of that of the function: with its class and its free names."""
+    code = source.function.__code__
+    if isinstance(tree, ast.Lambda):
+        body: Any = ast.Expr(tree)
+    else:
+        body = tree
+    if source.owner:
+        body = _new(ast.ClassDef, source.owner, [], [], [body], [])
+    free = [name for name in code.co_freevars if name != "__class__"]
+    if free:
+        names: list[ast.expr] = [ast.Name(name, ast.Store()) for name in free]
+        given = ast.Assign(names, ast.Constant(None))
+        nothing = ast.arguments([], [], None, [], [], None, [])
+        body = _new(ast.FunctionDef, "outer", nothing, [given, body], [])
+    module = ast.Module([body], [])
+    _locate(module, set(map(id, ast.walk(source.tree))), code.co_firstlineno)
+    flags = code.co_flags & _FUTURES
+    try:
+        whole = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    found = next((c for c in _inside(whole) if c.co_name == code.co_name), None)
+    if found is None or found.co_freevars != code.co_freevars:
+        return None
+    return found if pick is None else _picking(found, pick)
+
+
+def _locate(node: Any, known: set[int], line: int) -> None:
+    """Give all nodes but the known ones a place, those made in a line that of the line."""
+    if id(node) in known and hasattr(node, "lineno"):
+        return
+    line = getattr(node, "lineno", line)
+    if "lineno" in node._attributes and not hasattr(node, "lineno"):
+        node.lineno = node.end_lineno = line
+        node.col_offset = node.end_col_offset = 0
+    for field in node._fields:
+        value = getattr(node, field, None)
+        for child in value if isinstance(value, list) else (value,):
+            if isinstance(child, ast.AST):
+                _locate(child, known, line)
+
+
+def _new(kind: Any, *fields: Any) -> Any:
+    """A node without type parameters, which it has from Python 3.12 on."""
+    return kind(*fields, type_params=[])
+
+
+_FUTURES = 0x1FF0000
+"""The flags of `from __future__ import …` among those of a code."""
+
+
+def _inside(code: CodeType) -> Iterator[CodeType]:
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield const
+            yield from _inside(const)
+
+
+def _picking(code: CodeType, pick: Pick) -> CodeType:
+    """The code with its marks replaced by the pick itself: no name of the user's is taken."""
+    consts = (
+        pick if c == _MARK else _picking(c, pick) if isinstance(c, CodeType) else c
+        for c in code.co_consts
+    )
+    return code.replace(co_consts=tuple(consts))
+
+
+def the_pick(attribute: str) -> ast.expr:
+    """The pick in a tree, by one of its attributes."""
+    return ast.Attribute(ast.Constant(_MARK), attribute, ast.Load())
+
+
+@contextmanager
+def replaced(codes: Mapping[FunctionType, CodeType]) -> Iterator[None]:
+    """Let functions run other code for a while."""
+    before = {function: function.__code__ for function in codes}
+    try:
+        for function, code in codes.items():
+            function.__code__ = code
+        yield
+    finally:
+        for function, code in before.items():
+            function.__code__ = code
