@@ -252,6 +252,39 @@ class Scale:
 )
 
 layer(
+    "a nest of states",
+    """
+class Step:
+    def __init__(self): self.W = n(4,4)
+    def forward(self, x, state):
+        h, c = state
+        self.c, self.h, self.a = c, h, np.tanh(x + h @ self.W)
+        return self.a, (self.a, c * self.a)
+    def backward(self, dout, dstate):
+        dh, dc = dstate
+        d = (dout + dh + dc * self.c) * (1 - self.a ** 2)
+        self.dW = self.h.T @ d
+        return d, (d @ self.W.T, dc * self.a)
+""",
+    "C(Step(), n(3,4), (n(3,4), n(3,4)))",
+    (" + dc * self.c", "", "x state[0] W", "dropped term"),
+)
+
+layer(
+    "outputs in a mapping",
+    """
+class Heads:
+    def forward(self, x):
+        self.x = x
+        return {"wave": np.sin(x), "total": x.sum(1)}
+    def backward(self, d):
+        return d["wave"] * np.cos(self.x) + d["total"][:, None]
+""",
+    "C(Heads(), n(3,4))",
+    (" * np.cos(self.x)", "", "x", "dropped term|no known pattern|wrong value used"),
+)
+
+layer(
     "an image, which is no batch",
     """
 class Blur:
@@ -305,7 +338,12 @@ class Scattered:
     def backward(self, g): return g[self.at]
 """,
     "C(Scattered(), n(3,2), np.array([4,0,2]))",
-    ("return g[self.at]", "return g[self.at - 1]", "x", "wrong place|swapped|mask inverted"),
+    (
+        "return g[self.at]",
+        "return g[self.at - 1]",
+        "x",
+        "wrong place|swapped|mask inverted|wrong value used",
+    ),
 )
 
 layer(

@@ -17,7 +17,7 @@ import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
 from clearprop.checking.copies import held_by
-from clearprop.checking.nests import is_nest, listed
+from clearprop.checking.nests import filled, is_nest, leaves, listed
 from clearprop.graph.parameters import Path, at_path
 
 FORWARD = listed(
@@ -154,6 +154,8 @@ class Calling:
     """Whether forward gives its one output first, and then what it keeps for `backward`."""
     gives_both: bool = False
     """Whether there is no backward, since forward gives its derivatives together with its loss."""
+    nested: bool = False
+    """Whether forward gives arrays in a nest, of which dout has the form."""
     pulls: bool = False
     """Whether what forward gives last is the backward: a function of dout."""
 
@@ -176,8 +178,9 @@ class Calling:
 
     def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any) -> Any:
         """The arguments of a call, by place and by name."""
-        given = iter(douts)
+        given = iter(parts_of(filled(raw, iter(douts))) if self.nested else douts)
         many = self.roles.count("dout") == 1 and (len(douts) > 1 or self.packed)
+        many &= not self.nested
 
         def of(role: Any) -> Any:
             if role == "dout":
@@ -215,10 +218,10 @@ class Calling:
         arrays = are_outputs(parts, inputs)
 
         def way(roles: Mapping[int, Any], **more: Any) -> Iterator["Calling"]:
-            filled = [roles.get(i, role) for i, role in enumerate(roles_now)]
-            filled = ["dout" if role is None else role for role in filled]
-            if filled.count("dout") in (1, len(parts), sum(arrays)):
-                yield replace(self, roles=tuple(filled), **more)
+            full = [roles.get(i, role) for i, role in enumerate(roles_now)]
+            full = ["dout" if role is None else role for role in full]
+            if full.count("dout") in (1, len(parts), sum(arrays)):
+                yield replace(self, roles=tuple(full), **more)
 
         named = {
             i: returned.index(self.names[i]) for i in (*free, *douts) if self.names[i] in returned
@@ -226,6 +229,9 @@ class Calling:
         if len(free) + len(douts) > len(named) > 0:
             kept = {i: Kept((n,) if len(parts) > 1 else ()) for i, n in named.items()}
             yield from way(kept, first_only=len(parts) > 1)
+        inside = [leaf for _, leaf in leaves(parts)]
+        if not free and len(douts) == len(parts) and all(map(is_number, inside)):
+            yield replace(self, nested=True)
         if not all(arrays):
             # The cache, whatever it is called, or what is in it.
             inside = parts[-1] if isinstance(parts[-1], tuple | list) else ()

@@ -1,6 +1,7 @@
 """The first forward pass: what can go wrong before anything is differentiated."""
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ def first_forward(e: Evidence) -> Run:
     run = _runs(e)
     if not trial.has_backward and (how := _back_in(trial, run)):
         trial.calling = how
+        run = trial.run()
+    elif isinstance(run.raw, Mapping) and all(is_number(x) for _, x in leaves(run.raw)):
+        trial.calling = replace(trial.calling, nested=True)
         run = trial.run()
     _check_outputs(e, run)
     if not trial.searched:

@@ -134,6 +134,8 @@ class Run:
 
 def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
     """What `forward` gives, as its outputs and what it keeps for `backward` to be given back."""
+    if how.nested:
+        return [leaf for _, leaf in leaves(raw)], None
     if not isinstance(raw, list | tuple):
         return [raw], None
     if how.gives_both:
