@@ -153,6 +153,21 @@ class Dense:
 )
 
 layer(
+    "an object that is called for its pullback",
+    """
+class Dense:
+    def __init__(self): self.params, self.grads = {"W": n(4,3), "b": n(3)}, {}
+    def __call__(self, x):
+        def back(g):
+            self.grads["W"], self.grads["b"] = x.T @ g, g.sum(0)
+            return g @ self.params["W"].T
+        return x @ self.params["W"] + self.params["b"], back
+""",
+    "C(Dense(), n(5,4))",
+    ("g.sum(0)", "g.mean(0)", "b", "factor"),
+)
+
+layer(
     "derivatives of two outputs",
     """
 class Flow:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
-from clearprop.checking.copies import held_by
+from clearprop.checking.copies import held_by, private
 from clearprop.checking.nests import filled, is_nest, leaves, listed
 from clearprop.graph.parameters import Path, at_path
 
@@ -84,6 +84,12 @@ def adopted(thing: Any) -> Any:
         return thing
     if names.get("backward") in SLOPE:
         found["gives_slope"] = True
+    return named(thing, found)
+
+
+def named(thing: Any, found: Mapping[str, Any]) -> Any:
+    """A thing, or class, that has these methods too."""
+    cls = thing if isinstance(thing, type) else type(thing)
     made = type(cls.__name__, (cls,), {**found, "__module__": cls.__module__})
     if thing is cls:
         return made
@@ -93,6 +99,18 @@ def adopted(thing: Any) -> Any:
     except TypeError:
         return thing
     return twin
+
+
+def gives_pullback(thing: Any, inputs: Sequence[Any]) -> bool:
+    """Whether an object with arrays of its own is called for its output and a pullback."""
+    call = inspect.getattr_static(type(thing), "__call__", None)
+    if not inspect.isfunction(call) or hasattr(thing, "forward"):
+        return False
+    try:
+        raw = private(thing)(*private(list(inputs)))
+    except Exception:  # that is told where it is examined
+        return False
+    return isinstance(raw, tuple) and len(raw) > 1 and callable(raw[-1])
 
 
 def _takes_the_same(cls: type, one: str, other: Any) -> bool:
