@@ -43,7 +43,7 @@ def first_forward(e: Evidence) -> Run:
     if not trial.has_backward and (how := _back_in(trial, run)):
         trial.calling = how
         run = trial.run()
-    elif isinstance(run.raw, Mapping) and all(is_number(x) for _, x in leaves(run.raw)):
+    elif isinstance(run.raw, Mapping) and len(run.raw) > 1 and not isinstance(trial.layer, Layer):
         trial.calling = replace(trial.calling, nested=True)
         run = trial.run()
     _check_outputs(e, run)
