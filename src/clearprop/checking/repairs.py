@@ -188,13 +188,11 @@ class Search:
                 hits, truth, self.backward.again(run, run.douts(whole.dout))
             ):
                 return False
-        if not e.opened:
-            return True
-        dout = self.rng.uniform(-1.0, 1.0, e.out.size)
-        if not self._agree(
-            hits, e.true(dout), self.backward.again(douts=self.backward.run.douts(dout))
-        ):
-            return False
+        if e.opened:
+            dout = self.rng.uniform(-1.0, 1.0, e.out.size)
+            again = self.backward.again(douts=self.backward.run.douts(dout))
+            if not self._agree(hits, e.true(dout), again):
+                return False
         if not self._holds_for(hits, e.trial.inputs, OTHER):
             return False
         return all(self._holds_for(hits, inputs) for inputs in self._others_than_given())
