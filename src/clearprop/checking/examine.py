@@ -82,8 +82,11 @@ def _takes(e: Evidence, inputs: list[Any]) -> bool:
     """Whether forward gives finite numbers on part of the batch, a row for each sample."""
     try:
         run = e.trial.run(inputs=inputs)
+        near = e.trial.run(inputs=[_shaken(x) for x in inputs]).vector
     except LayerRaised:
         return False
+    if near.shape != run.vector.shape or not np.allclose(near, run.vector, rtol=1e-6, atol=1e-9):
+        return False  # all rounding, as of an inverse that is none
     arrays = [[x for x in xs if np.ndim(x)] for xs in (e.trial.inputs, inputs)]
     if not all(arrays):
         return bool(np.isfinite(run.vector).all())
@@ -92,6 +95,12 @@ def _takes(e: Evidence, inputs: list[Any]) -> bool:
     return bool(run.vector.size and np.isfinite(run.vector).all()) and (
         of_all != (n,) or rows == (few,)
     )
+
+
+def _shaken(x: Any) -> Any:
+    """An array of floats with other last digits."""
+    is_float = isinstance(x, np.ndarray) and x.dtype.kind == "f"
+    return x * (1 + 1e-13 * (np.arange(x.size).reshape(x.shape) % 3)) if is_float else x
 
 
 def _on_few(e: Evidence) -> None:

@@ -3,13 +3,13 @@
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NoReturn
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES
+from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
@@ -139,7 +139,7 @@ def _ways(e: Evidence) -> Iterator[Calling]:
 
 def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
     """Find where each derivative is: among what was returned, or on the layer, by name."""
-    trial, by_name = e.trial, isinstance(found, dict)
+    trial, by_name = e.trial, isinstance(found, Mapping)
     _place_returned(e, run, [] if by_name else [*run.returned])
     own = {path for slot in trial.slots for path in slot.paths}
     on_it = {**hanging(run.layer), **computed(run.layer)}
@@ -202,7 +202,7 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
             trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
         ]
     else:
-        shapes = [None if isinstance(v, list | tuple | dict) else np.shape(v) for v in values]
+        shapes = [None if isinstance(v, list | tuple | Mapping) else np.shape(v) for v in values]
         fits = trial.resolve(shapes, exactly=True)
         targets = [] if fits or _by_the_house(trial.layer) else _spread(trial, shapes)
         targets = targets or ([] if fits else _by_value(e, values))
@@ -230,12 +230,18 @@ def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
         if any(np.shape(v) != trial.inputs[i].shape for v, i in zip(values, chosen, strict=True)):
             continue
         rest = [trial.input_names[i] for i in places if i not in chosen]
-        if loss or all(map(DATA.fullmatch, rest)):
+        if loss or all(map(DATA.fullmatch, rest)) or _are_examples(rest):
             score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
             best = max(best, (score, chosen), key=lambda pair: pair[0])
     found = best[1]
     _leave_out(e, [i for i in places if found and i not in found])
     return [trial.input_names[i] for i in found]
+
+
+def _are_examples(names: Sequence[str]) -> bool:
+    """Whether inputs are called as those that a model is fitted to: X and y, or y alone."""
+    truths = [name for name in names if name in TRUTH_NAMES]
+    return bool(truths) and set(names) <= {*truths, "X", "x", "data", "inputs"}
 
 
 def _may_end(e: Evidence) -> bool:
