@@ -1,11 +1,12 @@
 """Recording and differentiating on Variables against other libraries.
 
-    python benchmarks/graph.py
+    python benchmarks/graph.py [--threads N]
 
 The same computation is written once, over the array module of each library, and all run on one BLAS
-thread. A library that is not installed is left out and named.
+thread, or on N. A library that is not installed is left out and named.
 """
 
+import argparse
 import importlib
 import sys
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from clearprop import TwoLayerNet, Variable
 
 N, D, H, C = 100, 784, 50, 10
 """Batch, inputs, hidden units and classes of the book's two-layer net."""
+
+SMALL = 500
+"""Operations in the expression of small arrays."""
 
 LENGTH = 10_000
 """Operations in the scalar expression."""
@@ -61,6 +65,35 @@ def by_hand(
     return [dx, x.T @ dh, dh.sum(axis=0), a.T @ dz, dz.sum(axis=0)]
 
 
+def operation_by_operation(x: Any, t: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> list[Any]:
+    """The operations of `net_loss`, forward and then backward each by its own rule, not recorded.
+
+    What is recorded cannot take less, unless it computes something else than was written.
+    """
+    h = x @ W1 + b1
+    a = np.maximum(h, 0)
+    z = a @ W2 + b2
+    top = np.max(z, axis=1, keepdims=True)
+    shifted = z - top
+    e = np.exp(shifted)
+    total = np.sum(e, axis=1, keepdims=True)
+    log_y = shifted - np.log(total)
+    right = np.arange(len(x)), t
+    loss = -np.sum(log_y[right]) / len(x)
+    dsum = -(loss.dtype.type(1) / len(x))
+    dlog_y = np.zeros_like(log_y)
+    np.add.at(dlog_y, right, np.broadcast_to(dsum, len(x)))
+    dtotal = -dlog_y.sum(axis=1, keepdims=True) / total
+    dshifted = dlog_y + np.broadcast_to(dtotal, e.shape) * e
+    highest = z == top
+    share = -dshifted.sum(axis=1, keepdims=True) / highest.sum(axis=1, keepdims=True, dtype=z.dtype)
+    dz = dshifted + np.where(highest, share, 0)
+    da = dz @ W2.T
+    local = ~(h < 0) - h.dtype.type(0.5) * (h == 0)
+    dh = np.where(local != 0, da, 0) * local
+    return [x.T @ dh, dh.sum(axis=0), a.T @ dz, dz.sum(axis=0)]
+
+
 def net_data(dtype: Any) -> tuple[Any, Any, list[Any]]:
     """A batch, its labels, and the parameters."""
     rng = np.random.default_rng(0)
@@ -82,6 +115,7 @@ def expression_candidates(dtype: Any) -> dict[str, Callable[[], Any]]:
     found: dict[str, Callable[[], Any]] = {
         "expressions": ours,
         "NumPy by hand": lambda: by_hand(x, t, *arrays)[1:],
+        "NumPy, operation by operation": lambda: operation_by_operation(x, t, *arrays),
     }
     mygrad = package("mygrad")
     if mygrad:
@@ -114,8 +148,20 @@ def layer_candidates(dtype: Any) -> dict[str, Callable[[], Any]]:
         parameters = loss.node.inputs[0].node.inputs[1:]
         return [batch.grad, *(v.grad for v in parameters)]
 
+    def called() -> Any:
+        layers, out = network.layers.values(), x
+        for layer in layers:
+            out = layer.forward(out)
+        network.lastLayer.forward(out, t)
+        dout = network.lastLayer.backward(1)
+        for layer in reversed(layers):
+            dout = layer.backward(dout)
+        first, _, second = layers
+        return [dout, first.dW, first.db, second.dW, second.db]
+
     found: dict[str, Callable[[], Any]] = {
         "layers": ours,
+        "forward and backward alone": called,
         "NumPy by hand": lambda: by_hand(x, t, *arrays, batch_too=True),
     }
     mygrad = package("mygrad")
@@ -132,6 +178,43 @@ def layer_candidates(dtype: Any) -> dict[str, Callable[[], Any]]:
         xp = importlib.import_module("autograd.numpy")
         both = autograd.value_and_grad(lambda given: net_loss(xp, given[0], t, *given[1:]))
         found["autograd"] = lambda: both([x, *arrays])[1]
+    return found
+
+
+def small_chain(xp: Any, x: Any, w: Any) -> Any:
+    """An expression of some hundred operations on arrays of five numbers."""
+    y = x
+    for _ in range(SMALL // 10):
+        y = xp.maximum(y * w + x, 0.1)
+        y = xp.tanh(y) - xp.sum(y * 0.1)
+        y = xp.exp(-(y * y) * 0.01)
+    return xp.sum(y)
+
+
+def small_candidates() -> dict[str, Callable[[], Any]]:
+    """Forward and backward through small arrays, where all time goes into the nodes themselves."""
+    x, w = np.linspace(0.1, 0.5, 5), np.linspace(0.3, 0.9, 5)
+
+    def ours() -> Any:
+        v = Variable(x)
+        small_chain(np, v, w).backward()
+        return [v.grad]
+
+    found: dict[str, Callable[[], Any]] = {"Variable": ours}
+    mygrad = package("mygrad")
+    if mygrad:
+
+        def their_tensors() -> Any:
+            v = mygrad.tensor(x)
+            small_chain(mygrad, v, w).backward()
+            return [v.grad]
+
+        found["MyGrad"] = their_tensors
+    autograd = package("autograd")
+    if autograd:
+        xp = importlib.import_module("autograd.numpy")
+        both = autograd.value_and_grad(lambda x: small_chain(xp, x, w))
+        found["autograd"] = lambda: [both(x)[1]]
     return found
 
 
@@ -193,11 +276,18 @@ def measure_net(dtype: Any) -> list[tuple[Comparison, float | None]]:
 
 def main() -> None:
     """Measure and print."""
-    with threadpool_limits(1):
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--threads", type=int, default=1, help="BLAS threads")
+    with threadpool_limits(parser.parse_args().threads):
         print(surroundings("numpy", "clearprop", "mygrad", "autograd", "micrograd"))
         for dtype in (np.float32, np.float64):
             title = f"Two-layer net {D}-{H}-{C}, batch {N}, {dtype.__name__}, forward and backward"
             print("", table(title, measure_net(dtype)), sep="\n")
+        small = small_candidates()
+        check(small, 1e-9)
+        rows = compare(small)
+        title = f"Expression of {SMALL} operations on five numbers, forward and backward"
+        print("", table(title, [(row, 0.6) for row in rows]), sep="\n")
         scalars = scalar_candidates()
         check(scalars, 1e-9)
         rows = compare(scalars, rounds=20)

@@ -1,7 +1,8 @@
 """A chain goes straight through its layers inside its node, as if each were a node of its own."""
 
 import threading
-from types import MappingProxyType
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -311,7 +312,7 @@ def test_a_look_sees_the_state_that_the_last_step_saw():
 
 def test_a_loss_of_its_own_is_recorded_with_its_penalty():
     class Decaying(Network):
-        def loss(self, x, t):
+        def loss(self, x, t, w=None):
             return super().loss(x, t) + (self.layers["Affine1"].W ** 2).sum()
 
     network, (x, t) = Decaying(layers(Relu())), data()
@@ -363,22 +364,66 @@ class Pair(NamedTuple):
         lambda layer: type("Table", (dict,), {})({0: layer}),
         lambda layer: Pair(layer, 1),
         lambda layer: MappingProxyType({0: layer}),
+        lambda layer: SimpleNamespace(first=layer),
+        lambda layer: [{"deep": SimpleNamespace(first=layer)}],
     ],
 )
 def test_layers_in_containers_of_somebodys_own_are_copied_too(hold):
     class Holds(Layer):
         def __init__(self):
-            self.held = hold(Affine(np.eye(5), np.zeros(5)))
+            self.held = hold(affine)
 
         def forward(self, x):
-            return self.held[0](x)
+            return find(self.held)(x)
 
-    layer, (x, _) = Holds(), data()
+    def find(held):
+        if isinstance(held, SimpleNamespace):
+            return held.first
+        return held[0] if not isinstance(held[0], dict) else held[0]["deep"].first
+
+    affine = Affine(np.eye(5), np.zeros(5))
+    layer, (x, t) = Holds(), data()
     v = Variable(x)
-    layer(v).sum().backward()
+    out = layer(v)
+    out.sum().backward()
     np.testing.assert_array_equal(v.grad, np.ones_like(x))
-    assert type(layer.held[0].W) is np.ndarray
-    assert layer.held[0].x is None
+    np.testing.assert_array_equal(out.node.inputs[2].grad, np.full(5, 4.0))
+    assert affine.W.base is None
+    assert type(affine.W) is np.ndarray
+    assert affine.x is None
+    network = Network([layer, Relu(), Affine.from_sizes(5, 2, dtype=float)])
+    found = network.gradient(x, t)
+    assert len(found) == 4
+    if type(layer.held) is MappingProxyType:  # of which Python makes no deep copy
+        return
+    expected = network.numerical_gradient(x, t)
+    for name in found:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-7)
+
+
+def test_a_mapping_that_cannot_be_copied_with_its_layers_is_refused():
+    class Fixed(Mapping):
+        def __init__(self):
+            self.one = Affine(np.eye(5), np.zeros(5))
+
+        def __getitem__(self, key):
+            return self.one
+
+        def __iter__(self):
+            return iter(["one"])
+
+        def __len__(self):
+            return 1
+
+    class Holds(Layer):
+        def __init__(self):
+            self.held = Fixed()
+
+        def forward(self, x):
+            return self.held["one"](x)
+
+    with pytest.raises(UnsupportedError, match=r"a Fixed holds layers .* in a dict or a list"):
+        Holds()(Variable(data()[0]))
 
 
 def test_several_losses_and_inputs():

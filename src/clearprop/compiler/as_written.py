@@ -11,6 +11,7 @@ from clearprop.graph.node import data_of, parts
 from clearprop.graph.parameters import arrays_of
 from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.recording import attach
+from clearprop.graph.returned import by_input, by_parameter
 from clearprop.graph.twins import twin
 from clearprop.networks.learning import next_state
 
@@ -117,10 +118,11 @@ class AsWrittenBackward(_OfLayer):
         given = values[len(values) - forward.n_inputs - len(forward.places) :]
         with running(Pass("forward", bound=True)):
             found = forward._backward(layer, tuple(values[: self.n_outputs]), False)
-        by_input = forward._by_input(found, given, self.wanted)
+        returned = by_input(forward, found, given, self.wanted)
         n = forward.n_inputs
         derivatives = (
-            by_input.get(i) if i < n else forward.by_parameter(layer, i, given) for i in self.wanted
+            returned.get(i) if i < n else by_parameter(forward, layer, i, given)
+            for i in self.wanted
         )
         pairs = zip(self.wanted, derivatives, strict=True)
         return tuple(np.array(np.zeros_like(given[i]) if d is None else d) for i, d in pairs)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ClearpropError, LeavesGraphError, ShapeError, UnsupportedError
+from clearprop.errors import ClearpropError, LeavesGraphError, UnsupportedError
 from clearprop.graph import straight
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import value_of
@@ -16,11 +16,8 @@ from clearprop.graph.leaving import refuse_if_hidden
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.parameters import (
-    Path,
     Places,
-    at_path,
     bind,
-    dotted,
     has_backward,
     inner_layers,
     names_of,
@@ -40,6 +37,7 @@ from clearprop.graph.passing import (
     running,
 )
 from clearprop.graph.recording import attach, constant_operand
+from clearprop.graph.returned import by_input, by_parameter
 from clearprop.graph.twins import bindable, twin, twins
 from clearprop.graph.variable import Operand, new_leaves
 
@@ -227,10 +225,10 @@ class LayerOperation:
                 raise
             layer = twin(self.layer)  # `backward` may write into what is its own, again and again
             found = self._backward(layer, parts(dout), recorded)
-        by_place = self._by_input(found, values, wanted)
+        by_place = by_input(self, found, values, wanted)
         for i in range(self.n_inputs, self.n_inputs + self.n_parameters):
             if i in wanted:
-                by_place[i] = self.by_parameter(layer, i, values)
+                by_place[i] = by_parameter(self, layer, i, values)
         return [by_place.get(i) for i in wanted]
 
     def _ran(self, values: tuple[Any, ...], recorded: bool) -> Any:
@@ -334,72 +332,6 @@ class LayerOperation:
                     "parameter; make a new array"
                 ) from error
             raise
-
-    def _by_input(
-        self, found: Any, values: tuple[Any, ...], wanted: tuple[int, ...]
-    ) -> dict[int, Any]:
-        given, fixed = parts(found), getattr(self.layer, "constants", ())
-        names = self.inputs if fixed or len(given) != self.n_inputs else ()
-        places = [i for i in range(self.n_inputs) if not names or names[i] not in fixed]
-        if not places and all(d is None for d in given):
-            return {}
-        if given and all(i in places[: len(given)] for i in wanted if i < self.n_inputs):
-            # Of what nobody asks for, such as labels, it may be silent.
-            places = places[: len(given)]
-        if len(given) != len(places):
-            raise ShapeError(
-                f"{self.name}.backward returned {len(given)} derivatives for {len(places)} inputs; "
-                "return one for each argument of forward, in order, and name arguments that have "
-                f'none, such as labels, in constants = ("{names[-1]}",)'
-            )
-        return {i: self.checked(d, values[i], i) for i, d in zip(places, given, strict=True)}
-
-    def by_parameter(
-        self, layer: Any, i: int, values: tuple[Any, ...], copies: dict[int, Any] | None = None
-    ) -> Any:
-        """The derivative that `backward` set, summed over the layers that share the parameter.
-
-        `copies` has what ran in place of the layers inside, by their ids.
-        """
-        terms = []
-        for path in self.places[i - self.n_inputs]:
-            held = at_path(layer, path[:-1])
-            held = held if copies is None else copies[id(held)]
-            d = getattr(held, f"d{path[-1]}", None)
-            terms.append(self.checked(d, values[i], path))
-        return sum(terms[1:], start=terms[0]) if len(terms) > 1 else terms[0]
-
-    def checked(self, d: Any, value: Any, place: int | Path) -> Any:
-        """A derivative that `backward` gave for an input, or set for the parameter at a path."""
-        if d is None or np.shape(d) != np.shape(value):
-            raise self._unfit(d, value, place)
-        if isinstance(d, Recorded):
-            return d
-        d = np.array(d) if isinstance(d, np.ndarray) and not d.flags.writeable else np.asarray(d)
-        d = d[()]
-        if d.dtype.kind not in "fiub":
-            raise self._unfit(d, value, place)
-        return d
-
-    def _unfit(self, d: Any, value: Any, place: int | Path) -> ClearpropError:
-        """The error for a derivative that is missing, or does not fit what it belongs to."""
-        name = self.inputs[place] if isinstance(place, int) else dotted(place)
-        if d is None:
-            within = () if isinstance(place, int) else place[:-1]
-            attribute = dotted((*within, f"d{name.rpartition('.')[2]}"))
-            return UnsupportedError(
-                f"{self.name}.backward gives no derivative by {name}; return it, "
-                f"or set self.{attribute} if {name} is a parameter"
-            )
-        if np.shape(d) != np.shape(value):
-            return ShapeError(
-                f"{self.name}.backward: the derivative by {name} has shape {np.shape(d)}, "
-                f"but {name} has shape {np.shape(value)}; they must be the same"
-            )
-        return UnsupportedError(
-            f"{self.name}.backward: the derivative by {name} has dtype {np.asarray(d).dtype}; "
-            "it must be real numbers"
-        )
 
 
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:

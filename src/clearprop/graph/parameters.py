@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -53,6 +54,8 @@ def _search(entries: Iterable[tuple[Any, Any]], path: Path, found: list[tuple[Pa
             _search(value.items(), (*path, key), found)
         elif is_layer(value):
             found.append(((*path, key), value))
+        elif type(value) is SimpleNamespace:
+            _search(vars(value).items(), (*path, key), found)
 
 
 _LISTS = (list, tuple)

@@ -12,6 +12,7 @@ import numpy as np
 from clearprop.graph.backward import cast
 from clearprop.graph.parameters import bind, has_backward
 from clearprop.graph.passing import Pass, run, running
+from clearprop.graph.returned import by_parameter, checked
 from clearprop.graph.twins import twins
 
 
@@ -45,13 +46,13 @@ def back(operation: Any, wanted: tuple[int, ...], dout: Any, values: tuple[Any, 
     _, copies = twins([layer for layer, *_ in operation.calls], views=True)
     try:
         for layer, _, out in reversed(operation.calls):
-            dout = cast(operation.checked(dout, out, 0), out)
+            dout = cast(checked(operation, dout, out, 0), out)
             # A copy, since the derivative may have gone to other nodes too, or be kept.
             dout = copies[id(layer)].backward(np.array(dout)[()])
         return [
-            operation.checked(dout, values[0], 0)
+            checked(operation, dout, values[0], 0)
             if i == 0
-            else operation.by_parameter(operation.layer, i, values, copies)
+            else by_parameter(operation, operation.layer, i, values, copies)
             for i in wanted
         ]
     except Exception:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import (
     Path,
     Places,
     add_places,
     inner_layers,
+    is_layer,
     layers_of,
 )
 
@@ -94,12 +96,10 @@ class _Copying:
             self._replace(made, enumerate(thing), path)
         elif kind is set or kind is bytearray:
             made = thing.copy()
-        elif isinstance(thing, _CONTAINERS):
-            if not inner_layers(SimpleNamespace(held=thing)):
-                return thing
-            made = known[id(thing)] = self._container(thing, kind, path)
         elif kind is SimpleNamespace or callable(getattr(thing, "forward", None)):
             made = self._object(thing, kind, path)
+        elif isinstance(thing, _CONTAINERS) and inner_layers(SimpleNamespace(held=thing)):
+            made = self._container(thing, kind, path)
         else:
             return thing
         known[id(thing)] = made
@@ -139,13 +139,19 @@ class _Copying:
             pairs = thing.items() if isinstance(thing, dict) else enumerate(thing)
             self._replace(made, pairs, path)
             return made
-        return kind({key: self.of(value, (*path, key)) for key, value in thing.items()})
+        try:
+            return kind({key: self.of(value, (*path, key)) for key, value in thing.items()})
+        except TypeError as error:
+            raise UnsupportedError(
+                f"a {kind.__name__} holds layers and cannot be copied with them ({error}); hold "
+                "them in a dict or a list"
+            ) from error
 
     def _object(self, thing: Any, kind: Any, path: Path) -> Any:
         """A layer, or an object that merely holds something."""
         made = self.known[id(thing)] = _shallow(thing, kind)
         own = hasattr(kind, "__copy__")
-        if self.found is not None and kind is not SimpleNamespace:
+        if self.found is not None and is_layer(thing):
             # One that copies itself has copied those inside.
             for rest, layer in layers_of(thing) if own else [((), thing)]:
                 for value in add_places(self.found, (*path, *rest), layer):
