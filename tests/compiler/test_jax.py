@@ -15,6 +15,7 @@ from twenty import OPTIMIZERS, TWENTY, distance, ratio, trained
 from clearprop import Layer, Network, Softmax, compile, grad
 from clearprop.errors import (
     ConfigError,
+    DataError,
     LabelError,
     NonFiniteError,
     ProcessError,
@@ -201,7 +202,10 @@ def test_what_changes_between_two_steps_counts_in_the_next(change, gathered):
         losses.append([take(*given) for _ in range(2)])
         change(network, optimizer)
         losses[-1] += [take(*given) for _ in range(3)]
-        if not gathered:
+        if gathered:
+            with pytest.raises(DataError, match="there is no row -1 in 20 samples"):
+                take(np.arange(-1, 19))
+        else:
             network.layers["Affine1"] = dense(7, 5, 3).layers["Affine1"]
             with pytest.raises(ConfigError, match="were exchanged"):
                 take(*given)

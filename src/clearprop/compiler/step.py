@@ -195,14 +195,16 @@ class StepOver:
         Errors: `NonFiniteError` as for `Step`; `DataError` for a number that no sample has, and
         `LabelError` for labels of the data set that do not fit. Nothing is changed then.
         """
-        rows = self._checked(rows)
+        if type(rows) is not np.ndarray or rows.dtype != np.intp or rows.ndim != 1:
+            rows = _as_index(rows)
         step, source = self.step, self._source
         plan, begun = step._last, None
-        if plan is not None and plan.source is source and plan.rows == len(rows):
-            begun = step.begun(plan, (rows,))
-        else:
+        if plan is None or plan.source is not source or plan.rows != len(rows):
             plan = None
-        if plan is not None and plan.layout.is_current() and plan.holds():
+        else:
+            begun = step.begun(plan, (rows,))
+        self._check(rows)
+        if plan is not None and plan.layout.is_current() and (begun or plan.holds()):
             plan.layout.adopt()
         else:
             plan = step._find(*source.batch(rows), source)
@@ -219,15 +221,8 @@ class StepOver:
         finally:
             self.release()
 
-    def _checked(self, rows: Any) -> np.ndarray:
-        """Row numbers as an index; one out of range would be read as another."""
-        if type(rows) is not np.ndarray or rows.dtype != np.intp or rows.ndim != 1:
-            rows = np.asarray(rows)
-            if rows.dtype.kind not in "iu" or rows.ndim != 1:
-                raise DataError(
-                    f"the rows of a batch are whole numbers (N,), got {rows.dtype} {rows.shape}"
-                )
-            rows = rows.astype(np.intp)
+    def _check(self, rows: np.ndarray) -> None:
+        """Refuse numbers that no sample has; one out of range would be read as another."""
         samples = self._source.samples
         # Taken without their sign, negative numbers are the largest: one look finds both.
         unsigned = rows.view(np.uintp)
@@ -236,7 +231,16 @@ class StepOver:
             raise DataError(
                 f"there is no row {wrong} in {samples} samples; rows go from 0 to {samples - 1}"
             )
-        return rows
+
+
+def _as_index(rows: Any) -> np.ndarray:
+    """Row numbers as an index. Errors: `DataError` for what is none."""
+    rows = np.asarray(rows)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
+        raise DataError(
+            f"the rows of a batch are whole numbers (N,), got {rows.dtype} {rows.shape}"
+        )
+    return rows.astype(np.intp)
 
 
 def _whole(x: Any) -> Any:
