@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import strangers_courses
 import strangers_frameworks
+import strangers_functional
 import strangers_images
 import strangers_losses
 import strangers_steps
@@ -19,6 +20,7 @@ from clearprop.errors import ConfigError
 STYLES = (
     strangers_courses,
     strangers_frameworks,
+    strangers_functional,
     strangers_images,
     strangers_losses,
     strangers_steps,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nets import Looping, around, batch, dense, largest_difference
+from nets import Looping, around, batch, dense, largest_difference, weights
 from twenty import OPTIMIZERS, TWENTY, distance, ratio, trained
 
-from clearprop import Network, Softmax, compile, grad
+from clearprop import Layer, Network, Softmax, compile, grad
 from clearprop.errors import (
     ConfigError,
     LabelError,
@@ -168,6 +168,45 @@ def test_a_step_is_made_wholly_or_not_at_all(step):
         step(x, np.full(20, 3))
     for name, array in step.network.params.items():
         np.testing.assert_array_equal(array, before[name])
+
+
+class Sloped(Layer):
+    def __init__(self):
+        self.slope = 0.1
+
+    def forward(self, x):
+        return np.where(x > 0, x, self.slope * x)
+
+
+CHANGES = {
+    "a setting of the optimiser": lambda net, optimizer: setattr(optimizer, "lr", 0.1),
+    "a number of a layer": lambda net, optimizer: setattr(net.layers["Sloped1"], "slope", 0.5),
+    "its kind": lambda net, optimizer: setattr(net.layers["Sloped1"], "slope", 2),
+    "what is frozen": lambda net, optimizer: net.freeze("W1"),
+    "an array": lambda net, optimizer: setattr(net.layers["Affine1"], "W", weights(7, 5, 3)[0]),
+    "what is in an array": lambda net, optimizer: net.params["b1"].__imul__(2),
+}
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_changes_between_two_steps_counts_in_the_next(change, gathered):
+    """Though it has begun before that is looked at; see `Step.begun`."""
+    x, t = batch(20, 7, 3)
+    losses = []
+    for engine in ("numpy", "jax"):
+        network, optimizer = around(Sloped()), Adam(0.01)
+        step = compile(network, optimizer, engine=engine)
+        take, given = (step.over(x, t), (np.arange(20),)) if gathered else (step, (x, t))
+        losses.append([take(*given) for _ in range(2)])
+        change(network, optimizer)
+        losses[-1] += [take(*given) for _ in range(3)]
+        if not gathered:
+            network.layers["Affine1"] = dense(7, 5, 3).layers["Affine1"]
+            with pytest.raises(ConfigError, match="were exchanged"):
+                take(*given)
+        assert optimizer.step_count == 5
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
 @pytest.mark.parametrize("hidden", [5, 100])

@@ -1,10 +1,11 @@
+import itertools
 import sys
 
 import pytest
 from small_problem import make_network, points
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from clearprop.compiler.threads import LARGE_PRODUCT, BlasThreads, _libraries
+from clearprop.compiler.threads import LARGE_PRODUCT, BlasThreads, _libraries, threads_tried
 from clearprop.training import Trainer
 
 blas_threads = BlasThreads.for_products_of
@@ -34,6 +35,28 @@ def test_small_products_get_one_thread_and_the_setting_is_restored(two_threads):
 def test_large_products_keep_the_setting(two_threads):
     with blas_threads(LARGE_PRODUCT):
         assert threads() == {2}
+
+
+@pytest.mark.parametrize(("slow", "sooner"), [(1, 2), (2, 1)])
+def test_large_products_take_what_was_sooner(slow, sooner, two_threads, monkeypatch):
+    steps = iter(lambda: 0.02 if threads() == {slow} else 0.01, None)
+    clock = itertools.accumulate(steps)
+    monkeypatch.setattr("clearprop.compiler.threads.perf_counter", lambda: next(clock))
+    assert threads_tried(LARGE_PRODUCT) == sooner
+    assert threads_tried(LARGE_PRODUCT - 1) == 1
+    assert threads() == {2}
+
+
+def test_a_training_keeps_the_choice_of_threads(two_threads, monkeypatch, tmp_path):
+    x, t = points()
+    tried = iter([2])
+    monkeypatch.setattr("clearprop.training.trainer.threads_tried", lambda largest: next(tried))
+    first = Trainer(make_network(), x, t, batch_size=30, rng=0, checkpoint_path=tmp_path / "a")
+    first.train(epochs=1)
+    again = Trainer(make_network(), x, t, batch_size=30, rng=0)
+    again.resume(tmp_path / "a")
+    again.train(epochs=1)  # without another trial
+    assert first._threads == again._threads == 2
 
 
 def test_training_is_on_one_thread_and_restores_also_after_an_error(two_threads):

@@ -4,6 +4,7 @@ Not by a list of names: an array in an attribute, a list, a mapping or an object
 depth, declared or not, there from the start or made by the first `forward`.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,12 @@ def find_undeclared(trial: Trial, after: Run) -> list[Slot]:
     waiting = {p for slot in trial.slots if _is_empty(slot.get(trial.layer)) for p in slot.paths}
     made = _lasting(after, {*waiting, *late}) if waiting or late else set()
     made -= _of_the_batch(trial, after, made)
+    made -= _known_by_others(after, made, [*declared, *early, *known])
     late = {path: array for path, array in late.items() if path in made}
     found = _among(trial, early)
     if made:
         before, trial.layer = trial.layer, private(after.layer, trial.dtype)
-        lately = _among(trial, late)
+        lately = _among(trial, late, found)
         if lately or waiting & made:
             trial.list_arguments()
             return [*found, *lately]
@@ -44,8 +46,8 @@ def find_undeclared(trial: Trial, after: Run) -> list[Slot]:
     return found
 
 
-def _among(trial: Trial, candidates: dict[Path, Any]) -> list[Slot]:
-    """The arrays among these that the output changes with."""
+def _among(trial: Trial, candidates: dict[Path, Any], known: Sequence[Slot] = ()) -> list[Slot]:
+    """The arrays among these that the output changes with, beside those that are known."""
     base = _output(trial) if candidates else None
     if base is None or not _same(base, _output(trial)):
         return []  # it draws random numbers of its own: nothing can be told
@@ -53,13 +55,15 @@ def _among(trial: Trial, candidates: dict[Path, Any]) -> list[Slot]:
     for path, array in candidates.items():
         found.setdefault(id(array), []).append(path)
     slots: list[Slot] = []
-    names = {slot.name for slot in trial.slots} | set(trial.input_names)
-    seen: list[Any] = [*(slot.get(trial.layer) for slot in trial.slots)]
+    known = [*trial.slots, *known]
+    names = {slot.name for slot in known} | set(trial.input_names)
+    seen: list[Any] = [slot.get(trial.layer) for slot in known]
+    seen += [get_at(trial.layer, path) for path in other_kinds(trial.layer)]
     # First what forward itself reads; then what it only sees a view of.
     for paths, anew in [(p, anew) for anew in (True, False) for p in found.values()]:
         slot = Slot(_called(paths[0], names), tuple(paths), (tuple(paths),), declared=False)
         array = slot.get(trial.layer)
-        if any(isinstance(x, np.ndarray) and np.may_share_memory(array, x) for x in seen):
+        if any(_shares(x, array) for x in seen):
             continue
         if not _same(base, _output(trial, slot, array + 0.5 * (1 + np.abs(array)), anew)):
             slots.append(slot)
@@ -102,6 +106,16 @@ def _lasting(after: Run, paths: set[Path]) -> set[Path]:
     return {
         path for path, made in before.items() if made is not None and get_at(again, path) is made
     }
+
+
+def _known_by_others(after: Run, made: set[Path], others: Iterable[Path]) -> set[Path]:
+    """What forward has only given another name: parameters that it keeps in a tuple, say."""
+    arrays = [a for p in others if isinstance(a := get_at(after.layer, p), np.ndarray)]
+    return {p for p in made if any(_shares(get_at(after.layer, p), a) for a in arrays)} - {*others}
+
+
+def _shares(one: Any, other: Any) -> bool:
+    return isinstance(one, np.ndarray) and np.may_share_memory(one, other)
 
 
 def _of_the_batch(trial: Trial, after: Run, made: set[Path]) -> set[Path]:

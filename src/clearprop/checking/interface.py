@@ -4,18 +4,21 @@ Each convention is an entry of a table, not a case of its own. A thing is brough
 `forward(*inputs)`, `backward(*douts)` by `adopted` and `Calling`, wherever it comes from.
 """
 
+import ast
 import copy
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
-from clearprop.checking.copies import held_by
-from clearprop.checking.nests import listed
+from clearprop.checking.copies import held_by, private
+from clearprop.checking.nests import filled, is_nest, leaves, listed
+from clearprop.graph.parameters import Path, at_path
 
 FORWARD = listed(
     "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
@@ -39,14 +42,18 @@ SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation"
 
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
 CACHE = re.compile(
-    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?|memory|memo|tape|stash|residuals?)"
+    r"(?i)_?(cache[sd]?|cached\w*|ctx|context|saved?\w*|memory|memo|tape|stash|residuals?|res|aux|kept|"
+    r"pull_?(back)?|vjp\w*|back(_?fn)?)"
 )
 DOUT = re.compile(
-    r"(?i)d(?!ata|ecay|rop)\w*|g|gy|gys?|(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
+    r"(?i)d(?!ata|ecay|rop)\w*|g\w{,2}|g_\w+|ct|cotangents?|(up|out|err|error|delta|grad|gradient|top|upstream|accum|residual|sensitivity)\w*|"
     r"\w*(grad|grads|gradient|gradients|delta|error|err)"
 )
 WIDELY = re.compile(r"(?i)(x|input|inputs|inp|z|data|in_?|a_?prev|bottom|features)")
 """What the input is called where forward calls it something else."""
+
+OUTPUT = re.compile(r"(?i)out(put)?s?|activations?|result")
+"""What `backward` may call the output of forward that it is given again."""
 
 UPDATE = 0.5
 """The learning rate that a backward which wants one is given."""
@@ -77,6 +84,12 @@ def adopted(thing: Any) -> Any:
         return thing
     if names.get("backward") in SLOPE:
         found["gives_slope"] = True
+    return named(thing, found)
+
+
+def named(thing: Any, found: Mapping[str, Any]) -> Any:
+    """A thing, or class, that has these methods too."""
+    cls = thing if isinstance(thing, type) else type(thing)
     made = type(cls.__name__, (cls,), {**found, "__module__": cls.__module__})
     if thing is cls:
         return made
@@ -86,6 +99,18 @@ def adopted(thing: Any) -> Any:
     except TypeError:
         return thing
     return twin
+
+
+def gives_pullback(thing: Any, inputs: Sequence[Any]) -> bool:
+    """Whether an object with arrays of its own is called for its output and a pullback."""
+    call = inspect.getattr_static(type(thing), "__call__", None)
+    if not inspect.isfunction(call) or hasattr(thing, "forward"):
+        return False
+    try:
+        raw = private(thing)(*private(list(inputs)))
+    except Exception:  # that is told where it is examined
+        return False
+    return isinstance(raw, tuple) and len(raw) > 1 and callable(raw[-1])
 
 
 def _takes_the_same(cls: type, one: str, other: Any) -> bool:
@@ -130,13 +155,16 @@ def clears(layer: Any) -> bool:
 class Calling:
     """How `backward` is called: what stands at each place, and by which names.
 
-    A role is "dout", "cache", "rate", or the number of an input that is given again. `unknown` are
-    the names of what must be given and is none of these.
+    A role is "dout", "cache", "rate", the number of an input that is given again, or `Kept`, a part
+    of the cache; `None` is what must be given and is none of these.
     """
 
     roles: tuple[Any, ...] = ("dout",)
     named: tuple[tuple[str, Any], ...] = ()
-    unknown: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """The names of the arguments by place."""
+    guessed: frozenset[int] = frozenset()
+    """The places of those that were taken for inputs only since there are as many."""
     any_number: bool = False
     packed: bool = False
     """Whether dout is handed over in a tuple, as forward gave its one output in one."""
@@ -144,6 +172,15 @@ class Calling:
     """Whether forward gives its one output first, and then what it keeps for `backward`."""
     gives_both: bool = False
     """Whether there is no backward, since forward gives its derivatives together with its loss."""
+    nested: bool = False
+    """Whether forward gives arrays in a nest, of which dout has the form."""
+    pulls: bool = False
+    """Whether what forward gives last is the backward: a function of dout."""
+
+    @property
+    def unknown(self) -> list[str]:
+        """The names of what must be given and is not understood."""
+        return [name for name, role in zip(self.names, self.roles, strict=False) if role is None]
 
     @property
     def takes_dout(self) -> bool:
@@ -151,22 +188,25 @@ class Calling:
 
     @property
     def takes_cache(self) -> bool:
-        return "cache" in self.roles or "cache" in dict(self.named).values()
+        return self.pulls or "cache" in (*self.roles, *dict(self.named).values())
 
     @property
     def updates(self) -> bool:
         return "rate" in self.roles or "rate" in dict(self.named).values()
 
-    def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any) -> Any:
+    def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any) -> Any:
         """The arguments of a call, by place and by name."""
-        given = iter(douts)
+        given = iter(parts_of(filled(raw, iter(douts))) if self.nested else douts)
         many = self.roles.count("dout") == 1 and (len(douts) > 1 or self.packed)
+        many &= not self.nested
 
         def of(role: Any) -> Any:
             if role == "dout":
                 return tuple(douts) if many else next(given)
             if role == "cache":
                 return cache
+            if isinstance(role, Kept):
+                return role.of(raw)
             return UPDATE if role == "rate" else inputs[role]
 
         placed = list(douts) if self.any_number else [of(role) for role in self.roles]
@@ -180,6 +220,66 @@ class Calling:
             yield replace(self, first_only=True)
         if len(self.roles) == inputs > 1 and "dout" in self.roles:
             yield replace(self, roles=tuple(range(inputs)))
+
+    def readings(
+        self, raw: Any, inputs: Sequence[Any], returned: Sequence[str]
+    ) -> Iterator["Calling"]:
+        """What arguments may be that their names do not explain, the likeliest first.
+
+        `raw` is what forward gives, and `returned` the names by which it does so: what `backward`
+        calls by such a name is that, and no derivative. The first that runs is to be taken.
+        """
+        roles_now = [None if i in self.guessed else role for i, role in enumerate(self.roles)]
+        free = [i for i, role in enumerate(roles_now) if role is None]
+        douts = [i for i, role in enumerate(roles_now) if role == "dout"]
+        parts = parts_of(raw)
+        arrays = are_outputs(parts, inputs)
+
+        def way(roles: Mapping[int, Any], **more: Any) -> Iterator["Calling"]:
+            full = [roles.get(i, role) for i, role in enumerate(roles_now)]
+            full = ["dout" if role is None else role for role in full]
+            if full.count("dout") in (1, len(parts), sum(arrays)):
+                yield replace(self, roles=tuple(full), **more)
+
+        named = {
+            i: returned.index(self.names[i]) for i in (*free, *douts) if self.names[i] in returned
+        }
+        if len(free) + len(douts) > len(named) > 0:
+            kept = {i: Kept((n,) if len(parts) > 1 else ()) for i, n in named.items()}
+            yield from way(kept, first_only=len(parts) > 1)
+        inside = [leaf for _, leaf in leaves(parts)]
+        if not free and len(douts) == len(parts) and all(map(is_number, inside)):
+            yield replace(self, nested=True)
+        if not all(arrays):
+            # The cache, whatever it is called, or what is in it.
+            inside = parts[-1] if isinstance(parts[-1], tuple | list) else ()
+            open_ = [i for i, r in enumerate(roles_now) if r is None or isinstance(r, int)]
+            if free and len(open_) == len(inside) > 1:
+                yield from way({i: Kept((-1, n)) for n, i in enumerate(open_)}, first_only=True)
+            for at in () if "cache" in self.roles else (*free, *reversed(douts)):
+                yield from way({at: "cache"})
+            return
+        labels = {self.names[i] for i in free} & (CONSTANT_NAMES | TRUTH_NAMES)
+        if len(free) + len(douts) == len(parts) and not labels:
+            yield from way({})
+        if len(parts) == len(free) == 1 and not (labels and len(inputs) > 1):
+            yield from way({free[0]: Kept(())})  # its own output
+        elif len(parts) == 1 and not free:
+            own = [i for i in douts if OUTPUT.fullmatch(self.names[i])]
+            yield from way({i: Kept(()) for i in own})
+        elif len(parts) == len(free) + 1:
+            yield from way({i: Kept((n,)) for n, i in enumerate(free, 1)}, first_only=True)
+        elif len(free) == 1 and len(parts) > 2:
+            yield from way({free[0]: "cache"}, first_only=True)
+
+
+class Kept(NamedTuple):
+    """A part of what forward gave, which `backward` is given back, by the way to it."""
+
+    path: Path
+
+    def of(self, raw: Any) -> Any:
+        return at_path(raw, self.path)
 
 
 def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> Calling:
@@ -198,10 +298,12 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
     if not needed and any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return Calling((), any_number=True)
     roles: list[Any] = [_role(name, input_names) for name in needed]
+    guessed: set[int] = set()
     if len(needed) == 1 and not slope:
         roles = [roles[0] if roles[0] in ("cache",) else "dout"]
     elif slope and "dout" not in roles:
-        roles = [i if r is None and i < len(input_names) else r for i, r in enumerate(roles)]
+        guessed = {i for i, r in enumerate(roles) if r is None and i < len(input_names)}
+        roles = [i if i in guessed else r for i, r in enumerate(roles)]
     elif "dout" not in roles and any(
         _may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)
     ):
@@ -218,8 +320,31 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
             roles += [r for r in more if isinstance(r, int)]
     spare += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     named = [(n, "rate") for n in spare if RATE.fullmatch(n) and not slope]
-    unknown = tuple(n for n, r in zip(needed, roles, strict=False) if r is None)
-    return Calling(tuple(r for r in roles if r is not None), tuple(named), unknown)
+    return Calling(tuple(roles), tuple(named), tuple(needed), frozenset(guessed))
+
+
+def parts_of(raw: Any) -> list[Any]:
+    """The parts of what forward gives."""
+    return list(raw) if isinstance(raw, tuple | list) and len(raw) > 1 else [raw]
+
+
+def are_outputs(parts: Sequence[Any], inputs: Sequence[Any]) -> list[bool]:
+    """Which parts are arrays that stand for themselves: no input, and none that came before."""
+    return [
+        not is_nest(part) and is_number(part) and not any(part is x for x in (*parts[:i], *inputs))
+        for i, part in enumerate(parts)
+    ]
+
+
+def returned_names(function: Any) -> tuple[str, ...]:
+    """The names by which a function returns what it gives; none where its source is not there."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return ()
+    last = [n.value for n in getattr(tree.body[0], "body", ()) if isinstance(n, ast.Return)][-1:]
+    parts = last[0].elts if last and isinstance(last[0], ast.Tuple) else last
+    return tuple(getattr(part, "id", getattr(part, "attr", "")) for part in parts)
 
 
 def _role(name: str, input_names: Sequence[str]) -> Any:

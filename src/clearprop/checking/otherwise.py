@@ -173,10 +173,11 @@ def distinct(value: Any, around: Iterable[Atom]) -> list[Atom]:
     found = []
     for atom in around:
         key = _key(atom.now)
-        if key not in seen:
+        if not key[0]:
             found.append(atom)
-            if key[0]:
-                seen.add(key)
+        elif key not in seen:
+            found.append(atom)
+            seen.add(key)
     return found
 
 
@@ -227,6 +228,8 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
             yield Otherwise(1, place, v.name, lambda e, v: v, v)
             yield Otherwise(2, place, f"{{}} * {v.name}", lambda e, v: e * v, v)
             yield Otherwise(2, place, f"{{}} // {v.name}", lambda e, v: e // v, v)
+        elif np.ndim(v.now) and is_float(v.now) and site.role not in ("index", "place"):
+            yield Otherwise(2, place, v.name, lambda e, v: v, v)
         elif np.asarray(v.now).dtype.kind == "b" and site.role not in ("index", "place"):
             yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
     for n in _sizes(around):

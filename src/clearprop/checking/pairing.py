@@ -32,7 +32,7 @@ HOLDERS = frozenset(
 FIRST = frozenset(listed("x X input inputs inp in A_prev a_prev prev A a z Z h bottom data"))
 """What the derivative by the input may be named after, whatever `forward` calls it."""
 
-EXACT, LOOSE, MARKED = 4, 3, 2
+WHOLE, EXACT, LOOSE, MARKED = 5, 4, 3, 2
 
 
 class Place(NamedTuple):
@@ -50,6 +50,11 @@ def stems(name: Any) -> set[str]:
     found = {name[len(mark) :].lstrip("_") for mark in BEFORE if name.startswith(mark)}
     found |= {name[: -len(mark)].rstrip("_") for mark in BEHIND if name.endswith(mark)}
     return found
+
+
+def is_bare(place: Place) -> bool:
+    """Whether the name of a place says no more than that it is a derivative, if that."""
+    return stems(place.path[-1] if place.path else "") == {""}
 
 
 def likeness(argument: Path, derivative: Path) -> int:
@@ -113,10 +118,11 @@ def pair(
         for place, shape in shapes.items():
             score = max((likeness(path, place.path) for path in want.paths), default=0)
             if place.kind == "returned" and place.path[-1:] in [path[-1:] for path in want.paths]:
-                score = EXACT  # a mapping by the names of the arguments
+                # A mapping by the names of the arguments, which may stand in others.
+                score = WHOLE if place.path in want.paths else EXACT
             if want.is_input and order == 0 and not score and place.path:
                 score = LOOSE if stems(place.path[-1]) & FIRST else 0
-            if score and (shape == want.shape or score == EXACT):
+            if score and (shape == want.shape or score >= EXACT):
                 kept = place not in changed  # as what forward calls g may be
                 scored.append((-score, shape != want.shape, kept, order, place, want.key))
     taken: dict[tuple[str, int], Place] = {}

@@ -1,6 +1,8 @@
 """The first forward pass: what can go wrong before anything is differentiated."""
 
 import traceback
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind
-from clearprop.checking.interface import Calling, is_number
+from clearprop.checking.interface import Calling, calling, is_number
 from clearprop.checking.nests import leaves
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
@@ -37,17 +39,12 @@ def first_forward(e: Evidence) -> Run:
             bad = first_true(~np.isfinite(argument.value))
             message = f"{name} holds {argument.value[bad]}; it must be finite to be checked"
             e.stop(Kind.NOT_FINITE, message, name, index=bad)
-    try:
+    run = _runs(e)
+    if not trial.has_backward and (how := _back_in(trial, run)):
+        trial.calling = how
         run = trial.run()
-    except LayerRaised as raised:
-        try:  # floats made of integers may be indices: once more with what they were
-            run = trial.run() if trial.keep_integers() else None
-        except LayerRaised:
-            run = None
-        if run is None:
-            e.stop(Kind.RAISES, f"forward raises {told(raised.error)}")
-    if not trial.has_backward and _gives_both(trial, run):
-        trial.calling = Calling((), gives_both=True)
+    elif isinstance(run.raw, Mapping) and len(run.raw) > 1 and not isinstance(trial.layer, Layer):
+        trial.calling = replace(trial.calling, nested=True)
         run = trial.run()
     _check_outputs(e, run)
     if not trial.searched:
@@ -63,12 +60,32 @@ def first_forward(e: Evidence) -> Run:
     return run
 
 
-def _gives_both(trial: Trial, run: Run) -> bool:
-    """Whether forward gives a number and after it arrays: the derivatives, as of a loss."""
-    if not isinstance(run.raw, tuple) or len(run.raw) < 2 or not is_number(run.raw[0]):
-        return False
+def _runs(e: Evidence) -> Run:
+    """Run `forward`, on other forms of the inputs too: floats made of integers may be indices."""
+    trial, errors = e.trial, []
+    for change in (lambda: True, trial.keep_integers, trial.arrays_of_lists):
+        try:
+            if change():
+                return trial.run()
+        except LayerRaised as raised:
+            errors.append(raised.error)
+    e.stop(Kind.RAISES, f"forward raises {told(errors[0])}")
+
+
+def _back_in(trial: Trial, run: Run) -> Calling | None:
+    """How the derivatives are had that forward gives itself.
+
+    Behind a number arrays, the derivatives, as of a loss; or last a function, its pullback.
+    """
+    if not isinstance(run.raw, tuple) or len(run.raw) < 2:
+        return None
+    if callable(run.raw[-1]) and all(is_number(x) for _, x in leaves(run.raw[:-1])):
+        return replace(calling(run.raw[-1], trial.input_names), pulls=True)
     rest = [leaf for _, leaf in leaves(run.raw[1:])]
-    return np.size(run.raw[0]) == 1 and all(is_number(d) and np.ndim(d) for d in rest)
+    one = is_number(run.raw[0]) and np.size(run.raw[0]) == 1
+    some = any if isinstance(run.raw[1], tuple | list | dict) else all
+    both = one and all(map(is_number, rest)) and some(map(np.ndim, rest))
+    return Calling((), gives_both=True) if both else None
 
 
 def _search(e: Evidence, run: Run) -> Run:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.checking.automatic import open_forward
+from clearprop.checking.differences import sizes
 from clearprop.checking.editable import FAILS, Editable, Truth
 from clearprop.checking.edited import Edit, Site, written
 from clearprop.checking.evidence import Evidence
@@ -35,6 +36,9 @@ WORK, FIXED = 220_000, 30
 """So many calls are made in all; a run of backward counts as so many more than it makes."""
 LONGEST = 0.4
 """After so many seconds of its own the search ends in any case."""
+
+OTHER = 1.17
+"""So many times as large settings are, to see what only holds for one value of them."""
 
 
 class Repair(NamedTuple):
@@ -139,6 +143,7 @@ class Search:
             return
         value, local = met
         own = {ast.unparse(target) for target in getattr(site.line, "targets", ())}
+        own.add(ast.unparse(site.old))
         around = [a for a in atoms(local, self.backward.formulas) if a.name not in own]
         around = distinct(value, around)
         yield from otherwise(site, value, around)
@@ -183,12 +188,12 @@ class Search:
                 hits, truth, self.backward.again(run, run.douts(whole.dout))
             ):
                 return False
-        if not e.opened:
-            return True
-        dout = self.rng.uniform(-1.0, 1.0, e.out.size)
-        if not self._agree(
-            hits, e.true(dout), self.backward.again(douts=self.backward.run.douts(dout))
-        ):
+        if e.opened:
+            dout = self.rng.uniform(-1.0, 1.0, e.out.size)
+            again = self.backward.again(douts=self.backward.run.douts(dout))
+            if not self._agree(hits, e.true(dout), again):
+                return False
+        if not self._holds_for(hits, e.trial.inputs, OTHER):
             return False
         return all(self._holds_for(hits, inputs) for inputs in self._others_than_given())
 
@@ -209,20 +214,47 @@ class Search:
             for i, x in enumerate(trial.inputs)
         ]
 
-    def _holds_for(self, hits: list[str], inputs: list[Any]) -> bool:
-        """Whether it holds for other inputs, as far as the layer takes them."""
+    def _holds_for(self, hits: list[str], inputs: list[Any], settings: float = 1.0) -> bool:
+        """Whether it holds for other inputs and settings, as far as the layer takes them."""
         trial = self.e.trial.variant(inputs)
+        for name, value in vars(trial.layer).items() if settings != 1 else ():
+            if isinstance(value, float):
+                setattr(trial.layer, name, settings * value)
         try:
             run, opened = self.backward.unpicked(lambda: (trial.run(), open_forward(trial)))
         except LayerRaised:
             return True
-        if isinstance(opened, str) or not np.isfinite(run.vector).all():
+        if not np.isfinite(run.vector).all():
             return True
         dout = self.rng.uniform(0.5, 1.5, run.vector.size)
+        if isinstance(opened, str):
+            return self._slopes_agree(hits, trial, run, dout)
         truth = opened.derivatives(dout)
         if not all(np.isfinite(truth[n]).all() for n in self.truth):
             return True
         return self._agree(hits, truth, self.backward.again(run, run.douts(dout)))
+
+    def _slopes_agree(self, hits: list[str], trial: Any, run: Run, dout: np.ndarray) -> bool:
+        """Whether forward moves along a direction of each argument as backward says."""
+        again = self.backward.again(run, run.douts(dout))
+        if again is None:
+            return False
+        for name in hits:
+            given, x = again.derivative(name), trial.arguments[name].value
+            way = 1e-5 * sizes(x) * self.rng.uniform(0.5, 1.5, x.shape)
+            if np.shape(given) != x.shape:
+                return False
+            try:
+                ends = [
+                    self.backward.unpicked(lambda n=name, at=at: trial.run({n: at})).vector
+                    for at in (x + way, x - way)
+                ]
+            except LayerRaised:
+                continue
+            numeric, told = float((ends[0] - ends[1]) @ dout) / 2, float(np.sum(given * way))
+            if abs(numeric - told) > 1e-4 * max(float(np.abs(given * way).sum()), abs(numeric)):
+                return False
+        return True
 
     def _agree(self, hits: list[str], truth: dict[str, np.ndarray], run: Run | None) -> bool:
         exact = {n: Truth(truth[n], self.exact) for n in self.truth}

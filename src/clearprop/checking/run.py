@@ -76,11 +76,12 @@ class Run:
         if trial.accumulates:
             held = hanging(self.layer).items()
             self.before = {path: np.array(value) for path, value in held}
-        placed, named = how.arguments(douts, trial.nested(self.inputs), self.cache)
+        placed, named = how.arguments(douts, trial.nested(self.inputs), self.cache, self.raw)
         # It goes on where forward stopped drawing.
         with same_draws(self.state) if self.state else nullcontext():
             try:
-                found = self.cache if how.gives_both else self.layer.backward(*placed, **named)
+                back = self.cache if how.gives_both or how.pulls else self.layer.backward
+                found = back if how.gives_both else back(*placed, **named)
                 if not how.takes_dout and len(douts) > 1:
                     raise TypeError("backward does not take dout; write def backward(self, *douts)")
             except (Exception, SystemExit) as error:
@@ -133,6 +134,8 @@ class Run:
 
 def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
     """What `forward` gives, as its outputs and what it keeps for `backward` to be given back."""
+    if how.nested:
+        return [leaf for _, leaf in leaves(raw)], None
     if not isinstance(raw, list | tuple):
         return [raw], None
     if how.gives_both:

@@ -1,7 +1,7 @@
 """A layer at given values, to be run again and again on private copies."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from clearprop.checking import arguments
 from clearprop.checking.copies import private, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.interface import KEPT, Calling, calling, clears
+from clearprop.checking.interface import KEPT, Calling, calling, clears, is_number
 from clearprop.checking.nests import filled, is_nest, leaves
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, split
@@ -20,6 +20,8 @@ from clearprop.graph.parameters import at_path, has_backward, layers_of, names_o
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.layers import Layer
 from clearprop.networks.learning import rows_of
+
+_ROWS = np.ndarray | list | tuple
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,9 @@ class Trial:
             for name, x in zip(names, self.form, strict=True)
             for path, _ in _leaves(x)
         ]
-        keys = [
-            path[-1:] if isinstance(x, dict) else () for x in self.form for path, _ in _leaves(x)
-        ]
-        self.in_mappings = {i: key for i, key in enumerate(keys) if key}
-        """The inputs that stand in mappings, with their keys."""
+        ways = [path for x in self.form for path, _ in _leaves(x)]
+        self.in_mappings = {i: way for i, way in enumerate(ways) if any(map(_is_key, way))}
+        """The inputs that stand in mappings, with the ways to them, by their keys."""
         self.calling = Calling()
         if has_backward(self.layer):
             slope = getattr(self.layer, "gives_slope", False)
@@ -81,7 +81,10 @@ class Trial:
         self.draws = True
         """Whether a run may draw from the global random state, which is then put back."""
         self.notes: list[Finding] = []
-        self.were_integers: dict[int, np.ndarray] = {}
+        self.were_integers: dict[int, Any] = {}
+        """The inputs that were made floats, as they were given."""
+        self.from_integers = False
+        """Whether integers are data that forward computes with, and not labels or indices."""
         self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
         self.slots = arguments.declared_slots(self.layer)
         self.carried = [
@@ -118,12 +121,12 @@ class Trial:
             message = f"{name} holds complex numbers; derivatives are taken by real numbers only"
             raise Found(self._finding(name, Kind.COMPLEX, message))
         if array.dtype.kind not in "fui":
-            return private(x) if array.dtype.kind == "O" else array
+            return private(x) if array.dtype.kind == "O" or isinstance(x, list | tuple) else array
         if array.dtype.kind in "ui":
-            labels = self.declared_constants
+            labels, given = self.declared_constants, private(x) if np.ndim(x) else array
             if name in labels if labels is not None else name in arguments.CONSTANT_NAMES:
-                return array
-            self.were_integers[place] = array
+                return given
+            self.were_integers[place] = given
             if not isinstance(x, int):
                 message = (
                     f"{name} is an array of integers ({array.dtype}); it was compared as float64, "
@@ -137,13 +140,27 @@ class Trial:
 
     def keep_integers(self) -> bool:
         """Let integers be what they were: indices, say, for which `forward` wants them."""
-        for place, array in self.were_integers.items():
-            self.inputs[place] = array
-        names = {self.input_names[place] for place in self.were_integers}
+        return self.without_derivative(self.were_integers)
+
+    def without_derivative(self, places: Iterable[int]) -> bool:
+        """Take some inputs for constants, and integers among them for what they were."""
+        names = {self.input_names[place] for place in places}
+        self.inputs = [
+            self.were_integers.get(i, x) if self.input_names[i] in names else x
+            for i, x in enumerate(self.inputs)
+        ]
         self.notes = [n for n in self.notes if n.argument not in names]
-        self.float_places = [i for i in self.float_places if i not in self.were_integers]
+        self.float_places = [i for i in self.float_places if self.input_names[i] not in names]
         self.list_arguments()
         return bool(names)
+
+    def arrays_of_lists(self) -> bool:
+        """Let lists of integers be arrays, for a `forward` that wants them so."""
+        lists = [i for i, x in enumerate(self.inputs) if isinstance(x, list | tuple)]
+        lists = [i for i in lists if is_number(self.inputs[i])]
+        for i in lists:
+            self.inputs[i] = np.array(self.inputs[i])
+        return bool(lists)
 
     def list_arguments(self) -> None:
         """Find what derivatives are taken by, as it is known now."""
@@ -165,13 +182,13 @@ class Trial:
                 name = slot.name if slot.name not in self.arguments else f"{slot.name} (parameter)"
                 self.arguments[name] = Argument(name, np.array(value, self.dtype), slot=slot)
 
-    def resolve(self, n_found: int) -> bool:
-        """Decide which inputs have a derivative, where `backward` returned so many.
+    def resolve(self, shapes: Sequence[Any], exactly: bool) -> bool:
+        """Decide which inputs have a derivative, where `backward` returned some of these shapes.
 
         Labels and the like are passed under usual names; a layer that does not declare them may
-        leave them out. Gives whether the number fits.
+        leave them out. Gives whether the number fits, and the shapes, if `exactly`.
         """
-        if n_found == len(self.float_places):
+        if len(shapes) == len(self.float_places):
             return True
         if self.declared_constants is not None:
             return False
@@ -183,7 +200,8 @@ class Trial:
         known = (named, whole, mapped, mapped | whole, truth | whole)
         for left_out in (*known, settings, *(settings | some for some in known)):
             fewer = [i for i in self.float_places if i not in left_out]
-            if n_found == len(fewer):
+            due = [np.shape(self.inputs[i]) for i in fewer]
+            if len(shapes) == len(fewer) and (not exactly or list(shapes) == due):
                 self.float_places = fewer
                 self.list_arguments()
                 return True
@@ -192,7 +210,7 @@ class Trial:
     @property
     def has_backward(self) -> bool:
         """Whether there is something to be compared with forward."""
-        return self.calling.gives_both or has_backward(self.layer)
+        return self.calling.gives_both or self.calling.pulls or has_backward(self.layer)
 
     def copy(self) -> Any:
         """A fresh copy of the layer, as it was before anything was run."""
@@ -259,14 +277,24 @@ class Trial:
         return layer
 
     def batch(self, start: int, stop: int | None) -> list[Any] | None:
-        """Some samples of the batch; `None` if the inputs do not share a first axis to cut."""
-        arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
-        if not arrays or arrays[0].ndim < 2 or arrays[0].shape[0] < 2:
+        """Some samples of the batch; `None` if the first input has no axis to cut."""
+        return self.samples(range(self.rows)[start:stop])
+
+    def samples(self, chosen: Sequence[int]) -> list[Any] | None:
+        """Some samples of the batch, in some order; what does not share its axis stays whole."""
+        n = self.rows
+        if n < 2:
             return None
-        n = arrays[0].shape[0]
-        if any(x.ndim and x.shape[0] != n for x in arrays):
-            return None
-        return [x[start:stop] if isinstance(x, np.ndarray) and x.ndim else x for x in self.inputs]
+        return [
+            _chosen(x, chosen) if isinstance(x, _ROWS) and np.ndim(x) and len(x) == n else x
+            for x in self.inputs
+        ]
+
+    @property
+    def rows(self) -> int:
+        """The length of the first axis of the first array, if that may be one of samples."""
+        first = next((x for x in self.inputs if isinstance(x, np.ndarray)), np.zeros(0))
+        return len(first) if first.ndim > 1 else 0
 
     def variant(self, inputs: Sequence[Any], dtype: DTypeLike = np.float64) -> "Trial":
         """The same layer on other inputs, or in another dtype."""
@@ -276,6 +304,14 @@ class Trial:
         twin.notes, twin.noise = [], {}
         twin.list_arguments()
         return twin
+
+
+def _chosen(x: Any, chosen: Sequence[int]) -> Any:
+    return x[list(chosen)] if isinstance(x, np.ndarray) else type(x)(x[i] for i in chosen)
+
+
+def _is_key(step: Any) -> bool:
+    return not isinstance(step, int)
 
 
 def _leaves(x: Any) -> list[tuple[Any, Any]]:

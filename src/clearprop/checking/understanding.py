@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,9 +13,16 @@ from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
-from clearprop.checking.interface import RATE, UPDATE
+from clearprop.checking.interface import (
+    RATE,
+    UPDATE,
+    Calling,
+    are_outputs,
+    parts_of,
+    returned_names,
+)
 from clearprop.checking.nests import computed, hanging
-from clearprop.checking.pairing import Place, Wanted, pair
+from clearprop.checking.pairing import Place, Wanted, is_bare, pair
 from clearprop.checking.passes import changed_parameters, told
 from clearprop.checking.probing import along
 from clearprop.checking.run import LayerRaised, Run, numbers
@@ -26,6 +34,14 @@ LEARNED = re.compile(
     r"theta\d?|params?\w*|embeddings?)(\W.*)?"
 )
 """Names under which arrays are kept that are to be learned: these must have a derivative."""
+DATA = re.compile(
+    r"(?i)(\w*_)?(noise|eps(ilon)?|xi|rand\w*|gumbel|masks?|keep|(sample|class|edge)_?weights?|adj\w*|"
+    r"laplacian|grid|coord\w*|pos(itions?)?|times?|dt|delta_?t|adv\w*|rewards?|returns|actions?|dones?|"
+    r"old|ref|lengths?|priors?)(_\w+|\d)?|old\w*"
+)
+"""Names of inputs that mostly have no derivative."""
+MANY = 12
+"""Of so many inputs it is not tried out which have derivatives."""
 
 PLAIN = (
     "write def backward(self, dout), which returns the derivatives of the inputs in order and sets "
@@ -37,19 +53,13 @@ def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     trial = e.trial
     errors: list[LayerRaised] = []
-    ways = (
-        []
-        if isinstance(trial.layer, Layer)
-        else trial.calling.otherwise(e.run.raw, len(trial.form))
-    )
-    for how in (trial.calling, *ways):
+    for how in _ways(e):
         trial.calling = how
         run = trial.run()
         if run.vector.size != e.out.size:
             e.run, e.out = trial.run(), run.vector
             e.dout = e.random_dout()
         douts = run.douts(e.dout)
-        _is_understood(e, len(douts))
         dout = "dout, which belongs to its caller"
         held = [("dout", dout, d) for d in douts]
         held += (("output", "the output that forward gave", out) for out in run.outputs)
@@ -62,7 +72,7 @@ def first_backward(e: Evidence) -> None:
         except LayerRaised as raised:
             errors.append(raised)
     else:
-        _stop_raised(e, errors[0])
+        _stop_raised(e, errors)
     for (name, what, value), earlier in zip(held, kept, strict=True):
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
@@ -72,12 +82,12 @@ def first_backward(e: Evidence) -> None:
     _updates(e, run, changed)
     try:
         _each_sample(e, run)
-        for name in trial.arguments:
+        for name in [*trial.arguments]:
             raw = run.derivative(name)
             if _is_number_array(e, name, raw):
                 e.analytic[name] = numbers(raw)
     except LayerRaised as raised:
-        _stop_raised(e, raised)
+        _stop_raised(e, [raised])
 
 
 def _each_sample(e: Evidence, run: Run) -> None:
@@ -98,23 +108,33 @@ def _each_sample(e: Evidence, run: Run) -> None:
             return
 
 
-def _stop_raised(e: Evidence, raised: LayerRaised) -> NoReturn:
-    shapes = ", ".join(str(out.shape) for out in e.run.outputs)
+def _stop_raised(e: Evidence, errors: Sequence[LayerRaised]) -> NoReturn:
+    raised, shapes = errors[0], ", ".join(str(out.shape) for out in e.run.outputs)
     message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
     if not e.trial.calling.takes_dout and isinstance(raised.error, TypeError):
         message = str(raised.error)
     e.stop(Kind.RAISES, message, "dout")
 
 
-def _is_understood(e: Evidence, outputs: int) -> None:
-    """Stop where it is not clear what `backward` wants."""
-    how = e.trial.calling
-    if how.unknown or how.roles.count("dout") > outputs:
-        what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
-        message = f"backward wants {what}, which was not understood, so that nothing was compared"
-        e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
-    if not how.takes_dout and isinstance(e.trial.layer, Layer):
+def _ways(e: Evidence) -> Iterator[Calling]:
+    """The ways in which `backward` may be meant to be called; stop where there is none."""
+    trial, how = e.trial, e.trial.calling
+    if not how.takes_dout and isinstance(trial.layer, Layer):
         e.stop(Kind.RAISES, "backward does not take dout: def backward(self, dout)", "dout")
+    raw = e.run.raw[:-1] if how.pulls else e.run.raw
+    raw = raw[0] if how.pulls and len(raw) == 1 else raw
+    inputs = [x for x in e.run.inputs if isinstance(x, np.ndarray)]
+    known = not how.unknown and how.roles.count("dout") <= len(e.run.outputs)
+    if known and not (how.guessed and not all(are_outputs(parts_of(raw), inputs))):
+        yield how
+        if not isinstance(trial.layer, Layer):
+            yield from how.otherwise(raw, len(trial.form))
+        return
+    forward = getattr(trial.layer, "signature", trial.layer.forward)
+    yield from how.readings(raw, inputs, returned_names(forward))
+    what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
+    message = f"backward wants {what}, which was not understood, so that nothing was compared"
+    e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
 
 
 def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
@@ -127,6 +147,8 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
     if by_name:
         there |= run.returned
     new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
+    if not trial.calling.gives_both:  # what forward calls G, and backward leaves alone, is no grad
+        there = {p: v for p, v in there.items() if p in new or not (is_bare(p) and np.any(v))}
     wanted = _wanted(trial)
     places, notes = pair(wanted, there, frozenset(new))
     empty = isinstance(found, tuple | list) and not found and trial.float_places
@@ -137,6 +159,10 @@ def _sort(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
         if len(all_of_it) == count:
             trial.places[name] = tuple(all_of_it)
+    rest = [i for i in trial.float_places if trial.input_names[i] not in trial.places]
+    learned = by_name and trial.calling.takes_dout and trial.in_mappings
+    if learned and not any(i in trial.in_mappings for i in rest):
+        _leave_out(e, rest)  # derivatives by what is learned, and not by the data
     gives_all = trial.calling.gives_both or (by_name and not trial.calling.takes_dout)
     if gives_all:  # an input that it gives nothing for is data
         there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
@@ -157,7 +183,8 @@ def _wanted(trial: Trial) -> list[Wanted]:
             uses = argument.slot.uses
             found += (Wanted((name, i), paths, shape) for i, paths in enumerate(uses))
         else:
-            found.append(Wanted((name, 0), ((name,),), shape, is_input=True))
+            way = trial.in_mappings.get(argument.place or 0, (name,))
+            found.append(Wanted((name, 0), (way,), shape, is_input=True))
     return found
 
 
@@ -167,17 +194,20 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     given = _by_keys(trial, given)
     values = [run.returned[place] for place in given]
     if all(value is None for value in values) and len(values) < 2:
+        _leave_out(e, [i for i in trial.float_places if i in trial.were_integers])
         return
     if len(given) == len(trial.inputs):
-        _leave_out_constants(trial, values)
+        _leave_out_constants(e, values)
         targets = [
             trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
         ]
-    elif trial.resolve(len(given)):
-        targets = [trial.input_names[i] for i in trial.float_places]
     else:
-        targets = [] if _by_the_house(trial.layer) else _spread(trial, values)
-        targets = targets or _first_of_loss(e, values)
+        shapes = [None if isinstance(v, list | tuple | dict) else np.shape(v) for v in values]
+        fits = trial.resolve(shapes, exactly=True)
+        targets = [] if fits or _by_the_house(trial.layer) else _spread(trial, shapes)
+        targets = targets or ([] if fits else _by_value(e, values))
+        if not targets and (fits or trial.resolve(shapes, exactly=False)):
+            targets = [trial.input_names[i] for i in trial.float_places]
     if targets:
         named = zip(targets, given, values, strict=True)
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
@@ -185,29 +215,56 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     _wrong_count(e, given)
 
 
-def _first_of_loss(e: Evidence, values: Sequence[Any]) -> list[str]:
-    """The first inputs, where a loss gives derivatives by these alone; the others are named."""
-    trial, n = e.trial, len(values)
-    places = trial.float_places
-    fits = [np.shape(v) == trial.inputs[i].shape for v, i in zip(values, places, strict=False)]
-    if trial.calling.takes_dout or not 0 < n < len(places) or not all(fits):
+def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
+    """The inputs of which these are the derivatives, where there are fewer; others are named.
+
+    What the derivatives are right for tells which. What is left out must have a name such as noise
+    or mask; a loss may leave out what it likes.
+    """
+    trial, places = e.trial, e.trial.float_places
+    loss = _may_end(e)
+    if trial.declared_constants is not None or _by_the_house(trial.layer) or not values:
         return []
-    for i in places[n:]:
-        message = "backward gives no derivative by it, so that it was not compared"
-        e.fault(Kind.NOT_COMPARED, message, trial.input_names[i], fault=False)
-    trial.float_places = places[:n]
-    trial.list_arguments()
-    return [trial.input_names[i] for i in trial.float_places]
+    best: tuple[int, Sequence[int]] = (-1, ())
+    for chosen in combinations(places, len(values)) if len(places) < MANY else ():
+        if any(np.shape(v) != trial.inputs[i].shape for v, i in zip(values, chosen, strict=True)):
+            continue
+        rest = [trial.input_names[i] for i in places if i not in chosen]
+        if loss or all(map(DATA.fullmatch, rest)):
+            score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
+            best = max(best, (score, chosen), key=lambda pair: pair[0])
+    found = best[1]
+    _leave_out(e, [i for i in places if found and i not in found])
+    return [trial.input_names[i] for i in found]
+
+
+def _may_end(e: Evidence) -> bool:
+    """Whether `backward` may start from nothing, as that of a loss: it takes no dout, or dout=1."""
+    how = e.trial.calling
+    return not how.takes_dout or (e.out.size == 1 and not how.names)
+
+
+def _is_right(e: Evidence, place: int, value: Any) -> bool:
+    """Whether something is the derivative by an input, along a direction."""
+    name = e.trial.input_names[place]
+    v = e.sizes[name] * np.random.default_rng(0).uniform(0.5, 1.5, e.sizes[name].shape)
+    value = np.asarray(value) if e.trial.calling.takes_dout else np.mean(e.dout) * np.asarray(value)
+    numeric, error = along(e, name, v).along(e.dout)
+    return bool(abs(np.sum(value * v) - numeric) <= 10 * error + 1e-4 * np.linalg.norm(value * v))
 
 
 def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
-    """What was returned in a mapping, in the order of the inputs that have these keys."""
-    at = {key: i for i, key in trial.in_mappings.items()}
-    if not any(place.path[-1:] in at for place in given):
+    """What was returned in mappings, in the order of the inputs that have these keys."""
+    at: dict[Place, int] = {}
+    for i, way in trial.in_mappings.items():
+        fits = [p for p in given if p.path[-len(way) :] == way and p not in at]
+        if fits:
+            at[min(fits, key=lambda place: len(place.path))] = i
+    if not at:
         return given
     rest = iter(i for i in range(len(trial.inputs)) if i not in trial.in_mappings)
-    order = [at[p.path[-1:]] if p.path[-1:] in at else next(rest, 0) for p in given]
-    return [place for _, place in sorted(zip(order, given, strict=True), key=lambda pair: pair[0])]
+    order = {place: at[place] if place in at else next(rest, 0) for place in given}
+    return sorted(given, key=lambda place: order[place])
 
 
 def _wrong_count(e: Evidence, given: list[Place]) -> None:
@@ -232,9 +289,8 @@ def _by_the_house(layer: Any) -> bool:
     return named or isinstance(layer, Layer)
 
 
-def _spread(trial: Trial, values: Sequence[Any]) -> list[str]:
+def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
     """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
-    shapes = [np.shape(v) if not isinstance(v, list | tuple | dict) else None for v in values]
     slots = [name for name, a in trial.arguments.items() if a.slot]
     shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
     all_inputs = [trial.input_names[i] for i in trial.float_places]
@@ -272,19 +328,34 @@ def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list
     return order
 
 
-def _leave_out_constants(trial: Trial, given: Sequence[Any]) -> None:
+def _leave_out(e: Evidence, places: Iterable[int]) -> None:
+    """Take inputs for constants, and tell of those that are neither bytes nor named as labels."""
+    trial = e.trial
+    trial.from_integers |= any(i in trial.were_integers for i in places)
+    trial.without_derivative(places)
+    for i in places:
+        name, given = trial.input_names[i], np.asarray(trial.inputs[i])
+        known = given.dtype.kind == "u" and trial.arguments
+        if not known and name not in CONSTANT_NAMES:
+            message = "backward gives no derivative by it, so that it was not compared"
+            e.fault(Kind.NOT_COMPARED, message, name, fault=False)
+
+
+def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:
     """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
+    trial = e.trial
     if trial.declared_constants is not None:
         return
-    trial.float_places = [
-        i
-        for i in trial.float_places
-        if not (
-            given[i] is None
-            and (trial.input_names[i] in CONSTANT_NAMES or i in trial.were_integers)
-        )
-    ]
-    trial.list_arguments()
+    names = trial.input_names
+    _leave_out(
+        e,
+        [
+            i
+            for i in trial.float_places
+            if given[i] is None
+            and (names[i] in CONSTANT_NAMES or i in trial.were_integers or DATA.fullmatch(names[i]))
+        ],
+    )
 
 
 def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
@@ -341,13 +412,16 @@ def _says_none(layer: Any) -> bool:
     """Whether it is written that `backward` returns nothing, as of the first layer of a network."""
     try:
         return "return None" in inspect.getsource(layer.backward)
-    except (OSError, TypeError):
+    except (AttributeError, OSError, TypeError):
         return False
 
 
 def _missing(e: Evidence, name: str) -> None:
     slot = e.trial.arguments[name].slot
-    if slot is None and _says_none(e.trial.layer):
+    learns = any(a.slot and n in e.trial.places for n, a in e.trial.arguments.items())
+    if slot is None and _may_end(e) and learns:  # a model with its loss: its inputs are data
+        _leave_out(e, [e.trial.input_names.index(name)])
+    elif slot is None and _says_none(e.trial.layer):
         message = "backward says that it returns None, so that it was not compared"
         e.fault(Kind.NOT_COMPARED, message, name, fault=False)
     elif slot is None:

@@ -34,11 +34,11 @@ def own_network(text: str | None) -> Iterator["Make | None"]:
     Errors: `ConfigError` for anything else, `FileFormatError` for a file that cannot be imported,
     `FileNotFoundError`.
     """
-    from clearprop.checking.samples import imported
-
     if text is None:
         yield None
         return
+    from clearprop.checking.samples import imported
+
     path, _, name = text.rpartition(":")
     if not path.endswith(".py"):
         raise ConfigError(

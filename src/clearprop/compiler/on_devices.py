@@ -40,7 +40,9 @@ class OnDevices(Program):
         self._beside = [node for node in self._checks if not checks[node]]
         """What must be looked at in every call, and not only if the step does not count."""
         free = [v for v in job.trace.leaves if v not in job.stored and v not in job.gathered]
-        self._free = [(v, job.drawn.get(v), shared and v.shape[:1] == (job.rows,)) for v in free]
+        self._free: list[Any] = [
+            (v, job.drawn.get(v), shared and v.shape[:1] == (job.rows,)) for v in free
+        ]
         """What is given in a call, the generator's method that draws it, whether it is shared."""
         if job.gathered:
             self._free.insert(0, (None, None, shared))  # the rows of the batch
@@ -86,7 +88,7 @@ class OnDevices(Program):
                     x.copy_to_host_async()
             if self._beside:
                 self._check(self._beside, values)
-            returned = [np.asarray(x).copy()[()] for x in outputs[:n]]
+            returned: list[Any] = [np.asarray(x).copy()[()] for x in outputs[:n]]
             if self._job.checks:
                 ok = isfinite(returned[0])
                 if not ok:

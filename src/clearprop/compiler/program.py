@@ -30,6 +30,12 @@ class Program:
     run: Callable[..., Any]
     """The program as a function."""
 
+    begin: Callable[..., Any]
+    """Where it `keeps` what it changes: let it run, without waiting; given to `end` it counts."""
+
+    end: Callable[[Any], Any]
+    """Wait for what has begun, and give what `run` gives."""
+
     def __init__(
         self, source: str, name: str, as_written: dict[str, Any] | None = None, nbytes: int = 0
     ) -> None:

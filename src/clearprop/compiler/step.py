@@ -99,15 +99,15 @@ class Step(Compiles):
                     return self.take(plan, batch, begun)
 
     def begun(self, plan: StepPlan, batch: tuple[Any, ...]) -> Any:
-        """A step that is begun as the last was made, where another than Python computes it.
+        """A step that is begun by the last program, where that is computed beside Python.
 
-        It is looked in the meantime whether all still is as it was; else `take` leaves it alone.
+        It is looked in the meantime whether layers and groups still are what they were; else `take`
+        leaves it alone.
         """
         program = plan.program
         if plan.learns or plan.layout.lent is not program or not plan.holds():
             return None
-        args = plan.call(batch)
-        return program, args, program.begin(*args)
+        return program, program.begin(*plan.call(batch))
 
     def take(self, plan: StepPlan, batch: tuple[Any, ...], begun: Any = None) -> float:
         """Run a program, or end what has begun; leave to network and optimiser what it leaves."""
@@ -118,12 +118,11 @@ class Step(Compiles):
         if learns:
             plan.begin(plan.rows)
         try:
-            args = plan.call(batch)
-            if begun and begun[0] is program and all(map(_same, begun[1], args)):
-                found = program.end(begun[2])
+            if begun is not None and begun[0] is program:
+                found = program.end(begun[1])
             else:
-                found = program.run(*args)  # loss, state that is left, whether all is done
-            if not found[-1]:
+                found = program.run(*plan.call(batch))
+            if not found[-1]:  # after the loss, and state that is left
                 raise not_finite(found[0])
         except BaseException as error:
             if learns:
@@ -254,11 +253,6 @@ def _key(x: Any, t: Any, w: Any, source: Any = None) -> Any:
     else:
         shapes = (x.shape, x.dtype, t.shape, t.dtype)
     return shapes, None if w is None else signature(w), id(source)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether a program is given the same; a number may have been made anew."""
-    return a is b or (type(a) is float and a == b)
 
 
 _METHODS = (

@@ -2,6 +2,7 @@
 
 from functools import cache
 from math import prod
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from clearprop.errors import ConfigError
 
 LARGE_PRODUCT = 2**27
 """Multiply-adds of a matrix product from which sharing it among threads pays (a few ms of work)."""
+TRIAL = 0.05
+"""Seconds that a large product is done again and again, by one thread and by all, twice each."""
 
 
 class BlasThreads:
@@ -76,6 +79,38 @@ def threads_as_set() -> int:
     1
     """
     return max((library.num_threads or 1 for library in _libraries()), default=1)
+
+
+def threads_tried(largest: int) -> int:
+    """How many threads do products sooner, the largest of so many multiply-adds: one, or as set.
+
+    For a small product that is one. A large one is done by one and by all for a while, for where
+    another program keeps a core busy, threads wait for each other, but not at first. All must have
+    been sooner each time.
+
+    >>> threads_tried(100 * 784 * 50)
+    1
+    """
+    threads = threads_as_set()
+    if largest < LARGE_PRODUCT or threads == 1:
+        return 1
+    side = min(round(largest ** (1 / 3)), 1000)
+    # Once more if it is one, for something may have come between.
+    return threads if any(_are_sooner(threads, side) for _ in range(2)) else 1
+
+
+def _are_sooner(threads: int, side: int) -> bool:
+    a, out = np.ones((side, side), np.float32), np.empty((side, side), np.float32)
+    means: dict[int, list[float]] = {1: [], threads: []}
+    for n, found in (*means.items(), *means.items()):
+        with BlasThreads(n):
+            np.matmul(a, a, out=out)  # which wakes them
+            times, start, now = 0, perf_counter(), 0.0
+            while now < TRIAL:
+                np.matmul(a, a, out=out)
+                times, now = times + 1, perf_counter() - start
+        found.append(now / times)
+    return max(means[threads]) < 0.95 * min(means[1])
 
 
 @cache

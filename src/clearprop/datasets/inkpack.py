@@ -13,10 +13,12 @@ arrays go into a compressed `.npz` file.
 
 Why: gzip leaves the 70,000 pictures at 11.3 MB, xz at 9.1 MB and takes 0.58 s of one core to
 unpack them. Taken apart, plain deflate (`zlib`, which every Python has, unlike `lzma`) gives
-9.4 MB, and both parts of the data are read, verified and put together in 0.15 s of one core.
+9.4 MB, and both parts of the data are read, verified and put together in 0.15 s of one core, in 0.1
+of two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +42,36 @@ def unpack_images(
     array([[  9,   9,   9], [  9, 255,   9], [  9,   9,   9]], dtype=uint8)
     """
     pixels = np.zeros(np.prod(shape), np.uint8)
-    ink, rim, middle = (parts[name] for name in ("ink", "rim", "middle"))
-    for start in range(0, pixels.size, BLOCK):
-        block = pixels[start : start + BLOCK]
-        is_ink, is_middle = _ink_and_middle(ink, start, block.size, pixels.size, shape[2])
-        places = np.flatnonzero(is_middle)  # sooner written to than where a mask is true
-        block[places], middle = middle[: len(places)], middle[len(places) :]
-        is_ink ^= is_middle  # the middle lies within the ink: what is left is the rim
-        places = np.flatnonzero(is_ink)
-        block[places], rim = rim[: len(places)], rim[len(places) :]
+    blocks = range(0, pixels.size, BLOCK)
+    half = len(blocks) // 2
+
+    def put(starts: Iterable[int], last: bool) -> None:
+        """Fill these blocks; where the `last` comes first, values are taken from the end."""
+        rim, middle = parts["rim"], parts["middle"]
+        for start in starts:
+            block = pixels[start : start + BLOCK]
+            is_ink, is_middle = _ink_and_middle(
+                parts["ink"], start, block.size, pixels.size, shape[2]
+            )
+            places = np.flatnonzero(is_middle)  # sooner written to than where a mask is true
+            middle, block[places] = _taken(middle, len(places), last)
+            is_ink ^= is_middle  # the middle lies within the ink: what is left is the rim
+            places = np.flatnonzero(is_ink)
+            rim, block[places] = _taken(rim, len(places), last)
+
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(put, reversed(blocks[half:]), True)
+        put(blocks[:half], False)
+        beside.result()
     return pixels.reshape(shape)
+
+
+def _taken(
+    values: NDArray[np.uint8], n: int, last: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What is left of values, and the first n of them, or the last."""
+    cut = len(values) - n if last else n
+    return (values[:cut], values[cut:]) if last else (values[cut:], values[:cut])
 
 
 def _ink_and_middle(

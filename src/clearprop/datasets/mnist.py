@@ -9,6 +9,7 @@ document recognition', Proceedings of the IEEE 86 (1998), section III.
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from clearprop.errors import DTypeError, FileFormatError
 
 _DATA = Path(__file__).with_name("data")
 _COUNTS = {"train": 60_000, "test": 10_000}
+_PARTS: tuple[str, ...] = ("rim", "ink", "middle", "labels")
 
 _Part = tuple[NDArray[Any], NDArray[Any]]
 
@@ -108,8 +110,14 @@ def _shaped(images: NDArray[Any], flatten: bool) -> NDArray[Any]:
 def _load_part(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, 28, 28) and labels (N,) of one data file, once its checksum is right."""
     packed = _read_verified(f"mnist-{part}.npz")
-    with np.load(io.BytesIO(packed), allow_pickle=False) as parts:
-        return unpack_images(parts, (_COUNTS[part], 28, 28)), parts["labels"]
+
+    def unpacked(name: str) -> NDArray[np.uint8]:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as parts:
+            return parts[name]
+
+    with ThreadPoolExecutor(2) as pool:
+        parts = dict(zip(_PARTS, pool.map(unpacked, _PARTS), strict=True))
+    return unpack_images(parts, (_COUNTS[part], 28, 28)), parts["labels"]
 
 
 def _read_verified(name: str) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.networks import Network
 from clearprop.reporting.markup import Markup, element
-from clearprop.reporting.png import signed
+from clearprop.reporting.png import signed, strongest
 from clearprop.speech import say
 
 GAP = 1
@@ -108,8 +108,7 @@ def sheet(images: np.ndarray, columns: int) -> np.ndarray:
     columns = min(n, columns)
     rows = math.ceil(n / columns)
     laid = np.zeros((rows * (h + GAP), columns * (w + GAP)))
-    # Not the largest: a single outlier would make all else pale.
-    top = float(np.quantile(np.abs(images), 0.995, method="higher")) or 1.0
+    top = strongest(images)
     for i, image in enumerate(images):
         y, x = (i // columns) * (h + GAP), (i % columns) * (w + GAP)
         laid[y : y + h, x : x + w] = image / top

@@ -16,7 +16,7 @@ from clearprop.networks import Network
 from clearprop.reporting.answers import scrollable
 from clearprop.reporting.evidence import Evidence
 from clearprop.reporting.markup import Markup, element
-from clearprop.reporting.png import signed
+from clearprop.reporting.png import signed, strongest
 from clearprop.speech import say, spoken
 from clearprop.training.run_config import RunConfig
 
@@ -70,8 +70,7 @@ def _sheet(images: np.ndarray) -> tuple[np.ndarray, int]:
     rows = -(-n // columns)
     step = side + GAP
     sheet = np.zeros((rows * step - GAP, columns * step - GAP))
-    # Not the largest: a single outlier would make all else pale.
-    top = float(np.quantile(np.abs(images), 0.995)) or 1.0
+    top = strongest(images)
     for i, image in enumerate(images):
         y, x = divmod(i, columns)
         sheet[y * step : y * step + side, x * step : x * step + side] = image / top

@@ -72,7 +72,7 @@ def _page(run: RunFolder, x_test: Any, t_test: Any, scale: float | None, form: A
     history = run.read_history()
     moments = run.read_signals()
     network = run.load_network()
-    trouble = verdict(run, network)
+    trouble = verdict(run, network, history)
     evidence = ask(network, x_test, t_test, scale, form)
     check_same_data(evidence, history, run.read_iteration())
     name = run.path.resolve().name

@@ -93,8 +93,9 @@ class Evaluator:
         self._live, self.network = network, copied(network)[0]
         for name, array in network.params.items():
             self.network.params[name] = np.array(array)
+        threads = 1 if engine == "c" and cores > 1 else None  # each of ours runs a kernel whole
         self._programs = [
-            Prediction(self.network, threads=None, engine=engine) for _ in range(cores)
+            Prediction(self.network, threads=threads, engine=engine) for _ in range(cores)
         ]
         self._pool: ThreadPoolExecutor | None = None
         self._left: deque[tuple[int, int]] = deque()
@@ -181,8 +182,6 @@ class Referee:
     def begin(self, iteration: int, cores: int, *, beside: bool) -> None:
         """Begin an evaluation beside the training if that can be, or else do it at once."""
         self.settle()
-        if self.engine == "c":  # whose steps, and predictions, use the other core themselves
-            cores = 1
         if self._beside is None:
             self._beside = self.engine is not None and runs_in_threads(
                 self.network, self.sets[0], self.engine
@@ -194,7 +193,7 @@ class Referee:
             self._evaluator = Evaluator(self.network, self.sets, cores, self.engine or "numpy")
         self._evaluator.start()
         self._at = iteration
-        if not beside or cores == 1:
+        if not beside or cores == 1 or self.engine == "c":  # whose steps use the other core
             self.settle()
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from clearprop.compiler.processes import agree, is_first, together
-from clearprop.compiler.threads import BlasThreads, threads_as_set
+from clearprop.compiler.threads import BlasThreads, threads_as_set, threads_tried
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
@@ -83,7 +83,8 @@ class Trainer(Course):
     layers as they are written; so do an optimizer with an `update` of its own and a network that
     cannot be recorded, for example: `as_written` says what runs so, and why. Evaluations run beside
     the next steps, on a copy of the network, where a second core is free and nobody asks for each
-    moment.
+    moment. Where products are large, it is tried at the start whether all cores or one do them
+    sooner. That changes the order of sums, so checkpoints keep it.
 
     With `engine="c"` a C compiler's kernels run what takes long, if there is one; with `"jax"` JAX
     runs the steps, and `devices` (how many, or a list) share each batch. Several processes, see
@@ -342,8 +343,7 @@ class Trainer(Course):
         """The choice of threads, which stays: another would change the order of sums."""
         self._cores = threads_as_set()
         if self._threads is None:
-            chosen = BlasThreads.for_products_of(self.batch_size * self._train.largest_product)
-            self._threads = chosen.threads or self._cores
+            self._threads = threads_tried(self.batch_size * self._train.largest_product)
         if self._threads > 1:  # large products use all cores by themselves
             self._cores = 1
         return BlasThreads(self._threads)

@@ -14,11 +14,12 @@ from clearprop.training.run_folder import RunFolder
 _ENOUGH = 100  # steps, after which a training that learns has got somewhere
 
 
-def verdict(run: RunFolder, network: Network) -> str | None:
+def verdict(run: RunFolder, network: Network, history: History | None = None) -> str | None:
     """Say what is wrong with the training of `network`, which `run` holds; `None` as a rule.
 
     A loss that is higher at the end than it was at first is told. So is a last one that is not
-    finite, of weights that were kept from before it.
+    finite, of weights that were kept from before it. The history is read from the run, unless it is
+    given.
 
     Errors: `NonFiniteError` for weights that are not finite.
     """
@@ -28,9 +29,10 @@ def verdict(run: RunFolder, network: Network) -> str | None:
                 f"{run.path}: {name} {np.shape(value)} holds numbers that are not finite, so the "
                 "network has no answers; train it again, with a smaller learning rate"
             )
-    history = History()
-    with suppress(FileNotFoundError, FileFormatError):  # the weights alone can answer
-        history = run.read_history()
+    if history is None:
+        history = History()
+        with suppress(FileNotFoundError, FileFormatError):  # the weights alone can answer
+            history = run.read_history()
     if len(history) and not np.isfinite(history.last_loss):
         return say("the training ran away: its last loss was {loss}", loss=history.last_loss)
     first, last = (history.loss[0], history.recent_loss()) if len(history) else (0.0, 0.0)
