@@ -26,7 +26,7 @@ _NOT_THEIRS = (
     "<frozen",
 )
 _LIBRARY = sysconfig.get_path("stdlib")
-_MARK = "the pick of an edit"
+_MARK = "<pick>"
 
 
 class Pick(threading.local):
