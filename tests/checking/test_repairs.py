@@ -58,7 +58,7 @@ def test_what_it_says_makes_the_layer_right():
                 report = styles.defined(text, call)()
                 named = {f.argument for f in faults if f.message == message}
                 right += not named & {f.argument for f in report.faults}
-    assert told >= 0.6 * len(cases)
+    assert told >= 0.5 * len(cases)
     assert tried >= 0.5 * told
     assert right == tried
 

@@ -90,11 +90,11 @@ def _takes(e: Evidence, inputs: list[Any]) -> bool:
     arrays = [[x for x in xs if np.ndim(x)] for xs in (e.trial.inputs, inputs)]
     if not all(arrays):
         return bool(np.isfinite(run.vector).all())
-    rows, of_all = (out.shape[:1] for out in (run.outputs[0], e.trial.run().outputs[0]))
     n, few = (len(xs[0]) for xs in arrays)
-    return bool(run.vector.size and np.isfinite(run.vector).all()) and (
-        of_all != (n,) or rows == (few,)
-    )
+    of_all = [out.shape for out in e.trial.run().outputs]
+    of_few = [(few, *shape[1:]) if shape[:1] == (n,) else shape for shape in of_all]
+    shapes = [out.shape for out in run.outputs]
+    return bool(run.vector.size and np.isfinite(run.vector).all()) and shapes == of_few
 
 
 def _shaken(x: Any) -> Any:

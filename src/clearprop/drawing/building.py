@@ -65,7 +65,8 @@ def _clear(graph: Graph, scope: Scope, limit: int, derivative: Callable[[Recorde
     others = []
     for other in disturbed(graph):
         pairs = zip(other.outputs, map(derivative, graph.outputs), strict=True)
-        found = derivatives((v, dout) for v, dout in pairs if dout is not None)
+        with np.errstate(all="ignore"):  # at other values there may be none
+            found = derivatives((v, dout) for v, dout in pairs if dout is not None)
         by_key = {(v.node or v, v.index): d for v, d in found.items()}
         made = _scope(
             other, opened, limit, lambda v, known=by_key: known.get((v.node or v, v.index))
@@ -239,7 +240,8 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
     for item, graph in opened:
         douts = _arriving(scope, item)
         pairs = zip(graph.outputs, douts, strict=True)
-        found = derivatives((v, dout) for v, dout in pairs if dout is not None)
+        with np.errstate(all="ignore"):  # at other values there may be none
+            found = derivatives((v, dout) for v, dout in pairs if dout is not None)
         into = {e.operand: flow for flow in scope.flows for e in flow.ends if e.item is item}
         outer = [into[i].origin for i in range(len(item.node.inputs))]
         builder = _Builder(graph, f"{item.id}/", found.get, outer, 10**9)
