@@ -50,22 +50,22 @@ def pack_images(images: np.ndarray) -> dict[str, np.ndarray]:
     return {"ink": np.packbits(ink), "rim": pixels[ink & ~middle], "middle": pixels[middle]}
 
 
-def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """`np.savez_compressed`, but at the highest level and with the same bytes every time."""
+def write_npz(path: Path, arrays: dict[str, np.ndarray], level: int) -> None:
+    """`np.savez_compressed`, but at a chosen level and with the same bytes every time."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, not today
             member.create_system = 3  # on every system
             member.compress_type = zipfile.ZIP_DEFLATED
-            member._compresslevel = 9  # type: ignore[attr-defined]  # public only from 3.13
+            member._compresslevel = level  # type: ignore[attr-defined]  # public only from 3.13
             with archive.open(member, "w") as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def pack(folder: Path, part: str, path: Path) -> None:
+def pack(folder: Path, part: str, path: Path, level: int) -> None:
     images = read_original(folder, f"{part}-images-idx3-ubyte")
     labels = read_original(folder, f"{part}-labels-idx1-ubyte")
-    write_npz(path, {**pack_images(images), "labels": labels})
+    write_npz(path, {**pack_images(images), "labels": labels}, level)
     with np.load(path, allow_pickle=False) as parts:
         assert np.array_equal(unpack_images(parts, images.shape), images)
         assert np.array_equal(parts["labels"], labels)
@@ -75,12 +75,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Pack the original MNIST files for clearprop.")
     parser.add_argument("folder", type=Path, help="where the four original files are")
     parser.add_argument("--out", type=Path, default=DATA, help="default: the package's data folder")
+    parser.add_argument("--level", type=int, default=9, help="of compression, 1 to 9")
     arguments = parser.parse_args()
 
     sums = []
     for part, name in ("train", "mnist-train.npz"), ("t10k", "mnist-test.npz"):
         path = arguments.out / name
-        pack(arguments.folder, part, path)
+        pack(arguments.folder, part, path, arguments.level)
         packed = path.read_bytes()
         sums.append(f"{hashlib.sha256(packed).hexdigest()}  {name}\n")
         print(f"{path}: {len(packed):,} bytes")

@@ -75,9 +75,9 @@ def test_right_layers_pass(cls):
         assert any(row.absolute is not None for layer in report.layers for row in layer.rows)
 
 
-@pytest.mark.parametrize("start", range(0, 1000, 100))
+@pytest.mark.parametrize("start", range(0, 600, 100))
 def test_no_false_alarm(start):
-    """1,000 random shapes, magnitudes, dtypes and seeds; kinks, ties and saturation included."""
+    """600 random shapes, magnitudes, dtypes and seeds; kinks, ties and saturation included."""
     for seed in range(start, start + 100):
         layer, inputs = case(seed)
         report = check(layer, *inputs, rng=seed)

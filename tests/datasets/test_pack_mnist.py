@@ -24,7 +24,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pack(folder: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(TOOL), str(folder), "--out", str(out)]
+    command = [sys.executable, str(TOOL), str(folder), "--out", str(out), "--level", "1"]
     return subprocess.run(command, capture_output=True, text=True)
 
 
