@@ -9,6 +9,7 @@ document recognition', Proceedings of the IEEE 86 (1998), section III.
 
 import hashlib
 import io
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -111,12 +112,18 @@ def _load_part(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, 28, 28) and labels (N,) of one data file, once its checksum is right."""
     packed = _read_verified(f"mnist-{part}.npz")
 
-    def unpacked(name: str) -> NDArray[np.uint8]:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as parts:
-            return parts[name]
+    def unpacked(name: str) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            return archive.read(f"{name}.npy")
 
     with ThreadPoolExecutor(2) as pool:
-        parts = dict(zip(_PARTS, pool.map(unpacked, _PARTS), strict=True))
+        members = pool.map(unpacked, _PARTS)
+        # One after the other: NumPy reads the head of an array by `ast`, which in Python 3.11 two
+        # threads may not do at once.
+        parts = {
+            name: np.load(io.BytesIO(member), allow_pickle=False)
+            for name, member in zip(_PARTS, members, strict=True)
+        }
     return unpack_images(parts, (_COUNTS[part], 28, 28)), parts["labels"]
 
 
