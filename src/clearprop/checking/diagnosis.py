@@ -32,6 +32,9 @@ def diagnose(case: Case) -> Guess:
     few = smaller(case)
     plain = _first(case, SHAPES if case.a.shape != case.t.shape else PLAIN)
     repair = repaired(few or case, case)
+    if repair and repair.is_far and not plain:
+        plain = _first(few or case, (patterns_steps.mistaken,))
+        repair = None if plain else repair
     if repair:
         e = (few or case).e
         if not plain or sum(other is repair for other in e.repairs.values()) > 1:

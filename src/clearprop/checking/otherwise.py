@@ -306,9 +306,9 @@ def _centred(value: Any) -> Iterator[Otherwise]:
     """Less what all along an axis have together."""
     for k in range(np.ndim(value)):
         text, kind = f"{{}} - {{}}.sum(axis={k}, keepdims=True)", Kind.DROPPED_TERM
-        yield Otherwise(5, kind, text, lambda e, k=k: e - e.sum(axis=k, keepdims=True))
+        yield Otherwise(4, kind, text, lambda e, k=k: e - e.sum(axis=k, keepdims=True))
         text = f"{{}} - {{}}.mean(axis={k}, keepdims=True)"
-        yield Otherwise(5, kind, text, lambda e, k=k: e - e.mean(axis=k, keepdims=True))
+        yield Otherwise(4, kind, text, lambda e, k=k: e - e.mean(axis=k, keepdims=True))
 
 
 def missing_products(gap: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:

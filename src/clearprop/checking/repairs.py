@@ -37,15 +37,18 @@ WORK, FIXED = 220_000, 30
 LONGEST = 0.4
 """After so many seconds of its own the search ends in any case."""
 
+FAR = 5
+"""Edits of this rank and more are told only where the graph of forward explains nothing."""
 OTHER = 1.17
 """So many times as large settings are, to see what only holds for one value of them."""
 
 
 class Repair(NamedTuple):
-    """An edit after which a derivative is right."""
+    """An edit after which a derivative is right; `is_far`: one that is seldom what was meant."""
 
     kind: Kind
     message: str
+    is_far: bool = False
 
 
 class Search:
@@ -88,7 +91,7 @@ class Search:
             left -= 1
             hits = self._mended(self.truth, self.backward.again())
             if not set(hits) <= set(self.found) and self._holds(hits):
-                repair = Repair(edit().kind, told(edit()))
+                repair = Repair(edit().kind, told(edit()), edit().rank >= FAR)
                 self.found = dict.fromkeys(hits, repair) | self.found
                 if len(hits) == len(self.wrong):
                     self.found = dict.fromkeys(hits, repair)
@@ -130,7 +133,8 @@ class Search:
         def edit() -> Edit:
             sites = (self.editor.sites[i - 1] for i in alike)
             first, *others = (
-                Edit(s.source, s.line, s.old, other.tree(s.old), other.kind) for s in sites
+                Edit(s.source, s.line, s.old, other.tree(s.old), other.kind, other.rank)
+                for s in sites
             )
             return first._replace(more=tuple(others))
 
