@@ -1,7 +1,6 @@
 """The checker is checked: planted mistakes must be found, placed and named, right layers passed."""
 
 import catalogue
-import numpy as np
 import pytest
 import right_layers
 import stranger
@@ -35,17 +34,8 @@ def test_planted_mistake(fault):
     assert (detected, located, diagnosed) == (True, True, True), str(report_of(fault.layer))
 
 
-def test_rates(capsys):
-    counts = np.array([verdicts(fault) for fault in catalogue.FAULTS]).mean(axis=0)
-    with capsys.disabled():
-        rates = ", ".join(
-            f"{what} {share:.0%}"
-            for what, share in zip(("detected", "located", "diagnosed"), counts, strict=True)
-        )
-        print(f"\n{len(catalogue.FAULTS)} planted mistakes: {rates}")
-    assert len(catalogue.FAULTS) >= 40
-    assert counts[0] == counts[1] == 1
-    assert counts[2] >= 0.9
+def test_there_are_as_many_as_is_said():
+    assert len(catalogue.FAULTS) == 86
 
 
 def test_every_story_is_told_once():
