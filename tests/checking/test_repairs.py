@@ -111,6 +111,25 @@ def test_slips(old, new, says):
     assert any(says in f.message for f in report.faults), str(report)
 
 
+def test_what_holds_for_one_value_of_a_setting_is_not_told():
+    """For a = 1, −a/2 is a/2 − 1."""
+    source = """
+class Layer:
+    def __init__(self):
+        self.a = 1.0
+
+    def forward(self, x):
+        self.x = x
+        return x ** (self.a / 2)
+
+    def backward(self, dout):
+        return dout * self.a / 2 * self.x ** (self.a / 2)
+"""
+    (finding,) = check(layer(source)(), np.abs(X) + 0.5).faults
+    assert "all is right" in finding.message
+    assert "/ -2" not in finding.message
+
+
 def test_the_layer_is_left_as_it_was():
     cls = layer(DENSE.replace("dout * (1", "-dout * (1"))
     before = cls.backward.__code__

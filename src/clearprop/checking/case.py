@@ -102,11 +102,6 @@ class Case:
         whole = float(np.max(np.abs(self.a), initial=0.0, where=self.known))
         return index_at(worst, self.a.shape), self._near(whole)
 
-    def where_wrong(self, candidate: np.ndarray) -> np.ndarray:
-        """A candidate for what backward gave where it is wrong, be it right elsewhere."""
-        fits = candidate.shape == self.t.shape
-        return np.where(self.wrong, candidate, self.a) if fits else candidate
-
     @cached_property
     def wrong(self) -> np.ndarray:
         """The elements that differ; all, where they are too few to show a pattern."""

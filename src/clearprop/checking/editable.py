@@ -54,7 +54,7 @@ class Editable:
         self.writes_at = False
         self.douts = self.run.douts(e.dout)
         sources, self.calls = sources_of(self.again)
-        before = [s for s in sources_of(e.trial.run)[0] if s not in sources]
+        before, _ = sources_of(e.trial.run, but=sources)
         self.writes_at = any(".at(" in ast.unparse(source.tree) for source in sources)
         self.editor = Editor(source.tree for source in (*sources, *before))
         self.formulas = formulas((*reversed(sources), *before))

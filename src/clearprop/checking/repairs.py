@@ -87,11 +87,12 @@ class Search:
 
     def _try_all(self) -> None:
         left = WORK // (FIXED + self.backward.calls)
-        for edit in self._edits():
+        for picked in self._edits():
             left -= 1
             hits = self._mended(self.truth, self.backward.again())
             if not set(hits) <= set(self.found) and self._holds(hits):
-                repair = Repair(edit().kind, told(edit()), edit().rank >= FAR)
+                edit = picked()
+                repair = Repair(edit.kind, told(edit), edit.rank >= FAR)
                 self.found = dict.fromkeys(hits, repair) | self.found
                 if len(hits) == len(self.wrong):
                     self.found = dict.fromkeys(hits, repair)

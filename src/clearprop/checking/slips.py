@@ -2,7 +2,7 @@
 
 import ast
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from clearprop.checking.findings import Kind
@@ -131,10 +131,8 @@ def _einsums(text: str) -> Iterator[str]:
     """Subscripts with two letters exchanged in one of their words."""
     words = text.replace("->", ",").split(",")
     for i, word in enumerate(words):
-        for j, k in itertools.combinations(range(len(word)), 2):
-            if word[j].isalpha() and word[k].isalpha() and word[j] != word[k]:
-                letters = list(word)
-                letters[j], letters[k] = letters[k], letters[j]
+        for one, two, letters in exchanged(word):
+            if one.isalpha() and two.isalpha() and one != two:
                 made = [*words[:i], "".join(letters), *words[i + 1 :]]
                 yield f"{','.join(made[:-1])}->{made[-1]}"
 
@@ -146,10 +144,18 @@ def _attribute(node: ast.Attribute) -> Entries:
 
 def listed_otherwise(node: ast.Tuple | ast.List) -> Entries:
     """The same entries in another order."""
-    for i, j in itertools.combinations(range(min(len(node.elts), 5)), 2):
-        order = list(node.elts)
-        order[i], order[j] = order[j], order[i]
+    for _, _, order in exchanged(node.elts, 5):
         yield type(node)(order, LOAD), Kind.SWAPPED
+
+
+def exchanged(
+    entries: Sequence[Any], most: int | None = None
+) -> Iterator[tuple[Any, Any, list[Any]]]:
+    """Each two of the first entries, and all with these two in each other's place."""
+    for i, j in itertools.combinations(range(len(entries[:most])), 2):
+        order = list(entries)
+        order[i], order[j] = entries[j], entries[i]
+        yield entries[i], entries[j], order
 
 
 def _either(node: ast.IfExp) -> Entries:

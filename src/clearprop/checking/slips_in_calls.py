@@ -5,7 +5,7 @@ import itertools
 from typing import Any
 
 from clearprop.checking.findings import Kind
-from clearprop.checking.slips import LOAD, SMALL, Change, Entries, number
+from clearprop.checking.slips import LOAD, SMALL, Change, Entries, exchanged, number
 
 ALIKE = (
     ("sum", "mean", Kind.FACTOR),
@@ -51,17 +51,14 @@ def called(node: ast.Call) -> Entries:
                 made = [*args[:i], other.new, *args[i + 1 :]]
                 kind = Kind.WRONG_PLACE if name in MOVING else other.kind
                 yield ast.Call(f, made, node.keywords), kind, None, other.rank
-    plain = [a for a in args if not isinstance(a, ast.Starred)]
-    if len(plain) != len(args):
+    if any(isinstance(a, ast.Starred) for a in args):
         return
-    for i, j in itertools.combinations(range(min(len(args), 4)), 2):
-        if not isinstance(args[i], ast.Constant) or not isinstance(args[j], ast.Constant):
-            order = list(args)
-            order[i], order[j] = args[j], args[i]
+    for one, two, order in exchanged(args, 4):
+        if not isinstance(one, ast.Constant) or not isinstance(two, ast.Constant):
             yield ast.Call(f, order, node.keywords), Kind.SWAPPED
     if name == "transpose" and 1 < len(args) < 5:
-        for order in itertools.permutations(args):
-            yield ast.Call(f, list(order), node.keywords), Kind.WRONG_PLACE
+        for axes in itertools.permutations(args):
+            yield ast.Call(f, list(axes), node.keywords), Kind.WRONG_PLACE
     if name in ("cumsum", "cumprod") and (args or _is_method(f)):
         yield from _turned(node)
     if isinstance(f, ast.Attribute) and _is_method(f) and name not in ("append", "at"):

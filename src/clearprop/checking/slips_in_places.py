@@ -1,12 +1,11 @@
 """What could have been meant in brackets: another index, other ends, another order."""
 
 import ast
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clearprop.checking.findings import Kind
-from clearprop.checking.slips import LOAD, Entries, number
+from clearprop.checking.slips import LOAD, Entries, exchanged, number
 
 
 def subscripted(node: ast.Subscript) -> Entries:
@@ -23,9 +22,7 @@ def subscripted(node: ast.Subscript) -> Entries:
                 made = [other if j in places else p for j, p in enumerate(parts)]
                 index = ast.Tuple(made, LOAD) if isinstance(node.slice, ast.Tuple) else other
                 yield ast.Subscript(node.value, index, node.ctx), Kind.WRONG_PLACE
-    for i, j in itertools.combinations(range(len(parts)), 2):
-        order = list(parts)
-        order[i], order[j] = parts[j], parts[i]
+    for _, _, order in exchanged(parts):
         yield ast.Subscript(node.value, ast.Tuple(order, LOAD), node.ctx), Kind.WRONG_PLACE
 
 

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -55,11 +55,11 @@ class Source(NamedTuple):
         return owner if owner.isidentifier() else None
 
 
-def sources_of(work: Callable[[], object]) -> tuple[list[Source], int]:
+def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[list[Source], int]:
     """The functions that run meanwhile and are the user's own, as far as there is source of them.
 
     Those of NumPy, of Python and of the graph are not: they are not where a mistake is. The number
-    tells how many calls were made, and so how much work it is.
+    tells how many calls were made, and so how much work it is. `but` are known already.
     """
     found: dict[CodeType, FunctionType | None] = {}
     calls = 0
@@ -77,7 +77,8 @@ def sources_of(work: Callable[[], object]) -> tuple[list[Source], int]:
         work()
     finally:
         sys.setprofile(before)
-    trees = ((function, tree_of(function)) for function in found.values() if function)
+    known = {source.function for source in but}
+    trees = ((f, tree_of(f)) for f in found.values() if f and f not in known)
     return [Source(function, tree) for function, tree in trees if tree is not None], calls
 
 
