@@ -17,6 +17,8 @@ from clearprop.datasets.dataset import Dataset
 from clearprop.networks import TwoLayerNet
 from clearprop.training import Trainer
 
+pytestmark = pytest.mark.examples
+
 COMMANDS = [name for name in app if not name.startswith("-")]
 
 

@@ -9,6 +9,8 @@ import pytest
 from clearprop.compiler import SIMPLIFICATIONS
 from clearprop.compiler.simplify import OF_IMAGES, OF_POOLS
 
+pytestmark = pytest.mark.examples
+
 ROOT = Path(__file__).parents[2]
 
 

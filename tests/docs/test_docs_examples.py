@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_limits
 
+pytestmark = pytest.mark.examples
+
 DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

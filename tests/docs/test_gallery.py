@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.examples
+
 ROOT = Path(__file__).parents[2]
 GALLERY = ROOT / "docs" / "gallery.md"
 PICTURES = GALLERY.parent / "pictures"

@@ -10,6 +10,8 @@ from numpy.testing.overrides import get_overridable_numpy_array_functions
 from clearprop.primitives.registry import COMPOSITIONS
 from clearprop.primitives.unsupported import UNSUPPORTED_MODULES
 
+pytestmark = pytest.mark.examples
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -18,7 +18,7 @@ that goes on inside an opened node is `n3/x0` there. A fork's dot is the flow's 
 arrow `flow>target`.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from clearprop.drawing.outline import End, Flow, Kind
@@ -47,7 +47,17 @@ class Mark:
 
     def moved(self, dx: float, dy: float) -> "Mark":
         """The same mark elsewhere."""
-        return replace(self, x=self.x + dx, y=self.y + dy)
+        return Mark(  # of thousands: `replace` would take a tenth of the time of a picture
+            self.kind,
+            self.x + dx,
+            self.y + dy,
+            self.content,
+            self.style,
+            self.size,
+            self.anchor,
+            self.width,
+            self.height,
+        )
 
 
 @dataclass(frozen=True, slots=True)
