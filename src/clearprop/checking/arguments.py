@@ -1,6 +1,7 @@
 """What a layer's derivatives are taken by: its inputs, and the arrays that hang on it."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,18 @@ TRUTH_NAMES = frozenset(
 INDEX_NAMES = ("idx", "index", "indices", "ids")
 CONSTANT_NAMES = frozenset((*LABEL_NAMES, *INDEX_NAMES))
 """Names under which inputs without a derivative are usually passed."""
+
+LEARNED = re.compile(
+    r"(?i)(.*\W)?_?(w\w{0,3}|b\d?|u\d?|v\d?|bias\w*|weights?\w*|kernels?|filters?|gamma|beta|alpha|"
+    r"theta\d?|params?\w*|embeddings?)(\W.*)?"
+)
+"""Names under which arrays are kept that are to be learned: these must have a derivative."""
+DATA = re.compile(
+    r"(?i)(\w*_)?(noise|eps(ilon)?|xi|u|uniforms?|rand\w*|gumbel|masks?|keep|(sample|class|edge)_?weights?|adj\w*|"
+    r"laplacian|grid|coord\w*|pos(itions?)?|times?|dt|delta_?t|adv\w*|rewards?|returns|actions?|dones?|"
+    r"old|ref|lengths?|priors?)(_\w+|\d)?|old\w*"
+)
+"""Names of inputs that mostly have no derivative."""
 
 
 @dataclass(frozen=True)

@@ -56,12 +56,35 @@ def forward_repeats(e: Evidence) -> None:
         source = "the global random state" if trial.draws else "its own generator"
         message = f"forward draws from {source}; its derivatives were compared with the draw held"
         e.fault(Kind.STOCHASTIC, message, fault=False)
+    elif not e.reproducible and (names := _counts(e)):
+        message = f"forward counts its calls in self.{names[0]}; it was put back for each run"
+        e.fault(Kind.INTERFACE, message, fault=False)
     elif not e.reproducible:
         e.fault(
             Kind.STATEFUL,
             "forward gives something else the second time, for the same inputs and parameters: "
             "it depends on what it kept from the first",
         )
+
+
+def _counts(e: Evidence) -> list[str]:
+    """The whole numbers on a layer that its calls change, as of a schedule or of running values.
+
+    None if it does not repeat once they and the arrays that it only keeps are what they were.
+    """
+    layer = e.trial.copy()
+    learned = {path for slot in e.trial.slots for path in slot.paths}
+    before = {
+        name: value.copy() if isinstance(value, np.ndarray) else value
+        for name, value in getattr(layer, "__dict__", {}).items()
+        if (isinstance(value, int | float) and value == round(value))
+        or (isinstance(value, np.ndarray) and (name,) not in learned)
+    }
+    e.trial.run(layer=layer)
+    counts = [k for k, v in before.items() if not np.ndim(v) and getattr(layer, k, v) != v]
+    for name, value in before.items() if counts else ():
+        setattr(layer, name, value)
+    return counts if counts and same(e.trial.run(layer=layer).vector, e.out) else []
 
 
 def backward_repeats(e: Evidence) -> None:

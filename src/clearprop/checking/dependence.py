@@ -88,7 +88,14 @@ def _candidates(layer: Any, known: set[Path], trial: Trial) -> dict[Path, Any]:
         and value.size
         and not any(path[:n] in known for n in range(1, len(path) + 1))
         and not any(value is x for x in trial.inputs)
+        and not _is_fixed(get_at(layer, path[:-1]))
     }
+
+
+def _is_fixed(owner: Any) -> bool:
+    """Whether what holds an array says that it is not learned."""
+    learns = [getattr(owner, name, True) for name in ("requires_grad", "trainable", "learnable")]
+    return any(flag is False for flag in learns) or getattr(owner, "frozen", False) is True
 
 
 def _is_empty(value: Any) -> bool:

@@ -19,7 +19,7 @@ from clearprop.checking import (
 )
 from clearprop.checking.case import Case, Guess
 from clearprop.checking.findings import Kind
-from clearprop.checking.repairs import Repair, Search
+from clearprop.checking.repairs import Repair, repairs
 from clearprop.checking.smaller import smaller
 
 
@@ -58,7 +58,7 @@ def repaired(case: Case, whole: Case) -> Repair | None:
     if e.repairs is None or not e.opened:
         truth = {n: t for n, t in e.truth.items() if n in e.analytic} | {name: case.t}
         try:
-            e.repairs = Search(e, truth, whole.e if whole is not case else None).found
+            e.repairs = repairs(e, truth, whole.e if whole is not case else None)
         except Exception:  # as for the patterns: without it, the finding still stands
             e.repairs = {}
     return e.repairs.get(name)

@@ -1,4 +1,7 @@
-"""A backward that is run again and again, each time with another edit of its source."""
+"""A backward that is run again and again, each time with another edit of its source.
+
+Or of that of forward, which then must give the same, and keep other things for backward.
+"""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -45,16 +48,23 @@ class Truth:
 
 
 class Editable:
-    """The functions that one backward runs, with all their edits; the `pick` says which is done."""
+    """The functions that one backward runs, with all their edits; the `pick` says which is done.
 
-    def __init__(self, e: Evidence) -> None:
-        self.e, self.pick = e, Pick()
+    Or those that `forward` runs and backward does not.
+    """
+
+    def __init__(self, e: Evidence, forward: bool = False) -> None:
+        self.e, self.pick, self.of_forward = e, Pick(), forward
+        self.anew = e.trial.calling.gives_both
+        """Whether forward is run again, too, each time."""
         self.run, self.frozen = e.trial.run(), True
         self.kept: list[tuple[np.ndarray, np.ndarray]] = []
         self.writes_at = False
         self.douts = self.run.douts(e.dout)
         sources, self.calls = sources_of(self.again)
-        before, _ = sources_of(e.trial.run, but=sources)
+        before, more = sources_of(e.trial.run, but=sources)
+        if forward:
+            sources, before, self.anew, self.calls = before, sources, True, self.calls + more
         self.writes_at = any(".at(" in ast.unparse(source.tree) for source in sources)
         self.editor = Editor(source.tree for source in (*sources, *before))
         self.formulas = formulas((*reversed(sources), *before))
@@ -82,7 +92,7 @@ class Editable:
 
     def _is_same(self) -> bool:
         """Whether the edited form does what was written; it may then write into nothing kept."""
-        for frozen in (False,) if self.e.trial.updates else (True, False):
+        for frozen in (False,) if self.e.trial.updates or self.of_forward else (True, False):
             self.run, self.frozen = self.e.trial.run(), frozen
             self.kept = _frozen(self.run) if frozen else []
             run = self.again()
@@ -99,7 +109,7 @@ class Editable:
         """Run backward as edited; `None` where it fails."""
         again = self.run if self.frozen and run is None else run
         try:
-            if again is None or self.e.trial.calling.gives_both:
+            if again is None or self.anew:
                 before = self.run if run is None else run
                 again = before.trial.run()
                 if not all(map(np.array_equal, again.outputs, before.outputs)):

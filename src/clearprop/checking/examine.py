@@ -11,6 +11,7 @@ import numpy as np
 
 from clearprop.checking import compare, contract, stimuli, words
 from clearprop.checking.arguments import runs_alone
+from clearprop.checking.automatic import open_forward
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
 from clearprop.checking.passes import first_forward, told
@@ -19,6 +20,7 @@ from clearprop.checking.report import LayerReport
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
 from clearprop.checking.understanding import first_backward
+from clearprop.graph.node import data_of
 
 LARGE = 2**14
 """Numbers in a batch from which only the comparison of values is done on all of it."""
@@ -123,7 +125,7 @@ def _on_others(e: Evidence) -> None:
     for when, inputs in stimuli.others(e):
         if e.faulty:
             return
-        if _takes(e, inputs):
+        if _takes(e, inputs) and not _wraps_anew(e, inputs):
             _also(e, _like(e, inputs), when)
     ties = stimuli.tied(e)
     if ties is not None and not e.faulty and _takes(e, ties):
@@ -131,6 +133,28 @@ def _on_others(e: Evidence) -> None:
             if finding.kind is Kind.TIES:  # told, not failed: these values were not given
                 message = f"where values are tied, which they are not here: {finding.message}"
                 e.add(replace(finding, message=message, fault=False))
+
+
+def _wraps_anew(e: Evidence, inputs: list[Any]) -> bool:
+    """Whether forward then counts places from the end that it does not for what was given.
+
+    A place that is computed from a value is right only where such values may be.
+    """
+    if not e.opened or not any(map(_places, e.opened.graph.nodes)):
+        return False
+    if any(np.min(a) < 0 for node in e.opened.graph.nodes for a in _places(node)):
+        return False
+    other = open_forward(e.trial.variant(inputs))
+    nodes = () if isinstance(other, str) else other.graph.nodes
+    return any(np.min(a) < 0 for node in nodes for a in _places(node))
+
+
+def _places(node: Any) -> list[np.ndarray]:
+    """The arrays of integers that something is indexed with."""
+    if node.operation.name not in ("clearprop.getitem", "np.take", "np.take_along_axis"):
+        return []
+    arrays = [np.asarray(data_of(x)) for x in node.inputs[1:]]
+    return [x for x in arrays if x.dtype.kind == "i" and x.size]
 
 
 def _like(e: Evidence, inputs: list[Any]) -> Evidence:

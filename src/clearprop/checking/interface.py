@@ -329,9 +329,15 @@ def parts_of(raw: Any) -> list[Any]:
 
 
 def are_outputs(parts: Sequence[Any], inputs: Sequence[Any]) -> list[bool]:
-    """Which parts are arrays that stand for themselves: no input, and none that came before."""
+    """Which parts are arrays that stand for themselves: no input, and none that came before.
+
+    Behind floats, integers are none.
+    """
     return [
-        not is_nest(part) and is_number(part) and not any(part is x for x in (*parts[:i], *inputs))
+        not is_nest(part)
+        and is_number(part)
+        and not any(part is x for x in (*parts[:i], *inputs))
+        and not is_count(part, parts[0])
         for i, part in enumerate(parts)
     ]
 
@@ -364,6 +370,16 @@ def _role(name: str, input_names: Sequence[str]) -> Any:
 def _may_be_dout(name: str, role: Any) -> bool:
     """Whether an argument of which nothing else is known may be dout: labels are not."""
     return role is None and name not in CONSTANT_NAMES and name not in TRUTH_NAMES
+
+
+def is_count(part: Any, first: Any) -> bool:
+    """Whether a part is made of integers, and the first one of floats."""
+    return (
+        is_number(part)
+        and is_number(first)
+        and np.asarray(part).dtype.kind in "iu"
+        and np.asarray(first).dtype.kind == "f"
+    )
 
 
 def is_number(value: Any) -> bool:

@@ -63,6 +63,8 @@ def hanging(root: Any) -> dict[Path, Any]:
         if isinstance(value, np.ndarray | np.number | float | int) and not isinstance(value, bool):
             if not (isinstance(value, np.ndarray) and value.dtype.kind == "O"):
                 found[path] = value
+                own = getattr(value, "__dict__", {})  # of a kind of array with a derivative on it
+                stack += [((*path, key), entry) for key, entry in own.items()]
                 continue
             value = list(value.flat) if value.ndim == 1 else ()
         met[id(value)] += 1
@@ -113,7 +115,10 @@ def set_at(root: Any, path: Path, value: Any) -> None:
         made = owner._make(items) if hasattr(owner, "_make") else tuple(items)  # type: ignore
         set_at(root, path[:-1], made)
     else:
-        setattr(owner, step, value)
+        try:
+            setattr(owner, step, value)
+        except AttributeError:  # of a frozen dataclass
+            object.__setattr__(owner, step, value)
 
 
 def get_at(root: Any, path: Path) -> Any:

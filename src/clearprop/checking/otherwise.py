@@ -111,7 +111,7 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
                 is_name and v.is_formula and ast.unparse(site.old) in re.split(r"[^\w.]", v.name)
             )
             kind = Kind.DROPPED_TERM if has_it else Kind.WRONG_VALUE
-            yield Otherwise(1, kind, v.name, lambda e, v: v, v)
+            yield Otherwise(1 + v.is_formula, kind, v.name, lambda e, v: v, v)
         if site.role != "factor" or is_name:
             yield from _with_value(v, np.shape(value), site.role)
     if is_name and np.ndim(value):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
-from clearprop.checking.arguments import declares_parameters
+from clearprop.checking.arguments import LEARNED, declares_parameters
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
@@ -54,8 +54,14 @@ def first_forward(e: Evidence) -> Run:
         for i, (x, kept) in enumerate(zip(run.inputs, trial.inputs, strict=True))
         if isinstance(x, np.ndarray) and fingerprint(x) != fingerprint(kept)
     ]
-    written += changed_parameters(trial, run.layer)
-    for name in written:
+    changed = changed_parameters(trial, run.layer)
+    state = [name for name in changed if not LEARNED.fullmatch(name) and _is_found(trial, name)]
+    if state:
+        trial.slots = [slot for slot in trial.slots if slot.name not in state]
+        trial.list_arguments()
+        message = f"forward changes {', '.join(state)} itself, as state; it was held for each run"
+        e.fault(Kind.INTERFACE, message, fault=False)
+    for name in (*written, *(name for name in changed if name not in state)):
         e.fault(Kind.IN_PLACE, f"forward writes into {name}, which belongs to its caller", name)
     return run
 
@@ -63,7 +69,7 @@ def first_forward(e: Evidence) -> Run:
 def _runs(e: Evidence) -> Run:
     """Run `forward`, on other forms of the inputs too: floats made of integers may be indices."""
     trial, errors = e.trial, []
-    for change in (lambda: True, trial.keep_integers, trial.arrays_of_lists):
+    for change in (lambda: True, trial.keep_integers, trial.arrays_of_lists, trial.keep_lists):
         try:
             if change():
                 return trial.run()
@@ -110,6 +116,12 @@ def _search(e: Evidence, run: Run) -> Run:
         trial.slots += undeclared
         trial.list_arguments()
     return run if trial.layer is layer else trial.run()
+
+
+def _is_found(trial: Trial, name: str) -> bool:
+    """Whether nothing declares an argument: it was found to be there."""
+    slot = trial.arguments[name].slot
+    return slot is not None and not slot.declared
 
 
 def changed_parameters(trial: Trial, layer: Any) -> list[str]:

@@ -6,6 +6,7 @@ the source, whatever the layer computes.
 """
 
 import ast
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -44,23 +45,48 @@ OTHER = 1.17
 
 
 class Repair(NamedTuple):
-    """An edit after which a derivative is right; `is_far`: one that is seldom what was meant."""
+    """An edit after which a derivative is right."""
 
     kind: Kind
     message: str
-    is_far: bool = False
+    rank: int = 0
+
+    @property
+    def is_far(self) -> bool:
+        """Whether it is seldom what was meant."""
+        return self.rank >= FAR
+
+
+def repairs(
+    e: Evidence, truth: dict[str, np.ndarray], whole: Evidence | None = None
+) -> dict[str, Repair]:
+    """The edit for each argument, of what backward runs, or else of what forward keeps for it.
+
+    That is also asked where what backward should say is more than another name or number.
+    """
+    first = Search(e, truth, whole)
+    rank = max((first.found[n].rank if n in first.found else FAR for n in first.wrong), default=0)
+    if rank < 2 or e.trial.calling.gives_both:
+        return first.found
+    kept = Search(e, truth, whole, below=rank).found
+    return kept if kept.keys() >= first.found.keys() else kept | first.found
 
 
 class Search:
-    """The edits of what one backward runs, tried one after the other: `found`, by argument."""
+    """The edits of what one backward runs, tried one after the other: `found`, by argument.
+
+    With `below`, the edits of forward of a lower rank.
+    """
 
     def __init__(
         self,
         e: Evidence,
         truth: dict[str, np.ndarray],
         whole: Evidence | None = None,
+        below: int = 0,
     ) -> None:
         self.e, self.whole, self.found = e, whole, dict[str, Repair]()
+        self.below = below or sys.maxsize
         self.rng = np.random.default_rng(0)
         self.stop = time.thread_time() + LONGEST
         self.exact = max(1e-7 if e.opened else 1e-5, 30 * e.eps)
@@ -68,7 +94,7 @@ class Search:
         self.wrong = [n for n, t in self.truth.items() if not t.near(e.analytic[n])]
         self.right = [n for n in self.truth if n not in self.wrong]
         if self.wrong:
-            self.backward = Editable(e)
+            self.backward = Editable(e, bool(below))
             self.pick, self.editor = self.backward.pick, self.backward.editor
             with self.backward.edited() as works:
                 if works:
@@ -92,7 +118,7 @@ class Search:
             hits = self._mended(self.truth, self.backward.again())
             if not set(hits) <= set(self.found) and self._holds(hits):
                 edit = picked()
-                repair = Repair(edit.kind, told(edit), edit.rank >= FAR)
+                repair = Repair(edit.kind, told(edit), edit.rank)
                 self.found = dict.fromkeys(hits, repair) | self.found
                 if len(hits) == len(self.wrong):
                     self.found = dict.fromkeys(hits, repair)
@@ -102,9 +128,11 @@ class Search:
 
     def _edits(self) -> Iterator[Callable[[], Edit]]:
         """Every edit, each picked when it comes: those first that change less."""
-        editor = self.editor
+        editor, given = self.editor, self._given_out()
         later = []
         for number, edit in enumerate(editor.edits, 1):
+            if edit.line in given:
+                continue
             if edit.rank:
                 later.append((edit.rank, number, 0, edit))
             else:
@@ -115,13 +143,26 @@ class Search:
                 yield self._picked(-1 - place, 0, first._replace(more=tuple(others)))
         self.pick.at = 0
         for number, site in enumerate(editor.sites, 1):
+            if site.line in given:
+                continue
             later += [(o.rank, number, site, o) for o in self._others(number, site)]
         for place, numbers in enumerate(editor.alike):
             site = editor.sites[numbers[0] - 1]
             if len(numbers) > 1:
                 later += [(o.rank + 1, -1 - place, site, o) for o in self._others(-1 - place, site)]
-        for _, number, site, other in sorted(later, key=lambda plan: plan[0]):
-            yield self._picked(number, site, other)
+        for rank, number, site, other in sorted(later, key=lambda plan: plan[0]):
+            if rank < self.below:
+                yield self._picked(number, site, other)
+
+    def _given_out(self) -> set[Any]:
+        """The lines of forward whose value goes into its outputs: not those that keep another."""
+        if not self.backward.of_forward:
+            return set()
+        return {
+            site.line
+            for number, site in enumerate(self.editor.sites, 1)
+            if getattr(site.line, "value", None) is site.old and self._stirred(number)[1] is None
+        }
 
     def _picked(self, number: int, site: Any, other: Any) -> Callable[[], Edit]:
         """Pick an edit, or another value at a site; which edit it is."""
@@ -147,6 +188,8 @@ class Search:
         if met is None:
             return
         value, local = met
+        if self.backward.of_forward and np.ndim(value):
+            yield Otherwise(0, Kind.STALE, "{}.copy()", np.copy)  # it is written into later
         own = {ast.unparse(target) for target in getattr(site.line, "targets", ())}
         own.add(ast.unparse(site.old))
         around = [a for a in atoms(local, self.backward.formulas) if a.name not in own]
@@ -159,6 +202,19 @@ class Search:
 
     def _met(self, number: int) -> tuple[Any, dict[str, Any]] | None:
         """The value at a site and the local variables, where only what is wrong depends on it."""
+        met, run = self._stirred(number)
+        if not met or not isinstance(met[0][0], NUMBERS):
+            return None
+        if run is None and self.backward.of_forward:
+            return None
+        if run is not None and is_float(met[0][0]):
+            moved = {n for n in self.truth if not self.backward.as_before(run, n)}
+            if moved & set(self.right) or (not moved and self._role(number) != "argument"):
+                return None
+        return met[0]
+
+    def _stirred(self, number: int) -> tuple[list[tuple[Any, dict[str, Any]]], Run | None]:
+        """The value at a site and the local variables, and what comes of it moved a little."""
         met: list[Any] = []
 
         def stir(value: Any, local: Mapping[str, Any]) -> Any:
@@ -169,14 +225,7 @@ class Search:
             return value + STIRRED * np.abs(value) * ways
 
         self.pick.site, self.pick.plan = number, stir
-        run = self.backward.again()
-        if not met or not isinstance(met[0][0], NUMBERS):
-            return None
-        if run is not None and is_float(met[0][0]):
-            moved = {n for n in self.truth if not self.backward.as_before(run, n)}
-            if moved & set(self.right) or (not moved and self._role(number) != "argument"):
-                return None
-        return met[0]
+        return met, self.backward.again()
 
     def _role(self, number: int) -> str:
         """What a site is of what it stands in; a mask made of an argument does not answer to it."""

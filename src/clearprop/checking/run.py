@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.copies import random_state, same_draws
-from clearprop.checking.interface import is_number
+from clearprop.checking.interface import is_count, is_number
 from clearprop.checking.nests import get_at, hanging, leaves
 from clearprop.checking.pairing import Place
 from clearprop.graph.parameters import Path
@@ -146,7 +146,12 @@ def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
         return [leaf for _, leaf in leaves(raw[:-1])], raw[-1]
     cache = None
     if len(raw) > 1 and not how.any_number:
-        whole = [isinstance(entry, list | tuple | dict) or not is_number(entry) for entry in raw]
+        whole = [
+            isinstance(entry, list | tuple | dict)
+            or not is_number(entry)
+            or is_count(entry, raw[0])
+            for entry in raw
+        ]
         if whole[-1] and not whole[0]:
             raw, cache = raw[: whole.index(True)], raw[-1]
     return [leaf for _, leaf in leaves(raw)], cache

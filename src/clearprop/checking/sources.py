@@ -27,6 +27,7 @@ _NOT_THEIRS = (
 )
 _LIBRARY = sysconfig.get_path("stdlib")
 _MARK = "<pick>"
+COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
 
 class Pick(threading.local):
@@ -39,7 +40,14 @@ class Pick(threading.local):
 
     def edit(self, value: Any) -> Any:
         """Another value for what stands at the site, made with the local variables there."""
-        return self.plan(value, sys._getframe(1).f_locals) if self.plan else value
+        if self.plan is None:
+            return value
+        frame = sys._getframe(1)
+        local = frame.f_locals
+        while frame.f_code.co_name in COMPREHENSIONS and frame.f_back:
+            frame = frame.f_back  # up to Python 3.11 they see by themselves only what they name
+            local = {**frame.f_locals, **local}
+        return self.plan(value, local)
 
 
 class Source(NamedTuple):
@@ -76,7 +84,8 @@ def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[
     try:
         work()
     finally:
-        sys.setprofile(before)
+        # cProfile stands there itself up to Python 3.11, and is nothing that `setprofile` takes
+        before.enable() if hasattr(before, "enable") else sys.setprofile(before)  # type: ignore
     known = {source.function for source in but}
     trees = ((f, tree_of(f)) for f in found.values() if f and f not in known)
     return [Source(function, tree) for function, tree in trees if tree is not None], calls

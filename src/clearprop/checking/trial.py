@@ -83,6 +83,8 @@ class Trial:
         self.notes: list[Finding] = []
         self.were_integers: dict[int, Any] = {}
         """The inputs that were made floats, as they were given."""
+        self.were_lists: dict[int, Any] = {}
+        """The lists of floats, as they were given."""
         self.from_integers = False
         """Whether integers are data that forward computes with, and not labels or indices."""
         self.inputs = [self._input(i, x) for i, x in enumerate(inputs)]
@@ -133,6 +135,8 @@ class Trial:
                     "since an integer has no small neighbours"
                 )
                 self.notes.append(self._finding(name, Kind.INTEGER, message, fault=False))
+        elif isinstance(x, list | tuple):
+            self.were_lists[place] = private(x)
         return array.astype(self.dtype)
 
     def _finding(self, argument: str, kind: Kind, message: str, fault: bool = True) -> Finding:
@@ -141,6 +145,11 @@ class Trial:
     def keep_integers(self) -> bool:
         """Let integers be what they were: indices, say, for which `forward` wants them."""
         return self.without_derivative(self.were_integers)
+
+    def keep_lists(self) -> bool:
+        """Let lists be what they were: records, say, with indices and numbers in them."""
+        self.inputs = [self.were_lists.get(i, x) for i, x in enumerate(self.inputs)]
+        return self.without_derivative(self.were_lists)
 
     def without_derivative(self, places: Iterable[int]) -> bool:
         """Take some inputs for constants, and integers among them for what they were."""

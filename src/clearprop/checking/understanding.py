@@ -1,7 +1,6 @@
 """The first backward pass: what came back, and which argument each derivative belongs to."""
 
 import inspect
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -9,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
+from clearprop.checking.arguments import CONSTANT_NAMES, DATA, LEARNED, TRUTH_NAMES
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
@@ -29,17 +28,6 @@ from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
 
-LEARNED = re.compile(
-    r"(?i)(.*\W)?_?(w\w{0,3}|b\d?|u\d?|v\d?|bias\w*|weights?\w*|kernels?|filters?|gamma|beta|alpha|"
-    r"theta\d?|params?\w*|embeddings?)(\W.*)?"
-)
-"""Names under which arrays are kept that are to be learned: these must have a derivative."""
-DATA = re.compile(
-    r"(?i)(\w*_)?(noise|eps(ilon)?|xi|rand\w*|gumbel|masks?|keep|(sample|class|edge)_?weights?|adj\w*|"
-    r"laplacian|grid|coord\w*|pos(itions?)?|times?|dt|delta_?t|adv\w*|rewards?|returns|actions?|dones?|"
-    r"old|ref|lengths?|priors?)(_\w+|\d)?|old\w*"
-)
-"""Names of inputs that mostly have no derivative."""
 MANY = 12
 """Of so many inputs it is not tried out which have derivatives."""
 
@@ -124,13 +112,15 @@ def _ways(e: Evidence) -> Iterator[Calling]:
     raw = e.run.raw[:-1] if how.pulls else e.run.raw
     raw = raw[0] if how.pulls and len(raw) == 1 else raw
     inputs = [x for x in e.run.inputs if isinstance(x, np.ndarray)]
-    known = not how.unknown and how.roles.count("dout") <= len(e.run.outputs)
+    forward = getattr(trial.layer, "signature", trial.layer.forward)
+    douts = [name for name, role in zip(how.names, how.roles, strict=False) if role == "dout"]
+    again = {*douts} & {*returned_names(forward)} if len(douts) > 1 else ()
+    known = not how.unknown and len(douts) <= len(e.run.outputs) and len(again) in (0, len(douts))
     if known and not (how.guessed and not all(are_outputs(parts_of(raw), inputs))):
         yield how
         if not isinstance(trial.layer, Layer):
             yield from how.otherwise(raw, len(trial.form))
         return
-    forward = getattr(trial.layer, "signature", trial.layer.forward)
     yield from how.readings(raw, inputs, returned_names(forward))
     what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
     message = f"backward wants {what}, which was not understood, so that nothing was compared"
@@ -222,7 +212,7 @@ def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
     or mask; a loss may leave out what it likes.
     """
     trial, places = e.trial, e.trial.float_places
-    loss = _may_end(e)
+    loss = _may_end(e) or e.out.size == 1
     if trial.declared_constants is not None or _by_the_house(trial.layer) or not values:
         return []
     best: tuple[int, Sequence[int]] = (-1, ())
@@ -372,7 +362,7 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
         for path, value in hanging(run.layer).items()
         if RATE.fullmatch(str(path[-1])) and isinstance(value, float | int) and value
     ]
-    rate = UPDATE if trial.calling.updates else rates[0] if rates else 0.0
+    rate = UPDATE if trial.calling.updates else rates[0] if rates else _rate(e, run, changed)
     for name in changed:
         argument = trial.arguments[name]
         step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
@@ -391,6 +381,19 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
         run.put_back()
         message = f"backward updates {', '.join(changed)} itself; for the check they were put back"
         e.fault(Kind.INTERFACE, message, fault=False)
+
+
+def _rate(e: Evidence, run: Run, changed: list[str]) -> float:
+    """The number on the layer by which it takes a step along a true derivative, if there is one."""
+    held = [x for x in hanging(run.layer).values() if isinstance(x, float) and x]
+    for name in changed if held and not _by_the_house(e.trial.layer) else ():
+        argument, v = e.trial.arguments[name], e.sizes[name]
+        step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
+        numeric, _ = along(e, name, v).along(e.dout)
+        for rate in held if numeric else ():
+            if np.isclose(float(np.sum(step * v)), rate * numeric, rtol=1e-4):
+                return rate
+    return 0.0
 
 
 def _is_number_array(e: Evidence, name: str, raw: Any) -> bool:
@@ -422,6 +425,23 @@ def _says_none(layer: Any) -> bool:
         return False
 
 
+def _is_set(e: Evidence, name: str) -> bool:
+    """Whether an array may be set and not learned, though its name is one of those that are.
+
+    It belongs to the class; or it is a vector of weights, of samples, classes or nodes, where
+    nothing is learned: in a loss, or called `weights`.
+    """
+    arguments, places = e.trial.arguments, e.trial.places
+    argument = arguments[name]
+    assert argument.slot
+    step = argument.slot.paths[0][0]
+    if isinstance(step, str) and step not in getattr(e.layer, "__dict__", {step: 0}):
+        return hasattr(type(e.layer), step)
+    derived = [arguments[n].slot for n in places if n in arguments]
+    weighs = e.out.size == 1 or name.strip("_") == "weights"
+    return bool(derived) and not any(derived) and weighs and argument.value.ndim == 1
+
+
 def _missing(e: Evidence, name: str) -> None:
     slot = e.trial.arguments[name].slot
     learns = any(a.slot and n in e.trial.places for n, a in e.trial.arguments.items())
@@ -432,7 +452,7 @@ def _missing(e: Evidence, name: str) -> None:
         e.fault(Kind.NOT_COMPARED, message, name, fault=False)
     elif slot is None:
         e.fault(Kind.MISSING, "backward returns None for it", name)
-    elif slot.declared or LEARNED.fullmatch(name):
+    elif slot.declared or (LEARNED.fullmatch(name) and not _is_set(e, name)):
         e.fault(Kind.MISSING, f"backward never sets {beside(name)}", name)
     elif not any(f.argument == name for f in e.findings):
         message = (

@@ -82,6 +82,8 @@ def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
     if kind == "params":
         own = getattr(layer, "own_params", None)
         named = getattr(layer, "params", ()) if own is None else own
+        if callable(named):  # as a method that gives arrays
+            return ()
         return named if type(named) is tuple else tuple(named or ())
     named = getattr(layer, kind, ())
     if type(named) is tuple and not named:
