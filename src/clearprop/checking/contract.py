@@ -15,8 +15,11 @@ from clearprop.checking.case import Case
 from clearprop.checking.copies import fingerprint, generator_states, random_fingerprint, same_draws
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind, beside
+from clearprop.checking.nests import hanging
+from clearprop.checking.pairing import stems
 from clearprop.checking.passes import told
 from clearprop.checking.run import LayerRaised, Run, numbers
+from clearprop.graph.parameters import Path
 from clearprop.graph.passing import has_infer
 
 
@@ -103,7 +106,7 @@ def backward_repeats(e: Evidence) -> None:
             first = run.derivatives(e.dout)
             used_up = any(n < stacks[key] for key, n in _lengths(run).items() if key in stacks)
             drew = random_fingerprint() != before or generator_states(run.layer) != held
-            kept = _kept(run)
+            kept, inside = _kept(run), _inside(run)
             second, third = run.derivatives(e.dout), run.derivatives(e.dout)
     except LayerRaised as raised:
         e.reproducible = False
@@ -116,6 +119,11 @@ def backward_repeats(e: Evidence) -> None:
         e.reproducible = False
         if used_up:
             message = "backward works once after each forward: it uses up what that kept in a list"
+            e.fault(Kind.STATEFUL, message, fault=False)
+            return
+        changed = [path for path, value in _inside(run).items() if inside.get(path) != value]
+        if changed and all(len(p) > 1 and "" in stems(p[-1]) for p in changed):
+            message = "backward works once after each forward: it adds to derivatives on its nodes"
             e.fault(Kind.STATEFUL, message, fault=False)
             return
         one, two = first[name], second[name]
@@ -154,6 +162,16 @@ def _kept(run: Run) -> dict[str, Any]:
         key: fingerprint(value)
         for key, value in getattr(run.layer, "__dict__", {}).items()
         if isinstance(value, np.ndarray) and key not in derived
+    }
+
+
+def _inside(run: Run) -> dict[Path, Any]:
+    """The arrays that hang on the layer at any depth, without the derivatives, to be compared."""
+    derived = {place.path for places in run.trial.places.values() for place in places}
+    return {
+        path: fingerprint(value)
+        for path, value in hanging(run.layer).items()
+        if isinstance(value, np.ndarray) and path not in derived
     }
 
 

@@ -37,8 +37,8 @@ class Site(NamedTuple):
     line: Line
     old: ast.expr
     role: str
-    """What it is of what it stands in: "term", "factor", "argument", "index", or "place", the index
-    of what is assigned to."""
+    """What it is of what it stands in: "term", "factor", "argument", "index", "place", the index of
+    what is assigned to; or "carried", at the end of a loop."""
 
 
 class Editor:
@@ -74,7 +74,7 @@ class Editor:
         """The question whether a site is picked, by itself or with those of its name."""
         self.sites.append(site)
         number = len(self.sites)
-        if not isinstance(site.old, ast.Name | ast.Attribute):
+        if not isinstance(site.old, ast.Name | ast.Attribute) or site.role == "carried":
             return _is("site", number)
         key = (site.source.function, ast.dump(site.old))
         return _is("site", number, self._joined(self.alike, key, number))
@@ -150,7 +150,8 @@ class _Form:
         made: Any = copy.copy(node)
         for field, value in ast.iter_fields(node):
             if field in ("body", "orelse", "finalbody") and isinstance(value, list):
-                setattr(made, field, self.block(value))
+                more = self.carried(node) if field == "body" and isinstance(node, ast.For) else ()
+                setattr(made, field, [*self.block(value), *more])
             elif field in ("value", "test", "iter") and value is not None:
                 role = "term" if field == "value" else ""
                 setattr(made, field, self.expression(value, role))
@@ -159,6 +160,18 @@ class _Form:
         elif isinstance(node, ast.AugAssign):
             made.target = self.target(node.target)
         return made
+
+    def carried(self, loop: ast.For) -> Iterator[ast.stmt]:
+        """At the end of a loop, what it may have to hand on to its next round."""
+        first: dict[str, bool] = {}
+        for name, is_set in (use for node in (loop.target, *loop.body) for use in _uses(node)):
+            first.setdefault(name, is_set)
+        for name in (n for n, is_set in first.items() if not is_set and n in self.locals):
+            value = ast.copy_location(ast.Name(name, LOAD), loop.body[-1])
+            line = ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), value)
+            asked = self.editor.add_site(Site(self.source, line, value, "carried"))
+            now = ast.Call(the_pick("edit"), [ast.Name(name, LOAD)], [])
+            yield ast.If(asked, [ast.Assign([ast.Name(name, ast.Store())], now)], [])
 
     def target(self, node: Any) -> Any:
         """What is assigned to: only the indices in it are read."""
@@ -264,6 +277,22 @@ class _Form:
         if isinstance(node, ast.Constant):
             return role in INDICES and type(node.value) is int
         return isinstance(node, ast.Subscript | ast.BinOp | ast.Call | ast.UnaryOp)
+
+
+def _uses(node: Any) -> Iterator[tuple[str, bool]]:
+    """The names in a statement in the order in which they are read or set, and whether set."""
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        yield from _uses(node.value)
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, False
+        for target in targets:
+            yield from _uses(target)
+    elif isinstance(node, ast.Name):
+        yield node.id, isinstance(node.ctx, ast.Store)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _uses(child)
 
 
 def _speaks(node: Any) -> bool:

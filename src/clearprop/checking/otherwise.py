@@ -47,6 +47,14 @@ FUNCTIONS = (
 """Functions that are often forgotten around a value."""
 
 
+SQUARES = (
+    ("{} - np.diag(np.diag({}))", lambda e: e - np.diag(np.diag(e))),
+    ("np.tril({})", np.tril),
+    ("np.triu({})", np.triu),
+)
+"""A square without its diagonal, or without what is on one side of it."""
+
+
 class Atom(NamedTuple):
     """A value around a site: how it is written, what it is now, and how it comes about."""
 
@@ -91,6 +99,9 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
     is_name = isinstance(site.old, ast.Name | ast.Attribute | ast.Subscript)
     if site.role in ("index", "place") or (not is_float(value) and not np.ndim(value)):
         yield from _numbers(site, value, around)
+        return
+    if site.role == "carried":
+        yield from _handed_on(value, around)
         return
     if np.ndim(value):
         yield from _arrangements(value, 1 if is_name else 3)
@@ -303,12 +314,37 @@ def _bounded(around: list[Atom], shape: tuple[int, ...]) -> Iterator[Otherwise]:
 
 
 def _centred(value: Any) -> Iterator[Otherwise]:
-    """Less what all along an axis have together."""
+    """Less what all along an axis have together, or less a part of a square."""
+    if np.ndim(value) == 2 and len(value) == len(value.T):
+        for text, f in SQUARES:
+            yield Otherwise(4, Kind.MASK_MISSING, text, f)
     for k in range(np.ndim(value)):
         text, kind = f"{{}} - {{}}.sum(axis={k}, keepdims=True)", Kind.DROPPED_TERM
         yield Otherwise(4, kind, text, lambda e, k=k: e - e.sum(axis=k, keepdims=True))
         text = f"{{}} - {{}}.mean(axis={k}, keepdims=True)"
         yield Otherwise(4, kind, text, lambda e, k=k: e - e.mean(axis=k, keepdims=True))
+
+
+def _handed_on(value: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:
+    """What the next round of a loop starts from: a product with it, another value, a sum."""
+    kind, shape = Kind.DROPPED_TERM, np.shape(value)
+    some = [a for a in around if is_float(a.now)]
+    itself = Atom("{}", value, lambda local: None)
+    for v in some:
+        if np.shape(v.now) == shape:
+            yield Otherwise(2, kind, v.name, lambda e, v: v, v)
+            yield Otherwise(2, kind, f"{{}} + {v.name}", np.add, v)
+            yield Otherwise(2, kind, f"{{}} - {v.name}", np.subtract, v)
+        for text, f in _products(itself, v, shape):
+            yield Otherwise(2, kind, text, f, v)
+        for text, f in _products(v, itself, shape):
+            yield Otherwise(2, kind, text, lambda e, v, f=f: f(v, e), v)
+    plain = [a for a in some if np.ndim(a.now) and not a.is_formula][:FEW]
+    for u, v in itertools.product(plain, plain):
+        for text, f in _products(u, v, shape) if np.shape(u.now) != np.shape(v.now) else ():
+            both = Atom(text, None, _both(u, v, f))
+            yield Otherwise(3, kind, text, lambda e, v: v, both)
+            yield Otherwise(3, kind, f"{{}} + {text}", np.add, both)
 
 
 def missing_products(gap: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:
@@ -329,6 +365,11 @@ def _products(u: Atom, v: Atom, shape: tuple[int, ...]) -> Iterator[tuple[str, A
     a, b = np.shape(u.now), np.shape(v.now)
     if (a == shape and broadcasts(b, a)) or (b == shape and broadcasts(a, b)):
         yield f"{u.name} * {v.name}", np.multiply
+    if (len(a), len(b)) == (2, 1) == (len(shape) + 1, 1):
+        if (a[1], a[0]) == (*b, *shape):
+            yield f"{u.name} @ {v.name}", np.matmul
+        if a == (*b, *shape):
+            yield f"{u.name}.T @ {v.name}", lambda u, v: u.T @ v
     if len(b) == 2 and len(a) > 1:
         if a[-1] == b[0] and (*a[:-1], b[1]) == shape:
             yield f"{u.name} @ {v.name}", np.matmul

@@ -88,7 +88,8 @@ class Search:
         self.e, self.whole, self.found = e, whole, dict[str, Repair]()
         self.below = below or sys.maxsize
         self.rng = np.random.default_rng(0)
-        self.stop = time.thread_time() + LONGEST
+        self.share = 0.5 if below else 1.0
+        self.stop = time.thread_time() + self.share * LONGEST
         self.exact = max(1e-7 if e.opened else 1e-5, 30 * e.eps)
         self.truth = {n: Truth(t, self.exact, e.analytic.get(n)) for n, t in truth.items()}
         self.wrong = [n for n, t in self.truth.items() if not t.near(e.analytic[n])]
@@ -112,7 +113,7 @@ class Search:
             return []
 
     def _try_all(self) -> None:
-        left = WORK // (FIXED + self.backward.calls)
+        left = self.share * WORK // (FIXED + self.backward.calls)
         for picked in self._edits():
             left -= 1
             hits = self._mended(self.truth, self.backward.again())
@@ -209,7 +210,8 @@ class Search:
             return None
         if run is not None and is_float(met[0][0]):
             moved = {n for n in self.truth if not self.backward.as_before(run, n)}
-            if moved & set(self.right) or (not moved and self._role(number) != "argument"):
+            may_not = self._role(number) not in ("argument", "carried")
+            if moved & set(self.right) or (not moved and may_not):
                 return None
         return met[0]
 
@@ -320,6 +322,8 @@ def told(edit: Edit) -> str:
     old, new = written(edit)
     line = getattr(edit.old, "lineno", edit.line.lineno)
     name = edit.source.function.__name__
+    if old.partition(" = ")[::2] == (old.partition(" = ")[0],) * 2:
+        return f"at the end of the loop, behind line {line} of {name}, `{new}` is missing"
     if not new:
         return f"in line {line} of {name}, all is right without `{old}`"
     if any(other.line is not edit.line for other in edit.more):
