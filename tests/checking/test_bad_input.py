@@ -70,10 +70,10 @@ def test_a_forward_in_lower_precision_is_compared_at_it(dtype):
 
 class Once:
     def __init__(self):
-        self.calls = 0
+        self.calls = np.zeros(1)
 
     def forward(self, x):
-        self.calls += 1
+        self.calls = self.calls + 1
         return 2 * x * self.calls
 
     backward = Double.backward

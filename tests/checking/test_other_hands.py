@@ -83,7 +83,7 @@ for how, arguments, words in (
     ("no slope", ALL, r"right with `a = .* \* \(1 - h \*\* 2\)` in place of"),
     ("overwritten", "Wx", r"right with `self.dWx \+= share"),
     ("step after", "Wh", r"right with `self.dWh \+= self.hs\[t "),
-    ("cut", ALL, "what goes back through np.matmul in .* is missing"),
+    ("cut", ALL, "at the end of the loop, .*`g = a @ .* is missing"),
     ("transposed", ALL, r"right with `g = .* a @ \(self.Wh.T "),
 ):
     named = type(how, (other_hands.Recurrent,), {"how": how})
@@ -199,7 +199,7 @@ class Shifted:
         return self.forward(d)
 
 
-@fault("x", "with self.m for out", N((6, 4)))
+@fault("x", "`self.m = x > 0` in place of", N((6, 4)))
 class MaskElsewhere:
     def forward(self, x):
         self.m = np.roll(x, 1, 0) > 0

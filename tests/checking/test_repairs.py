@@ -111,6 +111,74 @@ def test_slips(old, new, says):
     assert any(says in f.message for f in report.faults), str(report)
 
 
+RECURRENT = """
+class Layer:
+    def __init__(self):
+        self.W, self.U = np.arange(6.0).reshape(3, 2) / 7 - 0.3, np.array([[0.3, -0.2], [0.5, 0.1]])
+
+    def forward(self, x):
+        h, self.kept = np.zeros(2), []
+        for row in x:
+            a = row @ self.W + h @ self.U
+            before, h = h, np.tanh(a)
+            self.kept.append((row, before, h))
+        return h
+
+    def backward(self, dh):
+        self.dW, self.dU, dx = 0 * self.W, 0 * self.U, []
+        for row, before, h in reversed(self.kept):
+            da = dh * (1 - h**2)
+            self.dW += np.outer(row, da)
+            self.dU += np.outer(before, da)
+            dx.append(self.W @ da)
+            dh = self.U @ da
+        return np.array(dx[::-1])
+"""
+CLOSED = """
+def layer(x):
+    y = np.tanh(x)
+    z = y * np.sin(x)
+
+    def back(dout):
+        return dout * (y * np.cos(x) + (1 - y**2) * np.sin(x))
+
+    return z, back
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new", "says"),
+    [
+        (DENSE, "self.out = np", "out = self.out = np", ""),
+        (
+            DENSE,
+            "self.x, self.seen = x,",
+            "self.x, self.seen = 2 * x,",
+            "seen = (x, [])` in place of",
+        ),
+        (DENSE, "return self.out", "self.out += 1; return self.out - 1", "in place of"),
+        (RECURRENT, "row, before, h)", "row, h, h)", "append((row, before, h))` in place of"),
+        (RECURRENT, "dh = self.U @ da\n", "pass\n", "`dh = self.U @ da` is missing"),
+    ],
+)
+def test_what_forward_keeps_and_loops_hand_on(source, old, new, says):
+    assert check(layer(source)(), X).ok
+    report = check(layer(source.replace(old, new))(), X)
+    assert report.ok is (not says)
+    assert not says or all(says in f.message for f in report.faults), str(report)
+
+
+@pytest.mark.parametrize("old", ["y * np.cos(x)", "1 - y**2", "np.sin(x))"])
+def test_a_function_that_forward_makes(old):
+    assert check(layer(CLOSED, "layer"), X).ok
+    wrong = {"y * np.cos(x)": "np.cos(x)", "1 - y**2": "1 - y", "np.sin(x))": "x)"}[old]
+    head, tail = CLOSED.split("def back")
+    source = f"{head}def back{tail.replace(old, wrong)}\n\n\ndef pull(dout, back):\n    return back(dout)\n"
+    f, pull = layer(source, "layer"), layer(source, "pull")
+    (finding,) = check(f, X, gradient=pull).faults
+    assert "of back, all is right with" in finding.message
+
+
 def test_what_holds_for_one_value_of_a_setting_is_not_told():
     """For a = 1, −a/2 is a/2 − 1."""
     source = """

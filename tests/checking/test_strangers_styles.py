@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 import strangers_courses
+import strangers_fixed
 import strangers_frameworks
 import strangers_functional
 import strangers_images
@@ -19,6 +20,7 @@ from clearprop.errors import ConfigError
 
 STYLES = (
     strangers_courses,
+    strangers_fixed,
     strangers_frameworks,
     strangers_functional,
     strangers_images,

@@ -24,7 +24,7 @@ CONSTANT_NAMES = frozenset((*LABEL_NAMES, *INDEX_NAMES))
 """Names under which inputs without a derivative are usually passed."""
 
 LEARNED = re.compile(
-    r"(?i)(.*\W)?_?(w\w{0,3}|b\d?|u\d?|v\d?|bias\w*|weights?\w*|kernels?|filters?|gamma|beta|alpha|"
+    r"(?i)(.*\W)?_?(w\w{0,3}|b\d?|(?-i:[UV])\d?|bias\w*|weights?\w*|kernels?|filters?|gamma|beta|alpha|"
     r"theta\d?|params?\w*|embeddings?)(\W.*)?"
 )
 """Names under which arrays are kept that are to be learned: these must have a derivative."""
@@ -77,6 +77,8 @@ def declared_slots(layer: Any) -> list[Slot]:
     for path, held in [((), layer)] if runs_alone(layer) else layers_of(layer):
         for own in _own_paths(held):
             whole = (*path, *own)
+            if is_fixed(layer, whole):
+                continue
             array = get_at(layer, whole)
             key = id(array) if isinstance(array, np.ndarray) else whole
             name = parameter_name(layer, whole) if path else _named(whole, ways.get(id(array), ()))
@@ -90,6 +92,20 @@ def declared_slots(layer: Any) -> list[Slot]:
         apart = tuple((use,) for use in uses) if len(uses) > 1 and not gathers else (paths,)
         slots.append(Slot(name, paths, (tuple(gathers),) if gathers and len(uses) > 1 else apart))
     return slots
+
+
+def is_fixed(layer: Any, path: Path) -> bool:
+    """Whether what holds an array says that it is not learned, of itself or by its name."""
+    owner, name = get_at(layer, path[:-1]), path[-1]
+    for flag in ("requires_grad", "trainable", "learnable", "learned"):
+        said = getattr(owner, flag, getattr(layer, flag, True))
+        if said is False or (isinstance(said, list | tuple | set) and said and name not in said):
+            return True
+    for flag in ("frozen", "non_trainable", "not_trained", "buffers"):
+        said = getattr(owner, flag, getattr(layer, flag, False))
+        if said is True or (isinstance(said, list | tuple | set | frozenset) and name in said):
+            return True
+    return False
 
 
 def ways_to(layer: Any) -> dict[int, tuple[Path, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.arguments import Slot, other_kinds, runs_alone
+from clearprop.checking.arguments import Slot, is_fixed, other_kinds, runs_alone
 from clearprop.checking.copies import private
 from clearprop.checking.nests import get_at, hanging, spoken
 from clearprop.checking.pairing import HOLDERS
@@ -88,14 +88,8 @@ def _candidates(layer: Any, known: set[Path], trial: Trial) -> dict[Path, Any]:
         and value.size
         and not any(path[:n] in known for n in range(1, len(path) + 1))
         and not any(value is x for x in trial.inputs)
-        and not _is_fixed(get_at(layer, path[:-1]))
+        and not is_fixed(layer, path)
     }
-
-
-def _is_fixed(owner: Any) -> bool:
-    """Whether what holds an array says that it is not learned."""
-    learns = [getattr(owner, name, True) for name in ("requires_grad", "trainable", "learnable")]
-    return any(flag is False for flag in learns) or getattr(owner, "frozen", False) is True
 
 
 def _is_empty(value: Any) -> bool:

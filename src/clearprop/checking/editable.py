@@ -15,7 +15,7 @@ from clearprop.checking.edited import Editor
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.formulas import formulas
 from clearprop.checking.run import LayerRaised, Run
-from clearprop.checking.sources import Pick, compiled, replaced, sources_of
+from clearprop.checking.sources import Pick, compiled, replaced, sources_of, with_inner
 
 FAILS = (LayerRaised, ArithmeticError, LookupError, TypeError, ValueError)
 MOST = 1500
@@ -61,6 +61,7 @@ class Editable:
         self.kept: list[tuple[np.ndarray, np.ndarray]] = []
         self.writes_at = False
         self.douts = self.run.douts(e.dout)
+        self.held = dict(getattr(self.run.layer, "__dict__", {}))
         sources, self.calls = sources_of(self.again)
         before, more = sources_of(e.trial.run, but=sources)
         if forward:
@@ -76,6 +77,14 @@ class Editable:
             code = compiled(source, self.editor.edited(source), self.pick)
             if code is not None:
                 self.codes[source.function] = code
+        for source in sources:  # what is made anew in each run is made by what is around it
+            for outer in (*sources, *before) if "<locals>" in source.function.__qualname__ else ():
+                f, inner = outer.function, source.function
+                made = with_inner(
+                    self.codes.get(f, f.__code__), inner.__code__, self.codes.get(inner)
+                )
+                if f is not inner and made is not f.__code__:
+                    self.codes[f] = made
 
     @contextmanager
     def edited(self) -> Iterator[bool]:
@@ -95,6 +104,7 @@ class Editable:
         for frozen in (False,) if self.e.trial.updates or self.of_forward else (True, False):
             self.run, self.frozen = self.e.trial.run(), frozen
             self.kept = _frozen(self.run) if frozen else []
+            self.held = dict(getattr(self.run.layer, "__dict__", {}))
             run = self.again()
             if run is None:
                 continue
@@ -114,6 +124,8 @@ class Editable:
                 again = before.trial.run()
                 if not all(map(np.array_equal, again.outputs, before.outputs)):
                     return None
+            if again is self.run:  # another edit may have left something else on it
+                getattr(again.layer, "__dict__", {}).update(self.held)
             again.backward([np.array(d) for d in (self.douts if douts is None else douts)])
         except FAILS:
             return None

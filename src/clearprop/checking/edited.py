@@ -166,7 +166,8 @@ class _Form:
         first: dict[str, bool] = {}
         for name, is_set in (use for node in (loop.target, *loop.body) for use in _uses(node)):
             first.setdefault(name, is_set)
-        for name in (n for n, is_set in first.items() if not is_set and n in self.locals):
+        own = {*self.locals} - {*self.source.function.__code__.co_freevars}
+        for name in (n for n, is_set in first.items() if not is_set and n in own):
             value = ast.copy_location(ast.Name(name, LOAD), loop.body[-1])
             line = ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), value)
             asked = self.editor.add_site(Site(self.source, line, value, "carried"))
@@ -207,7 +208,13 @@ class _Form:
             if isinstance(node.func, ast.Attribute):
                 made.func = copy.copy(node.func)
                 made.func.value = self.expression(node.func.value, "argument")
-            made.args = [a if _is_axis(a) else self.expression(a, "argument") for a in node.args]
+            adds = getattr(node.func, "attr", "") == "at"  # np.add.at(dx, i, what is added)
+            made.args = [
+                a
+                if _is_axis(a)
+                else self.expression(a, "term" if adds and a is node.args[-1] else "argument")
+                for a in node.args
+            ]
             made.keywords = [
                 k if k.arg == "axis" else ast.keyword(k.arg, self.expression(k.value, ""))
                 for k in node.keywords

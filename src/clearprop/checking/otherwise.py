@@ -111,8 +111,9 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
             if np.shape(v.now) == np.shape(value):
                 yield Otherwise(2, Kind.WRONG_VALUE, v.name, lambda e, v: v, v)
         return
-    if site.role == "term":
-        yield Otherwise(0, Kind.SIGN, "-{}", np.negative)
+    if site.role in ("term", "argument"):
+        rank, kind = (0, Kind.SIGN) if site.role == "term" else (1, Kind.WRONG_VALUE)
+        yield Otherwise(rank, kind, "-{}", np.negative)
     for atom in around:
         v = _widened(atom, np.shape(value))
         if v is None:
@@ -121,7 +122,7 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
             has_it = (
                 is_name and v.is_formula and ast.unparse(site.old) in re.split(r"[^\w.]", v.name)
             )
-            kind = Kind.DROPPED_TERM if has_it else Kind.WRONG_VALUE
+            kind = Kind.DROPPED_TERM if has_it and v.name[0] == "(" else Kind.WRONG_VALUE
             yield Otherwise(1 + v.is_formula, kind, v.name, lambda e, v: v, v)
         if site.role != "factor" or is_name:
             yield from _with_value(v, np.shape(value), site.role)
@@ -222,6 +223,7 @@ def _widened(atom: Atom, shape: tuple[int, ...]) -> Atom | None:
             f"{atom.name}[{brackets}]",
             np.reshape(atom.now, have + (1,) * more),
             lambda local: np.reshape(v := atom.get(local), np.shape(v) + (1,) * more),
+            atom.is_formula,
         )
     return None
 

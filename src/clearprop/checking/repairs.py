@@ -33,7 +33,7 @@ from clearprop.checking.run import LayerRaised, Run
 STIRRED = 1e-3
 """By this part of itself a value is moved to see what depends on it."""
 
-WORK, FIXED = 220_000, 30
+WORK, FIXED = 400_000, 30
 """So many calls are made in all; a run of backward counts as so many more than it makes."""
 LONGEST = 0.4
 """After so many seconds of its own the search ends in any case."""
@@ -129,10 +129,10 @@ class Search:
 
     def _edits(self) -> Iterator[Callable[[], Edit]]:
         """Every edit, each picked when it comes: those first that change less."""
-        editor, given = self.editor, self._given_out()
+        editor, idle = self.editor, self._idle()
         later = []
         for number, edit in enumerate(editor.edits, 1):
-            if edit.line in given:
+            if edit.line in idle or self._is_odd(edit.kind):
                 continue
             if edit.rank:
                 later.append((edit.rank, number, 0, edit))
@@ -144,9 +144,10 @@ class Search:
                 yield self._picked(-1 - place, 0, first._replace(more=tuple(others)))
         self.pick.at = 0
         for number, site in enumerate(editor.sites, 1):
-            if site.line in given:
+            if site.line in idle:
                 continue
-            later += [(o.rank, number, site, o) for o in self._others(number, site)]
+            others = self._others(number, site)
+            later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind)]
         for place, numbers in enumerate(editor.alike):
             site = editor.sites[numbers[0] - 1]
             if len(numbers) > 1:
@@ -155,15 +156,33 @@ class Search:
             if rank < self.below:
                 yield self._picked(number, site, other)
 
-    def _given_out(self) -> set[Any]:
-        """The lines of forward whose value goes into its outputs: not those that keep another."""
-        if not self.backward.of_forward:
-            return set()
+    def _is_odd(self, kind: Kind) -> bool:
+        """Whether it is no slip: forward keeps another value, but not the opposite one."""
+        return self.backward.of_forward and kind is Kind.SIGN
+
+    def _idle(self) -> set[Any]:
+        """The lines that are not to be edited: what is right depends on their value, or nothing.
+
+        In forward, those whose value goes into its outputs.
+        """
         return {
             site.line
             for number, site in enumerate(self.editor.sites, 1)
-            if getattr(site.line, "value", None) is site.old and self._stirred(number)[1] is None
+            if getattr(site.line, "value", None) is site.old and self._is_idle(number)
         }
+
+    def _is_idle(self, number: int) -> bool:
+        met, run = self._stirred(number)
+        if run is None:
+            return self.backward.of_forward
+        if not met or not is_float(met[0][0]):
+            return False
+        moved = self._moved(run)
+        return not moved or bool(moved & {*self.right})
+
+    def _moved(self, run: Run) -> set[str]:
+        """The derivatives that are no longer what they were."""
+        return {n for n in self.truth if not self.backward.as_before(run, n)}
 
     def _picked(self, number: int, site: Any, other: Any) -> Callable[[], Edit]:
         """Pick an edit, or another value at a site; which edit it is."""
@@ -209,9 +228,8 @@ class Search:
         if run is None and self.backward.of_forward:
             return None
         if run is not None and is_float(met[0][0]):
-            moved = {n for n in self.truth if not self.backward.as_before(run, n)}
-            may_not = self._role(number) not in ("argument", "carried")
-            if moved & set(self.right) or (not moved and may_not):
+            moved, role = self._moved(run), self._role(number)
+            if moved & {*self.right} or not (moved or role in ("argument", "carried")):
                 return None
         return met[0]
 
@@ -224,7 +242,7 @@ class Search:
             if not is_float(value):
                 return value
             ways = 1 + np.arange(np.size(value)).reshape(np.shape(value)) % 3
-            return value + STIRRED * np.abs(value) * ways
+            return value + STIRRED * (np.abs(value) if np.any(value) else 1.0) * ways
 
         self.pick.site, self.pick.plan = number, stir
         return met, self.backward.again()

@@ -49,6 +49,8 @@ def _binary(node: ast.BinOp) -> Entries:
         yield (b if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), b)), Kind.EXTRA_TERM
         if isinstance(op, ast.Sub):
             yield ast.BinOp(b, op, a), Kind.SIGN
+            if isinstance(a, ast.Constant):
+                yield b, Kind.WRONG_VALUE
     elif isinstance(op, ast.MatMult):
         yield ast.BinOp(b, op, a), Kind.TRANSPOSED
     elif isinstance(op, ast.Pow):

@@ -48,6 +48,8 @@ def called(node: ast.Call) -> Entries:
                 SMALL[type(arg)](arg) if isinstance(arg, ast.Constant | ast.UnaryOp) else ()
             ):
                 other = Change(*entry)
+                if name == "roll" and getattr(other.new, "value", None) == 0 and i == 1:
+                    continue  # which leaves it where it is
                 made = [*args[:i], other.new, *args[i + 1 :]]
                 kind = Kind.WRONG_PLACE if name in MOVING else other.kind
                 yield ast.Call(f, made, node.keywords), kind, None, other.rank

@@ -27,7 +27,6 @@ _NOT_THEIRS = (
 )
 _LIBRARY = sysconfig.get_path("stdlib")
 _MARK = "<pick>"
-COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
 
 class Pick(threading.local):
@@ -44,8 +43,8 @@ class Pick(threading.local):
             return value
         frame = sys._getframe(1)
         local = frame.f_locals
-        while frame.f_code.co_name in COMPREHENSIONS and frame.f_back:
-            frame = frame.f_back  # up to Python 3.11 they see by themselves only what they name
+        while frame.f_back and any(c is frame.f_code for c in frame.f_back.f_code.co_consts):
+            frame = frame.f_back  # what is around it, of which it sees only what it names
             local = {**frame.f_locals, **local}
         return self.plan(value, local)
 
@@ -214,6 +213,17 @@ def _picking(code: CodeType, pick: Pick) -> CodeType:
         for c in code.co_consts
     )
     return code.replace(co_consts=tuple(consts))
+
+
+def with_inner(code: CodeType, old: CodeType, new: CodeType | None) -> CodeType:
+    """A code whose inner function is another one; itself where it has no such inner function."""
+    if new is None:
+        return code
+    if (code.co_name, code.co_firstlineno) == (old.co_name, old.co_firstlineno):
+        return new if code.co_freevars == new.co_freevars else code
+    consts = [with_inner(c, old, new) if isinstance(c, CodeType) else c for c in code.co_consts]
+    same = all(a is b for a, b in zip(consts, code.co_consts, strict=True))
+    return code if same else code.replace(co_consts=tuple(consts))
 
 
 def the_pick(attribute: str) -> ast.expr:

@@ -1,0 +1,347 @@
+# ruff: noqa: E501 - as their authors write them
+"""Layers that hold or are given what is not learned, and say so in manners of their own."""
+
+LAYERS = [
+    (
+        "a kernel of the class",
+        """
+class Smooth:
+    kernel = np.array([1.0, 2, 1]) / 4
+    def forward(self, x):
+        self.n = len(x)
+        return np.convolve(x, self.kernel, "valid")
+    def backward(self, g):
+        return np.convolve(g, self.kernel[::-1])
+""",
+        "C(Smooth(), n(7))",
+        [("self.kernel[::-1])", "self.kernel[::-1]) * 2", "x", "factor")],
+        False,
+    ),
+    (
+        "the weights of a loss",
+        """
+class Weighted:
+    def __init__(self, weight): self.weight = np.array(weight)
+    def forward(self, x):
+        self.x = x
+        return np.sum(self.weight * x**2)
+    def backward(self, dout=1.0):
+        return 2 * dout * self.weight * self.x
+""",
+        "C(Weighted([1.0, 3, 0.5]), n(4, 3))",
+        [("2 * dout", "dout", "x", "factor|dropped term")],
+        False,
+    ),
+    (
+        "nodes and weights of a quadrature",
+        """
+class Expected:
+    def __init__(self):
+        self.nodes, w = np.polynomial.hermite_e.hermegauss(5)
+        self.weights = w / w.sum()
+    def forward(self, mu):
+        self.t = np.tanh(mu[..., None] + self.nodes)
+        return self.t @ self.weights
+    def backward(self, g):
+        return g * ((1 - self.t**2) @ self.weights)
+""",
+        "C(Expected(), n(4, 2))",
+        [("1 - self.t**2", "1 - self.t", "mu", "wrong value used")],
+        False,
+    ),
+    (
+        "objects that say whether they learn",
+        """
+class Tensor:
+    def __init__(self, value, requires_grad=True):
+        self.value, self.requires_grad, self.grad = value, requires_grad, None
+class Reservoir:
+    def __init__(self):
+        self.w_in, self.w_out = Tensor(n(3, 4), False), Tensor(n(4, 2))
+    def forward(self, x):
+        self.h = np.tanh(x @ self.w_in.value)
+        return self.h @ self.w_out.value
+    def backward(self, g):
+        self.w_out.grad = self.h.T @ g
+        return g @ self.w_out.value.T * (1 - self.h**2) @ self.w_in.value.T
+""",
+        "C(Reservoir(), n(5, 3))",
+        [("self.h.T @ g", "-self.h.T @ g", "w_out", "sign")],
+        True,
+    ),
+    (
+        "names of what is trained",
+        """
+class Half:
+    def __init__(self):
+        self.W1, self.W2, self.trainable = n(3, 4), n(4, 2), ["W2"]
+    def forward(self, x):
+        self.h = np.tanh(x @ self.W1)
+        return self.h @ self.W2
+    def backward(self, g):
+        self.dW2 = self.h.T @ g
+        return g @ self.W2.T * (1 - self.h**2) @ self.W1.T
+""",
+        "C(Half(), n(5, 3))",
+        [("(1 - self.h**2)", "(1 - self.h)", "x", "wrong value used")],
+        True,
+    ),
+    (
+        "names of what is frozen, in a mapping",
+        """
+class Frozen:
+    def __init__(self):
+        self.params, self.frozen = {"W": n(3, 4), "b": n(4)}, {"W"}
+    def forward(self, x):
+        return x @ self.params["W"] + self.params["b"]
+    def backward(self, g):
+        self.grads = {"b": g.sum(axis=0)}
+        return g @ self.params["W"].T
+""",
+        "C(Frozen(), n(5, 3))",
+        [("g.sum(axis=0)", "g.mean(axis=0)", "b", "factor")],
+        True,
+    ),
+    (
+        "a schedule that counts calls",
+        """
+class Annealed:
+    def __init__(self): self.step = 2
+    def forward(self, x):
+        self.step += 1
+        self.beta = min(1.0, self.step / 10)
+        self.x = x
+        return self.beta * np.sum(x**2)
+    def backward(self, g=1.0):
+        return 2 * g * self.beta * self.x
+""",
+        "C(Annealed(), n(4, 2))",
+        [("2 * g", "g", "x", "factor|dropped term")],
+        True,
+    ),
+    (
+        "running values, used before they are updated",
+        """
+class Running:
+    def __init__(self): self.count, self.mean = 4.0, np.zeros(2)
+    def forward(self, x):
+        y = 3 * (x - self.mean)
+        for row in x:
+            self.count += 1
+            self.mean = self.mean + (row - self.mean) / self.count
+        return y
+    def backward(self, g):
+        return 3 * g
+""",
+        "C(Running(), n(4, 2))",
+        [("3 * g", "-3 * g", "x", "sign")],
+        True,
+    ),
+    (
+        "records with indices",
+        """
+class Season:
+    def forward(self, start, games):
+        self.n, self.log, loss = len(start), [], 0.0
+        for a, b, score in games:
+            d = start[a] - start[b]
+            loss += np.logaddexp(0, d) - score * d
+            self.log.append((a, b, 1 / (1 + np.exp(-d)) - score))
+        return loss
+    def backward(self, g=1.0):
+        dr = np.zeros(self.n)
+        for a, b, d in self.log:
+            dr[a] += g * d
+            dr[b] -= g * d
+        return dr
+""",
+        "C(Season(), n(3), [(0, 1, 1.0), (2, 0, 0.5), (1, 2, 0.0)])",
+        [("dr[b] -=", "dr[b] +=", "start", "sign")],
+        True,
+    ),
+    (
+        "a place in a list that is not its own",
+        """
+TAPE = []
+def tanh(x):
+    y = np.tanh(x)
+    TAPE.append(lambda g: g * (1 - y**2))
+    return y, len(TAPE) - 1
+def pull(g, position):
+    return TAPE[position](g)
+""",
+        "F(tanh, pull, n(4, 3))",
+        [("1 - y**2", "1 - y", "x", "wrong value used")],
+        True,
+    ),
+    (
+        "an input of a loss that is no decision, and its derivative kept",
+        """
+def cost(order, demand, sample_weight):
+    w = sample_weight / sample_weight.sum()
+    dorder = w * np.where(order > demand, 0.7, -1.8)
+    return w @ (0.7 * np.maximum(order - demand, 0) + 1.8 * np.maximum(demand - order, 0)), dorder
+def cost_grad(upstream, dorder):
+    return upstream * dorder
+""",
+        "F(cost, cost_grad, n(6), n(6), n(6) ** 2)",
+        [("return upstream * dorder", "return 2 * upstream * dorder", "order", "factor")],
+        False,
+    ),
+    (
+        "a step of its own, under a name of its own",
+        """
+class Capa:
+    def __init__(self): self.pesos, self.paso = n(3, 2), 0.1
+    def forward(self, x):
+        self.x = x
+        return x @ self.pesos
+    def backward(self, dy):
+        dx = dy @ self.pesos.T
+        self.pesos = self.pesos - self.paso * self.x.T @ dy
+        return dx
+""",
+        "C(Capa(), n(5, 3))",
+        [("dy @ self.pesos.T", "-dy @ self.pesos.T", "x", "sign")],
+        True,
+    ),
+    (
+        "an array with its derivative on it",
+        """
+class Param(np.ndarray):
+    def __new__(cls, data): return np.asarray(data).view(cls)
+class Dense:
+    def __init__(self): self.W = Param(n(3, 2))
+    def forward(self, x):
+        self.x = x
+        return x @ np.asarray(self.W)
+    def backward(self, g):
+        self.W.grad = self.x.T @ g
+        return g @ np.asarray(self.W).T
+""",
+        "C(Dense(), n(5, 3))",
+        [("self.x.T @ g", "self.x.T @ g / 5", "W", "factor")],
+        True,
+    ),
+    (
+        "nodes that add up",
+        """
+class Node:
+    def __init__(self, data, parents=()):
+        self.data, self.parents, self.grad = np.asarray(data, float), parents, 0.0
+        self.push = lambda: None
+    def __mul__(self, other):
+        out = Node(self.data * other.data, (self, other))
+        def push():
+            self.grad = self.grad + out.grad * other.data
+            other.grad = other.grad + out.grad * self.data
+        out.push = push
+        return out
+    def exp(self):
+        out = Node(np.exp(self.data), (self,))
+        def push(): self.grad = self.grad + out.grad * out.data
+        out.push = push
+        return out
+    def backward(self, g):
+        order = []
+        def visit(v):
+            if v not in order:
+                for p in v.parents: visit(p)
+                order.append(v)
+        visit(self)
+        self.grad = g
+        for v in reversed(order): v.push()
+class Bump:
+    def forward(self, x):
+        self.leaf = Node(x)
+        z = self.leaf * self.leaf
+        self.root = (z * Node(-1.0)).exp() * self.leaf
+        return self.root.data
+    def backward(self, g):
+        self.leaf.grad = np.zeros_like(self.leaf.data)
+        self.root.backward(g)
+        return self.leaf.grad
+""",
+        "C(Bump(), n(4, 3))",
+        [],
+        True,
+    ),
+    (
+        "bins of the unit interval",
+        """
+class Bins:
+    def __init__(self): self.theta = n(4)
+    def forward(self, x):
+        e = np.exp(self.theta)
+        self.p = e / e.sum()
+        self.bin = np.minimum((x * 4).astype(int), 3)
+        left = np.concatenate([[0], np.cumsum(self.p)])[self.bin]
+        self.inside = x * 4 - self.bin
+        return left + self.inside * self.p[self.bin]
+    def backward(self, g):
+        dp = (g[:, None] * (np.arange(4) < self.bin[:, None])).sum(axis=0)
+        np.add.at(dp, self.bin, g * self.inside)
+        self.dtheta = self.p * (dp - dp @ self.p)
+        return 4 * g * self.p[self.bin]
+""",
+        "C(Bins(), np.array([0.03, 0.4, 0.61, 0.9, 0.7, 0.2]))",
+        [("4 * g *", "g *", "x", "factor|dropped term")],
+        True,
+    ),
+    (
+        "a dataclass that is frozen, and parameters from a method",
+        """
+import dataclasses
+@dataclasses.dataclass(frozen=True)
+class Square:
+    W: np.ndarray
+    def params(self): return [self.W]
+    def forward(self, x): return (x @ self.W) ** 2, x
+    def backward(self, g, x):
+        d = 2 * g * (x @ self.W)
+        return d @ self.W.T, x.T @ d
+""",
+        "C(Square(n(3, 2)), n(5, 3))",
+        [("2 * g", "g", "x W", "factor|dropped term")],
+        True,
+    ),
+    (
+        "a branch for one value of a parameter",
+        """
+class YeoJohnson:
+    def __init__(self): self.lam = np.array([0.0])
+    def forward(self, x):
+        lam = self.lam[0]
+        self.x, self.y = x, np.log(x) if abs(lam) < 1e-8 else (x**lam - 1) / lam
+        return self.y
+    def backward(self, g):
+        lam, x = self.lam[0], self.x
+        near = abs(lam) < 1e-8
+        h = np.log(x) ** 2 / 2 if near else (x**lam * np.log(x) - self.y) / lam
+        self.dlam = np.array([np.sum(g * h)])
+        return g * x ** (lam - 1)
+""",
+        "C(YeoJohnson(), n(8) ** 2 + 0.1)",
+        [],
+        True,
+    ),
+    (
+        "stored in single, added up in double",
+        """
+class Norm:
+    def __init__(self): self.g = np.ones(4, np.float32)
+    def forward(self, x):
+        c = x.astype(np.float64) - x.mean(-1, keepdims=True)
+        self.r = 1 / np.sqrt((c * c).mean(-1, keepdims=True) + 1e-5)
+        self.n = (c * self.r).astype(np.float32)
+        return self.n * self.g
+    def backward(self, dy):
+        self.dg = (dy * self.n).sum(axis=0).astype(np.float32)
+        d = dy.astype(np.float64) * self.g
+        return self.r * (d - d.mean(-1, keepdims=True) - self.n * (d * self.n).mean(-1, keepdims=True))
+""",
+        "C(Norm(), n(5, 4))",
+        [],
+        True,
+    ),
+]
