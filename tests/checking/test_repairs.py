@@ -144,6 +144,7 @@ def layer(x):
 
     return z, back
 """
+PULL = "def pull(dout, back):\n    return back(dout)\n"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_a_function_that_forward_makes(old):
     assert check(layer(CLOSED, "layer"), X).ok
     wrong = {"y * np.cos(x)": "np.cos(x)", "1 - y**2": "1 - y", "np.sin(x))": "x)"}[old]
     head, tail = CLOSED.split("def back")
-    source = f"{head}def back{tail.replace(old, wrong)}\n\n\ndef pull(dout, back):\n    return back(dout)\n"
+    source = f"{head}def back{tail.replace(old, wrong)}\n\n\n{PULL}"
     f, pull = layer(source, "layer"), layer(source, "pull")
     (finding,) = check(f, X, gradient=pull).faults
     assert "of back, all is right with" in finding.message

@@ -1,0 +1,249 @@
+"""Which argument each derivative belongs to: by place, name, shape, or what it is right for."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.arguments import CONSTANT_NAMES, DATA, TRUTH_NAMES
+from clearprop.checking.copies import fingerprint
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.findings import Kind
+from clearprop.checking.nests import computed, hanging
+from clearprop.checking.pairing import Place, Wanted, is_bare, pair
+from clearprop.checking.probing import along
+from clearprop.checking.run import Run
+from clearprop.checking.trial import Trial
+from clearprop.layers import Layer
+
+MANY = 12
+"""Of so many inputs it is not tried out which have derivatives."""
+
+
+def place_derivatives(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
+    """Find where each derivative is: among what was returned, or on the layer, by name."""
+    trial, by_name = e.trial, isinstance(found, Mapping)
+    _place_returned(e, run, [] if by_name else [*run.returned])
+    own = {path for slot in trial.slots for path in slot.paths}
+    on_it = {**hanging(run.layer), **computed(run.layer)}
+    there = {Place("held", path): value for path, value in on_it.items() if path not in own}
+    if by_name:
+        there |= run.returned
+    new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
+    if not trial.calling.gives_both:  # what forward calls G, and backward leaves alone, is no grad
+        there = {p: v for p, v in there.items() if p in new or not (is_bare(p) and np.any(v))}
+    wanted = _wanted(trial)
+    places, notes = pair(wanted, there, frozenset(new))
+    empty = isinstance(found, tuple | list) and not found and trial.float_places
+    if empty and not any((n, 0) in places for n in trial.input_names):
+        _wrong_count(e, [])
+    uses = Counter(name for name, _ in (want.key for want in wanted))
+    for name, count in uses.items():
+        all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
+        if len(all_of_it) == count:
+            trial.places[name] = tuple(all_of_it)
+    rest = [i for i in trial.float_places if trial.input_names[i] not in trial.places]
+    learned = by_name and trial.calling.takes_dout and trial.in_mappings
+    if learned and not any(i in trial.in_mappings for i in rest):
+        leave_out(e, rest)  # derivatives by what is learned, and not by the data
+    gives_all = trial.calling.gives_both or (by_name and not trial.calling.takes_dout)
+    if gives_all:  # an input that it gives nothing for is data
+        there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
+        trial.float_places = there
+        trial.list_arguments()
+    for note in notes:
+        e.fault(Kind.INTERFACE, note, fault=False)
+
+
+def _wanted(trial: Trial) -> list[Wanted]:
+    """The arguments that have no derivative yet."""
+    found = []
+    for name, argument in trial.arguments.items():
+        if name in trial.places:
+            continue
+        shape = argument.value.shape
+        if argument.slot:
+            uses = argument.slot.uses
+            found += (Wanted((name, i), paths, shape) for i, paths in enumerate(uses))
+        else:
+            way = trial.in_mappings.get(argument.place or 0, (name,))
+            found.append(Wanted((name, 0), (way,), shape, is_input=True))
+    return found
+
+
+def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
+    """Give what `backward` returned, in order, to the inputs, and to parameters what is left."""
+    trial = e.trial
+    given = _by_keys(trial, given)
+    values = [run.returned[place] for place in given]
+    if all(value is None for value in values) and len(values) < 2:
+        leave_out(e, [i for i in trial.float_places if i in trial.were_integers])
+        return
+    if len(given) == len(trial.inputs):
+        _leave_out_constants(e, values)
+        targets = [
+            trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
+        ]
+    else:
+        shapes = [None if isinstance(v, list | tuple | Mapping) else np.shape(v) for v in values]
+        fits = trial.resolve(shapes, exactly=True)
+        targets = [] if fits or by_the_house(trial.layer) else _spread(trial, shapes)
+        targets = targets or ([] if fits else _by_value(e, values))
+        if not targets and (fits or trial.resolve(shapes, exactly=False)):
+            targets = [trial.input_names[i] for i in trial.float_places]
+    if targets:
+        named = zip(targets, given, values, strict=True)
+        trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
+        return
+    _wrong_count(e, given)
+
+
+def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
+    """The inputs of which these are the derivatives, where there are fewer; others are named.
+
+    What the derivatives are right for tells which. What is left out must have a name such as noise
+    or mask; a loss may leave out what it likes.
+    """
+    trial, places = e.trial, e.trial.float_places
+    loss = may_end(e) or e.out.size == 1
+    if trial.declared_constants is not None or by_the_house(trial.layer) or not values:
+        return []
+    best: tuple[int, Sequence[int]] = (-1, ())
+    for chosen in combinations(places, len(values)) if len(places) < MANY else ():
+        if any(np.shape(v) != trial.inputs[i].shape for v, i in zip(values, chosen, strict=True)):
+            continue
+        rest = [trial.input_names[i] for i in places if i not in chosen]
+        if loss or all(map(DATA.fullmatch, rest)) or _are_examples(rest):
+            score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
+            best = max(best, (score, chosen), key=lambda pair: pair[0])
+    found = best[1]
+    leave_out(e, [i for i in places if found and i not in found])
+    return [trial.input_names[i] for i in found]
+
+
+def _are_examples(names: Sequence[str]) -> bool:
+    """Whether inputs are called as those that a model is fitted to: X and y, or y alone."""
+    truths = [name for name in names if name in TRUTH_NAMES]
+    return bool(truths) and set(names) <= {*truths, "X", "x", "data", "inputs"}
+
+
+def may_end(e: Evidence) -> bool:
+    """Whether `backward` may start from nothing, as that of a loss: it takes no dout, or dout=1."""
+    how = e.trial.calling
+    return not how.takes_dout or (e.out.size == 1 and not how.names)
+
+
+def _is_right(e: Evidence, place: int, value: Any) -> bool:
+    """Whether something is the derivative by an input, along a direction."""
+    name = e.trial.input_names[place]
+    v = e.sizes[name] * np.random.default_rng(0).uniform(0.5, 1.5, e.sizes[name].shape)
+    value = np.asarray(value) if e.trial.calling.takes_dout else np.mean(e.dout) * np.asarray(value)
+    numeric, error = along(e, name, v).along(e.dout)
+    return bool(abs(np.sum(value * v) - numeric) <= 10 * error + 1e-4 * np.linalg.norm(value * v))
+
+
+def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
+    """What was returned in mappings, in the order of the inputs that have these keys."""
+    at: dict[Place, int] = {}
+    for i, way in trial.in_mappings.items():
+        fits = [p for p in given if p.path[-len(way) :] == way and p not in at]
+        if fits:
+            at[min(fits, key=lambda place: len(place.path))] = i
+    if not at:
+        return given
+    rest = iter(i for i in range(len(trial.inputs)) if i not in trial.in_mappings)
+    order = {place: at[place] if place in at else next(rest, 0) for place in given}
+    return sorted(given, key=lambda place: order[place])
+
+
+def _wrong_count(e: Evidence, given: list[Place]) -> None:
+    trial = e.trial
+    inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
+    extra = ""
+    if len(given) > len(trial.float_places) and trial.slots:
+        extra = "; the derivatives of parameters are not returned but set, as in self.dW = …"
+    message = (
+        f"backward returned {len(given)} derivatives for {len(trial.float_places)} inputs "
+        f"({inputs}){extra}"
+    )
+    e.fault(Kind.COUNT, message)
+    trial.float_places = []
+    trial.list_arguments()
+
+
+def by_the_house(layer: Any) -> bool:
+    """Whether a layer declares its parameters as those of the house do: by their names."""
+    names = getattr(layer, "params", None)
+    named = isinstance(names, tuple) and bool(names) and all(isinstance(n, str) for n in names)
+    return named or isinstance(layer, Layer)
+
+
+def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
+    """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
+    slots = [name for name, a in trial.arguments.items() if a.slot]
+    shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
+    all_inputs = [trial.input_names[i] for i in trial.float_places]
+    if trial.calling.gives_both and (order := _by_shape(trial, [*all_inputs, *slots], shapes)):
+        return order
+    for inputs in (all_inputs, [n for n in all_inputs if n not in CONSTANT_NAMES]):
+        rest = shapes[len(inputs) :]
+        if not 0 < len(rest) <= len(slots):
+            continue
+        waiting = iter(slots)
+        taken = [next((s for s in waiting if shape_of[s] == shape), "") for shape in rest]
+        if all(taken):
+            order = [*inputs, *taken]
+        else:
+            order = _by_shape(trial, [*inputs, *slots], shapes) or (
+                [*inputs, *slots] if len(rest) == len(slots) else []
+            )
+        if order:
+            trial.float_places = [
+                i for i in trial.float_places if trial.input_names[i] in set(inputs)
+            ]
+            trial.list_arguments()
+            return order
+    return []
+
+
+def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list[str]:
+    """The arguments with these shapes, if there is one for each and no choice."""
+    order = []
+    for shape in shapes:
+        fits = [name for name in names if trial.arguments[name].value.shape == shape]
+        if len(fits) != 1 or fits[0] in order:
+            return []
+        order += fits
+    return order
+
+
+def leave_out(e: Evidence, places: Iterable[int]) -> None:
+    """Take inputs for constants, and tell of those that are neither bytes nor named as labels."""
+    trial = e.trial
+    trial.from_integers |= any(i in trial.were_integers for i in places)
+    trial.without_derivative(places)
+    for i in places:
+        name, given = trial.input_names[i], np.asarray(trial.inputs[i])
+        known = given.dtype.kind == "u" and trial.arguments
+        if not known and name not in CONSTANT_NAMES:
+            message = "backward gives no derivative by it, so that it was not compared"
+            e.fault(Kind.NOT_COMPARED, message, name, fault=False)
+
+
+def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:
+    """What `backward` gives `None` for has no derivative, if its name or dtype says so too."""
+    trial = e.trial
+    if trial.declared_constants is not None:
+        return
+    names = trial.input_names
+    leave_out(
+        e,
+        [
+            i
+            for i in trial.float_places
+            if given[i] is None
+            and (names[i] in CONSTANT_NAMES or i in trial.were_integers or DATA.fullmatch(names[i]))
+        ],
+    )
