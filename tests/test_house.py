@@ -286,7 +286,11 @@ def headings(path):
     return [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("path", [READMES[0], GUIDES[1][0]], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [READMES[0], pytest.param(GUIDES[1][0], marks=pytest.mark.examples)],
+    ids=lambda path: path.stem,
+)
 def test_the_guides_python_runs_and_prints_what_it_says(path):
     """All blocks one after the other in one namespace; a text block holds the output before it."""
     namespace = {"__name__": "guide"}
