@@ -106,12 +106,14 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
     narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
     wrong = wrong_elements(a, t, e.within(1e-5 if narrow else 1e-9))
     if wrong.any():
+        before = wrong
         wrong, case.skip = harmless.without_kinks(case, wrong)
         wrong, left = _refuted(case, harmless.beyond_rounding(case, wrong))
         if left:
             e.closed = "it does not follow the slope of forward; a value leaves the graph there"
             e.opened = None
             return False
+        e.misread[name] = before & ~wrong
     if wrong.any():
         _report(case, wrong)
         return True

@@ -67,7 +67,8 @@ class Editable:
         if forward:
             sources, before, self.anew, self.calls = before, sources, True, self.calls + more
         self.writes_at = any(".at(" in ast.unparse(source.tree) for source in sources)
-        self.editor = Editor(source.tree for source in (*sources, *before))
+        trees = (source.tree for source in (*sources, *before))
+        self.editor = Editor(trees, type(e.trial.layer))
         self.formulas = formulas((*reversed(sources), *before))
         self.codes: dict[Any, Any] = {}
         for source in sources:

@@ -3,6 +3,7 @@
 import ast
 import copy
 from collections.abc import Iterable, Iterator
+from types import FunctionType
 from typing import Any, NamedTuple, cast
 
 from clearprop.checking.edits import edits, statements, swapped
@@ -11,6 +12,9 @@ from clearprop.checking.slips import LOAD, Change
 from clearprop.checking.slips_in_places import slices_of
 from clearprop.checking.sources import Source, the_pick
 
+MOST_ALIKE = 6
+"""So many functions are tried in place of another."""
+NOT_ALIKE = ("forward", "backward", "__call__")
 INDICES = ("index", "place")
 """The roles of what stands in brackets."""
 Line = ast.stmt | ast.Lambda
@@ -48,7 +52,7 @@ class Editor:
     `trees` are what indices may have been confused with: those of forward, too.
     """
 
-    def __init__(self, trees: Iterable[Any] = ()) -> None:
+    def __init__(self, trees: Iterable[Any] = (), owner: type = object) -> None:
         self.edits: list[Edit] = []
         self.sites: list[Site] = []
         self.together: list[list[int]] = []
@@ -57,6 +61,28 @@ class Editor:
         """The sites of the same name in a function, likewise."""
         self._keys: dict[Any, int] = {}
         self.slices = slices_of(trees)
+        self.methods = {
+            name: getattr(f, "__func__", f)
+            for cls in reversed(owner.__mro__[:-1])
+            for name, f in vars(cls).items()
+            if not name.startswith("__") and name not in NOT_ALIKE
+        }
+
+    def alike_functions(self, source: Source) -> dict[tuple[bool, str], list[str]]:
+        """By function of the user's own (of the module, or a method), those that take as many."""
+        of_module = source.function.__globals__
+        own = {
+            n: f
+            for n, f in of_module.items()
+            if getattr(f, "__module__", "") == of_module.get("__name__")
+        }
+        found: dict[tuple[bool, str], list[str]] = {}
+        for is_global, named in ((True, own), (False, self.methods)):
+            counts = {n: _count(f) for n, f in named.items() if n != source.function.__name__}
+            for name, count in counts.items():
+                others = [n for n, c in counts.items() if c == count is not None and n != name]
+                found[is_global, name] = others[:MOST_ALIKE]
+        return found
 
     def edited(self, source: Source) -> Any:
         """The edited form of a source."""
@@ -94,6 +120,7 @@ class _Form:
         code = source.function.__code__
         self.locals = {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
         self.line: Line = source.tree
+        self.alike = editor.alike_functions(source)
 
     def tree(self) -> Any:
         made = copy.copy(self.source.tree)
@@ -105,31 +132,33 @@ class _Form:
 
     def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         made: list[ast.stmt] = []
-        skipped = 0
+        skipped: tuple[int, ...] = ()
         for node, following in zip(body, [*body, None][1:], strict=True):
             now, skips = self.statement(node, following)
             # Where this one was exchanged with the one before it, that has done it already.
-            made += [ast.If(_is("at", skipped), [ast.Pass()], now)] if skipped else now
+            made += [ast.If(_is("at", *skipped), [ast.Pass()], now)] if skipped else now
             skipped = skips
         return made
 
-    def statement(self, node: ast.stmt, following: ast.stmt | None) -> tuple[list[ast.stmt], int]:
-        """The edited form of a statement, and the number of the edit that does the next as well."""
+    def statement(
+        self, node: ast.stmt, following: ast.stmt | None
+    ) -> tuple[list[ast.stmt], tuple[int, ...]]:
+        """The edited form of a statement, and the numbers of the edits that do the next as well."""
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-            return [node], 0
+            return [node], ()
         if isinstance(node, ast.Expr) and _speaks(node.value):
-            return [ast.If(the_pick("silent"), [ast.Pass()], [node])], 0
+            return [ast.If(the_pick("silent"), [ast.Pass()], [node])], ()
         outer, self.line = self.line, node
-        others, skips = [], 0
+        others, skips = [], list[int]()
         for other, kind, _, rank in (*statements(node, following), *self.placed(node)):
             numbers = self.editor.add(Edit(self.source, node, node, other, kind, rank))
             others.append((_is("at", *numbers), other or [ast.Pass()]))
-            skips = max(skips, len(self.editor.edits) if len(other) == 2 else 0)
+            skips += [len(self.editor.edits)] if len(other) == 2 else []
         same: list[ast.stmt] = [self.inside(node)]
         for asked, other in others:
             same = [ast.If(asked, other, same)]
         self.line = outer
-        return same, skips
+        return same, tuple(skips)
 
     def placed(self, node: Any) -> Iterator[Change]:
         """What is assigned to other elements, those that something else takes."""
@@ -272,6 +301,12 @@ class _Form:
             for index in self.editor.slices.values():
                 if _length(index) == _length(node.slice):
                     yield Change(ast.Subscript(node.value, index, LOAD), Kind.WRONG_PLACE)
+        if isinstance(node, ast.Call):
+            f = node.func
+            for name in self.alike.get((isinstance(f, ast.Name), _named(f)), ()):
+                other = ast.Name(name, LOAD) if isinstance(f, ast.Name) else None
+                other = other or ast.Attribute(f.value, name, LOAD)  # type: ignore[attr-defined]
+                yield Change(ast.Call(other, node.args, node.keywords), Kind.WRONG_VALUE, rank=1)
 
     def may_be_other(self, node: Any, role: str) -> bool:
         if isinstance(node, ast.Name):
@@ -307,6 +342,18 @@ def _speaks(node: Any) -> bool:
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
 
 
+def _named(f: Any) -> str:
+    """The name of a function, or of a method of `self`."""
+    if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id == "self":
+        return f.attr
+    return getattr(f, "id", "")
+
+
+def _count(function: Any) -> int | None:
+    """How many arguments a function takes; `None` for what is none."""
+    return function.__code__.co_argcount if isinstance(function, FunctionType) else None
+
+
 def _length(index: Any) -> int:
     return len(index.elts) if isinstance(index, ast.Tuple) else 1
 
@@ -339,7 +386,8 @@ def written(edit: Edit) -> tuple[str, str]:
     The second is empty where the line would only assign to itself.
     """
     if isinstance(edit.new, list):
-        old = [edit.old, *([] if len(edit.new) != 2 else edit.new[:1])]
+        exchanged = len(edit.new) == 2 and not isinstance(edit.new[1], ast.Pass)
+        old = [edit.old, *(edit.new[:1] if exchanged else [])]
         return _text(old), _text(edit.new)
     lines: dict[Line, Any] = {}
     for each in (edit, *edit.more):
@@ -357,5 +405,6 @@ LONG = 120
 
 def _text(body: list[Any]) -> str:
     """Lines of a source; of those that hold others, the first."""
+    body = [node for node in body if not isinstance(node, ast.Pass)]
     lines = (ast.unparse(ast.fix_missing_locations(node)).split("\n")[0] for node in body)
     return "; ".join(lines).replace("[::-1][::-1]", "")

@@ -29,7 +29,8 @@ def edits(node: ast.expr) -> Iterator[Change]:
 def statements(node: ast.stmt, following: ast.stmt | None) -> Iterator[Change]:
     """The statements that may have been meant in place of this one; of it and the next, if two."""
     for body, kind in _statements(node, following):
-        yield Change(body, kind, rank=0 if len(body) == 1 else 4)
+        near = len(body) == 1 or (body and isinstance(body[-1], ast.Pass))
+        yield Change(body, kind, rank=0 if near else 4)
 
 
 def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
@@ -66,6 +67,30 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
         yield [], Kind.EXTRA_TERM
     if isinstance(following, ast.Assign | ast.AugAssign | ast.Expr):
         yield [following, node], Kind.STALE
+        at_once = _at_once(node, following)
+        if at_once:
+            yield [at_once, ast.Pass()], Kind.STALE
+
+
+def _at_once(one: Any, other: Any) -> ast.Assign | None:
+    """Two assignments of which the second reads what the first has set, done at the same time."""
+    targets: list[ast.expr] = []
+    values: list[ast.expr] = []
+    for node in (one, other):
+        if not isinstance(node, ast.Assign | ast.AugAssign):
+            return None
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if not isinstance(target, ast.Name):
+            return None
+        value = node.value
+        if isinstance(node, ast.AugAssign):
+            value = ast.BinOp(ast.Name(target.id, LOAD), node.op, value)
+        targets.append(target)
+        values.append(value)
+    read = {node.id for node in ast.walk(values[1]) if isinstance(node, ast.Name)}
+    if targets[0].id not in read:  # type: ignore[attr-defined]
+        return None
+    return ast.Assign([ast.Tuple(targets, ast.Store())], ast.Tuple(values, LOAD))
 
 
 def _targets(target: Any) -> Iterator[Any]:

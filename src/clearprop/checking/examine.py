@@ -14,10 +14,11 @@ from clearprop.checking.arguments import runs_alone
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
+from clearprop.checking.nests import hanging, leaves
 from clearprop.checking.passes import first_forward, told
 from clearprop.checking.precision import measure
 from clearprop.checking.report import LayerReport
-from clearprop.checking.run import LayerRaised
+from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 from clearprop.checking.understanding import first_backward
 from clearprop.graph.node import data_of
@@ -93,10 +94,21 @@ def _takes(e: Evidence, inputs: list[Any]) -> bool:
     if not all(arrays):
         return bool(np.isfinite(run.vector).all())
     n, few = (len(xs[0]) for xs in arrays)
-    of_all = [out.shape for out in e.trial.run().outputs]
+    whole = e.trial.run()
+    if any(now and not given for now, given in zip(_odd(run), _odd(whole), strict=True)):
+        return False
+    of_all = [out.shape for out in whole.outputs]
     of_few = [(few, *shape[1:]) if shape[:1] == (n,) else shape for shape in of_all]
     shapes = [out.shape for out in run.outputs]
     return bool(run.vector.size and np.isfinite(run.vector).all()) and shapes == of_few
+
+
+def _odd(run: Run) -> tuple[bool, bool]:
+    """Whether forward keeps arrays without elements, and places that count from the end."""
+    held = [*hanging(run.layer).values(), *(leaf for _, leaf in leaves(run.cache))]
+    arrays = [x for x in held if isinstance(x, np.ndarray)]
+    whole = [x for x in arrays if x.dtype.kind == "i" and x.size]
+    return any(not x.size for x in arrays), any(x.min() < 0 for x in whole)
 
 
 def _shaken(x: Any) -> Any:

@@ -256,6 +256,8 @@ class Calling:
             open_ = [i for i, r in enumerate(roles_now) if r is None or isinstance(r, int)]
             if free and len(open_) == len(inside) > 1:
                 yield from way({i: Kept((-1, n)) for n, i in enumerate(open_)}, first_only=True)
+            if free and not douts and "cache" in self.roles:
+                yield from way({})
             for at in () if "cache" in self.roles else (*free, *reversed(douts)):
                 yield from way({at: "cache"})
             return

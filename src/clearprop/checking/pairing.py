@@ -68,6 +68,8 @@ def likeness(argument: Path, derivative: Path) -> int:
         unequal = [(a, d) for a, d in pairs if a != d]
         if unequal and all(a in stems(d) or (a in HOLDERS and "" in stems(d)) for a, d in unequal):
             return EXACT
+        if unequal and all(isinstance(a, str) and _alike(a, stems(d)) for a, d in unequal):
+            return LOOSE  # weights[0] and weight_grads[0]
     if any(bare) and rest == own:  # grads["W"]
         return EXACT
     if len(rest) == 1 and len(own) == 1 and isinstance(own[0], str):

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES, DATA, TRUTH_NAMES
+from clearprop.checking.arguments import CONSTANT_NAMES, DATA, TRUTH_NAMES, Slot
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
-from clearprop.checking.nests import computed, hanging
-from clearprop.checking.pairing import Place, Wanted, is_bare, pair
+from clearprop.checking.nests import computed, hanging, spoken
+from clearprop.checking.pairing import EXACT, Place, Wanted, is_bare, likeness, pair
 from clearprop.checking.probing import along
 from clearprop.checking.run import Run
 from clearprop.checking.trial import Trial
@@ -34,6 +34,10 @@ def place_derivatives(e: Evidence, run: Run, found: Any, before: dict[Any, Any])
     new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
     if not trial.calling.gives_both:  # what forward calls G, and backward leaves alone, is no grad
         there = {p: v for p, v in there.items() if p in new or not (is_bare(p) and np.any(v))}
+    numbers = _plain_numbers(trial, new)
+    if numbers:
+        trial.slots += numbers
+        trial.list_arguments()
     wanted = _wanted(trial)
     places, notes = pair(wanted, there, frozenset(new))
     empty = isinstance(found, tuple | list) and not found and trial.float_places
@@ -55,6 +59,22 @@ def place_derivatives(e: Evidence, run: Run, found: Any, before: dict[Any, Any])
         trial.list_arguments()
     for note in notes:
         e.fault(Kind.INTERFACE, note, fault=False)
+
+
+def _plain_numbers(trial: Trial, new: set[Place]) -> list[Slot]:
+    """Plain numbers on the layer, of which backward sets derivatives and the output depends on."""
+    known = {path for slot in trial.slots for path in slot.paths}
+    numbers = {p: x for p, x in hanging(trial.layer).items() if type(x) is float and p not in known}
+    base = trial.run().vector if numbers and new else None
+    found = []
+    for path, x in numbers.items() if base is not None else ():
+        if any(likeness(path, place.path) >= EXACT for place in new):
+            slot = Slot(spoken(path), (path,), ((path,),), declared=False)
+            layer = trial.copy()
+            slot.replace(layer, x + 1e-3)
+            if not np.array_equal(trial.run(layer=layer).vector, base):
+                found.append(slot)
+    return found
 
 
 def _wanted(trial: Trial) -> list[Wanted]:

@@ -3,6 +3,8 @@
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import is_dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,7 +83,7 @@ class Run:
         with same_draws(self.state) if self.state else nullcontext():
             try:
                 back = self.cache if how.gives_both or how.pulls else self.layer.backward
-                found = back if how.gives_both else back(*placed, **named)
+                found = by_names(back if how.gives_both else back(*placed, **named))
                 if not how.takes_dout and len(douts) > 1:
                     raise TypeError("backward does not take dout; write def backward(self, *douts)")
             except (Exception, SystemExit) as error:
@@ -130,6 +132,12 @@ class Run:
             return self.steps.get(name)
         found = get_at(self.layer, place.path)
         return found - self.before[place.path] if place.path in self.before else found
+
+
+def by_names(record: Any) -> Any:
+    """The entries of a record that is no tuple, such as a dataclass, as a mapping."""
+    named = is_dataclass(record) or isinstance(record, SimpleNamespace)
+    return dict(vars(record)) if named and hasattr(record, "__dict__") else record
 
 
 def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
