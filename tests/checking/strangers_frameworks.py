@@ -71,7 +71,6 @@ class FullyConnected:
 """,
     "C(FullyConnected(n(4,3), n(1,3)), n(5,4))",
     ("dX = dZ @ W.T", "dX = dLdY @ W.T", "X", "dropped term|wrong value used"),
-    ("X = self.X[-1]", "X = self.X[0]", "X W b", "stale value"),
 )
 
 layer(

@@ -129,6 +129,13 @@ def runs_alone(layer: Any) -> bool:
     return getattr(layer, "runs_alone", False)
 
 
+def by_the_house(layer: Any) -> bool:
+    """Whether a layer declares its parameters as those of the house do: by their names."""
+    names = getattr(layer, "params", None)
+    named = isinstance(names, tuple) and bool(names) and all(isinstance(n, str) for n in names)
+    return named or isinstance(layer, Layer)
+
+
 def declares_parameters(layer: Any) -> bool:
     """Whether the layer, or its class, says what its parameters are."""
     holders = (layer, *(cls for cls in type(layer).__mro__ if cls is not Layer))

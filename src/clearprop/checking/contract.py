@@ -118,6 +118,11 @@ def backward_repeats(e: Evidence) -> None:
         if same(first[name], second[name]):
             continue
         e.reproducible = False
+        one, two = first[name], second[name]
+        if e.trial.accumulates and not same(third[name] - two, two - one, 1e-9):
+            message = "backward works once after each forward: it keeps a count of its own"
+            e.fault(Kind.STATEFUL, message, fault=False)
+            return
         if used_up:
             message = "backward works once after each forward: it uses up what that kept in a list"
             e.fault(Kind.STATEFUL, message, fault=False)
@@ -127,7 +132,6 @@ def backward_repeats(e: Evidence) -> None:
             message = "backward works once after each forward: it adds to derivatives on its nodes"
             e.fault(Kind.STATEFUL, message, fault=False)
             return
-        one, two = first[name], second[name]
         if one.shape != two.shape:
             message = f"the second time, backward gives the shape {two.shape}"
             e.fault(Kind.STATEFUL, message, name)

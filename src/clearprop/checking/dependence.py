@@ -11,6 +11,7 @@ import numpy as np
 
 from clearprop.checking.arguments import Slot, is_fixed, other_kinds, runs_alone
 from clearprop.checking.copies import private
+from clearprop.checking.interface import cleared
 from clearprop.checking.nests import get_at, hanging, spoken
 from clearprop.checking.pairing import HOLDERS
 from clearprop.checking.run import LayerRaised, Run
@@ -38,6 +39,8 @@ def find_undeclared(trial: Trial, after: Run) -> list[Slot]:
     found = _among(trial, early)
     if made:
         before, trial.layer = trial.layer, private(after.layer, trial.dtype)
+        if trial.accumulates:
+            cleared(trial.layer)
         lately = _among(trial, late, found)
         if lately or waiting & made:
             trial.list_arguments()

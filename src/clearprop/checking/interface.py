@@ -10,6 +10,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -146,9 +147,22 @@ def _in_context(method: Any, anew: bool = False) -> Any:
     return bound
 
 
-def clears(layer: Any) -> bool:
-    """Whether a layer, or what holds its parameters, has a method that sets derivatives to 0."""
-    return any(CLEARS.fullmatch(n) for held in held_by(layer) for n in dir(type(held)))
+def clearing(layer: Any) -> list[Any]:
+    """The methods of a layer, and of what holds its parameters, that set derivatives to 0."""
+    return [
+        getattr(held, name)
+        for held in held_by(layer)
+        for name in dir(type(held))
+        if CLEARS.fullmatch(name)
+    ]
+
+
+def cleared(layer: Any) -> Any:
+    """A layer after these methods, as one runs them before the next batch."""
+    for method in clearing(layer):
+        with suppress(Exception):  # it wants arguments, or it is frozen
+            method()
+    return layer
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,8 @@ def _check_outputs(e: Evidence, run: Run) -> None:
         e.stop(Kind.MISSING, "forward returns nothing (None); it lacks a return", "output")
     for out in run.outputs:
         kind = out.dtype.kind
+        if not out.ndim and out[()] is None:
+            e.stop(Kind.MISSING, "forward returns None in place of an array", "output")
         if kind == "c":
             e.stop(Kind.COMPLEX, "forward returns complex numbers", "output")
         if kind in "iub":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES, DATA, TRUTH_NAMES, Slot
+from clearprop.checking.arguments import CONSTANT_NAMES, DATA, TRUTH_NAMES, Slot, by_the_house
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
@@ -16,7 +16,6 @@ from clearprop.checking.pairing import EXACT, Place, Wanted, is_bare, likeness, 
 from clearprop.checking.probing import along
 from clearprop.checking.run import Run
 from clearprop.checking.trial import Trial
-from clearprop.layers import Layer
 
 MANY = 12
 """Of so many inputs it is not tried out which have derivatives."""
@@ -191,13 +190,6 @@ def _wrong_count(e: Evidence, given: list[Place]) -> None:
     e.fault(Kind.COUNT, message)
     trial.float_places = []
     trial.list_arguments()
-
-
-def by_the_house(layer: Any) -> bool:
-    """Whether a layer declares its parameters as those of the house do: by their names."""
-    names = getattr(layer, "params", None)
-    named = isinstance(names, tuple) and bool(names) and all(isinstance(n, str) for n in names)
-    return named or isinstance(layer, Layer)
 
 
 def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.arguments import by_the_house
 from clearprop.checking.copies import random_state, same_draws
 from clearprop.checking.interface import is_count, is_number
 from clearprop.checking.nests import get_at, hanging, leaves
@@ -118,12 +119,25 @@ class Run:
             return None
         whole = sum(found[1:], start=found[0]) if found[1:] else found[0]
         if self.trial.calling.takes_dout or self.trial.places[name][0].kind == "update":
-            return whole
+            return self._in_shape(name, whole)
         try:
             x = self.trial.arguments[name].value
             return _times(whole, self.given[0], x, self.trial.of_mean)
         except TypeError as error:
             raise LayerRaised("backward", error) from error
+
+    def _in_shape(self, name: str, d: Any) -> Any:
+        """The derivative by a parameter of shape (1, …) that lacks the axes of one element.
+
+        NumPy adds them where it is subtracted; layers of the house have them.
+        """
+        argument = self.trial.arguments[name]
+        shape, lacks = argument.value.shape, argument.value.ndim - np.ndim(d)
+        fits = lacks > 0 and argument.slot and shape == (1,) * lacks + np.shape(d)
+        if not fits or by_the_house(self.trial.layer):
+            return d
+        self.trial.narrower[name] = np.shape(d)
+        return np.reshape(d, shape)
 
     def _at(self, place: Place, name: str) -> Any:
         if place.kind == "returned":

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES
+from clearprop.checking.differences import EPS
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
@@ -20,6 +21,8 @@ IN_ORDER = re.compile(
     r"counts?|perm|order|sort|rank|shape"
 )
 """Names of integers that are no indices which may come twice."""
+SHARES = re.compile(r"(?i)p|prob\w*|\w+_probs?|shares?")
+"""Names of inputs that are probabilities."""
 SCALES = (-1.0, 20.0, 1e-3, 1.0)
 """By these the samples are multiplied, one after the other."""
 
@@ -45,7 +48,10 @@ def others(e: Evidence) -> Iterator[tuple[str, list[Any]]]:
     out = e.run.outputs[0]
     yield (
         words,
-        [_scaled(x) if i in floats and not _is_share(x, out) else x for i, x in enumerate(more)],
+        [
+            _scaled(x, e) if i in floats and not _is_share(x, out, trial.input_names[i]) else x
+            for i, x in enumerate(more)
+        ],
     )
 
 
@@ -116,13 +122,18 @@ def _all_unlike(x: Any) -> bool:
     return integers and len(np.unique(x)) == len(x)
 
 
-def _is_share(x: np.ndarray, out: np.ndarray) -> bool:
+def _is_share(x: np.ndarray, out: np.ndarray, name: str) -> bool:
     """Whether a loss is given shares or probabilities, which stay between 0 and 1."""
-    return out.ndim < x.ndim and x.min(initial=0) >= 0 and x.max(initial=0) <= 1
+    told = out.ndim < x.ndim or SHARES.fullmatch(name) or np.allclose(x.sum(axis=-1), 1)
+    return bool(told) and x.min(initial=0) >= 0 and x.max(initial=0) <= 1
 
 
-def _scaled(x: np.ndarray) -> np.ndarray:
-    """Each sample with another sign or magnitude; each element, where there are no samples."""
+def _scaled(x: np.ndarray, e: Evidence) -> np.ndarray:
+    """Each sample with another sign or magnitude; each element, where there are no samples.
+
+    In float32 the magnitudes are near each other: differences of small numbers are all rounding.
+    """
+    scales = SCALES if e.eps == EPS else (-1.0, 2.0, 0.5, 1.0)
     if x.ndim < 2:
-        return x * np.resize(SCALES, x.size).reshape(x.shape)
-    return x * np.resize(SCALES, len(x)).reshape(-1, *[1] * (x.ndim - 1))
+        return x * np.resize(scales, x.size).reshape(x.shape)
+    return x * np.resize(scales, len(x)).reshape(-1, *[1] * (x.ndim - 1))

@@ -12,7 +12,14 @@ from numpy.typing import DTypeLike
 from clearprop.checking import arguments
 from clearprop.checking.copies import private, same_draws
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.interface import KEPT, Calling, calling, clears, is_number
+from clearprop.checking.interface import (
+    KEPT,
+    Calling,
+    calling,
+    cleared,
+    clearing,
+    is_number,
+)
 from clearprop.checking.nests import filled, is_nest, leaves
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, split
@@ -69,10 +76,12 @@ class Trial:
         """Where the derivative by each argument was found, once `backward` has run."""
         self.searched = False
         """Whether the arrays that it does not declare have been looked for."""
-        self.accumulates = clears(self.layer) and not isinstance(layer, Layer)
+        self.accumulates = bool(clearing(self.layer)) and not isinstance(layer, Layer)
         """Whether `backward` may add to derivatives that a method of the layer sets to 0."""
         self.of_mean = False
         """Whether forward gives a loss a sample, and `backward` the derivative of their mean."""
+        self.narrower: dict[str, tuple[int, ...]] = {}
+        """The shapes of derivatives that lack leading axes of one element."""
         self.updates = 0.0
         """The learning rate by which `backward` updates the parameters itself."""
         self.declared_constants = arguments.constant_names(layer)
@@ -233,7 +242,10 @@ class Trial:
         Each run starts from the same global random state, and from a generator of the layer in
         the same state, so that a layer which draws random numbers draws the same.
         """
-        layer = self.copy() if layer is None else layer
+        if layer is None:
+            layer = self.copy()
+        elif self.accumulates:
+            layer = cleared(layer)
         with same_draws() if self.draws else nullcontext():
             return Run(self, layer, values or {}, inputs)
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from clearprop.checking.arguments import LEARNED
+from clearprop.checking.arguments import LEARNED, by_the_house
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind, beside
@@ -21,7 +21,7 @@ from clearprop.checking.interface import (
 from clearprop.checking.nests import hanging
 from clearprop.checking.pairing import Place
 from clearprop.checking.passes import changed_parameters, told
-from clearprop.checking.placing import by_the_house, leave_out, may_end, place_derivatives
+from clearprop.checking.placing import leave_out, may_end, place_derivatives
 from clearprop.checking.probing import along
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.layers import Layer
@@ -69,6 +69,10 @@ def first_backward(e: Evidence) -> None:
             raw = run.derivative(name)
             if _is_number_array(e, name, raw):
                 e.analytic[name] = numbers(raw)
+        for name, shape in trial.narrower.items():
+            whole = trial.arguments[name].value.shape
+            message = f"its derivative has the shape {shape}, which is taken for {whole}"
+            e.fault(Kind.INTERFACE, message, name, fault=False)
     except LayerRaised as raised:
         _stop_raised(e, [raised])
 
