@@ -344,4 +344,193 @@ class Norm:
         [],
         True,
     ),
+    (
+        "times and knots",
+        """
+class Hazard:
+    def __init__(self): self.knots, self.log_hazard = np.array([0.0, 1, 2.5]), n(3) - 1
+    def forward(self, t):
+        edges = np.append(self.knots, np.inf)
+        self.exposure = np.clip(t[:, None], edges[:-1], edges[1:]) - edges[:-1]
+        self.which = np.searchsorted(self.knots, t, side="right") - 1
+        self.S = np.exp(-self.exposure @ np.exp(self.log_hazard))
+        return self.S
+    def backward(self, dS):
+        h, k = np.exp(self.log_hazard), -dS * self.S
+        self.log_hazard_grad = h * (self.exposure.T @ k)
+        return k * h[self.which]
+""",
+        "C(Hazard(), np.array([0.4, 1.7, 2.2, 3.9]))",
+        [("k * h[self.which]", "-k * h[self.which]", "t", "sign")],
+        False,
+    ),
+    (
+        "pairs of particles, of which one alone has none",
+        """
+class Pairs:
+    def forward(self, pos):
+        self.i, self.j = np.triu_indices(len(pos), 1)
+        self.d = pos[self.i] - pos[self.j]
+        self.u = np.exp(-(self.d**2).sum(axis=1))
+        return self.u.sum()
+    def backward(self, g=1.0):
+        f = -2 * g * self.u[:, None] * self.d
+        out = np.zeros((self.j.max() + 1, 2))
+        np.add.at(out, self.i, f)
+        np.add.at(out, self.j, -f)
+        return out
+""",
+        "C(Pairs(), n(4, 2))",
+        [("self.j, -f", "self.j, f", "pos", "sign|no known pattern")],
+        True,
+    ),
+    (
+        "closures in a namespace",
+        """
+import types
+def leaky(decay):
+    kept = {}
+    def forward(x):
+        v, kept["v"] = 0.0, []
+        for now in x:
+            v = decay * v + np.tanh(now)
+            kept["v"].append(now)
+        return v
+    def backward(g):
+        out = []
+        for now in reversed(kept["v"]):
+            out.append(g * (1 - np.tanh(now) ** 2))
+            g = decay * g
+        return np.array(out[::-1])
+    return types.SimpleNamespace(forward=forward, backward=backward)
+""",
+        "C(leaky(0.7), n(6))",
+        [],
+        True,
+    ),
+    (
+        "derivatives in a record",
+        """
+import dataclasses
+@dataclasses.dataclass
+class Grads:
+    user: object
+    item: object
+    P: object
+class Tower:
+    def __init__(self): self.P = n(3, 2)
+    def forward(self, user, item):
+        self.kept = user, item
+        return ((user @ self.P) * (item @ self.P)).sum(axis=1)
+    def backward(self, g):
+        user, item = self.kept
+        a, b = g[:, None] * (item @ self.P), g[:, None] * (user @ self.P)
+        return Grads(user=a @ self.P.T, item=b @ self.P.T, P=user.T @ a + item.T @ b)
+""",
+        "C(Tower(), n(5, 3), n(5, 3))",
+        [("user.T @ a + item.T @ b", "user.T @ a", "P", "dropped term|wrong value used")],
+        True,
+    ),
+    (
+        "a formula that bends where the function does not",
+        """
+def expit(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
+class Shrunk:
+    def __init__(self): self.r = np.zeros(())
+    def forward(self, x):
+        self.x, self.rho = x, expit(self.r)
+        return self.rho * x
+    def backward(self, g):
+        self.dr = np.sum(g * self.x) * self.rho * (1 - self.rho)
+        return g * self.rho
+""",
+        "C(Shrunk(), n(4, 3))",
+        [("(1 - self.rho)\n", "self.rho**2\n", "r", "factor|wrong value used")],
+        True,
+    ),
+    (
+        "plain numbers in a mapping",
+        """
+class Wave:
+    def __init__(self): self.p = dict(freq=0.7, phase=0.3)
+    def forward(self, t):
+        self.t = t
+        return np.sin(self.p["freq"] * t + self.p["phase"])
+    def backward(self, g):
+        d = g * np.cos(self.p["freq"] * self.t + self.p["phase"])
+        self.dp = dict(freq=np.sum(d * self.t), phase=np.sum(d))
+        return d * self.p["freq"]
+""",
+        "C(Wave(), n(6))",
+        [("np.sum(d * self.t)", "-np.sum(d * self.t)", "p.freq", "sign")],
+        True,
+    ),
+    (
+        "an adjoint with its tape",
+        """
+def payment(principal, rate, periods=12):
+    disc = (1 + rate) ** -periods
+    return principal * rate / (1 - disc), (principal, rate, periods, disc)
+def adjoint(bar, tape):
+    principal, rate, k, disc = tape
+    slope = -k * (1 + rate) ** (-k - 1)
+    both = ((1 - disc) + rate * slope) / (1 - disc) ** 2
+    return bar * rate / (1 - disc), bar * principal * both
+""",
+        "F(payment, adjoint, n(5) ** 2 + 1, n(5) ** 2 / 9 + 0.1)",
+        [("slope = -k", "slope = k", "rate", "sign|wrong value used")],
+        True,
+    ),
+    (
+        "a row of biases, and its derivative without the row",
+        """
+class Dense:
+    def __init__(self): self.W, self.b = n(3, 2), n(1, 2)
+    def forward(self, X):
+        self.X = X
+        return X @ self.W + self.b
+    def backward(self, dout):
+        return dout @ self.W.T, [self.X.T @ dout, np.sum(dout, axis=0)]
+""",
+        "C(Dense(), n(5, 3))",
+        [("np.sum(dout, axis=0)", "np.mean(dout, axis=0)", "b", "factor")],
+        True,
+    ),
+    (
+        "probabilities that are clipped",
+        """
+class CrossEntropy:
+    def loss(self, y, p):
+        p = np.clip(p, 1e-15, 1 - 1e-15)
+        return -y * np.log(p) - (1 - y) * np.log(1 - p)
+    def gradient(self, y, p):
+        p = np.clip(p, 1e-15, 1 - 1e-15)
+        return -(y / p) + (1 - y) / (1 - p)
+""",
+        "C(CrossEntropy(), np.eye(3)[[0, 1, 2, 1]], r.dirichlet([1, 1, 1], 4))",
+        [("-(y / p) +", "-(y / p) -", "p", "sign|no known pattern")],
+        True,
+    ),
+    (
+        "lists of weights and their derivatives, batches that are kept until they are flushed",
+        """
+class Hops:
+    def __init__(self):
+        self.weights, self.weight_grads, self.X = [n(3, 2), n(3, 2)], [None, None], []
+    def flush_gradients(self):
+        self.X, self.weight_grads = [], [None, None]
+    def forward(self, x):
+        self.X.append(x)
+        return np.hstack([x @ self.weights[0], x**2 @ self.weights[1]])
+    def backward(self, g):
+        (x,), (a, b) = self.X, np.hsplit(g, 2)
+        self.weight_grads = [x.T @ a, (x**2).T @ b]
+        return a @ self.weights[0].T + 2 * x * (b @ self.weights[1].T)
+""",
+        "C(Hops(), n(5, 3))",
+        [("2 * x * (b", "x * (b", "x", "factor|dropped term|no known pattern")],
+        True,
+    ),
 ]

@@ -113,7 +113,7 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
             e.closed = "it does not follow the slope of forward; a value leaves the graph there"
             e.opened = None
             return False
-        e.misread[name] = before & ~wrong
+        e.misread[name] = e.misread[name] | (before & ~wrong)
     if wrong.any():
         _report(case, wrong)
         return True
@@ -142,18 +142,23 @@ def _row(case: Case, method: str, verdict: str = "right") -> Row:
 def _refuted(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, bool]:
     """Leave out the elements at which differences of forward agree with `backward`.
 
-    There the opened graph is to blame: a rule that underflows, or a value that left the graph. The
-    second result tells that every element that was looked at is of this kind, and more are left.
+    There the opened graph is to blame: a rule that underflows, a value that left the graph, a
+    formula with a kink. Where they agree with neither, theirs is the true derivative. The second
+    result tells that all elements that were looked at are right like this, and more are left.
     """
-    wrong, a, t = np.array(wrong), case.a, case.t
+    wrong, a, t, e = np.array(wrong), case.a, case.t, case.e
+    misread = e.misread.setdefault(case.name, np.zeros(a.shape, bool))
+    faulty = False
     for index in islice(worst_first(wrong, a, t), 8):
-        slope = element(case.e, case.name, index)
+        slope = element(e, case.name, index)
         value, error = slope.along(case.dout)
         far = abs(a[index] - t[index])
-        if not slope.smooth.all() or error > 0.05 * far or abs(value - a[index]) > 0.1 * far:
+        if not slope.smooth.all() or error > 0.05 * far or abs(value - t[index]) < 0.1 * far:
             return wrong, False
-        wrong[index] = False
-    return wrong, bool(wrong.any())
+        t[index], misread[index] = value, True
+        wrong[index] = abs(value - a[index]) > 0.1 * far
+        faulty |= wrong[index]
+    return wrong, bool(wrong.any()) and not faulty
 
 
 def _confirm(case: Case) -> None:
