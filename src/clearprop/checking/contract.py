@@ -286,7 +286,7 @@ def _after_an_update(e: Evidence) -> tuple[Any, Any]:
     values = {
         n: a.value * e.rng.uniform(0.8, 1.2, a.value.shape)
         for n, a in arguments
-        if a.slot and n in e.analytic  # others need not stay what they are made to be, symmetric say
+        if a.slot and n in e.analytic  # others may be symmetric, say
     }
     opened = open_forward(e.trial, values) if values and e.opened else ""
     try:
