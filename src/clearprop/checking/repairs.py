@@ -19,6 +19,7 @@ from clearprop.checking.editable import FAILS, Editable, Truth
 from clearprop.checking.edited import Edit, Site, written
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
+from clearprop.checking.nests import shape_of
 from clearprop.checking.otherwise import (
     NUMBERS,
     Otherwise,
@@ -279,7 +280,7 @@ class Search:
             x * rng.uniform(0.5, 1.0, np.shape(x)) if i in places else x
             for i, x in enumerate(trial.inputs)
         ]
-        rows = next((len(x) for x in trial.inputs if np.ndim(x)), 0)
+        rows = next((len(x) for x in trial.inputs if shape_of(x)), 0)
         fewer = trial.batch(0, rows - 1)
         if fewer is not None:
             yield fewer
