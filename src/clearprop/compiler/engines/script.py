@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.engines import Job
-from clearprop.compiler.engines.script_pieces import harmless, literal, spread, table, typed
+from clearprop.compiler.engines.script_pieces import literal, spread, table, typed
 from clearprop.compiler.engines.script_words import (
     BY_NAME,
     COMPARED,
@@ -17,7 +17,7 @@ from clearprop.compiler.engines.script_words import (
     WORDS,
 )
 from clearprop.compiler.engines.strided import Strided
-from clearprop.compiler.engines.text import identifier
+from clearprop.compiler.engines.text import harmless, identifier
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.rewriting import function_of, is_recorded
 from clearprop.errors import UnsupportedError

@@ -90,7 +90,8 @@ class Sheet:
         self.buffers: list[Buffer] = []
         known = [node.operation.name for node in self.trace.nodes if function_of(node)]
         roots = (name.partition(".")[0] for name in known if "." in name)
-        self.names = {"np", "arena", "isfinite", "b64decode", "rows", "rng", *roots}
+        words = "np arena make isfinite b64decode rows rng abs slice range ValueError"
+        self.names = {*words.split(), *roots}
         """Taken already: by imports among others."""
         self.imports: set[str] = set()
         """Modules of functions that are not NumPy's."""
@@ -276,7 +277,7 @@ class Sheet:
         self.line(statement, comment)
 
     def line(self, statement: str, comment: str = "") -> None:
-        self.body.append((statement, comment))
+        self.body.append((statement, text.harmless(comment)))
 
     def call(self, node: Node, out: str = "") -> str:
         """A node as a call of its function, which writes into `out` where that is given."""
@@ -295,6 +296,8 @@ class Sheet:
             name = self.name(operation.symbol)
             self.as_written[name] = partial(operation.evaluate, **node.params)
             return f"{name}({', '.join(names)}{into})"
+        if not all(map(str.isidentifier, operation.name.split("."))):
+            raise UnsupportedError("its name is not one that source could call")
         if module.partition(".")[0] != "np":
             self.imports.add(module)
         options = self.keywords(node)
@@ -349,7 +352,7 @@ class Sheet:
             cut.insert(1, "arena = arena[-arena.ctypes.data % 64 :]")
         setup = self._without_unused(cut, result)
         imports = ["import numpy as np", *(f"import {module}" for module in sorted(self.imports))]
-        lines = [f'"""{title}"""', "", *imports]
+        lines = [f'"""{text.harmless(title)}"""', "", *imports]
         if any("isfinite(" in statement for statement, _ in self.body):
             lines[2:2] = ["from math import isfinite", ""]
         if any("b64decode(" in line for line in setup):
