@@ -106,7 +106,9 @@ class Compiled(Compiles):
         name = getattr(self.function, "__name__", "f").strip("<>")
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
-        plan = Plan(self, recorded, identifier(name), title, {})
+        roots = {node.operation.name.partition(".")[0] for node in recorded.nodes}
+        taken = identifier(name) in roots | {"np", "jax", "jnp"}  # the program imports these
+        plan = Plan(self, recorded, identifier(name) + "_" * taken, title, {})
         plan.packing = packing
         return plan
 
