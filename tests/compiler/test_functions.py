@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from harness import ROWS, Case, cases, differentiable, random_dout
 
-from clearprop import grad, value_and_grad
+from clearprop import Variable, explain, grad, graph, value_and_grad
 from clearprop.compiler import compile
 from clearprop.errors import ClearpropError, ConfigError, UnsupportedError
 from clearprop.graph.recording import record
+from clearprop.layers import Affine, Layer
+from clearprop.networks import Network
+from clearprop.training import SGD
 
 CASES = list(cases(ROWS))
 
@@ -384,3 +387,51 @@ def test_a_matrix_of_one_number_meets_infinity_as_it_does_in_numpy():
     a, b = np.zeros((1, 1)), np.array([[1.0, np.inf, 3.0]])
     product(a + 1, b)
     np.testing.assert_array_equal(product(a, b), [[0.0, np.nan, 0.0]])
+
+
+SQUARE = np.array([[2.0, 1.0], [1.0, 3.0]])
+SEVERAL = {
+    "sign": lambda x: np.linalg.slogdet(x)[0],
+    "logarithm": lambda x: np.linalg.slogdet(x)[1] * x,
+    "svd": lambda x: np.linalg.svd(x[:, :1], full_matrices=False)[1],
+    "eigh": lambda x: np.linalg.eigh(x)[0] + np.abs(np.linalg.eigh(x)[1]),
+    "qr": lambda x: np.abs(np.linalg.qr(x)[1]),
+    "lstsq": lambda x: np.linalg.lstsq(x, x[:, 0] + 1)[0],
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_functions_with_several_results_compile_and_show(name, tmp_path):
+    f = SEVERAL[name]
+    for engine in ("numpy", "c", "auto"):
+        np.testing.assert_allclose(compile(f, engine=engine)(SQUARE), f(SQUARE), rtol=1e-12)
+    y = f(Variable(SQUARE, "A")).sum()
+    graph(y).save(tmp_path / "page.html")
+    assert "A" in str(explain(y))
+
+
+class Evidence(Layer):
+    """Scores less the logarithm of a determinant."""
+
+    params = ("W",)
+
+    def __init__(self):
+        self.W = SQUARE.astype(np.float32)
+
+    def forward(self, x):
+        return x @ self.W - np.linalg.slogdet(self.W)[1]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "c", "auto"])
+def test_a_layer_with_a_determinant_trains(engine):
+    def network():
+        return Network([Evidence(), Affine.from_sizes(2, 3, rng=np.random.default_rng(0))])
+
+    x, t = np.linspace(-1, 1, 40).reshape(20, 2), np.arange(20) % 3
+    one, other = network(), network()
+    step, sgd = compile(one, SGD(0.1), engine=engine), SGD(0.1)
+    for _ in range(3):
+        step(x, t)
+        sgd.update(other.params, other.gradient(x, t))
+    assert not step.as_written
+    np.testing.assert_allclose(one.params["W1"], other.params["W1"], rtol=1e-5)
