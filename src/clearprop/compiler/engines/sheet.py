@@ -81,6 +81,7 @@ class Sheet:
     def __init__(self, job: Job) -> None:
         self.job, self.trace = job, job.trace
         outputs = enumerate(self.trace.outputs)
+        self._given_back: set[Any] = set()
         self._handed_out = {v.node for i, v in outputs if i not in job.replaces}
         self.setup: list[str | Cell] = []
         """Lines that run once; a cell stands for the line that cuts it out of the arena."""
@@ -326,8 +327,10 @@ class Sheet:
         self.line(call, f"noise → {v.shape}")
 
     def returned(self, v: Any) -> str:
-        cell = self.cell(v)
-        internal = not cell.varies or self.lives.root(v) in set(self.trace.leaves)
+        """What is given back: an array that neither the program nor another result has."""
+        cell, root = self.cell(v), self.lives.root(v)
+        internal = not cell.varies or root in {*self.trace.leaves, *self._given_back}
+        self._given_back.add(root)
         return f"{cell.name}.copy()" if internal and cell.shape else cell.name
 
     def _without_unused(self, setup: list[str], result: str) -> list[str]:
