@@ -262,6 +262,7 @@ def test_a_recorded_value_is_copied_into_a_shape():
         (np.logical_or, "reduce", (X > 1,), {"axis": 1}),
         (np.logaddexp, "reduce", (X * 400,), {}),
         (np.logaddexp, "reduce", (X * 400, 1), {"keepdims": True}),
+        (np.logaddexp, "reduce", (X, 1), {"initial": 0.5, "where": X.min() < X}),
         (np.add, "accumulate", (X,), {}),
         (np.multiply, "accumulate", (X, 1), {}),
         (np.maximum, "accumulate", (X,), {}),

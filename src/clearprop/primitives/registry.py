@@ -88,13 +88,13 @@ def _accumulate(function: Callable[..., Any]) -> Callable[..., Any]:
     return accumulate
 
 
-def _log_sum_exp(array, axis=0, dtype=None, out=None, keepdims=False, **more):
+def _log_sum_exp(array, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):
     """`np.logaddexp.reduce`: the largest is taken out first, so that no power overflows."""
-    where = more.get("where", True)
     top = np.max(array, axis=axis, keepdims=True, initial=-np.inf, where=where)
     top = np.where(np.isfinite(top), top, 0.0)
     total = np.sum(np.exp(array - top), axis=axis, keepdims=True, where=where)
     found = np.log(total) + top
+    found = found if initial is None else np.logaddexp(found, initial)
     return found if keepdims else np.reshape(found, np.shape(np.sum(array, axis=axis)))
 
 
