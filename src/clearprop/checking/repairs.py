@@ -293,8 +293,9 @@ class Search:
         """Whether it holds for other inputs and settings, as far as the layer takes them."""
         trial = self.e.trial.variant(inputs)
         for name, value in vars(trial.layer).items() if settings != 1 else ():
-            if isinstance(value, float):
+            if isinstance(value, float) or (is_float(value) and np.size(value) == 1):
                 setattr(trial.layer, name, settings * value)
+        trial.list_arguments()
         try:
             run, opened = self.backward.unpicked(lambda: (trial.run(), open_forward(trial)))
         except LayerRaised:
