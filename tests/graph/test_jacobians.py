@@ -173,3 +173,20 @@ def test_nothing_recorded_is_left_behind():
     jacobian(lambda x: x**2)(x)
     x += 1  # it is nobody's
     np.testing.assert_array_equal(jacobian(lambda x: x**2)(x), np.diag([4.0, 4.0]))
+
+
+def rebinding(p):
+    p["a"] = p["a"] * 2
+    p["b"].append(p["b"].pop(0) * p.pop("c"))
+    return np.sum(p["a"] ** 2 + p["b"][-1])
+
+
+def test_a_function_may_rebind_the_entries_of_its_argument():
+    p = {"a": 3.0, "b": [np.array([1.0, 2.0]), 5.0], "c": 4.0}
+    expected = {"a": 48.0, "b": [np.array([4.0, 4.0]), 0.0], "c": 3.0}
+    value, found = value_and_grad(rebinding)(p)
+    assert value == 84
+    np.testing.assert_equal(found, expected)
+    np.testing.assert_equal(jacobian(rebinding)(p), expected)
+    np.testing.assert_equal(grad(lambda q, p: rebinding(p), "p")(0.0, p=p), expected)
+    assert p["a"] == 3 and len(p) == 3  # it is the caller's

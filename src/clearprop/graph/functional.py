@@ -103,10 +103,10 @@ class Call:
         for place in dict.fromkeys(self._places):
             given[place] = mapped(self._start, given[place])
         self._f = f
-        self._args, self._kwargs = (
-            [given[i] for i in range(len(args))],
-            {k: given[k] for k in kwargs},
-        )
+        # In dicts and lists of its own, whose entries the function may exchange.
+        handed = given | {p: mapped(lambda v: v, given[p]) for p in self._places}
+        self._args = [handed[i] for i in range(len(args))]
+        self._kwargs = {k: handed[k] for k in kwargs}
 
     def _start(self, value: Any) -> Any:
         # Connected with an outer graph, if there is one, by a node of its own.
