@@ -43,8 +43,8 @@ def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None
     for one, other in overlapping(params):
         raise ConfigError(
             f"parameters {one} and {other} are the same array, or views of one, and each would "
-            "undo what the other has learned; give it one name, with the sum of its derivatives: layers "
-            "that hold one and the same array (and transpose or cut it in forward) share it so"
+            "undo what the other has learned; give it one name, with the sum of its derivatives: "
+            "layers that hold one and the same array (and transpose or cut it in forward) share it"
         )
 
 
