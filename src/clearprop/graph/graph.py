@@ -276,7 +276,7 @@ def _check_same(node: Node, outs: Iterable[Any]) -> None:
 
 
 def _is_free_of_sizes(node: Node) -> bool:
-    """Whether no size can stand in a primitive: no number as in `x / len(x)`, no index, no shape."""
+    """Whether no size can stand in a primitive: no number as in `x / len(x)`, index or shape."""
     plain = (x for x in node.inputs if not isinstance(x, Recorded))
     settings = (v for k, v in node.params.items() if k != "axis")
     return all(np.ndim(x) == 0 and x == 0 for x in plain) and all(
