@@ -100,5 +100,6 @@ def _line(frame: FrameType) -> tuple[str, str]:
 _INSTEAD = {
     "np.float32(": "use v.astype(np.float32)",
     "np.float64(": "use v.astype(np.float64)",
+    "initial=": "put initial beside the result, as in np.sum(a) + v or np.maximum(np.max(a), v)",
 }
 """What to use for a call that NumPy does not hand on to Variables."""
