@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.errors import ShapeError, UnsupportedError
-from clearprop.primitives.broadcasting import as_array
+from clearprop.primitives.broadcasting import as_array, as_type
 from clearprop.primitives.indexing import at
 from clearprop.primitives.table import composed
 
@@ -160,8 +160,8 @@ def _slide(name: str, a: Any, v: Any, mode: str) -> Any:
 
 
 def interp(x, xp, fp, left=None, right=None, period=None):
-    """`np.interp`: straight lines between the points (xp, fp)."""
-    x, xp, fp = map(as_array, (x, xp, fp))
+    """`np.interp`: straight lines between the points (xp, fp), in float64."""
+    x, xp, fp = (as_type(v, np.float64) for v in (x, xp, fp))
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
         raise ShapeError(
             f"np.interp: xp of shape {np.shape(xp)} and fp of shape {np.shape(fp)} "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.broadcasting import as_array, kept_shape, normal_axes, to_last
+from clearprop.primitives.broadcasting import as_array, as_type, kept_shape, normal_axes, to_last
 from clearprop.primitives.indexing import at
 from clearprop.primitives.table import composed
 
@@ -135,6 +135,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     x = _as_rows(m, rowvar)
     if y is not None:
         x = np.concatenate([x, _as_rows(y, rowvar)], axis=0)
+    # In float64 at the least, unless told otherwise.
+    x = as_type(x, np.result_type(x, np.float64) if dtype is None else dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
     given = [as_array(w) for w in (fweights, aweights) if w is not None]
     if not given:
@@ -147,8 +149,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
         weighted = deviations * w
         scale = total - ddof * (1 if aweights is None else np.sum(w * given[-1]) / total)
     matrix = np.matmul(deviations, np.transpose(weighted)) / scale
-    matrix = np.reshape(matrix, [n for n in np.shape(matrix) if n != 1])
-    return matrix if dtype is None else matrix.astype(dtype)
+    return np.reshape(matrix, [n for n in np.shape(matrix) if n != 1])
 
 
 def _as_rows(x: Any, rowvar: bool) -> Any:
