@@ -45,7 +45,8 @@ def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 def ediff1d(ary, to_end=None, to_begin=None):
     """`np.ediff1d`: the differences of the flat array, between given ends."""
     parts = [to_begin, diff(np.ravel(ary)), to_end]
-    parts = [np.ravel(part) for part in parts if part is not None]
+    dtype = np.result_type(parts[1])
+    parts = [as_type(np.ravel(part), dtype) for part in parts if part is not None]
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 

@@ -97,7 +97,8 @@ def _quantiles(
         low = np.where(below < 0, n, below).astype(np.intp)
         high = np.where(place > n - 1, n, np.ceil(place)).astype(np.intp)
         step = _BETWEEN[method](place, below)
-        if np.result_type(rows).kind == "f" and isinstance(q, int | float):
+        takes = method in ("lower", "higher", "nearest")  # and computes nothing
+        if np.result_type(rows).kind == "f" and (takes or isinstance(q, int | float)):
             step = step.astype(rows.dtype)
         left, right = at(rows, low, axis=-1), at(rows, high, axis=-1)
         found = between(left, right, step)
