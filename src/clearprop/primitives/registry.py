@@ -74,9 +74,14 @@ def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
     """A reduction of the same name, which goes over the first axis unless told otherwise."""
 
     def reduce(array, axis=0, dtype=None, out=None, keepdims=False, **more):
-        if dtype is not None:
+        if dtype is not None and function not in (np.any, np.all):
             more["dtype"] = dtype
-        return function(array, axis=axis, keepdims=keepdims, **more)
+        more = {"axis": axis, "keepdims": keepdims, **more}
+        mask: Any = more.get("where")
+        if hasattr(mask, "__array_function__") and not isinstance(mask, np.ndarray):
+            # NumPy's functions do not ask it, and would hand on to the ufunc, which comes here.
+            return mask.__array_function__(function, (type(mask),), (array,), more)
+        return function(array, **more)
 
     return reduce
 
