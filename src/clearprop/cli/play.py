@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from clearprop.cli.language import read_settings
 from clearprop.cli.networks import as_taken, kind_of, own_network
-from clearprop.cli.options import count_option
+from clearprop.cli.options import check_output, count_option
 from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError
 from clearprop.files import shown
@@ -59,6 +59,7 @@ def play(
     from clearprop.playing import play as write
     from clearprop.training import RunConfig, RunFolder
 
+    check_output(output, run, network, end=".html")
     kind = kind_of(network)
     with own_network(network if kind == "own" else None) as make:
         if run is not None:

@@ -10,7 +10,7 @@ from clearprop.cli.complaints import complain
 from clearprop.cli.digits import print_digits
 from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
-from clearprop.cli.options import RUN, flag_option
+from clearprop.cli.options import RUN, check_output, flag_option
 from clearprop.cli.own_data import form_of
 from clearprop.errors import ConfigError
 
@@ -58,6 +58,8 @@ def predict(
     from clearprop.training import RunFolder
     from clearprop.training.verdict import verdict
 
+    check_output(output, *images, run, network)
+    check_output(show, *images, run, network, end=".png")
     with own_network(network) as make:
         folder = RunFolder(run, make)
         config = read_settings(folder)
