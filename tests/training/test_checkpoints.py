@@ -181,7 +181,7 @@ def test_early_stopping_puts_the_best_back_and_can_go_on(tmp_path):
     # what was learned last is what the checkpoint holds, and what a further call goes on with
     resumed = everything(tmp_path, seed=4, **(settings | {"optimizer": Wild(0.1)}))
     resumed.resume(tmp_path / "a" / "last")
-    assert resumed.train(epochs=50) == history  # it had been enough
+    assert resumed.train(epochs=50, in_all=True) == history  # it had been enough
     assert weights(resumed.network) == weights(trainer.network)
     trainer.save(tmp_path / "again")
     assert (
@@ -189,6 +189,25 @@ def test_early_stopping_puts_the_best_back_and_can_go_on(tmp_path):
     )
     for name, array in read_arrays(tmp_path / "again")[0].items():
         np.testing.assert_array_equal(array, read_arrays(tmp_path / "a" / "last")[0][name])
+
+
+def test_a_further_call_is_patient_anew(tmp_path):
+    def made(name, seed=0):
+        return everything(tmp_path, name, seed=seed, patience=2, optimizer=Wild(0.1))
+
+    first, epoch = made("a"), made("a").iterations_per_epoch
+    stopped = len(first.train(epochs=50))
+    again, part, whole = (made(name, seed=3) for name in "bcd")
+    again.resume(tmp_path / "a" / "last")
+    part.resume(tmp_path / "a" / "last")
+    for trainer in first, again:  # in the same process, and in another one
+        assert len(trainer.train(epochs=20)) == stopped + 2 * epoch
+    assert outcome(first)[:-1] == outcome(again)[:-1]
+    # one that is interrupted on its second way counts on from there
+    part.train(iterations=epoch + 1)
+    whole.resume(tmp_path / "c" / "last")
+    whole.train(iterations=stopped + 20 * epoch, in_all=True)
+    assert outcome(whole)[:-1] == outcome(first)[:-1]
 
 
 def test_early_stopping_takes_effect_at_the_same_iteration_when_resumed(tmp_path):

@@ -165,7 +165,8 @@ class Course:
         )
 
     def _notes(self) -> dict[str, Any]:
-        return {"threads": self._threads, "signals": self._signals and self._signals.looked_at}
+        looked_at = self._signals and self._signals.looked_at
+        return {"threads": self._threads, "signals": looked_at, "patience": self.best.start}
 
     def _epoch(self) -> float:
         return len(self.history) / self.iterations_per_epoch

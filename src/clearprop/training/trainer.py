@@ -1,5 +1,6 @@
 """The trainer: mini-batches, steps, evaluations."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -228,7 +229,8 @@ class Trainer(Course):
     ) -> History:
         """Train for so many epochs or iterations, and return the history.
 
-        A further call goes on where this one ended; `in_all` counts what was done before. Ctrl-C
+        A further call goes on where this one ended, and is patient anew; `in_all` counts what was
+        done before, and after `resume` those evaluations, too, that were no better. Ctrl-C
         ends training between two steps: the parameters keep what was learned, `interrupted` is
         `True` and the history is returned as usual. SIGTERM and SIGHUP end it so, too, and then the
         program.
@@ -243,6 +245,9 @@ class Trainer(Course):
             seeds = self._batches.state, self.network.rng.bit_generator.state
             learned = [*self.network.params.values()]
             agree({"number of iterations": last, "seed or order": seeds, "network": learned})
+        if self.best.since(self.history) >= (self.patience or math.inf):
+            if not (in_all and self._resumed):
+                self.best.start = len(self.history)
         self.interrupted = False
         started = time.perf_counter()
         self.best.hide(self.network)
@@ -326,6 +331,7 @@ class Trainer(Course):
         self._resumed = True
         self._signals = None
         self._looked_at = checkpoint.notes.get("signals")
+        self.best.start = checkpoint.notes.get("patience") or 0
         return self.history
 
     @cached_property
