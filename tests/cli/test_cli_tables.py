@@ -168,3 +168,15 @@ def test_a_folder_of_pictures_with_a_subfolder_for_each_class(clearprop, tmp_pat
     shutil.rmtree(tmp_path / "shades" / "light")
     (tmp_path / "shades" / "light").mkdir()
     assert "light holds 0 pictures" in clearprop("train", "shades").err
+
+
+def test_batches_that_are_normalised_are_never_of_one_row(clearprop, tmp_path):
+    rows = "".join(f"{i},{i * i % 7},{i % 5}\n" for i in range(101))
+    (tmp_path / "a.csv").write_text(f"a,b,y\n{rows}")
+    how = ("train", "a.csv", "--target", "y", "--epochs", 1, "--batch-norm", "-q")
+    assert clearprop(*how).code == 0
+    run = clearprop(*how, "--batch", 8)
+    assert run.code == 2
+    assert "81 samples in batches of 8" in run.err
+    assert "use batches of 7" in run.err
+    assert not (tmp_path / "runs" / "2").exists()

@@ -415,3 +415,15 @@ except MissingPackageError as error:
     command = [sys.executable, "-c", program]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert 'pip install "clearprop[sklearn]"' in said
+
+
+def test_batches_of_one_are_not_learned_from_where_they_are_normalised():
+    x, y = np.tile(X, (2, 1))[:201], np.tile(NAMES, 2)[:201]
+    classifier(network=blocks, max_iter=1).fit(x, y)  # "auto" would be 200
+    model = classifier(network=blocks, max_iter=1, batch_size=100).fit(x[:200], y[:200])
+    before = copy.deepcopy(model.network_.params)
+    with pytest.raises(ConfigError, match=r"201 samples in batches of 100.*use batches of 99"):
+        model.partial_fit(x, y)
+    with pytest.raises(ConfigError, match=r"201 samples in batches of 100.*use batches of 99"):
+        model.set_params(warm_start=True).fit(x, y)
+    assert all(np.array_equal(model.network_.params[n], before[n]) for n in before)

@@ -17,7 +17,7 @@ from clearprop.errors import ConfigError, DataError
 from clearprop.networks import Network
 from clearprop.sklearn.settings import check_settings, make_network, make_optimizer
 from clearprop.training import Cosine, Moment, Optimizer, Trainer, rich_progress
-from clearprop.training.batches import MiniBatches
+from clearprop.training.batches import MiniBatches, check_single, without_single
 from clearprop.training.data import parameter_dtype
 from clearprop.training.step import batch_step
 
@@ -123,6 +123,7 @@ class ClearpropEstimator(BaseEstimator):
         size = self._batch_size(len(X), w)
         parts = [X.astype(parameter_dtype(self.network_), copy=False), t]
         parts += [] if w is None else [w / w.mean()]
+        check_single(self.network_, len(X), size, tuple(part[:1] for part in parts))
         batches = MiniBatches(len(X), size, rng, in_order=not self.shuffle)
         total = 0.0
         for _ in range(-(-len(X) // size)):
@@ -186,6 +187,8 @@ class ClearpropEstimator(BaseEstimator):
     def _batch_size(self, samples: int, w: Any) -> int:
         """The size of a batch; the penalty of the optimiser is set to it."""
         size = min(200, samples) if self.batch_size == "auto" else int(self.batch_size)
+        if self.batch_size == "auto" and self.network is not None:
+            size = without_single(samples, size)  # it may normalise batches
         if size > samples:
             warnings.warn(
                 f"batch_size={size} is more than the {samples} samples; all are taken",

@@ -14,7 +14,7 @@ from clearprop.compiler.threads import BlasThreads, threads_as_set, threads_trie
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
-from clearprop.training.batches import MiniBatches, generator, held_out, steps
+from clearprop.training.batches import MiniBatches, check_single, generator, held_out, steps
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
     Training,
@@ -201,6 +201,7 @@ class Trainer(Course):
                 f"leave out {samples % self.batch_size} of the {samples} samples, or use another "
                 "batch_size"
             )
+        check_single(network, samples, self.batch_size, self._train.batch(slice(1)))
         self._batches = MiniBatches(
             samples, self.batch_size, self.rng, in_order=bool(self._carries) or not shuffle
         )
@@ -245,9 +246,9 @@ class Trainer(Course):
             seeds = self._batches.state, self.network.rng.bit_generator.state
             learned = [*self.network.params.values()]
             agree({"number of iterations": last, "seed or order": seeds, "network": learned})
-        if self.best.since(self.history) >= (self.patience or math.inf):
-            if not (in_all and self._resumed):
-                self.best.start = len(self.history)
+        is_out = self.best.since(self.history) >= (self.patience or math.inf)
+        if is_out and not (in_all and self._resumed):
+            self.best.start = len(self.history)
         self.interrupted = False
         started = time.perf_counter()
         self.best.hide(self.network)
