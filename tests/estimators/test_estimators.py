@@ -427,3 +427,11 @@ def test_batches_of_one_are_not_learned_from_where_they_are_normalised():
     with pytest.raises(ConfigError, match=r"201 samples in batches of 100.*use batches of 99"):
         model.set_params(warm_start=True).fit(x, y)
     assert all(np.array_equal(model.network_.params[n], before[n]) for n in before)
+
+
+@pytest.mark.parametrize("factor", [2.0**532, 2.0**-548, 2.0**1000])
+def test_targets_of_any_order_are_learned_alike(factor):
+    usual = regressor(max_iter=3).fit(X_REAL, Y_REAL)
+    other = regressor(max_iter=3).fit(X_REAL, Y_REAL * factor)
+    assert same(usual, other)
+    np.testing.assert_array_equal(other.predict(X_REAL), usual.predict(X_REAL) * factor)
