@@ -237,3 +237,8 @@ def test_a_program_is_there_from_the_first_batch_on():
 def test_numbers_of_threads(threads):
     with pytest.raises(ConfigError, match="threads"):
         compile(dense(7, 5, 3), SGD(0.1), threads=threads).prepare(X, T)
+
+
+def test_the_class_of_an_optimizer_is_refused():
+    with pytest.raises(ConfigError, match="the optimizer is the class SGD; call it"):
+        compile(dense(7, 5, 3), SGD)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from clearprop.compiler.processes import agree, is_first, together
+from clearprop.compiler.step import refuse_class
 from clearprop.compiler.threads import BlasThreads, threads_as_set, threads_tried
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
@@ -147,6 +148,8 @@ class Trainer(Course):
             raise ConfigError("x_test and t_test belong together: give both or neither")
         if validation is not None and x_test is not None:
             raise ConfigError("x_test takes the place of validation; give one of them")
+        refuse_class("network", network)
+        refuse_class("optimizer", optimizer)
         self.network = network
         self.optimizer: Updates = SGD(0.1) if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
