@@ -476,5 +476,5 @@ def test_errors_name_the_layer_of_the_network():
 
 
 def test_what_is_no_generator_is_refused():
-    with pytest.raises(ConfigError, match="rng is 0, not a generator; use np.random.default_rng"):
+    with pytest.raises(ConfigError, match="rng is 0, not a generator; use np"):
         Network(dense_layers([4, 5, 3]), rng=0)

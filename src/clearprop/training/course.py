@@ -88,7 +88,7 @@ class Course:
                 self._look()
                 said = [callback(self._moment(last)) for callback in self.callbacks]
                 enough = self.best.since(self.history) >= patience
-                enough = enough or any(answer is True for answer in said)
+                enough = enough or any(isinstance(a, bool | np.bool) and a for a in said)
             now = time.monotonic()
             if now >= next_look or evaluated:
                 next_look = now + every

@@ -97,7 +97,7 @@ class Trainer(Course):
     bit. `on_progress` is called with a `Moment` after each iteration and once at the end, or less
     often, see `Progress`; by default it is a bar at a terminal and in notebooks, and `False` is
     for none. `callbacks` are called with a `Moment` after each epoch, when it has been evaluated;
-    training ends if one returns `True`.
+    training ends if one returns `True` (or NumPy's).
 
     Errors: `ConfigError` for a setting out of range, `DataError` for data that is empty or not
     finite, `DTypeError` for data that is not numbers, `ShapeError` for shapes that do not fit the
@@ -148,6 +148,11 @@ class Trainer(Course):
             raise ConfigError("x_test and t_test belong together: give both or neither")
         if validation is not None and x_test is not None:
             raise ConfigError("x_test takes the place of validation; give one of them")
+        if w_test is not None and x_test is None:
+            raise ConfigError(
+                "w_test are the weights of x_test, which is missing; "
+                + ("leave it out" if validation is None else "those of validation are in w_train")
+            )
         refuse_class("network", network)
         refuse_class("optimizer", optimizer)
         self.network = network
@@ -189,6 +194,17 @@ class Trainer(Course):
             self._test = read_samples(network, x_test, t_test, names[1], scale, w_test)
         scored = self._train if score_training else None, self._test
         self._sets = [samples for samples in scored if samples is not None]
+        if not self._sets or network.score_name is None:
+            for name, value in {"patience": patience, "best_path": best_path}.items():
+                if value is not None:
+                    raise ConfigError(
+                        f"{name} goes by a score, and there is none: "
+                        + (
+                            "give x_test, validation or score_training=True"
+                            if network.score_name is not None
+                            else f"{type(network.losses[0]).__name__} gives none; leave it out"
+                        )
+                    )
         samples = self._train.number
         self.batch_size = positive_int("batch_size", batch_size)
         if self.batch_size > samples:
