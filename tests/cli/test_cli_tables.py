@@ -180,3 +180,23 @@ def test_batches_that_are_normalised_are_never_of_one_row(clearprop, tmp_path):
     assert "81 samples in batches of 8" in run.err
     assert "use batches of 7" in run.err
     assert not (tmp_path / "runs" / "2").exists()
+
+
+def test_predict_recommends_no_option_that_it_has_not(clearprop, houses):
+    assert clearprop("train", "houses.csv", "--target", "price", "--epochs", 1, "-q").code == 0
+    (houses.parent / "gap.csv").write_text("district,area\nnorth,\n")
+    run = clearprop("predict", "runs/1", "gap.csv")
+    assert run.code == 2
+    assert "Repair them, or train again and say by missing (--missing) what to do" in run.err
+    for language, word in ("zh", "重新训练"), ("ja", "学習し直して"):
+        told = clearprop("predict", "runs/1", "gap.csv", "--language", language).err
+        assert word in told
+        assert "Repair" not in told
+    for option in ("--missing", "--nope=3"):
+        run = clearprop("predict", "runs/1", "new.csv", option)
+        assert run.code == 2
+        assert f"clearprop predict has no option {option.partition('=')[0]}; see" in run.err
+    told = clearprop("predict", "runs/1", "new.csv", "--outptu=3").err
+    assert "did you mean --output?" in told
+    shutil.copy("new.csv", "-new.csv")
+    assert clearprop("predict", "runs/1", "-new.csv").code == 0
