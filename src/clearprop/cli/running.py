@@ -119,6 +119,7 @@ def keep_in(run: "RunFolder", trainer: "Trainer") -> None:
 def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
     """Take up a run where it was left; one that was killed at once begins anew."""
     from clearprop import __version__
+    from clearprop.training.weights import read_arrays
 
     if config.version != __version__:
         complain(
@@ -126,6 +127,10 @@ def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
             f"{__version__}; the last digits may differ"
         )
     if run.weights_path.exists():
+        if "training" not in read_arrays(run.weights_path)[1]:
+            raise ConfigError(
+                f"{run.path} was imported and has no history, so no training can go on with it"
+            )
         done = len(trainer.resume(run.weights_path))
         if done > config.iterations:
             raise ConfigError(
