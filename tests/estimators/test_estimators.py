@@ -435,3 +435,26 @@ def test_targets_of_any_order_are_learned_alike(factor):
     other = regressor(max_iter=3).fit(X_REAL, Y_REAL * factor)
     assert same(usual, other)
     np.testing.assert_array_equal(other.predict(X_REAL), usual.predict(X_REAL) * factor)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"hidden_layer_sizes": (5,)},
+        {"activation": "tanh"},
+        {"network": robust},
+        {"dtype": "float32"},
+        {"standardize_target": False},
+    ],
+)
+def test_a_network_that_is_gone_on_with_is_the_one_that_was_asked_for(changed):
+    model = regressor(max_iter=1, warm_start=True, hidden_layer_sizes=[7]).fit(X_REAL, Y_REAL)
+    model.set_params(hidden_layer_sizes=(7,), max_iter=2).fit(X_REAL, Y_REAL)
+    before = copy.deepcopy(model.network_.params)
+    model.set_params(**changed)
+    for go_on in model.fit, model.partial_fit:
+        with pytest.raises(ConfigError, match=f"{next(iter(changed))} was .* when the network was"):
+            go_on(X_REAL, Y_REAL)
+    assert all(np.array_equal(model.network_.params[n], before[n]) for n in before)
+    model.set_params(warm_start=False, max_iter=1).fit(X_REAL, Y_REAL)
+    assert model.set_params(warm_start=True).fit(X_REAL, Y_REAL)

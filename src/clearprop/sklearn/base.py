@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from clearprop.errors import ConfigError, DataError
 from clearprop.networks import Network
-from clearprop.sklearn.settings import check_settings, make_network, make_optimizer
+from clearprop.sklearn.settings import check_settings, made_by, make_network, make_optimizer
 from clearprop.training import Cosine, Moment, Optimizer, Trainer, rich_progress
 from clearprop.training.batches import MiniBatches, check_single, without_single
 from clearprop.training.data import parameter_dtype
@@ -141,7 +141,13 @@ class ClearpropEstimator(BaseEstimator):
         Gives features, targets, weights if any, and a generator. `known` are all classes.
         """
         check_settings(self)
-        anew = anew or not hasattr(self, "network_")
+        anew, form = anew or not hasattr(self, "network_"), made_by(self)
+        before = form if anew else getattr(self, "_made_by", form)
+        if changed := [name for name in form if form[name] != before[name]]:
+            raise ConfigError(
+                f"{changed[0]} was {before[changed[0]]!r} when the network was made, and is "
+                f"{form[changed[0]]!r} now; set it back, or fit with warm_start=False"
+            )
         X, y = validate_data(self, X, y, dtype=FLOATS, reset=anew, **self._read_y)
         w = None
         if sample_weight is not None:
@@ -156,7 +162,7 @@ class ClearpropEstimator(BaseEstimator):
             made = make_network(self, self.n_outputs_, self._loss(), dtype, rng.spawn(1)[0])
             if self.early_stopping and made.score_name is None:
                 raise ConfigError("early_stopping needs a network whose loss gives a score")
-            self.network_ = made
+            self.network_, self._made_by = made, form
             self.loss_curve_, self.validation_scores_, self.t_ = [], [], 0
         return X, t, w, rng
 
