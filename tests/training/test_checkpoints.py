@@ -270,6 +270,13 @@ OTHERS = {
     "batch_size": {"batch_size": 10},
     "compiled": {"compile": False},
     "optimizer": {"optimizer": SGD(0.1)},
+    "engine": {"engine": "c"},
+    "weight_decay": {"optimizer": Adam(0.02, weight_decay=0.1)},
+    "beta1": {"optimizer": Adam(0.02, beta1=0.5)},
+    "beta2": {"optimizer": Adam(0.02, beta2=lambda step: 0.999)},
+    "clip_norm": {"optimizer": Adam(0.02, clip_norm=1.0)},
+    "decay": {"optimizer": Adam(0.02, decay="all")},
+    "groups": {"optimizer": Adam(0.02, groups={"b*": {"beta1": 0.5}})},
 }
 
 
@@ -282,6 +289,33 @@ def test_another_training_is_refused(tmp_path, case):
     with pytest.raises(ConfigError, match=named):
         other.resume(tmp_path / "a" / "last")
     assert outcome(other) == before
+
+
+def test_other_frozen_parameters_are_refused_and_another_rate_is_not(tmp_path):
+    everything(tmp_path).train(iterations=4)
+    other = everything(tmp_path, "b", seed=5, optimizer=Adam(0.5))
+    other.network.freeze(next(iter(other.network.params)))
+    with pytest.raises(ConfigError, match=r"with frozen .*, and this one has"):
+        other.resume(tmp_path / "a" / "last")
+    other.network.unfreeze()
+    assert len(other.resume(tmp_path / "a" / "last")) == 4
+
+
+def test_another_order_is_refused(tmp_path):
+    def made(**settings):
+        return Trainer(make_network(), *points(), batch_size=30, rng=0, **settings)
+
+    made().save(tmp_path / "shuffled")
+    with pytest.raises(ConfigError, match="with shuffle True, and this one has False"):
+        made(shuffle=False).resume(tmp_path / "shuffled")
+    made().resume(tmp_path / "shuffled")
+
+
+def test_checkpoints_of_before_there_were_some_facts_are_read(tmp_path):
+    def older(arrays, about, entry):
+        entry["facts"] = {n: entry["facts"][n] for n in ("batch_size", "compiled", "data")}
+
+    assert len(everything(tmp_path, "b").resume(changed(tmp_path, older))) == 4
 
 
 def test_what_is_held_out_is_the_same_when_it_goes_on(tmp_path):

@@ -22,6 +22,7 @@ from clearprop.training.checkpoint import (
     fingerprint,
     of_optimizer,
     read_checkpoint,
+    settings_of,
     write_checkpoint,
 )
 from clearprop.training.course import Course
@@ -230,6 +231,7 @@ class Trainer(Course):
             engine=engine,
             devices=devices,
         )
+        self._engine = "c" if engine == "auto" else engine
         self._shares = engine == "jax" and together()
         self.is_first = not self._shares or is_first()
         if not self.is_first:
@@ -324,8 +326,9 @@ class Trainer(Course):
 
         Errors: `FileNotFoundError` if there is no such file, `FileFormatError` if it is no
         checkpoint or a damaged one, `ConfigError` if it is that of a training on other data, with
-        another `batch_size` or optimizer, or with compiled steps where these are not; `ShapeError`
-        and `DTypeError` for another network. Nothing is changed then.
+        another `batch_size`, `shuffle`, `engine` or optimizer, other settings of it than the rate,
+        other frozen parameters, or compiled steps where these are not; `ShapeError` and
+        `DTypeError` for another network. Nothing is changed then.
 
         >>> import tempfile
         >>> from clearprop.networks import TwoLayerNet
@@ -362,6 +365,8 @@ class Trainer(Course):
             "data": [fingerprint(s) for s in (self._train, self._test) if s is not None],
         }
         optimizer = of_optimizer(self.optimizer)
+        facts |= {"shuffle": not self._batches.in_order, "engine": self._engine}
+        facts |= settings_of(optimizer)
         epoch = self.iterations_per_epoch
         return Training(self.network, optimizer, epoch, self._batches, self.best, facts)
 
