@@ -200,3 +200,13 @@ def test_predict_recommends_no_option_that_it_has_not(clearprop, houses):
     assert "did you mean --output?" in told
     shutil.copy("new.csv", "-new.csv")
     assert clearprop("predict", "runs/1", "-new.csv").code == 0
+
+
+def test_data_that_were_moved_are_asked_for(clearprop, houses):
+    assert clearprop("train", "houses.csv", "--target", "price", "--epochs", 1, "-q").code == 0
+    houses.rename("elsewhere.csv")
+    for command in ("report", "runs/1"), ("train", "--resume", "runs/1", "-q"), ("play", "runs/1"):
+        run = clearprop(*command)
+        assert run.code == 2
+        assert f"{houses}: the data of the run are not there; say with --data where" in run.err
+        assert clearprop(*command, "--data", "elsewhere.csv").code == 0
