@@ -447,7 +447,7 @@ class Shrunk:
         return g * self.rho
 """,
         "C(Shrunk(), n(4, 3))",
-        [("(1 - self.rho)\n", "self.rho**2\n", "r", "factor|wrong value used")],
+        [("(1 - self.rho)\n", "self.rho**2\n", "r", "factor|wrong value used|no known pattern")],
         True,
     ),
     (

@@ -29,7 +29,7 @@ LEARNED = re.compile(
 )
 """Names under which arrays are kept that are to be learned: these must have a derivative."""
 DATA = re.compile(
-    r"(?i)(\w*_)?(noise|eps(ilon)?|xi|u|uniforms?|rand\w*|gumbel|masks?|keep|(sample|class|edge)_?weights?|adj\w*|"
+    r"(?i)(\w*_)?(noise|eps(ilon)?|xi|u|uniforms?|rand\w*|gumbel|one_?hots?|masks?|keep|(sample|class|edge)_?weights?|adj\w*|"
     r"laplacian|grid|coord\w*|pos(itions?)?|times?|dt|deltas?|delta_?t|adv\w*|rewards?|returns|actions?|dones?|"
     r"old|ref|lengths?|priors?)(_\w+|\d)?|old\w*"
 )

@@ -283,7 +283,11 @@ def _beside_another(e: Evidence) -> Any:
 def _after_an_update(e: Evidence) -> tuple[Any, Any]:
     """Change the parameters, as training does: nothing made from the old ones may be used."""
     arguments = e.trial.arguments.items()
-    values = {n: a.value * e.rng.uniform(0.8, 1.2, a.value.shape) for n, a in arguments if a.slot}
+    values = {
+        n: a.value * e.rng.uniform(0.8, 1.2, a.value.shape)
+        for n, a in arguments
+        if a.slot and n in e.analytic  # others may be symmetric, say
+    }
     opened = open_forward(e.trial, values) if values and e.opened else ""
     try:
         found = None if isinstance(opened, str) else e.trial.run(values).derivatives(e.dout)

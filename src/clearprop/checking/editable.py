@@ -13,6 +13,7 @@ import numpy as np
 from clearprop.checking.copies import held_by
 from clearprop.checking.edited import Editor
 from clearprop.checking.evidence import Evidence
+from clearprop.checking.forming import Form
 from clearprop.checking.formulas import formulas
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.sources import Pick, compiled, replaced, sources_of, with_inner
@@ -75,7 +76,7 @@ class Editable:
             nodes = list(ast.walk(source.tree))
             if len(nodes) > MOST or any(isinstance(node, ast.While) for node in nodes):
                 continue  # a loop might never end
-            code = compiled(source, self.editor.edited(source), self.pick)
+            code = compiled(source, Form(self.editor, source).tree(), self.pick)
             if code is not None:
                 self.codes[source.function] = code
         for source in sources:  # what is made anew in each run is made by what is around it

@@ -186,4 +186,5 @@ def _also(e: Evidence, other: Evidence, when: str) -> None:
     for finding in examine(other).faults:
         if when is stimuli.TWICE and finding.kind in (Kind.RAISES, Kind.MASK_MISSING):
             continue  # it may be no index, or one of places that forward writes to
-        e.add(replace(finding, message=f"{when}: {finding.message}"))
+        fault = finding.kind is not Kind.NOT_FINITE  # values that nobody gave may overflow
+        e.add(replace(finding, message=f"{when}: {finding.message}", fault=fault))

@@ -64,14 +64,13 @@ def _plain_numbers(trial: Trial, new: set[Place]) -> list[Slot]:
     """Plain numbers on the layer, of which backward sets derivatives and the output depends on."""
     known = {path for slot in trial.slots for path in slot.paths}
     numbers = {p: x for p, x in hanging(trial.layer).items() if type(x) is float and p not in known}
-    base = trial.run().vector if numbers and new else None
     found = []
-    for path, x in numbers.items() if base is not None else ():
+    for path, x in numbers.items():
         if any(likeness(path, place.path) >= EXACT for place in new):
             slot = Slot(spoken(path), (path,), ((path,),), declared=False)
             layer = trial.copy()
             slot.replace(layer, x + 1e-3)
-            if not np.array_equal(trial.run(layer=layer).vector, base):
+            if not np.array_equal(trial.run(layer=layer).vector, trial.run().vector):
                 found.append(slot)
     return found
 

@@ -200,8 +200,8 @@ def _says_none(layer: Any) -> bool:
 def _is_set(e: Evidence, name: str) -> bool:
     """Whether an array may be set and not learned, though its name is one of those that are.
 
-    It belongs to the class; or it is a vector of weights, of samples, classes or nodes, where
-    nothing is learned: in a loss, or called `weights`.
+    It belongs to the class; or nothing is learned, and it stands in a loss, or it is a vector of
+    `weights`, of samples, classes or nodes. A matrix W is always learned.
     """
     arguments, places = e.trial.arguments, e.trial.places
     argument = arguments[name]
@@ -210,8 +210,11 @@ def _is_set(e: Evidence, name: str) -> bool:
     if isinstance(step, str) and step not in getattr(e.layer, "__dict__", {step: 0}):
         return hasattr(type(e.layer), step)
     derived = [arguments[n].slot for n in places if n in arguments]
-    weighs = e.out.size == 1 or name.strip("_") == "weights"
-    return bool(derived) and not any(derived) and weighs and argument.value.ndim == 1
+    if not derived or any(derived):
+        return False
+    if argument.value.ndim > 1:
+        return e.out.size == 1 and not name.strip("_").lower().startswith("w")
+    return e.out.size == 1 or name.strip("_") == "weights"
 
 
 def _missing(e: Evidence, name: str) -> None:

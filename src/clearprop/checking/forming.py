@@ -1,0 +1,273 @@
+"""A function with all edits of it at once, each of which is done when its number is picked."""
+
+import ast
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from clearprop.checking.edited import Edit, Editor, Line, Site, is_picked
+from clearprop.checking.edits import edits, statements
+from clearprop.checking.findings import Kind
+from clearprop.checking.slips import LOAD, Change
+from clearprop.checking.sources import Source, the_pick
+
+INDICES = ("index", "place")
+"""The roles of what stands in brackets."""
+
+
+class Form:
+    """Makes the edited form of a source: every edit of it at once."""
+
+    def __init__(self, editor: Editor, source: Source) -> None:
+        self.editor, self.source = editor, source
+        code = source.function.__code__
+        self.locals = {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
+        self.line: Line = source.tree
+        self.alike = editor.alike_functions(source)
+
+    def tree(self) -> Any:
+        made = copy.copy(self.source.tree)
+        if isinstance(made, ast.Lambda):
+            made.body = self.expression(made.body, "term")
+        else:
+            made.body = self.block(made.body)
+        return made
+
+    def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        made: list[ast.stmt] = []
+        skipped: tuple[int, ...] = ()
+        for node, following in zip(body, [*body, None][1:], strict=True):
+            now, skips = self.statement(node, following)
+            # Where this one was exchanged with the one before it, that has done it already.
+            made += [ast.If(is_picked("at", *skipped), [ast.Pass()], now)] if skipped else now
+            skipped = skips
+        return made
+
+    def statement(
+        self, node: ast.stmt, following: ast.stmt | None
+    ) -> tuple[list[ast.stmt], tuple[int, ...]]:
+        """The edited form of a statement, and the numbers of the edits that do the next as well."""
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            return [node], ()
+        if isinstance(node, ast.Expr) and _speaks(node.value):
+            return [ast.If(the_pick("silent"), [ast.Pass()], [node])], ()
+        outer, self.line = self.line, node
+        others, skips = [], list[int]()
+        for other, kind, _, rank in (*statements(node, following), *self.placed(node)):
+            numbers = self.editor.add(Edit(self.source, node, node, other, kind, rank))
+            others.append((is_picked("at", *numbers), other or [ast.Pass()]))
+            skips += [len(self.editor.edits)] if len(other) == 2 else []
+        same: list[ast.stmt] = [self.inside(node)]
+        for asked, other in others:
+            same = [ast.If(asked, other, same)]
+        self.line = outer
+        return same, tuple(skips)
+
+    def placed(self, node: Any) -> Iterator[Change]:
+        """What is assigned to other elements, those that something else takes."""
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        for change in (
+            self.elsewhere(target) if isinstance(node, ast.Assign | ast.AugAssign) else ()
+        ):
+            made: Any = copy.copy(node)
+            change.new.ctx = ast.Store()
+            if isinstance(node, ast.Assign):
+                made.targets = [change.new]
+            else:
+                made.target = change.new
+            yield Change([made], change.kind)
+
+    def inside(self, node: Any) -> Any:
+        """A statement with the expressions and statements in it edited."""
+        made: Any = copy.copy(node)
+        for field, value in ast.iter_fields(node):
+            if field in ("body", "orelse", "finalbody") and isinstance(value, list):
+                more = self.carried(node) if field == "body" and isinstance(node, ast.For) else ()
+                setattr(made, field, [*self.block(value), *more])
+            elif field in ("value", "test", "iter") and value is not None:
+                role = "term" if field == "value" else ""
+                setattr(made, field, self.expression(value, role))
+        if isinstance(node, ast.Assign):
+            made.targets = [self.target(target) for target in node.targets]
+        elif isinstance(node, ast.AugAssign):
+            made.target = self.target(node.target)
+        return made
+
+    def carried(self, loop: ast.For) -> Iterator[ast.stmt]:
+        """At the end of a loop, what it may have to hand on to its next round."""
+        first: dict[str, bool] = {}
+        for name, is_set in (use for node in (loop.target, *loop.body) for use in _uses(node)):
+            first.setdefault(name, is_set)
+        own = {*self.locals} - {*self.source.function.__code__.co_freevars}
+        for name in (n for n, is_set in first.items() if not is_set and n in own):
+            value = ast.copy_location(ast.Name(name, LOAD), loop.body[-1])
+            line = ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), value)
+            asked = self.editor.add_site(Site(self.source, line, value, "carried"))
+            now = ast.Call(the_pick("edit"), [ast.Name(name, LOAD)], [])
+            yield ast.If(asked, [ast.Assign([ast.Name(name, ast.Store())], now)], [])
+
+    def target(self, node: Any) -> Any:
+        """What is assigned to: only the indices in it are read."""
+        if not isinstance(node, ast.Subscript):
+            return node
+        made = copy.copy(node)
+        made.value = self.target(node.value)
+        made.slice = self.expression(node.slice, "place")
+        return made
+
+    def expression(self, node: Any, role: str) -> Any:
+        """The edited form of an expression, which stands in another one as its `role`."""
+        if isinstance(node, ast.Starred | ast.JoinedStr | ast.Lambda):
+            return node
+        made = copy.copy(node)
+        if isinstance(node, ast.Slice):
+            made.lower, made.upper = (
+                end and self.expression(end, role) for end in (node.lower, node.upper)
+            )
+            return made
+        if isinstance(node, ast.BinOp):
+            inner = "term" if isinstance(node.op, ast.Add | ast.Sub | ast.MatMult) else "factor"
+            inner = role if role in INDICES else inner
+            divided = isinstance(node.op, ast.Div) and isinstance(node.left, ast.Constant)
+            made.left = self.expression(node.left, "" if divided else inner)
+            made.right = self.expression(node.right, inner)
+        elif isinstance(node, ast.UnaryOp):
+            made.operand = self.expression(node.operand, role if role in INDICES else "factor")
+        elif isinstance(node, ast.Compare):
+            made.left = self.expression(node.left, "argument")
+            made.comparators = [self.expression(c, "argument") for c in node.comparators]
+        elif isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute):
+                made.func = copy.copy(node.func)
+                made.func.value = self.expression(node.func.value, "argument")
+            adds = getattr(node.func, "attr", "") == "at"  # np.add.at(dx, i, what is added)
+            made.args = [
+                a
+                if _is_axis(a)
+                else self.expression(a, "term" if adds and a is node.args[-1] else "argument")
+                for a in node.args
+            ]
+            made.keywords = [
+                k if k.arg == "axis" else ast.keyword(k.arg, self.expression(k.value, ""))
+                for k in node.keywords
+            ]
+        elif isinstance(node, ast.Subscript):
+            made.value = self.expression(node.value, "factor")
+            made.slice = self.expression(node.slice, "index")
+        elif isinstance(node, ast.Attribute) and not _is_chain(node):
+            made.value = self.expression(node.value, "factor")
+        elif isinstance(node, ast.Tuple | ast.List):
+            inner = role if role in ("term", *INDICES) else "argument"
+            made.elts = [self.expression(e, inner) for e in node.elts]
+            if any(isinstance(e, ast.Slice) for e in node.elts):
+                return made  # it stands in brackets only
+        elif isinstance(node, ast.Dict):
+            made.values = [self.expression(v, "term") for v in node.values]
+        elif isinstance(node, ast.IfExp):
+            made.test = self.expression(node.test, "")
+            made.body = self.expression(node.body, role)
+            made.orelse = self.expression(node.orelse, role)
+        elif isinstance(node, ast.ListComp | ast.GeneratorExp):
+            made.generators = [copy.copy(generator) for generator in node.generators]
+            for generator in made.generators:
+                generator.iter = self.expression(generator.iter, "")
+            made.elt = self.expression(node.elt, "term")
+        return self.choices(node, made, role) if _is_read(node) else made
+
+    def choices(self, node: Any, made: Any, role: str) -> Any:
+        """Every edit of an expression in one: which is done is asked only for one of them."""
+        kept, here = node, list[int]()
+        for change in (*edits(node), *self.elsewhere(node)):
+            if not self.changes_nothing(change.new, role):
+                kind = change.kind
+                if role in INDICES:
+                    kind = Kind.WRONG_PLACE if role == "place" else Kind.WRONG_VALUE
+                edit = Edit(self.source, self.line, node, change.new, kind, change.rank)
+                numbers = self.editor.add(edit, change.key)
+                kept = ast.IfExp(is_picked("at", *numbers), change.new, kept)
+                here += numbers
+        if here:
+            made = ast.IfExp(is_picked("at", *here), kept, made)
+        if role and self.may_be_other(node, role):
+            asked = self.editor.add_site(Site(self.source, self.line, node, role))
+            made = ast.IfExp(asked, ast.Call(the_pick("edit"), [node], []), made)
+        return made
+
+    def changes_nothing(self, new: Any, role: str) -> bool:
+        """Whether a number added is 0, or a factor 1: then it is left out, another edit."""
+        value = new.value if isinstance(new, ast.Constant) else None
+        return (value == 0 and role in ("term", *INDICES)) or (value == 1 and role == "factor")
+
+    def elsewhere(self, node: Any) -> Iterator[Change]:
+        """What is indexed as something else is."""
+        if isinstance(node, ast.Subscript):
+            for index in self.editor.slices.values():
+                if _length(index) == _length(node.slice):
+                    yield Change(ast.Subscript(node.value, index, LOAD), Kind.WRONG_PLACE)
+        if isinstance(node, ast.Call):
+            f = node.func
+            for name in self.alike.get((isinstance(f, ast.Name), _named(f)), ()):
+                other = ast.Name(name, LOAD) if isinstance(f, ast.Name) else None
+                other = other or ast.Attribute(f.value, name, LOAD)  # type: ignore[attr-defined]
+                yield Change(ast.Call(other, node.args, node.keywords), Kind.WRONG_VALUE, rank=1)
+
+    def may_be_other(self, node: Any, role: str) -> bool:
+        if isinstance(node, ast.Name):
+            return node.id in self.locals
+        if isinstance(node, ast.Attribute):
+            root: Any = node
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            return not isinstance(root, ast.Name) or root.id in self.locals
+        if isinstance(node, ast.Constant):
+            return role in INDICES and type(node.value) is int
+        return isinstance(node, ast.Subscript | ast.BinOp | ast.Call | ast.UnaryOp)
+
+
+def _uses(node: Any) -> Iterator[tuple[str, bool]]:
+    """The names in a statement in the order in which they are read or set, and whether set."""
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        yield from _uses(node.value)
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, False
+        for target in targets:
+            yield from _uses(target)
+    elif isinstance(node, ast.Name):
+        yield node.id, isinstance(node.ctx, ast.Store)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _uses(child)
+
+
+def _speaks(node: Any) -> bool:
+    """Whether something is printed, which would be printed a thousand times."""
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+
+
+def _named(f: Any) -> str:
+    """The name of a function, or of a method of `self`."""
+    if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id == "self":
+        return f.attr
+    return getattr(f, "id", "")
+
+
+def _length(index: Any) -> int:
+    return len(index.elts) if isinstance(index, ast.Tuple) else 1
+
+
+def _is_axis(node: Any) -> bool:
+    """Whether an argument is a number, as an axis is: which it may be is an edit of the call."""
+    return isinstance(node, ast.Constant) or (
+        isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
+    )
+
+
+def _is_read(node: Any) -> bool:
+    return isinstance(getattr(node, "ctx", LOAD), ast.Load)
+
+
+def _is_chain(node: Any) -> bool:
+    while isinstance(node, ast.Attribute) and node.attr != "T":
+        node = node.value
+    return isinstance(node, ast.Name)
