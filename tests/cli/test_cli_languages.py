@@ -51,7 +51,7 @@ def messages(source):
                     yield from ((text, True) for text in texts_of(args[0]))
                 elif name in SAYS or name.endswith("Error"):
                     yield from ((text, False) for arg in args for text in texts_of(arg))
-            case ast.FunctionDef(name="told"):
+            case ast.FunctionDef(name="told" | "no_option"):
                 for each in ast.walk(node):
                     if isinstance(each, ast.Return):
                         yield from ((text, False) for text in texts_of(each.value))

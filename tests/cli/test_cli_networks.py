@@ -34,6 +34,15 @@ def rows(rng):
 def nothing(rng):
     return "a network"
 
+def bare():
+    return Network([])
+
+def raising(rng):
+    return {}["layers"]
+
+def ours(rng):
+    return Network([Affine])
+
 value = 3
 """
 
@@ -174,7 +183,17 @@ BAD = {
     "no such file": (("--network", "gone.py:make"), "no such file"),
     "no such function": (("--network", "my_net.py:make"), "has no function 'make'"),
     "no function": (("--network", "my_net.py:value"), "has no function 'value'"),
-    "no network": (("--network", "my_net.py:nothing"), "must give a Network"),
+    "no network": (("--network", "my_net.py:nothing"), "my_net.py:nothing must give a Network"),
+    "no generator": (
+        ("--network", "my_net.py:bare"), "my_net.py:bare failed (TypeError: bare() takes 0",
+    ),
+    "the remedy": (("--network", "my_net.py:bare"), "write def bare(rng): …"),
+    "an error": (
+        ("--network", "my_net.py:raising"), "my_net.py:raising failed (KeyError: 'layers')",
+    ),
+    "an error of ours": (
+        ("--network", "my_net.py:ours"), "is the class Affine, not a layer; call it",
+    ),
     "neurons": (("--network", "my_net.py:rows", "--hidden", 5), "--hidden says nothing"),
     "dropout of one's own": (
         ("--network", "my_net.py:rows", "--dropout", 0.5), "--dropout says nothing",

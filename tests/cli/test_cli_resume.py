@@ -132,6 +132,17 @@ def test_early_stopping_keeps_the_best_for_predict_and_report(clearprop, data):
     assert clearprop("report", "runs/1").code == 0
 
 
+def test_a_run_that_stopped_early_goes_on_when_it_is_made_longer(clearprop, data):
+    clearprop("train", "--data", data, "--batch", 7, "--epochs", 200, "--patience", 3, "-q")
+    done = len(RunFolder("runs/1").read_history())
+    run = clearprop("train", "--resume", "runs/1", "-q")
+    assert (run.code, "was stopped by its --patience" in run.err) == (0, True)
+    assert len(RunFolder("runs/1").read_history()) == done
+    run = clearprop("train", "--resume", "runs/1", "--epochs", 200, "-q")
+    assert (run.code, run.err) == (0, "")
+    assert len(RunFolder("runs/1").read_history()) == done + 3 * 9
+
+
 def test_other_data_are_refused(clearprop, data, tmp_path):
     from stripes import own_data
 

@@ -144,6 +144,35 @@ def test_another_search_is_not_mixed_in(clearprop, data):
     assert "does not hold a search" in clearprop(*common, "--rate", 0.01, 0.1).err
 
 
+def test_a_slip_does_not_block_the_folder(clearprop, data):
+    common = ("search", data, "--trials", 4, "--epochs", 1, "--batch", 10, "--rate", 0.01, 0.1)
+    for slip in ("--optimizer", "adam", "adm"), ("--activation", "rlu"), ("--validation", 2):
+        assert clearprop(*common, *slip).code == 2
+    assert clearprop(*common, "--optimizer", "adam", "-q").code == 0
+    assert len(results()) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["--epochs", 2], "of epochs 1;"),
+        (["--seed", 3], "of seed 0;"),
+        (["--batch", 5], "of batch 10;"),
+        (["--rate", 0.02, 0.1], "of rate [0.01, 0.1];"),
+        (["--dropout", 0, 0.5], "of dropout not given;"),
+    ],
+)
+def test_what_another_search_differs_in_is_named(clearprop, data, given, named):
+    options = {"--trials": [1], "--epochs": [1], "--batch": [10], "--rate": [0.01, 0.1]}
+
+    def search():
+        return clearprop("search", data, *(x for n, v in options.items() for x in (n, *v)), "-q")
+
+    assert search().code == 0
+    options[given[0]] = given[1:]
+    assert named in search().err
+
+
 def test_a_table_with_gaps_is_searched_with_the_settings_of_train(clearprop, tmp_path):
     rng = np.random.default_rng(0)
     rows = [

@@ -168,3 +168,45 @@ def test_a_folder_of_pictures_with_a_subfolder_for_each_class(clearprop, tmp_pat
     shutil.rmtree(tmp_path / "shades" / "light")
     (tmp_path / "shades" / "light").mkdir()
     assert "light holds 0 pictures" in clearprop("train", "shades").err
+
+
+def test_batches_that_are_normalised_are_never_of_one_row(clearprop, tmp_path):
+    rows = "".join(f"{i},{i * i % 7},{i % 5}\n" for i in range(101))
+    (tmp_path / "a.csv").write_text(f"a,b,y\n{rows}")
+    how = ("train", "a.csv", "--target", "y", "--epochs", 1, "--batch-norm", "-q")
+    assert clearprop(*how).code == 0
+    run = clearprop(*how, "--batch", 8)
+    assert run.code == 2
+    assert "81 samples in batches of 8" in run.err
+    assert "use batches of 7" in run.err
+    assert not (tmp_path / "runs" / "2").exists()
+
+
+def test_predict_recommends_no_option_that_it_has_not(clearprop, houses):
+    assert clearprop("train", "houses.csv", "--target", "price", "--epochs", 1, "-q").code == 0
+    (houses.parent / "gap.csv").write_text("district,area\nnorth,\n")
+    run = clearprop("predict", "runs/1", "gap.csv")
+    assert run.code == 2
+    assert "Repair them, or train again and say by missing (--missing) what to do" in run.err
+    for language, word in ("zh", "重新训练"), ("ja", "学習し直して"):
+        told = clearprop("predict", "runs/1", "gap.csv", "--language", language).err
+        assert word in told
+        assert "Repair" not in told
+    for option in ("--missing", "--nope=3"):
+        run = clearprop("predict", "runs/1", "new.csv", option)
+        assert run.code == 2
+        assert f"clearprop predict has no option {option.partition('=')[0]}; see" in run.err
+    told = clearprop("predict", "runs/1", "new.csv", "--outptu=3").err
+    assert "did you mean --output?" in told
+    shutil.copy("new.csv", "-new.csv")
+    assert clearprop("predict", "runs/1", "-new.csv").code == 0
+
+
+def test_data_that_were_moved_are_asked_for(clearprop, houses):
+    assert clearprop("train", "houses.csv", "--target", "price", "--epochs", 1, "-q").code == 0
+    houses.rename("elsewhere.csv")
+    for command in ("report", "runs/1"), ("train", "--resume", "runs/1", "-q"), ("play", "runs/1"):
+        run = clearprop(*command)
+        assert run.code == 2
+        assert f"{houses}: the data of the run are not there; say with --data where" in run.err
+        assert clearprop(*command, "--data", "elsewhere.csv").code == 0

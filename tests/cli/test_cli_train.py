@@ -353,3 +353,9 @@ def test_weights_that_all_begin_at_0_are_warned_of(clearprop, data):
     run = clearprop("train", data, "--init", 0, "--batch", 20, "--iterations", 2, "-q")
     assert run.code == 0
     assert "--init he makes them different" in run.err
+
+
+@pytest.mark.parametrize("engine", ["c", "auto"])
+def test_an_engine_that_would_run_nothing_is_refused(clearprop, data, engine):
+    run = clearprop("train", data, "--engine", engine, "--no-compile")
+    assert (run.code, f"--engine {engine} runs the compiled program" in run.err) == (2, True)

@@ -118,3 +118,18 @@ def test_a_run_by_jax_is_that_by_numpy(tmp_path, monkeypatch, capsys):
     assert "give all three" in capsys.readouterr().err
     assert main(["train", "--engine", "abacus"]) == 2
     assert "there are c, javascript, jax, numpy" in capsys.readouterr().err
+
+
+def test_an_imported_run_says_that_it_has_no_history(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        network = RunConfig(sizes=(784, 20, 10), seed=number).network()
+        save_file(state_dict(network), "net.safetensors")
+        assert main(["import", "net.safetensors"]) == 0
+    for command in (["report", "runs/1"], ["compare", "runs/1", "runs/2"]):
+        assert main(command) == 2
+        assert "the run was imported and has no history" in capsys.readouterr().err
+    before = (tmp_path / "runs/1/config.json").read_bytes()
+    assert main(["train", "--resume", "runs/1", "--epochs", "3"]) == 2
+    assert "was imported and has no history, so no training" in capsys.readouterr().err
+    assert (tmp_path / "runs/1/config.json").read_bytes() == before

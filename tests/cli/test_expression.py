@@ -57,6 +57,8 @@ REFUSED = {
     "not x": "not",
     "~x": "~",
     "x // 2": "//",
+    "max(x, 2)": r"max is for one array; of two values it is maximum\(x, y\)",
+    "np.min(x, 2, 3)": r"of two values it is minimum\(x, y\)",
     "x ^ 2": r"\^ cannot stand in an expression; powers are written \*\*",
     "x << 2": "<<",
     "x == 1": "==",

@@ -272,3 +272,8 @@ def test_parameters_that_come_to_share_memory():
     network.params["W2"] = network.params["W1"].T
     with pytest.raises(UnsupportedError, match="W1 and W2 share memory"):
         step(X, X)
+
+
+def test_the_class_of_an_optimizer_is_refused():
+    with pytest.raises(ConfigError, match="the optimizer is the class SGD; call it"):
+        compile(dense(7, 5, 3), SGD)

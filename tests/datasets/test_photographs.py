@@ -5,10 +5,11 @@ import os
 import numpy as np
 import pytest
 from photographs import STYLES, photograph
+from PIL import Image
 
 from clearprop.datasets import mnist_dataset
 from clearprop.datasets.components import components
-from clearprop.datasets.images import mnist_form
+from clearprop.datasets.images import mnist_form, read_digit
 from clearprop.datasets.paper import LONGEST
 from clearprop.datasets.photographs import find_digit
 from clearprop.errors import DataError
@@ -150,3 +151,18 @@ def flooded(mask):
                 numbers[y, x] = count
                 stack += [(y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
     return numbers
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 3000), (5000, 28), (28, 1500)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_long_pictures_are_measured_as_they_are(tmp_path, height, width, dtype):
+    page = np.full((height, width), np.iinfo(dtype).max, dtype)
+    page[5:23, 10:14] = 0
+    Image.fromarray(page).save(tmp_path / "strip.png")
+    digit = read_digit(tmp_path / "strip.png")
+    rows, columns = (np.flatnonzero(digit.max(axis=axis) > 0.5) for axis in (1, 0))
+    assert len(rows) >= 18
+    assert len(columns) <= 6
+    Image.fromarray(page[:27] if height == 28 else page[:, :27]).save(tmp_path / "thin.png")
+    with pytest.raises(DataError, match=f"{width}×27 pixels" if height == 28 else "27×5000 pixels"):
+        read_digit(tmp_path / "thin.png")

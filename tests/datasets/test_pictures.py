@@ -62,7 +62,8 @@ def test_a_picture_on_its_side_is_turned(tmp_path):
 
 
 def test_numbers_without_a_scale_are_refused(tmp_path):
-    for pixels in np.full((9, 9), 0.5, np.float32), np.full((9, 9), 1 << 20, np.int32):
+    values = (0.5, np.float32), (1 << 20, np.int32), (200, np.int32)
+    for pixels in (np.full((9, 9), *value) for value in values):
         with pytest.raises(DataError, match="whose scale is not known"):
             GREY.read(saved(tmp_path / "a.tif", Image.fromarray(pixels)))
 

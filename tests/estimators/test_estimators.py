@@ -415,3 +415,46 @@ except MissingPackageError as error:
     command = [sys.executable, "-c", program]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert 'pip install "clearprop[sklearn]"' in said
+
+
+def test_batches_of_one_are_not_learned_from_where_they_are_normalised():
+    x, y = np.tile(X, (2, 1))[:201], np.tile(NAMES, 2)[:201]
+    classifier(network=blocks, max_iter=1).fit(x, y)  # "auto" would be 200
+    model = classifier(network=blocks, max_iter=1, batch_size=100).fit(x[:200], y[:200])
+    before = copy.deepcopy(model.network_.params)
+    with pytest.raises(ConfigError, match=r"201 samples in batches of 100.*use batches of 99"):
+        model.partial_fit(x, y)
+    with pytest.raises(ConfigError, match=r"201 samples in batches of 100.*use batches of 99"):
+        model.set_params(warm_start=True).fit(x, y)
+    assert all(np.array_equal(model.network_.params[n], before[n]) for n in before)
+
+
+@pytest.mark.parametrize("factor", [2.0**532, 2.0**-548, 2.0**1000])
+def test_targets_of_any_order_are_learned_alike(factor):
+    usual = regressor(max_iter=3).fit(X_REAL, Y_REAL)
+    other = regressor(max_iter=3).fit(X_REAL, Y_REAL * factor)
+    assert same(usual, other)
+    np.testing.assert_array_equal(other.predict(X_REAL), usual.predict(X_REAL) * factor)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"hidden_layer_sizes": (5,)},
+        {"activation": "tanh"},
+        {"network": robust},
+        {"dtype": "float32"},
+        {"standardize_target": False},
+    ],
+)
+def test_a_network_that_is_gone_on_with_is_the_one_that_was_asked_for(changed):
+    model = regressor(max_iter=1, warm_start=True, hidden_layer_sizes=[7]).fit(X_REAL, Y_REAL)
+    model.set_params(hidden_layer_sizes=(7,), max_iter=2).fit(X_REAL, Y_REAL)
+    before = copy.deepcopy(model.network_.params)
+    model.set_params(**changed)
+    for go_on in model.fit, model.partial_fit:
+        with pytest.raises(ConfigError, match=f"{next(iter(changed))} was .* when the network was"):
+            go_on(X_REAL, Y_REAL)
+    assert all(np.array_equal(model.network_.params[n], before[n]) for n in before)
+    model.set_params(warm_start=False, max_iter=1).fit(X_REAL, Y_REAL)
+    assert model.set_params(warm_start=True).fit(X_REAL, Y_REAL)

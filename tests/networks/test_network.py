@@ -473,3 +473,8 @@ def test_errors_name_the_layer_of_the_network():
     with pytest.raises(ValueError, match="matmul") as caught:
         Network([Relu(), Narrow()]).predict(np.ones((2, 5)))
     assert caught.value.__notes__ == ["in layer Narrow1"]
+
+
+def test_what_is_no_generator_is_refused():
+    with pytest.raises(ConfigError, match="rng is 0, not a generator; use np"):
+        Network(dense_layers([4, 5, 3]), rng=0)

@@ -2,9 +2,12 @@ import itertools
 
 import numpy as np
 import pytest
+from small_problem import make_network, points, weights
 
 from clearprop.errors import ConfigError
-from clearprop.training.batches import MiniBatches, generator, held_out
+from clearprop.networks import Network, dense_layers
+from clearprop.training import Trainer
+from clearprop.training.batches import MiniBatches, generator, held_out, without_single
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,28 @@ def test_what_is_held_out_is_drawn_once_and_for_all_parts():
 def test_a_share_that_leaves_nothing_is_refused(share):
     with pytest.raises(ConfigError, match="validation must be a share of the 20 samples"):
         held_out((np.arange(20), np.arange(20)), share, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("samples", "batch_size"), [(81, 8), (90, 1), (85, 84)])
+def test_a_network_that_cannot_learn_from_one_sample_is_refused_at_once(samples, batch_size):
+    x, t = points()
+    rng = np.random.default_rng(0)
+    network = Network(dense_layers((4, 8, 3), batch_norm=True, rng=rng))
+    before, how = weights(network), {"rng": 0, "on_progress": False}
+    with pytest.raises(ConfigError, match="of one sample, from which this network cannot") as told:
+        Trainer(network, x[:samples], t[:samples], batch_size=batch_size, **how)
+    assert f"{samples} samples in batches of {batch_size}: " in str(told.value)
+    assert weights(network) == before
+    good = int(str(told.value).rpartition(" ")[2])
+    assert good == without_single(samples, batch_size)
+    Trainer(network, x[:samples], t[:samples], batch_size=good, **how).train(epochs=1)
+    Trainer(make_network(), x[:samples], t[:samples], batch_size=batch_size, **how)
+
+
+def test_batch_sizes_that_leave_no_single_sample():
+    for samples in range(2, 40):
+        for size in range(1, samples + 1):
+            good = without_single(samples, size)
+            assert 1 < good <= samples
+            assert samples % good != 1
+            assert good == size or size == 1 or samples % size == 1

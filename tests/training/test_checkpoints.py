@@ -181,7 +181,7 @@ def test_early_stopping_puts_the_best_back_and_can_go_on(tmp_path):
     # what was learned last is what the checkpoint holds, and what a further call goes on with
     resumed = everything(tmp_path, seed=4, **(settings | {"optimizer": Wild(0.1)}))
     resumed.resume(tmp_path / "a" / "last")
-    assert resumed.train(epochs=50) == history  # it had been enough
+    assert resumed.train(epochs=50, in_all=True) == history  # it had been enough
     assert weights(resumed.network) == weights(trainer.network)
     trainer.save(tmp_path / "again")
     assert (
@@ -189,6 +189,25 @@ def test_early_stopping_puts_the_best_back_and_can_go_on(tmp_path):
     )
     for name, array in read_arrays(tmp_path / "again")[0].items():
         np.testing.assert_array_equal(array, read_arrays(tmp_path / "a" / "last")[0][name])
+
+
+def test_a_further_call_is_patient_anew(tmp_path):
+    def made(name, seed=0):
+        return everything(tmp_path, name, seed=seed, patience=2, optimizer=Wild(0.1))
+
+    first, epoch = made("a"), made("a").iterations_per_epoch
+    stopped = len(first.train(epochs=50))
+    again, part, whole = (made(name, seed=3) for name in "bcd")
+    again.resume(tmp_path / "a" / "last")
+    part.resume(tmp_path / "a" / "last")
+    for trainer in first, again:  # in the same process, and in another one
+        assert len(trainer.train(epochs=20)) == stopped + 2 * epoch
+    assert outcome(first)[:-1] == outcome(again)[:-1]
+    # one that is interrupted on its second way counts on from there
+    part.train(iterations=epoch + 1)
+    whole.resume(tmp_path / "c" / "last")
+    whole.train(iterations=stopped + 20 * epoch, in_all=True)
+    assert outcome(whole)[:-1] == outcome(first)[:-1]
 
 
 def test_early_stopping_takes_effect_at_the_same_iteration_when_resumed(tmp_path):
@@ -251,6 +270,13 @@ OTHERS = {
     "batch_size": {"batch_size": 10},
     "compiled": {"compile": False},
     "optimizer": {"optimizer": SGD(0.1)},
+    "engine": {"engine": "c"},
+    "weight_decay": {"optimizer": Adam(0.02, weight_decay=0.1)},
+    "beta1": {"optimizer": Adam(0.02, beta1=0.5)},
+    "beta2": {"optimizer": Adam(0.02, beta2=lambda step: 0.999)},
+    "clip_norm": {"optimizer": Adam(0.02, clip_norm=1.0)},
+    "decay": {"optimizer": Adam(0.02, decay="all")},
+    "groups": {"optimizer": Adam(0.02, groups={"b*": {"beta1": 0.5}})},
 }
 
 
@@ -263,6 +289,33 @@ def test_another_training_is_refused(tmp_path, case):
     with pytest.raises(ConfigError, match=named):
         other.resume(tmp_path / "a" / "last")
     assert outcome(other) == before
+
+
+def test_other_frozen_parameters_are_refused_and_another_rate_is_not(tmp_path):
+    everything(tmp_path).train(iterations=4)
+    other = everything(tmp_path, "b", seed=5, optimizer=Adam(0.5))
+    other.network.freeze(next(iter(other.network.params)))
+    with pytest.raises(ConfigError, match=r"with frozen .*, and this one has"):
+        other.resume(tmp_path / "a" / "last")
+    other.network.unfreeze()
+    assert len(other.resume(tmp_path / "a" / "last")) == 4
+
+
+def test_another_order_is_refused(tmp_path):
+    def made(**settings):
+        return Trainer(make_network(), *points(), batch_size=30, rng=0, **settings)
+
+    made().save(tmp_path / "shuffled")
+    with pytest.raises(ConfigError, match="with shuffle True, and this one has False"):
+        made(shuffle=False).resume(tmp_path / "shuffled")
+    made().resume(tmp_path / "shuffled")
+
+
+def test_checkpoints_of_before_there_were_some_facts_are_read(tmp_path):
+    def older(arrays, about, entry):
+        entry["facts"] = {n: entry["facts"][n] for n in ("batch_size", "compiled", "data")}
+
+    assert len(everything(tmp_path, "b").resume(changed(tmp_path, older))) == 4
 
 
 def test_what_is_held_out_is_the_same_when_it_goes_on(tmp_path):

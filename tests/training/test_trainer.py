@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from small_problem import make_network, points, weights
 
-from clearprop.errors import ConfigError, OutputError
+from clearprop.errors import ConfigError, OutputError, UnsupportedError
 from clearprop.layers import SoftmaxWithLoss
-from clearprop.networks import Network
+from clearprop.networks import Network, dense_layers
 from clearprop.training import SGD, History, Trainer
 from clearprop.training.batches import MiniBatches
 from clearprop.training.step import layered_step
@@ -293,6 +293,14 @@ def test_a_numpy_integer_is_a_whole_number():
     assert len(trainer(batch_size=np.int32(30)).train(epochs=np.int64(2))) == 6
 
 
+class Scoreless(SoftmaxWithLoss):
+    score_name = None
+
+
+def scoreless():
+    return Network(dense_layers((4, 8, 3)), Scoreless())
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -302,6 +310,17 @@ def test_a_numpy_integer_is_a_whole_number():
         ({"batch_size": True}, "batch_size"),
         ({"batch_size": 91}, "batch_size 91 is larger than the 90 samples of x_train; use 90"),
         ({"optimizer": 0.1}, r"optimizer 0\.1 has no update"),
+        ({"optimizer": SGD}, r"the optimizer is the class SGD; call it: SGD\(…\)"),
+        ({"optimizer": SGD, "compile": False}, r"the optimizer is the class SGD; call it"),
+        ({"network": Network}, r"the network is the class Network; call it: Network\(…\)"),
+        (
+            {"w_test": np.ones(2)},
+            "w_test are the weights of x_test, which is missing; leave it out",
+        ),
+        ({"w_test": np.ones(9), "validation": 0.1}, "those of validation are in w_train"),
+        ({"patience": 3, "score_training": False}, "patience goes by a score.*: give x_test"),
+        ({"best_path": "best", "score_training": False}, "best_path goes by a score.*: give x_te"),
+        ({"patience": 3, "network": scoreless()}, "patience goes by a.*: Scoreless gives none"),
         ({"rng": -1}, "rng must be a seed"),
         ({"x_test": np.ones((2, 4))}, "give both or neither"),
         ({"t_test": np.array([0, 1])}, "give both or neither"),
@@ -310,6 +329,12 @@ def test_a_numpy_integer_is_a_whole_number():
 def test_settings_out_of_range_are_refused(settings, words):
     with pytest.raises(ConfigError, match=words):
         trainer(**settings)
+
+
+@pytest.mark.parametrize("engine", ["c", "auto", "jax"])
+def test_an_engine_that_would_run_nothing_is_refused(engine):
+    with pytest.raises(UnsupportedError, match="runs compiled steps alone: compile=False was"):
+        trainer(compile=False, engine=engine)
 
 
 def test_a_network_without_parameters_is_refused():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
+from clearprop.cli.options import check_output
 from clearprop.errors import ConfigError
 from clearprop.files import shown
 from clearprop.speech import say
@@ -41,6 +42,7 @@ def compare(
     names = [str(path) for path in runs]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise ConfigError(f"give two different runs at least to compare, not {' '.join(names)}")
+    check_output(output, *runs, end=".png")
     folders = [RunFolder(path) for path in runs]
     settings = [_settings(asdict(folder.read_config())) for folder in folders]
     histories = [folder.read_history() for folder in folders]

@@ -41,10 +41,15 @@ def told(error: CycloptsError) -> str:
     if isinstance(error, UnknownOptionError):
         option = error.token.keyword or error.token.value
         options = {name for a in error.argument_collection for name in a.names if name[:1] == "-"}
-        options.add("--language")
-        meant = ELSEWHERE.get(option)
-        near = [meant] if meant in options else get_close_matches(option, options, 1, 0.7)
-        if near:
-            return f"{command} has no option {option}; did you mean {near[0]}? See {command} --help"
-        return f"{command} has no option {option}; see {command} --help"
+        return no_option(command, option, options)
     return str(error)
+
+
+def no_option(command: str, option: str, options: set[str]) -> str:
+    """Say that a command has no such option, and which of its own was perhaps meant."""
+    options = {*options, "--language"}
+    meant = ELSEWHERE.get(option)
+    near = [meant] if meant in options else get_close_matches(option, options, 1, 0.7)
+    if near:
+        return f"{command} has no option {option}; did you mean {near[0]}? See {command} --help"
+    return f"{command} has no option {option}; see {command} --help"

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from clearprop.cli.expression import evaluate
 from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
-from clearprop.cli.options import EXPRESSION, VALUES, whole
+from clearprop.cli.options import EXPRESSION, VALUES, check_output, whole
 from clearprop.errors import ConfigError, DataError
 from clearprop.files import shown
 
@@ -71,6 +71,7 @@ def draw(
     """  # noqa: E501  # a command to be copied is one line
     from clearprop.graph import graph
 
+    check_output(output, run, network)
     if run is not None:
         if expression is not None:
             raise ConfigError("--run draws a network; leave the expression out, or --run")

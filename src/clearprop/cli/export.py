@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
-from clearprop.cli.options import RUN
+from clearprop.cli.options import RUN, check_output
 from clearprop.errors import ConfigError
 from clearprop.files import shown
 
@@ -39,6 +39,7 @@ def export(
 
     if file.suffix not in (".onnx", ".safetensors"):
         raise ConfigError(f"{file} must end with .onnx or .safetensors, which says what to write")
+    check_output(file, run, network)
     with own_network(network) as make:
         folder = RunFolder(run, make)
         config, learned = read_settings(folder), folder.load_network()

@@ -270,6 +270,10 @@ class _Reader:
             )
         if len(tree.args) > 8:
             raise ConfigError(f"{self.text!r}: {said} is called with too many arguments")
+        if said in ("max", "min") and len(tree.args) > 1:
+            raise ConfigError(
+                f"{self.text!r}: {said} is for one array; of two values it is {said}imum(x, y)"
+            )
         options = {}
         for keyword in tree.keywords:
             if keyword.arg not in ("axis", "keepdims"):

@@ -9,7 +9,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from clearprop.cli.own_data import in_rows
-from clearprop.errors import ConfigError
+from clearprop.errors import ClearpropError, ConfigError
 
 if TYPE_CHECKING:
     from clearprop.training.run_config import Make
@@ -46,9 +46,22 @@ def own_network(text: str | None) -> Iterator["Make | None"]:
             f"your own, such as my_net.py:make; not {text!r}"
         )
     with imported(Path(path)) as module:
-        make = getattr(module, name, None)
-        if not callable(make):
+        function = getattr(module, name, None)
+        if not callable(function):
             raise ConfigError(f"{path} has no function {name!r}; write def {name}(rng): …")
+
+        def make(rng: np.random.Generator) -> Any:
+            try:
+                return function(rng)
+            except ClearpropError as error:
+                raise type(error)(f"{text}: {error}") from error
+            except Exception as error:  # whatever a function of somebody else's raises
+                why = f"{type(error).__name__}: {error}"
+                raise ConfigError(
+                    f"{text} failed ({why}); write def {name}(rng): …, which gives a Network"
+                ) from error
+
+        make.__qualname__ = text  # what messages call it
         yield cast("Make", make)
 
 

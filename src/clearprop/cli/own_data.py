@@ -60,6 +60,10 @@ def read_again(run: "RunFolder", config: "RunConfig", path: Path | None = None) 
     from clearprop.datasets.table import load_table
 
     path = path or (Path(config.data) if config.data else None)
+    if path is not None and not path.exists():
+        raise FileNotFoundError(
+            2, "the data of the run are not there; say with --data where they are now", str(path)
+        )
     form, images = form_of(run, config), config.shape is not None
     if form is None or path is None:
         return dataset_in(path, images=images)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from clearprop.cli.language import read_settings
 from clearprop.cli.networks import as_taken, kind_of, own_network
-from clearprop.cli.options import count_option
+from clearprop.cli.options import check_output, count_option
 from clearprop.cli.settings import settings_of
 from clearprop.errors import ConfigError
 from clearprop.files import shown
@@ -40,6 +40,10 @@ def play(
         str | None,
         Parameter(help="drawn (anew) or kept (as learned). [default: kept for a run, else drawn]"),
     ] = None,
+    data: Annotated[
+        Path | None,
+        Parameter(help="The table or folder, if it has been moved since the training."),
+    ] = None,
     samples: Annotated[int, count_option("How many training samples the page holds.")] = IMAGES,
 ) -> None:
     """Make a page that trains a network: one file that works offline, to hand on or put anywhere.
@@ -59,6 +63,7 @@ def play(
     from clearprop.playing import play as write
     from clearprop.training import RunConfig, RunFolder
 
+    check_output(output, run, network, end=".html")
     kind = kind_of(network)
     with own_network(network if kind == "own" else None) as make:
         if run is not None:
@@ -66,7 +71,7 @@ def play(
                 raise ConfigError("a run has its own network; leave --network out")
             folder = RunFolder(run, make)
             config = read_settings(folder)
-            dataset, made = read_again(folder, config), folder.load_network()
+            dataset, made = read_again(folder, config, data), folder.load_network()
         else:
             dataset = read_anew(None, {}, kind)
             if make is not None:

@@ -6,13 +6,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from clearprop.cli.answers import print_answers
-from clearprop.cli.complaints import complain
+from clearprop.cli.complaints import complain, no_option
 from clearprop.cli.digits import print_digits
 from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
-from clearprop.cli.options import RUN, flag_option
+from clearprop.cli.options import RUN, check_output, flag_option
 from clearprop.cli.own_data import form_of
 from clearprop.errors import ConfigError
+
+OPTIONS = {"--json", "--show", "--output", "--network"}
 
 
 def predict(
@@ -58,6 +60,12 @@ def predict(
     from clearprop.training import RunFolder
     from clearprop.training.verdict import verdict
 
+    for name in map(str, images):
+        if name.startswith("-") and name != "-" and not Path(name).exists():
+            option = name.partition("=")[0]
+            raise ConfigError(no_option("clearprop predict", option, OPTIONS))
+    check_output(output, *images, run, network)
+    check_output(show, *images, run, network, end=".png")
     with own_network(network) as make:
         folder = RunFolder(run, make)
         config = read_settings(folder)

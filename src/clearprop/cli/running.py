@@ -1,6 +1,7 @@
 """A training from the command line: in a run folder, and what is said of it."""
 
 import itertools
+import math
 import shutil
 import sys
 from collections.abc import Iterator
@@ -38,20 +39,26 @@ def run_training(
     """Train, in the folder of `run` or in the next free one; `make` makes one's own network."""
     from clearprop.training import rich_progress
 
+    longer = resume and (epochs, iterations) != (None, None)
     if epochs is not None:
         iterations = epochs * steps_in_epoch(config, dataset)
     config = replace(config, iterations=iterations or config.iterations)
     trainer = trainer_of(config, dataset, make, rich_progress(quiet=quiet))
     if not trainer.is_first:
-        return _join_in(trainer, run if resume else None, config)
+        return _join_in(trainer, run if resume else None, config, longer)
     # Nothing is written before everything that was asked for is known to be right.
     with free_folder(Path("runs"), make) if run is None else run.lock() as run:
         if resume:
             go_on(trainer, run, config)
+            if not longer and trainer.best.since(trainer.history) >= (config.patience or math.inf):
+                complain(
+                    f"{run.path} was stopped by its --patience; --epochs or --iterations lets it "
+                    "go on"
+                )
         else:
             run.create(config, overwrite=overwrite)
         keep_in(run, trainer)
-        return _train(trainer, run, config, dataset, quiet)
+        return _train(trainer, run, config, dataset, quiet, longer)
 
 
 def steps_in_epoch(config: "RunConfig", dataset: "Dataset") -> int:
@@ -86,12 +93,21 @@ def trainer_of(
     )
 
 
-def _join_in(trainer: "Trainer", run: "RunFolder | None", config: "RunConfig") -> int:
+def _join_in(trainer: "Trainer", run: "RunFolder | None", config: "RunConfig", longer: bool) -> int:
     """Train together with the first of several processes, which alone leaves a run."""
     if run is not None and run.weights_path.exists():
         trainer.resume(run.weights_path)
-    trainer.train(iterations=config.iterations, in_all=True)
+    _steps(trainer, config, longer)
     return 130 if trainer.interrupted else 0
+
+
+def _steps(trainer: "Trainer", config: "RunConfig", longer: bool) -> None:
+    """Train to the end; a run that is made `longer` is patient anew."""
+    done = len(trainer.history) if longer else 0
+    if 0 < done < config.iterations:
+        trainer.train(iterations=config.iterations - done)
+    else:
+        trainer.train(iterations=config.iterations, in_all=True)
 
 
 def keep_in(run: "RunFolder", trainer: "Trainer") -> None:
@@ -103,6 +119,7 @@ def keep_in(run: "RunFolder", trainer: "Trainer") -> None:
 def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
     """Take up a run where it was left; one that was killed at once begins anew."""
     from clearprop import __version__
+    from clearprop.training.weights import read_arrays
 
     if config.version != __version__:
         complain(
@@ -110,6 +127,10 @@ def go_on(trainer: "Trainer", run: "RunFolder", config: "RunConfig") -> None:
             f"{__version__}; the last digits may differ"
         )
     if run.weights_path.exists():
+        if "training" not in read_arrays(run.weights_path)[1]:
+            raise ConfigError(
+                f"{run.path} was imported and has no history, so no training can go on with it"
+            )
         done = len(trainer.resume(run.weights_path))
         if done > config.iterations:
             raise ConfigError(
@@ -139,13 +160,18 @@ def _tell_of_rate(before: "RunConfig", config: "RunConfig", done: int) -> None:
 
 
 def _train(
-    trainer: "Trainer", run: "RunFolder", config: "RunConfig", dataset: "Dataset", quiet: bool
+    trainer: "Trainer",
+    run: "RunFolder",
+    config: "RunConfig",
+    dataset: "Dataset",
+    quiet: bool,
+    longer: bool,
 ) -> int:
     from clearprop.reporting import draw_curves, write_report
 
     failure = None
     try:
-        trainer.train(iterations=config.iterations, in_all=True)
+        _steps(trainer, config, longer)
     except NonFiniteError as error:
         failure = f"{error}. The weights of before it are kept in {run.weights_path}"
     # What was learned is safe; pictures of it can be made later.

@@ -96,15 +96,17 @@ def search(
         common = {"data": None if data is None else str(data.resolve()), "seed": seed}
         common |= {"validation": validation} | ({} if batch is None else {"batch": batch})
         about = {**common, **formed, "network": kind, "epochs": epochs, "space": space}
+        plan = [draw(space, np.random.default_rng([seed, n + 1])) for n in range(trials)]
+        settings = []  # of all, so that what is wrong is told before the first is tried
+        for drawn in plan:
+            given = {name: value for name, value in drawn.items() if name != "hidden"}
+            size = (drawn["hidden"],) if "hidden" in drawn else ()
+            settings.append(settings_of(kind, dataset, size, common | given))
         results = _begin(folder, about)
-        for number in range(1, trials + 1):
+        for number, drawn in enumerate(plan, 1):
             if str(number) in results:
                 continue
-            drawn = draw(space, np.random.default_rng([seed, number]))
-            size = (drawn.pop("hidden"),) if "hidden" in drawn else ()
-            settings = settings_of(kind, dataset, size, {**common, **drawn})
-            drawn |= {"hidden": size[0]} if size else {}
-            score = _try(settings, epochs, dataset, make, folder / str(number))
+            score = _try(settings[number - 1], epochs, dataset, make, folder / str(number))
             if score is _STOPPED:
                 break
             results[str(number)] = {**drawn, "score": score}
@@ -195,15 +197,25 @@ def _begin(folder: Path, about: dict[str, Any]) -> dict[str, Any]:
         return {}
     try:
         kept = json.loads(read_bytes(path, "a search", "search"))
-        same, results = kept["about"] == plain, dict(kept["results"])
+        results, differing = dict(kept["results"]), _differing(kept["about"], plain)
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path} does not hold a search: {error}") from None
-    if not same:
+    if differing and not results and not any(folder.glob("*/weights.safetensors")):
+        _keep(folder, about, {})  # it failed before anything was tried
+    elif differing:
         raise ConfigError(
-            f"{folder} holds another search, of {_told(kept['about']['space'])}; give the same "
-            "options to go on with it, or another --folder"
+            f"{folder} holds another search, of {_told(differing)}; give the same options to go on "
+            "with it, or another --folder"
         )
     return results
+
+
+def _differing(kept: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """What a search that was kept had for the settings that are others now."""
+    before, now = ({**about, **about["space"], "space": None} for about in (kept, asked))
+    names = [n for n in {**before, **now} if before.get(n) != now.get(n)]
+    unknown = {**dict.fromkeys(names, "not given"), "data": "MNIST"}
+    return {n: unknown[n] if before.get(n) is None else before[n] for n in names}
 
 
 def _keep(folder: Path, about: dict[str, Any], results: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ def settings_of(
     `DataError` for data of one class.
     """
     from clearprop.datasets.formed import Formed
+    from clearprop.training.batches import without_single
     from clearprop.training.run_config import OPTIMIZERS, SCHEDULES
 
     x = dataset.x_train
@@ -51,6 +52,10 @@ def settings_of(
     for option, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
         if found.get(option, "constant" if option == "schedule" else "") not in known:
             raise ConfigError(f"--{option} is one of {', '.join(known)}, not {found[option]!r}")
+    if "batch" not in given and (kind == "own" or given.get("batch_norm")):
+        # Where a batch may be normalised none is of one sample.
+        held = round((given.get("validation") or 0) * len(x))
+        found["batch"] = without_single(len(x) - held, found.get("batch", 100))
     found.setdefault("rate", RATES.get(found["optimizer"], 0.001))
     return found
 

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from clearprop.cli.language import read_settings
 from clearprop.cli.networks import AGAIN, own_network
-from clearprop.cli.options import RUN, count_option
+from clearprop.cli.options import RUN, check_output, count_option
 from clearprop.files import atomic_write, shown
 
 
@@ -43,6 +43,7 @@ def source(
     from clearprop.compiler import Step
     from clearprop.training import RunFolder
 
+    check_output(output, run, network)
     with own_network(network) as make:
         folder = RunFolder(run, make)
         config = read_settings(folder)

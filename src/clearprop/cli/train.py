@@ -220,6 +220,11 @@ def train(
     from clearprop.datasets.formed import Formed
     from clearprop.training import RunConfig, RunFolder
 
+    if no_compile and engine not in (None, "numpy"):
+        raise ConfigError(
+            f"--engine {engine} runs the compiled program, and --no-compile asks for none; leave "
+            "one of them out"
+        )
     if engine is not None:
         engine, note = usable(engine)
         if note:

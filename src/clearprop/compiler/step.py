@@ -8,8 +8,22 @@ import numpy as np
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
 from clearprop.compiler.step_plan import Data, StepPlan
-from clearprop.errors import DataError, LabelError, NonFiniteError, ShapeError, UnsupportedError
+from clearprop.errors import (
+    ConfigError,
+    DataError,
+    LabelError,
+    NonFiniteError,
+    ShapeError,
+    UnsupportedError,
+)
 from clearprop.networks import Network
+
+
+def refuse_class(what: str, thing: Any) -> None:
+    """Refuse a class in place of what it makes. Errors: `ConfigError`."""
+    if isinstance(thing, type):
+        name = thing.__name__
+        raise ConfigError(f"the {what} is the class {name}; call it: {name}(…)")
 
 
 class Step(Compiles):
@@ -47,6 +61,7 @@ class Step(Compiles):
         devices: Any = None,
     ) -> None:
         super().__init__(threads, engine, devices)
+        refuse_class("optimizer", optimizer)
         reason = self.why_not(network, optimizer)
         if reason is not None:
             raise UnsupportedError(f"compile: {reason}; train without compiling")

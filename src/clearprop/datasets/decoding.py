@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.datasets.paper import FAINTEST, LONGEST, smaller
+from clearprop.datasets.paper import FAINTEST, LONGEST, smaller, thinnest
 from clearprop.errors import ClearpropError, DataError, FileFormatError, MissingPackageError
 from clearprop.files import open_file
 
@@ -68,13 +68,14 @@ def decode(path: Path) -> np.ndarray:
     """Read the pixels of a picture file: (H, W, colours), float32, 0 to 1, nothing transparent.
 
     The first picture of several is taken, and turned as it says. Pictures that are larger than
-    `LONGEST` are scaled down to about twice that.
+    `LONGEST` are scaled down to about twice that, but no side to less than `SHORTEST`.
 
     Errors: those of `opened`.
     """
     with opened(path) as image:
         pixels = _opaque(image)
-        if image.mode == "F" or pixels.min() < 0 or pixels.max() > 1:
+        whole = image.mode == "I" and image.format != "PNG"  # those of PNG have 16 bits at most
+        if image.mode == "F" or whole or pixels.min() < 0 or pixels.max() > 1:
             raise DataError(
                 f"{path}: the pixels are numbers of 32 bits, whose scale is not known; save it "
                 "with 8 or 16 bits"
@@ -115,7 +116,7 @@ def _opaque(image: Any) -> np.ndarray:
         colour, alpha = smaller(grey) / 65535, smaller(seen)
     else:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        image = image.reduce(max(1, max(image.size) // (2 * LONGEST)))
+        image = image.reduce(max(1, min(max(image.size) // (2 * LONGEST), thinnest(*image.size))))
         rgba = np.asarray(image, dtype=np.float32) / 255
         if image.mode == "RGB":
             return rgba

@@ -1,5 +1,7 @@
 """The paper of a picture, and the ink on it: uneven light, vignettes and texture taken away."""
 
+import math
+
 import numpy as np
 
 from clearprop.datasets.components import components
@@ -10,6 +12,9 @@ FAINTEST = 0.04
 
 LONGEST = 512
 """A larger picture is worked on at a smaller size: strokes stay several pixels wide."""
+
+SHORTEST = 28
+"""No side is made smaller than that, unless the other is of a length beyond all measure."""
 
 GRAINY = 0.015
 """Where neighbouring pixels differ by more, as a rule, the picture is smoothed."""
@@ -89,9 +94,22 @@ def rim_of(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
+def thinnest(height: int, width: int) -> int:
+    """By how much a picture can be scaled down until its shorter side is of `SHORTEST` pixels.
+
+    >>> thinnest(28, 3000), thinnest(300, 3000)
+    (1, 10)
+    """
+    beyond = math.ceil(math.sqrt(height * width) / (4 * LONGEST))
+    return max(beyond, min(height, width) // SHORTEST)
+
+
 def smaller(pixels: np.ndarray) -> np.ndarray:
-    """Means of square blocks of pixels, so that no side is longer than `LONGEST`; float32."""
-    k = -(-max(pixels.shape[:2]) // LONGEST)
+    """Means of square blocks of pixels, so that no side is longer than `LONGEST`; float32.
+
+    Strips are longer: see `thinnest`.
+    """
+    k = min(-(-max(pixels.shape[:2]) // LONGEST), thinnest(*pixels.shape[:2]))
     height, width = (n // k * k for n in pixels.shape[:2])
     parts = (pixels[i:height:k, j:width:k] for i in range(k) for j in range(k))
     return np.asarray(sum(parts, np.float32(0)), np.float32) / np.float32(k**2)

@@ -96,8 +96,11 @@ class Doubts:
             notes.append(f"{name}: categories that were not learned count as none: {most}{more}")
         return notes
 
-    def check(self, way: str, target: str) -> None:
-        """Refuse missing values unless there is a way to go on. Errors: `DataError`."""
+    def check(self, way: str, target: str, known: bool = False) -> None:
+        """Refuse missing values unless there is a way to go on. Errors: `DataError`.
+
+        With `known` the form of the table is that of a training, which alone can be told a way.
+        """
         if way == "drop" or not self.missing or (way == "mean" and target not in self.missing):
             return
         told = [note for note in self.told() if way == "refuse" or note.startswith(f"{target}: ")]
@@ -105,7 +108,8 @@ class Doubts:
         mean = "mean (numbers take the mean, categories none) or " if way == "refuse" else ""
         raise DataError(
             f"{self.table.path}: values are missing. {'; '.join(told[:10])}{more}. Repair them, or "
-            f"say by missing (--missing) what to do: {mean}drop (leave the rows out)"
+            f"{'train again and ' if known else ''}say by missing (--missing) what to do: "
+            f"{mean}drop (leave the rows out)"
         )
 
     def wrong(self, name: str, bad: np.ndarray, block: Block, cells: Cells, why: str) -> DataError:
@@ -228,7 +232,7 @@ class TableForm:
                 whole = ~(bad[0] | bad[1])
             x[np.isnan(x)] = 0
             yield x, t, whole
-        doubts.check(self.missing, self.target.name)
+        doubts.check(self.missing, self.target.name, known=True)
 
     def _targets(self, block: Block, cells: Cells, doubts: Doubts) -> np.ndarray:
         """Numbers (N, 1) float32, NaN where they are missing, or class numbers (N,), then −1."""

@@ -15,6 +15,7 @@ from clearprop.graph.parameters import Path, inner_layers, is_layer
 from clearprop.graph.passing import Pass, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.layers import Layer, SoftmaxWithLoss
+from clearprop.layers.initialisation import generator
 from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
 from clearprop.networks.learning import Learning, rows_of
@@ -57,7 +58,7 @@ class Assembled(Layer):
         self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
         for layer in self.losses:
             check_layer("lastLayer", layer, inputs=("x", "t"))
-        self.rng = np.random.default_rng(0) if rng is None else rng
+        self.rng = np.random.default_rng(0) if rng is None else generator(rng)
         self.frozen: set[str] = set()
         if layers is not None and not self.own_params:
             self._members = Members(self)  # what is wrong with them is said now

@@ -15,9 +15,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from clearprop.errors import ConfigError, DataError
 from clearprop.networks import Network
-from clearprop.sklearn.settings import check_settings, make_network, make_optimizer
+from clearprop.sklearn.settings import check_settings, made_by, make_network, make_optimizer
 from clearprop.training import Cosine, Moment, Optimizer, Trainer, rich_progress
-from clearprop.training.batches import MiniBatches
+from clearprop.training.batches import MiniBatches, check_single, without_single
 from clearprop.training.data import parameter_dtype
 from clearprop.training.step import batch_step
 
@@ -123,6 +123,7 @@ class ClearpropEstimator(BaseEstimator):
         size = self._batch_size(len(X), w)
         parts = [X.astype(parameter_dtype(self.network_), copy=False), t]
         parts += [] if w is None else [w / w.mean()]
+        check_single(self.network_, len(X), size, tuple(part[:1] for part in parts))
         batches = MiniBatches(len(X), size, rng, in_order=not self.shuffle)
         total = 0.0
         for _ in range(-(-len(X) // size)):
@@ -140,7 +141,13 @@ class ClearpropEstimator(BaseEstimator):
         Gives features, targets, weights if any, and a generator. `known` are all classes.
         """
         check_settings(self)
-        anew = anew or not hasattr(self, "network_")
+        anew, form = anew or not hasattr(self, "network_"), made_by(self)
+        before = form if anew else getattr(self, "_made_by", form)
+        if changed := [name for name in form if form[name] != before[name]]:
+            raise ConfigError(
+                f"{changed[0]} was {before[changed[0]]!r} when the network was made, and is "
+                f"{form[changed[0]]!r} now; set it back, or fit with warm_start=False"
+            )
         X, y = validate_data(self, X, y, dtype=FLOATS, reset=anew, **self._read_y)
         w = None
         if sample_weight is not None:
@@ -155,7 +162,7 @@ class ClearpropEstimator(BaseEstimator):
             made = make_network(self, self.n_outputs_, self._loss(), dtype, rng.spawn(1)[0])
             if self.early_stopping and made.score_name is None:
                 raise ConfigError("early_stopping needs a network whose loss gives a score")
-            self.network_ = made
+            self.network_, self._made_by = made, form
             self.loss_curve_, self.validation_scores_, self.t_ = [], [], 0
         return X, t, w, rng
 
@@ -186,6 +193,8 @@ class ClearpropEstimator(BaseEstimator):
     def _batch_size(self, samples: int, w: Any) -> int:
         """The size of a batch; the penalty of the optimiser is set to it."""
         size = min(200, samples) if self.batch_size == "auto" else int(self.batch_size)
+        if self.batch_size == "auto" and self.network is not None:
+            size = without_single(samples, size)  # it may normalise batches
         if size > samples:
             warnings.warn(
                 f"batch_size={size} is more than the {samples} samples; all are taken",

@@ -61,9 +61,15 @@ class ClearpropRegressor(RegressorMixin, ClearpropEstimator):
         if anew:
             self.target_mean_, self.target_scale_ = np.zeros(y.shape[1]), np.ones(y.shape[1])
             if self.standardize_target:
-                self.target_mean_ = np.average(y, axis=0, weights=w)
-                variance = np.average((y - self.target_mean_) ** 2, axis=0, weights=w)
-                self.target_scale_ = np.where(variance > 0, variance, 1.0) ** 0.5
+                # Squares of very large or small numbers leave the range of floats; of these, of the
+                # order of 1, they do not. Powers of two change no other digit.
+                exponent = np.frexp(np.abs(y).max(axis=0))[1]
+                z = np.ldexp(y, -exponent)
+                mean = np.average(z, axis=0, weights=w)
+                variance = np.average((z - mean) ** 2, axis=0, weights=w)
+                self.target_mean_ = np.ldexp(mean, exponent)
+                deviation = np.ldexp(variance**0.5, exponent)
+                self.target_scale_ = np.where(variance > 0, deviation, 1.0)
         return (y - self.target_mean_) / self.target_scale_, w, y.shape[1]
 
     def __sklearn_tags__(self) -> Any:

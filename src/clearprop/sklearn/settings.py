@@ -90,6 +90,18 @@ def check_settings(estimator: Any) -> None:
             raise ConfigError(f"{type(estimator).__name__}: {name} must be {wanted}, got {value!r}")
 
 
+def made_by(estimator: Any) -> dict[str, Any]:
+    """The parameters by which a network is made, and which stay with it."""
+    dtype = estimator.dtype
+    return {
+        "hidden_layer_sizes": np.ravel(estimator.hidden_layer_sizes).tolist(),
+        "activation": estimator.activation,
+        "network": estimator.network,
+        "dtype": None if dtype is None else np.dtype(dtype).name,
+        "standardize_target": getattr(estimator, "standardize_target", None),
+    }
+
+
 def make_network(
     estimator: Any, n_outputs: int, loss: Any, dtype: DTypeLike, rng: np.random.Generator
 ) -> Network:

@@ -8,7 +8,8 @@ import numpy as np
 
 from clearprop.compiler.plans import as_arrays, flat
 from clearprop.compiler.step_plan import taken
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, ShapeError
+from clearprop.networks import Network
 from clearprop.training.optimizers.settings import positive_int
 
 
@@ -108,6 +109,36 @@ def held_out(
         return tuple(None if part is None else taken(part, which) for part in parts)
 
     return rows(~held), rows(held)
+
+
+def without_single(samples: int, batch_size: int) -> int:
+    """The next batch size that leaves no batch of one sample, smaller ones first.
+
+    >>> [without_single(81, size) for size in (7, 8, 1)], without_single(3, 2)
+    ([7, 7, 3], 3)
+    """
+    sizes = (*range(batch_size, 1, -1), *range(max(batch_size, 2), samples))
+    return next((size for size in sizes if samples % size != 1), samples)
+
+
+def check_single(network: Network, samples: int, batch_size: int, batch: tuple[Any, ...]) -> None:
+    """Refuse batches of which one is of one sample, if the network cannot learn from such.
+
+    Batch normalisation cannot: there is no variance. `batch` is one sample. Nothing is changed.
+
+    Errors: `ConfigError` names a batch size that goes.
+    """
+    if samples % batch_size != 1 and batch_size != 1:
+        return
+    try:
+        with np.errstate(all="ignore"):
+            network.loss(*batch)
+    except ShapeError as error:
+        good = without_single(samples, batch_size)
+        raise ConfigError(
+            f"{samples} samples in batches of {batch_size}: one of them is of one sample, from "
+            f"which this network cannot learn ({error}); use batches of {max(good, 2)}"
+        ) from error
 
 
 def generator(rng: int | np.random.Generator | None) -> np.random.Generator:

@@ -31,6 +31,8 @@ class Best:
         self.score = -np.inf
         self.arrays: dict[str, np.ndarray] = {}
         """What such a network has learned, as in a weights file."""
+        self.start = 0
+        """The iteration from which on `since` counts."""
         self._aside: tuple[dict[str, np.ndarray], Any] | None = None
         """What was learned last, while the network is the best one."""
 
@@ -54,7 +56,9 @@ class Best:
 
     def since(self, history: History) -> int:
         """How many evaluations in a row have not been better."""
-        return 0 if self.iteration is None else int((history.evaluated_at > self.iteration).sum())
+        if self.iteration is None:
+            return 0
+        return int((history.evaluated_at > max(self.iteration, self.start)).sum())
 
     def show(self, network: Network) -> None:
         """Let the network be the best one, if there is one, until `hide`."""

@@ -63,8 +63,8 @@ class Checkpoint(NamedTuple):
         Errors: `ConfigError` for another training, and those of `load_weights`.
         """
         file, entry, network = self.file, self.about["training"], training.network
-        for name, now in training.facts.items():
-            if (then := entry["facts"].get(name)) != now:
+        for name, now in _facts(training).items():  # older versions knew fewer
+            if (then := entry["facts"].get(name, now)) != now:
                 raise ConfigError(
                     f"{file} was written by a training with {name} {then}, and this one has "
                     f"{now}; make the Trainer as it was made then"
@@ -114,7 +114,7 @@ def write_checkpoint(
     arrays[_LOSS], arrays[_EVALUATIONS] = history.loss, course
     entry = {
         "score": history.score_name,
-        "facts": training.facts,
+        "facts": _facts(training),
         "batches": training.batches.state,
         "before": before,
         "notes": notes,
@@ -155,6 +155,32 @@ def read_checkpoint(path: FilePath) -> Checkpoint:
 
 def _broken(file: str, error: Exception) -> FileFormatError:
     return FileFormatError(f"{file} does not say where its training stood: {error!r}")
+
+
+def _facts(training: Training) -> dict[str, Any]:
+    """What must be the same, with the parameters that are frozen now."""
+    return training.facts | {"frozen": sorted(getattr(training.network.params, "frozen", ()))}
+
+
+def settings_of(optimizer: Optimizer) -> dict[str, Any]:
+    """The settings of an optimiser that stay the same when a training goes on, as JSON has them.
+
+    A learning rate may be another, as that of a longer schedule is. Of schedules nobody can see
+    whether they are the same.
+
+    >>> from clearprop.training import SGD
+    >>> settings_of(SGD(0.1, clip_norm=1.0))["optimizer.clip_norm"]
+    1.0
+    """
+
+    def seen(settings: Mapping[str, Any]) -> dict[str, Any]:
+        plain = {n: "a schedule" if callable(v) else v for n, v in settings.items() if n != "lr"}
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in plain.items()}
+
+    names = *optimizer.hyperparameters, "weight_decay", "decay", "clip_value", "clip_norm"
+    found = seen({name: getattr(optimizer, name) for name in names})
+    found["groups"] = {pattern: seen(each) for pattern, each in optimizer.groups.items()}
+    return {f"optimizer.{name}": value for name, value in found.items()}
 
 
 def of_optimizer(optimizer: Updates) -> Optimizer:

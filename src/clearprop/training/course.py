@@ -88,7 +88,7 @@ class Course:
                 self._look()
                 said = [callback(self._moment(last)) for callback in self.callbacks]
                 enough = self.best.since(self.history) >= patience
-                enough = enough or any(answer is True for answer in said)
+                enough = enough or any(isinstance(a, bool | np.bool) and a for a in said)
             now = time.monotonic()
             if now >= next_look or evaluated:
                 next_look = now + every
@@ -165,7 +165,8 @@ class Course:
         )
 
     def _notes(self) -> dict[str, Any]:
-        return {"threads": self._threads, "signals": self._signals and self._signals.looked_at}
+        looked_at = self._signals and self._signals.looked_at
+        return {"threads": self._threads, "signals": looked_at, "patience": self.best.start}
 
     def _epoch(self) -> float:
         return len(self.history) / self.iterations_per_epoch

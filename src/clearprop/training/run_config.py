@@ -130,7 +130,8 @@ class RunConfig:
         if make is not None:
             network = make(noise)
             if not isinstance(network, Network):
-                raise ConfigError(f"{shown(make)} must give a Network, and gave {shown(network)}")
+                name = getattr(make, "__qualname__", make)
+                raise ConfigError(f"{shown(name)} must give a Network, and gave {shown(network)}")
             return network
         how: dict[str, Any] = {"activation": self.activation, "init": self.init}
         how |= {"dtype": self.dtype, "batch_norm": self.batch_norm, "rng": rng}

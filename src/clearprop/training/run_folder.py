@@ -159,7 +159,17 @@ class RunFolder:
             ) from error
 
     def read_history(self) -> History:
-        """Read the history; see `History.read` for its errors."""
+        """Read the history.
+
+        Errors: `FileNotFoundError` if there is none, as of a run that was imported; else those of
+        `History.read`.
+        """
+        if self.config_path.exists() and not self.history_path.exists():
+            raise FileNotFoundError(
+                errno.ENOENT,
+                "there is no such file: the run was imported and has no history, or has lost it",
+                str(self.history_path),
+            )
         return History.read(self.history_path)
 
     def read_signals(self) -> list[SignalMoment]:

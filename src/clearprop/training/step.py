@@ -41,7 +41,8 @@ def make_step(
     `ConfigError` for batches that its devices cannot share.
     """
     reason = CompiledStep.why_not(network, optimizer) if compiled else "compile=False was asked for"
-    only = engine not in ("numpy", "c", "auto")  # layers as written run in NumPy
+    # Layers as written run in NumPy, whatever was asked for.
+    only = engine not in ("numpy", "c", "auto") or (not compiled and engine != "numpy")
     if reason is not None and only:
         raise UnsupportedError(f"engine={engine!r} runs compiled steps alone: {reason}")
     if engine == "jax" and batch_size % (number := Devices(devices).number):

@@ -1,5 +1,6 @@
 """The trainer: mini-batches, steps, evaluations."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -9,17 +10,19 @@ from typing import Any, Literal
 import numpy as np
 
 from clearprop.compiler.processes import agree, is_first, together
+from clearprop.compiler.step import refuse_class
 from clearprop.compiler.threads import BlasThreads, threads_as_set, threads_tried
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
-from clearprop.training.batches import MiniBatches, generator, held_out, steps
+from clearprop.training.batches import MiniBatches, check_single, generator, held_out, steps
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
     Training,
     fingerprint,
     of_optimizer,
     read_checkpoint,
+    settings_of,
     write_checkpoint,
 )
 from clearprop.training.course import Course
@@ -95,7 +98,7 @@ class Trainer(Course):
     bit. `on_progress` is called with a `Moment` after each iteration and once at the end, or less
     often, see `Progress`; by default it is a bar at a terminal and in notebooks, and `False` is
     for none. `callbacks` are called with a `Moment` after each epoch, when it has been evaluated;
-    training ends if one returns `True`.
+    training ends if one returns `True` (or NumPy's).
 
     Errors: `ConfigError` for a setting out of range, `DataError` for data that is empty or not
     finite, `DTypeError` for data that is not numbers, `ShapeError` for shapes that do not fit the
@@ -146,6 +149,13 @@ class Trainer(Course):
             raise ConfigError("x_test and t_test belong together: give both or neither")
         if validation is not None and x_test is not None:
             raise ConfigError("x_test takes the place of validation; give one of them")
+        if w_test is not None and x_test is None:
+            raise ConfigError(
+                "w_test are the weights of x_test, which is missing; "
+                + ("leave it out" if validation is None else "those of validation are in w_train")
+            )
+        refuse_class("network", network)
+        refuse_class("optimizer", optimizer)
         self.network = network
         self.optimizer: Updates = SGD(0.1) if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
@@ -185,6 +195,17 @@ class Trainer(Course):
             self._test = read_samples(network, x_test, t_test, names[1], scale, w_test)
         scored = self._train if score_training else None, self._test
         self._sets = [samples for samples in scored if samples is not None]
+        if not self._sets or network.score_name is None:
+            for name, value in {"patience": patience, "best_path": best_path}.items():
+                if value is not None:
+                    raise ConfigError(
+                        f"{name} goes by a score, and there is none: "
+                        + (
+                            "give x_test, validation or score_training=True"
+                            if network.score_name is not None
+                            else f"{type(network.losses[0]).__name__} gives none; leave it out"
+                        )
+                    )
         samples = self._train.number
         self.batch_size = positive_int("batch_size", batch_size)
         if self.batch_size > samples:
@@ -200,6 +221,7 @@ class Trainer(Course):
                 f"leave out {samples % self.batch_size} of the {samples} samples, or use another "
                 "batch_size"
             )
+        check_single(network, samples, self.batch_size, self._train.batch(slice(1)))
         self._batches = MiniBatches(
             samples, self.batch_size, self.rng, in_order=bool(self._carries) or not shuffle
         )
@@ -209,6 +231,7 @@ class Trainer(Course):
             engine=engine,
             devices=devices,
         )
+        self._engine = "c" if engine == "auto" else engine
         self._shares = engine == "jax" and together()
         self.is_first = not self._shares or is_first()
         if not self.is_first:
@@ -228,7 +251,8 @@ class Trainer(Course):
     ) -> History:
         """Train for so many epochs or iterations, and return the history.
 
-        A further call goes on where this one ended; `in_all` counts what was done before. Ctrl-C
+        A further call goes on where this one ended, and is patient anew; `in_all` counts what was
+        done before, and after `resume` those evaluations, too, that were no better. Ctrl-C
         ends training between two steps: the parameters keep what was learned, `interrupted` is
         `True` and the history is returned as usual. SIGTERM and SIGHUP end it so, too, and then the
         program.
@@ -243,6 +267,9 @@ class Trainer(Course):
             seeds = self._batches.state, self.network.rng.bit_generator.state
             learned = [*self.network.params.values()]
             agree({"number of iterations": last, "seed or order": seeds, "network": learned})
+        is_out = self.best.since(self.history) >= (self.patience or math.inf)
+        if is_out and not (in_all and self._resumed):
+            self.best.start = len(self.history)
         self.interrupted = False
         started = time.perf_counter()
         self.best.hide(self.network)
@@ -299,8 +326,9 @@ class Trainer(Course):
 
         Errors: `FileNotFoundError` if there is no such file, `FileFormatError` if it is no
         checkpoint or a damaged one, `ConfigError` if it is that of a training on other data, with
-        another `batch_size` or optimizer, or with compiled steps where these are not; `ShapeError`
-        and `DTypeError` for another network. Nothing is changed then.
+        another `batch_size`, `shuffle`, `engine` or optimizer, other settings of it than the rate,
+        other frozen parameters, or compiled steps where these are not; `ShapeError` and
+        `DTypeError` for another network. Nothing is changed then.
 
         >>> import tempfile
         >>> from clearprop.networks import TwoLayerNet
@@ -326,6 +354,7 @@ class Trainer(Course):
         self._resumed = True
         self._signals = None
         self._looked_at = checkpoint.notes.get("signals")
+        self.best.start = checkpoint.notes.get("patience") or 0
         return self.history
 
     @cached_property
@@ -336,6 +365,8 @@ class Trainer(Course):
             "data": [fingerprint(s) for s in (self._train, self._test) if s is not None],
         }
         optimizer = of_optimizer(self.optimizer)
+        facts |= {"shuffle": not self._batches.in_order, "engine": self._engine}
+        facts |= settings_of(optimizer)
         epoch = self.iterations_per_epoch
         return Training(self.network, optimizer, epoch, self._batches, self.best, facts)
 
