@@ -533,4 +533,39 @@ class Hops:
         [("2 * x * (b", "x * (b", "x", "factor|dropped term|no known pattern")],
         True,
     ),
+    (
+        "lists of unequal lengths",
+        """
+class Margin:
+    def forward(self, s, labels):
+        self.s, self.labels = s, labels
+        return sum(np.maximum(0, 1 - r[k]) for r, ks in zip(s, labels) for k in ks)
+    def backward(self, g=1.0):
+        d = np.zeros_like(self.s)
+        for i, ks in enumerate(self.labels):
+            for k in ks:
+                d[i, k] -= g * (self.s[i, k] < 1)
+        return d
+""",
+        "C(Margin(), n(3, 5), [[0, 3], [1], [2, 0, 4]])",
+        [("d[i, k] -=", "d[i, k] +=", "s", "sign")],
+        True,
+    ),
+    (
+        "lists of ids of unequal lengths",
+        """
+class Bag:
+    def __init__(self): self.W = n(6, 3)
+    def forward(self, ids):
+        self.ids = ids
+        return np.stack([self.W[i].mean(axis=0) for i in ids])
+    def backward(self, g):
+        self.dW = np.zeros_like(self.W)
+        for row, i in zip(g, self.ids):
+            np.add.at(self.dW, i, row / len(i))
+""",
+        "C(Bag(), [[0, 3], [1], [2, 0, 4]])",
+        [("row / len(i)", "row / 3", "W", "factor|wrong value used|no known pattern")],
+        True,
+    ),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop import Affine, Network, Relu, dense_layers
+from clearprop import Affine, MeanSquaredError, Network, Relu, dense_layers
 from clearprop.compiler import compile
 from clearprop.training import SGD
 from clearprop.training.step import layered_step
@@ -225,6 +225,12 @@ def tied() -> Network:
     """Two affine layers that hold the same W."""
     W, b = weights(5, 5)
     return Network([Affine(W, b), Relu(), Affine(W, b.copy())])
+
+
+def tied_by_a_view() -> Network:
+    """An encoder, and a decoder that holds its W from the other side."""
+    W, b = weights(7, 5)
+    return Network([Affine(W, b), Relu(), Affine(W.T, np.zeros(7, W.dtype))], MeanSquaredError())
 
 
 def repeated() -> Network:

@@ -14,6 +14,7 @@ from twenty import TWENTY, distance, ratio, trained
 from clearprop import TwoLayerNet, grad
 from clearprop.compiler import compile, in_node
 from clearprop.compiler.engines.javascript import runtime
+from clearprop.compiler.engines.script import _TAKEN
 from clearprop.errors import ConfigError, MissingPackageError, UnsupportedError
 from clearprop.training import SGD
 
@@ -63,6 +64,8 @@ FUNCTIONS = {
     ),
     "products": lambda x: (x @ B).sum() + np.einsum("ij,kj->ik", x, x).sum() + (A @ x.T).sum(),
     "three": lambda x: np.einsum("ij,ij,kj->k", x, x, x),
+    "without an arrow": lambda x: np.einsum("ba", x) @ np.einsum("cab", x[None] * 2)[:, 0],
+    "three without": lambda x: np.einsum("cb,ab", x, x) + np.einsum("ii", x @ x.T),
     "traces": lambda x: np.einsum("ii->i", x[:, :3]) + np.diagonal(x),
     "numbers": lambda x: np.dot(x[0], x[1]) * x[2] + np.outer(x[0], x[1]),
 }
@@ -152,6 +155,15 @@ def test_names_cannot_leave_their_comment():
         (lambda x: np.linalg.inv(x @ x.T), r"no spelling for np\.linalg\.inv in .*: it is not"),
         (lambda x: np.astype(x, np.float16), "no arrays of float16 in JavaScript; use float32"),
         (lambda x: np.pad(x, 1, mode="edge"), "np.pad in .*"),
+        (lambda x: np.linalg.eigh(x @ x.T)[0], r"np\.linalg\.eigh in .*: it gives several results"),
+        (lambda x: np.linalg.svd(x, full_matrices=False)[1], r"np\.linalg\.svd in .*: it gives"),
+        (lambda x: np.linalg.qr(x)[1], r"np\.linalg\.qr in .*: it gives several results"),
+        (lambda x: np.linalg.lstsq(x, x[:, 0])[0], r"np\.linalg\.lstsq in .*: it gives several"),
+        *(
+            (lambda x, f=f: f(x, axis=1, where=C[0] > 0), rf"np\.{f.__name__} in .*: it has other")
+            for f in (np.sum, np.mean, np.var, np.std, np.prod, np.all)
+        ),
+        (lambda x: np.max(x, axis=1, initial=0, where=C[0] > 0), r"np\.max in .*: it has other"),
     ],
 )
 def test_what_it_cannot_say_is_named(f, said):
@@ -192,3 +204,14 @@ def test_vectors_and_plain_loops_agree():
     f = compile(lambda x, y: x @ y, engine="javascript")
     np.testing.assert_allclose(f(x, y), x.astype(float) @ y, rtol=1e-6)
     assert "WebAssembly" in runtime()
+
+
+@node
+def test_no_name_of_a_function_or_a_value_clashes_with_what_programs_call():
+    words = re.findall(r"^(?:const|let|function) (\w+)", runtime(), re.MULTILINE)
+    words += re.findall(r"\w+", re.search(r"const \{(.*?)\} = Math", runtime(), re.DOTALL)[1])
+    assert {"hypot", "erf", "multiplyWide", "LN2"} <= {*words} <= {*_TAKEN.split()}
+    x = np.arange(1.0, 3)
+    for f in (np.hypot, np.exp, np.maximum, np.sign, np.trunc, np.remainder):
+        args = (x, 3 - x)[: f.nin]
+        np.testing.assert_array_equal(compile(f, engine="javascript")(*args), f(*args))

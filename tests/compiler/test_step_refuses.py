@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from nets import batch, both, copied, dense, largest_difference, tied
+from nets import batch, both, copied, dense, largest_difference, tied, tied_by_a_view, weights
 
-from clearprop import Affine, Network, TwoLayerNet
+from clearprop import Affine, Layer, Network, TwoLayerNet
 from clearprop.compiler import compile
 from clearprop.errors import (
     ClearpropError,
@@ -242,3 +242,38 @@ def test_numbers_of_threads(threads):
 def test_the_class_of_an_optimizer_is_refused():
     with pytest.raises(ConfigError, match="the optimizer is the class SGD; call it"):
         compile(dense(7, 5, 3), SGD)
+
+
+class Halved(Layer):
+    """Holds a part of an array that another layer learns, by a tuple of its own."""
+
+    fixed = ("scale",)
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def forward(self, x):
+        return x * self.scale
+
+
+def test_parameters_that_share_memory():
+    network = tied_by_a_view()
+    with pytest.raises(UnsupportedError, match=r"W1 and W2 share memory.*hold one and the same"):
+        compile(network, SGD(0.1))
+    W, b = weights(7, 5)
+    for scale in (b, b[::-1]):
+        with pytest.raises(UnsupportedError, match=r"b1 and .*Halved1.scale share"):
+            compile(Network([Affine(W, b), Halved(scale)]), SGD(0.1))
+    whole, n = weights(7, 11)[0], 5
+    parts = Network([Affine(whole[:, :n], b), Affine(whole[:5, n:], np.zeros(6, b.dtype))])
+    compile(parts, SGD(0.1))(X, T)  # beside each other, not the same numbers
+
+
+def test_parameters_that_come_to_share_memory():
+    network = tied_by_a_view()
+    network.params["W2"] = network.params["W2"].copy()
+    step = compile(network, SGD(0.1))
+    step(X, X)
+    network.params["W2"] = network.params["W1"].T
+    with pytest.raises(UnsupportedError, match="W1 and W2 share memory"):
+        step(X, X)

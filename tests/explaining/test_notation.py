@@ -235,3 +235,23 @@ def test_latex_is_latex(text):
     if formula is not None:
         latex = in_latex(formula).replace(r"\lt", "<").replace(r"\gt", ">")
         mathtext.MathTextParser("agg").parse(f"${latex}$")
+
+
+@pytest.mark.parametrize(
+    ("f", "text", "latex"),
+    [
+        (lambda c: c**3, "y = c³ = (1×10⁻⁶)³ = 1×10⁻¹⁸", r"\left(1 \times 10^{-6}\right)^{3}"),
+        (lambda c: c**-2, "(1×10⁻⁶)⁻² = 1×10¹²", r"\left(1 \times 10^{-6}\right)^{-2}"),
+        (lambda c: 2.0**c, "2^(1×10⁻⁶)", r"2^{1 \times 10^{-6}}"),
+        (np.sqrt, "√(1×10⁻⁶) = 0.001", r"\sqrt{1 \times 10^{-6}}"),
+        (np.cbrt, "∛(1×10⁻⁶) = 0.01", r"\sqrt[3]{1 \times 10^{-6}}"),
+        (lambda c: 1 / c, "1 / (1×10⁻⁶) = 1000000", r"\frac{1}{1 \times 10^{-6}}"),
+        (lambda c: c / 4, "1×10⁻⁶ / 4", r"\frac{1 \times 10^{-6}}{4}"),
+        (lambda c: 3 * c, "3 · 1×10⁻⁶ = 3×10⁻⁶", r"3 \cdot 1 \times 10^{-6}"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh", "ja"])
+def test_a_number_with_a_power_of_ten_binds_as_a_product_does(f, text, latex, language):
+    y = f(Variable(1e-6, "c"))
+    assert text in str(explain(y, language=language))
+    assert latex in str(explain(y, language=language, format="latex"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import clearprop
-from clearprop import Graph, Variable, graph
+from clearprop import Affine, Graph, Variable, graph
 from clearprop.errors import DTypeError, GraphError, ShapeError
 
 
@@ -103,8 +103,30 @@ class TestEvaluate:
 
     def test_with_arrays_of_another_length(self):
         x = Variable([1.0, 2.0], "x")
-        g = graph((x[1:] - x[:-1]).sum())
-        assert g.evaluate({"x": [1.0, 2.0, 4.0, 9.0]}) == 8
+        g = graph(np.maximum(x - x.mean(), 0).sum())
+        assert g.evaluate({"x": [1.0, 2.0, 4.0, 9.0]}) == 5
+
+    @pytest.mark.parametrize(
+        "f",
+        [
+            lambda x: x.sum() / len(x),
+            lambda x: 1 / len(x) * x.sum(),
+            lambda x: np.sum(x) * np.float32(3),
+            lambda x: np.sum(x * np.arange(len(x))),
+            lambda x: np.sum(x[: len(x)]),
+            lambda x: np.broadcast_to(x.max(), (3,)),
+            lambda x: sum(x[i] for i in range(3)),
+            lambda x: Affine(np.ones((3, 2)), np.ones(2))(x) * len(x),
+        ],
+    )
+    def test_sizes_that_were_recorded_as_numbers_are_refused(self, f):
+        x = Variable(np.arange(3.0), "x")
+        g = graph(f(x))
+        assert np.all(g.evaluate({"x": np.arange(3.0) + 1}) == f(np.arange(3.0) + 1))
+        with pytest.raises(ShapeError, match=r"x was recorded with shape \(3,\).*record .* anew"):
+            g.evaluate({x: np.arange(4.0)})
+        with pytest.raises(ShapeError, match="record the graph anew"):
+            g.evaluate({x: Variable(np.arange(4.0))})
 
     def test_takes_other_branches_of_where(self):
         x = Variable([1.0, -1.0], "x")

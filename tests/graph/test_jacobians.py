@@ -173,3 +173,71 @@ def test_nothing_recorded_is_left_behind():
     jacobian(lambda x: x**2)(x)
     x += 1  # it is nobody's
     np.testing.assert_array_equal(jacobian(lambda x: x**2)(x), np.diag([4.0, 4.0]))
+
+
+def rebinding(p):
+    p["a"] = p["a"] * 2
+    p["b"].append(p["b"].pop(0) * p.pop("c"))
+    return np.sum(p["a"] ** 2 + p["b"][-1])
+
+
+def test_a_function_may_rebind_the_entries_of_its_argument():
+    p = {"a": 3.0, "b": [np.array([1.0, 2.0]), 5.0], "c": 4.0}
+    expected = {"a": 48.0, "b": [np.array([4.0, 4.0]), 0.0], "c": 3.0}
+    value, found = value_and_grad(rebinding)(p)
+    assert value == 84
+    np.testing.assert_equal(found, expected)
+    np.testing.assert_equal(jacobian(rebinding)(p), expected)
+    np.testing.assert_equal(grad(lambda q, p: rebinding(p), "p")(0.0, p=p), expected)
+    assert p["a"] == 3  # it is the caller's
+    assert len(p) == 3
+
+
+def test_directions_can_be_differentiated():
+    def cube(p):
+        return p**3
+
+    assert grad(lambda x: jvp(cube, x, 1.0)[1])(2.0) == 12
+    assert grad(lambda x: jvp(cube, x, 1.0)[0])(2.0) == 12
+    assert grad(lambda w: jvp(lambda p: w * cube(p), 2.0, 1.0)[1])(1.5) == 12
+    assert grad(lambda d: jvp(cube, 2.0, d)[1])(1.0) == 12
+    assert grad(lambda d: jvp(cube, 2.0, d)[0])(1.0) == 0
+    assert jvp(lambda x: jvp(cube, x, 1.0)[1], 2.0, 1.0) == (12, 12)
+    assert grad(grad(lambda x: jvp(cube, x, x)[1]))(2.0) == 9 * 2 * 2
+    x, d = RNG.standard_normal((2, 4))
+    by_x = jacobian(lambda x: jvp(lambda p: np.sin(A @ p) * p[0], x, d)[1])(x)
+    expected = differences(lambda x: jvp(lambda p: np.sin(A @ p) * p[0], x, d)[1], x)
+    np.testing.assert_allclose(by_x, expected, atol=1e-8)
+    by_d = jacobian(lambda d: jvp(lambda p: A @ p, x, d)[1])(d)
+    np.testing.assert_allclose(by_d, A)
+    found = grad(lambda way: np.sum(jvp(lambda p: p["a"] ** 2, {"a": x}, way)[1]))({"a": d})
+    np.testing.assert_allclose(found["a"], 2 * x)
+    v = Variable(2.0)
+    jvp(cube, v, 1.0)[1].backward()
+    assert v.grad == 12
+
+
+def test_what_comes_of_variables_is_a_variable_be_it_constant():
+    v = Variable(np.ones(2))
+    for found in (
+        *jvp(np.floor, v, np.ones(2)),
+        *value_and_grad(lambda x: x @ np.ones(2))(v),
+        *value_and_grad(lambda x: 3.0)(v),
+        jacobian(lambda x: 2 * x)(v),
+        jacobian(np.floor)(v),
+        grad(lambda p: np.sum(p["a"] * v))({"a": np.ones(2), "b": 1.0})["b"],
+    ):
+        assert isinstance(found, Variable)
+    assert not isinstance(jvp(np.floor, v.data, np.ones(2))[1], Variable)
+
+
+def test_second_derivatives_of_what_is_linear_are_0():
+    linear = {"product": lambda a: a @ np.ones(2), "number": lambda a: 3.0}
+    for f in linear.values():
+        found = hessian(f)(np.ones(2))
+        np.testing.assert_array_equal(found, np.zeros((2, 2)))
+        assert type(found) is np.ndarray
+    found = jacobian(jacobian(lambda a: A @ a))(np.ones(4))
+    np.testing.assert_array_equal(found, np.zeros((3, 4, 4)))
+    assert jvp(jacobian(lambda a: 2 * a), 1.0, 1.0) == (2, 0)
+    assert hessian(lambda a: a * np.float32(2))(np.float32(1)).dtype == np.float32

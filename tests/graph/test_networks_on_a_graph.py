@@ -5,7 +5,21 @@ import copy
 import numpy as np
 import pytest
 
-from clearprop import Affine, Network, Relu, Sigmoid, TwoLayerNet, Variable, grad, graph
+from clearprop import (
+    Affine,
+    BatchNormalization,
+    Huber,
+    MeanSquaredError,
+    Network,
+    Relu,
+    Sigmoid,
+    SigmoidWithLoss,
+    SoftmaxWithLoss,
+    TwoLayerNet,
+    Variable,
+    grad,
+    graph,
+)
 from clearprop.errors import LabelError, ShapeError, UnsupportedError
 
 RNG = np.random.default_rng(0)
@@ -106,6 +120,39 @@ def test_evaluated_on_a_batch_of_another_size():
     scores = net.predict(Variable(X, "x"))
     np.testing.assert_allclose(graph(scores).evaluate({"x": X[:2]}), net.predict(X[:2]))
     np.testing.assert_allclose(graph(scores).opened().evaluate({"x": X[:2]}), net.predict(X[:2]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "t"),
+    [
+        (SoftmaxWithLoss, T),
+        (MeanSquaredError, np.eye(3)[T]),
+        (Huber, np.eye(3)[T]),
+        (SigmoidWithLoss, np.eye(3)[T]),
+    ],
+)
+def test_losses_of_a_batch_of_another_size(loss, t):
+    layers = [
+        Affine(RNG.standard_normal((4, 3)), np.ones(3)),
+        BatchNormalization(np.ones(3), np.zeros(3)),
+    ]
+    net = Network(layers, loss())
+    given = {"x": X[:3], "t": t[:3]}
+    g = graph(net.loss(Variable(X, "x"), Variable(t, "t")))
+    assert g.evaluate(given) == pytest.approx(net.loss(X[:3], t[:3]), rel=1e-14)
+    opened = g.opened()
+    assert opened.evaluate({"x": X[::-1]}) == pytest.approx(net.loss(X[::-1], t), rel=1e-12)
+    for graph_of_one_size in (opened, g.opened(1)):
+        with pytest.raises(ShapeError, match=r"recorded with shape.*record the graph anew"):
+            graph_of_one_size.evaluate(given)
+
+
+def test_penalties_beside_a_loss_of_another_size():
+    net = network()
+    loss = net.loss(Variable(X, "x"), Variable(T, "t"))
+    W = graph(loss).parameters["W1"]
+    found = graph(loss + 0.1 * np.sum(W**2)).evaluate({"x": X[:2], "t": T[:2]})
+    assert found == pytest.approx(net.loss(X[:2], T[:2]) + 0.1 * np.sum(W.data**2), rel=1e-14)
 
 
 def test_recorded_evaluation_can_be_differentiated():

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from clearprop import Relu, Variable, graph
+from clearprop import Affine, Relu, Variable, grad, graph
 from clearprop.errors import (
     ClearpropError,
     DTypeError,
@@ -192,11 +192,45 @@ def test_a_single_number_has_no_length():
         iter(Variable(1.0))
 
 
-def test_a_result_is_copied_as_itself():
-    """Its value cannot change, and a derivative is known under one Variable only."""
-    y = Variable([1.0]) * 2
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("record", [True, False])
+def test_deep_copies_of_results_have_graphs_of_their_own(order, record):
+    x = Variable(3.0, "x")
+    y = x * x
+    z = y * x
+    z.backward(record=record)
     assert copy.copy(y) is y
-    assert copy.deepcopy([y])[0] is y
+    z2, y2, x2 = copy.deepcopy((z, y, x)[::order])[::order]
+    assert x2.grad == x.grad
+    x2.data = np.float64(7.0)  # as with an original, what was recorded stays
+    z2.backward()
+    assert (x2.grad, y2.grad, x2.name) == (27, 3, "x")
+    assert isinstance(x.grad, Variable) is record
+    x.grad = None
+    y2.backward()
+    assert (x2.grad, x.grad, y.data) == (6, None, 9)
+    assert x2 is not x
+
+
+def test_deep_copies_of_long_graphs_and_of_layers():
+    x = y = Variable(np.ones(2), "x")
+    for _ in range(3000):
+        y = y + x
+    np.sum(y).backward(record=True)
+    x2, y2 = copy.deepcopy((x, y))
+    y2.backward(np.ones(2))
+    np.testing.assert_array_equal(x2.grad, [3001, 3001])
+    assert isinstance(x.grad, Variable)
+    layer = Affine(np.ones((2, 2)), np.zeros(2))
+    x2, y2 = copy.deepcopy((x, layer(x)))
+    y2.backward(np.ones(2))
+    np.testing.assert_array_equal(x2.grad, [2, 2])
+
+
+@pytest.mark.parametrize("x", [3.0, Variable(3.0)])
+@pytest.mark.parametrize("f", [lambda x: copy.deepcopy(x) ** 2, lambda x: copy.deepcopy(x * x)])
+def test_in_a_function_that_is_differentiated_copies_are_themselves(f, x):
+    assert grad(f)(x) == 6
 
 
 def test_what_an_array_has_and_a_variable_has_not_is_named():

@@ -279,6 +279,6 @@ def test_carried_state_and_another_batch_size(way):
 
 def test_noise_of_a_node_is_for_its_batch():
     net = around(Dropout())
-    y = net.loss(Variable(X, "x"), T)
+    y = net(Variable(X, "x"))
     with pytest.raises(GraphError, match="keeps the noise that was drawn for inputs"):
         graph(y).opened(1).evaluate({"x": X[:2]})

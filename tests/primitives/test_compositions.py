@@ -169,6 +169,42 @@ def test_the_value_is_numpys(call):
         np.testing.assert_allclose(f, e, rtol=1e-13, atol=1e-13)
 
 
+def narrowed(value):
+    is_float = isinstance(value, np.ndarray | np.generic) and value.dtype == float
+    return value.astype(np.float32) if is_float else value
+
+
+@pytest.mark.parametrize("call", CALLS, ids=name)
+def test_the_dtype_is_numpys_for_float32_too(call):
+    function, args, kwargs = call
+    args, kwargs = [*map(narrowed, args)], {k: narrowed(v) for k, v in kwargs.items()}
+    for as_variables in (False, True):
+        given = [
+            clearprop.Variable(x) if as_variables and getattr(x, "dtype", 0) == np.float32 else x
+            for x in args
+        ]
+        expected, found = function(*args, **kwargs), COMPOSITIONS[function](*given, **kwargs)
+        several = isinstance(expected, tuple | list)
+        pairs = zip(expected, found, strict=True) if several else [(expected, found)]
+        for e, f in pairs:
+            assert np.result_type(f) == np.result_type(e)
+
+
+SPECIAL = np.array([np.nan, -0.0, 0.0, -np.inf, np.inf, -2.0, 3.0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("deg", [False, True])
+def test_angles_of_special_numbers(dtype, deg):
+    x = SPECIAL.astype(dtype)
+    v = clearprop.Variable(x)
+    found = np.angle(v, deg)
+    np.testing.assert_array_equal(found.data, np.angle(x, deg))
+    assert found.dtype == dtype
+    np.sum(found).backward()
+    np.testing.assert_array_equal(v.grad[1:], 0)
+
+
 @pytest.mark.parametrize("call", CALLS, ids=name)
 def test_the_derivative_is_that_of_the_numbers(call):
     function, args, kwargs = call
@@ -262,6 +298,7 @@ def test_a_recorded_value_is_copied_into_a_shape():
         (np.logical_or, "reduce", (X > 1,), {"axis": 1}),
         (np.logaddexp, "reduce", (X * 400,), {}),
         (np.logaddexp, "reduce", (X * 400, 1), {"keepdims": True}),
+        (np.logaddexp, "reduce", (X, 1), {"initial": 0.5, "where": X.min() < X}),
         (np.add, "accumulate", (X,), {}),
         (np.multiply, "accumulate", (X, 1), {}),
         (np.maximum, "accumulate", (X,), {}),

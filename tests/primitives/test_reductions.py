@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from agreement import agree, agree_twice, keeps_float32
 
-from clearprop.errors import ClearpropError
-from clearprop.graph import Variable
+from clearprop.errors import ClearpropError, LeavesGraphError
+from clearprop.graph import Variable, graph, value_and_grad
 from clearprop.primitives.broadcasting import from_last, to_last
 
 RNG = np.random.default_rng(21)
@@ -229,3 +229,51 @@ def test_the_spread_of_equal_values_has_the_derivative_0_also_where_their_mean_i
     spread = Variable(x + 1e-9 * np.arange(3.0)[:, None])
     np.std(spread, axis=0).sum().backward()
     np.testing.assert_allclose(spread.grad[:, 0], [-(1.5**-0.5) / 2, 0, 1.5**-0.5 / 2], atol=1e-6)
+
+
+MASKED = {
+    "np.sum": lambda a, m: np.sum(a, axis=0, where=m),
+    "np.prod": lambda a, m: np.prod(a, where=m, keepdims=True),
+    "np.max": lambda a, m: np.max(a, where=m, initial=-9.0),
+    "np.min": lambda a, m: np.min(a, 1, where=m, initial=9.0),
+    "np.mean": lambda a, m: np.mean(a, where=m),
+    "np.std": lambda a, m: np.std(a, where=m),
+    "np.nansum": lambda a, m: np.nansum(a, axis=1, where=m),
+    "np.any": lambda a, m: np.any(a > 1, axis=1, where=m),
+    "np.all": lambda a, m: np.all(a > 1, where=m),
+    "a list": lambda a, m: np.sum([1.0, 2.0, 4.0], where=m[0]),
+    "add.reduce": lambda a, m: np.add.reduce(a, where=m),
+    "multiply.reduce": lambda a, m: np.multiply.reduce(a, where=m),
+    "maximum.reduce": lambda a, m: np.maximum.reduce(a, axis=None, where=m, initial=0.0),
+    "logical_or.reduce": lambda a, m: np.logical_or.reduce(a > 1, where=m),
+    "logaddexp.reduce": lambda a, m: np.logaddexp.reduce(a, axis=1, where=m),
+    "sum": lambda a, m: a.sum(where=m),
+    "prod": lambda a, m: a.prod(axis=1, where=m),
+    "min": lambda a, m: a.min(where=m, initial=9.0),
+    "any": lambda a, m: (a > 1).any(where=m),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks_may_be_variables_beside_plain_arrays(name):
+    f = MASKED[name]
+    a, v = np.array([[1.0, 2.0, 4.0], [0.5, 3.0, 8.0]]), np.array([[1.0, -1.0, 2.0]] * 2)
+    expected = f(a, v > 0)
+    for given in (a, Variable(a)) if name in ("np.sum", "np.any") else (a,):
+        found = f(given, Variable(v) > 0)
+        assert isinstance(found, Variable)
+        np.testing.assert_allclose(found.data, expected, rtol=1e-15)
+        assert found.dtype == expected.dtype
+    assert graph(found).evaluate() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("f", [np.sum, np.prod, np.max, np.add.reduce, np.ndarray.sum])
+def test_beginnings_that_are_variables_are_refused_with_a_remedy(f):
+    def begun(v):
+        return f(np.ones(3), initial=v[0])
+
+    with pytest.raises(LeavesGraphError, match="put initial beside the result"):
+        value_and_grad(begun)(np.ones(1))
+    with pytest.raises(ValueError, match="setting an array element") as e:
+        begun(Variable(np.ones(1)))
+    assert isinstance(e.value.__cause__, LeavesGraphError)

@@ -9,8 +9,8 @@ import pytest
 from small_problem import make_network, points, weights
 
 from clearprop.compiler.threads import BlasThreads, threads_as_set
-from clearprop.errors import NonFiniteError
-from clearprop.layers import Affine, Relu
+from clearprop.errors import ConfigError, NonFiniteError
+from clearprop.layers import Affine, Layer, Relu
 from clearprop.networks import Network
 from clearprop.training import SGD, Trainer
 from clearprop.training.data import read_samples
@@ -200,6 +200,37 @@ def test_parameters_may_be_assigned_while_training():
             made[-1].params["b1"][:] = 0.25
 
     assert (both_ways(make, on_progress=restart).loss[6:] != PLAIN_LOSS[6:]).all()
+
+
+class Scale(Layer):
+    """Multiplies by what another layer learns."""
+
+    fixed = ("scale",)
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def forward(self, x):
+        return x * self.scale
+
+
+def test_what_changes_with_a_parameter_is_trained_as_written():
+    def make():
+        layers = [*make_network().layers.values()]
+        return Network([*layers, Scale(layers[-1].b[:])]), SGD(0.2)
+
+    both_ways(make)
+    trainer = Trainer(make()[0], *points(), batch_size=40)
+    assert "b2 and layers.Scale1.scale share memory" in trainer.as_written["the whole step"]
+
+
+def test_parameters_that_are_views_of_one_are_refused_in_training():
+    W = np.ones((4, 3), np.float32)
+    x, network = points()[0], Network([Affine(W, W[0] * 0), Affine(W.T, W[:, 0] * 0)])
+    trainer = Trainer(network, x, np.ones(len(x), int), batch_size=40)
+    with pytest.raises(ConfigError, match=r"W1 and W2 .*hold one and the same array"):
+        trainer.train(epochs=1)
+    np.testing.assert_array_equal(W, 1)
 
 
 # Evaluation

@@ -118,7 +118,10 @@ def _convert(array: Any, dtype: np.dtype, memo: dict[int, Any], keep: list[Any])
 
 def fingerprint(value: Any) -> Any:
     """The dtype, shape and bytes of an array, for comparing it before and after."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        return [fingerprint(entry) for entry in value]
     return array.dtype.str, array.shape, array.tobytes()
 
 

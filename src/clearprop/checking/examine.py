@@ -14,7 +14,7 @@ from clearprop.checking.arguments import runs_alone
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
-from clearprop.checking.nests import hanging, leaves
+from clearprop.checking.nests import hanging, leaves, shape_of
 from clearprop.checking.passes import first_forward, told
 from clearprop.checking.precision import measure
 from clearprop.checking.report import LayerReport
@@ -90,7 +90,7 @@ def _takes(e: Evidence, inputs: list[Any]) -> bool:
         return False
     if near.shape != run.vector.shape or not np.allclose(near, run.vector, rtol=1e-6, atol=1e-9):
         return False  # all rounding, as of an inverse that is none
-    arrays = [[x for x in xs if np.ndim(x)] for xs in (e.trial.inputs, inputs)]
+    arrays = [[x for x in xs if shape_of(x)] for xs in (e.trial.inputs, inputs)]
     if not all(arrays):
         return bool(np.isfinite(run.vector).all())
     n, few = (len(xs[0]) for xs in arrays)

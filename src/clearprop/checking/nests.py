@@ -33,6 +33,14 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
+def shape_of(value: Any) -> tuple[int, ...]:
+    """The shape of an array or list; of lists of unequal lengths, how many there are."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return (len(value),)
+
+
 def is_nest(value: Any) -> bool:
     """Whether something is a list, tuple or mapping with arrays in it."""
     if not isinstance(value, list | tuple | Mapping):

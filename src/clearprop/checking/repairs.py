@@ -19,6 +19,7 @@ from clearprop.checking.editable import FAILS, Editable, Truth
 from clearprop.checking.edited import Edit, Site, written
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
+from clearprop.checking.nests import shape_of
 from clearprop.checking.otherwise import (
     NUMBERS,
     Otherwise,
@@ -279,7 +280,7 @@ class Search:
             x * rng.uniform(0.5, 1.0, np.shape(x)) if i in places else x
             for i, x in enumerate(trial.inputs)
         ]
-        rows = next((len(x) for x in trial.inputs if np.ndim(x)), 0)
+        rows = next((len(x) for x in trial.inputs if shape_of(x)), 0)
         fewer = trial.batch(0, rows - 1)
         if fewer is not None:
             yield fewer
@@ -292,8 +293,9 @@ class Search:
         """Whether it holds for other inputs and settings, as far as the layer takes them."""
         trial = self.e.trial.variant(inputs)
         for name, value in vars(trial.layer).items() if settings != 1 else ():
-            if isinstance(value, float):
+            if isinstance(value, float) or (is_float(value) and np.size(value) == 1):
                 setattr(trial.layer, name, settings * value)
+        trial.list_arguments()
         try:
             run, opened = self.backward.unpicked(lambda: (trial.run(), open_forward(trial)))
         except LayerRaised:

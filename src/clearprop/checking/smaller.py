@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.checking.case import Case
 from clearprop.checking.evidence import Evidence
+from clearprop.checking.nests import shape_of
 from clearprop.checking.probing import quick
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
@@ -59,7 +60,7 @@ def _made(e: Evidence) -> Iterator[Evidence]:
 
 def _corners(trial: Trial) -> Iterator[list[Any]]:
     """The first samples, time steps and pixels of the inputs, as far as forward may take them."""
-    first = next((x for x in trial.inputs if np.ndim(x) >= 3), None)
+    first = next((x for x in trial.inputs if len(shape_of(x)) >= 3), None)
     if first is None or first.size // first.shape[-1] <= FEW:
         return
     rows, steps, *_ = first.shape

@@ -12,6 +12,8 @@ import numpy as np
 from clearprop.checking.arguments import CONSTANT_NAMES
 from clearprop.checking.differences import EPS
 from clearprop.checking.evidence import Evidence
+from clearprop.checking.interface import is_number
+from clearprop.checking.nests import shape_of
 from clearprop.checking.run import LayerRaised
 from clearprop.checking.trial import Trial
 
@@ -99,12 +101,14 @@ def _repeated(trial: Trial, place: int) -> Any:
     Offsets and permutations are left as they are.
     """
     x, name = trial.inputs[place], trial.input_names[place]
-    array = np.asarray(x) if isinstance(x, np.ndarray | list | tuple) else np.zeros(0)
+    if not isinstance(x, np.ndarray | list | tuple) or not is_number(x):
+        return x
+    array = np.asarray(x)
     if array.dtype.kind not in "iu" or not array.size or array.flat[0] == array.flat[-1]:
         return x
     steps = np.diff(array) if array.ndim == 1 else np.array(-1)
     if name not in CONSTANT_NAMES and array.ndim == 1:
-        lengths = {len(x) for x in trial.inputs if x is not trial.inputs[place] and np.ndim(x)}
+        lengths = {len(x) for x in trial.inputs if x is not trial.inputs[place] and shape_of(x)}
         permutes = len(array) in lengths and np.array_equal(np.sort(array), np.arange(len(array)))
         ends = array[0] == 0 and array[-1] in lengths and (steps >= 0).all()
         if IN_ORDER.search(name) or permutes or ends:

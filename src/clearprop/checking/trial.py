@@ -20,7 +20,7 @@ from clearprop.checking.interface import (
     clearing,
     is_number,
 )
-from clearprop.checking.nests import filled, is_nest, leaves
+from clearprop.checking.nests import filled, is_nest, leaves, shape_of
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, split
 from clearprop.graph.parameters import at_path, has_backward, layers_of, names_of
@@ -265,7 +265,7 @@ class Trial:
 
     def _call(self, layer: Any, inputs: Sequence[Any], formula: str, **more: Any) -> Any:
         self.bound(layer, inputs, formula)
-        shapes = tuple(map(np.shape, inputs))
+        shapes = tuple(map(shape_of, inputs))
         more = {"record": inline, **more}
         if formula == "infer":
             passing = Pass(formula, **more)
@@ -307,7 +307,7 @@ class Trial:
         if n < 2:
             return None
         return [
-            _chosen(x, chosen) if isinstance(x, _ROWS) and np.ndim(x) and len(x) == n else x
+            _chosen(x, chosen) if isinstance(x, _ROWS) and shape_of(x) and len(x) == n else x
             for x in self.inputs
         ]
 

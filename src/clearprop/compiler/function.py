@@ -13,8 +13,11 @@ from clearprop.compiler.plans import Compiles, Plan, signature
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, label, names, varied
 from clearprop.errors import ConfigError, UnsupportedError
+from clearprop.graph.gathering import gathered
+from clearprop.graph.graph import Graph
 from clearprop.graph.leaving import spoken
 from clearprop.graph.node import Node, Recorded
+from clearprop.graph.parameters import KINDS, layers_of, names_of
 from clearprop.graph.randomness import undrawn
 from clearprop.graph.recording import constant_operand
 
@@ -31,11 +34,32 @@ class Packing:
         several = len(self.recorded) != 1
         return self._pack(self._form, iter(results if several else (results,)))
 
+    def open(self, leaves: list[Any]) -> None:
+        """Open the layers that were called.
+
+        Errors: `UnsupportedError` for one with parameters, state or noise, which a program of a
+        function would keep as they are.
+        """
+        nodes = Graph(self.recorded).nodes if self.recorded else ()
+        if any(node.operation.opens for node in nodes):
+            for node in nodes:
+                layer = getattr(node.operation, "layer", None)
+                for _, held in () if layer is None else layers_of(layer):
+                    if kinds := [k for k in KINDS if names_of(held, k)]:
+                        raise UnsupportedError(
+                            f"compile: the function calls {node.operation.name}, and a program "
+                            f"would keep the {kinds[0]} of the first call; compile(network) is its "
+                            "predict and compile(network, optimizer) its training, which follow "
+                            "them; here write what forward computes, with parameters as arguments"
+                        )
+            self.recorded = [*Graph(self.recorded, leaves).opened().outputs]
+
     def same_constants(self, other: "Packing") -> bool:
         """Whether two results have the same form and constants."""
         return self._form == other._form
 
     def _unpack(self, out: Any) -> Any:
+        out = gathered(out)
         if isinstance(out, Recorded):
             self.recorded.append(out)
             return None
@@ -70,8 +94,9 @@ class Compiled(Compiles):
     """A function of arrays as a straight-line NumPy program.
 
     Called with arrays, it gives what the function gives. A program is printed for each combination
-    of shapes and dtypes when it is first met, and kept. `source` and `graph` show the one last
-    used. The results are new arrays in every call.
+    of shapes and dtypes when it is first met, and kept; arguments by keyword that are no arrays
+    select one, too. `source` and `graph` show the one last used. The results are new arrays in
+    every call. Layers without parameters may be called in it.
     """
 
     def __init__(
@@ -84,31 +109,58 @@ class Compiled(Compiles):
         super().__init__(threads, engine)
         self.function = function
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """Run the program for arguments of these shapes and dtypes.
 
         Errors: `UnsupportedError` if what the function does depends on values, or cannot be
         recorded; `DTypeError` for arguments that are not real.
         """
+        function, key = self.function, ()
+        if named:
+            of_arrays = [k for k, v in named.items() if isinstance(v, np.ndarray | np.generic)]
+            chosen = {k: v for k, v in named.items() if k not in of_arrays}
+            function = _by_keyword(function, len(args), of_arrays, chosen)
+            args = (*args, *(named[k] for k in of_arrays))
+            key = names((*of_arrays, *chosen.items()))
         arrays = tuple(np.asarray(constant_operand(x, "compile")) for x in args)
-        key = signature(arrays)
+        key = (signature(arrays), key)
         with self._lock:
-            plan = self._last = self._plans.get(key) or self._keep(key, self._plan(arrays))
+            plan = self._last = self._plans.get(key) or self._keep(
+                key, self._plan(function, arrays)
+            )
             with plan.threads:
                 return plan.packing.pack(plan.program.run(*arrays))
 
-    def _plan(self, arrays: Any) -> Any:
+    def _plan(self, function: Callable[..., Any], arrays: Any) -> Any:
         leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]
         with BlasThreads(1):
-            recorded, packing = record_function(self.function, leaves)
+            recorded, packing = record_function(function, leaves)
         if recorded is None:
             return _NoProgram(packing)
-        name = getattr(self.function, "__name__", "f").strip("<>")
+        name = _name(function)
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
-        plan = Plan(self, recorded, identifier(name), title, {})
+        roots = {node.operation.name.partition(".")[0] for node in recorded.nodes}
+        taken = identifier(name) in roots | {"np", "jax", "jnp"}  # the program imports these
+        plan = Plan(self, recorded, identifier(name) + "_" * taken, title, {})
         plan.packing = packing
         return plan
+
+
+def _name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", "f").strip("<>")
+
+
+def _by_keyword(
+    f: Callable[..., Any], n: int, of_arrays: list[str], chosen: dict[str, Any]
+) -> Callable[..., Any]:
+    """The same function with all its arrays one after the other, the last by these names."""
+
+    def function(*arrays: Any) -> Any:
+        return f(*arrays[:n], **dict(zip(of_arrays, arrays[n:], strict=True)), **chosen)
+
+    function.__name__ = _name(f)
+    return function
 
 
 class _NoProgram:
@@ -137,6 +189,8 @@ def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace 
     others = [varied(leaf) for leaf in leaves]
     with undrawn(), spoken():
         packing, again = Packing(f(*leaves)), Packing(f(*others))
+        packing.open(leaves)
+        again.open(others)
     # What was computed behind the back of the graph would be frozen in the program.
     if not packing.same_constants(again):
         raise UnsupportedError(
@@ -151,5 +205,5 @@ def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace 
             "random numbers, or computes with values that are not on the graph"
         )
     labels: dict[Node, str] = {}
-    label(labels, packing.recorded, getattr(f, "__name__", "f").strip("<>"))
+    label(labels, packing.recorded, _name(f))
     return Trace(packing.recorded, leaves, labels), packing

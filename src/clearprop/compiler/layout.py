@@ -5,8 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ConfigError, DTypeError
-from clearprop.graph.parameters import array_at, set_array
+from clearprop.errors import ConfigError, DTypeError, UnsupportedError
+from clearprop.graph.parameters import (
+    KINDS,
+    array_at,
+    overlapping,
+    parameter_name,
+    places_of,
+    set_array,
+)
 
 
 class Layout:
@@ -14,9 +21,13 @@ class Layout:
 
     The layers hold the pieces of the former, and the optimiser those of the latter, so that an
     update is a few operations on whole vectors and still everybody's.
+
+    Errors: `DTypeError` for parameters of several dtypes; `UnsupportedError` for one that shares
+    memory with another array of the network.
     """
 
     def __init__(self, network: Any, optimizer: Any) -> None:
+        _check_apart(network)
         self.network = network
         self.optimizer = optimizer
         self.structure = structure(network, optimizer)
@@ -75,7 +86,7 @@ class Layout:
         """See to it that layers and optimiser hold the pieces; take over what was assigned since.
 
         Errors: `ConfigError` for an array of another shape or dtype, or a parameter that was
-        exchanged in one of its layers only.
+        exchanged in one of its layers only; `UnsupportedError` for one that shares memory.
         """
         look = self._look
         for layer, attribute, piece in self.held:
@@ -93,6 +104,7 @@ class Layout:
         others = [held for held in self.held if array_at(*held[:2]) is not held[2]]
         self.fetch()
         self.network.params.check_shared()
+        _check_apart(self.network)
         for other in others:
             self._take_over(*other)
 
@@ -147,6 +159,21 @@ class Layout:
                 return False
             self._seen_at = optimizer.changes
         return True
+
+
+def _check_apart(network: Any) -> None:
+    """Refuse a parameter that changes with another array, such as a view: copies would not."""
+    kinds = [kind for kind in KINDS if kind != "noise"]
+    found = [(paths[0], a) for kind in kinds for paths, a in places_of(network, kind).items()]
+    arrays = {parameter_name(network, path): a for path, a in found}
+    for pair in overlapping(arrays):
+        if not network.params.keys().isdisjoint(pair):
+            raise UnsupportedError(
+                f"compile: {pair[0]} and {pair[1]} share memory, as a view does with its array, "
+                "and a compiled step would part them; let both layers hold one and the same array "
+                "(and transpose or cut it in forward), give one of them a copy, or train without "
+                "compiling"
+            )
 
 
 def structure(network: Any, optimizer: Any) -> Any:

@@ -1,27 +1,39 @@
 """The settings that a program was recorded with: another value selects another program."""
 
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from types import MemberDescriptorType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.tracing import names
-from clearprop.graph.parameters import KINDS, names_of
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import KINDS, is_layer, names_of
 from clearprop.networks.learning import state_names
 
 _PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
+_OTHERS = sys.stdlib_module_names | {"clearprop", "numpy"}
+"""Whose objects are not looked into."""
+_NO_OBJECTS = (*_PLAIN, np.ndarray, list, tuple, set, frozenset, Mapping, Recorded)
 
 
 class Watch:
     """Looks whether the layers still hold what a program was recorded with.
 
-    Watched are plain values, containers of them and whole-number arrays, on the layers and on their
-    classes, that `forward` did not write itself; and which arrays stand at certain places.
+    Watched are plain values, containers of them and whole-number arrays, on the layers, on their
+    classes and on plain objects that they hold, that `forward` did not write itself; which
+    functions and objects these are; and which arrays stand at certain places.
     """
 
     def __init__(self, recorder: Any, places: list[tuple[Any, str]]) -> None:
         self._places = [(layer, name, _value(layer, name)) for layer, name in places]
         self._settings: list[tuple[Any, str, Any]] = []
         self._contents: list[tuple[Any, str, Any]] = []
+        self._mixed: list[tuple[Any, str, Any]] = []
+        self._seen: dict[int, Any] = {}
+        """What is known by its id, and stays, so that nothing else gets that."""
         arguments = {(id(layer), name) for layer, name in recorder.settings.values()}
         arguments -= recorder.frozen_settings
         for name, layer in recorder.members.layers.items():
@@ -31,17 +43,37 @@ class Watch:
             # State that is not made yet selects a program, too.
             known -= {n for n in state_names(layer) if not isinstance(_value(layer, n), np.ndarray)}
             known |= {f"d{n}" for n in known} | recorder.written.get(name, set())
-            for attribute, value in _attributes(layer):
-                if attribute in known or (id(layer), attribute) in arguments:
-                    continue
-                if isinstance(value, _PLAIN) or (type(value) is tuple and _is_plain(value)):
-                    self._settings.append((layer, attribute, value))
-                elif _is_plain(value):
-                    self._contents.append((layer, attribute, names(value)))
+            known |= {n for holder, n in arguments if holder == id(layer)}
+            self._look(layer, known)
+
+    def _look(self, holder: Any, known: Iterable[str] = ()) -> None:
+        """Note what a layer holds, or an object that a layer holds."""
+        for name, value in _attributes(holder):
+            if name in known:
+                continue
+            if isinstance(value, _PLAIN) or (type(value) is tuple and _is_plain(value)):
+                self._settings.append((holder, name, value))
+            elif _is_plain(value):
+                self._contents.append((holder, name, names(value)))
+            elif _is_itself(value):
+                self._places.append((holder, name, value))
+                self._look_into(value)
+            elif isinstance(value, list | tuple | dict):
+                parts = _parts(value)
+                if all(_is_plain(part) or _is_itself(part) for _, part in parts):
+                    self._mixed.append((holder, name, _mixed(parts)))
+                    for _, part in parts:
+                        self._look_into(part)
+
+    def _look_into(self, value: Any) -> None:
+        if id(value) not in self._seen:
+            self._seen[id(value)] = value
+            if _is_object(value):
+                self._look(value)
 
     def __bool__(self) -> bool:
         """Whether anything is watched."""
-        return bool(self._places or self._settings or self._contents)
+        return bool(self._places or self._settings or self._contents or self._mixed)
 
     def holds(self) -> bool:
         """Whether nothing has changed."""
@@ -55,24 +87,56 @@ class Watch:
         for layer, name, content in self._contents:
             if names(getattr(layer, name, None)) != content:
                 return False
+        for layer, name, content in self._mixed:
+            now = getattr(layer, name, None)
+            if not isinstance(now, list | tuple | dict) or _mixed(_parts(now)) != content:
+                return False
         return True
+
+
+def _parts(value: Any) -> list[tuple[Any, Any]]:
+    return [*(value.items() if isinstance(value, dict) else enumerate(value))]
+
+
+def _mixed(parts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Plain values as such, functions and objects as the ones that they are."""
+    return [(key, names(part) if _is_plain(part) else id(part)) for key, part in parts]
 
 
 def _value(layer: Any, name: str) -> Any:
     return layer[name] if isinstance(layer, dict) else getattr(layer, name, None)
 
 
-def _attributes(layer: Any) -> list[tuple[str, Any]]:
-    """The attributes of a layer and those of its classes, without methods."""
+def _attributes(holder: Any) -> list[tuple[str, Any]]:
+    """The attributes of a layer or an object and those of its classes, without methods."""
     found: dict[str, Any] = {}
-    for cls in type(layer).__mro__:
+    for cls in type(holder).__mro__:
         if cls is object or cls.__module__.partition(".")[0] == "clearprop":
             break
         for name, value in vars(cls).items():
-            if not name.startswith("__") and _is_plain(value):
-                found.setdefault(name, value)
-    found.update(getattr(layer, "__dict__", {}))
+            of_class = _is_plain(value) or isinstance(value, np.ufunc | staticmethod)
+            slot = type(value) is MemberDescriptorType and hasattr(holder, name)
+            own = _is_object(value) and not hasattr(type(value), "__get__")
+            if not name.startswith("__") and (of_class or slot or own):
+                found.setdefault(name, getattr(holder, name))
+    found.update(getattr(holder, "__dict__", {}))
     return [(n, v) for n, v in found.items() if n not in ("_given", "_members", "_learning")]
+
+
+def _is_itself(value: Any) -> bool:
+    """Whether a value is known by which it is: a function, or an object."""
+    if isinstance(value, type | Recorded) or is_layer(value):
+        return False
+    return callable(value) or _is_object(value)
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value is a plain object: one of a user's own classes, or a namespace."""
+    kind = type(value)
+    own = kind.__module__.partition(".")[0] not in _OTHERS
+    if not own or isinstance(value, _NO_OBJECTS) or is_layer(value):
+        return kind in (SimpleNamespace, Namespace)
+    return hasattr(value, "__dict__") or hasattr(value, "__slots__")
 
 
 def _is_plain(value: Any) -> bool:

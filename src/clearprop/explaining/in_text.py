@@ -33,7 +33,8 @@ def in_text(expression: Expression, words: Mapping[str, str] = WORDS) -> str:
 def level(e: Expression) -> int:
     """How closely an expression binds."""
     if isinstance(e, ex.Number):
-        return SUM if shorten(e)[0].startswith("−") else ATOM
+        digits, exponent, _ = shorten(e)
+        return SUM if digits.startswith("−") else ATOM if exponent is None else PRODUCT
     return _LEVELS.get(type(e), ATOM)
 
 
@@ -112,7 +113,8 @@ class Writer:
         return f" {sign} {self.at(of, PRODUCT)}"
 
     def factor(self, f: Expression) -> str:
-        return self.write(f) if isinstance(f, self.bare) else self.at(f, POWER)
+        scientific = isinstance(f, ex.Number) and level(f) == PRODUCT  # its × reads on as ·
+        return self.write(f) if scientific or isinstance(f, self.bare) else self.at(f, POWER)
 
 
 def _as_raised(exponent: Expression) -> str:

@@ -66,7 +66,7 @@ def what_was_saved(story: Story, words: Words) -> Iterator[Block]:
     for place in reused[:LISTED]:
         below = [leaf for i, leaf in enumerate(story.leaves) if place.serves >> i & 1]
         derivative: Expression = ex.Partial(story.result.name, place.name)
-        if not np.ndim(place.derivative):
+        if place.derivative is not None and not np.ndim(place.derivative):
             derivative = equation(derivative, number(place.derivative))
         key = "reused" if len(below) > 1 else "reused_ways"
         lines.append(fill(words[key], derivative=derivative, xs=names(below, words), n=place.below))

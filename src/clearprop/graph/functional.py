@@ -11,9 +11,10 @@ from clearprop.graph.backward import derivatives, floating, reach
 from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import spoken
-from clearprop.graph.node import Recorded
-from clearprop.graph.recording import alias
+from clearprop.graph.node import Recorded, data_of
+from clearprop.graph.recording import alias, attach
 from clearprop.graph.variable import Parameter, Variable
+from clearprop.primitives.registry import PRIMITIVES
 
 Arguments = int | str | Sequence[int | str]
 """Which arguments of a function: a place, a name, or several of them."""
@@ -62,7 +63,7 @@ def value_and_grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[.
         with call:
             out = call.out
             if not isinstance(out, Recorded):
-                return _off_graph(out), call.results({})
+                return call.result(_off_graph(out)), call.results({})
             if out.data.size != 1:
                 raise ShapeError(
                     f"grad: the function gives an array of shape {out.data.shape}, not one number; "
@@ -71,7 +72,7 @@ def value_and_grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[.
             dout = np.ones_like(out.data, floating(out.data))[()]
             found = derivatives([(out, dout)], targets=call.inputs, record=call.outer)
             tell_of_branches([(out, dout)], (found[v] for v in call.inputs if v in found))
-        return (out if call.outer else out.data), call.results(found)
+        return call.result(out), call.results(found)
 
     return value_and_derivative
 
@@ -79,8 +80,8 @@ def value_and_grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[.
 class Call:
     """A call of a function on new Variables for the arguments that it is differentiated by.
 
-    Within the `with` block what depends on them may be differentiated again, further out. Then
-    `outer` says so.
+    Within the `with` block `out` is what it gave. Where that, or what comes of it, may be
+    differentiated again further out, `outer` says so.
 
     Errors: `GraphError` for an argument that was not given.
     """
@@ -103,10 +104,10 @@ class Call:
         for place in dict.fromkeys(self._places):
             given[place] = mapped(self._start, given[place])
         self._f = f
-        self._args, self._kwargs = (
-            [given[i] for i in range(len(args))],
-            {k: given[k] for k in kwargs},
-        )
+        # In dicts and lists of its own, whose entries the function may exchange.
+        handed = given | {p: mapped(lambda v: v, given[p]) for p in self._places}
+        self._args = [handed[i] for i in range(len(args))]
+        self._kwargs = {k: handed[k] for k in kwargs}
 
     def _start(self, value: Any) -> Any:
         # Connected with an outer graph, if there is one, by a node of its own.
@@ -119,6 +120,7 @@ class Call:
         try:
             with spoken():
                 self.out = gathered(self._f(*self._args, **self._kwargs))
+            self.outer = self._from_outside or _uses_others(self.out, self.inputs)
         except BaseException:
             self.__exit__()
             raise
@@ -128,14 +130,15 @@ class Call:
             if isinstance(x, Argument):
                 x.in_use = False
 
-    @property
-    def outer(self) -> bool:
-        """Whether somebody may differentiate what is computed again."""
-        return self._from_outside or _uses_others(self.out, self.inputs)
+    def result(self, value: Any) -> Any:
+        """A value as it is handed out: a Variable if it may be differentiated again."""
+        if not self.outer:
+            return data_of(value)
+        return value if isinstance(value, Recorded) else settled(value)
 
     def results(self, found: dict[Recorded, Any]) -> Any:
         """The derivatives in the form in which the arguments were given."""
-        return self.results_of(lambda x: _own(found.get(x), x))
+        return self.results_of(lambda x: self.result(_own(found.get(x), x)))
 
     def results_of(self, function: Callable[[Any], Any]) -> Any:
         """A function of each input in that form."""
@@ -179,14 +182,19 @@ class Argument(Variable):
         self.in_use = True
 
 
-def _uses_others(out: Recorded, inputs: list[Any]) -> bool:
+def settled(value: Any) -> Any:
+    """A Variable that depends on nothing that somebody may differentiate by."""
+    return attach(PRIMITIVES[np.positive], (value,), (value,), {}, value)
+
+
+def _uses_others(out: Any, inputs: list[Any]) -> bool:
     """Whether a value depends on Variables of somebody who may differentiate it again.
 
     That is a Variable from outside, or the argument of a `grad` further out. What layers have
     learned (a Parameter) does not count: arrays in, arrays out.
     """
     own = {id(x) for x in inputs}
-    _, made = reach([out])
+    _, made = reach([out] if isinstance(out, Recorded) else [])
     leaves = (leaf for leaf in made if isinstance(leaf, Recorded) and id(leaf) not in own)
     return any(
         leaf.in_use if isinstance(leaf, Argument) else not isinstance(leaf, Parameter)

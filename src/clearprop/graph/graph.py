@@ -87,10 +87,15 @@ class Graph(Displayed):
         mentioned keep theirs. Gives an array for one output, a tuple for several. Where a value is
         a Variable, the computation is recorded anew.
 
+        A batch of another size goes through whole layers, whose `forward` runs again, and through
+        NumPy functions of Variables alone. Where plain numbers, indices or shapes take part it is
+        refused, for they may be sizes: `1 / len(x)` was recorded as a number.
+
         Errors: `GraphError` for a name that no leaf has, or that several have; `ShapeError` for a
-        value of another number of axes.
+        value of another number of axes, or of another shape where sizes may have been recorded.
         """
         known = self._substitutes(values or {})
+        self._check_sizes(known)
         return self._run(known, _evaluate)
 
     def opened(self, depth: int | None = None) -> "Graph":
@@ -188,6 +193,23 @@ class Graph(Displayed):
         outputs = [current(v) for v in self.outputs]
         return tuple(outputs) if len(outputs) > 1 else outputs[0]
 
+    def _check_sizes(self, known: dict[Any, Any]) -> None:
+        """Refuse values of another shape where sizes may have been recorded as numbers."""
+        reached: dict[Any, Any] = {v: v for v, x in known.items() if np.shape(x) != v.shape}
+        for node in self.nodes if reached else ():
+            sources = [reached.get(x.node or x) for x in node.inputs if isinstance(x, Recorded)]
+            leaf = next((v for v in sources if v is not None), None)
+            if leaf is None:
+                continue
+            if not (node.operation.opens or _is_free_of_sizes(node)):
+                raise ShapeError(
+                    f"evaluate: {leaf.name or 'the input'} was recorded with shape {leaf.shape}, "
+                    f"and the new value has {np.shape(known[leaf])}; {node.operation.name} was "
+                    "recorded with plain numbers, which may be sizes; record the graph anew on the "
+                    "new value"
+                )
+            reached[node] = leaf
+
     def _substitutes(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
         leaves = (*self.inputs, *self._parameters)
         known: dict[Any, Any] = {}
@@ -251,6 +273,15 @@ def _check_same(node: Node, outs: Iterable[Any]) -> None:
                 f"{node.operation.name} cannot be opened: run again, its forward gives other "
                 "numbers; it must be repeatable (no random numbers of its own, nothing counted)"
             )
+
+
+def _is_free_of_sizes(node: Node) -> bool:
+    """Whether no size can stand in a primitive: no number as in `x / len(x)`, index or shape."""
+    plain = (x for x in node.inputs if not isinstance(x, Recorded))
+    settings = (v for k, v in node.params.items() if k != "axis")
+    return all(np.ndim(x) == 0 and x == 0 for x in plain) and all(
+        v is None or isinstance(v, bool | str | type | np.dtype) for v in settings
+    )
 
 
 def _evaluate(node: Node, inputs: tuple[Any, ...]) -> Any:

@@ -8,9 +8,8 @@ import numpy as np
 
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating
-from clearprop.graph.functional import Arguments, Call, grad, mapped
+from clearprop.graph.functional import Arguments, Call, grad, mapped, settled
 from clearprop.graph.node import Recorded
-from clearprop.graph.variable import Variable
 
 
 def jacobian(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
@@ -54,7 +53,7 @@ def _stacked(rows: list[Any], shape: tuple[int, ...], call: Call) -> Any:
     def joined(v: Any) -> Any:
         column = columns[next(numbers)]
         if not column:
-            return np.zeros((*shape, *np.shape(v)), floating(v.data))
+            return call.result(np.zeros((*shape, *np.shape(v)), floating(v.data)))
         return np.reshape(np.stack(column), (*shape, *np.shape(v)))
 
     return call.results_of(joined)
@@ -75,29 +74,29 @@ def jvp(f: Callable[..., Any], x: Any, direction: Any) -> tuple[Any, Any]:
 
     That is `(f(x), Σⱼ ∂f/∂x[j] · direction[j])`: no more than two backward passes. The second goes
     through the first, which is linear in what arrives from upstream. `x` and `direction` may be
-    dicts, lists or tuples of arrays, of one form.
+    dicts, lists or tuples of arrays, of one form. It nests, as `grad` does.
 
     Errors: `ShapeError` for a direction of another shape, `GraphError` as for `jacobian`.
 
     >>> jvp(lambda x: x**2, np.array([1.0, 3.0]), np.array([1.0, -1.0]))
     (array([1., 9.]), array([ 2., -6.]))
     """
-    call = Call(f, 0, (x,), {})
     ways: list[Any] = []
     mapped(ways.append, direction)
+    call = Call(lambda x, *_: f(x), 0, (x, *ways), {})
     shapes = [np.shape(v) for v in call.inputs], [np.shape(way) for way in ways]
     if shapes[0] != shapes[1]:
         raise ShapeError(f"jvp: the direction has shapes {shapes[1]}, and x has {shapes[0]}")
     with call:
         out = _recorded("jvp", call.out)
-        dout = Variable(np.zeros(out.data.shape, floating(out.data)))
+        dout = settled(np.zeros(out.data.shape, floating(out.data)))
         found = derivatives([(out, dout)], targets=call.inputs, record=True)
-        terms = [
+        total: Any = sum(
             np.sum(found[v] * way) for v, way in zip(call.inputs, ways, strict=True) if v in found
-        ]
-        total: Any = sum(terms)
-        moved = derivatives([(total, np.ones_like(total.data))], targets=[dout]) if terms else {}
-    return out.data, moved.get(dout, np.zeros_like(dout.data))
+        )
+        ends = [(total, np.ones_like(total.data))] if isinstance(total, Recorded) else []
+        moved = derivatives(ends, targets=[dout], record=call.outer)
+    return call.result(out), call.result(moved.get(dout, np.zeros_like(dout.data)))
 
 
 def _recorded(name: str, out: Any) -> Recorded:

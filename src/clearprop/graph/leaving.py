@@ -14,10 +14,12 @@ from clearprop.primitives.unsupported import ELSEWHERE
 
 class _Now(local):
     layer: Any = None
+    functions: int = 0
 
 
 now = _Now()
-"""Of this thread: the layer whose formula runs, which was written for arrays."""
+"""Of this thread: the layer whose formula runs, which was written for arrays, and how many
+functions that are being differentiated or compiled."""
 
 _MACHINERY = ("numpy.", "scipy.", "clearprop.graph.", "clearprop.primitives.")
 
@@ -60,12 +62,18 @@ def told_in_layers(v: Any, text: str) -> str:
 
 @contextmanager
 def spoken() -> Iterator[None]:
-    """Let the refusal through that NumPy hides behind a message of its own, for `out[i, j] = v`."""
+    """Run a function that is being differentiated or compiled.
+
+    The refusal is let through that NumPy hides behind a message of its own, for `out[i, j] = v`.
+    """
+    now.functions += 1
     try:
         yield
     except ValueError as error:
         refuse_if_hidden(error)
         raise
+    finally:
+        now.functions -= 1
 
 
 def refuse_if_hidden(error: ValueError) -> None:
@@ -100,5 +108,6 @@ def _line(frame: FrameType) -> tuple[str, str]:
 _INSTEAD = {
     "np.float32(": "use v.astype(np.float32)",
     "np.float64(": "use v.astype(np.float64)",
+    "initial=": "put initial beside the result, as in np.sum(a) + v or np.maximum(np.max(a), v)",
 }
 """What to use for a call that NumPy does not hand on to Variables."""

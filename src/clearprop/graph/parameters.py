@@ -1,12 +1,13 @@
 """What a layer is made of: the arrays that it names, and the layers that it holds, to any depth."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from clearprop.graph.constants import is_same
 from clearprop.graph.node import Recorded
@@ -146,6 +147,28 @@ def arrays_of(layer: Any) -> list[Any]:
     """The arrays that a layer keeps from call to call: all that it names but its noise."""
     kinds = (kind for kind in KINDS if kind != "noise")
     return [array for kind in kinds for array in places_of(layer, kind).values()]
+
+
+def overlapping(arrays: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The names, two by two, of arrays that hold the same numbers, as a view and its array do.
+
+    >>> W, b = np.ones((2, 3)), np.ones(3)
+    >>> [*overlapping({"W": W, "b": b, "right": W[:, 1:], "left": W[:, :1]})]
+    [('W', 'left'), ('W', 'right')]
+    """
+    held = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray)}
+    ids = set(map(id, held.values()))
+    if len(ids) == len(held) and all(a.base is None for a in held.values()):  # the usual case
+        return
+    order = {name: i for i, name in enumerate(held)}
+    spans = sorted((*byte_bounds(a), name) for name, a in held.items())
+    for i, (_, end, name) in enumerate(spans):
+        for start, _, other in spans[i + 1 :]:
+            if start >= end:
+                break
+            if np.shares_memory(held[name], held[other]):
+                one, two = sorted((name, other), key=order.__getitem__)
+                yield one, two
 
 
 def at_path(layer: Any, path: Path) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
-from clearprop.graph.backward import derivatives, floating
+from clearprop.graph.backward import derivatives, floating, reach
 from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.display import NOTEBOOK, Displayed
 from clearprop.graph.gathering import scattered
@@ -217,14 +217,36 @@ class Variable(ArrayMethods):
         return self
 
     def __deepcopy__(self, memo: Any) -> Self:
-        """A Variable of its own, if it was given from outside; what was computed stays as it is.
+        """A Variable of its own, computed in the same way from Variables of its own.
 
-        In a layer's formula that is all there is.
+        In the formula of a layer, and in a function that is being differentiated, it is itself.
         """
-        if self.node is not None or now.layer is not None:
+        if now.layer is not None or now.functions:
             return self
-        made: Any = variable(type(self), copy.deepcopy(self.data, memo), name=self.name)
-        made.grad = copy.deepcopy(self.grad, memo)
+        fresh: list[tuple[Recorded, Recorded]] = []
+
+        def twin(v: Any) -> Any:
+            if not isinstance(v, Recorded) or (v.node is None and not v.may_change):
+                return v
+            if id(v) not in memo:
+                node = v.node and memo[id(v.node)]
+                data = v.data if node else copy.deepcopy(v.data, memo)  # a result cannot change
+                memo[id(v)] = variable(type(v), data, node, v.index, v.name)
+                fresh.append((v, memo[id(v)]))
+            return memo[id(v)]
+
+        def connected(v: Recorded) -> Any:
+            nodes, _ = reach([v])
+            for n in reversed(nodes):
+                if id(n) not in memo:
+                    inputs = tuple(map(twin, n.inputs))
+                    memo[id(n)] = Node(n.operation, inputs, n.values, n.params, n.out, n.marks)
+            return twin(v)
+
+        made = connected(self)
+        for v, other in fresh:  # which grow: a recorded derivative stands on a graph, too
+            recorded = isinstance(v.grad, Recorded)
+            other.grad = connected(v.grad) if recorded else copy.deepcopy(v.grad, memo)
         return made
 
     def __reduce__(self) -> Any:

@@ -11,13 +11,15 @@ const isText = (tree) => typeof tree[1] === "number" && tree[0] !== "#";
 // A tree with numbers in place of slots.
 function filled(tree) {
   if (!Array.isArray(tree) || isText(tree)) return tree;
-  if (tree[0] === "#") {
-    const value = results[tree[1]];
-    const [digits, power] = shorten(value, tree[2]);
-    const text = power === null ? digits : `${digits}×10${raised(power)}`;
-    return [text, digits.startsWith("−") ? SUM : ATOM, "1", value, tree[2]];
-  }
+  if (tree[0] === "#") return numberTree(results[tree[1]], tree[2]);
   return tree.map((part, i) => (i ? filled(part) : part));
+}
+
+// A number as a tree that stays; one with a power of ten binds as a product does.
+function numberTree(x, eps) {
+  const [digits, power] = shorten(x, eps);
+  const text = power === null ? digits : `${digits}×10${raised(power)}`;
+  return [text, digits.startsWith("−") ? SUM : power === null ? ATOM : PRODUCT, "1", x, eps];
 }
 
 const raised = (power) =>
@@ -25,7 +27,10 @@ const raised = (power) =>
 
 const bind = (tree) => (isText(tree) ? tree[1] : LEVELS[tree[0]] ?? ATOM);
 const at_ = (tree, least) => (bind(tree) >= least ? write(tree) : `(${write(tree)})`);
-const factor = (tree) => (tree[2] === "d" && isText(tree) ? write(tree) : at_(tree, POWER));
+const factor = (tree) => {
+  const bare = isText(tree) && (tree[2] === "d" || (tree[2] === "1" && tree[1] === PRODUCT));
+  return bare ? write(tree) : at_(tree, POWER);
+};
 
 function write(tree) {
   if (isText(tree)) return tree[0];

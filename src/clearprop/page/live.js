@@ -101,13 +101,6 @@ function nested(array, shape, dtype) {
   return `[${parts.join(", ")}]`;
 }
 
-// A number as a tree that stays.
-function numberTree(x, eps) {
-  const [digits, power] = shorten(x, eps);
-  const text = power === null ? digits : `${digits}×10${raised(power)}`;
-  return [text, digits.startsWith("−") ? SUM : ATOM, "1", x, eps];
-}
-
 function likeness(array, shape, dtype) {
   if (!array.length) return ["empty", { shape }];
   const finite = array.filter(Number.isFinite);

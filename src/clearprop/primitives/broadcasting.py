@@ -61,6 +61,16 @@ def as_array(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, list | tuple) else x
 
 
+def as_type(x: Any, dtype: Any) -> Any:
+    """A list or an array in a dtype, without a conversion where it has it; Python's numbers stay.
+
+    >>> as_type([1, 2], np.float32)
+    array([1., 2.], dtype=float32)
+    """
+    x = as_array(x)
+    return x.astype(dtype) if hasattr(x, "astype") and x.dtype != dtype else x
+
+
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes as numbers from 0; `None` means all.
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import LeavesGraphError, ShapeError
+from clearprop.primitives.broadcasting import as_array
 from clearprop.primitives.indexing import Place, at, put_at
 from clearprop.primitives.table import composed
 
@@ -88,9 +89,11 @@ def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, d
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
     """`np.linspace`: start + i (stop − start) / (num − 1)."""
     steps = num - 1 if endpoint else num
-    start, stop = np.multiply(start, 1.0), np.multiply(stop, 1.0)
+    ends = [as_array(start), as_array(stop)]
+    floating = np.result_type(*ends, 1.0)
+    start, stop = (np.multiply(end, floating.type(1)) for end in ends)
     width = stop - start
-    share = np.arange(num) / steps if steps > 0 else np.arange(num) * 1.0
+    share = (np.arange(num) / max(steps, 1)).astype(floating)
     share = np.reshape(share, (-1,) + (1,) * np.ndim(width))
     # From both ends, so that the last one is exactly stop.
     points = np.where(share <= 0.5, start + share * width, stop - (1 - share) * width)
@@ -105,6 +108,12 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
         base = np.expand_dims(base, axis)
     powers = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
     return powers if dtype is None else powers.astype(dtype)
+
+
+def angle(z, deg=False):
+    """`np.angle`: of a real number, 0 or, where its sign is −, π."""
+    found = np.where(np.isnan(z), z, np.arctan2(0, np.copysign(1, z)))
+    return found * (180 / np.pi) if deg else found
 
 
 def modf(x):
@@ -144,13 +153,12 @@ def sinc(x):
 
 COMPOSITIONS = {
     **composed(np, trace, diag, tril, triu, partition, select, choose, compress),
-    **composed(np, full_like, linspace, logspace, modf, nan_to_num, sinc),
+    **composed(np, full_like, linspace, logspace, angle, modf, nan_to_num, sinc),
     np.diagflat: lambda v, k=0: diag(np.ravel(v), k),
     np.extract: lambda condition, arr: compress(np.ravel(condition), arr),
     # Of real numbers, which all numbers here are.
     np.real: lambda val: np.positive(val),
     np.real_if_close: lambda a, tol=100: np.positive(a),
     np.imag: lambda val: np.zeros_like(val),
-    np.angle: lambda z, deg=False: np.where(z < 0, 180.0 if deg else np.pi, 0.0),
     np.divmod: lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)),
 }

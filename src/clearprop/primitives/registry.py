@@ -74,9 +74,14 @@ def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
     """A reduction of the same name, which goes over the first axis unless told otherwise."""
 
     def reduce(array, axis=0, dtype=None, out=None, keepdims=False, **more):
-        if dtype is not None:
+        if dtype is not None and function not in (np.any, np.all):
             more["dtype"] = dtype
-        return function(array, axis=axis, keepdims=keepdims, **more)
+        more = {"axis": axis, "keepdims": keepdims, **more}
+        mask: Any = more.get("where")
+        if hasattr(mask, "__array_function__") and not isinstance(mask, np.ndarray):
+            # NumPy's functions do not ask it, and would hand on to the ufunc, which comes here.
+            return mask.__array_function__(function, (type(mask),), (array,), more)
+        return function(array, **more)
 
     return reduce
 
@@ -88,13 +93,13 @@ def _accumulate(function: Callable[..., Any]) -> Callable[..., Any]:
     return accumulate
 
 
-def _log_sum_exp(array, axis=0, dtype=None, out=None, keepdims=False, **more):
+def _log_sum_exp(array, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):
     """`np.logaddexp.reduce`: the largest is taken out first, so that no power overflows."""
-    where = more.get("where", True)
     top = np.max(array, axis=axis, keepdims=True, initial=-np.inf, where=where)
     top = np.where(np.isfinite(top), top, 0.0)
     total = np.sum(np.exp(array - top), axis=axis, keepdims=True, where=where)
     found = np.log(total) + top
+    found = found if initial is None else np.logaddexp(found, initial)
     return found if keepdims else np.reshape(found, np.shape(np.sum(array, axis=axis)))
 
 

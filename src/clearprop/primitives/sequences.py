@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from clearprop.errors import ShapeError, UnsupportedError
-from clearprop.primitives.broadcasting import as_array
+from clearprop.primitives.broadcasting import as_array, as_type
 from clearprop.primitives.indexing import at
 from clearprop.primitives.table import composed
 
@@ -45,7 +45,8 @@ def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 def ediff1d(ary, to_end=None, to_begin=None):
     """`np.ediff1d`: the differences of the flat array, between given ends."""
     parts = [to_begin, diff(np.ravel(ary)), to_end]
-    parts = [np.ravel(part) for part in parts if part is not None]
+    dtype = np.result_type(parts[1])
+    parts = [as_type(np.ravel(part), dtype) for part in parts if part is not None]
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
@@ -160,8 +161,8 @@ def _slide(name: str, a: Any, v: Any, mode: str) -> Any:
 
 
 def interp(x, xp, fp, left=None, right=None, period=None):
-    """`np.interp`: straight lines between the points (xp, fp)."""
-    x, xp, fp = map(as_array, (x, xp, fp))
+    """`np.interp`: straight lines between the points (xp, fp), in float64."""
+    x, xp, fp = (as_type(v, np.float64) for v in (x, xp, fp))
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
         raise ShapeError(
             f"np.interp: xp of shape {np.shape(xp)} and fp of shape {np.shape(fp)} "

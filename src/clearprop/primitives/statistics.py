@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.primitives.broadcasting import as_array, kept_shape, normal_axes, to_last
+from clearprop.primitives.broadcasting import as_array, as_type, kept_shape, normal_axes, to_last
 from clearprop.primitives.indexing import at
 from clearprop.primitives.table import composed
 
@@ -97,7 +97,8 @@ def _quantiles(
         low = np.where(below < 0, n, below).astype(np.intp)
         high = np.where(place > n - 1, n, np.ceil(place)).astype(np.intp)
         step = _BETWEEN[method](place, below)
-        if np.result_type(rows).kind == "f" and isinstance(q, int | float):
+        takes = method in ("lower", "higher", "nearest")  # and computes nothing
+        if np.result_type(rows).kind == "f" and (takes or isinstance(q, int | float)):
             step = step.astype(rows.dtype)
         left, right = at(rows, low, axis=-1), at(rows, high, axis=-1)
         found = between(left, right, step)
@@ -135,6 +136,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     x = _as_rows(m, rowvar)
     if y is not None:
         x = np.concatenate([x, _as_rows(y, rowvar)], axis=0)
+    # In float64 at the least, unless told otherwise.
+    x = as_type(x, np.result_type(x, np.float64) if dtype is None else dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
     given = [as_array(w) for w in (fweights, aweights) if w is not None]
     if not given:
@@ -147,8 +150,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
         weighted = deviations * w
         scale = total - ddof * (1 if aweights is None else np.sum(w * given[-1]) / total)
     matrix = np.matmul(deviations, np.transpose(weighted)) / scale
-    matrix = np.reshape(matrix, [n for n in np.shape(matrix) if n != 1])
-    return matrix if dtype is None else matrix.astype(dtype)
+    return np.reshape(matrix, [n for n in np.shape(matrix) if n != 1])
 
 
 def _as_rows(x: Any, rowvar: bool) -> Any:

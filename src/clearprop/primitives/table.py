@@ -228,13 +228,15 @@ class LeadingArrays:
             signature = inspect.signature(self.function)
         except ValueError:
             return args, kwargs
-        if any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()):
+        kinds = {name: p.kind for name, p in signature.parameters.items()}
+        if inspect.Parameter.VAR_POSITIONAL in kinds.values():
             return args, kwargs
         arguments = dict(signature.bind(*args, **kwargs).arguments)
         arguments.update(arguments.pop("kwargs", {}))
         operands = []
         for name in list(arguments):
-            if operands and not hasattr(arguments[name], "__array_ufunc__"):
+            array = hasattr(arguments[name], "__array_ufunc__")
+            if operands and (not array or kinds.get(name) is inspect.Parameter.KEYWORD_ONLY):
                 break
             operands.append(arguments.pop(name))
         return tuple(operands), arguments

@@ -52,9 +52,9 @@ def make_step(
             "devices"
         )
     if reason is None:
-        compiled_step = CompiledStep(network, optimizer, engine=engine, devices=devices)
-        step = compiled_step.over(*samples[:2], samples.scale, samples.w)
         try:
+            compiled_step = CompiledStep(network, optimizer, engine=engine, devices=devices)
+            step = compiled_step.over(*samples[:2], samples.scale, samples.w)
             with np.errstate(all="ignore"):
                 step.prepare(batch_size)
             return step, None

@@ -87,7 +87,7 @@ class InNode(Program):
             values[v][...] = new.reshape(v.shape)
         ok = [bool(found.pop())] if job.checks else []
         results = [
-            np.asarray(x, dtype).reshape(shape)[()]
+            np.array(x, dtype).reshape(shape)[()]
             for x, (shape, dtype) in zip(found, self.results, strict=True)
         ]
         results += ok

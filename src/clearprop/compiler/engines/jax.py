@@ -88,7 +88,7 @@ class _Printer(Sheet):
         arguments = [*(self.leaves[v] for v in job.stored), *data, *["rows"] * bool(data), *rest]
         text_of_body = "\n".join(s for s, _ in self.body)
         more = [f"import {m}" for m in ("jax", "jax.scipy.special") if f"{m}." in text_of_body]
-        lines = [f'"""{job.title}', "", *_SETTINGS, '"""', ""]
+        lines = [f'"""{text.harmless(job.title)}', "", *_SETTINGS, '"""', ""]
         setup = [translated(str(line)) for line in self.setup]
         if any("b64decode(" in line for line in setup):
             lines += ["from base64 import b64decode", ""]

@@ -1,5 +1,6 @@
 """What NumPy source says of labels: they are checked, and say where to look."""
 
+import json
 from math import isfinite
 
 import numpy as np
@@ -48,7 +49,7 @@ def numbers(sheet: Sheet, time: int, node: Node) -> None:
 def _guard(sheet: Sheet, condition: str, what: str) -> None:
     if sheet.job.label_checks:
         sheet.line(f"if {condition}:")
-        sheet.line(f'    raise ValueError("{what}")')
+        sheet.line(f"    raise ValueError({json.dumps(what)})")
 
 
 def pick(sheet: Sheet, time: int, node: Node) -> None:

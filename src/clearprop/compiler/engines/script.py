@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.engines import Job
-from clearprop.compiler.engines.script_pieces import harmless, literal, spread, table, typed
+from clearprop.compiler.engines.script_pieces import literal, spread, table, typed
 from clearprop.compiler.engines.script_words import (
     BY_NAME,
     COMPARED,
@@ -17,7 +17,7 @@ from clearprop.compiler.engines.script_words import (
     WORDS,
 )
 from clearprop.compiler.engines.strided import Strided
-from clearprop.compiler.engines.text import identifier
+from clearprop.compiler.engines.text import harmless, identifier
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.rewriting import function_of, is_recorded
 from clearprop.errors import UnsupportedError
@@ -34,7 +34,8 @@ _TAKEN = """
     multiply new null order package packed pairwise parts planned power private protected public
     remainder return rint room sign sin sinh sqrt static super switch tan tanh this throw true trunc
     try typeof var vectors void while with yield arguments eval undefined NaN Infinity LN2 PI
-    PRODUCTS value total
+    PRODUCTS value total hypot multiplyPlain multiplyWide wrapped isFinite Math Object Number
+    Float32Array Float64Array Int32Array Uint8Array
 """
 
 
@@ -131,7 +132,7 @@ class Script:
     def _group(self, todo: list[Node], done: set[Node]) -> list[Node]:
         """The next node, and with an element-wise one all of its shape that can be computed now."""
         first = todo[0]
-        if not np.ndim(first.out) or self.word(first) is None:
+        if self.word(first) is None or not np.ndim(first.out):
             return [first]
         group = {first: None}
         for node in todo[1:]:
@@ -299,7 +300,9 @@ class Script:
     @staticmethod
     def only(node: Node, *names: str) -> None:
         """Errors: `UnsupportedError` for other arguments than these, and the first operand."""
-        given = {k for k, v in node.params.items() if v is not None and (k, v) != ("where", True)}
+        given = {
+            k for k, v in node.params.items() if v is not None and not (k == "where" and v is True)
+        }
         if len(node.inputs) > 1 or given - {*names}:
             raise UnsupportedError(f"it has other arguments than {', '.join(names)}")
 

@@ -107,8 +107,10 @@ def _outer(script: Script, node: Node) -> None:
 
 
 def _einsum(script: Script, node: Node) -> None:
-    left, _, out = node.params["subscripts"].replace(" ", "").partition("->")
+    left, arrow, out = node.params["subscripts"].replace(" ", "").partition("->")
     operands = left.split(",")
+    if not arrow:  # then what stands there once, by the alphabet
+        out = "".join(c for c in sorted({*left} - {","}) if left.count(c) == 1)
     if "." in left or node.params.keys() - {"subscripts", "optimize"}:
         raise UnsupportedError("its subscripts have an ellipsis, or it has more arguments")
     own = [len(set(term)) == len(term) for term in operands]

@@ -90,12 +90,3 @@ def spread(sizes: dict[str, int], lines: list[str], block: bool = False) -> list
 
 def _names(name: str, line: str) -> bool:
     return bool(re.search(rf"\b{name}\b", line))
-
-
-def harmless(text: str) -> str:
-    """A text for a comment, which it cannot end, nor the element of a page that it stands in.
-
-    >>> harmless("a\\n</script>")
-    'a < /script>'
-    """
-    return re.sub(r"<(?=[/!])", "< ", re.sub(r"\s+", " ", text))

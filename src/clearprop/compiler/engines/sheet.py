@@ -81,6 +81,7 @@ class Sheet:
     def __init__(self, job: Job) -> None:
         self.job, self.trace = job, job.trace
         outputs = enumerate(self.trace.outputs)
+        self._given_back: set[Any] = set()
         self._handed_out = {v.node for i, v in outputs if i not in job.replaces}
         self.setup: list[str | Cell] = []
         """Lines that run once; a cell stands for the line that cuts it out of the arena."""
@@ -90,7 +91,8 @@ class Sheet:
         self.buffers: list[Buffer] = []
         known = [node.operation.name for node in self.trace.nodes if function_of(node)]
         roots = (name.partition(".")[0] for name in known if "." in name)
-        self.names = {"np", "arena", "isfinite", "b64decode", "rows", "rng", *roots}
+        words = "np arena make isfinite b64decode rows rng abs slice range ValueError"
+        self.names = {*words.split(), *roots}
         """Taken already: by imports among others."""
         self.imports: set[str] = set()
         """Modules of functions that are not NumPy's."""
@@ -276,7 +278,7 @@ class Sheet:
         self.line(statement, comment)
 
     def line(self, statement: str, comment: str = "") -> None:
-        self.body.append((statement, comment))
+        self.body.append((statement, text.harmless(comment)))
 
     def call(self, node: Node, out: str = "") -> str:
         """A node as a call of its function, which writes into `out` where that is given."""
@@ -295,6 +297,8 @@ class Sheet:
             name = self.name(operation.symbol)
             self.as_written[name] = partial(operation.evaluate, **node.params)
             return f"{name}({', '.join(names)}{into})"
+        if not all(map(str.isidentifier, operation.name.split("."))):
+            raise UnsupportedError("its name is not one that source could call")
         if module.partition(".")[0] != "np":
             self.imports.add(module)
         options = self.keywords(node)
@@ -323,8 +327,10 @@ class Sheet:
         self.line(call, f"noise → {v.shape}")
 
     def returned(self, v: Any) -> str:
-        cell = self.cell(v)
-        internal = not cell.varies or self.lives.root(v) in set(self.trace.leaves)
+        """What is given back: an array that neither the program nor another result has."""
+        cell, root = self.cell(v), self.lives.root(v)
+        internal = not cell.varies or root in {*self.trace.leaves, *self._given_back}
+        self._given_back.add(root)
         return f"{cell.name}.copy()" if internal and cell.shape else cell.name
 
     def _without_unused(self, setup: list[str], result: str) -> list[str]:
@@ -349,7 +355,7 @@ class Sheet:
             cut.insert(1, "arena = arena[-arena.ctypes.data % 64 :]")
         setup = self._without_unused(cut, result)
         imports = ["import numpy as np", *(f"import {module}" for module in sorted(self.imports))]
-        lines = [f'"""{title}"""', "", *imports]
+        lines = [f'"""{text.harmless(title)}"""', "", *imports]
         if any("isfinite(" in statement for statement, _ in self.body):
             lines[2:2] = ["from math import isfinite", ""]
         if any("b64decode(" in line for line in setup):

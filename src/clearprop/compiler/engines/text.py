@@ -3,6 +3,7 @@
 import base64
 import keyword
 import re
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,24 @@ def identifier(text: str) -> str:
     >>> identifier("Affine 1"), identifier("2x"), identifier("class")
     ('Affine_1', '_2x', 'class_')
     """
-    name = re.sub(r"\W", "_", text) or "_"
-    if name[0].isdigit():
+    # As Python reads it: ﬁ and fi are one name.
+    name = "".join(
+        c if f"_{c}".isidentifier() else "_" for c in unicodedata.normalize("NFKC", text)
+    )
+    if not name.isidentifier():
         name = f"_{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def harmless(text: str) -> str:
+    """A text for a comment, a title or a docstring, which it cannot end in any language.
+
+    Names of layers and parameters may be anything: a line break would end the comment, and what
+    follows it would run; so would quotes, a backslash, and what ends an element of a page.
+
+    >>> harmless("a\\n</script>"), harmless("Affine1.forward: (2, 3) → (2, 4)")
+    ('a < /script>', 'Affine1.forward: (2, 3) → (2, 4)')
+    """
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    shown = re.sub(r" +", " ", shown.replace('"', "'").replace("\\", "/"))
+    return re.sub(r"(?<=[<*?])(?=[/!?])", " ", shown)

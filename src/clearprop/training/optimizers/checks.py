@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError, DTypeError, NonFiniteError, ShapeError
+from clearprop.graph.parameters import overlapping
 
 
 def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
@@ -17,7 +18,6 @@ def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None
         told = [f"no derivative for {missing}"] if missing else []
         told += [f"no parameter for the derivative of {extra}"] if extra else []
         raise ShapeError(f"parameters and derivatives must have the same names: {'; '.join(told)}")
-    names_of: dict[int, str] = {}
     for name, param in params.items():
         if np.shape(param) != np.shape(grads[name]):
             raise ShapeError(
@@ -36,15 +36,16 @@ def check_gradients(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None
                 )
             if not param.flags.writeable:
                 raise DTypeError(f"parameter {name} is read-only; make it a copy of its own")
-            if names_of.setdefault(id(param), name) != name:
-                raise ConfigError(
-                    f"parameters {names_of[id(param)]} and {name} are the same array; give it one "
-                    "name, with the sum of its derivatives"
-                )
         elif not isinstance(param, Real):
             raise DTypeError(
                 f"parameter {name} is a {type(param).__name__}; make it a float array or a number"
             )
+    for one, other in overlapping(params):
+        raise ConfigError(
+            f"parameters {one} and {other} are the same array, or views of one, and each would "
+            "undo what the other has learned; give it one name, with the sum of its derivatives: "
+            "layers that hold one and the same array (and transpose or cut it in forward) share it"
+        )
 
 
 def check_results(

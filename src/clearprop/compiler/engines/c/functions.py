@@ -10,6 +10,7 @@ from clearprop.compiler.engines.c.lines import Groups, Lines
 from clearprop.compiler.engines.c.memory import Home
 from clearprop.compiler.engines.c.phases import Kernel, overlaps
 from clearprop.compiler.engines.c.vectors import compares, spelt
+from clearprop.compiler.engines.text import harmless
 from clearprop.compiler.rewriting import function_of, is_number, is_recorded
 from clearprop.graph.node import Node
 
@@ -90,7 +91,7 @@ class Function:
         rests = "".join(self._rests.values()).replace("@DECLARED@", declared)
         body = str(self.lines).replace("@PASSED@", passed)
         head = f"void {self.name}({declared}long n0, long n1)"
-        return _tidy(f"// {comment}\n{rests}{head}\n{body}")
+        return _tidy(f"// {harmless(comment)}\n{rests}{head}\n{body}")
 
     def call(self, start: str, stop: str) -> str:
         """A call of the function."""

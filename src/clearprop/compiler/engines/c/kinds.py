@@ -96,7 +96,7 @@ def renames(node: Node) -> bool:
 
 def _is_of_columns(node: Node, kinds: dict[Node, str]) -> bool:
     """Whether a node computes one number for each row from such numbers."""
-    if not is_column(node.out) or node.out.dtype not in C_TYPES or isinstance(node.out, tuple):
+    if isinstance(node.out, tuple) or not is_column(node.out) or node.out.dtype not in C_TYPES:
         return False
     columns = [x for x in node.inputs if not is_number(x)]
     if not any(is_recorded(x) and kinds.get(x.node) == "row" for x in columns):
