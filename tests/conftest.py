@@ -2,6 +2,37 @@
 
 import gc
 
+import pytest
+
+THOROUGH = (
+    "checking/test_docs.py",
+    "checking/test_manners.py::test_a_mistake",
+    "checking/test_repairs.py::test_what_it_says",
+    "checking/test_strangers_styles.py::test_a_mistake",
+    "cli/test_cli_resume.py",
+    "compiler/test_c.py::test_a_kernel_that_is_wrong",
+    "compiler/test_fuzz.py",
+    "compiler/test_random_",
+    "datasets/test_pack_mnist.py",
+    "datasets/test_photographs.py",
+    "networks/test_one_file_layers.py::test_one_file[it_is_drawn",
+    "networks/test_one_file_layers.py::test_one_file[it_is_explained",
+    "networks/test_one_file_layers.py::test_one_file[looking_between",
+    "networks/test_random_networks.py",
+    "test_benchmarks.py",
+    "training/test_checkpoints.py::test_many_stops",
+)
+"""What takes longest, and is left to a run of its own."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what is thorough before it is chosen by its marks what runs."""
+    for item in items:
+        if any(f"tests/{start}" in item.nodeid for start in THOROUGH):
+            item.add_marker("thorough")
+
+
 collect_ignore = ["conftest.py"]  # it has no examples, and others have its name
 
 
