@@ -9,7 +9,6 @@ THOROUGH = (
     "checking/test_manners.py::test_a_mistake",
     "checking/test_repairs.py::test_what_it_says",
     "checking/test_strangers_styles.py::test_a_mistake",
-    "cli/test_cli_resume.py",
     "compiler/test_c.py::test_a_kernel_that_is_wrong",
     "compiler/test_fuzz.py",
     "compiler/test_random_",
