@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.arguments import runs_alone
 from clearprop.checking.copies import held_by
 from clearprop.checking.edited import Editor
 from clearprop.checking.evidence import Evidence
@@ -64,6 +65,9 @@ class Editable:
         self.douts = self.run.douts(e.dout)
         self.held = dict(getattr(self.run.layer, "__dict__", {}))
         sources, self.calls = sources_of(self.again)
+        if runs_alone(e.trial.layer) and not e.is_function:
+            ran = {source.function for source in sources_of(e.trial.run)[0]}
+            sources = [s for s in sources if s.function not in ran]  # a loss is as it is meant
         before, more = sources_of(e.trial.run, but=sources)
         if forward:
             sources, before, self.anew, self.calls = before, sources, True, self.calls + more
