@@ -12,6 +12,7 @@ import strangers_fixed
 import strangers_frameworks
 import strangers_functional
 import strangers_images
+import strangers_kept
 import strangers_losses
 import strangers_steps
 
@@ -24,6 +25,7 @@ STYLES = (
     strangers_frameworks,
     strangers_functional,
     strangers_images,
+    strangers_kept,
     strangers_losses,
     strangers_steps,
 )

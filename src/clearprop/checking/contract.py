@@ -16,7 +16,7 @@ from clearprop.checking.case import Case
 from clearprop.checking.copies import fingerprint, generator_states, random_fingerprint, same_draws
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind, beside
-from clearprop.checking.nests import hanging
+from clearprop.checking.nests import hanging, spoken
 from clearprop.checking.pairing import stems
 from clearprop.checking.passes import told
 from clearprop.checking.run import LayerRaised, Run, numbers
@@ -107,7 +107,7 @@ def backward_repeats(e: Evidence) -> None:
             first = run.derivatives(e.dout)
             used_up = any(n < stacks[key] for key, n in _lengths(run).items() if key in stacks)
             drew = random_fingerprint() != before or generator_states(run.layer) != held
-            kept, inside = _kept(run), _inside(run)
+            kept = _kept(run)
             second, third = run.derivatives(e.dout), run.derivatives(e.dout)
     except LayerRaised as raised:
         e.reproducible = False
@@ -127,7 +127,7 @@ def backward_repeats(e: Evidence) -> None:
             message = "backward works once after each forward: it uses up what that kept in a list"
             e.fault(Kind.STATEFUL, message, fault=False)
             return
-        changed = [path for path, value in _inside(run).items() if inside.get(path) != value]
+        changed = [path for path, value in _kept(run).items() if kept.get(path) != value]
         if changed and all(len(p) > 1 and "" in stems(p[-1]) for p in changed):
             message = "backward works once after each forward: it adds to derivatives on its nodes"
             e.fault(Kind.STATEFUL, message, fault=False)
@@ -148,8 +148,7 @@ def backward_repeats(e: Evidence) -> None:
             )
             e.fault(Kind.ACCUMULATES, message, name, **values)
         else:
-            changed = [key for key, value in _kept(run).items() if kept.get(key) != value]
-            what = f"self.{changed[0]}" if changed else "what forward kept"
+            what = f"self.{spoken(min(changed, key=len))}" if changed else "what forward kept"
             message = f"backward changes {what}: run twice with the same dout, it differs"
             e.fault(Kind.IN_PLACE, message, name, **values)
 
@@ -160,19 +159,10 @@ def _lengths(run: Run) -> dict[str, int]:
     return {key: len(value) for key, value in held if isinstance(value, list | dict | deque)}
 
 
-def _kept(run: Run) -> dict[str, Any]:
-    """The arrays that the layer holds, without the derivatives, to be compared."""
-    derived = {f"d{name}" for name in (*run.trial.arguments, *run.trial.input_names)}
-    return {
-        key: fingerprint(value)
-        for key, value in getattr(run.layer, "__dict__", {}).items()
-        if isinstance(value, np.ndarray) and key not in derived
-    }
-
-
-def _inside(run: Run) -> dict[Path, Any]:
+def _kept(run: Run) -> dict[Path, Any]:
     """The arrays that hang on the layer at any depth, without the derivatives, to be compared."""
     derived = {place.path for places in run.trial.places.values() for place in places}
+    derived |= {(f"d{name}",) for name in (*run.trial.arguments, *run.trial.input_names)}
     return {
         path: fingerprint(value)
         for path, value in hanging(run.layer).items()

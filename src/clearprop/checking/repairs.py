@@ -88,6 +88,8 @@ class Search:
     ) -> None:
         self.e, self.whole, self.found = e, whole, dict[str, Repair]()
         self.below = below or sys.maxsize
+        self.stirs: dict[int, Any] = {}
+        """What was met at a site, and which derivatives moved with it."""
         self.rng = np.random.default_rng(0)
         self.share = 0.5 if below else 1.0
         self.stop = time.thread_time() + self.share * LONGEST
@@ -173,17 +175,12 @@ class Search:
         }
 
     def _is_idle(self, number: int) -> bool:
-        met, run = self._stirred(number)
-        if run is None:
+        met, moved = self._stirred(number)
+        if moved is None:
             return self.backward.of_forward
-        if not met or not is_float(met[0][0]):
+        if met is None or not is_float(met[0]):
             return False
-        moved = self._moved(run)
         return not moved or bool(moved & {*self.right})
-
-    def _moved(self, run: Run) -> set[str]:
-        """The derivatives that are no longer what they were."""
-        return {n for n in self.truth if not self.backward.as_before(run, n)}
 
     def _picked(self, number: int, site: Any, other: Any) -> Callable[[], Edit]:
         """Pick an edit, or another value at a site; which edit it is."""
@@ -223,20 +220,28 @@ class Search:
 
     def _met(self, number: int) -> tuple[Any, dict[str, Any]] | None:
         """The value at a site and the local variables, where only what is wrong depends on it."""
-        met, run = self._stirred(number)
-        if not met or not isinstance(met[0][0], NUMBERS):
+        met, moved = self._stirred(number)
+        if met is None or not isinstance(met[0], NUMBERS):
             return None
-        if run is None and self.backward.of_forward:
-            return None
-        if run is not None and is_float(met[0][0]):
-            moved, role = self._moved(run), self._role(number)
-            if moved & {*self.right} or not (moved or role in ("argument", "carried")):
+        if moved is None:
+            return None if self.backward.of_forward else met
+        if is_float(met[0]):
+            may_not = self._role(number) not in ("argument", "carried")
+            if moved & {*self.right} or (not moved and may_not):
                 return None
-        return met[0]
+        return met
 
-    def _stirred(self, number: int) -> tuple[list[tuple[Any, dict[str, Any]]], Run | None]:
-        """The value at a site and the local variables, and what comes of it moved a little."""
-        met: list[Any] = []
+    def _stirred(self, number: int) -> tuple[tuple[Any, dict[str, Any]] | None, set[str] | None]:
+        """The value at a site with the local variables, and the derivatives that move with it.
+
+        The second is `None` where backward fails, or forward gives something else.
+        """
+        if number not in self.stirs:
+            self.stirs[number] = self._stir(number)
+        return self.stirs[number]
+
+    def _stir(self, number: int) -> Any:
+        met: list[Any] = [None]
 
         def stir(value: Any, local: Mapping[str, Any]) -> Any:
             met[:] = [(value, dict(local))]  # the last: in a loop, the first is a special case
@@ -246,7 +251,9 @@ class Search:
             return value + STIRRED * (np.abs(value) if np.any(value) else 1.0) * ways
 
         self.pick.site, self.pick.plan = number, stir
-        return met, self.backward.again()
+        run = self.backward.again()
+        moved = run and {n for n in self.truth if not self.backward.as_before(run, n)}
+        return met[0], moved
 
     def _role(self, number: int) -> str:
         """What a site is of what it stands in; a mask made of an argument does not answer to it."""

@@ -1,5 +1,6 @@
 """`clearprop predict`: what a trained network makes of pictures, or of the rows of a table."""
 
+import inspect
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,6 @@ from clearprop.cli.networks import AGAIN, own_network
 from clearprop.cli.options import RUN, check_output, flag_option
 from clearprop.cli.own_data import form_of
 from clearprop.errors import ConfigError
-
-OPTIONS = {"--json", "--show", "--output", "--network"}
 
 
 def predict(
@@ -63,7 +62,9 @@ def predict(
     for name in map(str, images):
         if name.startswith("-") and name != "-" and not Path(name).exists():
             option = name.partition("=")[0]
-            raise ConfigError(no_option("clearprop predict", option, OPTIONS))
+            named = inspect.signature(predict).parameters.values()
+            options = {f"--{p.name}" for p in named if p.kind is p.KEYWORD_ONLY}
+            raise ConfigError(no_option("clearprop predict", option, options))
     check_output(output, *images, run, network)
     check_output(show, *images, run, network, end=".png")
     with own_network(network) as make:
