@@ -33,6 +33,7 @@ function heard(told) {
   if (told.why === "begin") {
     now.first = told.vectors;
     now.broken = false;
+    now.seen = null; // that was the network before
     now.speed = 0;
     curve.clear();
   }
