@@ -145,6 +145,18 @@ class Layer:
             dh = self.U @ da
         return np.array(dx[::-1])
 """
+SCRATCH = """
+class Layer:
+    def forward(self, x):
+        self.kept, y = [], np.zeros(3)
+        for row in x:
+            y[:] = np.tanh(row)
+            self.kept.append(y.copy())
+        return np.tanh(x)
+
+    def backward(self, dout):
+        return np.stack([d * (1 - y**2) for d, y in zip(dout, self.kept)])
+"""
 CLOSED = """
 def layer(x):
     y = np.tanh(x)
@@ -169,6 +181,7 @@ PULL = "def pull(dout, back):\n    return back(dout)\n"
             "seen = (x, [])` in place of",
         ),
         (DENSE, "return self.out", "self.out += 1; return self.out - 1", "in place of"),
+        (SCRATCH, "y.copy()", "y", "append(y.copy())` in place of"),
         (RECURRENT, "row, before, h)", "row, h, h)", "append((row, before, h))` in place of"),
         (RECURRENT, "dh = self.U @ da\n", "pass\n", "`dh = self.U @ da` is missing"),
     ],
