@@ -264,3 +264,10 @@ def test_a_loss_without_a_network_opens_too():
         "level_layers",
         "level_opened",
     ]
+
+
+def test_numbers_that_cannot_be_changed_are_told_by_their_function(tmp_path):
+    v = Variable(np.diag([1.0, 2.0]), "A")
+    graph(np.linalg.eigh(v)[0].sum()).save(tmp_path / "eigh.html")
+    text = (tmp_path / "eigh.html").read_text("utf-8")
+    assert "no spelling for np.linalg.eigh: it gives several results" in text

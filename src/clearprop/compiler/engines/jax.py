@@ -114,10 +114,7 @@ class _Printer(Sheet):
                 self._node(node)
             except Exception as error:  # whatever JAX raises, it is in this node
                 said = str(error).strip().partition("\n")[0] or type(error).__name__
-                raise UnsupportedError(
-                    f"compile: the engine jax has no spelling for {node.operation.name} in "
-                    f"{self.trace.labels[node]}: {said}"
-                ) from None
+                raise text.not_spelled("jax", node, self.trace.labels[node], said) from None
         returned, new = [], []
         for i, v in enumerate(self.trace.outputs):
             (new if i in job.replaces else returned).append(self.cell(v).name)

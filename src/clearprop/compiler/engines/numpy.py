@@ -59,11 +59,7 @@ class Printer(Sheet):
         try:
             self._node(time, node)
         except UnsupportedError as error:
-            where = self.trace.labels[node]
-            raise UnsupportedError(
-                f"compile: the engine numpy has no spelling for {node.operation.name} in {where}: "
-                f"{error}"
-            ) from None
+            raise text.not_spelled("numpy", node, self.trace.labels[node], error) from None
 
     def _node(self, time: int, node: Node) -> None:
         function = function_of(node)

@@ -17,7 +17,7 @@ from clearprop.compiler.engines.script_words import (
     WORDS,
 )
 from clearprop.compiler.engines.strided import Strided
-from clearprop.compiler.engines.text import harmless, identifier
+from clearprop.compiler.engines.text import harmless, identifier, not_spelled
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.rewriting import function_of, is_recorded
 from clearprop.errors import UnsupportedError
@@ -168,11 +168,7 @@ class Script:
                 raise UnsupportedError("it is not a function that it knows")
             statement(self, node)
         except UnsupportedError as error:
-            operation: Any = node.operation
-            raise UnsupportedError(
-                f"compile: the engine javascript has no spelling for {operation.name} in "
-                f"{self.trace.labels[node]}: {error}"
-            ) from None
+            raise not_spelled("javascript", node, self.trace.labels[node], error) from None
 
     def word(self, node: Node) -> str | None:
         """An element-wise function as an expression with braces; `None` for what is none."""

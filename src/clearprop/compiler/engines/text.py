@@ -103,3 +103,11 @@ def harmless(text: str) -> str:
     shown = "".join(c if c.isprintable() else " " for c in text)
     shown = re.sub(r" +", " ", shown.replace('"', "'").replace("\\", "/"))
     return re.sub(r"(?<=[<*?])(?=[/!?])", " ", shown)
+
+
+def not_spelled(engine: str, node: Any, label: str, said: object) -> UnsupportedError:
+    """The error of an engine for a node, with the place of that if it has one."""
+    where = f" in {label}" if label else ""
+    return UnsupportedError(
+        f"compile: the engine {engine} has no spelling for {node.operation.name}{where}: {said}"
+    )
