@@ -6,11 +6,17 @@ put themselves into `Displayed` when they are imported; `import clearprop` does 
 
 import os
 from collections.abc import Iterable
-from html import escape
 from typing import Any, ClassVar
 
 NOTEBOOK = 1000
 """How wide a picture in a notebook is at most, in its own units; what is wider is folded."""
+
+
+def escape(text: str) -> str:
+    """A text as it is shown, whatever stands in it."""
+    import html  # with a long table of names, which only those load who show something
+
+    return html.escape(text)
 
 
 def table(head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
@@ -48,9 +54,9 @@ class Framed:
     def _repr_html_(self) -> str:
         # The page has no rights but to run its script: it cannot reach the notebook around it.
         return (
-            f'<iframe srcdoc="{escape(self.html, quote=True)}" width="100%" '
+            f'<iframe srcdoc="{escape(self.html)}" width="100%" '
             f'height="{self.height}" style="border: 0; width: 100%" sandbox="allow-scripts" '
-            f'title="{escape(self.title, quote=True)}"></iframe>'
+            f'title="{escape(self.title)}"></iframe>'
         )
 
     def __repr__(self) -> str:

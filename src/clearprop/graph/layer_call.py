@@ -1,7 +1,6 @@
 """A layer on the graph: one node, which can be opened."""
 
 import copy
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -40,6 +39,7 @@ from clearprop.graph.recording import attach, constant_operand
 from clearprop.graph.returned import by_input, by_parameter
 from clearprop.graph.twins import bindable, twin, twins
 from clearprop.graph.variable import Operand, new_leaves
+from clearprop.primitives.table import positional
 
 
 def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
@@ -337,18 +337,7 @@ class LayerOperation:
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the arguments that a `forward` takes by position."""
     function = getattr(forward, "__func__", None)
-    return _names(forward) if function is None else _names(function)[1:]
-
-
-def _names(function: Any) -> tuple[str, ...]:
-    inner = function
-    while hasattr(inner, "__wrapped__"):
-        inner = inner.__wrapped__
-    code = getattr(inner, "__code__", None)
-    if code is not None and not hasattr(function, "__signature__"):
-        return code.co_varnames[: code.co_argcount]  # quicker than a signature
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)
+    return positional(forward) if function is None else positional(function)[1:]
 
 
 def _constant(x: Any, name: str) -> Any:

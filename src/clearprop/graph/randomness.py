@@ -1,6 +1,6 @@
 """The global sources of random numbers, which a library leaves alone."""
 
-import random
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,13 +11,16 @@ import numpy as np
 @contextmanager
 def undrawn(generators: Iterable[Any] = ()) -> Iterator[None]:
     """Put the global random states of NumPy and Python back at the end, and those of generators."""
-    legacy, python = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    legacy = np.random.get_state(legacy=False)  # noqa: NPY002
+    python = sys.modules.get("random")  # where nobody has loaded it, no state of it is known yet
+    state = python.getstate() if python else None
     states = [(g, g.bit_generator.state) for g in generators]
     try:
         yield
     finally:
         np.random.set_state(legacy)  # noqa: NPY002
-        random.setstate(python)
+        if python:
+            python.setstate(state)
         for g, state in states:
             g.bit_generator.state = state
 

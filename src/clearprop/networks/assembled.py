@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -228,6 +227,8 @@ class Assembled(Layer):
         self.frozen -= self._matching(patterns or ("*",))
 
     def _matching(self, patterns: Iterable[str]) -> set[str]:
+        from fnmatch import fnmatchcase  # which few need, and everybody would load
+
         found: set[str] = set()
         for pattern in patterns:
             names = {name for name in self.params if fnmatchcase(name, pattern)}

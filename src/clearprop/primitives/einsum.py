@@ -1,6 +1,5 @@
 """The Einstein sum: any product of arrays summed over any of their axes."""
 
-from string import ascii_letters, ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,8 @@ from clearprop.errors import UnsupportedError
 from clearprop.primitives.shapes import rounded
 from clearprop.primitives.table import Call, primitive
 
-_BY_NUMBER = ascii_uppercase + ascii_letters[:26]
+_LOWER, _UPPER = ("".join(map(chr, range(ord(first), ord(first) + 26))) for first in "aA")
+_BY_NUMBER = _UPPER + _LOWER
 """Letters for the numbers of the list form, in the order in which NumPy sorts them."""
 
 
@@ -35,7 +35,7 @@ def spelt_out(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str]
     """
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
-    free = "".join(letter for letter in ascii_letters if letter not in subscripts)
+    free = "".join(letter for letter in _LOWER + _UPPER if letter not in subscripts)
     covered = [
         len(shape) - len(term.replace("...", "")) if "..." in term else 0
         for term, shape in zip(terms, shapes, strict=True)

@@ -137,8 +137,7 @@ def primitive(
     facts = {"takes_out": isinstance(function, np.ufunc), "operands": (), **facts}
     first = next(filter(None, rules), None)
     if first is not None and not (facts["operands"] or facts.get("variadic")):
-        kinds = inspect.signature(first).parameters.values()
-        facts["operands"] = tuple(p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD)[2:]
+        facts["operands"] = positional(first)[2:]
     return Primitive(
         name=name,
         function=function,
@@ -266,6 +265,16 @@ class Binder:
         while values and values[-1] is None:
             values = values[:-1]
         return values, arguments
+
+
+def positional(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the arguments that may be given by position, but for `*args`."""
+    inner = inspect.unwrap(function)
+    code = getattr(inner, "__code__", None)
+    if code is not None and not hasattr(function, "__signature__"):
+        return code.co_varnames[: code.co_argcount]  # quicker than a signature
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(n for n, p in inspect.signature(function).parameters.items() if p.kind in kinds)
 
 
 def name_of(function: Callable[..., Any]) -> str:
