@@ -355,3 +355,72 @@ def test_weights_of_samples_are_for_evaluate_too():
     assert penalised.evaluate(x, t).loss == pytest.approx(penalised.loss(x, t))
     with pytest.raises(ConfigError, match="takes no w"):
         penalised.evaluate(x, t, w)
+
+
+class Absolute(Network):
+    """A loss of its own, without a loss layer."""
+
+    def loss(self, x, t):
+        return np.abs(self.predict(x) - t).mean()
+
+
+class Bottle(Network):
+    """Several outputs, and one loss of them all."""
+
+    def __init__(self):
+        super().__init__()
+        self.enter, self.spread, self.leave = affine(1, 2), affine(1, 2), affine(2, 1)
+
+    def forward(self, x):
+        mean, spread = self.enter(x), self.spread(x)
+        return self.leave(mean * np.exp(spread)), mean, spread
+
+    def loss(self, x, t):
+        y, mean, spread = self.forward(x)
+        return ((y - t) ** 2).mean() + 0.1 * (mean**2 + spread**2).mean()
+
+
+@pytest.mark.parametrize("make", [lambda: Absolute([affine(1, 4), Relu(), affine(4, 1)]), Bottle])
+def test_a_loss_that_asks_no_loss_layer_takes_any_targets(make):
+    x, t = line()
+    network = make()
+    assert network.losses == () and network.score_name is None
+    assert "of its own" in repr(network)
+    t = 7.5 * t
+    trainer = Trainer(network, x, t, x, t, batch_size=20, optimizer=Adam(0.01), rng=0)
+    history = trainer.train(epochs=3)
+    assert history.loss[-1] < history.loss[0] and not trainer.as_written
+    evaluation = network.evaluate(x, t)
+    assert evaluation.loss < history.loss[0] and np.isnan(evaluation.score)
+    with pytest.raises(ConfigError, match=f"the loss of {type(network).__name__} gives none"):
+        Trainer(network, x, t, x, t, batch_size=20, patience=2)
+    with pytest.raises(ShapeError, match="60 samples need 60 labels"):
+        Trainer(network, x, t[1:])
+
+
+def test_a_loss_layer_that_is_named_gives_the_score_of_a_loss_of_its_own():
+    x, t = line()
+    network = Absolute([affine(1, 4), Relu(), affine(4, 1)], MeanSquaredError())
+    assert Trainer(network, x, t, x, t, batch_size=20).train(epochs=1).score_name == "R²"
+
+
+def test_a_loss_layer_may_be_asked_in_another_method():
+    class Asks(Network):
+        def _part(self, x, t):
+            return [self.lastLayer(y, t) for y in (self.predict(x),)][0]
+
+        def loss(self, x, t):
+            return 2 * self._part(x, t)
+
+    network = Asks([affine(1, 3)])
+    assert network.score_name == "accuracy"
+    assert network.loss(np.zeros((2, 1)), [0, 1]) == pytest.approx(2 * np.log(3))
+
+
+def test_a_loss_layer_that_is_not_there_is_named():
+    class Hidden(Network):
+        def loss(self, x, t):
+            return getattr(super(), "lo" + "ss")(x, t)
+
+    with pytest.raises(ConfigError, match="Hidden has no loss layer; give it one"):
+        Hidden([affine(1, 3)]).gradient(np.ones((2, 1)), [0, 1])

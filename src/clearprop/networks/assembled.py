@@ -54,7 +54,8 @@ class Assembled(Layer):
         if layers is not None:
             named = layers.items() if isinstance(layers, Mapping) else named_layers(layers)
             self.layers.update(one_object_a_place(named, chain=self.is_chain()))
-        self.lastLayer: Any = SoftmaxWithLoss() if loss is None else loss
+        usual = SoftmaxWithLoss() if self.asks_loss_layer() else ()
+        self.lastLayer: Any = usual if loss is None else loss
         for layer in self.losses:
             check_layer("lastLayer", layer, inputs=("x", "t"))
         self.rng = np.random.default_rng(0) if rng is None else generator(rng)
@@ -101,7 +102,7 @@ class Assembled(Layer):
 
     @property
     def losses(self) -> tuple[Any, ...]:
-        """The loss layers: one, or one for each output."""
+        """The loss layers: one, or one for each output; none beside a `loss` without any."""
         last = self.lastLayer
         return tuple(last) if isinstance(last, list | tuple) else (last,)
 
@@ -116,7 +117,7 @@ class Assembled(Layer):
             for path, layer in inner_layers(self)
             if path[0] != "lastLayer"
         }
-        return shown | {"loss": ", ".join(map(repr, self.losses))}
+        return shown | {"loss": ", ".join(map(repr, self.losses)) or "of its own"}
 
     def __repr__(self) -> str:
         lines = (f"  {name}: {layer}" for name, layer in self._shown().items())

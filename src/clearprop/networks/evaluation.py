@@ -26,6 +26,6 @@ def tally(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> np.ndarr
 
 def scored(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> float:
     """The score of a batch; NaN where the loss layer gives none."""
-    if score_of(losses[0]) is None:
+    if not losses or score_of(losses[0]) is None:
         return math.nan
     return losses[0].score(tally(losses, scores, t, w))

@@ -46,7 +46,7 @@ class Members:
             self.layers[name] = layer
             self.names[id(layer)] = name
             self.paths[name] = path
-        self._is_chain = network.is_chain() and len(network.losses) == 1
+        self._is_chain = network.is_chain() and len(network.losses) <= 1
         self._direct = self._now()
         held = sum(1 for layer in self.layers.values() for _ in inner_layers(layer))
         self.repeated = held > len(self.layers) - 1

@@ -1,6 +1,9 @@
 """Layers assembled into a network."""
 
 import copy
+import inspect
+from collections.abc import Iterator
+from types import CodeType
 from typing import Any, Self
 
 import numpy as np
@@ -34,7 +37,8 @@ class Network(Assembled):
     hold layers as attributes, lists and mappings too, call them in any way (`self.fc(x)`: skips,
     several inputs, layers used twice) and return several outputs; `x` and `t` may then be tuples,
     and `loss` a sequence of losses, one for each output, which are added. A `loss(x, t)` of its own
-    is differentiated as it is written.
+    is differentiated as it is written; where it asks no loss layer, and none is given, targets are
+    taken as they are, and there is no score.
 
     Parameters of layers given as a list are named after their attribute and counted: `W1`, `b1`,
     `W2`, `b2`; others by their path, `block.fc.W`. Layers that share an array share a parameter,
@@ -93,6 +97,8 @@ class Network(Assembled):
     def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
         if not isinstance(self.lastLayer, list | tuple):
             return call(self.lastLayer, scores, t, *w)
+        if not self.losses:
+            raise ConfigError(f"{type(self).__name__} has no loss layer; give it one, loss=…")
         if not isinstance(scores, tuple | list) or not len(scores) == len(t) == len(self.losses):
             raise ConfigError(
                 f"{type(self).__name__} has {len(self.losses)} losses; forward must return as many "
@@ -122,7 +128,7 @@ class Network(Assembled):
     @property
     def score_name(self) -> str | None:
         """What `evaluate` gives as score: accuracy, R², or nothing."""
-        return score_of(self.losses[0])
+        return score_of(self.losses[0]) if self.losses else None
 
     def accuracy(self, x: Any, t: Any) -> float:
         """Compute the share of samples that are answered rightly, as the loss layer sees it.
@@ -227,6 +233,19 @@ class Network(Assembled):
         """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
 
+    def asks_loss_layer(self) -> bool:
+        """Whether the loss is that of a loss layer: by no `loss` of its own, or by one that asks
+        it, itself or in another method."""
+        own = [c for c in type(self).__mro__ if issubclass(c, Network) and c is not Network]
+        if not any("loss" in vars(c) for c in own):
+            return True
+        for name, method in (entry for c in own for entry in vars(c).items()):
+            code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
+            asked = {"lastLayer", "losses", "_loss_of", *(["loss"] if name == "loss" else [])}
+            if code is not None and not asked.isdisjoint(_attributes(code)):
+                return True
+        return False
+
     def only_calls(self, method: str) -> bool:
         own = ("__call__", "predict", "loss", "_loss_of")
         return method in own and all(getattr(type(self), n) is getattr(Network, n) for n in own)
@@ -274,6 +293,14 @@ class Network(Assembled):
         own = any(getattr(type(self), n) is not getattr(Network, n) for n in _FORMULAS)
         inside = (layer for name, layer in self.members.layers.items() if name)
         return own or any(not has_backward(v) and any(inner_layers(v)) for v in inside)
+
+
+def _attributes(code: CodeType) -> Iterator[str]:
+    """The names that a method asks for, also in functions inside it."""
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _attributes(inner)
 
 
 def given(w: Any) -> tuple[Any, ...]:

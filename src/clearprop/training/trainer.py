@@ -198,12 +198,13 @@ class Trainer(Course):
         if not self._sets or network.score_name is None:
             for name, value in {"patience": patience, "best_path": best_path}.items():
                 if value is not None:
+                    loss = type(next(iter(network.losses), network)).__name__
                     raise ConfigError(
                         f"{name} goes by a score, and there is none: "
                         + (
                             "give x_test, validation or score_training=True"
                             if network.score_name is not None
-                            else f"{type(network.losses[0]).__name__} gives none; leave it out"
+                            else f"the loss of {loss} gives none; leave it out"
                         )
                     )
         samples = self._train.number
