@@ -28,10 +28,13 @@ def test_the_pictures_are_current(made):
     """`python tools/pictures.py` makes them again."""
     names = sorted(path.name for path in made.iterdir())
     assert names == sorted(path.name for path in PICTURES.iterdir())
-    changed = [
-        name for name in names if (made / name).read_bytes() != (PICTURES / name).read_bytes()
-    ]
-    assert changed == []
+    assert [name for name in names if _drawn(made / name) != _drawn(PICTURES / name)] == []
+
+
+def _drawn(path):
+    """What a picture shows, but for what rounding leaves of 0 in a product: other processors add
+    in another order."""
+    return re.sub(rb"(rounding leaves up to )\S+( of 0)", rb"\1some\2", path.read_bytes())
 
 
 def test_every_picture_is_shown(made):

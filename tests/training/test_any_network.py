@@ -384,14 +384,17 @@ class Bottle(Network):
 def test_a_loss_that_asks_no_loss_layer_takes_any_targets(make):
     x, t = line()
     network = make()
-    assert network.losses == () and network.score_name is None
+    assert network.losses == ()
+    assert network.score_name is None
     assert "of its own" in repr(network)
     t = 7.5 * t
     trainer = Trainer(network, x, t, x, t, batch_size=20, optimizer=Adam(0.01), rng=0)
     history = trainer.train(epochs=3)
-    assert history.loss[-1] < history.loss[0] and not trainer.as_written
+    assert history.loss[-1] < history.loss[0]
+    assert not trainer.as_written
     evaluation = network.evaluate(x, t)
-    assert evaluation.loss < history.loss[0] and np.isnan(evaluation.score)
+    assert evaluation.loss < history.loss[0]
+    assert np.isnan(evaluation.score)
     with pytest.raises(ConfigError, match=f"the loss of {type(network).__name__} gives none"):
         Trainer(network, x, t, x, t, batch_size=20, patience=2)
     with pytest.raises(ShapeError, match="60 samples need 60 labels"):
@@ -407,7 +410,7 @@ def test_a_loss_layer_that_is_named_gives_the_score_of_a_loss_of_its_own():
 def test_a_loss_layer_may_be_asked_in_another_method():
     class Asks(Network):
         def _part(self, x, t):
-            return [self.lastLayer(y, t) for y in (self.predict(x),)][0]
+            return next(self.lastLayer(y, t) for y in (self.predict(x),))
 
         def loss(self, x, t):
             return 2 * self._part(x, t)
