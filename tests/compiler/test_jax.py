@@ -376,3 +376,51 @@ def test_processes_that_do_not_fit(process, processes, versions, match):
             else:
                 for line in each.result():
                     line.close()
+
+
+class Rivals(Network):
+    """One network that another judges, whose layers both hold."""
+
+    def __init__(self, made, judge):
+        super().__init__(loss=judge.lastLayer)
+        self.made, self.judge = made, judge
+
+    def forward(self, x):
+        return self.judge(self.made(x))
+
+
+@pytest.mark.parametrize("engines", [("jax", "jax"), ("jax", "numpy"), ("numpy", "jax")])
+def test_networks_that_share_layers_see_what_the_other_has_learned(engines):
+    x, t = batch(8, 4, 3, dtype=np.float64)
+    found = []
+    for how in ((None, None), engines):
+        made, judge = (dense(4, 5, n, dtype=np.float64) for n in (4, 3))
+        both = Rivals(made, judge)
+        both.freeze("judge.*")
+        optimizers = Adam(0.01), Momentum(0.1)
+        pairs = list(zip((both, judge), optimizers, how, strict=True))
+        steps = [
+            network.loss_and_gradient if e is None else compile(network, optimizer, engine=e)
+            for network, optimizer, e in pairs
+        ]
+        losses = []
+        for _ in range(6):
+            for (network, optimizer, _), step in zip(pairs, steps, strict=True):
+                loss = step(x, t)
+                if isinstance(loss, tuple):
+                    loss, gradient = loss
+                    optimizer.update(network.params, gradient)
+                losses += [float(loss), float(np.sum(made.predict(x)))]
+        found.append(losses)
+    assert found[1] == pytest.approx(found[0], rel=1e-9)
+
+
+def test_two_steps_of_one_network():
+    x, t = batch(8, 4, 3)
+    network, other = dense(4, 5, 3), dense(4, 5, 3)
+    first, second = (compile(network, SGD(0.1), engine="jax") for _ in range(2))
+    alone = compile(other, SGD(0.1), engine="jax")
+    for _ in range(3):
+        assert first(x, t) == alone(x, t)
+        assert second(x, t) == alone(x, t)
+    assert np.array_equal(network.predict(x), other.predict(x))

@@ -102,7 +102,7 @@ class Layout:
 
     def _adopt(self) -> None:
         others = [held for held in self.held if array_at(*held[:2]) is not held[2]]
-        self.fetch()
+        self.network.params.come_home()  # also what another step of these layers keeps
         self.network.params.check_shared()
         _check_apart(self.network)
         for other in others:
@@ -125,18 +125,19 @@ class Layout:
         Nothing can be written into the arrays then. Whatever looks at `network.params` fetches them
         first; a step lends them again.
         """
-        self.fetch()
+        self.network.params.come_home()
         self.lent = program
         pieces = (piece for *_, piece in (*self.held, *self.pieces))
         self._locked = [array for array in (*arrays, *pieces) if array.flags.writeable]
         for array in self._locked:
             array.flags.writeable = False
-        self.network.params.fetch = self.fetch
+        self.network.params.go_away(self.fetch)
 
     def fetch(self) -> None:
         """Bring the arrays up to date that a program keeps elsewhere."""
         if self.lent is not None:
-            program, self.lent, self.network.params.fetch = self.lent, None, None
+            program, self.lent = self.lent, None
+            self.network.params.be_home()
             for array in self._locked:
                 array.flags.writeable = True
             program.fetch()

@@ -17,6 +17,7 @@ from clearprop.errors import (
     UnsupportedError,
 )
 from clearprop.networks import Network
+from clearprop.networks.parameters import AWAY
 
 
 def refuse_class(what: str, thing: Any) -> None:
@@ -127,8 +128,8 @@ class Step(Compiles):
     def take(self, plan: StepPlan, batch: tuple[Any, ...], begun: Any = None) -> float:
         """Run a program, or end what has begun; leave to network and optimiser what it leaves."""
         network, layout, program, learns = self.network, plan.layout, plan.program, plan.learns
-        if layout.lent is not program and (program.keeps or layout.lent is not None):
-            layout.lend(program, plan.kept) if program.keeps else layout.fetch()
+        if layout.lent is not program and (program.keeps or AWAY):
+            layout.lend(program, plan.kept) if program.keeps else network.params.come_home()
             begun = None
         if learns:
             plan.begin(plan.rows)
