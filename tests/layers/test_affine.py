@@ -95,6 +95,11 @@ def test_wrong_feature_count(shape):
         layer().forward(np.ones(shape))
 
 
+def test_a_sequence_is_told_from_a_sample():
+    with pytest.raises(ShapeError, match=r"steps one by one as x.reshape\(-1, 4\)"):
+        layer().forward(np.ones((2, 5, 4)))
+
+
 @pytest.mark.parametrize(
     ("W", "b"), [((4,), (4,)), ((4, 3), (4,)), ((4, 3), (1, 3)), ((4, 3), ()), ((2, 2, 2), (2, 2))]
 )

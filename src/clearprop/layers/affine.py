@@ -120,9 +120,11 @@ class Affine(Layer):
         shape = self.x_shape
         batch = shape[0] if len(shape) > 1 else 1
         if not shape or math.prod(shape[1:] if len(shape) > 1 else shape) != n_in:
+            steps = f"; it takes all of a sample, and steps one by one as x.reshape(-1, {n_in})"
             raise ShapeError(
                 f"Affine: x {shape} does not fit W {self.W.shape}: each sample must have "
                 f"{n_in} values, so x must be ({n_in},), (N, {n_in}) or (N, …) of that many"
+                + (steps if len(shape) > 2 and shape[-1] == n_in else "")
             )
         return x if len(shape) == 2 else x.reshape(batch, n_in)
 
