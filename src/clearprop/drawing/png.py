@@ -9,6 +9,7 @@ from pathlib import Path
 from clearprop.drawing.compose import text_marks
 from clearprop.drawing.scene import Scene
 from clearprop.drawing.svg import write_svg
+from clearprop.drawing.theme import FONT
 from clearprop.errors import ConfigError, MissingPackageError
 
 MOST_PIXELS = 80_000_000
@@ -54,8 +55,9 @@ def paint(svg: str, zoom: float = 1.0) -> bytes:
 
 _PROBE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20" viewBox="0 0 20 20">'
-    '<text x="2" y="16" font-size="16" font-family="sans-serif">{}</text></svg>'
+    f'<text x="2" y="16" font-size="16" font-family="{FONT}">{{}}</text></svg>'
 )
+"""A letter in the fonts of pictures: by itself `sans-serif` may stand for one that is not there."""
 
 
 def _fonts() -> list[str]:
