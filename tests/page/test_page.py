@@ -5,7 +5,6 @@ import hashlib
 import html as entities
 import json
 import re
-import time
 from base64 import b64encode
 from pathlib import Path
 
@@ -233,16 +232,12 @@ def chain(nodes):
     return sum(v for v in values if v not in used)
 
 
-def test_a_page_of_three_hundred_nodes_is_made_in_two_seconds():
+def test_a_page_of_three_hundred_nodes_is_made_in_a_moment(calls_of):
     g = graph(chain(240))
     assert 290 <= len(g.nodes) <= 310
-    times = []
-    for _ in range(2):
-        start = time.process_time()
-        views = views_of(g, limit=500)
-        times.append(time.process_time() - start)
+    views, calls = calls_of(lambda: views_of(g, limit=500))
     assert len(views.views[0].data["steps"]) > 500
-    assert min(times) < 2.0
+    assert calls < 10_000_000
 
 
 def test_a_large_graph_is_folded_and_still_has_a_page():

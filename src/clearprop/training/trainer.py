@@ -204,7 +204,7 @@ class Trainer(Course):
                         + (
                             "give x_test, validation or score_training=True"
                             if network.score_name is not None
-                            else f"the loss of {loss} gives none; leave it out"
+                            else f"{loss} gives none; leave it out"
                         )
                     )
         samples = self._train.number
