@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from clearprop.checking.guards import within_memory
 from clearprop.graph.randomness import undrawn
 
 _LEAVES = (str, bytes, int, float, complex, type, types.ModuleType, types.FunctionType)
@@ -150,7 +151,7 @@ def left_alone() -> Iterator[None]:
     A layer under check may draw from the global state, overflow or warn; the caller's program must
     not notice.
     """
-    with same_draws(), warnings.catch_warnings(), np.errstate(all="ignore"):
+    with same_draws(), within_memory(), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 

@@ -16,12 +16,15 @@ from clearprop.checking.edited import Editor
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.forming import Form
 from clearprop.checking.formulas import formulas
+from clearprop.checking.guards import touching_nothing
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.sources import Pick, compiled, replaced, sources_of, with_inner
 
 FAILS = (LayerRaised, ArithmeticError, LookupError, TypeError, ValueError)
 MOST = 1500
 """Of longer functions, in nodes of their trees, no edited form is made."""
+ROUNDS = 20_000
+"""So many rounds of loops an edited run may take."""
 
 
 class Truth:
@@ -78,8 +81,8 @@ class Editable:
         self.codes: dict[Any, Any] = {}
         for source in sources:
             nodes = list(ast.walk(source.tree))
-            if len(nodes) > MOST or any(isinstance(node, ast.While) for node in nodes):
-                continue  # a loop might never end
+            if len(nodes) > MOST:
+                continue
             code = compiled(source, Form(self.editor, source).tree(), self.pick)
             if code is not None:
                 self.codes[source.function] = code
@@ -96,7 +99,7 @@ class Editable:
     def edited(self) -> Iterator[bool]:
         """Let the edited forms run in place of what was written, if they do the same unedited."""
         try:
-            with replaced(self.codes):
+            with replaced(self.codes), touching_nothing():
                 self.pick.silent = True
                 yield bool(self.codes) and self._is_same()
         finally:
@@ -124,6 +127,7 @@ class Editable:
     def again(self, run: Run | None = None, douts: Any = None) -> Run | None:
         """Run backward as edited; `None` where it fails."""
         again = self.run if self.frozen and run is None else run
+        self.pick.left = ROUNDS
         try:
             if again is None or self.anew:
                 before = self.run if run is None else run

@@ -83,7 +83,9 @@ class Form:
         for field, value in ast.iter_fields(node):
             if field in ("body", "orelse", "finalbody") and isinstance(value, list):
                 more = self.carried(node) if field == "body" and isinstance(node, ast.For) else ()
-                setattr(made, field, [*self.block(value), *more])
+                loops = field == "body" and isinstance(node, ast.For | ast.While)
+                first = [ast.Expr(the_pick("goes_on"))] if loops else []
+                setattr(made, field, [*first, *self.block(value), *more])
             elif field in ("value", "test", "iter") and value is not None:
                 role = "term" if field == "value" else ""
                 setattr(made, field, self.expression(value, role))
@@ -171,6 +173,7 @@ class Form:
             made.generators = [copy.copy(generator) for generator in node.generators]
             for generator in made.generators:
                 generator.iter = self.expression(generator.iter, "")
+                generator.ifs = [the_pick("goes_on"), *generator.ifs]
             made.elt = self.expression(node.elt, "term")
         return self.choices(node, made, role) if _is_read(node) else made
 

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.checking.guards import is_harmless
+
 _ROOMS = ("graph", "primitives", "checking", "networks")
 _NOT_THEIRS = (
     *(str(Path(__file__).parents[1] / room) for room in _ROOMS),
@@ -34,8 +36,19 @@ class Pick(threading.local):
 
     at = 0
     site = 0
+    left = 0
+    """So many rounds of loops an edited form may still run."""
     silent = False
     plan: Callable[[Any, Mapping[str, Any]], Any] | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Asked in each round of a loop: an edited one might never end."""
+        if self.at or self.site:
+            self.left -= 1
+            if self.left < 0:
+                raise ArithmeticError("a loop goes on and on")
+        return True
 
     def edit(self, value: Any) -> Any:
         """Another value for what stands at the site, made with the local variables there."""
@@ -66,14 +79,18 @@ def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[
     """The functions that run meanwhile and are the user's own, as far as there is source of them.
 
     Those of NumPy, of Python and of the graph are not: they are not where a mistake is. The number
-    tells how many calls were made, and so how much work it is. `but` are known already.
+    tells how many calls were made, and so how much work it is. `but` are known already. There are
+    none where it would do harm to run them with other values.
     """
     found: dict[CodeType, FunctionType | None] = {}
+    owners: set[type] = set()
     calls = 0
 
-    def look(frame: FrameType, event: str, _: Any) -> None:
+    def look(frame: FrameType, event: str, called: Any) -> None:
         nonlocal calls
         calls += event in ("call", "c_call")
+        if event == "c_call":
+            owners.add(type(getattr(called, "__self__", None)))
         code = frame.f_code
         if event == "call" and code not in found and _is_theirs(code.co_filename):
             found[code] = _function_of(frame)
@@ -85,8 +102,11 @@ def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[
     finally:
         # cProfile stands there itself up to Python 3.11, and is nothing that `setprofile` takes
         before.enable() if hasattr(before, "enable") else sys.setprofile(before)  # type: ignore
+    functions = [f for f in found.values() if f]
+    if not is_harmless(functions, owners):
+        return [], calls
     known = {source.function for source in but}
-    trees = ((f, tree_of(f)) for f in found.values() if f and f not in known)
+    trees = ((f, tree_of(f)) for f in functions if f not in known)
     return [Source(function, tree) for function, tree in trees if tree is not None], calls
 
 
