@@ -71,6 +71,9 @@ def _stages(e: Evidence) -> None:
     if written and e.stages == "all":
         contract.linear_in_dout(e)
         contract.nothing_stale(e)
+        other = contract.after_an_update(e)
+        if other and not e.faulty:
+            _also(e, _like(e, e.trial.inputs, other), "with other parameters")
         if not e.is_function:
             _on_others(e)
             contract.keeps_float32(e)
@@ -169,14 +172,14 @@ def _places(node: Any) -> list[np.ndarray]:
     return [x for x in arrays if x.dtype.kind == "i" and x.size]
 
 
-def _like(e: Evidence, inputs: list[Any]) -> Evidence:
+def _like(e: Evidence, inputs: list[Any], trial: Trial | None = None) -> Evidence:
     return Evidence(
         e.name,
         e.layer,
         inputs,
         e.rng,
         stages="values",
-        like=e.trial,
+        like=trial or e.trial,
         eps=e.eps,
         reproducible=e.reproducible,
     )

@@ -30,6 +30,7 @@ from clearprop.checking.otherwise import (
     otherwise,
 )
 from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.trial import Trial
 
 STIRRED = 1e-3
 """By this part of itself a value is moved to see what depends on it."""
@@ -275,9 +276,16 @@ class Search:
             again = self.backward.again(douts=self.backward.run.douts(dout))
             if not self._agree(hits, e.true(dout), again):
                 return False
-        if not self._holds_for(hits, e.trial.inputs, OTHER):
+        if not self._holds_for(hits, e.trial.variant(e.trial.inputs), OTHER):
             return False
-        return all(self._holds_for(hits, inputs) for inputs in self._others_than_given())
+        others = map(e.trial.variant, self._others_than_given())
+        if not all(self._holds_for(hits, other) for other in others):
+            return False
+        self.right, right = [], self.right  # what else is right by chance, as where a scale is 1
+        values = e.trial.others_learned(self.rng)
+        holds = self._holds_for(hits, e.trial.variant(e.trial.inputs, values=values))
+        self.right = right
+        return holds
 
     def _others_than_given(self) -> Iterator[list[Any]]:
         """The inputs with other values, of the same signs and no larger; fewer; in other order."""
@@ -296,9 +304,8 @@ class Search:
             for i, x in enumerate(trial.inputs)
         ]
 
-    def _holds_for(self, hits: list[str], inputs: list[Any], settings: float = 1.0) -> bool:
-        """Whether it holds for other inputs and settings, as far as the layer takes them."""
-        trial = self.e.trial.variant(inputs)
+    def _holds_for(self, hits: list[str], trial: Trial, settings: float = 1.0) -> bool:
+        """Whether it holds for other values and settings, as far as the layer takes them."""
         for name, value in vars(trial.layer).items() if settings != 1 else ():
             if isinstance(value, float) or (is_float(value) and np.size(value) == 1):
                 setattr(trial.layer, name, settings * value)
@@ -317,7 +324,7 @@ class Search:
             return True
         return self._agree(hits, truth, self.backward.again(run, run.douts(dout)))
 
-    def _slopes_agree(self, hits: list[str], trial: Any, run: Run, dout: np.ndarray) -> bool:
+    def _slopes_agree(self, hits: list[str], trial: Trial, run: Run, dout: np.ndarray) -> bool:
         """Whether forward moves along a direction of each argument as backward says."""
         again = self.backward.again(run, run.douts(dout))
         if again is None:

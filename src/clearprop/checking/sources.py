@@ -9,7 +9,6 @@ import itertools
 import linecache
 import sys
 import sysconfig
-import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -136,7 +135,9 @@ def tree_of(function: FunctionType) -> Any:
     """What was written, or `None` where that is not to be had or is not what is run."""
     code = function.__code__
     first, last = code.co_firstlineno, _last_line(code)
-    text = textwrap.dedent("".join(linecache.getlines(code.co_filename)[first - 1 : last]))
+    text = "".join(linecache.getlines(code.co_filename)[first - 1 : last])
+    if text[:1].isspace():  # dedenting it would change the texts in it that span lines
+        text, first = f"if True:\n{text}", first - 1
     try:
         module = ast.parse(text)
     except SyntaxError:

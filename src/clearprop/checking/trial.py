@@ -22,7 +22,7 @@ from clearprop.checking.interface import (
 )
 from clearprop.checking.nests import filled, is_nest, leaves, shape_of
 from clearprop.checking.pairing import Place
-from clearprop.checking.run import LayerRaised, Run, Values, split
+from clearprop.checking.run import LayerRaised, Run, Values, number, split
 from clearprop.graph.parameters import at_path, has_backward, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.layers import Layer
@@ -317,11 +317,25 @@ class Trial:
         first = next((x for x in self.inputs if isinstance(x, np.ndarray)), np.zeros(0))
         return len(first) if first.ndim > 1 else 0
 
-    def variant(self, inputs: Sequence[Any], dtype: DTypeLike = np.float64) -> "Trial":
-        """The same layer on other inputs, or in another dtype."""
+    def others_learned(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Other values for what is learned, near those given: none of them is 1 or 0 by chance."""
+        return {
+            n: a.value * rng.uniform(0.8, 1.2, a.value.shape)
+            if np.any(a.value)
+            else rng.uniform(-0.2, 0.2, a.value.shape)
+            for n, a in self.arguments.items()
+            if a.slot
+        }
+
+    def variant(
+        self, inputs: Sequence[Any], dtype: DTypeLike = np.float64, values: Values | None = None
+    ) -> "Trial":
+        """The same layer on other inputs, in another dtype, or with other parameters."""
         twin = copy.copy(self)
         twin.inputs = private(list(inputs), dtype)
         twin.layer, twin.dtype = private(self.layer, dtype), np.dtype(dtype)
+        for name, value in (values or {}).items():
+            self.arguments[name].slot.put(twin.layer, number(value.copy()))  # type: ignore
         twin.notes, twin.noise = [], {}
         twin.list_arguments()
         return twin
