@@ -4,7 +4,8 @@ Random directions and automatic differentiation detect; single elements are swep
 fault, or to tell it from a kink.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -23,7 +24,22 @@ VANISHING = 1e-150
 
 
 def all_arguments(e: Evidence) -> None:
-    """Compare the derivatives of all arguments; the faults go to `e`, and a row for each."""
+    """Compare the derivatives of all arguments; the faults go to `e`, and a row for each.
+
+    Causes are looked for once all that is wrong is known: they mostly have one.
+    """
+    wrong = [found for found in _compared(e) if found]
+    for case, mask in wrong:
+        _report(case, mask)
+    if any(finding.kind is Kind.KINK for finding in e.findings):
+        harmless.look_at_ties(e)
+
+
+Wrong = tuple[Case, np.ndarray]
+"""A wrong derivative, and which of its elements are."""
+
+
+def _compared(e: Evidence) -> Iterator[Wrong | None]:
     if e.opened:
         e.truth = e.true(e.dout)
     for name, argument in e.trial.arguments.items():
@@ -46,11 +62,10 @@ def all_arguments(e: Evidence) -> None:
         if not a.size and not argument.value.size:
             e.rows[name] = Row(name, shape, 0.0, 0.0, "empty")
         elif a.shape != shape:
-            _wrong_shape(e, name, a)
-        elif not _by_automatic(e, name, a):
-            _by_differences(e, name, a)
-    if any(finding.kind is Kind.KINK for finding in e.findings):
-        harmless.look_at_ties(e)
+            yield _wrong_shape(e, name, a)
+        else:
+            found = _by_automatic(e, name, a) if e.opened else None
+            yield found if e.opened else _by_differences(e, name, a)
 
 
 def stand_in(e: Evidence) -> None:
@@ -97,10 +112,8 @@ def wrong_elements(a: np.ndarray, t: np.ndarray, rtol: float = 1e-9) -> np.ndarr
     return known & ~(np.abs(a - t) <= bound)
 
 
-def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
-    """Compare with automatic differentiation; False where it is not there or not to be believed."""
-    if not e.opened:
-        return False
+def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> Wrong | None:
+    """Compare with automatic differentiation; closed again where it is not to be believed."""
     t = e.truth[name] = _finite(e, name, e.truth[name])
     case = Case(e, name, a, t, e.dout)
     narrow = a.dtype.kind == "f" and a.dtype.itemsize < 8
@@ -112,17 +125,16 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
         if left:
             e.closed = "it does not follow the slope of forward; a value leaves the graph there"
             e.opened = None
-            return False
+            return None
         e.misread[name] = e.misread[name] | (before & ~wrong)
-    if wrong.any():
-        _report(case, wrong)
-        return True
     e.rows[name] = _row(case, "automatic")
+    if wrong.any():
+        return case, wrong
     if e.like is None and e.stages != "arrays":
         _confirm(case)
     if e.exhaustive:
-        _sweep(e, name, a, list(np.ndindex(a.shape)))
-    return True
+        return _sweep(e, name, a, list(np.ndindex(a.shape)))
+    return None
 
 
 def _finite(e: Evidence, name: str, t: np.ndarray) -> np.ndarray:
@@ -180,15 +192,14 @@ def _confirm(case: Case) -> None:
     harmless.note_kinks(case, slope)
 
 
-def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
+def _by_differences(e: Evidence, name: str, a: np.ndarray) -> Wrong | None:
     if e.exhaustive:
-        _sweep(e, name, a, list(np.ndindex(a.shape)))
-        return
+        return _sweep(e, name, a, list(np.ndindex(a.shape)))
     (gap, slope), (other, second) = probe(e, name, a), probe(e, name, a)
     gap = max(gap, other)
     if gap > e.within(1e-7):
-        _sweep(e, name, a, suspects(e, name, a))
-        return
+        return _sweep(e, name, a, suspects(e, name, a))
+    e.truth[name] = a
     whole = float(np.max(np.abs(a), initial=0.0))
     e.rows[name] = Row(name, a.shape, gap * whole, gap, "directions")
     smooth = slope.smooth & second.smooth
@@ -197,10 +208,13 @@ def _by_differences(e: Evidence, name: str, a: np.ndarray) -> None:
         if a.size == smooth.size:
             near = [index for index, known in zip(near, smooth, strict=True) if not known]
         picked = e.rng.permutation(len(near))[: SWEEP // 4]
-        _sweep(e, name, a, [near[i] for i in sorted(picked)])
+        return _sweep(e, name, a, [near[i] for i in sorted(picked)])
+    return None
 
 
-def _sweep(e: Evidence, name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]) -> None:
+def _sweep(
+    e: Evidence, name: str, a: np.ndarray, indices: Iterable[tuple[int, ...]]
+) -> Wrong | None:
     """Differentiate element by element, and tell wrong ones from kinks."""
     t, margin = np.full(a.shape, np.nan), np.zeros(a.shape)
     kinks, wrong = np.zeros(a.shape, bool), np.zeros(a.shape, bool)
@@ -238,13 +252,16 @@ def _sweep(e: Evidence, name: str, a: np.ndarray, indices: Iterable[tuple[int, .
         harmless.tell_kinks(case, kinks)
     if jacobian is not None and known.all():
         e.jacobians[name] = jacobian
-    if wrong.any():
-        _report(case, wrong)
-    elif name not in e.rows or e.exhaustive:
+    if wrong.any() or name not in e.rows or e.exhaustive:
         e.rows[name] = _row(case, "element by element")
+    if not wrong.any():
+        return None
+    if not e.opened:
+        e.truth[name] = t
+    return case, wrong
 
 
-def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> None:
+def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> Wrong:
     """A derivative of another shape: what it would be compared with tells how it came about."""
     shape = e.trial.arguments[name].value.shape
     if e.opened:
@@ -252,19 +269,24 @@ def _wrong_shape(e: Evidence, name: str, a: np.ndarray) -> None:
     else:
         jacobian = np.full((*shape, e.out.size), np.nan)
         for index in list(np.ndindex(shape))[:SWEEP]:
-            jacobian[index] = element(e, name, index).value
+            jacobian[index] = quick(e, name, index)
         t = jacobian @ e.dout
         if np.isfinite(t).all():
             e.jacobians[name] = jacobian
-    found = diagnose(Case(e, name, a, t, e.dout))
-    e.rows[name] = Row(name, shape, None, None, "shape", found.kind.value)
-    message = f"its derivative has the shape {a.shape} and not {shape}: {found.message}"
-    e.fault(found.kind, message, name, factor=found.factor)
+        e.truth[name] = t
+    e.rows[name] = Row(name, shape, None, None, "shape")
+    return Case(e, name, a, t, e.dout), np.ones(a.shape, bool)
 
 
 def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None:
     """Add the finding of a wrong derivative: its worst element, both values, and the diagnosis."""
     e, name, a, t = case.e, case.name, case.a, case.t
+    if a.shape != t.shape:
+        found = diagnose(case)
+        e.rows[name] = replace(e.rows[name], verdict=found.kind.value)
+        message = f"its derivative has the shape {a.shape} and not {t.shape}: {found.message}"
+        e.fault(found.kind, message, name, factor=found.factor)
+        return
     worst = np.argmax(np.where(wrong, np.abs(a - np.nan_to_num(t)), -1.0))
     index = index_at(worst, a.shape)
     found = diagnose(case)

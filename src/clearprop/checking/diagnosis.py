@@ -55,12 +55,13 @@ def repaired(case: Case, whole: Case) -> Repair | None:
     e, name = case.e, case.name
     if case.dout is not e.dout or not e.trial.has_backward:
         return None
-    if e.repairs is None or not e.opened:
+    if name not in e.sought:
         truth = {n: t for n, t in e.truth.items() if n in e.analytic} | {name: case.t}
+        e.sought |= {*truth}
         try:
-            e.repairs = repairs(e, truth, whole.e if whole is not case else None)
+            e.repairs |= repairs(e, truth, whole.e if whole is not case else None)
         except Exception:  # as for the patterns: without it, the finding still stands
-            e.repairs = {}
+            return None
     return e.repairs.get(name)
 
 

@@ -57,8 +57,9 @@ class Evidence:
     """Whether a run on the same values gives the same numbers on the same copy."""
     mistakes: Any = None
     """The mistakes that explain wrong derivatives, once they have been looked for."""
-    repairs: Any = None
-    """The edits that make wrong derivatives right, once they have been looked for."""
+    repairs: dict[str, Any] = field(default_factory=dict)
+    """The edits that make wrong derivatives right, looked for where they are `sought`."""
+    sought: set[str] = field(default_factory=set)
     less: Any = None
     """The evidence on fewer samples and time steps, once it has been looked for; or False."""
     patience: float = 20.0
