@@ -39,7 +39,8 @@ def diagnose(case: Case) -> Guess:
         e = (few or case).e
         if not plain or sum(other is repair for other in e.repairs.values()) > 1:
             return Guess(repair.kind, repair.message)  # one slip, told alike for all it touches
-        return plain._replace(message=f"{plain.message}; {repair.message}")
+        kind = repair.kind if plain.kind in EFFECTS else plain.kind
+        return plain._replace(kind=kind, message=f"{plain.message}; {repair.message}")
     if plain:
         return plain
     if case.a.shape != case.t.shape:
@@ -65,6 +66,8 @@ def repaired(case: Case, whole: Case) -> Repair | None:
     return e.repairs.get(name)
 
 
+EFFECTS = (Kind.EXTRA_TERM, Kind.SWAPPED)
+"""What two arrays look like, and may have another cause than an addition or another order."""
 SHAPES = patterns_shape.PATTERNS
 PLAIN = (*patterns_elsewhere.FIRST, *patterns_value.PATTERNS)
 OUTSIDE = (patterns_steps.mistaken, *patterns_value.SUMS, *patterns_elsewhere.LATER)

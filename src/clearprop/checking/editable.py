@@ -105,8 +105,7 @@ class Editable:
         finally:
             self.pick.at = self.pick.site = 0
             self.pick.plan, self.pick.silent = None, False
-            for held, _ in self.kept:
-                held.flags.writeable = True
+            _thaw(self.kept)
 
     def _is_same(self) -> bool:
         """Whether the edited form does what was written; it may then write into nothing kept."""
@@ -169,9 +168,21 @@ def _frozen(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(held, held.copy()) for held in arrays]
 
 
+def _thaw(kept: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Let everything be written into again: views after what they are views of."""
+    for held, _ in sorted(kept, key=lambda pair: _depth(pair[0])):
+        held.flags.writeable = True
+
+
+def _depth(array: Any) -> int:
+    return 1 + _depth(base) if (base := getattr(array, "base", None)) is not None else 0
+
+
 def _restore(kept: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    if all(np.array_equal(x, before, equal_nan=x.dtype.kind == "f") for x, before in kept):
+        return
+    _thaw(kept)
     for held, before in kept:
-        if not np.array_equal(held, before, equal_nan=held.dtype.kind == "f"):
-            held.flags.writeable = True
-            held[...] = before
-            held.flags.writeable = False
+        held[...] = before
+    for held, _ in kept:
+        held.flags.writeable = False

@@ -78,8 +78,8 @@ REMEDIES: dict[Kind, str] = {
     Kind.WRONG_VALUE: "look at which of its values (input, output, parameter) the local derivative "
     "is made of",
     Kind.DROPPED_TERM: "follow every way on which {a} reaches the output, and add the derivatives",
-    Kind.EXTRA_TERM: "backward is the derivative of forward alone; what training adds belongs to "
-    "the optimiser or the loss",
+    Kind.EXTRA_TERM: "let backward be the derivative of forward alone, in which dout is a factor "
+    "of each term; what training adds belongs to the optimiser or the loss",
     Kind.CLIPPED: "clip in the optimiser, where it is seen, not in backward",
     Kind.PRECISION: "compute backward in the dtype of its inputs, with the same small constants as "
     "forward",

@@ -145,7 +145,7 @@ def _listen(done: list[bool] = []) -> None:  # noqa: B006
 
 def _heard(event: str, _: Any) -> None:
     if _here.edits and event.startswith(OUTSIDE):
-        raise PermissionError(f"{event}: an edited function reaches for nothing outside")
+        raise PermissionError(event)
 
 
 def is_harmless(functions: Iterable[FunctionType], owners: Iterable[type]) -> bool:

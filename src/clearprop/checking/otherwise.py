@@ -143,14 +143,21 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
             yield Otherwise(4, Kind.DROPPED_TERM, f"{{}} - {c}", lambda e, c=c: e - c)
 
 
+def of_other_shapes(value: Any, around: list[Atom]) -> Iterator[Otherwise]:
+    """Other values in place of one that makes what is computed too long or too short."""
+    for v in around if np.ndim(value) else ():
+        if np.ndim(v.now) == np.ndim(value) and np.shape(v.now) != np.shape(value):
+            yield Otherwise(1, Kind.WRONG_VALUE, v.name, lambda e, v: v, v)
+
+
 def atoms(local: Mapping[str, Any], pool: Iterable[tuple[str, Any]]) -> Iterator[Atom]:
     """Numbers and arrays at a site: local variables, what the layer holds, and parts of them.
 
     Besides, those of the `pool`, formulas in the source by their text, that can be computed here.
     """
-    for name, value in local.items():
-        if not name.startswith("."):
-            yield from _parts(name, value, lambda local, name=name: local[name])
+    own = {name: value for name, value in local.items() if not name.startswith(".")}
+    for name, value in sorted(own.items(), key=lambda pair: not isinstance(pair[1], NUMBERS)):
+        yield from _parts(name, value, lambda local, name=name: local[name])
     for text, formula in pool:
         try:
             now = formula(local)

@@ -82,7 +82,10 @@ def swapped(case: Case) -> Guesses:
         found = case.e.analytic.get(name)
         right = found is not None and found.shape == other.shape and np.allclose(found, other)
         if name != case.name and not (right and case.a.shape == case.t.shape):
-            yield Kind.SWAPPED, f"it is the derivative by {name}", other
+            message = f"it is the derivative by {name}"
+            if right:
+                yield Kind.WRONG_VALUE, f"{message}, which backward gives as well", other
+            yield Kind.SWAPPED, message, other
 
 
 def _same_for_all(case: Case) -> Guesses:

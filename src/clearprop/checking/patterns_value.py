@@ -45,7 +45,8 @@ def _extra(case: Case) -> Guesses:
         if ratio is not None:
             message = f"with dout = 0 it is {ratio:.4g} · {name}: a term that forward does not have"
             yield Guess(Kind.EXTRA_TERM, message, factor=ratio)
-    yield Kind.EXTRA_TERM, "with dout = 0 it is not 0: a term is added to it"
+    message = "with dout = 0 it is not 0: a term is added to it, or one lacks dout as a factor"
+    yield Kind.EXTRA_TERM, message
 
 
 def _sign(case: Case) -> Guesses:

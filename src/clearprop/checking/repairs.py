@@ -27,6 +27,7 @@ from clearprop.checking.otherwise import (
     distinct,
     is_float,
     missing_products,
+    of_other_shapes,
     otherwise,
 )
 from clearprop.checking.run import LayerRaised, Run
@@ -98,6 +99,7 @@ class Search:
         self.truth = {n: Truth(t, self.exact, e.analytic.get(n)) for n, t in truth.items()}
         self.wrong = [n for n, t in self.truth.items() if not t.near(e.analytic[n])]
         self.right = [n for n in self.truth if n not in self.wrong]
+        self.misshapen = any(np.shape(e.analytic[n]) != self.truth[n].shape for n in self.wrong)
         if self.wrong:
             self.backward = Editable(e, bool(below))
             self.pick, self.editor = self.backward.pick, self.backward.editor
@@ -214,6 +216,8 @@ class Search:
         around = [a for a in atoms(local, self.backward.formulas) if a.name not in own]
         around = distinct(value, around)
         yield from otherwise(site, value, around)
+        if self.misshapen and isinstance(site.old, ast.Name | ast.Attribute):
+            yield from of_other_shapes(value, around)
         for name in self.wrong if site.role == "term" else ():
             a, t = self.e.analytic[name], self.truth[name]
             if t.known is None and np.shape(value) == t.shape and np.array_equal(value, a):
@@ -249,7 +253,8 @@ class Search:
             if not is_float(value):
                 return value
             ways = 1 + np.arange(np.size(value)).reshape(np.shape(value)) % 3
-            return value + STIRRED * (np.abs(value) if np.any(value) else 1.0) * ways
+            # What is 0, or would be but for rounding, is moved too.
+            return value + STIRRED * np.maximum(np.abs(value), STIRRED) * ways
 
         self.pick.site, self.pick.plan = number, stir
         run = self.backward.again()

@@ -1,5 +1,10 @@
-"""The same layer on a corner of its inputs, where a fault is explained sooner."""
+"""The same layer on a corner of its inputs, where a fault is explained sooner.
 
+And with other parameters in place of those that are 1 or 0 throughout: what is equal by chance, as
+a value and the same times a scale of 1, is not taken for one another there.
+"""
+
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,9 +57,11 @@ def _find(few: Evidence, name: str, is_wrong: bool) -> None:
 
 
 def _made(e: Evidence) -> Iterator[Evidence]:
-    for inputs in _corners(e.trial):
+    values = _not_by_chance(e)
+    corners = itertools.chain(_corners(e.trial), [e.trial.inputs] if values else ())
+    for inputs in corners:
         few = Evidence(e.name, e.layer, inputs, e.rng, stages="values", like=e.trial, eps=e.eps)
-        few.trial = e.trial.variant(inputs)
+        few.trial = e.trial.variant(inputs, values=values)
         try:
             few.run = few.trial.run()
             few.out = few.run.vector
@@ -68,6 +75,14 @@ def _made(e: Evidence) -> Iterator[Evidence]:
                 continue
             few.truth = few.true(few.dout)
         yield few
+
+
+def _not_by_chance(e: Evidence) -> dict[str, np.ndarray]:
+    """Others for the parameters that are the same throughout, such as scales of 1."""
+    rng = np.random.default_rng(0)
+    others = e.trial.others_learned(rng) if e.opened else {}
+    given = {name: e.trial.arguments[name].value for name in others}
+    return {n: others[n] for n, x in given.items() if x.size and np.ptp(x) == 0 and n in e.analytic}
 
 
 def _corners(trial: Trial) -> Iterator[list[Any]]:

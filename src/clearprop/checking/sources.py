@@ -46,7 +46,7 @@ class Pick(threading.local):
         if self.at or self.site:
             self.left -= 1
             if self.left < 0:
-                raise ArithmeticError("a loop goes on and on")
+                raise ArithmeticError
         return True
 
     def edit(self, value: Any) -> Any:
