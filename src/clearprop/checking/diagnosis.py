@@ -39,16 +39,24 @@ def diagnose(case: Case) -> Guess:
         e = (few or case).e
         if not plain or sum(other is repair for other in e.repairs.values()) > 1:
             return Guess(repair.kind, repair.message)  # one slip, told alike for all it touches
-        kind = repair.kind if plain.kind in EFFECTS else plain.kind
+        has_cause = plain.kind in EFFECTS or repair.kind is Kind.INTEGER
+        kind = repair.kind if has_cause else plain.kind
         return plain._replace(kind=kind, message=f"{plain.message}; {repair.message}")
     if plain:
-        return plain
+        return _with_others(few or case, plain) if plain.kind is Kind.ZERO else plain
     if case.a.shape != case.t.shape:
         return Guess(Kind.SHAPE, "a derivative must have the shape of its variable")
     found = _first(few, (*PLAIN, *DEEP)) if few else None
     if few:
         case.e.mistakes = case.e.mistakes or {}  # they have been looked for
     return found or _first(case, OUTSIDE if few else DEEP) or _unknown(case)
+
+
+def _with_others(case: Case, plain: Guess) -> Guess:
+    """What explains other derivatives as well comes before what one shows by itself."""
+    found = _first(case, (patterns_steps.mistaken,))
+    alike = [g for g in (case.e.mistakes or {}).values() if found and g.message == found.message]
+    return found if found and len(alike) > 1 else plain
 
 
 def repaired(case: Case, whole: Case) -> Repair | None:

@@ -1,6 +1,7 @@
 """The edits of some functions, by the numbers that they are picked by."""
 
 import ast
+import copy
 from collections.abc import Iterable
 from types import FunctionType
 from typing import Any, NamedTuple, cast
@@ -136,6 +137,24 @@ def written(edit: Edit) -> tuple[str, str]:
     return before, "" if is_set and left == right else after
 
 
+class _Plain(ast.NodeTransformer):
+    """Writes `1 - (1 - a)` and `-(-a)` as `a`, which edits have made."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:  # noqa: N802
+        self.generic_visit(node)
+        a, b = node.left, node.right
+        twice = isinstance(node.op, ast.Sub) and isinstance(b, ast.BinOp)
+        if twice and isinstance(b.op, ast.Sub) and ast.dump(a) == ast.dump(b.left):
+            return b.right
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
+        self.generic_visit(node)
+        inner = node.operand
+        twice = isinstance(node.op, ast.USub) and isinstance(inner, ast.UnaryOp)
+        return inner.operand if twice and isinstance(inner.op, ast.USub) else node
+
+
 LONG = 120
 """Lines of so many letters are not shown as a whole."""
 
@@ -143,5 +162,6 @@ LONG = 120
 def _text(body: list[Any]) -> str:
     """Lines of a source; of those that hold others, the first."""
     body = [node for node in body if not isinstance(node, ast.Pass)]
-    lines = (ast.unparse(ast.fix_missing_locations(node)).split("\n")[0] for node in body)
+    plain = (_Plain().visit(copy.deepcopy(node)) for node in body)
+    lines = (ast.unparse(ast.fix_missing_locations(node)).split("\n")[0] for node in plain)
     return "; ".join(lines).replace("[::-1][::-1]", "")

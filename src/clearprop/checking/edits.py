@@ -66,10 +66,17 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
     if isinstance(node, ast.Assign | ast.Expr):
         yield [], Kind.EXTRA_TERM
     if isinstance(following, ast.Assign | ast.AugAssign | ast.Expr):
-        yield [following, node], Kind.STALE
+        again = isinstance(node, ast.Assign) and _targets_of(node) == _targets_of(following)
+        yield [following, node], Kind.WRONG_PLACE if again else Kind.STALE
         at_once = _at_once(node, following)
         if at_once:
             yield [at_once, ast.Pass()], Kind.STALE
+
+
+def _targets_of(node: Any) -> list[str]:
+    """What a statement assigns to, as it is written."""
+    targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+    return [ast.unparse(target) for target in targets if target is not None]
 
 
 def _at_once(one: Any, other: Any) -> ast.Assign | None:

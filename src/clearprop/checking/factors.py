@@ -75,6 +75,7 @@ FORMS: tuple[tuple[Form, str], ...] = (
     (lambda n: 1 / math.sqrt(n), "1/√{}"),
     (lambda n: math.sqrt(n), "√{}"),
     (lambda n: n * n, "{}²"),
+    (lambda n: 1 / (n * n), "1/{}²"),
 )
 SETTINGS: tuple[tuple[Form, str], ...] = (
     *FORMS[:2],

@@ -71,13 +71,14 @@ REMEDIES: dict[Kind, str] = {
     Kind.NOT_LINEAR: "backward is linear: use dout once, as a factor, and decide nothing by it",
     Kind.WRONG_AXIS: "sum over the axis along which forward summed, normalised or broadcast",
     Kind.WRONG_PLACE: "undo the reordering of forward exactly: the inverse permutation, the "
-    "opposite shift",
+    "opposite shift, the opposite order",
     Kind.SWAPPED: "return the derivatives in the order of forward's arguments",
     Kind.MASK_INVERTED: "let the derivative through where forward let the value through",
     Kind.MASK_MISSING: "stop the derivative where forward stopped the value",
     Kind.WRONG_VALUE: "look at which of its values (input, output, parameter) the local derivative "
     "is made of",
-    Kind.DROPPED_TERM: "follow every way on which {a} reaches the output, and add the derivatives",
+    Kind.DROPPED_TERM: "follow every way on which {a} reaches the output, with every factor on it, "
+    "and add the derivatives",
     Kind.EXTRA_TERM: "let backward be the derivative of forward alone, in which dout is a factor "
     "of each term; what training adds belongs to the optimiser or the loss",
     Kind.CLIPPED: "clip in the optimiser, where it is seen, not in backward",
@@ -98,7 +99,7 @@ REMEDIES: dict[Kind, str] = {
     Kind.SHAPE: "a derivative has the shape of what it is the derivative by",
     Kind.DTYPE: "make arrays with np.zeros_like(x) or dtype=x.dtype, and avoid float64 constants "
     "in arrays",
-    Kind.INTEGER: "give floating-point numbers, such as x.astype(float)",
+    Kind.INTEGER: "give floating-point numbers, such as x.astype(float), and divide with /, not //",
     Kind.COMPLEX: "compute with real numbers",
     Kind.NOT_FINITE: "keep the values away from where the function is not defined, or write it "
     "so that it does not overflow",

@@ -23,6 +23,8 @@ class Form:
         code = source.function.__code__
         self.locals = {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
         self.line: Line = source.tree
+        self.asks = self.of_shape = False
+        """Whether it is in a test, which asks settings, and in the brackets of a shape."""
         self.alike = editor.alike_functions(source)
 
     def tree(self) -> Any:
@@ -88,7 +90,9 @@ class Form:
                 setattr(made, field, [*first, *self.block(value), *more])
             elif field in ("value", "test", "iter") and value is not None:
                 role = "term" if field == "value" else ""
+                outer, self.asks = self.asks, field == "test"
                 setattr(made, field, self.expression(value, role))
+                self.asks = outer
         if isinstance(node, ast.Assign):
             made.targets = [self.target(target) for target in node.targets]
         elif isinstance(node, ast.AugAssign):
@@ -143,10 +147,11 @@ class Form:
                 made.func = copy.copy(node.func)
                 made.func.value = self.expression(node.func.value, "argument")
             adds = getattr(node.func, "attr", "") == "at"  # np.add.at(dx, i, what is added)
+            inner = "count" if getattr(node.func, "id", "") == "range" else "argument"
             made.args = [
                 a
                 if _is_axis(a)
-                else self.expression(a, "term" if adds and a is node.args[-1] else "argument")
+                else self.expression(a, "term" if adds and a is node.args[-1] else inner)
                 for a in node.args
             ]
             made.keywords = [
@@ -154,8 +159,10 @@ class Form:
                 for k in node.keywords
             ]
         elif isinstance(node, ast.Subscript):
+            outer, self.of_shape = self.of_shape, _is_shape(node.value)
             made.value = self.expression(node.value, "factor")
             made.slice = self.expression(node.slice, "index")
+            self.of_shape = outer
         elif isinstance(node, ast.Attribute) and not _is_chain(node):
             made.value = self.expression(node.value, "factor")
         elif isinstance(node, ast.Tuple | ast.List):
@@ -179,13 +186,18 @@ class Form:
 
     def choices(self, node: Any, made: Any, role: str) -> Any:
         """Every edit of an expression in one: which is done is asked only for one of them."""
+        if self.asks and isinstance(node, ast.Constant):
+            return made  # a mistake in what a setting is compared with is none in the derivative
         kept, here = node, list[int]()
         for change in (*edits(node), *self.elsewhere(node)):
             if not self.changes_nothing(change.new, role):
                 kind = change.kind
                 if role in INDICES:
                     kind = Kind.WRONG_PLACE if role == "place" else Kind.WRONG_VALUE
-                edit = Edit(self.source, self.line, node, change.new, kind, change.rank)
+                elif role == "count" and kind is Kind.EXTRA_TERM:
+                    kind = Kind.DROPPED_TERM  # a range that ends too early
+                rank = change.rank + self._is_odd(node, role)
+                edit = Edit(self.source, self.line, node, change.new, kind, rank)
                 numbers = self.editor.add(edit, change.key)
                 kept = ast.IfExp(is_picked("at", *numbers), change.new, kept)
                 here += numbers
@@ -195,6 +207,11 @@ class Form:
             asked = self.editor.add_site(Site(self.source, self.line, node, role))
             made = ast.IfExp(asked, ast.Call(the_pick("edit"), [node], []), made)
         return made
+
+    def _is_odd(self, node: Any, role: str) -> bool:
+        """Whether there is something simpler: other places of a shape, than a size left out."""
+        of_shape = isinstance(node, ast.Subscript) and _is_shape(node.value)
+        return of_shape or (self.of_shape and role == "index")
 
     def changes_nothing(self, new: Any, role: str) -> bool:
         """Whether a number added is 0, or a factor 1: then it is left out, another edit."""
@@ -264,6 +281,10 @@ def _is_axis(node: Any) -> bool:
     return isinstance(node, ast.Constant) or (
         isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
     )
+
+
+def _is_shape(node: Any) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "shape"
 
 
 def _is_read(node: Any) -> bool:

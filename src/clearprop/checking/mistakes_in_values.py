@@ -89,16 +89,24 @@ def overwritten(tape: Tape) -> Mistakes:
         lines.setdefault(key, []).extend(group.nodes)
     for count in sorted({len(nodes) for nodes in lines.values()} - {1}):
         changes: dict[Any, Formula] = {}
+        of_all: dict[Any, Formula] = {}
         for nodes in lines.values():
             if len(nodes) == count and len({np.shape(n.values[0]) for n in nodes}) == 1:
                 nodes.sort(key=attrgetter("serial"))
                 for node in nodes[:-1]:
                     changes |= _of_all(node, _with_out(nodes, count - 1))
+                    of_all |= _of_all(node, _as_at(nodes[-1]))
         message = (
             f"what the last of {count} runs kept is used for all of them: each overwrites what the "
             "one before has kept"
         )
+        yield Mistake(Kind.WRONG_VALUE, message, of_all)
         yield Mistake(Kind.WRONG_VALUE, message, changes)
+
+
+def _as_at(last: Node) -> Any:
+    """The local derivatives made of all that the last run kept, its inputs too."""
+    return lambda at: local(at.node, at.dout, last.out, last.values)
 
 
 def other_steps(tape: Tape) -> Mistakes:

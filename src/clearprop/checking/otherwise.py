@@ -118,11 +118,9 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
         v = _widened(atom, np.shape(value))
         if v is None:
             continue
-        if is_name or site.role == "argument":
-            has_it = (
-                is_name and v.is_formula and ast.unparse(site.old) in re.split(r"[^\w.]", v.name)
-            )
-            kind = Kind.DROPPED_TERM if has_it and v.name[0] == "(" else Kind.WRONG_VALUE
+        if (is_name or site.role == "argument") and not _is_inverse(v.now, value):
+            has_it = is_name and v.is_formula and _is_factor(ast.unparse(site.old), v.name)
+            kind = Kind.DROPPED_TERM if has_it else Kind.WRONG_VALUE
             yield Otherwise(1 + v.is_formula, kind, v.name, lambda e, v: v, v)
         if site.role != "factor" or is_name:
             yield from _with_value(v, np.shape(value), site.role)
@@ -141,6 +139,18 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
         for c in (1, 0.5):
             yield Otherwise(4, Kind.DROPPED_TERM, f"{{}} + {c}", lambda e, c=c: e + c)
             yield Otherwise(4, Kind.DROPPED_TERM, f"{{}} - {c}", lambda e, c=c: e - c)
+
+
+def _is_inverse(one: Any, other: Any) -> bool:
+    """Whether a number is 1 divided by a count, which nobody takes for the count."""
+    return not np.ndim(one) and not np.ndim(other) and abs(one * other - 1) < 1e-9
+
+
+def _is_factor(name: str, formula: str) -> bool:
+    """Whether a formula is a product in which a value comes."""
+    node = ast.parse(formula, mode="eval").body
+    is_product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
+    return is_product and name in re.split(r"[^\w.]", formula)
 
 
 def of_other_shapes(value: Any, around: list[Atom]) -> Iterator[Otherwise]:
@@ -250,6 +260,7 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
             yield Otherwise(2, place, f"{{}} // {v.name}", lambda e, v: e // v, v)
         elif np.ndim(v.now) and is_float(v.now) and site.role not in ("index", "place"):
             yield Otherwise(2, place, v.name, lambda e, v: v, v)
+            yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
         elif np.asarray(v.now).dtype.kind == "b" and site.role not in ("index", "place"):
             yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
     for n in _sizes(around):
@@ -277,9 +288,9 @@ def _arrangements(value: Any, rank: int) -> Iterator[Otherwise]:
         for step in (1, -1):
             text = f"np.roll({{}}, {step}, axis={k})"
             yield Otherwise(5, Kind.WRONG_PLACE, text, lambda e, k=k, s=step: np.roll(e, s, axis=k))
-    for axes in ((0, 1), (-2, -1)) if ndim > 1 else ():
+    for axes in ((-2, -1), (0, 1))[: ndim - 1]:  # as the kernel of a convolution
         yield Otherwise(
-            3, Kind.WRONG_PLACE, f"np.flip({{}}, {axes})", lambda e, a=axes: np.flip(e, a)
+            rank, Kind.WRONG_PLACE, f"np.flip({{}}, {axes})", lambda e, a=axes: np.flip(e, a)
         )
     if is_float(value):
         for k in range(ndim):
@@ -359,7 +370,7 @@ def _handed_on(value: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:
 def missing_products(gap: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:
     """Products of two values that are just what is missing in a sum, which is `gap`."""
     size, shape = 1e-7 * float(np.max(np.abs(gap), initial=0.0)), np.shape(gap)
-    some = [a for a in around if np.ndim(a.now) and is_float(a.now)][:FEW]
+    some = [a for a in around if np.ndim(a.now) and is_float(a.now) and not a.is_formula][:FEW]
     for u, v in itertools.product(some, some):
         for text, f in _products(u, v, shape):
             product = f(u.now, v.now)

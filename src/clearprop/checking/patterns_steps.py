@@ -18,7 +18,7 @@ from clearprop.checking import (
     mistakes_in_ways,
 )
 from clearprop.checking.automatic import open_forward
-from clearprop.checking.case import Case, Guess, Guesses
+from clearprop.checking.case import Case, Guess, Guesses, in_words
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
@@ -177,6 +177,22 @@ class Search:
         where = mistake.message.removesuffix(", is missing")
         kind, message = Kind.SIGN, f"{where} has the opposite sign"
         if abs(ratio + 2) > 1e-6:
-            factor = plain(1 + ratio)
+            factor = _called(mistake, 1 + ratio)
             kind, message = Kind.FACTOR, f"{where} has the factor {factor} too much"
         return self._explained(given, kind, message)
+
+
+def _called(mistake: Mistake, factor: float) -> str:
+    """A factor by what the operation has at hand: a number in it, or of how many it is a mean."""
+    (node, _), *_ = mistake.changes
+    found = [(float(c), f"{float(c):.6g}") for c in node.values if np.ndim(c) == 0]
+    ndim, axis = np.ndim(node.values[0]), node.params.get("axis")
+    if axis is not None and np.size(node.out):
+        n = np.size(node.values[0]) // np.size(node.out)
+        axes = tuple(i % ndim for i in np.atleast_1d(axis).tolist())
+        found.append((n, f"{n} (the size along {in_words(axes, ndim, batch=False)})"))
+    for number, name in found:
+        for value, words in ((number, name), (1 / (number or np.inf), f"1/{name}")):
+            if value not in (0, 1) and np.isclose(abs(value), factor, rtol=1e-6):
+                return words.replace("-", "")
+    return plain(factor)

@@ -123,8 +123,8 @@ class Search:
         for picked in self._edits():
             left -= 1
             hits = self._mended(self.truth, self.backward.again())
-            if not set(hits) <= set(self.found) and self._holds(hits):
-                edit = picked()
+            edit = picked()
+            if not set(hits) <= set(self.found) and self._holds(hits) and not self._evens_out(edit):
                 repair = Repair(edit.kind, told(edit), edit.rank)
                 self.found = dict.fromkeys(hits, repair) | self.found
                 if len(hits) == len(self.wrong):
@@ -132,6 +132,18 @@ class Search:
                     return
             if left < 0 or (not left % SELDOM and time.thread_time() > self.stop):
                 return
+
+    def _evens_out(self, edit: Edit) -> bool:
+        """Whether a count multiplies that divided: it evens out a factor that is wrong elsewhere."""
+        old, new = edit.old, edit.new
+        both = isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp)
+        if not both or {type(old.op), type(new.op)} != {ast.Mult, ast.Div}:
+            return False
+        sites = enumerate(self.editor.sites, 1)
+        number = next((n for n, s in sites if s.old is old.right is new.right), 0)
+        self.pick.at = 0
+        met = self._stirred(number)[0] if number else None
+        return met is not None and isinstance(met[0], int | np.integer)
 
     def _edits(self) -> Iterator[Callable[[], Edit]]:
         """Every edit, each picked when it comes: those first that change less."""

@@ -29,7 +29,7 @@ OPERATORS: dict[type, tuple[tuple[type, Kind], ...]] = {
     ast.Sub: ((ast.Add, Kind.SIGN),),
     ast.Mult: ((ast.Div, Kind.FACTOR), (ast.Add, Kind.WRONG_VALUE)),
     ast.Div: ((ast.Mult, Kind.FACTOR),),
-    ast.FloorDiv: ((ast.Mod, Kind.WRONG_PLACE),),
+    ast.FloorDiv: ((ast.Div, Kind.INTEGER), (ast.Mod, Kind.WRONG_PLACE)),
     ast.Mod: ((ast.FloorDiv, Kind.WRONG_PLACE),),
     ast.BitAnd: ((ast.BitOr, Kind.MASK_INVERTED),),
     ast.BitOr: ((ast.BitAnd, Kind.MASK_INVERTED),),
@@ -39,11 +39,13 @@ COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq)
 
 def _binary(node: ast.BinOp) -> Entries:
     a, op, b = node.left, node.op, node.right
-    for other, kind in OPERATORS.get(type(op), ()):
+    over_one = isinstance(op, ast.Div) and getattr(a, "value", None) == 1
+    for other, kind in () if over_one else OPERATORS.get(type(op), ()):
         yield ast.BinOp(a, other(), b), kind
     if isinstance(op, ast.Mult | ast.Div):
         yield a, Kind.FACTOR
-        yield (b if isinstance(op, ast.Mult) else ast.BinOp(b, op, a)), Kind.FACTOR
+        if not over_one:  # nobody takes 1 / b for b
+            yield (b if isinstance(op, ast.Mult) else ast.BinOp(b, op, a)), Kind.FACTOR
     elif isinstance(op, ast.Add | ast.Sub):
         yield a, Kind.EXTRA_TERM
         yield (b if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), b)), Kind.EXTRA_TERM

@@ -36,6 +36,9 @@ def called(node: ast.Call) -> Entries:
             yield _with_name(node, two if name == one else one), kind, (name, one, two)
     if name == "range":
         yield from _ranges(node)
+    if name == "reversed" and len(args) == 1:
+        yield args[0], Kind.WRONG_PLACE
+        return
     if name in REDUCING:
         yield from _axes(node, 0 if _is_method(f) else 1)
     for word in node.keywords:
@@ -126,10 +129,11 @@ def _with_name(node: ast.Call, name: str) -> ast.Call:
 def _ranges(node: ast.Call) -> Entries:
     args = node.args
     one, kind = ast.Constant(1), Kind.WRONG_PLACE
-    less = [ast.BinOp(args[-1], ast.Sub(), one), ast.BinOp(args[-1], ast.Add(), one)]
+    less, more = ast.BinOp(args[-1], ast.Sub(), one), ast.BinOp(args[-1], ast.Add(), one)
     at = 1 if len(args) > 1 else 0
-    for end in less if len(args) < 3 else ():
-        yield ast.Call(node.func, [*args[:at], end], []), kind
+    ends = ((less, Kind.EXTRA_TERM), (more, Kind.DROPPED_TERM))
+    for end, of_sum in ends if len(args) < 3 else ():
+        yield ast.Call(node.func, [*args[:at], end], []), of_sum
     if len(args) == 1:
         yield ast.Call(node.func, [one, args[0]], []), kind
         yield ast.Call(ast.Name("reversed", LOAD), [node], []), kind
