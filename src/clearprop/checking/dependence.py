@@ -123,12 +123,19 @@ def _shares(one: Any, other: Any) -> bool:
 
 
 def _of_the_batch(trial: Trial, after: Run, made: set[Path]) -> set[Path]:
-    """What has another shape for another batch, such as noise that is kept: nothing is learned."""
+    """What has another shape for another batch, such as noise that is kept: nothing is learned.
+
+    Where the outputs keep their shapes, it was no batch that was cut, but what a sample consists of.
+    """
     one = trial.batch(0, 1) if made else None
     try:
-        layer = trial.run(inputs=one).layer if one else after.layer
+        run = trial.run(inputs=one) if one else after
     except LayerRaised:
         return set()
+    shapes = [[out.shape for out in r.outputs] for r in (run, after)]
+    if shapes[0] == shapes[1] and any(shapes[0]):
+        return set()
+    layer = run.layer
     return {p for p in made if np.shape(get_at(layer, p)) != np.shape(get_at(after.layer, p))}
 
 

@@ -119,7 +119,7 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
         if v is None:
             continue
         if (is_name or site.role == "argument") and not _is_inverse(v.now, value):
-            has_it = is_name and v.is_formula and _is_factor(ast.unparse(site.old), v.name)
+            has_it = is_name and v.is_formula and _lacks_part(ast.unparse(site.old), v.name)
             kind = Kind.DROPPED_TERM if has_it else Kind.WRONG_VALUE
             yield Otherwise(1 + v.is_formula, kind, v.name, lambda e, v: v, v)
         if site.role != "factor" or is_name:
@@ -146,11 +146,12 @@ def _is_inverse(one: Any, other: Any) -> bool:
     return not np.ndim(one) and not np.ndim(other) and abs(one * other - 1) < 1e-9
 
 
-def _is_factor(name: str, formula: str) -> bool:
-    """Whether a formula is a product in which a value comes."""
+def _lacks_part(name: str, formula: str) -> bool:
+    """Whether a value comes in a formula, with another as a factor or added to it."""
     node = ast.parse(formula, mode="eval").body
-    is_product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
-    return is_product and name in re.split(r"[^\w.]", formula)
+    if not isinstance(node, ast.BinOp) or name not in re.split(r"[^\w.]", formula):
+        return False
+    return not isinstance(node.op, ast.Sub) or ast.unparse(node.left) == name
 
 
 def of_other_shapes(value: Any, around: list[Atom]) -> Iterator[Otherwise]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import patterns_elsewhere
+from clearprop.checking import patterns_elsewhere, patterns_shape
 from clearprop.checking.case import Case, Guesses, axes_of, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import listed
@@ -235,6 +235,7 @@ def _mixes(case: Case) -> bool:
 
 
 PATTERNS = (
+    patterns_shape.turned,
     _output_left_out,
     _overwritten,
     patterns_elsewhere.counted_once,

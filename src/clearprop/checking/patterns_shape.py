@@ -15,6 +15,26 @@ def transposed(case: Case) -> Guesses:
             yield Kind.TRANSPOSED, "it is the true derivative transposed", case.t.transpose(order)
 
 
+def turned(case: Case) -> Guesses:
+    """Does it come out transposed where the input is not square?"""
+    trial, shape = case.e.trial, case.t.shape
+    place = trial.arguments[case.name].place
+    for i, j in itertools.combinations(range(len(shape)), 2) if place is not None else ():
+        if shape[i] != shape[j] or shape[j] < 2:
+            continue
+        inputs = list(trial.inputs)
+        inputs[place] = np.take(inputs[place], range(shape[j] - 1), axis=j)
+        run = trial.variant(inputs).run()
+        run.backward(run.douts(np.ones(run.vector.size)))
+        found, due = np.shape(run.derivative(case.name)), inputs[place].shape
+        if found != due and found == np.swapaxes(inputs[place], i, j).shape:
+            message = (
+                f"for an input of shape {due}, which is not square, it has the shape {found}: it is "
+                "transposed"
+            )
+            yield Kind.TRANSPOSED, message
+
+
 def _not_summed(case: Case) -> Guesses:
     a, t = case.a, case.t
     for axes in axes_of(a.ndim):

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.checking import patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of
-from clearprop.checking.factors import name_factor, ratio_of
+from clearprop.checking.factors import name_factor, plain, ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import get_at
 from clearprop.checking.patterns_shape import swapped, transposed, wrong_axis
@@ -193,6 +193,27 @@ def _where(case: Case) -> str:
     return ""
 
 
+def _by_scores(case: Case) -> Guesses:
+    """Of a loss of probabilities, is it the derivative by what these were made of?"""
+    x, t = case.e.trial.arguments[case.name].value, case.t
+    if case.a.shape != t.shape or not np.all((x > 0) & (x < 1)) or not case.known.all():
+        return
+    found = [("sigmoid", t * x * (1 - x))]
+    for axis in range(x.ndim) if case.e.run.vector.size <= max(x.shape, default=0) else ():
+        if np.allclose(x.sum(axis=axis), 1) or x.ndim == 1 or axis == x.ndim - 1:
+            found.append(("softmax", x * (t - (x * t).sum(axis=axis, keepdims=True))))
+    for name, candidate in found:
+        ratio = ratio_of(candidate, case.a, case)
+        if ratio is not None:
+            factor = "" if abs(ratio - 1) < 1e-6 else f", times {plain(ratio)}"
+            message = (
+                f"it is the derivative by the scores that a {name} makes {case.name} of{factor}, "
+                f"but forward starts at {case.name}: take scores and let forward make the "
+                f"{name}, or let backward end at {case.name}"
+            )
+            yield Kind.WRONG_VALUE, message
+
+
 PATTERNS = (
     _zero,
     _without_dout,
@@ -203,6 +224,7 @@ PATTERNS = (
     _nonlinear,
     _sign,
     _factor,
+    _by_scores,
     transposed,
     swapped,
     _masked,
