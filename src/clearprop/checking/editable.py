@@ -5,7 +5,7 @@ Or of that of forward, which then must give the same, and keep other things for 
 
 import ast
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from clearprop.checking.edited import Editor
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.forming import Form
 from clearprop.checking.formulas import formulas
-from clearprop.checking.guards import touching_nothing
+from clearprop.checking.guards import LONGEST_AXIS, touching_nothing
+from clearprop.checking.nests import shape_of
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.sources import Pick, compiled, replaced, sources_of, with_inner
 
@@ -79,6 +80,9 @@ class Editable:
         self.editor = Editor(trees, type(e.trial.layer))
         self.formulas = formulas((*reversed(sources), *before))
         self.codes: dict[Any, Any] = {}
+        arrays = (*e.trial.inputs, *self.run.outputs, *(a.value for a in e.trial.arguments.values()))
+        if max((n for x in arrays for n in shape_of(x)), default=0) > LONGEST_AXIS:
+            sources = []
         for source in sources:
             nodes = list(ast.walk(source.tree))
             if len(nodes) > MOST:
@@ -169,9 +173,13 @@ def _frozen(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _thaw(kept: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Let everything be written into again: views after what they are views of."""
+    """Let everything be written into again: views after what they are views of.
+
+    Those that `as_strided` gave cannot be; they were made in this run.
+    """
     for held, _ in sorted(kept, key=lambda pair: _depth(pair[0])):
-        held.flags.writeable = True
+        with suppress(ValueError):
+            held.flags.writeable = True
 
 
 def _depth(array: Any) -> int:
@@ -183,6 +191,7 @@ def _restore(kept: list[tuple[np.ndarray, np.ndarray]]) -> None:
         return
     _thaw(kept)
     for held, before in kept:
-        held[...] = before
+        if held.flags.writeable:
+            held[...] = before
     for held, _ in kept:
         held.flags.writeable = False

@@ -142,17 +142,18 @@ class _Plain(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:  # noqa: N802
         self.generic_visit(node)
-        a, b = node.left, node.right
-        twice = isinstance(node.op, ast.Sub) and isinstance(b, ast.BinOp)
-        if twice and isinstance(b.op, ast.Sub) and ast.dump(a) == ast.dump(b.left):
-            return b.right
+        inner: Any = node.right
+        if isinstance(node.op, ast.Sub) and isinstance(inner, ast.BinOp):
+            same = ast.dump(node.left) == ast.dump(inner.left)
+            return inner.right if same and isinstance(inner.op, ast.Sub) else node
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
         self.generic_visit(node)
-        inner = node.operand
-        twice = isinstance(node.op, ast.USub) and isinstance(inner, ast.UnaryOp)
-        return inner.operand if twice and isinstance(inner.op, ast.USub) else node
+        inner: Any = node.operand
+        if isinstance(node.op, ast.USub) and isinstance(inner, ast.UnaryOp):
+            return inner.operand if isinstance(inner.op, ast.USub) else node
+        return node
 
 
 LONG = 120

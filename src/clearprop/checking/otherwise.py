@@ -16,6 +16,8 @@ from clearprop.checking.findings import Kind
 NUMBERS = (int, float, np.ndarray, np.number)
 MOST = 12
 """So many parts of a tuple or list are looked at."""
+MANY = 2**20
+"""No count is made larger than this: it may be that of the elements of an array."""
 FEW = 40
 """Products are made of so many values around a site."""
 SLOPES = (
@@ -256,6 +258,8 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
         yield Otherwise(0, place, "{} - 1", lambda e: e - 1)
     for v in around:
         if not np.ndim(v.now) and np.asarray(v.now).dtype.kind in "iu":
+            if abs(v.now) * max(abs(value), 1) > MANY:
+                continue
             yield Otherwise(1, place, v.name, lambda e, v: v, v)
             yield Otherwise(2, place, f"{{}} * {v.name}", lambda e, v: e * v, v)
             yield Otherwise(2, place, f"{{}} // {v.name}", lambda e, v: e // v, v)
@@ -291,7 +295,7 @@ def _arrangements(value: Any, rank: int) -> Iterator[Otherwise]:
             yield Otherwise(5, Kind.WRONG_PLACE, text, lambda e, k=k, s=step: np.roll(e, s, axis=k))
     for axes in ((-2, -1), (0, 1))[: ndim - 1]:  # as the kernel of a convolution
         yield Otherwise(
-            rank, Kind.WRONG_PLACE, f"np.flip({{}}, {axes})", lambda e, a=axes: np.flip(e, a)
+            rank - 1, Kind.WRONG_PLACE, f"np.flip({{}}, {axes})", lambda e, a=axes: np.flip(e, a)
         )
     if is_float(value):
         for k in range(ndim):

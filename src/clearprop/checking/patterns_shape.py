@@ -19,8 +19,8 @@ def turned(case: Case) -> Guesses:
     """Does it come out transposed where the input is not square?"""
     trial, shape = case.e.trial, case.t.shape
     place = trial.arguments[case.name].place
-    for i, j in itertools.combinations(range(len(shape)), 2) if place is not None else ():
-        if shape[i] != shape[j] or shape[j] < 2:
+    for i, j in itertools.combinations(range(len(shape)), 2):
+        if place is None or shape[i] != shape[j] or shape[j] < 2:
             continue
         inputs = list(trial.inputs)
         inputs[place] = np.take(inputs[place], range(shape[j] - 1), axis=j)

@@ -162,9 +162,7 @@ class Search:
                 yield self._picked(-1 - place, 0, first._replace(more=tuple(others)))
         self.pick.at = 0
         for number, site in enumerate(editor.sites, 1):
-            if site.line in idle:
-                continue
-            others = self._others(number, site)
+            others = self._copies(number) if site.line in idle else self._others(number, site)
             later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind)]
         for place, numbers in enumerate(editor.alike):
             site = editor.sites[numbers[0] - 1]
@@ -217,12 +215,11 @@ class Search:
 
     def _others(self, number: int, site: Site) -> Iterator[Otherwise]:
         """What may have been meant at a site, where only what is wrong depends on it."""
+        yield from self._copies(number)
         met = self._met(number)
         if met is None:
             return
         value, local = met
-        if self.backward.of_forward and np.ndim(value):
-            yield Otherwise(0, Kind.STALE, "{}.copy()", np.copy)  # it is written into later
         own = {ast.unparse(target) for target in getattr(site.line, "targets", ())}
         own.add(ast.unparse(site.old))
         around = [a for a in atoms(local, self.backward.formulas) if a.name not in own]
@@ -234,6 +231,12 @@ class Search:
             a, t = self.e.analytic[name], self.truth[name]
             if t.known is None and np.shape(value) == t.shape and np.array_equal(value, a):
                 yield from missing_products(t.t - a, around)
+
+    def _copies(self, number: int) -> Iterator[Otherwise]:
+        """In forward, a copy of what is written into later; that changes no output."""
+        met = self._stirred(number)[0] if self.backward.of_forward else None
+        if met is not None and isinstance(met[0], np.ndarray) and met[0].ndim:
+            yield Otherwise(0, Kind.STALE, "{}.copy()", np.copy)
 
     def _met(self, number: int) -> tuple[Any, dict[str, Any]] | None:
         """The value at a site and the local variables, where only what is wrong depends on it."""
@@ -314,12 +317,21 @@ class Search:
         ]
         rows = next((len(x) for x in trial.inputs if shape_of(x)), 0)
         fewer = trial.batch(0, rows - 1)
-        if fewer is not None:
+        if fewer is not None and self._are_samples(fewer):
             yield fewer
         yield [
             np.roll(x, 1).reshape(np.shape(x)) if i in places else x
             for i, x in enumerate(trial.inputs)
         ]
+
+    def _are_samples(self, fewer: list[Any]) -> bool:
+        """Whether there are fewer outputs of fewer samples: else it is their parts that were cut."""
+        try:
+            outputs = self.backward.unpicked(lambda: self.e.trial.run(inputs=fewer)).outputs
+        except LayerRaised:
+            return False
+        before = [out.shape for out in self.e.run.outputs]
+        return not any(before) or [out.shape for out in outputs] != before
 
     def _holds_for(self, hits: list[str], trial: Trial, settings: float = 1.0) -> bool:
         """Whether it holds for other values and settings, as far as the layer takes them."""
