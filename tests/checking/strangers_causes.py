@@ -39,7 +39,12 @@ class Normalise:
     ("along = (g *", "along = (dout *", "x", "wrong value used"),
     ("mean = g.mean", "mean = dout.mean", "x", "wrong value used"),
     ("self.dshift = dout", "self.dshift = self.scale * dout", "shift", "factor|wrong value used"),
-    ("self.dscale = (dout * self.z)", "self.dscale = (dout * (self.z + self.shift))", "scale", "extra term"),
+    (
+        "self.dscale = (dout * self.z)",
+        "self.dscale = (dout * (self.z + self.shift))",
+        "scale",
+        "extra term",
+    ),
 )
 
 layer(
@@ -363,7 +368,12 @@ class Rows:
         return one - self.s * one.sum(axis=1, keepdims=True)
 """,
     "C(Rows(), n(4, 4))",
-    ("return one - self.s * one.sum(axis=1, keepdims=True)", "return np.stack([r * (h - (r * h).sum()) for r, h in zip(self.s, g)], axis=1)", "x", "transposed|wrong axis"),
+    (
+        "return one - self.s * one.sum(axis=1, keepdims=True)",
+        "return np.stack([r * (h - (r * h).sum()) for r, h in zip(self.s, g)], axis=1)",
+        "x",
+        "transposed|wrong axis",
+    ),
 )
 
 layer(

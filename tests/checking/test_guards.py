@@ -1,4 +1,4 @@
-"""Nothing that a check runs does harm: no memory is read beyond arrays, no file written, no print."""
+"""Nothing that a check runs does harm: no memory is read beyond arrays, no file is written."""
 
 import linecache
 import subprocess
@@ -185,5 +185,6 @@ def test_what_was_compiled_elsewhere_is_not_edited():
 def test_texts_over_several_lines_do_not_hide_a_function():
     layer = made(WINDOWS, "Conv", RNG.normal(size=(2, 3, 3, 3)))
     assert sources.tree_of(type(layer).cut) is not None
-    source = WINDOWS.replace("        m = len(self.x)", '        """Back\n        again."""\n        m = len(self.x)')
+    line = "        m = len(self.x)"
+    source = WINDOWS.replace(line, f'        """Back\n        again."""\n{line}')
     assert sources.tree_of(type(made(source, "Conv", None)).backward) is not None

@@ -125,7 +125,7 @@ def _shares(one: Any, other: Any) -> bool:
 def _of_the_batch(trial: Trial, after: Run, made: set[Path]) -> set[Path]:
     """What has another shape for another batch, such as noise that is kept: nothing is learned.
 
-    Where the outputs keep their shapes, it was no batch that was cut, but what a sample consists of.
+    Where the outputs keep their shapes, it was no batch that was cut, but the parts of samples.
     """
     one = trial.batch(0, 1) if made else None
     try:

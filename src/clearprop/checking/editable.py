@@ -80,7 +80,11 @@ class Editable:
         self.editor = Editor(trees, type(e.trial.layer))
         self.formulas = formulas((*reversed(sources), *before))
         self.codes: dict[Any, Any] = {}
-        arrays = (*e.trial.inputs, *self.run.outputs, *(a.value for a in e.trial.arguments.values()))
+        arrays = (
+            *e.trial.inputs,
+            *self.run.outputs,
+            *(a.value for a in e.trial.arguments.values()),
+        )
         if max((n for x in arrays for n in shape_of(x)), default=0) > LONGEST_AXIS:
             sources = []
         for source in sources:

@@ -140,7 +140,7 @@ def written(edit: Edit) -> tuple[str, str]:
 class _Plain(ast.NodeTransformer):
     """Writes `1 - (1 - a)` and `-(-a)` as `a`, which edits have made."""
 
-    def visit_BinOp(self, node: ast.BinOp) -> Any:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
         self.generic_visit(node)
         inner: Any = node.right
         if isinstance(node.op, ast.Sub) and isinstance(inner, ast.BinOp):
@@ -148,7 +148,7 @@ class _Plain(ast.NodeTransformer):
             return inner.right if same and isinstance(inner.op, ast.Sub) else node
         return node
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         self.generic_visit(node)
         inner: Any = node.operand
         if isinstance(node.op, ast.USub) and isinstance(inner, ast.UnaryOp):

@@ -29,8 +29,8 @@ def turned(case: Case) -> Guesses:
         found, due = np.shape(run.derivative(case.name)), inputs[place].shape
         if found != due and found == np.swapaxes(inputs[place], i, j).shape:
             message = (
-                f"for an input of shape {due}, which is not square, it has the shape {found}: it is "
-                "transposed"
+                f"for an input of shape {due}, which is not square, it has the shape {found}: "
+                "it is transposed"
             )
             yield Kind.TRANSPOSED, message
 

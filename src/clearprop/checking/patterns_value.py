@@ -198,10 +198,10 @@ def _by_scores(case: Case) -> Guesses:
     x, t = case.e.trial.arguments[case.name].value, case.t
     if case.a.shape != t.shape or not np.all((x > 0) & (x < 1)) or not case.known.all():
         return
-    found = [("sigmoid", t * x * (1 - x))]
-    for axis in range(x.ndim) if case.e.run.vector.size <= max(x.shape, default=0) else ():
-        if np.allclose(x.sum(axis=axis), 1) or x.ndim == 1 or axis == x.ndim - 1:
-            found.append(("softmax", x * (t - (x * t).sum(axis=axis, keepdims=True))))
+    is_loss = case.e.run.vector.size <= max(x.shape, default=0)
+    axes = [axis for axis in range(x.ndim) if np.allclose(x.sum(axis=axis), 1) and is_loss]
+    found = [("softmax", x * (t - (x * t).sum(axis=axis, keepdims=True))) for axis in axes]
+    found.append(("sigmoid", t * x * (1 - x)))
     for name, candidate in found:
         ratio = ratio_of(candidate, case.a, case)
         if ratio is not None:

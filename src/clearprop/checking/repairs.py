@@ -134,7 +134,7 @@ class Search:
                 return
 
     def _evens_out(self, edit: Edit) -> bool:
-        """Whether a count multiplies that divided: it evens out a factor that is wrong elsewhere."""
+        """Whether a count multiplies that divided, and makes up for a factor elsewhere."""
         old, new = edit.old, edit.new
         both = isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp)
         if not both or {type(old.op), type(new.op)} != {ast.Mult, ast.Div}:
@@ -325,7 +325,7 @@ class Search:
         ]
 
     def _are_samples(self, fewer: list[Any]) -> bool:
-        """Whether there are fewer outputs of fewer samples: else it is their parts that were cut."""
+        """Whether fewer of them give fewer outputs: else parts of samples were cut."""
         try:
             outputs = self.backward.unpicked(lambda: self.e.trial.run(inputs=fewer)).outputs
         except LayerRaised:
