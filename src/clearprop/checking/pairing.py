@@ -5,6 +5,7 @@ or a mapping, and much else. All of it is one question: of what could this name 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,14 +43,15 @@ class Place(NamedTuple):
     path: Path = ()
 
 
-def stems(name: Any) -> set[str]:
+@cache  # asked for each pair of names
+def stems(name: Any) -> frozenset[str]:
     """What a name could be the derivative of: "" for one that says no more than `grad`."""
     if not isinstance(name, str):
-        return set()
+        return frozenset()
     name = name.strip("_")
     found = {name[len(mark) :].lstrip("_") for mark in BEFORE if name.startswith(mark)}
     found |= {name[: -len(mark)].rstrip("_") for mark in BEHIND if name.endswith(mark)}
-    return found
+    return frozenset(found)
 
 
 def is_bare(place: Place) -> bool:
