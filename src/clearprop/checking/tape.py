@@ -111,9 +111,15 @@ class Group:
 
     def __init__(self, place: Place) -> None:
         self.place, self.nodes = place, list[Node]()
+        self._words: tuple[bool, str] | None = None
 
     def __str__(self) -> str:
         """Where it is, in words."""
+        if self._words is None or self._words[0] != self.alone:  # told in each mistake
+            self._words = self.alone, self._told()
+        return self._words[1]
+
+    def _told(self) -> str:
         name = str(self.nodes[0].operation.name)
         name = SPOKEN.get(name, name)
         if not self.place:
