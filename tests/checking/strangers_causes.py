@@ -38,6 +38,18 @@ class Normalise:
     "C(Normalise(5), n(4, 5))",
     ("along = (g *", "along = (dout *", "x", "wrong value used"),
     ("mean = g.mean", "mean = dout.mean", "x", "wrong value used"),
+    (
+        "g = dout * self.scale\n",
+        "g, out = dout, self.scale\n",
+        "x",
+        "dropped term|factor|wrong value used|wrong place",
+    ),
+    (
+        "g = dout * self.scale\n        mean = g.mean(axis=1, keepdims=True)\n        along = (g * self.z).mean(axis=1, keepdims=True)\n        return (g - mean - self.z * along) / self.std",
+        "n, s = dout.shape[1], self.std\n        return self.scale / (n * s) * (n * dout - dout.sum(1, keepdims=True) - self.z * (dout * self.z).sum(1, keepdims=True))",
+        "x",
+        "wrong place",
+    ),
     ("self.dshift = dout", "self.dshift = self.scale * dout", "shift", "factor|wrong value used"),
     (
         "self.dscale = (dout * self.z)",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking import patterns_elsewhere, patterns_shape
-from clearprop.checking.case import Case, Guesses, axes_of, in_words
+from clearprop.checking.case import Case, Guesses, axes_of, broadcasts, in_words
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import listed
 
@@ -79,6 +79,22 @@ def _contributions(case: Case, dout: np.ndarray, axes: tuple[int, ...]) -> np.nd
         one[at] = dout[at]
         found.append(case.true(one.ravel()))
     return np.array([part for part in found if part is not None])
+
+
+def _scaled_late(case: Case) -> Guesses:
+    """Is what forward multiplies by behind its sums taken out of those of backward?"""
+    dout = case.douts[0]
+    for name, argument in case.e.trial.arguments.items():
+        p = argument.value
+        fits = argument.slot and dout.shape == case.t.shape and broadcasts(p.shape, dout.shape)
+        if fits and np.ptp(p) > 0 and np.all(p) and len(case.douts) == 1:
+            under = case.true((dout / p).ravel())
+            message = (
+                f"{name} multiplies what the sums of backward give, and should multiply dout "
+                "before them: that is the same only where it is the same throughout"
+            )
+            if under is not None:
+                yield Kind.WRONG_PLACE, message, under * p
 
 
 def _forward_again(case: Case) -> Guesses:
@@ -239,6 +255,7 @@ PATTERNS = (
     _output_left_out,
     _overwritten,
     patterns_elsewhere.counted_once,
+    _scaled_late,
     _forward_again,
     _cross_terms,
     _reordered,
