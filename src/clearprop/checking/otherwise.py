@@ -254,8 +254,9 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
         return
     place = Kind.WRONG_PLACE if site.role == "place" else Kind.WRONG_VALUE
     if not isinstance(site.old, ast.Constant):
-        yield Otherwise(0, place, "{} + 1", lambda e: e + 1)
-        yield Otherwise(0, place, "{} - 1", lambda e: e - 1)
+        rank = 2 if site.role == "factor" else 0  # first what else has the size that is due
+        yield Otherwise(rank, place, "{} + 1", lambda e: e + 1)
+        yield Otherwise(rank, place, "{} - 1", lambda e: e - 1)
     for v in around:
         if not np.ndim(v.now) and np.asarray(v.now).dtype.kind in "iu":
             if abs(v.now) * max(abs(value), 1) > MANY:
