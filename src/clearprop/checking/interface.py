@@ -21,25 +21,12 @@ from clearprop.checking.copies import held_by, private
 from clearprop.checking.nests import filled, is_nest, leaves, listed
 from clearprop.graph.parameters import Path, at_path
 
-FORWARD = listed(
-    "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
-    "propagate fwd forwards compute activate loss cost fn __call__"
-)
-BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
-"""Names of methods that may give a loss together with its derivatives."""
 KEPT = ("output", "outputs")
 """Where a forward that returns nothing leaves its result."""
 CLEARS = re.compile(
-    r"(?i)(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)(_?param\w*)?"
+    r"(?i)_*(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)(_?param\w*)?"
 )
 """Names of methods that set derivatives to 0 because backward adds to them."""
-
-BACKWARD = listed(
-    "backward bprop backward_pass backward_prop backward_propagation backprop backpropagate "
-    "back_propagate backpropagation back_prop backwards bwd"
-)
-SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate"]
-"""Names of methods that give the slope at the inputs, to be multiplied by dout."""
 
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
 CACHE = re.compile(
@@ -58,93 +45,6 @@ OUTPUT = re.compile(r"(?i)out(put)?s?|activations?|result")
 
 UPDATE = 0.5
 """The learning rate that a backward which wants one is given."""
-
-
-def adopted(thing: Any) -> Any:
-    """A layer or class that has `forward` and `backward`, under whatever names it has them.
-
-    One that has other names gets these in addition, in a subclass of its own class.
-    """
-    cls = thing if isinstance(thing, type) else type(thing)
-    names = {}
-    if not callable(getattr(cls, "backward", None)) and not hasattr(thing, "backward"):
-        names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
-    if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
-        backs = names.get("backward") or callable(getattr(cls, "backward", None))
-        alike = [n for n in BOTH if backs in SLOPE and _takes_the_same(cls, n, backs)]
-        names["forward"] = _first(cls, (*alike, *FORWARD) if backs else BOTH)
-    found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
-    if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
-        found |= {
-            to: _in_context(getattr(cls, to), to == "forward")
-            for to in ("forward", "backward")
-            if hasattr(cls, to)
-        }
-        thing = thing() if thing is cls else thing
-    if not found or hasattr(cls, "layers"):
-        return thing
-    if names.get("backward") in SLOPE:
-        found["gives_slope"] = True
-    return named(thing, found)
-
-
-def named(thing: Any, found: Mapping[str, Any]) -> Any:
-    """A thing, or class, that has these methods too."""
-    cls = thing if isinstance(thing, type) else type(thing)
-    made = type(cls.__name__, (cls,), {**found, "__module__": cls.__module__})
-    if thing is cls:
-        return made
-    try:
-        twin = copy.copy(thing)
-        twin.__class__ = made
-    except TypeError:
-        return thing
-    return twin
-
-
-def gives_pullback(thing: Any, inputs: Sequence[Any]) -> bool:
-    """Whether an object with arrays of its own is called for its output and a pullback."""
-    call = inspect.getattr_static(type(thing), "__call__", None)
-    if not inspect.isfunction(call) or hasattr(thing, "forward"):
-        return False
-    try:
-        raw = private(thing)(*private(list(inputs)))
-    except Exception:  # that is told where it is examined
-        return False
-    return isinstance(raw, tuple) and len(raw) > 1 and callable(raw[-1])
-
-
-def _takes_the_same(cls: type, one: str, other: Any) -> bool:
-    """Whether two methods are called with the same arguments, as `loss` and its `gradient` are."""
-    names = [[p.name for p in positional(getattr(cls, name, None))] for name in (one, other)]
-    return names[0] == names[1]
-
-
-def _first(cls: type, names: Sequence[str]) -> str | None:
-    own = {name for base in cls.__mro__[:-1] for name in vars(base)}
-    return next((n for n in names if n in own and callable(getattr(cls, n, None))), None)
-
-
-class Context:
-    """What `forward(ctx, x)` keeps things on for `backward(ctx, dout)`."""
-
-    saved_tensors: tuple[Any, ...] = ()
-
-    def save_for_backward(self, *values: Any) -> None:
-        self.saved_tensors = values
-
-
-def _in_context(method: Any, anew: bool = False) -> Any:
-    """A method of a layer from a function whose first argument is a context."""
-
-    def bound(self: Any, *given: Any) -> Any:
-        self.context = Context() if anew else self.context
-        return method(self.context, *given)
-
-    given = list(inspect.signature(method).parameters.values())
-    owner = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    bound.__signature__ = inspect.Signature([owner, *given[1:]])  # type: ignore[attr-defined]
-    return bound
 
 
 def clearing(layer: Any) -> list[Any]:

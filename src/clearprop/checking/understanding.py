@@ -35,6 +35,9 @@ PLAIN = (
 def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     trial = e.trial
+    if taken := getattr(trial.layer, "taken", ()):
+        message = f"{' and then '.join(taken)} was taken for backward, as what it does"
+        e.fault(Kind.INTERFACE, message, fault=False)
     errors: list[LayerRaised] = []
     for how in _ways(e):
         trial.calling = how

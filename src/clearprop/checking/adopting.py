@@ -1,0 +1,153 @@
+"""Which methods of a thing are its forward and its backward, under whatever names it has them.
+
+First by the names that people use; what has other names is found by what it does, see `finding_out`.
+"""
+
+import copy
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from clearprop.checking.arguments import positional
+from clearprop.checking.copies import private
+from clearprop.checking.finding_out import backward_like, own_methods, takes
+from clearprop.checking.nests import listed
+from clearprop.checking.pairing import stems
+
+FORWARD = listed(
+    "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
+    "propagate fwd forwards compute activate loss cost fn __call__ calculate calc evaluate apply"
+)
+BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
+"""Names of methods that may give a loss together with its derivatives."""
+
+BACKWARD = listed(
+    "backward bprop backward_pass backward_prop backward_propagation backprop backpropagate "
+    "back_propagate backpropagation back_prop backwards bwd vjp pullback pull_back back adjoint "
+    "retropropagate retropropagation rueckwaerts rückwärts"
+)
+SLOPE = [
+    *("gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate", "diff"),
+    *("input_grad", "input_gradient", "differentiate"),
+]
+"""Names of methods that may give the slope at the inputs, to be multiplied by dout."""
+
+
+def adopted(thing: Any, inputs: Sequence[Any] = ()) -> Any:
+    """A layer or class that has `forward` and `backward`, under whatever names it has them.
+
+    One that has other names gets these in addition, in a subclass of its own class.
+    """
+    cls = thing if isinstance(thing, type) else type(thing)
+    names: dict[str, str | None] = {}
+    if not callable(getattr(cls, "backward", None)) and not hasattr(thing, "backward"):
+        names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
+    if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
+        names |= next(_pairs(cls, names.get("backward")), {})
+    found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
+    if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
+        found |= {
+            to: _in_context(getattr(cls, to), to == "forward")
+            for to in ("forward", "backward")
+            if hasattr(cls, to)
+        }
+        thing = thing() if thing is cls else thing
+    if hasattr(cls, "layers"):
+        return thing
+    if names.get("backward") in SLOPE or (
+        names.get("backward") and names["backward"] not in BACKWARD
+    ):
+        found["gives_slope"] = True
+    made = named(thing, found) if found else thing
+    return _found_out(made, inputs) if inputs and not isinstance(thing, type) else made
+
+
+def _pairs(cls: type, back: str | None) -> Iterator[dict[str, str | None]]:
+    """The methods that may be forward and backward together, where there is no `forward`."""
+    has = back or callable(getattr(cls, "backward", None))
+    if not back or back in SLOPE:
+        for other in own_methods(cls):  # loss and loss_gradient, f and df
+            same = [n for n in own_methods(cls) if n in stems(other) and _alike(cls, n, other)]
+            if same and not has:
+                yield {"forward": same[0], "backward": other}
+    alike = [n for n in BOTH if back in SLOPE and _alike(cls, n, back)]
+    yield {"forward": _first(cls, (*alike, *FORWARD) if has else BOTH)}
+
+
+def _found_out(layer: Any, inputs: Sequence[Any]) -> Any:
+    """The layer with the methods as its backward that do what a backward does.
+
+    `not_understood` are those that are called like one, and do nothing of the kind.
+    """
+    cls = type(layer)
+    if not inspect.isfunction(inspect.getattr_static(cls, "__call__", None)) and not hasattr(
+        layer, "forward"
+    ):
+        return layer
+    if not hasattr(layer, "forward"):
+        if gives_pullback(layer, inputs):
+            return named(layer, {"forward": cls.__call__})
+        layer = named(layer, {"forward": cls.__call__})
+    found = backward_like(layer, inputs)
+    return named(layer, found) if found else layer
+
+
+def named(thing: Any, found: Mapping[str, Any]) -> Any:
+    """A thing, or class, that has these methods too."""
+    cls = thing if isinstance(thing, type) else type(thing)
+    made = type(cls.__name__, (cls,), {**found, "__module__": cls.__module__})
+    if thing is cls:
+        return made
+    try:
+        twin = copy.copy(thing)
+        twin.__class__ = made
+    except TypeError:
+        return thing
+    return twin
+
+
+def gives_pullback(thing: Any, inputs: Sequence[Any]) -> bool:
+    """Whether an object with arrays of its own is called for its output and a pullback."""
+    call = inspect.getattr_static(type(thing), "__call__", None)
+    if not inspect.isfunction(call) or hasattr(thing, "forward"):
+        return False
+    try:
+        raw = private(thing)(*private(list(inputs)))
+    except Exception:  # that is told where it is examined
+        return False
+    return isinstance(raw, tuple) and len(raw) > 1 and callable(raw[-1])
+
+
+def _alike(cls: type, one: str, other: Any) -> bool:
+    """Whether two methods are called with the same arguments, as `loss` and its `gradient` are."""
+    names = [[p.name for p in positional(getattr(cls, name, None))] for name in (one, other)]
+    return names[0] == names[1]
+
+
+def _first(cls: type, names: Sequence[str]) -> str | None:
+    """The first of some names that a method has, be it as one that is not for others: `_backward`."""
+    own = {name: name for name in own_methods(cls)}
+    own = {**{name.strip("_"): name for name in own if not name.endswith("_")}, **own}
+    return next((own[n] for n in names if n in own), None)
+
+
+class Context:
+    """What `forward(ctx, x)` keeps things on for `backward(ctx, dout)`."""
+
+    saved_tensors: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *values: Any) -> None:
+        self.saved_tensors = values
+
+
+def _in_context(method: Any, anew: bool = False) -> Any:
+    """A method of a layer from a function whose first argument is a context."""
+
+    def bound(self: Any, *given: Any) -> Any:
+        self.context = Context() if anew else self.context
+        return method(self.context, *given)
+
+    given = list(inspect.signature(method).parameters.values())
+    owner = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    bound.__signature__ = inspect.Signature([owner, *given[1:]])  # type: ignore[attr-defined]
+    return bound

@@ -1,0 +1,228 @@
+"""Which method of a layer is its backward, where the name does not say it: the one that acts so.
+
+It takes what has the output's shape, is linear in it, and gives what has the shape of an input. The
+derivatives of parameters may be left to a method of their own, which is then run behind it.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.checking.arguments import input_names
+from clearprop.checking.copies import fingerprint, private, same_draws
+from clearprop.checking.interface import CLEARS, Calling, calling
+from clearprop.checking.nests import hanging, leaves, spoken
+from clearprop.checking.pairing import likeness, stems
+from clearprop.graph.parameters import Path
+from clearprop.layers import Layer
+
+LOOKS = re.compile(
+    r"(?i)back|bwd|bprop|vjp|pull|adjoint|cotangent|grad|deriv|delta|sensitivit|r(ue|ü)ckw|retro"
+)
+"""What stands in the names of methods that give derivatives."""
+ELSE = re.compile(
+    r"(?i)inv|decod|predict|infer|sampl|numer|check|clip|norm|appl|zero|clear|reset|requires|descent|optim|(^|_)(save|load|write|"
+    r"read|dump|export|plot|show|draw|print|log|fit|train|set|add|register|open|step|update(?!.*grad))"
+)
+"""What stands in the names of methods that do something else with them, or with a file."""
+
+
+def own_methods(cls: type) -> list[str]:
+    """The names of the methods that people wrote for a class, in the order in which they stand."""
+    bases = [base for base in cls.__mro__[:-1] if base is not Layer]
+    names = dict.fromkeys(chain.from_iterable(map(vars, bases)))
+    return [name for name in names if callable(getattr(cls, name, None))]
+
+
+def takes(function: Any, n: int) -> bool:
+    """Whether a function can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*range(n))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+class Tried(NamedTuple):
+    """What a method did behind a forward: how it was called, what it gave, which arrays it changed."""
+
+    how: Calling
+    given: Any
+    before: dict[Path, Any]
+    changed: dict[Path, np.ndarray]
+
+
+class Probe:
+    """A layer at inputs, on copies of which its methods are tried."""
+
+    def __init__(self, layer: Any, inputs: Sequence[Any]) -> None:
+        self.layer, self.inputs = private(layer), private(list(inputs))
+        self.names = input_names(layer.forward, len(inputs))
+        self.rng = np.random.default_rng(0)
+        self.out = self.output(self.inputs)
+
+    def output(self, inputs: Sequence[Any]) -> np.ndarray:
+        with same_draws():
+            return first_array(private(self.layer).forward(*private(list(inputs))))
+
+    def dout(self) -> np.ndarray:
+        return self.rng.uniform(0.5, 1.5, self.out.shape) * self.rng.choice([-1, 1], self.out.shape)
+
+    def floats(self) -> list[int]:
+        """The places of the inputs that a derivative may be taken by."""
+        return [
+            i
+            for i, x in enumerate(self.inputs)
+            if isinstance(x, np.ndarray) and x.dtype.kind == "f"
+        ]
+
+    def tried(self, dout: np.ndarray, *methods: str) -> Tried | None:
+        """Run methods one after the other behind a forward; what the last one did, if it runs."""
+        layer, inputs = private(self.layer), private(self.inputs)
+        try:
+            with same_draws():
+                raw = layer.forward(*inputs)
+                cache = raw[-1] if isinstance(raw, tuple | list) and len(raw) > 1 else None
+                for name in methods:
+                    held = hanging(layer)
+                    before = {path: fingerprint(value) for path, value in held.items()}
+                    how = calling(getattr(layer, name), self.names)
+                    if how.unknown:
+                        return None
+                    placed, named = how.arguments([dout.copy()], inputs, cache, raw)
+                    given = getattr(layer, name)(*placed, **named)
+        except (Exception, SystemExit):  # it is no such method
+            return None
+        arrays = {p: x for p, x in hanging(layer).items() if isinstance(x, np.ndarray)}
+        changed = {p: x for p, x in arrays.items() if before.get(p) != fingerprint(x)}
+        return Tried(how, given, before, changed)
+
+    def is_derivative(self, path: Path) -> bool:
+        """Whether something is called like the derivative of an array on the layer."""
+        if LOOKS.search(spoken(path)):
+            return True
+        return any(likeness(own, path) for own in hanging(self.layer) if own != path)
+
+    def by_inputs(self, tried: Tried) -> list[tuple[int, np.ndarray]]:
+        """The arrays that fit an input, with its place: given, or kept as its derivative."""
+        arrays = [x for _, x in leaves(tried.given) if isinstance(x, np.ndarray)]
+        if not arrays:
+            fresh = {p: x for p, x in tried.changed.items() if p not in tried.before}
+            arrays = [x for p, x in (fresh or tried.changed).items() if stems(p[-1])]
+        return [(i, x) for i in self.floats() for x in arrays if x.shape == self.inputs[i].shape]
+
+    def acts(self, name: str) -> bool:
+        """Whether a method does what a backward does."""
+        one, two = self.dout(), self.dout()
+        runs = [self.tried(dout, name) for dout in (one, two, one + two)]
+        if not all(run and run.how.takes_dout for run in runs):
+            return False
+        if not self.floats():
+            return any(map(self.is_derivative, runs[0].changed))  # type: ignore[union-attr]
+        found = [self.by_inputs(run) for run in runs if run]
+        return any(
+            i == j == k and np.allclose(a + b, c, rtol=1e-6, atol=1e-12) and np.any(c)
+            for (i, a), (j, b), (k, c) in zip(*found, strict=False)
+        )
+
+    def is_right(self, name: str) -> bool:
+        """Whether a derivative that it gives is right along a direction."""
+        dout = self.dout()
+        run = self.tried(dout, name)
+        for i, d in self.by_inputs(run) if run else ():
+            x = self.inputs[i]
+            v = self.rng.uniform(0.5, 1.5, x.shape)
+            ends = [
+                self.output([*self.inputs[:i], x + h * v, *self.inputs[i + 1 :]])
+                for h in (1e-5, -1e-5)
+            ]
+            slope = float(np.sum(dout * (ends[0] - ends[1]))) / 2e-5
+            if np.isclose(slope, np.sum(d * v), rtol=1e-4, atol=1e-8):
+                return True
+        return False
+
+    def following(self, back: str) -> list[tuple[str, Tried]]:
+        """The methods that set derivatives of parameters which `back` leaves to them."""
+        dout = self.dout()
+        first = self.tried(dout, back)
+        found: list[tuple[str, Tried]] = []
+        done = set(first.changed) if first else set()
+        for name in _candidates(type(self.layer)) if first else ():
+            run = self.tried(dout, back, name) if name != back else None
+            if not run or not run.changed or not LOOKS.search(name):
+                continue
+            spoiled = [p for p in run.changed if p in run.before and not self.is_derivative(p)]
+            if (
+                not spoiled
+                and not done & {*run.changed}
+                and any(map(self.is_derivative, run.changed))
+            ):
+                found.append((name, run))
+                done |= {*run.changed}
+        return found
+
+
+def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
+    """The methods by which a layer is to be run backward, and which they are, as `taken`."""
+    if isinstance(layer, Layer) or hasattr(layer, "taken") or hasattr(layer, "not_understood"):
+        return {}
+    cls, found = type(layer), dict[str, Any]()
+    try:
+        probe = Probe(layer, inputs)
+    except (Exception, SystemExit):  # that is told where it is examined
+        return {}
+    back = "backward" if hasattr(layer, "backward") else ""
+    taken = []
+    if not back:
+        looks = [n for n in _candidates(cls) if LOOKS.search(n)]
+        acting = [n for n in _candidates(cls) if probe.acts(n)]
+        # What has no such name must be right: it may be the inverse of forward, and no backward.
+        meant = [n for n in acting if n in looks] or [n for n in acting if probe.is_right(n)]
+        if not meant:
+            return {"not_understood": tuple(dict.fromkeys((*acting, *looks)))}
+        back, taken = meant[0], [meant[0]]
+        found["backward"] = inspect.getattr_static(cls, back)
+    behind = probe.following(back)
+    if behind:
+        run = probe.tried(probe.dout(), back)
+        found["backward"] = _followed(getattr(cls, back), run.how, behind)  # type: ignore[union-attr]
+        taken = [back, *(name for name, _ in behind)]
+    return {**found, "taken": tuple(taken)} if found else {}
+
+
+def _candidates(cls: type) -> list[str]:
+    """The methods that may give derivatives, and do nothing to anything else."""
+    return [
+        name
+        for name in own_methods(cls)
+        if not name.startswith("__")
+        and not ELSE.search(name)
+        and not CLEARS.fullmatch(name)
+        and getattr(cls, name) is not getattr(cls, "forward", None)
+    ]
+
+
+def _followed(back: Any, how: Calling, behind: Sequence[tuple[str, Tried]]) -> Callable[..., Any]:
+    """A backward that runs others behind it, which are given what it was given."""
+    places = [
+        (name, [how.roles.index(role) for role in run.how.roles if role in how.roles])
+        for name, run in behind
+    ]
+
+    def backward(self: Any, *given: Any, **named: Any) -> Any:
+        found = back(self, *given, **named)
+        for name, those in places:
+            getattr(self, name)(*(given[i] for i in those))
+        return found
+
+    backward.__signature__ = inspect.signature(back)  # type: ignore[attr-defined]
+    return backward
+
+
+def first_array(raw: Any) -> np.ndarray:
+    """The output, or the first of several."""
+    return np.asarray(next(x for _, x in leaves(raw)), np.float64)
