@@ -1,6 +1,7 @@
 """Which methods of a thing are its forward and its backward, under whatever names it has them.
 
-First by the names that people use; what has other names is found by what it does, see `finding_out`.
+First by the names that people use; what has other names is found by what it does, as `finding_out`
+says.
 """
 
 import copy
@@ -10,7 +11,7 @@ from typing import Any
 
 from clearprop.checking.arguments import positional
 from clearprop.checking.copies import private
-from clearprop.checking.finding_out import backward_like, own_methods, takes
+from clearprop.checking.finding_out import backward_like, own_methods
 from clearprop.checking.nests import listed
 from clearprop.checking.pairing import stems
 
@@ -125,7 +126,7 @@ def _alike(cls: type, one: str, other: Any) -> bool:
 
 
 def _first(cls: type, names: Sequence[str]) -> str | None:
-    """The first of some names that a method has, be it as one that is not for others: `_backward`."""
+    """The first of some names that a method has, also with an underscore: `_backward`."""
     own = {name: name for name in own_methods(cls)}
     own = {**{name.strip("_"): name for name in own if not name.endswith("_")}, **own}
     return next((own[n] for n in names if n in own), None)

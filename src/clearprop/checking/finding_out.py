@@ -38,17 +38,8 @@ def own_methods(cls: type) -> list[str]:
     return [name for name in names if callable(getattr(cls, name, None))]
 
 
-def takes(function: Any, n: int) -> bool:
-    """Whether a function can be called with so many arguments."""
-    try:
-        inspect.signature(function).bind(*range(n))
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
 class Tried(NamedTuple):
-    """What a method did behind a forward: how it was called, what it gave, which arrays it changed."""
+    """What a method did behind a forward: how it was called, what it gave, what it changed."""
 
     how: Calling
     given: Any

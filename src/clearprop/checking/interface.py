@@ -5,7 +5,6 @@ Each convention is an entry of a table, not a case of its own. A thing is brough
 """
 
 import ast
-import copy
 import inspect
 import re
 import textwrap
@@ -16,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
-from clearprop.checking.copies import held_by, private
-from clearprop.checking.nests import filled, is_nest, leaves, listed
+from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
+from clearprop.checking.copies import held_by
+from clearprop.checking.nests import filled, is_nest, leaves
 from clearprop.graph.parameters import Path, at_path
 
 KEPT = ("output", "outputs")
@@ -258,15 +257,35 @@ def are_outputs(parts: Sequence[Any], inputs: Sequence[Any]) -> list[bool]:
     ]
 
 
+def tree_of(function: Any) -> Any:
+    """What was written as a function; `None` where its source is not there."""
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        return None
+
+
 def returned_names(function: Any) -> tuple[str, ...]:
     """The names by which a function returns what it gives; none where its source is not there."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return ()
-    last = [n.value for n in getattr(tree.body[0], "body", ()) if isinstance(n, ast.Return)][-1:]
+    tree = tree_of(function)
+    last = [n.value for n in getattr(tree, "body", ()) if isinstance(n, ast.Return)][-1:]
     parts = last[0].elts if last and isinstance(last[0], ast.Tuple) else last
     return tuple(getattr(part, "id", getattr(part, "attr", "")) for part in parts)
+
+
+def returns(function: Any) -> bool:
+    """Whether it is written that a function returns something."""
+    tree = tree_of(function)
+    return any(isinstance(n, ast.Return) and n.value for n in ast.walk(tree)) if tree else False
+
+
+def assigned_names(function: Any) -> list[str]:
+    """The attributes of `self` that a method sets, in order; none where there is no source."""
+    tree = tree_of(function)
+    nodes = ast.walk(tree) if tree else ()
+    targets = [t for n in nodes if isinstance(n, ast.Assign) for t in n.targets]
+    own = [t for t in targets if isinstance(t, ast.Attribute) and isinstance(t.value, ast.Name)]
+    return [t.attr for t in sorted(own, key=lambda t: t.lineno)]
 
 
 def _role(name: str, input_names: Sequence[str]) -> Any:

@@ -14,7 +14,7 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind
-from clearprop.checking.interface import Calling, calling, is_number
+from clearprop.checking.interface import Calling, assigned_names, calling, is_number, returns
 from clearprop.checking.nests import leaves
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
@@ -40,6 +40,11 @@ def first_forward(e: Evidence) -> Run:
             message = f"{name} holds {argument.value[bad]}; it must be finite to be checked"
             e.stop(Kind.NOT_FINITE, message, name, index=bad)
     run = _runs(e)
+    if run.raw is None and (left := _left_in(trial, run)):
+        trial.left_in = left
+        run = trial.run()
+        message = f"forward returns nothing; its result was taken from self.{left}"
+        e.fault(Kind.INTERFACE, message, fault=False)
     if not trial.has_backward and (how := _back_in(trial, run)):
         trial.calling = how
         run = trial.run()
@@ -76,6 +81,26 @@ def _runs(e: Evidence) -> Run:
         except LayerRaised as raised:
             errors.append(raised.error)
     e.stop(Kind.RAISES, f"forward raises {told(errors[0])}")
+
+
+def _left_in(trial: Trial, run: Run) -> str:
+    """Where a forward that returns nothing leaves its result: the last array that it sets.
+
+    Where `backward` does return something, forward lacks its return.
+    """
+    if isinstance(trial.layer, Layer) or returns(getattr(trial.layer, "backward", None)):
+        return ""
+    before = getattr(trial.layer, "__dict__", {})
+    held = getattr(run.layer, "__dict__", {}).items()
+    new = [
+        name
+        for name, x in held
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f"
+        if not any(x is given for given in run.inputs)
+        if name not in before or fingerprint(x) != fingerprint(before[name])
+    ]
+    order = [name for name in assigned_names(trial.layer.forward) if name in new]
+    return order[-1] if order else new[0] if len(new) == 1 else ""
 
 
 def _back_in(trial: Trial, run: Run) -> Calling | None:
