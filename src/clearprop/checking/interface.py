@@ -8,16 +8,16 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
 from clearprop.checking.copies import held_by
-from clearprop.checking.nests import filled, is_nest, leaves
+from clearprop.checking.nests import filled, is_nest
 from clearprop.graph.parameters import Path, at_path
 
 KEPT = ("output", "outputs")
@@ -68,8 +68,9 @@ def cleared(layer: Any) -> Any:
 class Calling:
     """How `backward` is called: what stands at each place, and by which names.
 
-    A role is "dout", "cache", "rate", the number of an input that is given again, or `Kept`, a part
-    of the cache; `None` is what must be given and is none of these.
+    A role is "dout", "cache", "rate", "filled" for a mapping that is to be filled, the number of an
+    input that is given again, or `Kept`, a part of the cache; `None` is what must be given and is
+    none of these.
     """
 
     roles: tuple[Any, ...] = ("dout",)
@@ -85,10 +86,14 @@ class Calling:
     """Whether forward gives its one output first, and then what it keeps for `backward`."""
     gives_both: bool = False
     """Whether there is no backward, since forward gives its derivatives together with its loss."""
+    loss_last: bool = False
+    """Whether the loss stands behind them."""
     nested: bool = False
     """Whether forward gives arrays in a nest, of which dout has the form."""
     pulls: bool = False
     """Whether what forward gives last is the backward: a function of dout."""
+    turned: str = ""
+    """How derivatives are kept, if not as the values are: "transposed", or as "rows"."""
 
     @property
     def unknown(self) -> list[str]:
@@ -107,8 +112,12 @@ class Calling:
     def updates(self) -> bool:
         return "rate" in self.roles or "rate" in dict(self.named).values()
 
-    def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any) -> Any:
-        """The arguments of a call, by place and by name."""
+    def arguments(
+        self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any, store: Any = None
+    ) -> Any:
+        """The arguments of a call, by place and by name; `store` is to be filled."""
+        if self.turned:
+            douts = [d.T if self.turned == "transposed" else d[None] for d in douts]
         given = iter(parts_of(filled(raw, iter(douts))) if self.nested else douts)
         many = self.roles.count("dout") == 1 and (len(douts) > 1 or self.packed)
         many &= not self.nested
@@ -116,76 +125,14 @@ class Calling:
         def of(role: Any) -> Any:
             if role == "dout":
                 return tuple(douts) if many else next(given)
-            if role == "cache":
-                return cache
+            if role in ("cache", "filled"):
+                return cache if role == "cache" else store
             if isinstance(role, Kept):
                 return role.of(raw)
             return UPDATE if role == "rate" else inputs[role]
 
         placed = list(douts) if self.any_number else [of(role) for role in self.roles]
         return placed, {name: of(role) for name, role in self.named}
-
-    def otherwise(self, raw: Any, inputs: int) -> Iterator["Calling"]:
-        """Other ways to call a backward that raises when it is called like this."""
-        if isinstance(raw, tuple | list) and len(raw) == 1:
-            yield replace(self, packed=True)
-        if isinstance(raw, tuple) and len(raw) > 1 and self.roles.count("dout") == 1:
-            yield replace(self, first_only=True)
-        if len(self.roles) == inputs > 1 and "dout" in self.roles:
-            yield replace(self, roles=tuple(range(inputs)))
-
-    def readings(
-        self, raw: Any, inputs: Sequence[Any], returned: Sequence[str]
-    ) -> Iterator["Calling"]:
-        """What arguments may be that their names do not explain, the likeliest first.
-
-        `raw` is what forward gives, and `returned` the names by which it does so: what `backward`
-        calls by such a name is that, and no derivative. The first that runs is to be taken.
-        """
-        roles_now = [None if i in self.guessed else role for i, role in enumerate(self.roles)]
-        free = [i for i, role in enumerate(roles_now) if role is None]
-        douts = [i for i, role in enumerate(roles_now) if role == "dout"]
-        parts = parts_of(raw)
-        arrays = are_outputs(parts, inputs)
-
-        def way(roles: Mapping[int, Any], **more: Any) -> Iterator["Calling"]:
-            full = [roles.get(i, role) for i, role in enumerate(roles_now)]
-            full = ["dout" if role is None else role for role in full]
-            if full.count("dout") in (1, len(parts), sum(arrays)):
-                yield replace(self, roles=tuple(full), **more)
-
-        named = {
-            i: returned.index(self.names[i]) for i in (*free, *douts) if self.names[i] in returned
-        }
-        if len(free) + len(douts) > len(named) > 0:
-            kept = {i: Kept((n,) if len(parts) > 1 else ()) for i, n in named.items()}
-            yield from way(kept, first_only=len(parts) > 1)
-        inside = [leaf for _, leaf in leaves(parts)]
-        if not free and len(douts) == len(parts) and all(map(is_number, inside)):
-            yield replace(self, nested=True)
-        if not all(arrays):
-            # The cache, whatever it is called, or what is in it.
-            inside = parts[-1] if isinstance(parts[-1], tuple | list) else ()
-            open_ = [i for i, r in enumerate(roles_now) if r is None or isinstance(r, int)]
-            if free and len(open_) == len(inside) > 1:
-                yield from way({i: Kept((-1, n)) for n, i in enumerate(open_)}, first_only=True)
-            if free and not douts and "cache" in self.roles:
-                yield from way({})
-            for at in () if "cache" in self.roles else (*free, *reversed(douts)):
-                yield from way({at: "cache"})
-            return
-        labels = {self.names[i] for i in free} & (CONSTANT_NAMES | TRUTH_NAMES)
-        if len(free) + len(douts) == len(parts) and not labels:
-            yield from way({})
-        if len(parts) == len(free) == 1 and not (labels and len(inputs) > 1):
-            yield from way({free[0]: Kept(())})  # its own output
-        elif len(parts) == 1 and not free:
-            own = [i for i in douts if OUTPUT.fullmatch(self.names[i])]
-            yield from way({i: Kept(()) for i in own})
-        elif len(parts) == len(free) + 1:
-            yield from way({i: Kept((n,)) for n, i in enumerate(free, 1)}, first_only=True)
-        elif len(free) == 1 and len(parts) > 2:
-            yield from way({free[0]: "cache"}, first_only=True)
 
 
 class Kept(NamedTuple):

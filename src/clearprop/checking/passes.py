@@ -1,7 +1,7 @@
 """The first forward pass: what can go wrong before anything is differentiated."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,16 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind
-from clearprop.checking.interface import Calling, assigned_names, calling, is_number, returns
+from clearprop.checking.interface import (
+    Calling,
+    assigned_names,
+    calling,
+    is_number,
+    returned_names,
+    returns,
+)
 from clearprop.checking.nests import leaves
+from clearprop.checking.pairing import stems
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
@@ -106,17 +114,31 @@ def _left_in(trial: Trial, run: Run) -> str:
 def _back_in(trial: Trial, run: Run) -> Calling | None:
     """How the derivatives are had that forward gives itself.
 
-    Behind a number arrays, the derivatives, as of a loss; or last a function, its pullback.
+    Arrays, the derivatives, behind a number, as of a loss, or before it if they are called so; or
+    last a function, its pullback.
     """
     if not isinstance(run.raw, tuple) or len(run.raw) < 2:
         return None
     if callable(run.raw[-1]) and all(is_number(x) for _, x in leaves(run.raw[:-1])):
         return replace(calling(run.raw[-1], trial.input_names), pulls=True)
-    rest = [leaf for _, leaf in leaves(run.raw[1:])]
-    one = is_number(run.raw[0]) and np.size(run.raw[0]) == 1
-    some = any if isinstance(run.raw[1], tuple | list | dict) else all
-    both = one and all(map(is_number, rest)) and some(map(np.ndim, rest))
-    return Calling((), gives_both=True) if both else None
+    for at, others in ((0, run.raw[1:]), (-1, run.raw[:-1])):
+        rest = [leaf for _, leaf in leaves(others)]
+        one = is_number(run.raw[at]) and np.size(run.raw[at]) == 1
+        some = any if isinstance(others[0], tuple | list | dict) else all
+        if one and all(map(is_number, rest)) and some(map(np.ndim, rest)):
+            how = Calling((), gives_both=True, loss_last=at < 0)
+            return how if not at or _are_derivatives(trial, others) else None
+    return None
+
+
+def _are_derivatives(trial: Trial, arrays: Sequence[Any]) -> bool:
+    """Whether what stands before a number are derivatives, by their names, of inputs or a loss."""
+    forward = getattr(trial.layer, "signature", trial.layer.forward)
+    *names, loss = returned_names(forward) or ("",)
+    shapes = [np.shape(trial.inputs[i]) for i in trial.float_places]
+    fit = all(np.shape(x) in shapes for x in arrays)
+    named = (stems(name) & {"", loss, *trial.input_names} for name in names)
+    return fit and len(names) == len(arrays) and all(named)
 
 
 def _search(e: Evidence, run: Run) -> Run:

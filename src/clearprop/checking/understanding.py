@@ -1,7 +1,9 @@
 """The first backward pass: how it is called, and what came back."""
 
+import copy
 import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from clearprop.checking.arguments import LEARNED, by_the_house
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
-from clearprop.checking.findings import Kind, beside
+from clearprop.checking.findings import Found, Kind, beside
 from clearprop.checking.interface import (
     RATE,
     UPDATE,
@@ -23,6 +25,7 @@ from clearprop.checking.pairing import Place
 from clearprop.checking.passes import changed_parameters, told
 from clearprop.checking.placing import leave_out, may_end, place_derivatives
 from clearprop.checking.probing import along
+from clearprop.checking.readings import otherwise, readings, turned
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.layers import Layer
 
@@ -40,29 +43,21 @@ def first_backward(e: Evidence) -> None:
         e.fault(Kind.INTERFACE, message, fault=False)
     errors: list[LayerRaised] = []
     for how in _ways(e):
-        trial.calling = how
-        run = trial.run()
-        if run.vector.size != e.out.size:
-            e.run, e.out = trial.run(), run.vector
-            e.dout = e.random_dout()
-        douts = run.douts(e.dout)
-        dout = "dout, which belongs to its caller"
-        held = [("dout", dout, d) for d in douts]
-        held += (("output", "the output that forward gave", out) for out in run.outputs)
-        held += ((n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True))
-        kept = [fingerprint(value) for *_, value in held]
-        before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
         try:
-            found = run.backward(douts)
+            run, found, before, held = _called(e, how)
             break
         except LayerRaised as raised:
             errors.append(raised)
     else:
         _stop_raised(e, errors)
-    for (name, what, value), earlier in zip(held, kept, strict=True):
+    for name, what, value, earlier in held:
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
     changed = [] if trial.updates else changed_parameters(trial, run.layer)
+    if how.turned:
+        what = "transposed" if how.turned == "transposed" else "with an axis in front"
+        message = f"backward takes dout, and gives the derivatives of inputs, {what}"
+        e.fault(Kind.INTERFACE, message, fault=False)
     if not trial.places:
         place_derivatives(e, run, found, before)
     _updates(e, run, changed)
@@ -78,6 +73,48 @@ def first_backward(e: Evidence) -> None:
             e.fault(Kind.INTERFACE, message, name, fault=False)
     except LayerRaised as raised:
         _stop_raised(e, [raised])
+
+
+def _called(e: Evidence, how: Calling) -> tuple[Run, Any, dict[Any, Any], list[Any]]:
+    """Run `backward` for the first time: its result, what was before, and what it may not touch."""
+    trial = e.trial
+    trial.calling = how
+    run = trial.run()
+    if run.vector.size != e.out.size:
+        e.run, e.out = trial.run(), run.vector
+        e.dout = e.random_dout()
+    douts = run.douts(e.dout)
+    held = [("dout", "dout, which belongs to its caller", d) for d in douts]
+    held += [("output", "the output that forward gave", out) for out in run.outputs]
+    held += [(n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True)]
+    kept = [(name, what, value, fingerprint(value)) for name, what, value in held]
+    before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
+    return run, run.backward(douts), before, kept
+
+
+def _fits(e: Evidence, how: Calling, wholly: bool = False) -> bool:
+    """Whether `backward` gives something that is right, or all, if it is called like this."""
+    twin, trial = copy.copy(e), e.trial.variant(e.trial.inputs)
+    trial.places, trial.slots, trial.narrower = {}, [*trial.slots], {}
+    twin.trial, twin.findings, twin.rng = trial, [], copy.deepcopy(e.rng)
+    twin._worker = None
+    try:
+        run, found, before, _ = _called(twin, how)
+        place_derivatives(twin, run, found, before)
+        right = [_is_right(twin, name, numbers(run.derivative(name))) for name in trial.places]
+        updated = changed_parameters(trial, run.layer)
+        missing = {*trial.arguments} - {*trial.places, *updated}
+        return all(right) and not missing if wholly and right else any(right)
+    except (LayerRaised, Found, ArithmeticError, LookupError, TypeError, ValueError):
+        return False
+
+
+def _is_right(e: Evidence, name: str, given: np.ndarray) -> bool:
+    """Whether something is the derivative by an argument, along a direction, and not 0."""
+    v = e.sizes[name]
+    numeric, error = along(e, name, v).along(e.dout)
+    far = 10 * error + 1e-4 * float(np.linalg.norm(given * v))
+    return bool(np.any(given) and abs(np.sum(given * v) - numeric) <= far)
 
 
 def _each_sample(e: Evidence, run: Run) -> None:
@@ -119,11 +156,20 @@ def _ways(e: Evidence) -> Iterator[Calling]:
     again = {*douts} & {*returned_names(forward)} if len(douts) > 1 else ()
     known = not how.unknown and len(douts) <= len(e.run.outputs) and len(again) in (0, len(douts))
     if known and not (how.guessed and not all(are_outputs(parts_of(raw), inputs))):
+        if len(how.guessed) == len(how.names) == 1:  # a slope at the input, or a backward of dout
+            of_dout = replace(how, roles=("dout",), guessed=frozenset())
+            if not _fits(e, how):
+                how = of_dout if _fits(e, of_dout) else how
+                message = f"backward was read as the slope at {trial.input_names[0]}, to be times dout"
+                if how is not of_dout:
+                    e.fault(Kind.INTERFACE, message, fault=False)
         yield how
         if not isinstance(trial.layer, Layer):
-            yield from how.otherwise(raw, len(trial.form))
+            yield from otherwise(how, raw, len(trial.form), returned_names(forward))
+            yield from (other for other in turned(how, raw) if _fits(e, other, wholly=True))
         return
-    yield from how.readings(raw, inputs, returned_names(forward))
+    ways = [*readings(how, raw, inputs, returned_names(forward))]
+    yield from sorted(ways, key=lambda way: not _fits(e, way)) if ways[1:] else ways
     what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
     message = f"backward wants {what}, which was not understood, so that nothing was compared"
     e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
