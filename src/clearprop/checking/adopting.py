@@ -11,9 +11,11 @@ from typing import Any
 
 from clearprop.checking.arguments import positional
 from clearprop.checking.copies import private
-from clearprop.checking.finding_out import backward_like, own_methods
+from clearprop.checking.finding_out import LOOKS, backward_like, own_methods
+from clearprop.checking.models import whole_model
 from clearprop.checking.nests import listed
 from clearprop.checking.pairing import stems
+from clearprop.checking.run import takes
 
 FORWARD = listed(
     "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
@@ -24,8 +26,8 @@ BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
 
 BACKWARD = listed(
     "backward bprop backward_pass backward_prop backward_propagation backprop backpropagate "
-    "back_propagate backpropagation back_prop backwards bwd vjp pullback pull_back back adjoint "
-    "retropropagate retropropagation rueckwaerts rückwärts"
+    "back_propagate backpropagation backpropagation_through_time bptt back_prop backwards bwd vjp "
+    "pullback pull_back back adjoint retropropagate retropropagation rueckwaerts rückwärts"
 )
 SLOPE = [
     *("gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate", "diff"),
@@ -45,6 +47,16 @@ def adopted(thing: Any, inputs: Sequence[Any] = ()) -> Any:
         names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
     if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
         names |= next(_pairs(cls, names.get("backward")), {})
+        if (
+            inputs
+            and names["forward"]
+            and not takes(getattr(cls, names["forward"]), len(inputs) + 1)
+        ):
+            names |= _of_so_many(cls, len(inputs))
+    if inputs and thing is not cls and all(names.get(to) for to in ("forward", "backward")):
+        model = whole_model(cls, thing, inputs, str(names["forward"]), str(names["backward"]))
+        if model:
+            return named(thing, model)
     found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
     if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
         found |= {
@@ -73,6 +85,16 @@ def _pairs(cls: type, back: str | None) -> Iterator[dict[str, str | None]]:
                 yield {"forward": same[0], "backward": other}
     alike = [n for n in BOTH if back in SLOPE and _alike(cls, n, back)]
     yield {"forward": _first(cls, (*alike, *FORWARD) if has else BOTH)}
+
+
+def _of_so_many(cls: type, n: int) -> dict[str, str | None]:
+    """A loss and what is called like its gradient that take as many inputs as are given."""
+    own = [name for name in own_methods(cls) if takes(getattr(cls, name), n + 1)]
+    for loss in (name for name in BOTH if name in own):
+        slopes = (name for name in own if LOOKS.search(name) and _alike(cls, loss, name))
+        for slope in slopes:
+            return {"forward": loss, "backward": slope}
+    return {}
 
 
 def _found_out(layer: Any, inputs: Sequence[Any]) -> Any:

@@ -158,8 +158,8 @@ class Probe:
 
 
 def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
-    """The methods by which a layer is to be run backward, and which they are, as `taken`."""
-    if isinstance(layer, Layer) or hasattr(layer, "taken") or hasattr(layer, "not_understood"):
+    """The methods by which a layer is to be run backward; `reading` tells what was taken for it."""
+    if isinstance(layer, Layer) or hasattr(layer, "reading") or hasattr(layer, "not_understood"):
         return {}
     cls, found = type(layer), dict[str, Any]()
     try:
@@ -182,7 +182,9 @@ def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
         run = probe.tried(probe.dout(), back)
         found["backward"] = _followed(getattr(cls, back), run.how, behind)  # type: ignore[union-attr]
         taken = [back, *(name for name, _ in behind)]
-    return {**found, "taken": tuple(taken)} if found else {}
+    return (
+        {**found, "reading": f"{' and then '.join(taken)} was taken for backward"} if found else {}
+    )
 
 
 def _candidates(cls: type) -> list[str]:

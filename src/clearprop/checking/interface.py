@@ -166,6 +166,8 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
     elif slope and "dout" not in roles:
         guessed = {i for i, r in enumerate(roles) if r is None and i < len(input_names)}
         roles = [i if i in guessed else r for i, r in enumerate(roles)]
+        if len(needed) == 1 and needed[0] not in input_names and roles[0] == 0:
+            guessed = {0}
     elif "dout" not in roles and any(
         _may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)
     ):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
-from clearprop.checking.arguments import LEARNED, declares_parameters
+from clearprop.checking.arguments import LEARNED, declares_parameters, positional
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
@@ -24,11 +24,10 @@ from clearprop.checking.interface import (
 )
 from clearprop.checking.nests import leaves
 from clearprop.checking.pairing import stems
-from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.run import LayerRaised, Run, takes
+from clearprop.checking.sources import NOT_THEIRS
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
-
-HERE = Path(__file__).parent
 
 
 def first_forward(e: Evidence) -> Run:
@@ -36,6 +35,8 @@ def first_forward(e: Evidence) -> Run:
     trial = e.trial
     if not callable(getattr(trial.layer, "forward", None)):
         e.stop(Kind.MISSING, f"{trial.kind} has no forward(); there is nothing to check")
+    if why := getattr(trial.layer, "not_read", ""):
+        e.stop(Kind.NOT_COMPARED, why, fault=False)
     if isinstance(getattr(trial.layer, "params", ()), str):
         params = trial.layer.params
         e.fault(
@@ -88,6 +89,12 @@ def _runs(e: Evidence) -> Run:
                 return trial.run()
         except LayerRaised as raised:
             errors.append(raised.error)
+    if not takes(trial.layer.forward, len(trial.form)):
+        wanted = ", ".join(p.name for p in positional(trial.layer.forward)) or "none"
+        message = (
+            f"forward takes other inputs ({wanted}) than the {len(trial.form)} that were given"
+        )
+        e.stop(Kind.RAISES, message)
     e.stop(Kind.RAISES, f"forward raises {told(errors[0])}")
 
 
@@ -216,7 +223,7 @@ def told(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).parent != HERE and "numpy" not in Path(frame.filename).parts
+        if not frame.filename.startswith(NOT_THEIRS) and "numpy" not in Path(frame.filename).parts
     ]
     if not frames:
         return f"{type(error).__name__}: {text}"

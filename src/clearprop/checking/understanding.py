@@ -38,9 +38,8 @@ PLAIN = (
 def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     trial = e.trial
-    if taken := getattr(trial.layer, "taken", ()):
-        message = f"{' and then '.join(taken)} was taken for backward, as what it does"
-        e.fault(Kind.INTERFACE, message, fault=False)
+    if reading := getattr(trial.layer, "reading", ""):
+        e.fault(Kind.INTERFACE, reading, fault=False)
     errors: list[LayerRaised] = []
     for how in _ways(e):
         try:
@@ -160,7 +159,9 @@ def _ways(e: Evidence) -> Iterator[Calling]:
             of_dout = replace(how, roles=("dout",), guessed=frozenset())
             if not _fits(e, how):
                 how = of_dout if _fits(e, of_dout) else how
-                message = f"backward was read as the slope at {trial.input_names[0]}, to be times dout"
+                message = (
+                    f"backward was read as the slope at {trial.input_names[0]}, to be times dout"
+                )
                 if how is not of_dout:
                     e.fault(Kind.INTERFACE, message, fault=False)
         yield how
