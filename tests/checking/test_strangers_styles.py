@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+import strangers_called
 import strangers_courses
 import strangers_fixed
 import strangers_frameworks
@@ -20,6 +21,7 @@ from clearprop import check
 from clearprop.errors import ConfigError
 
 STYLES = (
+    strangers_called,
     strangers_courses,
     strangers_fixed,
     strangers_frameworks,

@@ -182,9 +182,7 @@ def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
         run = probe.tried(probe.dout(), back)
         found["backward"] = _followed(getattr(cls, back), run.how, behind)  # type: ignore[union-attr]
         taken = [back, *(name for name, _ in behind)]
-    return (
-        {**found, "reading": f"{' and then '.join(taken)} was taken for backward"} if found else {}
-    )
+    return {**found, "reading": f"{' + '.join(taken)} was taken for backward"} if found else {}
 
 
 def _candidates(cls: type) -> list[str]:

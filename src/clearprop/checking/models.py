@@ -34,14 +34,17 @@ def _usual() -> Iterator[tuple[str, Callable[[Any, Any], Any]]]:
 
     for text, cost in (
         ("½ Σ (out − y)²", lambda a, y: 0.5 * np.sum((a - y) ** 2)),
-        ("−Σ y ln out", entropy),
-        ("−Σ (y ln out + (1 − y) ln(1 − out))", lambda a, y: entropy(a, y) + entropy(1 - a, 1 - y)),
+        ("−Σ y·ln(out)", entropy),
+        (
+            "−Σ (y·ln(out) + (1 − y)·ln(1 − out))",
+            lambda a, y: entropy(a, y) + entropy(1 - a, 1 - y),
+        ),
         ("Σ (out − y)²", lambda a, y: np.sum((a - y) ** 2)),
     ):
         yield text, cost
-        yield f"{text} / N", lambda a, y, cost=cost: cost(a, y) / len(y)
-        yield f"{text} / N", lambda a, y, cost=cost: cost(a, y) / np.shape(y)[-1]
-    yield "the mean of (out − y)²", lambda a, y: np.mean((a - y) ** 2)
+        yield text + " / N", lambda a, y, cost=cost: cost(a, y) / len(y)
+        yield text + " / N", lambda a, y, cost=cost: cost(a, y) / np.shape(y)[-1]
+    yield "Σ (out − y)² / size", lambda a, y: np.mean((a - y) ** 2)
 
 
 def whole_model(cls: type, thing: Any, inputs: Sequence[Any], forward: str, back: str) -> Any:
@@ -65,7 +68,7 @@ def whole_model(cls: type, thing: Any, inputs: Sequence[Any], forward: str, back
         cost = lambda net, x, y, out, usual=usual: usual(out, y)  # noqa: E731
         made = {**methods, "forward": _forward(run, cost)}
         if _is_right(thing, made, inputs):
-            reading = f"it has no cost; {back} was taken for the derivatives of {text}, as they are"
+            reading = f"it has no cost of its own; {back} gives the derivatives of {text}"
             return {**made, "reading": reading}
     why = (
         f"{back} gives the derivatives of a cost that no method gives, and that is none of the "

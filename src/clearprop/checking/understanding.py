@@ -53,9 +53,11 @@ def first_backward(e: Evidence) -> None:
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
     changed = [] if trial.updates else changed_parameters(trial, run.layer)
-    if how.turned:
-        what = "transposed" if how.turned == "transposed" else "with an axis in front"
-        message = f"backward takes dout, and gives the derivatives of inputs, {what}"
+    if how.turned == "transposed":
+        message = "backward takes dout transposed, and gives the derivatives of inputs transposed"
+        e.fault(Kind.INTERFACE, message, fault=False)
+    elif how.turned:
+        message = "backward takes dout with an axis in front, and gives derivatives of inputs so"
         e.fault(Kind.INTERFACE, message, fault=False)
     if not trial.places:
         place_derivatives(e, run, found, before)
@@ -92,7 +94,10 @@ def _called(e: Evidence, how: Calling) -> tuple[Run, Any, dict[Any, Any], list[A
 
 
 def _fits(e: Evidence, how: Calling, wholly: bool = False) -> bool:
-    """Whether `backward` gives something that is right, or all, if it is called like this."""
+    """Whether `backward` gives something that is right, if it is called like this.
+
+    `wholly` asks that it gives the derivatives of all, right or wrong.
+    """
     twin, trial = copy.copy(e), e.trial.variant(e.trial.inputs)
     trial.places, trial.slots, trial.narrower = {}, [*trial.slots], {}
     twin.trial, twin.findings, twin.rng = trial, [], copy.deepcopy(e.rng)
@@ -100,10 +105,14 @@ def _fits(e: Evidence, how: Calling, wholly: bool = False) -> bool:
     try:
         run, found, before, _ = _called(twin, how)
         place_derivatives(twin, run, found, before)
-        right = [_is_right(twin, name, numbers(run.derivative(name))) for name in trial.places]
-        updated = changed_parameters(trial, run.layer)
-        missing = {*trial.arguments} - {*trial.places, *updated}
-        return all(right) and not missing if wholly and right else any(right)
+        given = {name: numbers(run.derivative(name)) for name in trial.places}
+        for name in changed_parameters(trial, run.layer):
+            argument = trial.arguments[name]
+            step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
+            given.setdefault(name, step / UPDATE)
+        if wholly and {*trial.arguments} - {*given}:
+            return False
+        return any(_is_right(twin, name, d) for name, d in given.items())
     except (LayerRaised, Found, ArithmeticError, LookupError, TypeError, ValueError):
         return False
 
