@@ -371,6 +371,24 @@ layer(
 )
 
 layer(
+    "a network whose backward takes a step itself",
+    """
+class Network:
+    def __init__(self): self.W1, self.W2, self.lr = n(3,4), n(4,2), 0.1
+    def forward(self, X):
+        self.h = np.tanh(X @ self.W1)
+        return np.tanh(self.h @ self.W2)
+    def backward(self, X, y, o):
+        d = (y - o) * (1 - o**2)
+        e = d @ self.W2.T * (1 - self.h**2)
+        self.W2 += self.lr * self.h.T @ d
+        self.W1 += self.lr * X.T @ e
+""",
+    "C(Network(), n(5,3), n(5,2))",
+    ("@ self.W2.T * (1", "@ self.W2.T * (2", "W1", "wrong value used|no known pattern|dropped term|extra term|factor"),
+)
+
+layer(
     "a method that looks like a backward and was not understood",
     """
 class Cube:

@@ -16,6 +16,7 @@ from clearprop.checking.models import whole_model
 from clearprop.checking.nests import listed
 from clearprop.checking.pairing import stems
 from clearprop.checking.run import takes
+from clearprop.layers import Layer
 
 FORWARD = listed(
     "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
@@ -53,9 +54,9 @@ def adopted(thing: Any, inputs: Sequence[Any] = ()) -> Any:
             and not takes(getattr(cls, names["forward"]), len(inputs) + 1)
         ):
             names |= _of_so_many(cls, len(inputs))
-    if inputs and thing is not cls and all(names.get(to) for to in ("forward", "backward")):
-        model = whole_model(cls, thing, inputs, str(names["forward"]), str(names["backward"]))
-        if model:
+    if inputs and thing is not cls and not isinstance(thing, Layer):
+        both = (names.get(to) or to for to in ("forward", "backward"))
+        if model := whole_model(cls, thing, inputs, *both):
             return named(thing, model)
     found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
     if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:

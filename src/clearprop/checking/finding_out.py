@@ -73,21 +73,26 @@ class Probe:
 
     def tried(self, dout: np.ndarray, *methods: str) -> Tried | None:
         """Run methods one after the other behind a forward; what the last one did, if it runs."""
-        layer, inputs = private(self.layer), private(self.inputs)
+        layer, inputs, last = private(self.layer), private(self.inputs), None
         try:
             with same_draws():
                 raw = layer.forward(*inputs)
-                cache = raw[-1] if isinstance(raw, tuple | list) and len(raw) > 1 else None
                 for name in methods:
-                    held = hanging(layer)
-                    before = {path: fingerprint(value) for path, value in held.items()}
-                    how = calling(getattr(layer, name), self.names)
-                    if how.unknown:
-                        return None
-                    placed, named = how.arguments([dout.copy()], inputs, cache, raw)
-                    given = getattr(layer, name)(*placed, **named)
+                    last = self._call(layer, name, dout, inputs, raw)
         except (Exception, SystemExit):  # it is no such method
             return None
+        return last
+
+    def _call(
+        self, layer: Any, name: str, dout: np.ndarray, inputs: Sequence[Any], raw: Any
+    ) -> Tried | None:
+        before = {path: fingerprint(value) for path, value in hanging(layer).items()}
+        how = calling(getattr(layer, name), self.names)
+        if how.unknown:
+            return None
+        cache = raw[-1] if isinstance(raw, tuple | list) and len(raw) > 1 else None
+        placed, named = how.arguments([dout.copy()], inputs, cache, raw)
+        given = getattr(layer, name)(*placed, **named)
         arrays = {p: x for p, x in hanging(layer).items() if isinstance(x, np.ndarray)}
         changed = {p: x for p, x in arrays.items() if before.get(p) != fingerprint(x)}
         return Tried(how, given, before, changed)

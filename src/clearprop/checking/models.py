@@ -14,14 +14,16 @@ import numpy as np
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
 from clearprop.checking.copies import private, same_draws
 from clearprop.checking.interface import OUTPUT
-from clearprop.checking.nests import hanging, leaves
+from clearprop.checking.nests import get_at, hanging, leaves
 from clearprop.checking.run import takes
+from clearprop.graph.parameters import Path
 
 Cost = Callable[[Any, Any, Any, Any], Any]
 """Of the network, x, y and the output."""
 
 NAMES = re.compile(r"(?i)loss|cost|objective|criterion|energy|nll|log_?likelihood|error")
 NO_COST = re.compile(r"(?i)grad|prime|deriv|delta|^d_?[A-Z]|history|plot|total|back")
+SAYS_OUT = re.compile(r"(?i)pred|hat|out|^a\d?$")
 LABELS = frozenset((*CONSTANT_NAMES, *TRUTH_NAMES))
 SMALL = 1e-300
 
@@ -52,12 +54,12 @@ def whole_model(cls: type, thing: Any, inputs: Sequence[Any], forward: str, back
 
     `reading` tells how it was read, or `not_read` why nothing could be compared.
     """
-    run, given = getattr(cls, forward), positional(getattr(cls, back))[1:]
+    run, given = getattr(cls, forward, None), positional(getattr(cls, back, None))[1:]
     if len(inputs) != 2 or takes(run, 3) or not takes(run, 2):
         return None
     if not 0 < len(given) < 4 or not any(p.name in LABELS for p in given):
         return None
-    roles = [_role(p.name, i) for i, p in enumerate(given)]
+    roles = _roles([p.name for p in given])
     methods = {"backward": _backward(getattr(cls, back), roles), "constants": ("x", "y")}
     own = {name: _forward(run, cost) for name, cost in _own_costs(cls, thing, inputs, run)}
     fits = [n for n, f in own.items() if _is_right(thing, {**methods, "forward": f}, inputs)]
@@ -77,10 +79,16 @@ def whole_model(cls: type, thing: Any, inputs: Sequence[Any], forward: str, back
     return {"forward": _forward(run, lambda net, x, y, out: out), "not_read": why}
 
 
-def _role(name: str, place: int) -> str:
-    if name in LABELS:
-        return "y"
-    return "out" if OUTPUT.fullmatch(name) or re.search(r"(?i)pred|hat|out", name) else "x"
+def _roles(names: Sequence[str]) -> list[str]:
+    """What arguments are: the input, the labels, or the output."""
+    return [
+        "y"
+        if name in LABELS
+        else "out"
+        if OUTPUT.fullmatch(name) or SAYS_OUT.search(name) or place == 2
+        else "x"
+        for place, name in enumerate(names)
+    ]
 
 
 def _forward(run: Any, cost: Cost) -> Any:
@@ -95,7 +103,8 @@ def _forward(run: Any, cost: Cost) -> Any:
 
 def _backward(back: Any, roles: Sequence[str]) -> Any:
     def backward(self: Any) -> Any:
-        given = dict(zip(("x", "y", "out"), self._given, strict=True))
+        x, y, out = self._given
+        given: dict[str, Any] = {"x": x, "y": y, "out": out}
         return _by_attribute(self, back(self, *(given[role] for role in roles)))
 
     return backward
@@ -124,7 +133,7 @@ def _own_costs(
     names = [n for n in dir(cls) if NAMES.search(n) and not NO_COST.search(n)]
     for name in (n for n in names if inspect.isfunction(inspect.getattr_static(cls, n))):
         parameters = [p.name for p in positional(getattr(cls, name))][1:3]
-        for roles in [tuple(_role(n, i) for i, n in enumerate(parameters)), ("out", "y")]:
+        for roles in (_roles(parameters), ["out", "y"]):
 
             def cost(
                 net: Any, x: Any, y: Any, out: Any, name: str = name, roles: Any = roles
@@ -143,26 +152,36 @@ def _own_costs(
 
 
 def _is_right(thing: Any, made: Mapping[str, Any], inputs: Sequence[Any]) -> bool:
-    """Whether backprop gives the derivatives of a cost: as many are right as the shapes allow."""
+    """Whether backprop gives a derivative of a cost, or takes a step along one."""
     net, given = private(thing), private(list(inputs))
+    numbers = [1.0, *(x for x in hanging(net).values() if isinstance(x, float))]
+    held = {path: np.array(x) for path, x in hanging(net).items() if _is_floats(x)}
     try:
         with same_draws():
             made["forward"](net, *given)
-            found = [np.asarray(d, float) for _, d in leaves(made["backward"](net))]
+            found = [d for _, d in leaves(made["backward"](net)) if _is_floats(d)]
+        pairs = [(p, d) for d in found for p, x in held.items() if x.shape == d.shape]
+        if not found:
+            steps = [(path, x - np.asarray(get_at(net, path))) for path, x in held.items()]
+            pairs = [(path, step) for path, step in steps if np.any(step)]
+        shares = [_share(thing, made, given, path, d) for path, d in pairs]
     except (Exception, SystemExit):
         return False
-    arrays = [x for x in hanging(net).values() if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
-    rng, right = np.random.default_rng(0), 0
-    for d in found:
-        right += any(_slope(net, made, given, x, d, rng) for x in arrays if x.shape == d.shape)
-    return bool(found) and right == len(found)
+    due = [1.0] if found else numbers
+    return any(np.isclose(share, number, rtol=1e-4) for share in shares for number in due)
 
 
-def _slope(net: Any, made: Any, given: Any, x: np.ndarray, d: np.ndarray, rng: Any) -> bool:
-    """Whether d is the derivative by an array of the network, along a direction."""
-    v, kept, ends = rng.uniform(0.5, 1.5, x.shape), x.copy(), []
-    for h in (1e-5, -1e-5):
-        x[...] = kept + h * v
-        ends.append(float(np.sum(made["forward"](net, *given))))
-    x[...] = kept
-    return bool(np.isclose((ends[0] - ends[1]) / 2e-5, np.sum(d * v), rtol=1e-4, atol=1e-8))
+def _is_floats(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def _share(thing: Any, made: Any, given: Any, path: Path, d: np.ndarray) -> float:
+    """How many times the derivative by an array of the network d is, along a direction."""
+    net, ends = private(thing), []
+    x = get_at(net, path)
+    v, kept = np.random.default_rng(0).uniform(0.5, 1.5, x.shape), x.copy()
+    with same_draws():
+        for h in (1e-5, -1e-5):
+            x[...] = kept + h * v
+            ends.append(float(np.sum(made["forward"](net, *given))))
+    return float(np.sum(d * v) / ((ends[0] - ends[1]) / 2e-5))

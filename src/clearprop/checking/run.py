@@ -121,7 +121,7 @@ class Run:
         if not found or any(d is None for d in found):
             return None
         whole = sum(found[1:], start=found[0]) if found[1:] else found[0]
-        if self.trial.calling.takes_dout or self.trial.places[name][0].kind == "update":
+        if self.trial.calling.takes_dout:
             return self._in_shape(name, whole)
         try:
             x = self.trial.arguments[name].value

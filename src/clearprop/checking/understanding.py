@@ -215,12 +215,13 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
 
 
 def _rate(e: Evidence, run: Run, changed: list[str]) -> float:
-    """The number on the layer by which it takes a step along a true derivative, if there is one."""
-    held = [x for x in hanging(run.layer).values() if isinstance(x, float) and x]
+    """The number on the layer, or 1, by which it takes a step along a true derivative."""
+    held = [1.0, *(x for x in hanging(run.layer).values() if isinstance(x, float) and x)]
     for name in changed if held and not by_the_house(e.trial.layer) else ():
         argument, v = e.trial.arguments[name], e.sizes[name]
         step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
-        numeric, _ = along(e, name, v).along(e.dout)
+        dout = e.dout if e.trial.calling.takes_dout else np.ones_like(e.dout)
+        numeric, _ = along(e, name, v).along(dout)
         for rate in held if numeric else ():
             if np.isclose(float(np.sum(step * v)), rate * numeric, rtol=1e-4):
                 return rate
