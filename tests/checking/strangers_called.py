@@ -115,6 +115,23 @@ class Dense:
     ),
 )
 
+layer(
+    "derivatives of parameters given by a method of their own",
+    """
+class Dense:
+    def __init__(self, W, b): self.W, self.b = W, b
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward_input(self, dout): return dout @ self.W.T
+    def backward_weights(self, dout): return self.x.T @ dout, dout.sum(0)
+    def update(self, lr, dW, db): self.W, self.b = self.W - lr * dW, self.b - lr * db
+""",
+    "C(Dense(n(3,2), n(2)), n(5,3))",
+    ("dout.sum(0)", "dout.mean(0)", "b", "factor"),
+    ("return dout @ self.W.T", "return -dout @ self.W.T", "x", "sign"),
+)
+
 for argument in "uzve":
     layer(
         f"grad({argument}) is a backward",

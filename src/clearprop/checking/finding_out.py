@@ -142,24 +142,31 @@ class Probe:
         return False
 
     def following(self, back: str) -> list[tuple[str, Tried]]:
-        """The methods that set derivatives of parameters which `back` leaves to them."""
+        """The methods that give or set derivatives of parameters which `back` leaves to them."""
         dout = self.dout()
         first = self.tried(dout, back)
         found: list[tuple[str, Tried]] = []
-        done = set(first.changed) if first else set()
+        done = {*first.changed} if first else set[Path]()
         for name in _candidates(type(self.layer)) if first else ():
-            run = self.tried(dout, back, name) if name != back else None
-            if not run or not run.changed or not LOOKS.search(name):
+            run = self.tried(dout, back, name) if LOOKS.search(name) and name != back else None
+            if not run or not {*run.how.roles} <= {*first.how.roles}:  # type: ignore[union-attr]
                 continue
             spoiled = [p for p in run.changed if p in run.before and not self.is_derivative(p)]
-            if (
-                not spoiled
-                and not done & {*run.changed}
-                and any(map(self.is_derivative, run.changed))
-            ):
+            derived = {p for p in run.changed if self.is_derivative(p)} - done
+            if not spoiled and (derived if run.changed else self.by_parameters(run)):
                 found.append((name, run))
                 done |= {*run.changed}
         return found
+
+    def by_parameters(self, run: Tried) -> bool:
+        """Whether a method gives what is new, and made as arrays on the layer are."""
+        arrays = [x for _, x in leaves(run.given) if x is not None]
+        own = {x.shape for x in hanging(self.layer).values() if isinstance(x, np.ndarray)}
+        old = [value for value in run.before.values()]
+        return bool(arrays) and all(
+            isinstance(x, np.ndarray) and x.shape in own and fingerprint(x) not in old
+            for x in arrays
+        )
 
 
 def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
@@ -211,9 +218,9 @@ def _followed(back: Any, how: Calling, behind: Sequence[tuple[str, Tried]]) -> C
 
     def backward(self: Any, *given: Any, **named: Any) -> Any:
         found = back(self, *given, **named)
-        for name, those in places:
-            getattr(self, name)(*(given[i] for i in those))
-        return found
+        rest = [getattr(self, name)(*(given[i] for i in those)) for name, those in places]
+        more = [found, *(d for d in rest if d is not None)]
+        return tuple(d for d in more if d is not None) if len(more) > 1 else found
 
     backward.__signature__ = inspect.signature(back)  # type: ignore[attr-defined]
     return backward

@@ -176,8 +176,8 @@ def layers_in(module: ModuleType, file: str) -> list[type]:
     """The classes of layers that a module defines itself, in the order of the file.
 
     A layer is anything with `forward` and `backward`, under whatever names; one that derives from
-    `Layer` may still lack `backward`. Classes that others in the file derive from, and whose name begins with `_` or
-    whose `forward` only raises `NotImplementedError`, are bases and not layers.
+    `Layer` may still lack `backward`. Classes that others in the file derive from, and whose name
+    begins with `_` or whose `forward` only raises `NotImplementedError`, are bases and not layers.
 
     Errors: `ConfigError` if there is none.
     """

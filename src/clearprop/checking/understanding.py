@@ -144,7 +144,9 @@ def _each_sample(e: Evidence, run: Run) -> None:
 
 
 def _stop_raised(e: Evidence, errors: Sequence[LayerRaised]) -> NoReturn:
-    raised, shapes = errors[0], ", ".join(str(out.shape) for out in e.run.outputs)
+    # That a tuple of several dout is none of one array is of our making.
+    raised = next((r for r in errors if "tuple" not in str(r.error)), errors[0])
+    shapes = ", ".join(str(out.shape) for out in e.run.outputs)
     message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
     if not e.trial.calling.takes_dout and isinstance(raised.error, TypeError):
         message = str(raised.error)
@@ -182,6 +184,7 @@ def _ways(e: Evidence) -> Iterator[Calling]:
     yield from sorted(ways, key=lambda way: not _fits(e, way)) if ways[1:] else ways
     what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
     message = f"backward wants {what}, which was not understood, so that nothing was compared"
+    message += "; write def backward(self, dout)"
     e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
 
 
