@@ -388,6 +388,32 @@ layer(
 )
 
 layer(
+    "a base whose backward only raises",
+    """
+class Base:
+    def backward(self, dout):
+        raise NotImplementedError("write it")
+class Cube(Base):
+    def forward(self, x):
+        self.x = x
+        return x**3
+    def bprop(self, d): return 3 * self.x**2 * d
+""",
+    "C(Cube(), n(4,3))",
+    ("3 * self.x**2", "2 * self.x**2", "x", "factor"),
+)
+
+layer(
+    "one method, which gives the loss and its derivative",
+    """
+class Squares:
+    def get(self, pred, y): return ((pred - y)**2).sum() / len(y), 2 * (pred - y) / len(y)
+""",
+    "C(Squares(), n(4,3), n(4,3))",
+    ("2 * (pred - y)", "(pred - y)", "pred", "factor"),
+)
+
+layer(
     "a network whose backward takes a step itself",
     """
 class Network:
@@ -402,7 +428,12 @@ class Network:
         self.W1 += self.lr * X.T @ e
 """,
     "C(Network(), n(5,3), n(5,2))",
-    ("@ self.W2.T * (1", "@ self.W2.T * (2", "W1", "wrong value used|no known pattern|dropped term|extra term|factor"),
+    (
+        "@ self.W2.T * (1",
+        "@ self.W2.T * (2",
+        "W1",
+        "wrong value used|no known pattern|dropped term|extra term|factor",
+    ),
 )
 
 layer(

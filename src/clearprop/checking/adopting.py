@@ -4,6 +4,7 @@ First by the names that people use; what has other names is found by what it doe
 says.
 """
 
+import ast
 import copy
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from clearprop.checking.arguments import positional
 from clearprop.checking.copies import private
 from clearprop.checking.finding_out import LOOKS, backward_like, own_methods
+from clearprop.checking.interface import tree_of
 from clearprop.checking.models import whole_model
 from clearprop.checking.nests import listed
 from clearprop.checking.pairing import stems
@@ -44,15 +46,13 @@ def adopted(thing: Any, inputs: Sequence[Any] = ()) -> Any:
     """
     cls = thing if isinstance(thing, type) else type(thing)
     names: dict[str, str | None] = {}
-    if not callable(getattr(cls, "backward", None)) and not hasattr(thing, "backward"):
-        names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
+    lacks_back = _lacks(cls, "backward") and "backward" not in getattr(thing, "__dict__", ())
+    if lacks_back:
+        names["backward"] = _first(cls, (*BACKWARD, *SLOPE), but="backward")
     if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
-        names |= next(_pairs(cls, names.get("backward")), {})
-        if (
-            inputs
-            and names["forward"]
-            and not takes(getattr(cls, names["forward"]), len(inputs) + 1)
-        ):
+        names |= next(_pairs(cls, names.get("backward"), not lacks_back), {})
+        forward = getattr(cls, names["forward"] or "", None)
+        if inputs and forward and not takes(forward, len(inputs) + 1):
             names |= _of_so_many(cls, len(inputs))
     if inputs and thing is not cls and not isinstance(thing, Layer):
         both = (names.get(to) or to for to in ("forward", "backward"))
@@ -68,24 +68,32 @@ def adopted(thing: Any, inputs: Sequence[Any] = ()) -> Any:
         thing = thing() if thing is cls else thing
     if hasattr(cls, "layers"):
         return thing
-    if names.get("backward") in SLOPE or (
-        names.get("backward") and names["backward"] not in BACKWARD
-    ):
+    if (names.get("backward") or "backward").strip("_") not in BACKWARD:
         found["gives_slope"] = True
+    elif lacks_back and not names.get("backward") and hasattr(cls, "backward"):
+        found["backward"] = None  # that of a base, which only raises
     made = named(thing, found) if found else thing
     return _found_out(made, inputs) if inputs and not isinstance(thing, type) else made
 
 
-def _pairs(cls: type, back: str | None) -> Iterator[dict[str, str | None]]:
+def _lacks(cls: type, name: str) -> bool:
+    """Whether a class has no such method, or one that says only that it has to be written."""
+    method = getattr(cls, name, None)
+    names = getattr(getattr(method, "__code__", None), "co_names", ())
+    if not callable(method) or "NotImplementedError" not in names or issubclass(cls, Layer):
+        return not callable(method)
+    body = [n for n in getattr(tree_of(method), "body", ()) if not isinstance(n, ast.Expr)]
+    return len(body) == 1 and isinstance(body[0], ast.Raise)
+
+
+def _pairs(cls: type, back: str | None, has_back: bool) -> Iterator[dict[str, str | None]]:
     """The methods that may be forward and backward together, where there is no `forward`."""
-    has = back or callable(getattr(cls, "backward", None))
-    if not back or back in SLOPE:
-        for other in own_methods(cls):  # loss and loss_gradient, f and df
-            same = [n for n in own_methods(cls) if n in stems(other) and _alike(cls, n, other)]
-            if same and not has:
-                yield {"forward": same[0], "backward": other}
+    for other in own_methods(cls) if not (back or has_back) else ():  # loss and loss_gradient
+        same = [n for n in own_methods(cls) if n in stems(other) and _alike(cls, n, other)]
+        if same:
+            yield {"forward": same[0], "backward": other}
     alike = [n for n in BOTH if back in SLOPE and _alike(cls, n, back)]
-    yield {"forward": _first(cls, (*alike, *FORWARD) if has else BOTH)}
+    yield {"forward": _first(cls, (*alike, *FORWARD) if back or has_back else BOTH)}
 
 
 def _of_so_many(cls: type, n: int) -> dict[str, str | None]:
@@ -103,17 +111,23 @@ def _found_out(layer: Any, inputs: Sequence[Any]) -> Any:
 
     `not_understood` are those that are called like one, and do nothing of the kind.
     """
-    cls = type(layer)
-    if not inspect.isfunction(inspect.getattr_static(cls, "__call__", None)) and not hasattr(
-        layer, "forward"
-    ):
-        return layer
     if not hasattr(layer, "forward"):
-        if gives_pullback(layer, inputs):
-            return named(layer, {"forward": cls.__call__})
-        layer = named(layer, {"forward": cls.__call__})
+        called = "__call__" if "__call__" in own_methods(type(layer)) else _only(layer, len(inputs))
+        only = inspect.getattr_static(type(layer), called, None)
+        if not inspect.isfunction(only):
+            return layer
+        pulls = gives_pullback(layer, inputs)
+        layer = named(layer, {"forward": only})
+        if pulls:
+            return layer
     found = backward_like(layer, inputs)
     return named(layer, found) if found else layer
+
+
+def _only(layer: Any, inputs: int) -> str:
+    """The one method that a layer has for others, if it takes so many inputs."""
+    own = [name for name in own_methods(type(layer)) if not name.startswith("_")]
+    return own[0] if len(own) == 1 and takes(getattr(layer, own[0]), inputs) else ""
 
 
 def named(thing: Any, found: Mapping[str, Any]) -> Any:
@@ -148,9 +162,9 @@ def _alike(cls: type, one: str, other: Any) -> bool:
     return names[0] == names[1]
 
 
-def _first(cls: type, names: Sequence[str]) -> str | None:
+def _first(cls: type, names: Sequence[str], but: str = "") -> str | None:
     """The first of some names that a method has, also with an underscore: `_backward`."""
-    own = {name: name for name in own_methods(cls)}
+    own = {name: name for name in own_methods(cls) if name != but}
     own = {**{name.strip("_"): name for name in own if not name.endswith("_")}, **own}
     return next((own[n] for n in names if n in own), None)
 

@@ -162,7 +162,7 @@ class Probe:
         """Whether a method gives what is new, and made as arrays on the layer are."""
         arrays = [x for _, x in leaves(run.given) if x is not None]
         own = {x.shape for x in hanging(self.layer).values() if isinstance(x, np.ndarray)}
-        old = [value for value in run.before.values()]
+        old = list(run.before.values())
         return bool(arrays) and all(
             isinstance(x, np.ndarray) and x.shape in own and fingerprint(x) not in old
             for x in arrays
@@ -178,7 +178,7 @@ def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
         probe = Probe(layer, inputs)
     except (Exception, SystemExit):  # that is told where it is examined
         return {}
-    back = "backward" if hasattr(layer, "backward") else ""
+    back = "backward" if getattr(layer, "backward", None) is not None else ""
     taken = []
     if not back:
         looks = [n for n in _candidates(cls) if LOOKS.search(n)]

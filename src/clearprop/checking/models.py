@@ -92,8 +92,10 @@ def _roles(names: Sequence[str]) -> list[str]:
 
 
 def _forward(run: Any, cost: Cost) -> Any:
-    def forward(self: Any, x: Any, y: Any) -> Any:
+    def forward(self: Any, x: Any, y: Any = None) -> Any:
         out = run(self, x)
+        if y is None:  # the network itself runs its forward
+            return out
         out = out[0] if isinstance(out, tuple) else out
         self._given = (x, y, out)  # a name that is passed over where arrays are looked for
         return cost(self, x, y, out)
@@ -102,11 +104,13 @@ def _forward(run: Any, cost: Cost) -> Any:
 
 
 def _backward(back: Any, roles: Sequence[str]) -> Any:
-    def backward(self: Any) -> Any:
+    def backward(self: Any, *own: Any) -> Any:
         x, y, out = self._given
         given: dict[str, Any] = {"x": x, "y": y, "out": out}
-        return _by_attribute(self, back(self, *(given[role] for role in roles)))
+        return back(self, *own) if own else _by_attribute(self, back(self, *map(given.get, roles)))
 
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    backward.__signature__ = inspect.Signature([inspect.Parameter("self", kind)])  # type: ignore[attr-defined]
     return backward
 
 
