@@ -145,21 +145,25 @@ class Probe:
         """The methods that give or set derivatives of parameters which `back` leaves to them."""
         dout = self.dout()
         first = self.tried(dout, back)
-        found: list[tuple[str, Tried]] = []
-        done = {*first.changed} if first else set[Path]()
-        for name in _candidates(type(self.layer)) if first else ():
+        if not first:
+            return []
+        found, done = list[tuple[str, Tried]](), {*first.changed}
+        alone = len([*leaves(first.given)]) <= len(self.floats())
+        for name in _candidates(type(self.layer)):
             run = self.tried(dout, back, name) if LOOKS.search(name) and name != back else None
-            if not run or not {*run.how.roles} <= {*first.how.roles}:  # type: ignore[union-attr]
+            if not run or not {*run.how.roles} <= {*first.how.roles}:
                 continue
             spoiled = [p for p in run.changed if p in run.before and not self.is_derivative(p)]
             derived = {p for p in run.changed if self.is_derivative(p)} - done
-            if not spoiled and (derived if run.changed else self.by_parameters(run)):
+            if not spoiled and (derived if run.changed else alone and self.by_parameters(run)):
                 found.append((name, run))
                 done |= {*run.changed}
         return found
 
     def by_parameters(self, run: Tried) -> bool:
         """Whether a method gives what is new, and made as arrays on the layer are."""
+        if run.how.roles and not run.how.takes_dout:  # what gives all by itself
+            return False
         arrays = [x for _, x in leaves(run.given) if x is not None]
         own = {x.shape for x in hanging(self.layer).values() if isinstance(x, np.ndarray)}
         old = list(run.before.values())
