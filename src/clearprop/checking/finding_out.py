@@ -25,8 +25,10 @@ LOOKS = re.compile(
 )
 """What stands in the names of methods that give derivatives."""
 ELSE = re.compile(
-    r"(?i)inv|decod|predict|infer|sampl|numer|check|clip|norm|appl|zero|clear|reset|requires|descent|optim|(^|_)(save|load|write|"
-    r"read|dump|export|plot|show|draw|print|log|fit|train|set|add|register|open|step|update(?!.*grad))"
+    r"(?i)inv|decod|predict|infer|sampl|numer|check|clip|norm|appl|zero|clear|reset|requires|"
+    r"descent|optim|delete|remove|(^|_)(save|load|write|read|dump|export|plot|show|draw|render|print|"
+    r"log|fit|train|set|add|register|open|close|send|post|upload|download|request|run|main|exit|quit|"
+    r"kill|move|step|update(?!.*grad))(_|$|(?-i:[A-Z]))"
 )
 """What stands in the names of methods that do something else with them, or with a file."""
 
