@@ -414,6 +414,64 @@ class Squares:
 )
 
 layer(
+    "a method of any name, and its gradient",
+    """
+class Square:
+    def func(self, x): return x**2
+    def func_grad(self, x, upstream): return 2 * x * upstream
+""",
+    "C(Square(), n(4,3))",
+    ("2 * x", "3 * x", "x", "factor"),
+)
+
+layer(
+    "forwards and backwards in German",
+    """
+class Square:
+    def vorwaerts(self, x):
+        self.x = x
+        return x**2
+    def rueckwaerts(self, g): return 2 * self.x * g
+""",
+    "C(Square(), n(4,3))",
+    ("2 * self.x", "3 * self.x", "x", "factor"),
+)
+
+layer(
+    "the slope is left on the layer by forward",
+    """
+class Square:
+    def __call__(self, x):
+        self.dx = 2 * x
+        return x**2
+""",
+    "C(Square(), n(4,3))",
+)
+layer(
+    "a slope that forward leaves and that is none",
+    """
+class Square:
+    def __call__(self, x):
+        self.dx = 3 * x
+        return x**2
+""",
+    "C(Square(), n(4,3))",
+    compared=False,
+)
+layer(
+    "the slope is a property",
+    """
+class Square:
+    def __call__(self, x):
+        self.x = x
+        return x**2
+    @property
+    def grad(self): return 2 * self.x
+""",
+    "C(Square(), n(4,3))",
+)
+
+layer(
     "a network whose backward takes a step itself",
     """
 class Network:

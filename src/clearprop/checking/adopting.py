@@ -22,7 +22,8 @@ from clearprop.layers import Layer
 
 FORWARD = listed(
     "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
-    "propagate fwd forwards compute activate loss cost fn __call__ calculate calc evaluate apply"
+    "propagate fwd forwards compute activate loss cost fn __call__ calculate calc evaluate apply "
+    "transform vorwaerts vorwärts"
 )
 BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
 """Names of methods that may give a loss together with its derivatives."""
@@ -34,7 +35,7 @@ BACKWARD = listed(
 )
 SLOPE = [
     *("gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate", "diff"),
-    *("input_grad", "input_gradient", "differentiate"),
+    *("input_grad", "input_gradient", "differentiate", "jacobian", "slope"),
 ]
 """Names of methods that may give the slope at the inputs, to be multiplied by dout."""
 
@@ -88,7 +89,8 @@ def _lacks(cls: type, name: str) -> bool:
 
 def _pairs(cls: type, back: str | None, has_back: bool) -> Iterator[dict[str, str | None]]:
     """The methods that may be forward and backward together, where there is no `forward`."""
-    for other in own_methods(cls) if not (back or has_back) else ():  # loss and loss_gradient
+    others = () if has_back else (back,) if back else own_methods(cls)
+    for other in others:  # loss and loss_gradient, f and df
         same = [n for n in own_methods(cls) if n in stems(other) and _alike(cls, n, other)]
         if same:
             yield {"forward": same[0], "backward": other}
@@ -113,11 +115,11 @@ def _found_out(layer: Any, inputs: Sequence[Any]) -> Any:
     """
     if not hasattr(layer, "forward"):
         called = "__call__" if "__call__" in own_methods(type(layer)) else _only(layer, len(inputs))
-        only = inspect.getattr_static(type(layer), called, None)
-        if not inspect.isfunction(only):
+        forward = inspect.getattr_static(type(layer), called, None)
+        if not inspect.isfunction(forward):
             return layer
         pulls = gives_pullback(layer, inputs)
-        layer = named(layer, {"forward": only})
+        layer = named(layer, {"forward": forward})
         if pulls:
             return layer
     found = backward_like(layer, inputs)
@@ -125,9 +127,15 @@ def _found_out(layer: Any, inputs: Sequence[Any]) -> Any:
 
 
 def _only(layer: Any, inputs: int) -> str:
-    """The one method that a layer has for others, if it takes so many inputs."""
+    """The one method for so many inputs, beside what is called like a backward, if it is one.
+
+    Of several, the one that is called like a forward.
+    """
     own = [name for name in own_methods(type(layer)) if not name.startswith("_")]
-    return own[0] if len(own) == 1 and takes(getattr(layer, own[0]), inputs) else ""
+    if len(own) > 1:
+        own = [name for name in own if not LOOKS.search(name)]
+    own = [name for name in own if takes(getattr(layer, name), inputs)]
+    return own[0] if len(own) == 1 else next((name for name in FORWARD if name in own), "")
 
 
 def named(thing: Any, found: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from clearprop.checking.arguments import input_names
 from clearprop.checking.copies import fingerprint, private, same_draws
 from clearprop.checking.interface import CLEARS, Calling, calling
-from clearprop.checking.nests import hanging, leaves, spoken
+from clearprop.checking.nests import computed, hanging, leaves, spoken
 from clearprop.checking.pairing import likeness, stems
 from clearprop.graph.parameters import Path
 from clearprop.layers import Layer
@@ -131,17 +131,41 @@ class Probe:
         """Whether a derivative that it gives is right along a direction."""
         dout = self.dout()
         run = self.tried(dout, name)
-        for i, d in self.by_inputs(run) if run else ():
-            x = self.inputs[i]
-            v = self.rng.uniform(0.5, 1.5, x.shape)
-            ends = [
-                self.output([*self.inputs[:i], x + h * v, *self.inputs[i + 1 :]])
-                for h in (1e-5, -1e-5)
-            ]
-            slope = float(np.sum(dout * (ends[0] - ends[1]))) / 2e-5
-            if np.isclose(slope, np.sum(d * v), rtol=1e-4, atol=1e-8):
-                return True
-        return False
+        return any(self.agrees(i, dout, d) for i, d in (self.by_inputs(run) if run else ()))
+
+    def agrees(self, i: int, dout: np.ndarray, d: np.ndarray) -> bool:
+        """Whether something is the derivative by an input along a direction."""
+        x = self.inputs[i]
+        if x.shape != d.shape:
+            return False
+        v = self.rng.uniform(0.5, 1.5, x.shape)
+        around = [*self.inputs[:i]], [*self.inputs[i + 1 :]]
+        one, two = (self.output([*around[0], x + h * v, *around[1]]) for h in (1e-5, -1e-5))
+        slope = float(np.sum(dout * (one - two))) / 2e-5
+        return bool(np.isclose(slope, np.sum(d * v), rtol=1e-4, atol=1e-8))
+
+    def kept(self) -> list[str]:
+        """What forward leaves on the layer, or a property gives, that is called a derivative."""
+        layer = self._run()
+        before = {path: fingerprint(value) for path, value in hanging(self.layer).items()}
+        held = {**hanging(layer), **computed(layer)}
+        new = {p[0]: x for p, x in held.items() if len(p) == 1 and before.get(p) != fingerprint(x)}
+        shapes = [self.inputs[i].shape for i in self.floats()]
+        named = [name for name in new if stems(name) & {"", *self.names}]
+        return [name for name in named if np.shape(new[name]) in shapes]
+
+    def _run(self) -> Any:
+        layer = private(self.layer)
+        with same_draws():
+            layer.forward(*private(self.inputs))
+        return layer
+
+    def is_slope(self, name: str) -> bool:
+        """Whether an array on the layer is the slope of each element, or of a loss."""
+        d, dout = np.asarray(getattr(self._run(), name)), self.dout()
+        if self.out.size > 1 and self.out.shape != d.shape:
+            return False
+        return any(self.agrees(i, dout, dout * d) for i in self.floats())
 
     def following(self, back: str) -> list[tuple[str, Tried]]:
         """The methods that give or set derivatives of parameters which `back` leaves to them."""
@@ -191,8 +215,13 @@ def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
         acting = [n for n in _candidates(cls) if probe.acts(n)]
         # What has no such name must be right: it may be the inverse of forward, and no backward.
         meant = [n for n in acting if n in looks] or [n for n in acting if probe.is_right(n)]
+        kept = probe.kept()
+        if not meant and (right := [n for n in kept if probe.is_slope(n)]):
+            back = lambda self: getattr(self, right[0])  # noqa: E731
+            return {"backward": back, "reading": f"self.{right[0]} was taken for backward"}
         if not meant:
-            return {"not_understood": tuple(dict.fromkeys((*acting, *looks)))}
+            odd = (*acting, *looks, *(f"self.{name}" for name in kept))
+            return {"not_understood": tuple(dict.fromkeys(odd))}
         back, taken = meant[0], [meant[0]]
         found["backward"] = inspect.getattr_static(cls, back)
     behind = probe.following(back)
