@@ -83,7 +83,7 @@ class Dense:
     def backward_delta(self, X, delta): return delta @ self._parameters["W"].T
 """,
     "C(Dense(n(3,2), n(2)), n(5,3))",
-    ("+= X.T @ delta", "+= X.T @ delta / len(X)", "_parameters.W", "factor"),
+    ("+= X.T @ delta", "+= X.T @ delta / len(X)", "W _parameters.W", "factor"),
     ("return delta @", "return -delta @", "X", "sign"),
 )
 
@@ -195,8 +195,13 @@ class Dense:
         return backwards_gradient @ self._parameters[f"{self.name}/W"].T
 """,
     "C(Dense(n(3,2), n(2), 'Dense'), n(5,3))",
-    ("= backwards_gradient.sum(0)", "= -backwards_gradient.sum(0)", "_parameters[Dense/b]", "sign"),
-    ("= x.T @ ", "= 2 * x.T @ ", "_parameters[Dense/W]", "factor"),
+    (
+        "= backwards_gradient.sum(0)",
+        "= -backwards_gradient.sum(0)",
+        "[Dense/b] _parameters[Dense/b]",
+        "sign",
+    ),
+    ("= x.T @ ", "= 2 * x.T @ ", "[Dense/W] _parameters[Dense/W]", "factor"),
 )
 
 layer(
