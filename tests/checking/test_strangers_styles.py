@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+import strangers_called
 import strangers_causes
 import strangers_courses
 import strangers_fixed
@@ -21,6 +22,7 @@ from clearprop import check
 from clearprop.errors import ConfigError
 
 STYLES = (
+    strangers_called,
     strangers_causes,
     strangers_courses,
     strangers_fixed,

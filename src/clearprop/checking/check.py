@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.adopting import adopted
 from clearprop.checking.copies import left_alone
-from clearprop.checking.interface import adopted, gives_pullback, named
 from clearprop.checking.nests import leaves
 from clearprop.checking.report import Report
 from clearprop.checking.subjects import Function, Inspector, Recordable, is_network, own_layers
@@ -109,7 +109,7 @@ def _check(inspector: Inspector, thing: Any, inputs: tuple[Any, ...], gradient: 
     if gradient is not None and (hasattr(thing, "forward") or not callable(thing)):
         raise ConfigError("check: gradient=… goes with a function, not with a layer or network")
     if not isinstance(thing, str | os.PathLike | list | tuple) and not is_network(thing):
-        thing = adopted(thing)
+        thing = adopted(thing, () if gradient is not None else inputs)
     if thing is _ALL:
         return Report("clearprop", inspector.classes(own_layers()))
     if isinstance(thing, str | os.PathLike):
@@ -127,8 +127,6 @@ def _check(inspector: Inspector, thing: Any, inputs: tuple[Any, ...], gradient: 
                 f"check({thing.__name__}(…), x), or the class alone to try its samples"
             )
         return Report(thing.__name__, inspector.by_samples(thing))
-    if gradient is None and gives_pullback(thing, inputs):
-        thing = named(thing, {"forward": type(thing).__call__})
     if callable(thing) and not hasattr(thing, "forward"):
         return _function(inspector, thing, inputs, gradient)
     if hasattr(thing, "forward") or hasattr(thing, "backward"):

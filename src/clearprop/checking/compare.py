@@ -18,6 +18,7 @@ from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.probing import HASTY, SWEEP, element, probe, quick, suspects, worst_first
 from clearprop.checking.report import Row
+from clearprop.layers import Layer
 
 VANISHING = 1e-150
 """Derivatives smaller than this count as 0: their squares are below the numbers of float64."""
@@ -70,10 +71,19 @@ def _compared(e: Evidence) -> Iterator[Wrong | None]:
 
 def stand_in(e: Evidence) -> None:
     """Where nobody wrote a `backward`, compare automatic differentiation with differences."""
+    if looks := getattr(e.trial.layer, "not_understood", ()):
+        message = (
+            f"no method was understood as its backward, neither by its name nor as one that takes "
+            f"dout and gives derivatives; {', '.join(looks)} may be meant for it, and was not "
+            "compared"
+        )
+        e.fault(Kind.NOT_COMPARED, message, fault=False)
     if e.opened:
         e.analytic = e.true(e.dout)
         if not e.is_function:
             message = "automatic differentiation serves in its place, and was compared"
+            if not isinstance(e.trial.layer, Layer):
+                message = f"nothing that it computes itself was taken for a derivative; {message}"
             e.fault(Kind.NO_BACKWARD, message, fault=False)
         return
     message = f"forward cannot be opened for automatic differentiation: {e.closed}"

@@ -5,41 +5,27 @@ Each convention is an entry of a table, not a case of its own. A thing is brough
 """
 
 import ast
-import copy
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES, positional
-from clearprop.checking.copies import held_by, private
-from clearprop.checking.nests import filled, is_nest, leaves, listed
+from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
+from clearprop.checking.copies import held_by
+from clearprop.checking.nests import filled, is_nest
 from clearprop.graph.parameters import Path, at_path
 
-FORWARD = listed(
-    "forward fprop forward_pass forward_prop forward_propagation feedforward feed_forward "
-    "propagate fwd forwards compute activate loss cost fn __call__"
-)
-BOTH = ["loss", "loss_and_grad", "loss_and_gradient", "lossFun", "loss_fn"]
-"""Names of methods that may give a loss together with its derivatives."""
 KEPT = ("output", "outputs")
 """Where a forward that returns nothing leaves its result."""
 CLEARS = re.compile(
-    r"(?i)(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)(_?param\w*)?"
+    r"(?i)_*(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)(_?param\w*)?"
 )
 """Names of methods that set derivatives to 0 because backward adds to them."""
-
-BACKWARD = listed(
-    "backward bprop backward_pass backward_prop backward_propagation backprop backpropagate "
-    "back_propagate backpropagation back_prop backwards bwd"
-)
-SLOPE = ["gradient", "grad", "derivative", "deriv", "prime", "df", "dactivation", "derivate"]
-"""Names of methods that give the slope at the inputs, to be multiplied by dout."""
 
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
 CACHE = re.compile(
@@ -58,93 +44,6 @@ OUTPUT = re.compile(r"(?i)out(put)?s?|activations?|result")
 
 UPDATE = 0.5
 """The learning rate that a backward which wants one is given."""
-
-
-def adopted(thing: Any) -> Any:
-    """A layer or class that has `forward` and `backward`, under whatever names it has them.
-
-    One that has other names gets these in addition, in a subclass of its own class.
-    """
-    cls = thing if isinstance(thing, type) else type(thing)
-    names = {}
-    if not callable(getattr(cls, "backward", None)) and not hasattr(thing, "backward"):
-        names["backward"] = _first(cls, (*BACKWARD, *SLOPE))
-    if not callable(getattr(cls, "forward", None)) and not hasattr(thing, "forward"):
-        backs = names.get("backward") or callable(getattr(cls, "backward", None))
-        alike = [n for n in BOTH if backs in SLOPE and _takes_the_same(cls, n, backs)]
-        names["forward"] = _first(cls, (*alike, *FORWARD) if backs else BOTH)
-    found = {to: inspect.getattr_static(cls, name) for to, name in names.items() if name}
-    if [p.name for p in positional(getattr(cls, "forward", None))][:1] == ["ctx"]:
-        found |= {
-            to: _in_context(getattr(cls, to), to == "forward")
-            for to in ("forward", "backward")
-            if hasattr(cls, to)
-        }
-        thing = thing() if thing is cls else thing
-    if not found or hasattr(cls, "layers"):
-        return thing
-    if names.get("backward") in SLOPE:
-        found["gives_slope"] = True
-    return named(thing, found)
-
-
-def named(thing: Any, found: Mapping[str, Any]) -> Any:
-    """A thing, or class, that has these methods too."""
-    cls = thing if isinstance(thing, type) else type(thing)
-    made = type(cls.__name__, (cls,), {**found, "__module__": cls.__module__})
-    if thing is cls:
-        return made
-    try:
-        twin = copy.copy(thing)
-        twin.__class__ = made
-    except TypeError:
-        return thing
-    return twin
-
-
-def gives_pullback(thing: Any, inputs: Sequence[Any]) -> bool:
-    """Whether an object with arrays of its own is called for its output and a pullback."""
-    call = inspect.getattr_static(type(thing), "__call__", None)
-    if not inspect.isfunction(call) or hasattr(thing, "forward"):
-        return False
-    try:
-        raw = private(thing)(*private(list(inputs)))
-    except Exception:  # that is told where it is examined
-        return False
-    return isinstance(raw, tuple) and len(raw) > 1 and callable(raw[-1])
-
-
-def _takes_the_same(cls: type, one: str, other: Any) -> bool:
-    """Whether two methods are called with the same arguments, as `loss` and its `gradient` are."""
-    names = [[p.name for p in positional(getattr(cls, name, None))] for name in (one, other)]
-    return names[0] == names[1]
-
-
-def _first(cls: type, names: Sequence[str]) -> str | None:
-    own = {name for base in cls.__mro__[:-1] for name in vars(base)}
-    return next((n for n in names if n in own and callable(getattr(cls, n, None))), None)
-
-
-class Context:
-    """What `forward(ctx, x)` keeps things on for `backward(ctx, dout)`."""
-
-    saved_tensors: tuple[Any, ...] = ()
-
-    def save_for_backward(self, *values: Any) -> None:
-        self.saved_tensors = values
-
-
-def _in_context(method: Any, anew: bool = False) -> Any:
-    """A method of a layer from a function whose first argument is a context."""
-
-    def bound(self: Any, *given: Any) -> Any:
-        self.context = Context() if anew else self.context
-        return method(self.context, *given)
-
-    given = list(inspect.signature(method).parameters.values())
-    owner = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    bound.__signature__ = inspect.Signature([owner, *given[1:]])  # type: ignore[attr-defined]
-    return bound
 
 
 def clearing(layer: Any) -> list[Any]:
@@ -169,8 +68,9 @@ def cleared(layer: Any) -> Any:
 class Calling:
     """How `backward` is called: what stands at each place, and by which names.
 
-    A role is "dout", "cache", "rate", the number of an input that is given again, or `Kept`, a part
-    of the cache; `None` is what must be given and is none of these.
+    A role is "dout", "cache", "rate", "filled" for a mapping that is to be filled, the number of an
+    input that is given again, or `Kept`, a part of the cache; `None` is what must be given and is
+    none of these.
     """
 
     roles: tuple[Any, ...] = ("dout",)
@@ -186,10 +86,14 @@ class Calling:
     """Whether forward gives its one output first, and then what it keeps for `backward`."""
     gives_both: bool = False
     """Whether there is no backward, since forward gives its derivatives together with its loss."""
+    loss_last: bool = False
+    """Whether the loss stands behind them."""
     nested: bool = False
     """Whether forward gives arrays in a nest, of which dout has the form."""
     pulls: bool = False
     """Whether what forward gives last is the backward: a function of dout."""
+    turned: str = ""
+    """How derivatives are kept, if not as the values are: "transposed", or as "rows"."""
 
     @property
     def unknown(self) -> list[str]:
@@ -208,8 +112,12 @@ class Calling:
     def updates(self) -> bool:
         return "rate" in self.roles or "rate" in dict(self.named).values()
 
-    def arguments(self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any) -> Any:
-        """The arguments of a call, by place and by name."""
+    def arguments(
+        self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any, store: Any = None
+    ) -> Any:
+        """The arguments of a call, by place and by name; `store` is to be filled."""
+        if self.turned:
+            douts = [d.T if self.turned == "transposed" else d[None] for d in douts]
         given = iter(parts_of(filled(raw, iter(douts))) if self.nested else douts)
         many = self.roles.count("dout") == 1 and (len(douts) > 1 or self.packed)
         many &= not self.nested
@@ -217,76 +125,14 @@ class Calling:
         def of(role: Any) -> Any:
             if role == "dout":
                 return tuple(douts) if many else next(given)
-            if role == "cache":
-                return cache
+            if role in ("cache", "filled"):
+                return cache if role == "cache" else store
             if isinstance(role, Kept):
                 return role.of(raw)
             return UPDATE if role == "rate" else inputs[role]
 
         placed = list(douts) if self.any_number else [of(role) for role in self.roles]
         return placed, {name: of(role) for name, role in self.named}
-
-    def otherwise(self, raw: Any, inputs: int) -> Iterator["Calling"]:
-        """Other ways to call a backward that raises when it is called like this."""
-        if isinstance(raw, tuple | list) and len(raw) == 1:
-            yield replace(self, packed=True)
-        if isinstance(raw, tuple) and len(raw) > 1 and self.roles.count("dout") == 1:
-            yield replace(self, first_only=True)
-        if len(self.roles) == inputs > 1 and "dout" in self.roles:
-            yield replace(self, roles=tuple(range(inputs)))
-
-    def readings(
-        self, raw: Any, inputs: Sequence[Any], returned: Sequence[str]
-    ) -> Iterator["Calling"]:
-        """What arguments may be that their names do not explain, the likeliest first.
-
-        `raw` is what forward gives, and `returned` the names by which it does so: what `backward`
-        calls by such a name is that, and no derivative. The first that runs is to be taken.
-        """
-        roles_now = [None if i in self.guessed else role for i, role in enumerate(self.roles)]
-        free = [i for i, role in enumerate(roles_now) if role is None]
-        douts = [i for i, role in enumerate(roles_now) if role == "dout"]
-        parts = parts_of(raw)
-        arrays = are_outputs(parts, inputs)
-
-        def way(roles: Mapping[int, Any], **more: Any) -> Iterator["Calling"]:
-            full = [roles.get(i, role) for i, role in enumerate(roles_now)]
-            full = ["dout" if role is None else role for role in full]
-            if full.count("dout") in (1, len(parts), sum(arrays)):
-                yield replace(self, roles=tuple(full), **more)
-
-        named = {
-            i: returned.index(self.names[i]) for i in (*free, *douts) if self.names[i] in returned
-        }
-        if len(free) + len(douts) > len(named) > 0:
-            kept = {i: Kept((n,) if len(parts) > 1 else ()) for i, n in named.items()}
-            yield from way(kept, first_only=len(parts) > 1)
-        inside = [leaf for _, leaf in leaves(parts)]
-        if not free and len(douts) == len(parts) and all(map(is_number, inside)):
-            yield replace(self, nested=True)
-        if not all(arrays):
-            # The cache, whatever it is called, or what is in it.
-            inside = parts[-1] if isinstance(parts[-1], tuple | list) else ()
-            open_ = [i for i, r in enumerate(roles_now) if r is None or isinstance(r, int)]
-            if free and len(open_) == len(inside) > 1:
-                yield from way({i: Kept((-1, n)) for n, i in enumerate(open_)}, first_only=True)
-            if free and not douts and "cache" in self.roles:
-                yield from way({})
-            for at in () if "cache" in self.roles else (*free, *reversed(douts)):
-                yield from way({at: "cache"})
-            return
-        labels = {self.names[i] for i in free} & (CONSTANT_NAMES | TRUTH_NAMES)
-        if len(free) + len(douts) == len(parts) and not labels:
-            yield from way({})
-        if len(parts) == len(free) == 1 and not (labels and len(inputs) > 1):
-            yield from way({free[0]: Kept(())})  # its own output
-        elif len(parts) == 1 and not free:
-            own = [i for i in douts if OUTPUT.fullmatch(self.names[i])]
-            yield from way({i: Kept(()) for i in own})
-        elif len(parts) == len(free) + 1:
-            yield from way({i: Kept((n,)) for n, i in enumerate(free, 1)}, first_only=True)
-        elif len(free) == 1 and len(parts) > 2:
-            yield from way({free[0]: "cache"}, first_only=True)
 
 
 class Kept(NamedTuple):
@@ -320,6 +166,8 @@ def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> C
     elif slope and "dout" not in roles:
         guessed = {i for i, r in enumerate(roles) if r is None and i < len(input_names)}
         roles = [i if i in guessed else r for i, r in enumerate(roles)]
+        if len(needed) == 1 and needed[0] not in input_names and roles[0] == 0:
+            guessed = {0}
     elif "dout" not in roles and any(
         _may_be_dout(n, r) for n, r in zip(needed, roles, strict=True)
     ):
@@ -358,15 +206,35 @@ def are_outputs(parts: Sequence[Any], inputs: Sequence[Any]) -> list[bool]:
     ]
 
 
+def tree_of(function: Any) -> Any:
+    """What was written as a function; `None` where its source is not there."""
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        return None
+
+
 def returned_names(function: Any) -> tuple[str, ...]:
     """The names by which a function returns what it gives; none where its source is not there."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return ()
-    last = [n.value for n in getattr(tree.body[0], "body", ()) if isinstance(n, ast.Return)][-1:]
+    tree = tree_of(function)
+    last = [n.value for n in getattr(tree, "body", ()) if isinstance(n, ast.Return)][-1:]
     parts = last[0].elts if last and isinstance(last[0], ast.Tuple) else last
     return tuple(getattr(part, "id", getattr(part, "attr", "")) for part in parts)
+
+
+def returns(function: Any) -> bool:
+    """Whether it is written that a function returns something."""
+    tree = tree_of(function)
+    return any(isinstance(n, ast.Return) and n.value for n in ast.walk(tree)) if tree else False
+
+
+def assigned_names(function: Any) -> list[str]:
+    """The attributes of `self` that a method sets, in order; none where there is no source."""
+    tree = tree_of(function)
+    nodes = ast.walk(tree) if tree else ()
+    targets = [t for n in nodes if isinstance(n, ast.Assign) for t in n.targets]
+    own = [t for t in targets if isinstance(t, ast.Attribute) and isinstance(t.value, ast.Name)]
+    return [t.attr for t in sorted(own, key=lambda t: t.lineno)]
 
 
 def _role(name: str, input_names: Sequence[str]) -> Any:

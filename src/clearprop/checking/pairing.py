@@ -37,7 +37,7 @@ WHOLE, EXACT, LOOSE, MARKED = 5, 4, 3, 2
 
 
 class Place(NamedTuple):
-    """Where a derivative is: among what `backward` returns, on the layer, or in its update."""
+    """Where a derivative is: in what `backward` returns or fills, on the layer, in its update."""
 
     kind: str
     path: Path = ()
@@ -121,7 +121,7 @@ def pair(
     for order, want in enumerate(wanted):
         for place, shape in shapes.items():
             score = max((likeness(path, place.path) for path in want.paths), default=0)
-            if place.kind == "returned" and place.path[-1:] in [path[-1:] for path in want.paths]:
+            if place.kind != "held" and place.path[-1:] in [path[-1:] for path in want.paths]:
                 # A mapping by the names of the arguments, which may stand in others.
                 score = WHOLE if place.path in want.paths else EXACT
             if want.is_input and order == 0 and not score and place.path:
@@ -157,4 +157,5 @@ def told(place: Place) -> str:
     """A place in words."""
     if place.kind == "held":
         return f"self.{spoken(place.path)}"
-    return f"what backward returns{f' at {spoken(place.path)}' if place.path else ''}"
+    gives = "fills in" if place.kind == "filled" else "returns"
+    return f"what backward {gives}{f' at {spoken(place.path)}' if place.path else ''}"

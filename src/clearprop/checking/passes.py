@@ -1,7 +1,7 @@
 """The first forward pass: what can go wrong before anything is differentiated."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,18 +9,25 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.anomaly import Anomaly, finite, first_anomaly
-from clearprop.checking.arguments import LEARNED, declares_parameters
+from clearprop.checking.arguments import LEARNED, declares_parameters, positional
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.dependence import find_undeclared
 from clearprop.checking.evidence import Evidence, first_true
 from clearprop.checking.findings import Kind
-from clearprop.checking.interface import Calling, calling, is_number
+from clearprop.checking.interface import (
+    Calling,
+    assigned_names,
+    calling,
+    is_number,
+    returned_names,
+    returns,
+)
 from clearprop.checking.nests import leaves
-from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.pairing import stems
+from clearprop.checking.run import LayerRaised, Run, takes
+from clearprop.checking.sources import NOT_THEIRS
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
-
-HERE = Path(__file__).parent
 
 
 def first_forward(e: Evidence) -> Run:
@@ -28,6 +35,8 @@ def first_forward(e: Evidence) -> Run:
     trial = e.trial
     if not callable(getattr(trial.layer, "forward", None)):
         e.stop(Kind.MISSING, f"{trial.kind} has no forward(); there is nothing to check")
+    if why := getattr(trial.layer, "not_read", ""):
+        e.stop(Kind.NOT_COMPARED, why, fault=False)
     if isinstance(getattr(trial.layer, "params", ()), str):
         params = trial.layer.params
         e.fault(
@@ -40,6 +49,11 @@ def first_forward(e: Evidence) -> Run:
             message = f"{name} holds {argument.value[bad]}; it must be finite to be checked"
             e.stop(Kind.NOT_FINITE, message, name, index=bad)
     run = _runs(e)
+    if run.raw is None and (left := _left_in(trial, run)):
+        trial.left_in = left
+        run = trial.run()
+        message = f"forward returns nothing; its result was taken from self.{left}"
+        e.fault(Kind.INTERFACE, message, fault=False)
     if not trial.has_backward and (how := _back_in(trial, run)):
         trial.calling = how
         run = trial.run()
@@ -75,23 +89,63 @@ def _runs(e: Evidence) -> Run:
                 return trial.run()
         except LayerRaised as raised:
             errors.append(raised.error)
+    if not takes(trial.layer.forward, len(trial.form)):
+        wanted = ", ".join(p.name for p in positional(trial.layer.forward)) or "none"
+        message = (
+            f"forward takes other inputs ({wanted}) than the {len(trial.form)} that were given"
+        )
+        e.stop(Kind.RAISES, message)
     e.stop(Kind.RAISES, f"forward raises {told(errors[0])}")
+
+
+def _left_in(trial: Trial, run: Run) -> str:
+    """Where a forward that returns nothing leaves its result: the last array that it sets.
+
+    Where `backward` does return something, forward lacks its return.
+    """
+    if isinstance(trial.layer, Layer) or returns(getattr(trial.layer, "backward", None)):
+        return ""
+    before = getattr(trial.layer, "__dict__", {})
+    held = getattr(run.layer, "__dict__", {}).items()
+    new = [
+        name
+        for name, x in held
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f"
+        if not any(x is given for given in run.inputs)
+        if name not in before or fingerprint(x) != fingerprint(before[name])
+    ]
+    order = [name for name in assigned_names(trial.layer.forward) if name in new]
+    return order[-1] if order else new[0] if len(new) == 1 else ""
 
 
 def _back_in(trial: Trial, run: Run) -> Calling | None:
     """How the derivatives are had that forward gives itself.
 
-    Behind a number arrays, the derivatives, as of a loss; or last a function, its pullback.
+    Arrays, the derivatives, behind a number, as of a loss, or before it if they are called so; or
+    last a function, its pullback.
     """
     if not isinstance(run.raw, tuple) or len(run.raw) < 2:
         return None
     if callable(run.raw[-1]) and all(is_number(x) for _, x in leaves(run.raw[:-1])):
         return replace(calling(run.raw[-1], trial.input_names), pulls=True)
-    rest = [leaf for _, leaf in leaves(run.raw[1:])]
-    one = is_number(run.raw[0]) and np.size(run.raw[0]) == 1
-    some = any if isinstance(run.raw[1], tuple | list | dict) else all
-    both = one and all(map(is_number, rest)) and some(map(np.ndim, rest))
-    return Calling((), gives_both=True) if both else None
+    for at, others in ((0, run.raw[1:]), (-1, run.raw[:-1])):
+        rest = [leaf for _, leaf in leaves(others)]
+        one = is_number(run.raw[at]) and np.size(run.raw[at]) == 1
+        some = any if isinstance(others[0], tuple | list | dict) else all
+        if one and all(map(is_number, rest)) and some(map(np.ndim, rest)):
+            how = Calling((), gives_both=True, loss_last=at < 0)
+            return how if not at or _are_derivatives(trial, others) else None
+    return None
+
+
+def _are_derivatives(trial: Trial, arrays: Sequence[Any]) -> bool:
+    """Whether what stands before a number are derivatives, by their names, of inputs or a loss."""
+    forward = getattr(trial.layer, "signature", trial.layer.forward)
+    *names, loss = returned_names(forward) or ("",)
+    shapes = [np.shape(trial.inputs[i]) for i in trial.float_places]
+    fit = all(np.shape(x) in shapes for x in arrays)
+    named = (stems(name) & {"", loss, *trial.input_names} for name in names)
+    return fit and len(names) == len(arrays) and all(named)
 
 
 def _search(e: Evidence, run: Run) -> Run:
@@ -169,7 +223,7 @@ def told(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).parent != HERE and "numpy" not in Path(frame.filename).parts
+        if not frame.filename.startswith(NOT_THEIRS) and "numpy" not in Path(frame.filename).parts
     ]
     if not frames:
         return f"{type(error).__name__}: {text}"

@@ -24,12 +24,12 @@ MANY = 12
 def place_derivatives(e: Evidence, run: Run, found: Any, before: dict[Any, Any]) -> None:
     """Find where each derivative is: among what was returned, or on the layer, by name."""
     trial, by_name = e.trial, isinstance(found, Mapping)
-    _place_returned(e, run, [] if by_name else [*run.returned])
+    given = [place for place in run.returned if place.kind == "returned"]
+    _place_returned(e, run, [] if by_name else given)
     own = {path for slot in trial.slots for path in slot.paths}
     on_it = {**hanging(run.layer), **computed(run.layer)}
     there = {Place("held", path): value for path, value in on_it.items() if path not in own}
-    if by_name:
-        there |= run.returned
+    there |= {p: v for p, v in run.returned.items() if by_name or p.kind == "filled"}
     new = {p for p, v in there.items() if p.kind != "held" or before.get(p.path) != fingerprint(v)}
     if not trial.calling.gives_both:  # what forward calls G, and backward leaves alone, is no grad
         there = {p: v for p, v in there.items() if p in new or not (is_bare(p) and np.any(v))}
@@ -56,8 +56,17 @@ def place_derivatives(e: Evidence, run: Run, found: Any, before: dict[Any, Any])
         there = [i for i in trial.float_places if trial.input_names[i] in trial.places]
         trial.float_places = there
         trial.list_arguments()
+    rest = [i for i in trial.float_places if trial.input_names[i] not in trial.places]
+    if len(rest) < len(trial.float_places) and trial.declared_constants is None:
+        # Beside the derivative that a loss sets, labels need none.
+        leave_out(e, [i for i in rest if _is_truth(e, trial.input_names[i])])
     for note in notes:
         e.fault(Kind.INTERFACE, note, fault=False)
+
+
+def _is_truth(e: Evidence, name: str) -> bool:
+    """Whether an input is called as labels are, be it by a name that others have beside a loss."""
+    return name in CONSTANT_NAMES or (name in TRUTH_NAMES and e.out.size == 1)
 
 
 def _plain_numbers(trial: Trial, new: set[Place]) -> list[Slot]:

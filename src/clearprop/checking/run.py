@@ -54,7 +54,7 @@ class Run:
         """The arrays that forward handed out, not copies of them."""
         self.state = random_state() if trial.draws else None
         self.returned: dict[Place, Any] = {}
-        """What `backward` returned last, part by part."""
+        """What `backward` returned last, part by part, and put in a mapping that it was given."""
         self.steps: dict[str, np.ndarray] = {}
         """By how much `backward` changed parameters itself, in units of its learning rate."""
 
@@ -79,7 +79,9 @@ class Run:
         if trial.accumulates:
             held = hanging(self.layer).items()
             self.before = {path: np.array(value) for path, value in held}
-        placed, named = how.arguments(douts, trial.nested(self.inputs), self.cache, self.raw)
+        store = Sums()
+        inputs = trial.nested(self.inputs)
+        placed, named = how.arguments(douts, inputs, self.cache, self.raw, store)
         # It goes on where forward stopped drawing.
         with same_draws(self.state) if self.state else nullcontext():
             try:
@@ -90,6 +92,7 @@ class Run:
             except (Exception, SystemExit) as error:
                 raise LayerRaised("backward", error) from error
         self.returned = {Place("returned", path): value for path, value in leaves(found)}
+        self.returned |= {Place("filled", path): value for path, value in leaves(store)}
         self.steps = {}
         if trial.updates:
             self.put_back()
@@ -118,7 +121,7 @@ class Run:
         if not found or any(d is None for d in found):
             return None
         whole = sum(found[1:], start=found[0]) if found[1:] else found[0]
-        if self.trial.calling.takes_dout or self.trial.places[name][0].kind == "update":
+        if self.trial.calling.takes_dout:
             return self._in_shape(name, whole)
         try:
             x = self.trial.arguments[name].value
@@ -127,11 +130,15 @@ class Run:
             raise LayerRaised("backward", error) from error
 
     def _in_shape(self, name: str, d: Any) -> Any:
-        """The derivative by a parameter of shape (1, …) that lacks the axes of one element.
+        """The derivative by an argument, in the form of the values.
 
-        NumPy adds them where it is subtracted; layers of the house have them.
+        That by a parameter of shape (1, …) may lack the axes of one element: NumPy adds them where
+        it is subtracted; layers of the house have them.
         """
         argument = self.trial.arguments[name]
+        if (turned := self.trial.calling.turned) and not argument.slot:
+            row = turned == "rows" and np.shape(d) == (1, *argument.value.shape)
+            return np.asarray(d)[0] if row else np.transpose(d) if turned == "transposed" else d
         shape, lacks = argument.value.shape, argument.value.ndim - np.ndim(d)
         fits = lacks > 0 and argument.slot and shape == (1,) * lacks + np.shape(d)
         if not fits or by_the_house(self.trial.layer):
@@ -140,12 +147,19 @@ class Run:
         return np.reshape(d, shape)
 
     def _at(self, place: Place, name: str) -> Any:
-        if place.kind == "returned":
+        if place.kind in ("returned", "filled"):
             return self.returned.get(place)
         if place.kind == "update":
             return self.steps.get(name)
         found = get_at(self.layer, place.path)
         return found - self.before[place.path] if place.path in self.before else found
+
+
+class Sums(dict[Any, Any]):
+    """A mapping that derivatives are put in, or added to what is not there yet."""
+
+    def __missing__(self, key: Any) -> float:
+        return 0.0
 
 
 def by_names(record: Any) -> Any:
@@ -161,7 +175,8 @@ def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
     if not isinstance(raw, list | tuple):
         return [raw], None
     if how.gives_both:
-        return [raw[0]], raw[1] if len(raw) == 2 else raw[1:]
+        loss, rest = (raw[-1], raw[:-1]) if how.loss_last else (raw[0], raw[1:])
+        return [loss], rest[0] if len(rest) == 1 else rest
     if how.first_only:
         return [raw[0]], raw[1:]
     if how.takes_cache and len(raw) > 1:

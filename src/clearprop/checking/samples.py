@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.adopting import adopted
 from clearprop.checking.arguments import CONSTANT_NAMES, positional
 from clearprop.checking.copies import private
 from clearprop.checking.findings import Finding, Kind
@@ -174,9 +175,9 @@ def imported(path: Path) -> Iterator[ModuleType]:
 def layers_in(module: ModuleType, file: str) -> list[type]:
     """The classes of layers that a module defines itself, in the order of the file.
 
-    A layer is anything with `forward` and `backward`; one that derives from `Layer` may still lack
-    `backward`. Classes that others in the file derive from, and whose name begins with `_` or
-    whose `forward` only raises `NotImplementedError`, are bases and not layers.
+    A layer is anything with `forward` and `backward`, under whatever names; one that derives from
+    `Layer` may still lack `backward`. Classes that others in the file derive from, and whose name
+    begins with `_` or whose `forward` only raises `NotImplementedError`, are bases and not layers.
 
     Errors: `ConfigError` if there is none.
     """
@@ -185,11 +186,10 @@ def layers_in(module: ModuleType, file: str) -> list[type]:
         for cls in vars(module).values()
         if isinstance(cls, type)
         and cls.__module__ == module.__name__
-        and callable(getattr(cls, "forward", None))
-        and callable(getattr(cls, "backward", None))
         and not inspect.isabstract(cls)
+        and all(callable(getattr(adopted(cls), name, None)) for name in ("forward", "backward"))
     ]
-    found = [c for c in dict.fromkeys(classes) if not _is_base(c, classes)]
+    found = [adopted(c) for c in dict.fromkeys(classes) if not _is_base(c, classes)]
     if not found:
         raise ConfigError(
             f"{file} defines no layer: a class with forward(self, x) and backward(self, dout)"

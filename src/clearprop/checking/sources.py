@@ -21,7 +21,7 @@ import numpy as np
 from clearprop.checking.guards import is_harmless
 
 _ROOMS = ("graph", "primitives", "checking", "networks")
-_NOT_THEIRS = (
+NOT_THEIRS = (
     *(str(Path(__file__).parents[1] / room) for room in _ROOMS),
     str(Path(np.__file__).parent),
     "<frozen",
@@ -110,7 +110,7 @@ def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[
 
 
 def _is_theirs(file: str) -> bool:
-    if file.startswith(_NOT_THEIRS):
+    if file.startswith(NOT_THEIRS):
         return False
     return not file.startswith(_LIBRARY) or "-packages" in file
 

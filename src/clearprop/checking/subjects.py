@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.adopting import adopted
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
-from clearprop.checking.interface import adopted
 from clearprop.checking.passes import told
 from clearprop.checking.report import LayerReport, Report, merge
 from clearprop.checking.samples import imported, layers_in, samples_of
@@ -47,7 +47,9 @@ class Inspector:
 
     def evidence(self, name: str, layer: Any, inputs: Sequence[Any], **more: Any) -> Evidence:
         rng = np.random.default_rng(self.rng.integers(2**63))
-        return Evidence(name, adopted(layer), inputs, rng, exhaustive=self.exhaustive, **more)
+        return Evidence(
+            name, adopted(layer, inputs), inputs, rng, exhaustive=self.exhaustive, **more
+        )
 
     def by_samples(self, thing: Any, name: str | None = None) -> tuple[LayerReport, ...]:
         """Check a class, or a layer without inputs, on its samples, with the layers inside."""

@@ -82,6 +82,8 @@ class Trial:
         """Whether forward gives a loss a sample, and `backward` the derivative of their mean."""
         self.narrower: dict[str, tuple[int, ...]] = {}
         """The shapes of derivatives that lack leading axes of one element."""
+        self.left_in = ""
+        """Where a forward that returns nothing leaves its result, unless that says so itself."""
         self.updates = 0.0
         """The learning rate by which `backward` updates the parameters itself."""
         self.declared_constants = arguments.constant_names(layer)
@@ -259,7 +261,7 @@ class Trial:
                 return layer.forward(*self.nested(inputs))
             out = self._call(layer, inputs, formula, **more)
             held = getattr(layer, "__dict__", {}) if out is None else {}
-            return next((held[name] for name in KEPT if name in held), out)
+            return next((held[name] for name in (*KEPT, self.left_in) if name in held), out)
         except (Exception, SystemExit) as error:
             raise LayerRaised(formula, error) from error
 

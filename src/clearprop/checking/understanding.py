@@ -1,7 +1,9 @@
 """The first backward pass: how it is called, and what came back."""
 
+import copy
 import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from clearprop.checking.arguments import LEARNED, by_the_house
 from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence, first_true
-from clearprop.checking.findings import Kind, beside
+from clearprop.checking.findings import Found, Kind, beside
 from clearprop.checking.interface import (
     RATE,
     UPDATE,
@@ -23,6 +25,7 @@ from clearprop.checking.pairing import Place
 from clearprop.checking.passes import changed_parameters, told
 from clearprop.checking.placing import leave_out, may_end, place_derivatives
 from clearprop.checking.probing import along
+from clearprop.checking.readings import otherwise, readings, turned
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.layers import Layer
 
@@ -35,31 +38,27 @@ PLAIN = (
 def first_backward(e: Evidence) -> None:
     """Run `backward`, see what came back, and keep what can be compared in `e.analytic`."""
     trial = e.trial
+    if reading := getattr(trial.layer, "reading", ""):
+        e.fault(Kind.INTERFACE, reading, fault=False)
     errors: list[LayerRaised] = []
     for how in _ways(e):
-        trial.calling = how
-        run = trial.run()
-        if run.vector.size != e.out.size:
-            e.run, e.out = trial.run(), run.vector
-            e.dout = e.random_dout()
-        douts = run.douts(e.dout)
-        dout = "dout, which belongs to its caller"
-        held = [("dout", dout, d) for d in douts]
-        held += (("output", "the output that forward gave", out) for out in run.outputs)
-        held += ((n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True))
-        kept = [fingerprint(value) for *_, value in held]
-        before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
         try:
-            found = run.backward(douts)
+            run, found, before, held = _called(e, how)
             break
         except LayerRaised as raised:
             errors.append(raised)
     else:
         _stop_raised(e, errors)
-    for (name, what, value), earlier in zip(held, kept, strict=True):
+    for name, what, value, earlier in held:
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
     changed = [] if trial.updates else changed_parameters(trial, run.layer)
+    if how.turned == "transposed":
+        message = "backward takes dout transposed, and gives the derivatives of inputs transposed"
+        e.fault(Kind.INTERFACE, message, fault=False)
+    elif how.turned:
+        message = "backward takes dout with an axis in front, and gives derivatives of inputs so"
+        e.fault(Kind.INTERFACE, message, fault=False)
     if not trial.places:
         place_derivatives(e, run, found, before)
     _updates(e, run, changed)
@@ -75,6 +74,55 @@ def first_backward(e: Evidence) -> None:
             e.fault(Kind.INTERFACE, message, name, fault=False)
     except LayerRaised as raised:
         _stop_raised(e, [raised])
+
+
+def _called(e: Evidence, how: Calling) -> tuple[Run, Any, dict[Any, Any], list[Any]]:
+    """Run `backward` for the first time: its result, what was before, and what it may not touch."""
+    trial = e.trial
+    trial.calling = how
+    run = trial.run()
+    if run.vector.size != e.out.size:
+        e.run, e.out = trial.run(), run.vector
+        e.dout = e.random_dout()
+    douts = run.douts(e.dout)
+    held = [("dout", "dout, which belongs to its caller", d) for d in douts]
+    held += [("output", "the output that forward gave", out) for out in run.outputs]
+    held += [(n, n, x) for n, x in zip(trial.input_names, run.inputs, strict=True)]
+    kept = [(name, what, value, fingerprint(value)) for name, what, value in held]
+    before = {path: fingerprint(value) for path, value in hanging(run.layer).items()}
+    return run, run.backward(douts), before, kept
+
+
+def _fits(e: Evidence, how: Calling, wholly: bool = False) -> bool:
+    """Whether `backward` gives something that is right, if it is called like this.
+
+    `wholly` asks that it gives the derivatives of all, right or wrong.
+    """
+    twin, trial = copy.copy(e), e.trial.variant(e.trial.inputs)
+    trial.places, trial.slots, trial.narrower = {}, [*trial.slots], {}
+    twin.trial, twin.findings, twin.rng = trial, [], copy.deepcopy(e.rng)
+    twin._worker = None
+    try:
+        run, found, before, _ = _called(twin, how)
+        place_derivatives(twin, run, found, before)
+        given = {name: numbers(run.derivative(name)) for name in trial.places}
+        for name in changed_parameters(trial, run.layer):
+            argument = trial.arguments[name]
+            step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
+            given.setdefault(name, step / UPDATE)
+        if wholly and {*trial.arguments} - {*given}:
+            return False
+        return any(_is_right(twin, name, d) for name, d in given.items())
+    except (LayerRaised, Found, ArithmeticError, LookupError, TypeError, ValueError):
+        return False
+
+
+def _is_right(e: Evidence, name: str, given: np.ndarray) -> bool:
+    """Whether something is the derivative by an argument, along a direction, and not 0."""
+    v = e.sizes[name]
+    numeric, error = along(e, name, v).along(e.dout)
+    far = 10 * error + 1e-4 * float(np.linalg.norm(given * v))
+    return bool(np.any(given) and abs(np.sum(given * v) - numeric) <= far)
 
 
 def _each_sample(e: Evidence, run: Run) -> None:
@@ -96,7 +144,9 @@ def _each_sample(e: Evidence, run: Run) -> None:
 
 
 def _stop_raised(e: Evidence, errors: Sequence[LayerRaised]) -> NoReturn:
-    raised, shapes = errors[0], ", ".join(str(out.shape) for out in e.run.outputs)
+    # That a tuple of several dout is none of one array is of our making.
+    raised = next((r for r in errors if "tuple" not in str(r.error)), errors[0])
+    shapes = ", ".join(str(out.shape) for out in e.run.outputs)
     message = f"backward raises {told(raised.error)}, given dout of the output's shape {shapes}"
     if not e.trial.calling.takes_dout and isinstance(raised.error, TypeError):
         message = str(raised.error)
@@ -116,13 +166,25 @@ def _ways(e: Evidence) -> Iterator[Calling]:
     again = {*douts} & {*returned_names(forward)} if len(douts) > 1 else ()
     known = not how.unknown and len(douts) <= len(e.run.outputs) and len(again) in (0, len(douts))
     if known and not (how.guessed and not all(are_outputs(parts_of(raw), inputs))):
+        if len(how.guessed) == len(how.names) == 1:  # a slope at the input, or a backward of dout
+            of_dout = replace(how, roles=("dout",), guessed=frozenset())
+            if not _fits(e, how):
+                how = of_dout if _fits(e, of_dout) else how
+                message = (
+                    f"backward was read as the slope at {trial.input_names[0]}, to be times dout"
+                )
+                if how is not of_dout:
+                    e.fault(Kind.INTERFACE, message, fault=False)
         yield how
         if not isinstance(trial.layer, Layer):
-            yield from how.otherwise(raw, len(trial.form))
+            yield from otherwise(how, raw, len(trial.form), returned_names(forward))
+            yield from (other for other in turned(how, raw) if _fits(e, other, wholly=True))
         return
-    yield from how.readings(raw, inputs, returned_names(forward))
+    ways = [*readings(how, raw, inputs, returned_names(forward))]
+    yield from sorted(ways, key=lambda way: not _fits(e, way)) if ways[1:] else ways
     what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
     message = f"backward wants {what}, which was not understood, so that nothing was compared"
+    message += "; write def backward(self, dout)"
     e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
 
 
@@ -156,12 +218,13 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
 
 
 def _rate(e: Evidence, run: Run, changed: list[str]) -> float:
-    """The number on the layer by which it takes a step along a true derivative, if there is one."""
-    held = [x for x in hanging(run.layer).values() if isinstance(x, float) and x]
+    """The number on the layer, or 1, by which it takes a step along a true derivative."""
+    held = [1.0, *(x for x in hanging(run.layer).values() if isinstance(x, float) and x)]
     for name in changed if held and not by_the_house(e.trial.layer) else ():
         argument, v = e.trial.arguments[name], e.sizes[name]
         step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
-        numeric, _ = along(e, name, v).along(e.dout)
+        dout = e.dout if e.trial.calling.takes_dout else np.ones_like(e.dout)
+        numeric, _ = along(e, name, v).along(dout)
         for rate in held if numeric else ():
             if np.isclose(float(np.sum(step * v)), rate * numeric, rtol=1e-4):
                 return rate

@@ -74,7 +74,7 @@ def keeps_state(e: Evidence) -> None:
     names = state_names(run.layer)
     try:
         first = _next(e.name, run.layer) if names else {}
-        if e.analytic:
+        if e.analytic and trial.has_backward:
             run.derivatives(e.dout)
         again = _next(e.name, run.layer) if names else {}
     except Exception as error:

@@ -85,7 +85,11 @@ def names_of(layer: Any, kind: str = "params") -> tuple[str, ...]:
         named = getattr(layer, "params", ()) if own is None else own
         if callable(named):  # as a method that gives arrays
             return ()
-        return named if type(named) is tuple else tuple(named or ())
+        if type(named) is tuple:
+            return named
+        # A layer from elsewhere may have an array under this name, or an object that holds some.
+        listed = isinstance(named, Iterable) and not isinstance(named, np.ndarray)
+        return tuple(named) if listed else ()
     named = getattr(layer, kind, ())
     if type(named) is tuple and not named:
         return named
