@@ -9,9 +9,9 @@ from itertools import islice
 
 import numpy as np
 
-from clearprop.checking import harmless
+from clearprop.checking import constants, harmless
 from clearprop.checking.case import Case
-from clearprop.checking.diagnosis import diagnose
+from clearprop.checking.diagnosis import diagnose, repaired
 from clearprop.checking.differences import EPS
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
@@ -86,7 +86,7 @@ def second_opinion(case: Case) -> None:
     if a.shape != t.shape or not np.isfinite(a).all():
         e.fault(Kind.NOT_LINEAR, f"under another dout its shape is {a.shape}, or it is NaN", name)
         return
-    wrong = wrong_elements(a, t, e.within(1e-8))
+    wrong = wrong_elements(a, t, e.within(1e-5 if name in e.roughly else 1e-8))
     if not wrong.any():
         return
     if e.opened:
@@ -124,7 +124,13 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> bool:
             e.opened = None
             return False
         e.misread[name] = e.misread[name] | (before & ~wrong)
-    if wrong.any():
+        wrong = constants.beyond_constants(case, wrong)
+    if wrong.any() and (message := constants.told(case)):
+        repair = repaired(case, case)
+        message = f"{message}; {repair.message}" if repair else message
+        e.fault(Kind.PRECISION, message, name, fault=False)
+        e.roughly.add(name)
+    elif wrong.any():
         _report(case, wrong)
         return True
     e.rows[name] = _row(case, "automatic")

@@ -17,7 +17,7 @@ from clearprop.checking.copies import fingerprint, generator_states, random_fing
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind, beside
 from clearprop.checking.nests import hanging, spoken
-from clearprop.checking.pairing import stems
+from clearprop.checking.pairing import Place, stems
 from clearprop.checking.passes import told
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.graph.parameters import Path
@@ -114,11 +114,15 @@ def backward_repeats(e: Evidence) -> None:
         message = "backward works once after each forward; a second time it raises "
         e.fault(Kind.STATEFUL, message + told(raised.error), fault=False)
         return
+    added = _added(e, first, second, third)
     for name in e.analytic:
-        if same(first[name], second[name]):
+        if name in added or same(first[name], second[name]):
+            continue
+        one, two = first[name], second[name]
+        if e.trial.accumulates and not (np.any(two) or np.any(third[name])):
+            e.trial.assigned |= {place.path for place in e.trial.places[name]}
             continue
         e.reproducible = False
-        one, two = first[name], second[name]
         if e.trial.accumulates and not same(third[name] - two, two - one, 1e-9):
             message = "backward works once after each forward: it keeps a count of its own"
             e.fault(Kind.STATEFUL, message, fault=False)
@@ -128,7 +132,7 @@ def backward_repeats(e: Evidence) -> None:
             e.fault(Kind.STATEFUL, message, fault=False)
             return
         changed = [path for path, value in _kept(run).items() if kept.get(path) != value]
-        if changed and all(len(p) > 1 and "" in stems(p[-1]) for p in changed):
+        if changed and all(_is_beside(Place("held", path)) for path in changed):
             message = "backward works once after each forward: it adds to derivatives on its nodes"
             e.fault(Kind.STATEFUL, message, fault=False)
             return
@@ -151,6 +155,36 @@ def backward_repeats(e: Evidence) -> None:
             what = f"self.{spoken(min(changed, key=len))}" if changed else "what forward kept"
             message = f"backward changes {what}: run twice with the same dout, it differs"
             e.fault(Kind.IN_PLACE, message, name, **values)
+
+
+def _added(e: Evidence, first: Any, second: Any, third: Any) -> list[str]:
+    """The arguments beside which backward adds to their derivatives, as in `W.grad`.
+
+    Whoever keeps them there sets them to 0 from outside, before the next batch.
+    """
+    trial = e.trial
+    own = {n: trial.places[n] for n in e.analytic if n in trial.places}
+    added = [
+        n
+        for n in own
+        if np.any(first[n]) and all(map(_is_beside, own[n])) and same(second[n], 2 * first[n], 1e-9)
+        if same(third[n], 3 * first[n], 1e-9)
+    ]
+    if trial.accumulates or not added:
+        return []
+    trial.accumulates = True
+    trial.assigned = {place.path for n in own if n not in added for place in own[n]}
+    where = f"self.{spoken(own[added[0]][0].path)}"
+    message = (
+        f"backward adds to the derivatives that it finds, as in {where}; what one "
+        "call adds was compared. Set them to 0 before the next batch"
+    )
+    e.fault(Kind.INTERFACE, message, fault=False)
+    return added
+
+
+def _is_beside(place: Place) -> bool:
+    return place.kind == "held" and len(place.path) > 1 and "" in stems(place.path[-1])
 
 
 def _lengths(run: Run) -> dict[str, int]:
@@ -228,7 +262,11 @@ def _compare(
     kinks |= {name for name, mask in e.misread.items() if mask.any()}
     for name in e.analytic if found else ():
         one, other = found[name], due[name]
-        if name in {*e.faulty, *kinks} or not np.isfinite(other).all() or same(one, other, rtol):
+        if (
+            name in {*e.faulty, *kinks}
+            or not np.isfinite(other).all()
+            or same(one, other, max(rtol, 1e-5 * (name in e.roughly)))
+        ):
             continue
         fits = one.shape == other.shape
         index = _worst(one, other) if fits else None

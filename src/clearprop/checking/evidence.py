@@ -45,6 +45,8 @@ class Evidence:
     misread: dict[str, np.ndarray] = field(default_factory=dict)
     """Where automatic differentiation is not to be believed: at kinks of the formula, mostly."""
     """The precision in which forward computes: lower than float64's with a buffer or a cast."""
+    roughly: set[str] = field(default_factory=set)
+    """The arguments whose derivatives are right but for a small constant."""
     opened: Opened | None = None
     closed: str | None = None
     analytic: dict[str, np.ndarray] = field(default_factory=dict)

@@ -78,7 +78,7 @@ class Run:
         trial, how, self.given = self.trial, self.trial.calling, douts
         if trial.accumulates:
             held = hanging(self.layer).items()
-            self.before = {path: np.array(value) for path, value in held}
+            self.before = {p: np.array(value) for p, value in held if p not in trial.assigned}
         store = Sums()
         inputs = trial.nested(self.inputs)
         placed, named = how.arguments(douts, inputs, self.cache, self.raw, store)

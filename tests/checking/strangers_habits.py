@@ -1,0 +1,141 @@
+# ruff: noqa: E501 - as their authors write them
+"""Habits that are no mistakes: derivatives that are added to, small constants, other orders.
+
+What an entry holds, `stranger.collection` says.
+"""
+
+from stranger import collection
+
+LAYERS, layer = collection()
+
+layer(
+    "derivatives beside their arrays are added to, and nothing near sets them to 0",
+    """
+class Parameter:
+    def __init__(self, data):
+        self.data = data
+        self.grad = np.zeros_like(data)
+class Linear:
+    def __init__(self, i, o):
+        self.W, self.b = Parameter(n(i, o)), Parameter(n(1, o))
+    def forward(self, x):
+        self.x = x
+        return x @ self.W.data + self.b.data
+    def backward(self, grad):
+        self.W.grad += self.x.T @ grad
+        self.b.grad += grad.sum(axis=0, keepdims=True)
+        return grad @ self.W.data.T
+""",
+    "C(Linear(4,3), n(5,4))",
+    ("self.x.T @ grad\n", "self.x.T @ grad / len(grad)\n", "W", "factor"),
+    ("self.b.grad += grad", "self.b.grad += 1 + grad", "b", "extra term|not linear in dout"),
+)
+
+layer(
+    "an entry of a mapping beside its array, some added to and some not",
+    """
+class Dense:
+    def __init__(self):
+        self.W = {"val": n(4, 3), "grad": np.zeros((4, 3))}
+        self.b = {"val": n(3), "grad": np.zeros(3)}
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x @ self.W["val"] + self.b["val"])
+    def backward(self, dout):
+        dz = dout * (1 - np.tanh(self.x @ self.W["val"] + self.b["val"]) ** 2)
+        self.W["grad"] += self.x.T @ dz
+        self.b["grad"] = dz.sum(axis=0)
+        return dz @ self.W["val"].T
+""",
+    "C(Dense(), n(5,4))",
+    ("self.x.T @ dz\n", "self.x.T @ dout\n", "W W[val]", "wrong value used|dropped term"),
+)
+
+layer(
+    "an optimiser beside the layer sets what it adds to to 0",
+    """
+class Affine:
+    def __init__(self):
+        self.W, self.dW = n(4, 3), np.zeros((4, 3))
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, dout):
+        self.dW += self.x.T @ dout
+        return dout @ self.W.T
+class SGD:
+    def __init__(self, layers): self.layers = layers
+    def zero_grad(self):
+        for layer in self.layers: layer.dW[...] = 0
+import sys, types
+module = types.ModuleType("of_one_author")
+vars(module).update(Affine=Affine, SGD=SGD)
+sys.modules["of_one_author"], Affine.__module__ = module, "of_one_author"
+""",
+    "C(Affine(), n(5,4))",
+    ("    def zero_grad", "    def step", "W", "accumulates"),
+    ("+= self.x.T @ dout", "+= -self.x.T @ dout", "W", "sign"),
+)
+
+SMALL = """
+class CrossEntropy:
+    def forward(self, x, t):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.p, self.t = e / e.sum(axis=1, keepdims=True), t
+        return -np.log(self.p[np.arange(len(t)), t] + 1e-7).sum() / len(t)
+    def backward(self, dout=1):
+        d = self.p.copy()
+        d[np.arange(len(self.t)), self.t] -= 1
+        return d * dout / len(self.t)
+"""
+layer(
+    "a small constant in the logarithm, of which backward knows nothing",
+    SMALL,
+    "C(CrossEntropy(), n(6,3), np.array([0,2,1,1,0,2]))",
+    ("1e-7", "1e-5", "x", "precision lost"),
+    (" / len(self.t)", "", "x", "factor"),
+    ("-= 1", "-= 0.5", "x", "no known pattern|wrong value used|dropped term"),
+    ("d = self.p.copy()", "d = self.p.astype('f').astype(float)", "x", "precision lost"),
+)
+
+layer(
+    "probabilities that are held off 0, which backward goes on through",
+    SMALL.replace("t] + 1e-7", "t].clip(1e-9, 1 - 1e-9)"),
+    "C(CrossEntropy(), n(6,3), np.array([0,2,1,1,0,2]))",
+    (" / len(self.t)", " / 3", "x", "factor"),
+)
+
+layer(
+    "a small constant beside a root in backward alone",
+    """
+class Normed:
+    def forward(self, x):
+        self.xc = x - x.mean(axis=1, keepdims=True)
+        self.std = self.xc.std(axis=1, keepdims=True)
+        return self.xc / self.std
+    def backward(self, dout):
+        y = self.xc / (self.std + 1e-8)
+        d = dout - dout.mean(axis=1, keepdims=True) - y * (dout * y).mean(axis=1, keepdims=True)
+        return d / (self.std + 1e-8)
+""",
+    "C(Normed(), n(4,6))",
+    ("- dout.mean(axis=1, keepdims=True)", "", "x", "dropped term"),
+    ("1e-8", "1e-3", "x", "precision lost|wrong value used|no known pattern|dropped term"),
+)
+
+layer(
+    "numbers written with seven digits",
+    """
+class Gelu:
+    def forward(self, x):
+        self.x = x
+        return x * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    def backward(self, dout):
+        x = self.x
+        h = np.tanh(0.7978846 * x + 0.0356774 * x**3)
+        return dout * (0.5 * (1 + h) + 0.5 * x * (1 - h**2) * (0.7978846 + 0.1070322 * x**2))
+""",
+    "C(Gelu(), n(4,5))",
+    ("0.1070322", "0.1", "x", "wrong value used|no known pattern|factor|precision lost"),
+    ("x = self.x", "x = self.x.astype('f')", "x", "wrong dtype|precision lost|wrong value used"),
+)
