@@ -139,3 +139,44 @@ class Gelu:
     ("0.1070322", "0.1", "x", "wrong value used|no known pattern|factor|precision lost"),
     ("x = self.x", "x = self.x.astype('f')", "x", "wrong dtype|precision lost|wrong value used"),
 )
+
+NAMED = """
+class Linear:
+    def __init__(self, i, o): self.params = {"weight": n(i, o), "bias": n(o)}
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["weight"] + self.params["bias"]
+    def backward(self, d):
+        return d @ self.params["weight"].T, self.x.T @ d, d.sum(0)
+class Two:
+    def __init__(self):
+        self._modules = {"fc": Linear(4, 4), "out": Linear(4, 4)}
+    def forward(self, x):
+        self.h = np.tanh(self._modules["fc"].forward(x))
+        return self._modules["out"].forward(self.h)
+    def backward(self, d):
+        dw, db = {}, {}
+        d, dw["out.weight"], db["out.bias"] = self._modules["out"].backward(d)
+        d, dw["fc.weight"], db["fc.bias"] = self._modules["fc"].backward(d * (1 - self.h**2))
+        return d, dw, db
+"""
+layer(
+    "returned by their full names, the last ones first",
+    NAMED.replace("d * (1 - self.h**2)", "d * 1.0 * (1 - self.h**2)"),
+    "C(Two(), n(5,4))",
+    ("d.sum(0)", "d.mean(0)", "fc.bias out.bias", "factor"),
+    (
+        'dw["fc.weight"], db["fc.bias"] =',
+        'db["fc.bias"], dw["fc.weight"] =',
+        "fc.weight fc.bias",
+        "swapped|wrong shape",
+    ),
+)
+layer(
+    "kept in a mapping by their full names",
+    NAMED.replace("dw, db = {}, {}", "dw = db = self.grads = {}").replace(
+        "return d, dw, db", "return d"
+    ),
+    "C(Two(), n(5,4))",
+    ("self.x.T @ d,", "-self.x.T @ d,", "fc.weight out.weight", "sign"),
+)

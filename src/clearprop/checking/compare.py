@@ -90,7 +90,8 @@ def second_opinion(case: Case) -> None:
     if not wrong.any():
         return
     if e.opened:
-        wrong = harmless.beyond_rounding(case, harmless.without_kinks(case, wrong)[0])
+        wrong, _ = harmless.without_kinks(case, wrong)
+    wrong = harmless.beyond_rounding(case, wrong)
     if wrong.any():
         _report(case, wrong, fallback=Kind.NOT_LINEAR)
 
@@ -283,6 +284,10 @@ def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None
     e, name, a, t = case.e, case.name, case.a, case.t
     worst = np.argmax(np.where(wrong, np.abs(a - np.nan_to_num(t)), -1.0))
     index = index_at(worst, a.shape)
+    if told := constants.told_elsewhere(case):
+        e.fault(Kind.PRECISION, told, name, index=index, fault=False)
+        e.rows[name] = _row(case, "automatic" if e.opened else "element by element")
+        return
     found = diagnose(case)
     kind, message = found.kind, found.message
     if fallback is not None and kind is not Kind.CLIPPED:
@@ -294,8 +299,8 @@ def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None
     count = int(np.count_nonzero(wrong))
     swept = int(np.count_nonzero(np.isfinite(t)))
     e.rows[name] = _row(case, "automatic" if e.opened else "element by element", kind.value)
-    told = {f.kind for f in e.findings if f.fault}
-    if Kind.IN_PLACE in told or (kind is Kind.PRECISION and Kind.DTYPE in told):
+    faults = {f.kind for f in e.findings if f.fault}
+    if Kind.IN_PLACE in faults or (kind is Kind.PRECISION and Kind.DTYPE in faults):
         return  # what was found before explains it; this may be right once that is
     numeric = element(e, name, index).along(case.dout)[0]
     e.fault(

@@ -19,7 +19,7 @@ from clearprop.graph.node import Node, Recorded
 
 SMALL = 2e-5
 """What is so near a whole number, and is none, was put there to keep away from it."""
-ALIKE, FAR = 1e-6, 1e-3
+ALIKE, ALMOST, FAR = 1e-6, 1e-4, 1e-3
 """What differs by so small a part trains like the true one; further off is no small constant."""
 KEEPING = frozenset(
     f"np.{name}" for name in ("add", "subtract", "maximum", "minimum", "clip", "where")
@@ -52,6 +52,16 @@ def told(case: Case) -> str | None:
         f"{_digits(case)}: a small constant such as 1e-7 stands in another place than in forward, "
         "or a number is written with so few digits"
     )
+
+
+def told_elsewhere(case: Case) -> str | None:
+    """The same on inputs that nobody gave, where values may be as small as such a constant.
+
+    Where forward is closed, nobody can say which constants it has.
+    """
+    if not case.e.like or not case.apart <= (ALMOST if case.e.opened else 1e-2) * case.size:
+        return None
+    return f"{_digits(case)}, where values are so small that a small constant counts"
 
 
 def left_out(case: Case) -> Iterator[tuple[float, str, np.ndarray]]:

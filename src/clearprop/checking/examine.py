@@ -17,7 +17,7 @@ from clearprop.checking.findings import Found, Kind
 from clearprop.checking.nests import hanging, leaves, shape_of
 from clearprop.checking.passes import first_forward, told
 from clearprop.checking.precision import measure
-from clearprop.checking.report import LayerReport, without_count
+from clearprop.checking.report import LayerReport
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 from clearprop.checking.understanding import first_backward
@@ -183,12 +183,12 @@ def _like(e: Evidence, inputs: list[Any]) -> Evidence:
 
 
 def _also(e: Evidence, other: Evidence, when: str) -> None:
-    for finding in examine(other).faults:
+    for finding in examine(other).findings:
+        if not finding.fault and finding.kind is not Kind.PRECISION:
+            continue
         if when is stimuli.TWICE and finding.kind in (Kind.RAISES, Kind.MASK_MISSING):
             continue  # it may be no index, or one of places that forward writes to
         if finding.kind is Kind.PRECISION and finding.argument in e.roughly:
             continue  # that has been told
-        # Values that nobody gave may overflow, and be so small that a small constant counts.
-        fault = finding.kind not in (Kind.NOT_FINITE, Kind.PRECISION)
-        said = finding.message if fault else without_count(finding.message)
-        e.add(replace(finding, message=f"{when}: {said}", fault=fault))
+        fault = finding.fault and finding.kind is not Kind.NOT_FINITE  # nobody gave these values
+        e.add(replace(finding, message=f"{when}: {finding.message}", fault=fault))

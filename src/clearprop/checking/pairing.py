@@ -4,6 +4,8 @@ People write `dW`, `grad_W`, `W_grad`, `gW`, `dLdW`, `grads["W"]`, `W.grad`, ret
 or a mapping, and much else. All of it is one question: of what could this name be the derivative?
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +27,7 @@ BEHIND = listed(
 HOLDERS = frozenset(
     listed(
         "params parameters param weights values value data theta thetas p w layers "
-        "tensors variables"
+        "tensors variables modules"
     )
 )
 """What an array, or that which holds it, is called where its name says nothing of its own."""
@@ -52,6 +54,21 @@ def stems(name: Any) -> set[str]:
     return found
 
 
+def holds(step: Any) -> bool:
+    """Whether a step of a path only leads to arrays, and says nothing of them."""
+    return step in HOLDERS or (isinstance(step, str) and step.strip("_") in HOLDERS)
+
+
+def own_steps(path: Path) -> Path:
+    """A path without the steps that say nothing, and a name such as `fc.weight` as its parts."""
+    own = tuple(step for step in path if not holds(step)) or path[-1:]
+    return tuple(
+        part
+        for step in own
+        for part in (re.split(r"[./]", step) if isinstance(step, str) else (step,))
+    )
+
+
 def is_bare(place: Place) -> bool:
     """Whether the name of a place says no more than that it is a derivative, if that."""
     return stems(place.path[-1] if place.path else "") == {""}
@@ -62,7 +79,7 @@ def likeness(argument: Path, derivative: Path) -> int:
     marked = [any(token_stems) for token_stems in map(stems, derivative)]
     bare = [stems(token) == {""} or "" in stems(token) for token in derivative]
     rest = [t for t, only in zip(derivative, bare, strict=True) if not only]
-    own = [t for t in argument if t not in HOLDERS] or list(argument[-1:])
+    own, rest = list(own_steps(argument)), list(own_steps(tuple(rest))) if rest else []
     if len(argument) == len(derivative):  # params[0] and grads[0], W.data and W.grad
         pairs = list(zip(argument, derivative, strict=True))
         unequal = [(a, d) for a, d in pairs if a != d]
@@ -89,6 +106,12 @@ def likeness(argument: Path, derivative: Path) -> int:
     return 0
 
 
+def _ends(place: Place, path: Path) -> bool:
+    """Whether the key of a derivative is the name of an array, as far as it goes."""
+    key = own_steps(place.path[-1:])
+    return bool(key) and own_steps(path)[-len(key) :] == key
+
+
 def _alike(name: str, found: Iterable[str]) -> bool:
     """Whether two names are one but for their ending, underscores and capitals: `w`, `weight`."""
     name = name.lower().strip("_")
@@ -107,6 +130,15 @@ class Wanted(NamedTuple):
     is_input: bool = False
 
 
+def named_by_keys(wanted: Sequence[Wanted], found: Iterable[Place]) -> dict[str, Place]:
+    """The arrays that the keys of what was returned name, each the only one: `fc.weight`."""
+    keyed = [place for place in found if place.path and isinstance(place.path[-1], str)]
+    fits = {p: [w for w in wanted if any(_ends(p, path) for path in w.paths)] for p in keyed}
+    alone = {p: some[0].key[0] for p, some in fits.items() if len(some) == 1}
+    count = Counter(alone.values())
+    return {name: place for place, name in alone.items() if count[name] == 1}
+
+
 def pair(
     wanted: Sequence[Wanted], found: Mapping[Place, Any], changed: frozenset[Place]
 ) -> tuple[dict[tuple[str, int], Place], list[str]]:
@@ -119,7 +151,7 @@ def pair(
     for order, want in enumerate(wanted):
         for place, shape in shapes.items():
             score = max((likeness(path, place.path) for path in want.paths), default=0)
-            if place.kind != "held" and place.path[-1:] in [path[-1:] for path in want.paths]:
+            if place.kind != "held" and any(_ends(place, path) for path in want.paths):
                 # A mapping by the names of the arguments, which may stand in others.
                 score = WHOLE if place.path in want.paths else EXACT
             if want.is_input and order == 0 and not score and place.path:

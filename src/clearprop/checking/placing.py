@@ -12,7 +12,7 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import computed, hanging, spoken
-from clearprop.checking.pairing import EXACT, Place, Wanted, is_bare, likeness, pair
+from clearprop.checking.pairing import EXACT, Place, Wanted, is_bare, likeness, named_by_keys, pair
 from clearprop.checking.probing import along
 from clearprop.checking.run import Run
 from clearprop.checking.trial import Trial
@@ -104,6 +104,10 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     """Give what `backward` returned, in order, to the inputs, and to parameters what is left."""
     trial = e.trial
     given = _by_keys(trial, given)
+    slots = [want for want in _wanted(trial) if not want.is_input]
+    keyed = named_by_keys(slots, given) if not by_the_house(trial.layer) else {}
+    trial.places |= {name: (place,) for name, place in keyed.items()}
+    given = [place for place in given if place not in keyed.values()]
     values = [run.returned[place] for place in given]
     if all(value is None for value in values) and len(values) < 2:
         leave_out(e, [i for i in trial.float_places if i in trial.were_integers])
@@ -202,7 +206,7 @@ def _wrong_count(e: Evidence, given: list[Place]) -> None:
 
 def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
     """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
-    slots = [name for name, a in trial.arguments.items() if a.slot]
+    slots = [name for name, a in trial.arguments.items() if a.slot and name not in trial.places]
     shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
     all_inputs = [trial.input_names[i] for i in trial.float_places]
     if trial.calling.gives_both and (order := _by_shape(trial, [*all_inputs, *slots], shapes)):

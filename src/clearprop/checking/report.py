@@ -130,11 +130,6 @@ _OF_THE_CALL = {
 }
 
 
-def without_count(message: str) -> str:
-    """A message without how many elements are wrong."""
-    return re.sub(r" \(\d+ of \d+ elements are wrong\)", "", message)
-
-
 def _key(finding: Finding) -> Any:
     """Findings with equal keys are one; of the patterns, an argument has only one."""
     if finding.kind in _OF_THE_CALL:
@@ -264,7 +259,7 @@ class Report:
         """The findings as text, faults first; those that say the same of several are told once."""
         same: dict[Any, list[Finding]] = {}
         for finding in sorted(self.findings, key=lambda finding: not finding.fault):
-            said = without_count(finding.message)
+            said = re.sub(r" \(\d+ of \d+ elements are wrong\)", "", finding.message)
             same.setdefault((finding.layer, finding.kind, said), []).append(finding)
         told = []
         for first, *others in same.values():
