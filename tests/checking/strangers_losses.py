@@ -231,7 +231,6 @@ class PGLoss:
     ),
     ("        d *= self.adv[:, None]\n", "", "logits", "dropped term|no known pattern"),
     ("d[np.arange(n), self.actions] -= 1", "pass", "logits", "dropped term|no known pattern"),
-    compared=False,
 )
 
 layer(

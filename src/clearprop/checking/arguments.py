@@ -13,7 +13,8 @@ from clearprop.graph.parameters import KINDS, Path, layers_of, names_of, paramet
 from clearprop.layers import Layer
 
 LABEL_NAMES = listed(
-    "t target targets label labels y_true ytrue true y_target mask token tokens true_labels"
+    "t target targets label labels y_true ytrue true y_target mask token tokens true_labels "
+    "y_train y_test y_batch Y_train Y_test Y_batch"
 )
 TRUTH_NAMES = frozenset(
     listed("y Y actual actuals expected truth desired yt gt ground_truth y_ output_true")

@@ -1,7 +1,7 @@
 """Which argument each derivative belongs to: by place, name, shape, or what it is right for."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -121,7 +121,7 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         shapes = [None if isinstance(v, list | tuple | Mapping) else np.shape(v) for v in values]
         fits = trial.resolve(shapes, exactly=True)
         targets = [] if fits or by_the_house(trial.layer) else _spread(trial, shapes)
-        targets = targets or ([] if fits else _by_value(e, values))
+        targets = targets or ([] if fits else _by_value(e, given, values))
         if not targets and (fits or trial.resolve(shapes, exactly=False)):
             targets = [trial.input_names[i] for i in trial.float_places]
     if targets:
@@ -131,11 +131,12 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     _wrong_count(e, given)
 
 
-def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
+def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> list[str]:
     """The inputs of which these are the derivatives, where there are fewer; others are named.
 
-    What the derivatives are right for tells which. What is left out must have a name such as noise
-    or mask; a loss may leave out what it likes.
+    What the derivatives are right for tells which. What is left out must be data, such as noise or
+    a mask, or change nothing; a loss may leave out any, and so may what gives one derivative alone,
+    which is not the first: who forgets one remembers that.
     """
     trial, places = e.trial, e.trial.float_places
     loss = may_end(e) or e.out.size == 1
@@ -143,15 +144,30 @@ def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
         return []
     best: tuple[int, Sequence[int]] = (-1, ())
     for chosen in combinations(places, len(values)) if len(places) < MANY else ():
-        if any(np.shape(v) != trial.inputs[i].shape for v, i in zip(values, chosen, strict=True)):
+        if not all(_has_shape(trial, i, v) for v, i in zip(values, chosen, strict=True)):
             continue
-        rest = [trial.input_names[i] for i in places if i not in chosen]
-        if loss or all(map(DATA.fullmatch, rest)) or _are_examples(rest):
-            score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
+        names = [trial.input_names[i] for i in places if i not in chosen]
+        rest = [name for name in names if not _is_idle(e, name)]
+        data = all(_is_data(name, trial.arguments[name].value) for name in rest)
+        score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
+        alone = score and given[0].path == () and chosen[0] != places[0]
+        if loss or alone or data or _are_examples(rest):
             best = max(best, (score, chosen), key=lambda pair: pair[0])
     found = best[1]
     leave_out(e, [i for i in places if found and i not in found])
     return [trial.input_names[i] for i in found]
+
+
+def _has_shape(trial: Trial, place: int, value: Any) -> bool:
+    """Whether something has the shape of an input, but for leading axes of one element."""
+    shape, own = trial.inputs[place].shape, np.shape(value)
+    return own == shape or (place > 0 and shape == (1,) * (len(shape) - len(own)) + own)
+
+
+def _is_idle(e: Evidence, name: str) -> bool:
+    """Whether forward gives the same whatever an input is."""
+    x = e.trial.arguments[name].value
+    return all(np.array_equal(e.forward(**{name: k * x + 0.5}), e.out) for k in (1, -2))
 
 
 def _are_examples(names: Sequence[str]) -> bool:
@@ -243,17 +259,31 @@ def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list
     return order
 
 
-def leave_out(e: Evidence, places: Iterable[int]) -> None:
-    """Take inputs for constants, and tell of those that are neither bytes nor named as labels."""
+def leave_out(e: Evidence, places: Sequence[int]) -> None:
+    """Take inputs for constants; of those that may be no data, tell that they were not compared."""
     trial = e.trial
     trial.from_integers |= any(i in trial.were_integers for i in places)
+    names = [trial.input_names[i] for i in places]
+    idle = {name for name in names if name in trial.arguments and _is_idle(e, name)}
     trial.without_derivative(places)
-    for i in places:
-        name, given = trial.input_names[i], np.asarray(trial.inputs[i])
-        known = given.dtype.kind == "u" and trial.arguments
-        if not known and name not in CONSTANT_NAMES:
+    for i, name in zip(places, names, strict=True):
+        given = np.asarray(trial.inputs[i])
+        known = name in CONSTANT_NAMES or (given.dtype.kind == "u" and trial.arguments)
+        if known or name in idle:
+            continue
+        if _is_data(name, given) and trial.arguments:
+            message = "backward gives no derivative by it, so that it was taken for data"
+            e.fault(Kind.INTERFACE, message, name, fault=False)
+        else:
             message = "backward gives no derivative by it, so that it was not compared"
-            e.fault(Kind.NOT_COMPARED, message, name, fault=False)
+            remedy = f"where it needs none, say so in the class: constants = ({name!r},)"
+            e.fault(Kind.NOT_COMPARED, message, name, fault=False, remedy=remedy)
+
+
+def _is_data(name: str, given: np.ndarray) -> bool:
+    """Whether an input is called as data are, or holds whole numbers, as labels and tokens are."""
+    whole = given.ndim > 0 and np.array_equal(given, np.round(given))
+    return bool(whole or DATA.fullmatch(name))
 
 
 def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:

@@ -132,15 +132,15 @@ class Run:
     def _in_shape(self, name: str, d: Any) -> Any:
         """The derivative by an argument, in the form of the values.
 
-        That by a parameter of shape (1, …) may lack the axes of one element: NumPy adds them where
-        it is subtracted; layers of the house have them.
+        One of shape (1, …) may lack the axes of one element: NumPy adds them where it is
+        subtracted. Not so in layers of the house, and by the first input, which is handed on.
         """
         argument = self.trial.arguments[name]
         if (turned := self.trial.calling.turned) and not argument.slot:
             row = turned == "rows" and np.shape(d) == (1, *argument.value.shape)
             return np.asarray(d)[0] if row else np.transpose(d) if turned == "transposed" else d
         shape, lacks = argument.value.shape, argument.value.ndim - np.ndim(d)
-        fits = lacks > 0 and argument.slot and shape == (1,) * lacks + np.shape(d)
+        fits = lacks > 0 and argument.place != 0 and shape == (1,) * lacks + np.shape(d)
         if not fits or by_the_house(self.trial.layer):
             return d
         self.trial.narrower[name] = np.shape(d)
