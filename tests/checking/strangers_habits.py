@@ -180,3 +180,92 @@ layer(
     "C(Two(), n(5,4))",
     ("self.x.T @ d,", "-self.x.T @ d,", "fc.weight out.weight", "sign"),
 )
+
+layer(
+    "a row of biases of a function, and its derivative without the row",
+    """
+def forward(x, W, b): return x @ W + b, (x, W)
+def backward(dout, cache):
+    x, W = cache
+    return dout @ W.T, x.T @ dout, dout.sum(axis=0)
+""",
+    "F(forward, backward, n(5,4), n(4,3), n(1,3))",
+    ("dout.sum(axis=0)", "dout.mean(axis=0)", "b", "factor"),
+    ("dout @ W.T,", "(dout @ W.T)[0],", "x", "wrong shape"),
+)
+
+GRAPH = """
+class Graph:
+    def __init__(self): self.W = n(3, 2)
+    def forward(self, A, X):
+        self.A, self.AX = A, A @ X
+        return self.AX @ self.W
+    def backward(self, dout):
+        self.dW = self.AX.T @ dout
+        return self.A.T @ dout @ self.W.T
+"""
+layer(
+    "a graph comes first, and has no derivative",
+    GRAPH,
+    "C(Graph(), np.array([[0.,1,0],[1,0,1],[1,0,0]]), n(3,3))",
+    ("self.A.T", "self.A", "X", "transposed|wrong value used"),
+)
+layer(
+    "what comes first may be learned elsewhere",
+    GRAPH,
+    "C(Graph(), n(3,3) + 1, n(3,4)[:, :3])",
+    compared=False,
+)
+layer(
+    "running values that training does not use",
+    """
+def norm(x, g, b, cache, train=True):
+    mean, var = cache
+    if train:
+        m, v = x.mean(axis=0), x.var(axis=0)
+        cache = (x - m) / np.sqrt(v + 1e-5), v, g
+        out = g * cache[0] + b
+    else:
+        cache, out = None, g * (x - mean) / np.sqrt(var + 1e-5) + b
+    return out, cache, 0.9 * mean + 0.1 * m, 0.9 * var + 0.1 * v
+def norm_backward(dout, cache):
+    y, v, g = cache
+    d = dout * g
+    dx = (d - d.mean(axis=0) - y * (d * y).mean(axis=0)) / np.sqrt(v + 1e-5)
+    return dx, (dout * y).sum(axis=0), dout.sum(axis=0)
+""",
+    "F(norm, norm_backward, n(5,4), n(1,4), n(1,4), (np.zeros((1,4)), np.ones((1,4))))",
+    ("- d.mean(axis=0)", "", "x", "dropped term"),
+)
+
+layer(
+    "tokens that are made one-hot, with a derivative by these",
+    """
+class Embedding:
+    def __init__(self): self.weights = n(7, 4)
+    def forward(self, inputs):
+        self.inputs = np.eye(7)[inputs.astype(int)]
+        return self.inputs @ self.weights
+    def backward(self, dvalues):
+        self.dweights = self.inputs.reshape(-1, 7).T @ dvalues.reshape(-1, 4)
+        return dvalues @ self.weights.T
+""",
+    "C(Embedding(), np.array([[1, 2, 2], [0, 5, 6]]))",
+    ("@ dvalues.reshape(-1, 4)", "@ -dvalues.reshape(-1, 4)", "weights", "sign"),
+)
+layer(
+    "None for tokens, and then what belongs to the table",
+    """
+class Embedding:
+    def __init__(self): self.weight = n(7, 4)
+    def forward(self, x):
+        self.x = x
+        return self.weight[x]
+    def backward(self, dz):
+        dw = np.zeros((7, 4))
+        np.add.at(dw, self.x, dz)
+        return None, dw
+""",
+    "C(Embedding(), np.array([[1, 2, 2], [0, 5, 6]]))",
+    ("np.add.at(dw, self.x, dz)", "dw[self.x] = dz", "weight", "not summed|dropped term"),
+)

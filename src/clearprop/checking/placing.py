@@ -109,6 +109,7 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     trial.places |= {name: (place,) for name, place in keyed.items()}
     given = [place for place in given if place not in keyed.values()]
     values = [run.returned[place] for place in given]
+    leave_out(e, [i for i in trial.float_places if i in trial.were_integers and _steps(e, i)])
     if all(value is None for value in values) and len(values) < 2:
         leave_out(e, [i for i in trial.float_places if i in trial.were_integers])
         return
@@ -118,6 +119,10 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
             trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
         ]
     else:
+        none = [i for i in range(min(len(given), len(trial.inputs))) if values[i] is None]
+        for i in reversed(none if len(given) > len(trial.float_places) else []):
+            if i not in trial.float_places:  # the place of tokens, before (dW, db)
+                del given[i], values[i]
         shapes = [None if isinstance(v, list | tuple | Mapping) else np.shape(v) for v in values]
         fits = trial.resolve(shapes, exactly=True)
         targets = [] if fits or by_the_house(trial.layer) else _spread(trial, shapes)
@@ -257,6 +262,12 @@ def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list
             return []
         order += fits
     return order
+
+
+def _steps(e: Evidence, place: int) -> bool:
+    """Whether forward takes only the whole part of an input, as of tokens and indices."""
+    x, name = e.trial.inputs[place], e.trial.input_names[place]
+    return all(np.array_equal(e.forward(**{name: x + part}), e.out) for part in (0.2, 0.4))
 
 
 def leave_out(e: Evidence, places: Sequence[int]) -> None:
