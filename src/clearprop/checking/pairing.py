@@ -163,7 +163,12 @@ def pair(
     for *_, place, key in sorted(scored, key=lambda entry: entry[:4]):
         if key not in taken and place not in taken.values():
             taken[key] = place
+    rest = [want for want in wanted if want.key not in taken and not want.is_input]
     notes = []
+    if (found_in := _list_of(rest, changed, shapes)) and len(rest) > 1:
+        taken |= zip((want.key for want in rest), found_in, strict=True)
+        names = ", ".join(want.key[0] for want in rest)
+        notes.append(f"the entries of {_list_told(found_in[0])} were taken in the order of {names}")
     for want in wanted:
         fits = [p for p in changed if p not in taken.values() and shapes.get(p) == want.shape]
         if want.key not in taken and len(fits) == 1 and want.shape:
@@ -174,6 +179,24 @@ def pair(
                     f"{told(fits[0])} was taken for the derivative by {want.key[0]}, by its shape"
                 )
     return taken, notes
+
+
+def _list_of(
+    rest: Sequence[Wanted], changed: Iterable[Place], shapes: Mapping[Place, Any]
+) -> list[Place]:
+    """A list of derivatives that has just what is still wanted, in its order; none if several."""
+    lists: dict[Place, list[Place]] = {}
+    for place in changed:
+        if place.path and isinstance(place.path[-1], int) and "" in stems(place.path[-2:][0]):
+            lists.setdefault(place._replace(path=place.path[:-1]), []).append(place)
+    due = [want.shape for want in rest]
+    ordered = [sorted(places, key=lambda place: place.path[-1]) for places in lists.values()]
+    fitting = [places for places in ordered if [shapes.get(p) for p in places] == due]
+    return fitting[0] if len(fitting) == 1 else []
+
+
+def _list_told(entry: Place) -> str:
+    return told(entry._replace(path=entry.path[:-1]))
 
 
 def _numeric(value: Any) -> bool:

@@ -86,13 +86,17 @@ def _plain_numbers(trial: Trial, new: set[Place]) -> list[Slot]:
 
 def _wanted(trial: Trial) -> list[Wanted]:
     """The arguments that have no derivative yet."""
-    found = []
+    found, ways = [], computed(trial.layer)
     for name, argument in trial.arguments.items():
         if name in trial.places:
             continue
         shape = argument.value.shape
         if argument.slot:
-            uses = argument.slot.uses
+            own = argument.slot.get(trial.layer)
+            uses = [
+                (*paths, *(way for way, x in ways.items() if x is own)) if i == 0 else paths
+                for i, paths in enumerate(argument.slot.uses)
+            ]
             found += (Wanted((name, i), paths, shape) for i, paths in enumerate(uses))
         else:
             way = trial.in_mappings.get(argument.place or 0, (name,))
