@@ -269,3 +269,131 @@ class Embedding:
     "C(Embedding(), np.array([[1, 2, 2], [0, 5, 6]]))",
     ("np.add.at(dw, self.x, dz)", "dw[self.x] = dz", "weight", "not summed|dropped term"),
 )
+
+layer(
+    "arrays in attributes, and their derivatives in a list in that order",
+    """
+class Two:
+    def __init__(self): self.w1, self.b1, self.w2, self.b2 = n(4,4), n(4), n(4,4), n(4)
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.w1 + self.b1)
+        return self.h @ self.w2 + self.b2
+    def backward(self, d):
+        dh = d @ self.w2.T * (1 - self.h**2)
+        self.grads = [self.x.T @ dh, dh.sum(0), self.h.T @ d, d.sum(0)]
+        return dh @ self.w1.T
+""",
+    "C(Two(), n(5,4))",
+    ("self.h.T @ d,", "self.h.T @ d / 2,", "w2", "factor"),
+)
+layer(
+    "a property that lists the arrays, and a list of their derivatives in another order than theirs",
+    """
+class Two:
+    def __init__(self): self.b, self.w = n(4), n(4,4)
+    @property
+    def weights(self): return [self.w, self.b]
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x @ self.w) * self.b
+    def backward(self, d):
+        h = np.tanh(self.x @ self.w)
+        self.grads = [None, (d * h).sum(0)]
+        self.grads[0] = self.x.T @ (d * self.b * (1 - h**2))
+        return d * self.b * (1 - h**2) @ self.w.T
+""",
+    "C(Two(), n(5,4))",
+    ("(d * h).sum(0)", "-(d * h).sum(0)", "b", "sign"),
+)
+layer(
+    "one array that several layers hold, each with a derivative of its own",
+    """
+class Dot:
+    def __init__(self, W): self.params, self.grads = [W], [np.zeros_like(W)]
+    def forward(self, h, idx):
+        self.h, self.idx = h, idx
+        return (self.params[0][idx] * h).sum(1)
+    def backward(self, d):
+        self.grads[0][...] = 0
+        np.add.at(self.grads[0], self.idx, d[:, None] * self.h)
+        return d[:, None] * self.params[0][self.idx]
+class Several:
+    def __init__(self, W):
+        self.layers = [Dot(W) for _ in range(3)]
+        self.params = [p for layer in self.layers for p in layer.params]
+        self.grads = [g for layer in self.layers for g in layer.grads]
+    def forward(self, h, idx):
+        return sum(layer.forward(h, (idx + i) % 7) * (i + 1) for i, layer in enumerate(self.layers))
+    def backward(self, d):
+        return sum(layer.backward(d * (i + 1)) for i, layer in enumerate(self.layers))
+""",
+    "C(Several(n(7, 4)), n(5,4), np.array([0, 3, 1, 6, 3]))",
+    (
+        "layer.backward(d * (i + 1))",
+        "layer.backward(d)",
+        "h params[0]",
+        "no known pattern|factor|dropped term|wrong value used",
+    ),
+)
+
+SINES = """
+class Positions:
+    def __init__(self, rows=5, columns=4):
+        pe = np.zeros((rows, columns))
+        where = np.arange(rows)[:, None] / 100 ** (np.arange(0, columns, 2) / columns)
+        pe[:, 0::2] = np.sin(where)
+        pe[:, 1::2] = np.cos(where)
+        self.pe = pe
+    def forward(self, x): return 2 * x + self.pe
+    def backward(self, d): return 2 * d
+"""
+layer(
+    "a table of sines",
+    SINES,
+    "C(Positions(), n(5,4))",
+    ("return 2 * d", "return d", "x", "factor"),
+)
+layer(
+    "a table that another method makes",
+    SINES.replace("def __init__(self,", "def make(self,").replace("self.pe = pe", "return pe")
+    + "    def __init__(self): self.pe = self.make()\n",
+    "C(Positions(), n(5,4))",
+)
+layer(
+    "sines with noise on them may be learned",
+    SINES.replace("self.pe = pe", "self.pe = pe + r.normal(size=pe.shape)"),
+    "C(Positions(), n(5,4))",
+    compared=False,
+)
+layer(
+    "a given grid",
+    """
+class Hats:
+    def __init__(self, grid): self.grid, self.coef = grid, n(len(grid))
+    def forward(self, x):
+        self.hats = np.maximum(0, 1 - np.abs(x[..., None] - self.grid))
+        self.signs = np.sign(x[..., None] - self.grid) * (self.hats > 0)
+        return self.hats @ self.coef
+    def backward(self, d):
+        self.dcoef = np.einsum("ij,ijk->k", d, self.hats)
+        return -d * (self.signs @ self.coef)
+""",
+    "C(Hats(np.arange(-3.0, 4)), n(5,4))",
+    ("-d * (", "d * (", "x", "sign"),
+)
+layer(
+    "what only random numbers are drawn by",
+    """
+class Negative:
+    def __init__(self): self.share, self.W = np.array([0.2, 0.3, 0.5]), n(3, 4)
+    def forward(self, x):
+        self.x, self.k = x, np.random.RandomState(0).choice(3, size=len(x), p=self.share / self.share.sum())
+        return (x * self.W[self.k]).sum(1)
+    def backward(self, d):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.k, d[:, None] * self.x)
+        return d[:, None] * self.W[self.k]
+""",
+    "C(Negative(), n(5,4))",
+    ("* self.x)", "* self.x * 2)", "W", "factor"),
+)

@@ -64,7 +64,6 @@ class WeightedCE:
         "logits",
         "dropped term|factor",
     ),
-    compared=False,
 )
 
 layer(

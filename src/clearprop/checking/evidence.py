@@ -121,6 +121,12 @@ class Evidence:
         except LayerRaised:  # beyond the edge of what forward takes
             return np.full(self.out.shape, np.nan)
 
+    def leave(self, slot: Any) -> None:
+        """Take an array of the layer for what it is: nothing is differentiated by it any more."""
+        self.trial.slots = [other for other in self.trial.slots if other is not slot]
+        self.trial.list_arguments()
+        self._worker, self._moved, self._puller = None, set(), None
+
     @cached_property
     def sizes(self) -> dict[str, np.ndarray]:
         """How large a step each element of each argument deserves."""
