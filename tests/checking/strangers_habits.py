@@ -48,7 +48,7 @@ class Dense:
         return dz @ self.W["val"].T
 """,
     "C(Dense(), n(5,4))",
-    ("self.x.T @ dz\n", "self.x.T @ dout\n", "W W[val]", "wrong value used|dropped term"),
+    ("self.x.T @ dz\n", "self.x.T @ dout\n", "W.val", "wrong value used|dropped term"),
 )
 
 layer(
@@ -164,11 +164,11 @@ layer(
     "returned by their full names, the last ones first",
     NAMED.replace("d * (1 - self.h**2)", "d * 1.0 * (1 - self.h**2)"),
     "C(Two(), n(5,4))",
-    ("d.sum(0)", "d.mean(0)", "fc.bias out.bias", "factor"),
+    ("d.sum(0)", "d.mean(0)", "_modules.fc.params.bias _modules.out.params.bias", "factor"),
     (
         'dw["fc.weight"], db["fc.bias"] =',
         'db["fc.bias"], dw["fc.weight"] =',
-        "fc.weight fc.bias",
+        "_modules.fc.params.weight _modules.fc.params.bias",
         "swapped|wrong shape",
     ),
 )
@@ -178,7 +178,12 @@ layer(
         "return d, dw, db", "return d"
     ),
     "C(Two(), n(5,4))",
-    ("self.x.T @ d,", "-self.x.T @ d,", "fc.weight out.weight", "sign"),
+    (
+        "self.x.T @ d,",
+        "-self.x.T @ d,",
+        "_modules.fc.params.weight _modules.out.params.weight",
+        "sign",
+    ),
 )
 
 layer(
@@ -396,4 +401,50 @@ class Negative:
 """,
     "C(Negative(), n(5,4))",
     ("* self.x)", "* self.x * 2)", "W", "factor"),
+)
+
+CHUNKS = """
+class Chunk:
+    def __init__(self, stateful=True):
+        self.Wx, self.Wh, self.h, self.goes_on = n(4, 3), n(3, 3), None, stateful
+    def reset_state(self): self.h = None
+    def forward(self, xs):
+        h = self.h if self.goes_on and self.h is not None else np.zeros((len(xs), 3))
+        self.xs, self.hs = xs, [h]
+        for t in range(xs.shape[1]):
+            self.hs.append(np.tanh(xs[:, t] @ self.Wx + self.hs[-1] @ self.Wh))
+        self.h = self.hs[-1]
+        return np.stack(self.hs[1:], axis=1)
+    def backward(self, dhs):
+        self.dWx, self.dWh = np.zeros_like(self.Wx), np.zeros_like(self.Wh)
+        dxs, dh = np.zeros_like(self.xs), 0
+        for t in reversed(range(dhs.shape[1])):
+            da = (dhs[:, t] + dh) * (1 - self.hs[t + 1] ** 2)
+            self.dWx += self.xs[:, t].T @ da
+            self.dWh += self.hs[t].T @ da
+            dxs[:, t], dh = da @ self.Wx.T, da @ self.Wh.T
+        return dxs
+"""
+layer(
+    "a state that goes on from chunk to chunk, until it is reset",
+    CHUNKS,
+    "C(Chunk(), n(2,3,4))",
+    ("self.hs[t].T @ da", "self.hs[t + 1].T @ da", "Wh", "wrong value used"),
+    ("def reset_state(self): self.h = None", "carries = None", "", "changes from call to call"),
+)
+
+layer(
+    "the derivatives of three inputs in one array",
+    """
+class Product:
+    def forward(self, factors):
+        self.a, self.b, self.c = factors
+        return self.a * self.b * self.c
+    def backward(self, d):
+        parts = [np.array([d * self.b * self.c, d * self.a * self.c, 0 * d]),
+                 np.array([0 * d, 0 * d, d * self.a * self.b])]
+        return np.sum(parts, axis=0)
+""",
+    "C(Product(), [n(5,4), n(5,4), n(5,4)])",
+    ("d * self.a * self.c", "-d * self.a * self.c", "factors[1]", "sign"),
 )

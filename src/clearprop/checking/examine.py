@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import compare, contract, stimuli, words
+from clearprop.checking import compare, contract, repeating, stimuli, words
 from clearprop.checking.arguments import runs_alone
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.evidence import Evidence
@@ -57,13 +57,13 @@ def _stages(e: Evidence) -> None:
     written = e.trial.has_backward
     if e.like is None and e.stages != "arrays":
         words.draws_from_rng(e)
-        contract.forward_repeats(e)
+        repeating.forward_repeats(e)
         measure(e)
     e.dout = e.random_dout()
     if written:
         first_backward(e)
         if e.like is None and e.stages != "arrays":
-            contract.backward_repeats(e)
+            repeating.backward_repeats(e)
     e.open()
     if not written:
         compare.stand_in(e)

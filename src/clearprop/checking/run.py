@@ -87,6 +87,7 @@ class Run:
             try:
                 back = self.cache if how.gives_both or how.pulls else self.layer.backward
                 found = by_names(back if how.gives_both else back(*placed, **named))
+                found = unstacked(found, trial)
                 if not how.takes_dout and len(douts) > 1:
                     raise TypeError("backward does not take dout; write def backward(self, *douts)")
             except (Exception, SystemExit) as error:
@@ -166,6 +167,14 @@ def by_names(record: Any) -> Any:
     """The entries of a record that is no tuple, such as a dataclass, as a mapping."""
     named = is_dataclass(record) or isinstance(record, SimpleNamespace)
     return dict(vars(record)) if named and hasattr(record, "__dict__") else record
+
+
+def unstacked(found: Any, trial: Any) -> Any:
+    """The derivatives of inputs of one shape, which were added up or made as one array."""
+    shapes = {trial.inputs[i].shape for i in trial.float_places}
+    due = [(len(trial.float_places), *shape) for shape in shapes]
+    stacked = isinstance(found, np.ndarray) and len(trial.float_places) > 1
+    return [*found] if stacked and [found.shape] == due else found
 
 
 def split(raw: Any, how: Any) -> tuple[list[Any], Any]:
