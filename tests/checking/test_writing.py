@@ -145,8 +145,8 @@ def test_one_element_at_a_time_is_understood_from_outside():
 
 
 def test_what_is_drawn_meanwhile_is_an_array():
-    """Compiled code takes what `np.empty` gives for an array, and would not live through another."""
-    global_state, own = np.random, np.random.RandomState(0)  # noqa: NPY002 - as such layers do
+    """Compiled code takes what `np.empty` gives for an array, and dies of anything else."""
+    global_state, own = np.random, np.random.RandomState(0)
 
     def f(x):
         out = np.zeros_like(x)
