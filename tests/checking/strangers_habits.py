@@ -448,3 +448,14 @@ class Product:
     "C(Product(), [n(5,4), n(5,4), n(5,4)])",
     ("d * self.a * self.c", "-d * self.a * self.c", "factors[1]", "sign"),
 )
+
+layer(
+    "a row that has whole numbers, and should have a derivative",
+    """
+class Shift:
+    def forward(self, x, row): return x + row
+    def backward(self, dout): return dout, dout.sum(axis=0)
+""",
+    "C(Shift(), n(4,3), np.arange(3.0))",
+    ("return dout, dout.sum(axis=0)", "return dout", "", "wrong number of derivatives"),
+)

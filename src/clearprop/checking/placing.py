@@ -155,9 +155,9 @@ def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> lis
     for chosen in combinations(places, len(values)) if len(places) < MANY else ():
         if not all(_has_shape(trial, i, v) for v, i in zip(values, chosen, strict=True)):
             continue
-        names = [trial.input_names[i] for i in places if i not in chosen]
-        rest = [name for name in names if not _is_idle(e, name)]
-        data = all(_is_data(name, trial.arguments[name].value) for name in rest)
+        others = [i for i in places if i not in chosen]
+        rest = [trial.input_names[i] for i in others if not _is_idle(e, trial.input_names[i])]
+        data = all(_is_data(trial, i) for i in others if trial.input_names[i] in rest)
         score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
         alone = score and given[0].path == () and chosen[0] != places[0]
         if loss or alone or data or _are_examples(rest):
@@ -286,7 +286,7 @@ def leave_out(e: Evidence, places: Sequence[int]) -> None:
         known = name in CONSTANT_NAMES or (given.dtype.kind == "u" and trial.arguments)
         if known or name in idle:
             continue
-        if _is_data(name, given) and trial.arguments:
+        if _is_data(trial, i) and trial.arguments:
             message = "backward gives no derivative by it, so that it was taken for data"
             e.fault(Kind.INTERFACE, message, name, fault=False)
         else:
@@ -295,10 +295,11 @@ def leave_out(e: Evidence, places: Sequence[int]) -> None:
             e.fault(Kind.NOT_COMPARED, message, name, fault=False, remedy=remedy)
 
 
-def _is_data(name: str, given: np.ndarray) -> bool:
-    """Whether an input is called as data are, or holds whole numbers, as labels and tokens are."""
-    whole = given.ndim > 0 and np.array_equal(given, np.round(given))
-    return bool(whole or DATA.fullmatch(name))
+def _is_data(trial: Trial, place: int) -> bool:
+    """Whether an input is called as data are, or holds tokens, or 0 and 1 as masks do."""
+    given = np.asarray(trial.inputs[place])
+    marks = place in trial.were_integers or np.array_equal(np.unique(given), [0, 1])
+    return bool(marks or DATA.fullmatch(trial.input_names[place]))
 
 
 def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:

@@ -228,4 +228,5 @@ def _kept(run: Run) -> dict[Path, Any]:
 
 
 def worst(one: np.ndarray, other: np.ndarray) -> tuple[int, ...]:
+    """The element at which two arrays are furthest apart."""
     return index_at(np.argmax(np.abs(one - other)), one.shape)
