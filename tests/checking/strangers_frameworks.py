@@ -279,13 +279,13 @@ class Res(Module):
     (
         "np.where(self.input > 0, g, 0.2 * g)",
         "np.where(self.input > 0, g, 0)",
-        "x _modules.fc1._parameters.weight _modules.fc1._parameters.bias",
+        "x fc1.weight fc1.bias",
         "dropped term|mask missing",
     ),
     (
         'self._grads["bias"] = g.sum(0)',
         'self._grads["bias"] = g.sum(0) / len(g)',
-        "_modules.fc1._parameters.bias _modules.fc2._parameters.bias",
+        "fc1.bias fc2.bias",
         "factor",
     ),
 )

@@ -64,7 +64,6 @@ class WeightedCE:
         "logits",
         "dropped term|factor",
     ),
-    compared=False,
 )
 
 layer(
@@ -231,7 +230,6 @@ class PGLoss:
     ),
     ("        d *= self.adv[:, None]\n", "", "logits", "dropped term|no known pattern"),
     ("d[np.arange(n), self.actions] -= 1", "pass", "logits", "dropped term|no known pattern"),
-    compared=False,
 )
 
 layer(

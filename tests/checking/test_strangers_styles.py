@@ -13,6 +13,7 @@ import strangers_courses
 import strangers_fixed
 import strangers_frameworks
 import strangers_functional
+import strangers_habits
 import strangers_images
 import strangers_kept
 import strangers_losses
@@ -28,6 +29,7 @@ STYLES = (
     strangers_fixed,
     strangers_frameworks,
     strangers_functional,
+    strangers_habits,
     strangers_images,
     strangers_kept,
     strangers_losses,

@@ -6,7 +6,7 @@ import pytest
 from clearprop import check
 from clearprop.checking.automatic import Opened, open_forward
 from clearprop.checking.trial import Trial
-from clearprop.checking.writing import CREATORS
+from clearprop.checking.writing import CREATORS, Writable, writable_from_the_start
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(3, 4))
@@ -142,3 +142,18 @@ def test_one_element_at_a_time_is_understood_from_outside():
     report = check(Loops(), RNG.normal(size=(6, 5)))
     assert report.ok
     assert "writes into arrays more than" in report.layers[0].closed
+
+
+def test_what_is_drawn_meanwhile_is_an_array():
+    """Compiled code takes what `np.empty` gives for an array, and dies of anything else."""
+    global_state, own = np.random, np.random.RandomState(0)
+
+    def f(x):
+        out = np.zeros_like(x)
+        out[1:] = x[:-1] * own.random_sample(x.shape[1]) * global_state.rand(x.shape[1])
+        return out * RNG.normal(size=x.shape[1])
+
+    with writable_from_the_start():
+        assert isinstance(f(X), np.ndarray | Writable)
+        assert isinstance(own.choice(3, size=5, p=[0.2, 0.3, 0.5]), np.ndarray)
+    assert {name: getattr(np, name) for name in CREATORS} == MADE

@@ -13,7 +13,8 @@ from clearprop.graph.parameters import KINDS, Path, layers_of, names_of, paramet
 from clearprop.layers import Layer
 
 LABEL_NAMES = listed(
-    "t target targets label labels y_true ytrue true y_target mask token tokens true_labels"
+    "t target targets label labels y_true ytrue true y_target mask token tokens true_labels "
+    "y_train y_test y_batch Y_train Y_test Y_batch"
 )
 TRUTH_NAMES = frozenset(
     listed("y Y actual actuals expected truth desired yt gt ground_truth y_ output_true")
@@ -87,11 +88,19 @@ def declared_slots(layer: Any) -> list[Slot]:
     for key, (name, uses) in found.items():
         others = ways.get(key, ()) if isinstance(key, int) else ()
         paths = tuple(dict.fromkeys((*uses, *others)))
+        # What gathers the arrays of others sums for itself, or keeps a derivative an entry.
         gathers = [use for use in uses if use[-2:-1] == ("params",)]
-        # What gathers the arrays of others sums for itself.
-        apart = tuple((use,) for use in uses) if len(uses) > 1 and not gathers else (paths,)
-        slots.append(Slot(name, paths, (tuple(gathers),) if gathers and len(uses) > 1 else apart))
+        outer = [g for g in gathers if not any(_holds(h, g) for h in gathers)]
+        apart = tuple((use,) for use in outer or uses)
+        if len(uses) == 1 or len(outer) == 1:
+            apart = (tuple(gathers) if len(uses) > 1 else paths,)
+        slots.append(Slot(name, paths, apart))
     return slots
+
+
+def _holds(one: Path, other: Path) -> bool:
+    """Whether the layer of one list of parameters holds that of another."""
+    return len(one) < len(other) and other[: len(one) - 2] == one[:-2]
 
 
 def is_fixed(layer: Any, path: Path) -> bool:

@@ -10,9 +10,9 @@ from itertools import islice
 
 import numpy as np
 
-from clearprop.checking import harmless
+from clearprop.checking import constants, harmless
 from clearprop.checking.case import Case
-from clearprop.checking.diagnosis import diagnose
+from clearprop.checking.diagnosis import diagnose, repaired
 from clearprop.checking.differences import EPS
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
@@ -101,11 +101,12 @@ def second_opinion(case: Case) -> None:
     if a.shape != t.shape or not np.isfinite(a).all():
         e.fault(Kind.NOT_LINEAR, f"under another dout its shape is {a.shape}, or it is NaN", name)
         return
-    wrong = wrong_elements(a, t, e.within(1e-8))
+    wrong = wrong_elements(a, t, e.within(1e-5 if name in e.roughly else 1e-8))
     if not wrong.any():
         return
     if e.opened:
-        wrong = harmless.beyond_rounding(case, harmless.without_kinks(case, wrong)[0])
+        wrong, _ = harmless.without_kinks(case, wrong)
+    wrong = harmless.beyond_rounding(case, wrong)
     if wrong.any():
         _report(case, wrong, fallback=Kind.NOT_LINEAR)
 
@@ -137,8 +138,14 @@ def _by_automatic(e: Evidence, name: str, a: np.ndarray) -> Wrong | None:
             e.opened = None
             return None
         e.misread[name] = e.misread[name] | (before & ~wrong)
+        wrong = constants.beyond_constants(case, wrong)
     e.rows[name] = _row(case, "automatic")
-    if wrong.any():
+    if wrong.any() and (message := constants.told(case)):
+        repair = repaired(case, case)
+        message = f"{message}; {repair.message}" if repair else message
+        e.fault(Kind.PRECISION, message, name, fault=False)
+        e.roughly.add(name)
+    elif wrong.any():
         return case, wrong
     if e.like is None and e.stages != "arrays":
         _confirm(case)
@@ -299,6 +306,10 @@ def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None
         return
     worst = np.argmax(np.where(wrong, np.abs(a - np.nan_to_num(t)), -1.0))
     index = index_at(worst, a.shape)
+    if told := constants.told_elsewhere(case):
+        e.fault(Kind.PRECISION, told, name, index=index, fault=False)
+        e.rows[name] = _row(case, "automatic" if e.opened else "element by element")
+        return
     found = diagnose(case)
     kind, message = found.kind, found.message
     if fallback is not None and kind is not Kind.CLIPPED:
@@ -310,8 +321,8 @@ def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None
     count = int(np.count_nonzero(wrong))
     swept = int(np.count_nonzero(np.isfinite(t)))
     e.rows[name] = _row(case, "automatic" if e.opened else "element by element", kind.value)
-    told = {f.kind for f in e.findings if f.fault}
-    if Kind.IN_PLACE in told or (kind is Kind.PRECISION and Kind.DTYPE in told):
+    faults = {f.kind for f in e.findings if f.fault}
+    if Kind.IN_PLACE in faults or (kind is Kind.PRECISION and Kind.DTYPE in faults):
         return  # what was found before explains it; this may be right once that is
     numeric = element(e, name, index).along(case.dout)[0]
     e.fault(

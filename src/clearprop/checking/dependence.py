@@ -13,7 +13,7 @@ from clearprop.checking.arguments import Slot, is_fixed, other_kinds, runs_alone
 from clearprop.checking.copies import private
 from clearprop.checking.interface import cleared
 from clearprop.checking.nests import get_at, hanging, spoken
-from clearprop.checking.pairing import HOLDERS
+from clearprop.checking.pairing import holds
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 from clearprop.graph.parameters import Path
@@ -77,7 +77,7 @@ def _among(trial: Trial, candidates: dict[Path, Any], known: Sequence[Slot] = ()
 
 def _called(path: Path, taken: set[str]) -> str:
     """The name of an array: without what only says that it is a parameter, or its data."""
-    own = tuple(step for step in path if step not in HOLDERS)
+    own = tuple(step for step in path if not holds(step))
     short = spoken(own) if own and isinstance(own[-1], str) else spoken(path)
     return spoken(path) if short in taken else short
 

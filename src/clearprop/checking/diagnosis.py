@@ -4,7 +4,9 @@ A pattern is a small function that asks one question of a `Case`: is what backwa
 true derivative with this mistake made in it? The first guess that holds names the kind.
 """
 
+import copy
 import time
+from dataclasses import replace
 from itertools import starmap
 from typing import Any
 
@@ -18,6 +20,7 @@ from clearprop.checking import (
     patterns_value,
 )
 from clearprop.checking.case import Case, Guess
+from clearprop.checking.constants import without
 from clearprop.checking.findings import Kind
 from clearprop.checking.repairs import Repair, repairs
 from clearprop.checking.smaller import smaller
@@ -49,7 +52,18 @@ def diagnose(case: Case) -> Guess:
     found = _first(few, (*PLAIN, *DEEP)) if few else None
     if few:
         case.e.mistakes = case.e.mistakes or {}  # they have been looked for
-    return found or _first(case, OUTSIDE if few else DEEP) or _unknown(case)
+    found = found or _first(case, OUTSIDE if few else DEEP)
+    return found or _but_for_constants(case) or _unknown(case)
+
+
+def _but_for_constants(case: Case) -> Guess | None:
+    """What explains it where backward leaves out a small constant of forward besides."""
+    e = copy.copy(case.e)
+    e.opened = without(e) if e.opened else None
+    if not e.opened or not np.isfinite(t := e.opened.derivatives(case.dout)[case.name]).all():
+        return None
+    e.truth, e.mistakes, e.repairs, e.less = {**e.truth, case.name: t}, None, {}, False
+    return _first(replace(case, e=e, t=t), PLAIN)
 
 
 def _with_others(case: Case, plain: Guess) -> Guess:

@@ -45,6 +45,8 @@ class Evidence:
     misread: dict[str, np.ndarray] = field(default_factory=dict)
     """Where automatic differentiation is not to be believed: at kinks of the formula, mostly."""
     """The precision in which forward computes: lower than float64's with a buffer or a cast."""
+    roughly: set[str] = field(default_factory=set)
+    """The arguments whose derivatives are right but for a small constant."""
     opened: Opened | None = None
     closed: str | None = None
     analytic: dict[str, np.ndarray] = field(default_factory=dict)
@@ -119,6 +121,12 @@ class Evidence:
             return self.trial.run({**restored, **values}, self._worker).vector
         except LayerRaised:  # beyond the edge of what forward takes
             return np.full(self.out.shape, np.nan)
+
+    def leave(self, slot: Any) -> None:
+        """Take an array of the layer for what it is: nothing is differentiated by it any more."""
+        self.trial.slots = [other for other in self.trial.slots if other is not slot]
+        self.trial.list_arguments()
+        self._worker, self._moved, self._puller = None, set(), None
 
     @cached_property
     def sizes(self) -> dict[str, np.ndarray]:

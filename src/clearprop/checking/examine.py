@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking import compare, contract, stimuli, words
+from clearprop.checking import compare, contract, repeating, stimuli, words
 from clearprop.checking.arguments import runs_alone
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.evidence import Evidence
@@ -57,13 +57,13 @@ def _stages(e: Evidence) -> None:
     written = e.trial.has_backward
     if e.like is None and e.stages != "arrays":
         words.draws_from_rng(e)
-        contract.forward_repeats(e)
+        repeating.forward_repeats(e)
         measure(e)
     e.dout = e.random_dout()
     if written:
         first_backward(e)
         if e.like is None and e.stages != "arrays":
-            contract.backward_repeats(e)
+            repeating.backward_repeats(e)
     e.open()
     if not written:
         compare.stand_in(e)
@@ -186,8 +186,12 @@ def _like(e: Evidence, inputs: list[Any], trial: Trial | None = None) -> Evidenc
 
 
 def _also(e: Evidence, other: Evidence, when: str) -> None:
-    for finding in examine(other).faults:
+    for finding in examine(other).findings:
+        if not finding.fault and finding.kind is not Kind.PRECISION:
+            continue
         if when is stimuli.TWICE and finding.kind in (Kind.RAISES, Kind.MASK_MISSING):
             continue  # it may be no index, or one of places that forward writes to
-        fault = finding.kind is not Kind.NOT_FINITE  # values that nobody gave may overflow
+        if finding.kind is Kind.PRECISION and finding.argument in e.roughly:
+            continue  # that has been told
+        fault = finding.fault and finding.kind is not Kind.NOT_FINITE  # nobody gave these values
         e.add(replace(finding, message=f"{when}: {finding.message}", fault=fault))

@@ -122,8 +122,8 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
             e.shaken.append(_shaken(e, case.dout))
         if (moved := e.shaken[k]) is None:
             return wrong
-        opened, *backward = (found[name] for found in moved)
-        noise += np.abs(opened - case.t)
+        true, *backward = (found.get(name) for found in moved)
+        noise += np.abs(true - case.t) if true is not None else 0
         noise += sum(np.abs(m - a) for m in backward if m.shape == a.shape)
         if np.all(np.abs(a - case.t)[wrong] > 1e3 * noise[wrong]):
             break  # far beyond
@@ -133,11 +133,12 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
 def _shaken(e: Evidence, dout: np.ndarray) -> list[dict[str, np.ndarray]] | None:
     """The derivatives at values with other last bits: the true ones, and twice those of backward.
 
-    The second time `backward` is given other last bits of what `forward` kept.
+    The true ones are none where forward is closed. The second time `backward` is given other last
+    bits of what `forward` kept.
     """
     own = {path[0] for arg in e.trial.arguments.values() if arg.slot for path in arg.slot.paths}
     jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}
-    opened = open_forward(e.trial, jitter)
+    opened = open_forward(e.trial, jitter) if e.opened else None
     if isinstance(opened, str):
         return None
     try:
@@ -147,7 +148,7 @@ def _shaken(e: Evidence, dout: np.ndarray) -> list[dict[str, np.ndarray]] | None
             is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
             if is_array and key not in own:
                 setattr(kept.layer, key, _jittered(e, value))
-        return [opened.derivatives(dout), moved, kept.derivatives(dout)]
+        return [opened.derivatives(dout) if opened else {}, moved, kept.derivatives(dout)]
     except LayerRaised:
         return None
 

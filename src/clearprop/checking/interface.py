@@ -7,6 +7,7 @@ Each convention is an entry of a table, not a case of its own. A thing is brough
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
@@ -54,6 +55,17 @@ def clearing(layer: Any) -> list[Any]:
         for name in dir(type(held))
         if CLEARS.fullmatch(name)
     ]
+
+
+def is_cleared(layer: Any) -> bool:
+    """Whether derivatives are set to 0 from outside: by the layer, or by an optimiser near it."""
+    beside = vars(sys.modules.get(type(layer).__module__, object)).values()
+    others = (x for x in beside if inspect.isroutine(x) or isinstance(x, type))
+    return bool(clearing(layer)) or any(
+        any(map(CLEARS.fullmatch, vars(x) if isinstance(x, type) else [x.__name__]))
+        for x in others
+        if not hasattr(x, "backward")
+    )
 
 
 def cleared(layer: Any) -> Any:

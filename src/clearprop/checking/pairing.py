@@ -4,6 +4,8 @@ People write `dW`, `grad_W`, `W_grad`, `gW`, `dLdW`, `grads["W"]`, `W.grad`, ret
 or a mapping, and much else. All of it is one question: of what could this name be the derivative?
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -26,7 +28,7 @@ BEHIND = listed(
 HOLDERS = frozenset(
     listed(
         "params parameters param weights values value data theta thetas p w layers "
-        "tensors variables"
+        "tensors variables modules"
     )
 )
 """What an array, or that which holds it, is called where its name says nothing of its own."""
@@ -54,6 +56,21 @@ def stems(name: Any) -> frozenset[str]:
     return frozenset(found)
 
 
+def holds(step: Any) -> bool:
+    """Whether a step of a path only leads to arrays, and says nothing of them."""
+    return step in HOLDERS or (isinstance(step, str) and step.strip("_") in HOLDERS)
+
+
+def own_steps(path: Path) -> Path:
+    """A path without the steps that say nothing, and a name such as `fc.weight` as its parts."""
+    own = tuple(step for step in path if not holds(step)) or path[-1:]
+    return tuple(
+        part
+        for step in own
+        for part in (re.split(r"[./]", step) if isinstance(step, str) else (step,))
+    )
+
+
 def is_bare(place: Place) -> bool:
     """Whether the name of a place says no more than that it is a derivative, if that."""
     return stems(place.path[-1] if place.path else "") == {""}
@@ -64,7 +81,7 @@ def likeness(argument: Path, derivative: Path) -> int:
     marked = [any(token_stems) for token_stems in map(stems, derivative)]
     bare = [stems(token) == {""} or "" in stems(token) for token in derivative]
     rest = [t for t, only in zip(derivative, bare, strict=True) if not only]
-    own = [t for t in argument if t not in HOLDERS] or list(argument[-1:])
+    own, rest = list(own_steps(argument)), list(own_steps(tuple(rest))) if rest else []
     if len(argument) == len(derivative):  # params[0] and grads[0], W.data and W.grad
         pairs = list(zip(argument, derivative, strict=True))
         unequal = [(a, d) for a, d in pairs if a != d]
@@ -91,6 +108,12 @@ def likeness(argument: Path, derivative: Path) -> int:
     return 0
 
 
+def _ends(place: Place, path: Path) -> bool:
+    """Whether the key of a derivative is the name of an array, as far as it goes."""
+    key = own_steps(place.path[-1:])
+    return bool(key) and own_steps(path)[-len(key) :] == key
+
+
 def _alike(name: str, found: Iterable[str]) -> bool:
     """Whether two names are one but for their ending, underscores and capitals: `w`, `weight`."""
     name = name.lower().strip("_")
@@ -109,6 +132,15 @@ class Wanted(NamedTuple):
     is_input: bool = False
 
 
+def named_by_keys(wanted: Sequence[Wanted], found: Iterable[Place]) -> dict[str, Place]:
+    """The arrays that the keys of what was returned name, each the only one: `fc.weight`."""
+    keyed = [place for place in found if place.path and isinstance(place.path[-1], str)]
+    fits = {p: [w for w in wanted if any(_ends(p, path) for path in w.paths)] for p in keyed}
+    alone = {p: some[0].key[0] for p, some in fits.items() if len(some) == 1}
+    count = Counter(alone.values())
+    return {name: place for place, name in alone.items() if count[name] == 1}
+
+
 def pair(
     wanted: Sequence[Wanted], found: Mapping[Place, Any], changed: frozenset[Place]
 ) -> tuple[dict[tuple[str, int], Place], list[str]]:
@@ -121,7 +153,7 @@ def pair(
     for order, want in enumerate(wanted):
         for place, shape in shapes.items():
             score = max((likeness(path, place.path) for path in want.paths), default=0)
-            if place.kind != "held" and place.path[-1:] in [path[-1:] for path in want.paths]:
+            if place.kind != "held" and any(_ends(place, path) for path in want.paths):
                 # A mapping by the names of the arguments, which may stand in others.
                 score = WHOLE if place.path in want.paths else EXACT
             if want.is_input and order == 0 and not score and place.path:
@@ -133,7 +165,12 @@ def pair(
     for *_, place, key in sorted(scored, key=lambda entry: entry[:4]):
         if key not in taken and place not in taken.values():
             taken[key] = place
+    rest = [want for want in wanted if want.key not in taken and not want.is_input]
     notes = []
+    if (found_in := _list_of(rest, changed, shapes)) and len(rest) > 1:
+        taken |= zip((want.key for want in rest), found_in, strict=True)
+        names = ", ".join(want.key[0] for want in rest)
+        notes.append(f"the entries of {_list_told(found_in[0])} were taken in the order of {names}")
     for want in wanted:
         fits = [p for p in changed if p not in taken.values() and shapes.get(p) == want.shape]
         if want.key not in taken and len(fits) == 1 and want.shape:
@@ -144,6 +181,24 @@ def pair(
                     f"{told(fits[0])} was taken for the derivative by {want.key[0]}, by its shape"
                 )
     return taken, notes
+
+
+def _list_of(
+    rest: Sequence[Wanted], changed: Iterable[Place], shapes: Mapping[Place, Any]
+) -> list[Place]:
+    """A list of derivatives that has just what is still wanted, in its order; none if several."""
+    lists: dict[Place, list[Place]] = {}
+    for place in changed:
+        if place.path and isinstance(place.path[-1], int) and "" in stems(place.path[-2:][0]):
+            lists.setdefault(place._replace(path=place.path[:-1]), []).append(place)
+    due = [want.shape for want in rest]
+    ordered = [sorted(places, key=lambda place: place.path[-1]) for places in lists.values()]
+    fitting = [places for places in ordered if [shapes.get(p) for p in places] == due]
+    return fitting[0] if len(fitting) == 1 else []
+
+
+def _list_told(entry: Place) -> str:
+    return told(entry._replace(path=entry.path[:-1]))
 
 
 def _numeric(value: Any) -> bool:

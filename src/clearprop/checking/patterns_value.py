@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.checking import patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of
+from clearprop.checking.constants import left_out
 from clearprop.checking.factors import name_factor, plain, ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import get_at
@@ -84,6 +85,8 @@ def _precision(case: Case) -> Guesses:
         if case.apart <= coarse and np.array_equal(rounded, a) and np.any(a != np.round(a)):
             message = f"every element of it is a number of {name}; the other digits are lost"
             yield Kind.PRECISION, message
+    for _, message, bare in left_out(case):
+        yield Kind.PRECISION, message, bare
     if case.apart <= 1e-4 * case.size:
         message = (
             f"it is right to {-math.log10(case.apart / case.size):.0f} digits only: something is "

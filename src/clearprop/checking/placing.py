@@ -1,7 +1,7 @@
 """Which argument each derivative belongs to: by place, name, shape, or what it is right for."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -12,7 +12,7 @@ from clearprop.checking.copies import fingerprint
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import computed, hanging, spoken
-from clearprop.checking.pairing import EXACT, Place, Wanted, is_bare, likeness, pair
+from clearprop.checking.pairing import EXACT, Place, Wanted, is_bare, likeness, named_by_keys, pair
 from clearprop.checking.probing import along
 from clearprop.checking.run import Run
 from clearprop.checking.trial import Trial
@@ -86,13 +86,17 @@ def _plain_numbers(trial: Trial, new: set[Place]) -> list[Slot]:
 
 def _wanted(trial: Trial) -> list[Wanted]:
     """The arguments that have no derivative yet."""
-    found = []
+    found, ways = [], computed(trial.layer)
     for name, argument in trial.arguments.items():
         if name in trial.places:
             continue
         shape = argument.value.shape
         if argument.slot:
-            uses = argument.slot.uses
+            own = argument.slot.get(trial.layer)
+            uses = [
+                (*paths, *(way for way, x in ways.items() if x is own)) if i == 0 else paths
+                for i, paths in enumerate(argument.slot.uses)
+            ]
             found += (Wanted((name, i), paths, shape) for i, paths in enumerate(uses))
         else:
             way = trial.in_mappings.get(argument.place or 0, (name,))
@@ -104,7 +108,12 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     """Give what `backward` returned, in order, to the inputs, and to parameters what is left."""
     trial = e.trial
     given = _by_keys(trial, given)
+    slots = [want for want in _wanted(trial) if not want.is_input]
+    keyed = named_by_keys(slots, given) if not by_the_house(trial.layer) else {}
+    trial.places |= {name: (place,) for name, place in keyed.items()}
+    given = [place for place in given if place not in keyed.values()]
     values = [run.returned[place] for place in given]
+    leave_out(e, [i for i in trial.float_places if i in trial.were_integers and _steps(e, i)])
     if all(value is None for value in values) and len(values) < 2:
         leave_out(e, [i for i in trial.float_places if i in trial.were_integers])
         return
@@ -114,10 +123,14 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
             trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
         ]
     else:
+        none = [i for i in range(min(len(given), len(trial.inputs))) if values[i] is None]
+        for i in reversed(none if len(given) > len(trial.float_places) else []):
+            if i not in trial.float_places:  # the place of tokens, before (dW, db)
+                del given[i], values[i]
         shapes = [None if isinstance(v, list | tuple | Mapping) else np.shape(v) for v in values]
         fits = trial.resolve(shapes, exactly=True)
         targets = [] if fits or by_the_house(trial.layer) else _spread(trial, shapes)
-        targets = targets or ([] if fits else _by_value(e, values))
+        targets = targets or ([] if fits else _by_value(e, given, values))
         if not targets and (fits or trial.resolve(shapes, exactly=False)):
             targets = [trial.input_names[i] for i in trial.float_places]
     if targets:
@@ -127,11 +140,12 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     _wrong_count(e, given)
 
 
-def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
+def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> list[str]:
     """The inputs of which these are the derivatives, where there are fewer; others are named.
 
-    What the derivatives are right for tells which. What is left out must have a name such as noise
-    or mask; a loss may leave out what it likes.
+    What the derivatives are right for tells which. What is left out must be data, such as noise or
+    a mask, or change nothing; a loss may leave out any, and so may what gives one derivative alone,
+    which is not the first: who forgets one remembers that.
     """
     trial, places = e.trial, e.trial.float_places
     loss = may_end(e) or e.out.size == 1
@@ -139,15 +153,30 @@ def _by_value(e: Evidence, values: Sequence[Any]) -> list[str]:
         return []
     best: tuple[int, Sequence[int]] = (-1, ())
     for chosen in combinations(places, len(values)) if len(places) < MANY else ():
-        if any(np.shape(v) != trial.inputs[i].shape for v, i in zip(values, chosen, strict=True)):
+        if not all(_has_shape(trial, i, v) for v, i in zip(values, chosen, strict=True)):
             continue
-        rest = [trial.input_names[i] for i in places if i not in chosen]
-        if loss or all(map(DATA.fullmatch, rest)) or _are_examples(rest):
-            score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
+        others = [i for i in places if i not in chosen]
+        rest = [trial.input_names[i] for i in others if not _is_idle(e, trial.input_names[i])]
+        data = all(_is_data(trial, i) for i in others if trial.input_names[i] in rest)
+        score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
+        alone = score and given[0].path == () and chosen[0] != places[0]
+        if loss or alone or data or _are_examples(rest):
             best = max(best, (score, chosen), key=lambda pair: pair[0])
     found = best[1]
     leave_out(e, [i for i in places if found and i not in found])
     return [trial.input_names[i] for i in found]
+
+
+def _has_shape(trial: Trial, place: int, value: Any) -> bool:
+    """Whether something has the shape of an input, but for leading axes of one element."""
+    shape, own = trial.inputs[place].shape, np.shape(value)
+    return own == shape or (place > 0 and shape == (1,) * (len(shape) - len(own)) + own)
+
+
+def _is_idle(e: Evidence, name: str) -> bool:
+    """Whether forward gives the same whatever an input is."""
+    x = e.trial.arguments[name].value
+    return all(np.array_equal(e.forward(**{name: k * x + 0.5}), e.out) for k in (1, -2))
 
 
 def _are_examples(names: Sequence[str]) -> bool:
@@ -202,7 +231,7 @@ def _wrong_count(e: Evidence, given: list[Place]) -> None:
 
 def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
     """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
-    slots = [name for name, a in trial.arguments.items() if a.slot]
+    slots = [name for name, a in trial.arguments.items() if a.slot and name not in trial.places]
     shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
     all_inputs = [trial.input_names[i] for i in trial.float_places]
     if trial.calling.gives_both and (order := _by_shape(trial, [*all_inputs, *slots], shapes)):
@@ -239,17 +268,38 @@ def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list
     return order
 
 
-def leave_out(e: Evidence, places: Iterable[int]) -> None:
-    """Take inputs for constants, and tell of those that are neither bytes nor named as labels."""
+def _steps(e: Evidence, place: int) -> bool:
+    """Whether forward takes only the whole part of an input, as of tokens and indices."""
+    x, name = e.trial.inputs[place], e.trial.input_names[place]
+    return all(np.array_equal(e.forward(**{name: x + part}), e.out) for part in (0.2, 0.4))
+
+
+def leave_out(e: Evidence, places: Sequence[int]) -> None:
+    """Take inputs for constants; of those that may be no data, tell that they were not compared."""
     trial = e.trial
     trial.from_integers |= any(i in trial.were_integers for i in places)
+    names = [trial.input_names[i] for i in places]
+    idle = {name for name in names if name in trial.arguments and _is_idle(e, name)}
     trial.without_derivative(places)
-    for i in places:
-        name, given = trial.input_names[i], np.asarray(trial.inputs[i])
-        known = given.dtype.kind == "u" and trial.arguments
-        if not known and name not in CONSTANT_NAMES:
+    for i, name in zip(places, names, strict=True):
+        given = np.asarray(trial.inputs[i])
+        known = name in CONSTANT_NAMES or (given.dtype.kind == "u" and trial.arguments)
+        if known or name in idle:
+            continue
+        if _is_data(trial, i) and trial.arguments:
+            message = "backward gives no derivative by it, so that it was taken for data"
+            e.fault(Kind.INTERFACE, message, name, fault=False)
+        else:
             message = "backward gives no derivative by it, so that it was not compared"
-            e.fault(Kind.NOT_COMPARED, message, name, fault=False)
+            remedy = f"where it needs none, say so in the class: constants = ({name!r},)"
+            e.fault(Kind.NOT_COMPARED, message, name, fault=False, remedy=remedy)
+
+
+def _is_data(trial: Trial, place: int) -> bool:
+    """Whether an input is called as data are, or holds tokens, or 0 and 1 as masks do."""
+    given = np.asarray(trial.inputs[place])
+    marks = place in trial.were_integers or np.array_equal(np.unique(given), [0, 1])
+    return bool(marks or DATA.fullmatch(trial.input_names[place]))
 
 
 def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:

@@ -78,7 +78,7 @@ class Run:
         trial, how, self.given = self.trial, self.trial.calling, douts
         if trial.accumulates:
             held = hanging(self.layer).items()
-            self.before = {path: np.array(value) for path, value in held}
+            self.before = {p: np.array(value) for p, value in held if p not in trial.assigned}
         store = Sums()
         inputs = trial.nested(self.inputs)
         placed, named = how.arguments(douts, inputs, self.cache, self.raw, store)
@@ -87,6 +87,7 @@ class Run:
             try:
                 back = self.cache if how.gives_both or how.pulls else self.layer.backward
                 found = by_names(back if how.gives_both else back(*placed, **named))
+                found = unstacked(found, trial)
                 if not how.takes_dout and len(douts) > 1:
                     raise TypeError("backward does not take dout; write def backward(self, *douts)")
             except (Exception, SystemExit) as error:
@@ -132,15 +133,15 @@ class Run:
     def _in_shape(self, name: str, d: Any) -> Any:
         """The derivative by an argument, in the form of the values.
 
-        That by a parameter of shape (1, …) may lack the axes of one element: NumPy adds them where
-        it is subtracted; layers of the house have them.
+        One of shape (1, …) may lack the axes of one element: NumPy adds them where it is
+        subtracted. Not so in layers of the house, and by the first input, which is handed on.
         """
         argument = self.trial.arguments[name]
         if (turned := self.trial.calling.turned) and not argument.slot:
             row = turned == "rows" and np.shape(d) == (1, *argument.value.shape)
             return np.asarray(d)[0] if row else np.transpose(d) if turned == "transposed" else d
         shape, lacks = argument.value.shape, argument.value.ndim - np.ndim(d)
-        fits = lacks > 0 and argument.slot and shape == (1,) * lacks + np.shape(d)
+        fits = lacks > 0 and argument.place != 0 and shape == (1,) * lacks + np.shape(d)
         if not fits or by_the_house(self.trial.layer):
             return d
         self.trial.narrower[name] = np.shape(d)
@@ -166,6 +167,14 @@ def by_names(record: Any) -> Any:
     """The entries of a record that is no tuple, such as a dataclass, as a mapping."""
     named = is_dataclass(record) or isinstance(record, SimpleNamespace)
     return dict(vars(record)) if named and hasattr(record, "__dict__") else record
+
+
+def unstacked(found: Any, trial: Any) -> Any:
+    """The derivatives of inputs of one shape, which were added up or made as one array."""
+    shapes = {trial.inputs[i].shape for i in trial.float_places}
+    due = [(len(trial.float_places), *shape) for shape in shapes]
+    stacked = isinstance(found, np.ndarray) and len(trial.float_places) > 1
+    return [*found] if stacked and [found.shape] == due else found
 
 
 def split(raw: Any, how: Any) -> tuple[list[Any], Any]:

@@ -17,13 +17,13 @@ from clearprop.checking.interface import (
     Calling,
     calling,
     cleared,
-    clearing,
+    is_cleared,
     is_number,
 )
 from clearprop.checking.nests import filled, is_nest, leaves, shape_of
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, number, split
-from clearprop.graph.parameters import at_path, has_backward, layers_of, names_of
+from clearprop.graph.parameters import Path, at_path, has_backward, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.layers import Layer
 from clearprop.networks.learning import rows_of
@@ -76,8 +76,10 @@ class Trial:
         """Where the derivative by each argument was found, once `backward` has run."""
         self.searched = False
         """Whether the arrays that it does not declare have been looked for."""
-        self.accumulates = bool(clearing(self.layer)) and not isinstance(layer, Layer)
-        """Whether `backward` may add to derivatives that a method of the layer sets to 0."""
+        self.accumulates = is_cleared(self.layer) and not isinstance(layer, Layer)
+        """Whether `backward` may add to derivatives that something else sets to 0."""
+        self.assigned: set[Path] = set()
+        """The derivatives among them that it does not add to."""
         self.of_mean = False
         """Whether forward gives a loss a sample, and `backward` the derivative of their mean."""
         self.narrower: dict[str, tuple[int, ...]] = {}

@@ -27,6 +27,7 @@ from clearprop.checking.placing import leave_out, may_end, place_derivatives
 from clearprop.checking.probing import along
 from clearprop.checking.readings import otherwise, readings, turned
 from clearprop.checking.run import LayerRaised, Run, numbers
+from clearprop.checking.tables import why_fixed
 from clearprop.layers import Layer
 
 PLAIN = (
@@ -280,6 +281,19 @@ def _is_set(e: Evidence, name: str) -> bool:
     return e.out.size == 1 or name.strip("_") == "weights"
 
 
+def _is_fixed(e: Evidence, name: str) -> str:
+    """Why an array that has no derivative need not have one, in words; "" where it may."""
+    argument, size = e.trial.arguments[name], e.sizes[name]
+    assert argument.slot
+    said = [why for path in argument.slot.paths if (why := why_fixed(e.trial.layer, path))]
+    if said:
+        return f"self.{name} {said[0]}"
+    signs = np.random.default_rng(0).choice([-1e-5, 1e-5], (2, *size.shape))
+    if all(np.array_equal(e.forward(**{name: argument.value + s * size}), e.out) for s in signs):
+        return f"small changes of self.{name} change nothing"
+    return ""
+
+
 def _missing(e: Evidence, name: str) -> None:
     slot = e.trial.arguments[name].slot
     learns = any(a.slot and n in e.trial.places for n, a in e.trial.arguments.items())
@@ -292,10 +306,15 @@ def _missing(e: Evidence, name: str) -> None:
         e.fault(Kind.MISSING, "backward returns None for it", name)
     elif slot.declared or (LEARNED.fullmatch(name) and not _is_set(e, name)):
         e.fault(Kind.MISSING, f"backward never sets {beside(name)}", name)
+    elif (why := _is_fixed(e, name)) and not slot.declared:
+        e.leave(slot)
+        message = f"{why}, and backward sets no derivative, so that it was taken for fixed"
+        e.fault(Kind.INTERFACE, message, name, fault=False)
     elif not any(f.argument == name for f in e.findings):
         message = (
             f"the output depends on self.{name}, {slot.get(e.trial.layer).shape}, and no "
-            "derivative was found that belongs to it, so that it was not compared"
+            "derivative was found that belongs to it, so that it was not compared; if it is not "
+            f"learned, write fixed = ({name!r},) in the class"
         )
         remedy = (
             f"let backward set {beside(name)}, and declare it: params = ({name!r},); or say that "

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import get_ident
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,10 @@ def wrapped(value: Any) -> Any:
     return Writable(value) if real or isinstance(value, Recorded) else value
 
 
+OTHERS = ("numpy", "clearprop", "scipy", "numba", "sklearn", "pandas")
+"""What calls these for itself, in part from compiled code."""
+
+
 @contextmanager
 def writable_from_the_start() -> Iterator[None]:
     """Let `np.zeros` and its like give handles where a layer's own lines call them."""
@@ -171,16 +176,25 @@ def writable_from_the_start() -> Iterator[None]:
         def made(*args: Any, **more: Any) -> Any:
             found = make(*plain(args), **plain(more))
             room = str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0]
-            ours = room in ("numpy", "clearprop") or get_ident() != thread
+            ours = room in OTHERS or get_ident() != thread
             return found if ours else wrapped(found)
 
         return made
 
     Writable.written = 0
+    # What is compiled takes what np.empty gives for an array, whatever it is, and dies of a handle.
+    compiled = [m for name, m in sys.modules.items() if name.startswith("numpy.random.")]
+    compiled = [m for m in compiled if getattr(m, "np", None) is np]
+    unchanged = ModuleType("numpy")
+    vars(unchanged).update(vars(np))
     try:
+        for module in compiled:
+            module.np = unchanged  # type: ignore[attr-defined]
         for name in CREATORS:
             setattr(np, name, making(name))
         yield
     finally:
         for name, make in real.items():
             setattr(np, name, make)
+        for module in compiled:
+            module.np = np  # type: ignore[attr-defined]

@@ -134,7 +134,7 @@ RIGHT = [
     ("contrastive", lambda: right_frameworks.Contrastive(), lambda: (n(6, 2), n(6, 2), np.array([1, 0, 0, 1, 0, 0])), True),
     ("sample_normal_kept_noise", lambda: right_frameworks.SampleNormal(), lambda: (n(4, 3), n(4, 3)), True),
     ("kl_mean", lambda: right_frameworks.KL(), lambda: (n(4, 3), n(4, 3)), True),
-    ("policy_gradient", lambda: right_frameworks.PolicyGradient(), lambda: (n(6, 3), ints(3, 6), n(6)), None),
+    ("policy_gradient", lambda: right_frameworks.PolicyGradient(), lambda: (n(6, 3), ints(3, 6), n(6)), True),
     ("glove_nested_dicts", lambda: right_frameworks.GloveModel(5, 3), lambda: (np.array([0, 1, 1, 4]), np.array([1, 2, 2, 0]), np.array([2.0, 5, 1, 30])), True),
     ("fm", lambda: right_frameworks.FM(4, 2), lambda: (n(5, 4),), True),
     ("gaussian_kernel", lambda: right_frameworks.GaussianKernelLayer(n(3, 2), u(3)), lambda: (n(5, 2),), True),

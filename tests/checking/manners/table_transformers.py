@@ -141,7 +141,7 @@ RIGHT = [
     ("polynomial", lambda: right_science.Polynomial(n(4)), lambda: (n(6),), True),
     ("interpolator_bincount", lambda: right_science.Interpolator(n(5)), lambda: (np.random.rand(7) * 0.98 + 0.01,), True),
     ("poisson", lambda: right_science.PoissonNLL(), lambda: (n(6), ints(4, 6)), True),
-    ("cox_matrix", lambda: right_science.CoxPH(), lambda: (n(6), np.array([1.0, 0, 1, 1, 0, 1])), None),
+    ("cox_matrix", lambda: right_science.CoxPH(), lambda: (n(6), np.array([1.0, 0, 1, 1, 0, 1])), True),
     ("bpr_list", lambda: right_science.BPRModel(4, 5, 3), lambda: (np.array([0, 1, 1, 3]), np.array([0, 2, 4, 4]), np.array([1, 3, 0, 2])), True),
     ("infonce", lambda: right_science.InfoNCE(), lambda: (n(5, 3), n(5, 3)), True),
     ("twin_stack", lambda: right_science.Twin(3, 4), lambda: (n(5, 3), n(5, 3)), True),

@@ -1,0 +1,151 @@
+"""Small constants that keep forward away from where it is not defined, as in `log(p + 1e-7)`.
+
+Backward mostly knows nothing of them, and is as right as anybody can tell: where that explains a
+difference, it is told, and held against nobody.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.automatic import Opened, open_forward
+from clearprop.checking.case import Case
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.tape import Group, Placed
+from clearprop.graph.backward import reach
+from clearprop.graph.node import Node, Recorded
+
+SMALL = 2e-5
+"""What is so near a whole number, and is none, was put there to keep away from it."""
+ALIKE, ALMOST, FAR = 1e-6, 1e-4, 1e-3
+"""What differs by so small a part trains like the true one; further off is no small constant."""
+KEEPING = frozenset(
+    f"np.{name}" for name in ("add", "subtract", "maximum", "minimum", "clip", "where")
+)
+"""Operations that such a constant is given to."""
+
+
+def beyond_constants(case: Case, wrong: np.ndarray) -> np.ndarray:
+    """Leave out the elements that differ by no more than what such constants change themselves.
+
+    Only on inputs that nobody gave: at others a difference of that size is told.
+    """
+    if not wrong.any() or case.e.like is None or (opened := without(case.e)) is None:
+        return wrong
+    bare = opened.derivatives(case.dout)[case.name]
+    changed = np.abs(np.where(np.isfinite(bare), bare, np.inf) - case.t)
+    return wrong & ~(np.abs(case.a - case.t) <= 3 * changed)
+
+
+def told(case: Case) -> str | None:
+    """In words, why a derivative is right to some digits only, where that is harmless."""
+    if case.e.like or not case.e.opened or case.apart > FAR * case.size or not _follows(case):
+        return None
+    for constant, message, bare in left_out(case):
+        if constant <= ALIKE and case.explains(bare):
+            return message
+    if case.apart > ALIKE * case.size:
+        return None
+    return (
+        f"{_digits(case)}: a small constant such as 1e-7 stands in another place than in forward, "
+        "or a number is written with so few digits"
+    )
+
+
+def told_elsewhere(case: Case) -> str | None:
+    """The same on inputs that nobody gave, where values may be as small as such a constant.
+
+    Where forward is closed, nobody can say which constants it has.
+    """
+    if not case.e.like or not case.apart <= (ALMOST if case.e.opened else 1e-2) * case.size:
+        return None
+    return f"{_digits(case)}, where values are so small that a small constant counts"
+
+
+def left_out(case: Case) -> Iterator[tuple[float, str, np.ndarray]]:
+    """The small constants of forward, each with words for a backward without, and what it gives."""
+    for constant, group in _constants(open_forward(case.e.trial, kind=Placed)):
+        if opened := without(case.e, constant):
+            message = f"{_digits(case)}, since backward leaves out the {constant:g} of {group}"
+            yield constant, message, opened.derivatives(case.dout)[case.name]
+
+
+def _digits(case: Case) -> str:
+    return f"it is right to {-math.log10(case.apart / case.size):.0f} digits only"
+
+
+def _follows(case: Case) -> bool:
+    """Whether the difference stays what it is where all values move by less than float32 can tell.
+
+    What is computed in a lower precision stays where it is then, or jumps.
+    """
+    e, rng, gaps = case.e, np.random.default_rng(0), list[np.ndarray]()
+    given = e.trial.arguments.items()
+    ahead = {n: 1e-8 * a.value * rng.uniform(0.5, 1.5, a.value.shape) for n, a in given}
+    for k in range(4):
+        values = {n: a.value + k * ahead[n] for n, a in given}
+        opened = open_forward(e.trial, values)
+        if isinstance(opened, str):
+            return False
+        a = e.trial.run(values).derivatives(case.dout)[case.name]
+        gaps.append(a - opened.derivatives(case.dout)[case.name])
+    moved = np.abs(gaps - gaps[0])[:, case.known].max(initial=0)
+    return bool(moved <= 0.02 * case.apart + 1e-12 * case.size)
+
+
+def without(e: Evidence, only: float | None = None) -> Opened | None:
+    """Forward with whole numbers in place of these constants, or of one of them."""
+    opened = open_forward(e.trial)
+    if isinstance(opened, str) or not _constants(opened):
+        return None
+    nodes, made = reach(v for v in opened.outputs if isinstance(v, Recorded))
+    for node in reversed(nodes):
+        _evaluate_anew(node, only)
+        for v in made[node]:
+            v.data = node.out if v.index is None else node.out[v.index]
+    return opened
+
+
+def _evaluate_anew(node: Node, only: float | None) -> None:
+    values = list(node.values)
+    for i, x in enumerate(node.inputs):
+        if isinstance(x, Recorded):
+            values[i] = x.data
+        elif _is_small(node, values[i]) and only in (None, abs(_beside(values[i]))):
+            values[i] = np.round(values[i])
+    node.inputs = tuple(
+        x if isinstance(x, Recorded) else v for x, v in zip(node.inputs, values, strict=True)
+    )
+    node.values, node.marks = tuple(values), None
+    node.out = node.operation.evaluate(*values, **node.params)
+
+
+def _constants(opened: Any) -> list[tuple[float, Any]]:
+    """These constants, each with the operation that it is given to first."""
+    found: dict[float, Any] = {}
+    for v in _made(opened):
+        for value in v.node.values:
+            if _is_small(v.node, value):
+                group = Group(getattr(v, "place", ()))
+                group.nodes.append(v.node)
+                found.setdefault(abs(_beside(value)), group)
+    return list(found.items())
+
+
+def _made(opened: Any) -> Iterator[Any]:
+    """The Variables that operations made, in their order."""
+    if isinstance(opened, Opened):
+        nodes, made = reach(v for v in opened.outputs if isinstance(v, Recorded))
+        yield from (made[node][0] for node in reversed(nodes))
+
+
+def _is_small(node: Node, value: Any) -> bool:
+    keeps = node.operation.name in KEEPING and np.ndim(value) == 0 and value is not None
+    return keeps and 0 < abs(_beside(value)) <= SMALL
+
+
+def _beside(value: Any) -> float:
+    """By how much a number is beside a whole one."""
+    return float(value) - round(float(value)) if np.isfinite(float(value)) else 0.0

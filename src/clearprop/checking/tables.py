@@ -1,0 +1,130 @@
+"""Arrays that are not learned: tables that the constructor makes by a formula, as of sines.
+
+Nobody says so of them, but the source does: what is made of `arange` or `sin` alone, and of nothing
+random, is no first value of something learned.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.arguments import DATA
+from clearprop.checking.interface import tree_of
+from clearprop.checking.nests import get_at, listed
+from clearprop.graph.parameters import Path
+
+MAKERS = frozenset(
+    listed(
+        "arange linspace logspace geomspace meshgrid mgrid ogrid indices sin cos tri tril triu "
+        "hanning hamming blackman bartlett kaiser fftfreq rfftfreq"
+    )
+)
+"""What tables are made by."""
+RANDOM = re.compile(
+    r"(?i)(\w*_)?(rand\w*|rng|normal|uniform|choice|permutation|shuffle|gauss\w*|xavier\w*|kaiming\w*|"
+    r"glorot\w*|he_?\w*|orthogonal|init\w*|sample\w*|load\w*)"
+)
+"""What stands where the first values of something learned are drawn, or taken from a file."""
+EMBEDS = re.compile(r"(?i).*(emb|learn|train).*")
+DEEP = 4
+"""So many methods are followed that call each other."""
+
+
+def why_fixed(layer: Any, path: Path) -> str:
+    """In words, how the source of a layer says that an array is not learned; "" if it does not."""
+    steps = [
+        n for n in range(1, len(path) + 1) if hasattr(get_at(layer, path[: n - 1]), "__dict__")
+    ]
+    at = max((n for n in steps if isinstance(path[n - 1], str)), default=0)
+    owner, name = get_at(layer, path[: at - 1]), path[at - 1]
+    if not at or EMBEDS.fullmatch(str(name)):
+        return ""
+    found = [_words(value, f, type(owner), DEEP) for value, f in _assigned(type(owner), name)]
+    words = {*()}.union(*(words for words, _ in found))
+    if not found or any(map(RANDOM.fullmatch, words)) or _drawn(owner, words):
+        return ""
+    if words & MAKERS:
+        return "is a table that is made by a formula"
+    given = all(is_given for _, is_given in found) and DATA.fullmatch(name)
+    return "is given, and called as data are" if given else ""
+
+
+def _assigned(cls: type, name: str) -> Iterator[tuple[ast.expr, ast.FunctionDef]]:
+    """What the methods of a class assign to one of its attributes, each with its method."""
+    for f in _methods(cls).values():
+        for target, value in _assignments(f):
+            if isinstance(target, ast.Attribute) and target.attr == name:
+                yield value, f
+
+
+def _assignments(f: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What is assigned to in a function, whole or in part, each with what."""
+    for node in ast.walk(f):
+        if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) or not node.value:
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            several = isinstance(target, ast.Tuple)
+            parts = target.elts if isinstance(target, ast.Tuple) else [target]
+            given = getattr(node.value, "elts", ()) if several else [node.value]
+            values = given if len(given) == len(parts) else [node.value] * len(parts)
+            for part, value in zip(parts, values, strict=True):
+                while isinstance(part, ast.Subscript):
+                    part = part.value
+                yield part, value
+
+
+def _methods(cls: type) -> dict[str, ast.FunctionDef]:
+    functions = {
+        name: f
+        for base in reversed(cls.__mro__[:-1])
+        for name, f in vars(base).items()
+        if inspect.isfunction(f)
+    }
+    trees = {name: tree_of(f) for name, f in functions.items()}
+    return {name: tree for name, tree in trees.items() if isinstance(tree, ast.FunctionDef)}
+
+
+def _words(value: Any, f: ast.FunctionDef, cls: type, deep: int) -> tuple[set[str], bool]:
+    """The names that go into a value, and whether it is an argument of the method as it came."""
+    given = {a.arg for a in (*f.args.args, *f.args.kwonlyargs)} - {"self"}
+    whole = value
+    if isinstance(whole, ast.Call) and getattr(whole.func, "attr", "") in ("array", "asarray"):
+        whole = whole.args[0] if whole.args else whole
+    words, todo, seen = set[str](), [value], set[str]()
+    methods = _methods(cls) if deep else {}
+    while todo:
+        for node in ast.walk(todo.pop()):
+            word = getattr(node, "attr", getattr(node, "id", None))
+            if not isinstance(word, str) or word in seen:
+                continue
+            seen.add(word)
+            words.add(word)
+            if isinstance(node, ast.Name) and word not in given:
+                own = [v for target, v in _assignments(f) if getattr(target, "id", "") == word]
+                todo += own or [*_of_function(cls, word)]
+            elif isinstance(node, ast.Attribute) and word in methods and word != f.name:
+                for made in (n.value for n in ast.walk(methods[word]) if isinstance(n, ast.Return)):
+                    words |= _words(made, methods[word], cls, deep - 1)[0] if made else set()
+    return words, isinstance(whole, ast.Name) and whole.id in given
+
+
+def _of_function(cls: type, name: str) -> Iterator[ast.AST]:
+    """A function beside the class, under the name by which its methods call it."""
+    function = _space(cls).get(name)
+    if inspect.isfunction(function) and (tree := tree_of(function)):
+        yield tree
+
+
+def _space(cls: type) -> dict[str, Any]:
+    return next((f.__globals__ for f in vars(cls).values() if inspect.isfunction(f)), {})
+
+
+def _drawn(owner: Any, words: set[str]) -> bool:
+    """Whether one of these names is a method of a generator of random numbers."""
+    values = [_space(type(owner)).get(word) for word in words]
+    kinds = (np.random.Generator, np.random.RandomState)
+    return any(isinstance(getattr(v, "__self__", v), kinds) for v in values)
