@@ -126,6 +126,10 @@ class Assembled(Layer):
     def _repr_html_(self) -> str:
         return table([type(self).__name__, "layer"], self._shown().items())
 
+    def asks_loss_layer(self) -> bool:
+        """Whether the loss is that of a loss layer."""
+        return True
+
     def is_chain(self) -> bool:
         """Whether the layers run one after the other, by no `forward` of its own."""
         return False
