@@ -42,9 +42,9 @@ class Evidence:
     out: np.ndarray = field(init=False)
     dout: np.ndarray = field(init=False)
     eps: float = differences.EPS
+    """The precision in which forward computes: lower than float64's with a buffer or a cast."""
     misread: dict[str, np.ndarray] = field(default_factory=dict)
     """Where automatic differentiation is not to be believed: at kinks of the formula, mostly."""
-    """The precision in which forward computes: lower than float64's with a buffer or a cast."""
     roughly: set[str] = field(default_factory=set)
     """The arguments whose derivatives are right but for a small constant."""
     opened: Opened | None = None

@@ -117,7 +117,11 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
     if all(value is None for value in values) and len(values) < 2:
         leave_out(e, [i for i in trial.float_places if i in trial.were_integers])
         return
-    if len(given) == len(trial.inputs):
+    targets = [] if by_the_house(trial.layer) else _of_a_model(trial, values)
+    if targets:
+        trial.float_places = []
+        trial.list_arguments()
+    elif len(given) == len(trial.inputs):
         _leave_out_constants(e, values)
         targets = [
             trial.input_names[i] if i in trial.float_places else "" for i in range(len(given))
@@ -240,8 +244,7 @@ def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
         rest = shapes[len(inputs) :]
         if not 0 < len(rest) <= len(slots):
             continue
-        waiting = iter(slots)
-        taken = [next((s for s in waiting if shape_of[s] == shape), "") for shape in rest]
+        taken = _in_order(slots, shape_of, rest)
         if all(taken):
             order = [*inputs, *taken]
         else:
@@ -255,6 +258,32 @@ def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
             trial.list_arguments()
             return order
     return []
+
+
+def _in_order(
+    names: Sequence[str], shape_of: Mapping[str, Any], shapes: Sequence[Any]
+) -> list[str]:
+    """For each of these shapes an argument that has it; among equals, in their order."""
+    left, taken = [*names], []
+    for shape in shapes:
+        taken.append(next((name for name in left if shape_of[name] == shape), ""))
+        left = [name for name in left if name != taken[-1]]
+    return taken
+
+
+def _of_a_model(trial: Trial, values: Sequence[Any]) -> list[str]:
+    """The parameters that have these shapes, where a whole model gives no others; or none.
+
+    It starts from its own loss, and of the samples nobody wants derivatives.
+    """
+    slots = [name for name, a in trial.arguments.items() if a.slot and name not in trial.places]
+    shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
+    first = next((trial.input_names[i] for i in trial.float_places), "")
+    shapes = [np.shape(v) if isinstance(v, np.ndarray) else None for v in values]
+    if trial.calling.takes_dout or not shapes or (first and shape_of[first] == shapes[0]):
+        return []
+    taken = _in_order(slots, shape_of, shapes)
+    return taken if all(taken) else []
 
 
 def _by_shape(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list[str]:

@@ -126,7 +126,7 @@ class Run:
             return self._in_shape(name, whole)
         try:
             x = self.trial.arguments[name].value
-            return _times(whole, self.given[0], x, self.trial.of_mean)
+            return _times(self._in_shape(name, whole), self.given[0], x, self.trial.of_mean)
         except TypeError as error:
             raise LayerRaised("backward", error) from error
 
