@@ -475,7 +475,7 @@ class Gated:
         return dx, self.x.T @ da, (self.a * self.b).T @ dout, self.x.T @ db
 """,
     "C(Gated(), n(5,4))",
-    ("(self.a * self.b).T @ dout,", "(self.a + self.b).T @ dout,", "w2", ""),
+    ("(self.a * self.b).T @ dout,", "self.b.T @ dout,", "w2", "dropped term"),
 )
 
 layer(
