@@ -68,11 +68,17 @@ def _among(trial: Trial, candidates: dict[Path, Any], known: Sequence[Slot] = ()
         array = slot.get(trial.layer)
         if any(_shares(x, array) for x in seen):
             continue
-        if not _same(base, _output(trial, slot, array + 0.5 * (1 + np.abs(array)), anew)):
+        if not _same(base, _output(trial, slot, moved(array), anew)):
             slots.append(slot)
             names.add(slot.name)
             seen.append(array)
     return slots
+
+
+def moved(array: np.ndarray) -> np.ndarray:
+    """Other values, each moved by another step: a softmax does not see one that all take."""
+    steps = np.random.default_rng(0).uniform(0.25, 0.75, array.shape)
+    return array + steps * (1 + np.abs(array))
 
 
 def _called(path: Path, taken: set[str]) -> str:

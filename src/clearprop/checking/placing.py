@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, DATA, TRUTH_NAMES, Slot, by_the_house
 from clearprop.checking.copies import fingerprint
+from clearprop.checking.dependence import moved
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import computed, hanging, spoken
@@ -180,7 +181,7 @@ def _has_shape(trial: Trial, place: int, value: Any) -> bool:
 def _is_idle(e: Evidence, name: str) -> bool:
     """Whether forward gives the same whatever an input is."""
     x = e.trial.arguments[name].value
-    return all(np.array_equal(e.forward(**{name: k * x + 0.5}), e.out) for k in (1, -2))
+    return all(np.array_equal(e.forward(**{name: moved(k * x)}), e.out) for k in (1, -2))
 
 
 def _are_examples(names: Sequence[str]) -> bool:
