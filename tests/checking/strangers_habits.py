@@ -535,3 +535,21 @@ class Logistic:
     "C(Logistic(), n(4,6), np.array([[0, 1, 1, 0, 1, 0]]))",
     ("np.sum(A - Y) / m", "np.sum(A - Y)", "b", "factor"),
 )
+
+layer(
+    "a softmax does not see that its bias moves as a whole",
+    """
+class Scores:
+    def __init__(self): self.W, self.by = n(4, 3), np.zeros(3)
+    def forward(self, x):
+        e = np.exp(x @ self.W + self.by)
+        self.x, self.p = x, e / e.sum(axis=1, keepdims=True)
+        return self.p
+    def backward(self, dout):
+        d = self.p * (dout - (dout * self.p).sum(axis=1, keepdims=True))
+        self.dW, self.dby = self.x.T @ d, d.sum(axis=0)
+        return d @ self.W.T
+""",
+    "C(Scores(), n(5,4))",
+    ("d.sum(axis=0)", "d.mean(axis=0)", "by", "factor"),
+)
