@@ -43,6 +43,7 @@ def diagnose(case: Case) -> Guess:
         if not plain or sum(other is repair for other in e.repairs.values()) > 1:
             return Guess(repair.kind, repair.message)  # one slip, told alike for all it touches
         has_cause = plain.kind in EFFECTS or repair.kind is Kind.INTEGER
+        has_cause &= (plain.kind, repair.kind) != (Kind.SWAPPED, Kind.WRONG_PLACE)
         kind = repair.kind if has_cause else plain.kind
         return plain._replace(kind=kind, message=f"{plain.message}; {repair.message}")
     if plain:

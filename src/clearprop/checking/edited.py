@@ -38,8 +38,8 @@ class Site(NamedTuple):
     line: Line
     old: ast.expr
     role: str
-    """What it is of what it stands in: "term", "factor", "argument", "index", "place", the index of
-    what is assigned to; or "carried", at the end of a loop."""
+    """What it is of what it stands in: "term", "factor", "exponent", "argument", "index", "place",
+    the index of what is assigned to; or "carried", at the end of a loop."""
 
 
 class Editor:

@@ -136,7 +136,8 @@ class Form:
             inner = role if role in INDICES else inner
             divided = isinstance(node.op, ast.Div) and isinstance(node.left, ast.Constant)
             made.left = self.expression(node.left, "" if divided else inner)
-            made.right = self.expression(node.right, inner)
+            power = isinstance(node.op, ast.Pow) and inner == "factor"
+            made.right = self.expression(node.right, "exponent" if power else inner)
         elif isinstance(node, ast.UnaryOp):
             made.operand = self.expression(node.operand, role if role in INDICES else "factor")
         elif isinstance(node, ast.Compare):

@@ -168,7 +168,7 @@ def atoms(local: Mapping[str, Any], pool: Iterable[tuple[str, Any]]) -> Iterator
 
     Besides, those of the `pool`, formulas in the source by their text, that can be computed here.
     """
-    own = {name: value for name, value in local.items() if not name.startswith(".")}
+    own = {n: v for n, v in local.items() if not n.startswith(".") and n.strip("_")}
     for name, value in sorted(own.items(), key=lambda pair: not isinstance(pair[1], NUMBERS)):
         yield from _parts(name, value, lambda local, name=name: local[name])
     for text, formula in pool:
@@ -266,7 +266,8 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
             yield Otherwise(2, place, f"{{}} // {v.name}", lambda e, v: e // v, v)
         elif np.ndim(v.now) and is_float(v.now) and site.role not in ("index", "place"):
             yield Otherwise(2, place, v.name, lambda e, v: v, v)
-            yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
+            if not v.is_formula:
+                yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
         elif np.asarray(v.now).dtype.kind == "b" and site.role not in ("index", "place"):
             yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
     for n in _sizes(around):
