@@ -102,9 +102,9 @@ def _of_so_many(cls: type, n: int) -> dict[str, str | None]:
     """A loss and what is called like its gradient that take as many inputs as are given."""
     own = [name for name in own_methods(cls) if takes(getattr(cls, name), n + 1)]
     for loss in (name for name in BOTH if name in own):
-        slopes = (name for name in own if LOOKS.search(name) and _alike(cls, loss, name))
-        for slope in slopes:
-            return {"forward": loss, "backward": slope}
+        slopes = [name for name in own if LOOKS.search(name) and _alike(cls, loss, name)]
+        if slopes:
+            return {"forward": loss, "backward": slopes[0]}
     return {}
 
 

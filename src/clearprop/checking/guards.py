@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -136,11 +137,10 @@ def touching_nothing() -> Iterator[None]:
         _here.edits -= 1
 
 
-def _listen(done: list[bool] = []) -> None:  # noqa: B006
+@cache
+def _listen() -> None:
     """Hear of what reaches beyond the process; what listens once cannot be made to stop."""
-    if not done:
-        done.append(True)
-        sys.addaudithook(_heard)
+    sys.addaudithook(_heard)
 
 
 def _heard(event: str, _: Any) -> None:

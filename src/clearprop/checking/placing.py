@@ -14,7 +14,7 @@ from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import computed, hanging, spoken
 from clearprop.checking.pairing import EXACT, Place, Wanted, is_bare, likeness, named_by_keys, pair
-from clearprop.checking.probing import along
+from clearprop.checking.probing import is_right
 from clearprop.checking.run import Run
 from clearprop.checking.trial import Trial
 
@@ -201,8 +201,7 @@ def _is_right(e: Evidence, place: int, value: Any) -> bool:
     name = e.trial.input_names[place]
     v = e.sizes[name] * np.random.default_rng(0).uniform(0.5, 1.5, e.sizes[name].shape)
     value = np.asarray(value) if e.trial.calling.takes_dout else np.mean(e.dout) * np.asarray(value)
-    numeric, error = along(e, name, v).along(e.dout)
-    return bool(abs(np.sum(value * v) - numeric) <= 10 * error + 1e-4 * np.linalg.norm(value * v))
+    return is_right(e, name, value, v)
 
 
 def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
@@ -236,8 +235,7 @@ def _wrong_count(e: Evidence, given: list[Place]) -> None:
 
 def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
     """The arguments in the order in which `(dx, dW, db)` may give their derivatives; or none."""
-    slots = [name for name, a in trial.arguments.items() if a.slot and name not in trial.places]
-    shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
+    slots = _unplaced(trial)
     all_inputs = [trial.input_names[i] for i in trial.float_places]
     if trial.calling.gives_both and (order := _by_shape(trial, [*all_inputs, *slots], shapes)):
         return order
@@ -245,7 +243,7 @@ def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
         rest = shapes[len(inputs) :]
         if not 0 < len(rest) <= len(slots):
             continue
-        taken = _in_order(slots, shape_of, rest)
+        taken = _in_order(trial, slots, rest)
         if all(taken):
             order = [*inputs, *taken]
         else:
@@ -261,13 +259,17 @@ def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
     return []
 
 
-def _in_order(
-    names: Sequence[str], shape_of: Mapping[str, Any], shapes: Sequence[Any]
-) -> list[str]:
+def _unplaced(trial: Trial) -> list[str]:
+    """The parameters that have no derivative yet."""
+    return [name for name, a in trial.arguments.items() if a.slot and name not in trial.places]
+
+
+def _in_order(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list[str]:
     """For each of these shapes an argument that has it; among equals, in their order."""
     left, taken = [*names], []
     for shape in shapes:
-        taken.append(next((name for name in left if shape_of[name] == shape), ""))
+        fits = (name for name in left if trial.arguments[name].value.shape == shape)
+        taken.append(next(fits, ""))
         left = [name for name in left if name != taken[-1]]
     return taken
 
@@ -277,13 +279,16 @@ def _of_a_model(trial: Trial, values: Sequence[Any]) -> list[str]:
 
     It starts from its own loss, and of the samples nobody wants derivatives.
     """
-    slots = [name for name, a in trial.arguments.items() if a.slot and name not in trial.places]
-    shape_of = {name: a.value.shape for name, a in trial.arguments.items()}
+    slots = _unplaced(trial)
     first = next((trial.input_names[i] for i in trial.float_places), "")
     shapes = [np.shape(v) if isinstance(v, np.ndarray) else None for v in values]
-    if trial.calling.takes_dout or not shapes or (first and shape_of[first] == shapes[0]):
+    if (
+        trial.calling.takes_dout
+        or not shapes
+        or (first and trial.arguments[first].value.shape == shapes[0])
+    ):
         return []
-    taken = _in_order(slots, shape_of, shapes)
+    taken = _in_order(trial, slots, shapes)
     return taken if all(taken) else []
 
 

@@ -45,6 +45,13 @@ def along(e: Evidence, name: str, v: np.ndarray, h: float | None = None) -> Slop
     return differences.slope(f, e.out, 1 / min(1.0, float(e.sizes[name].min(initial=1.0))), e.eps)
 
 
+def is_right(e: Evidence, name: str, given: np.ndarray, v: np.ndarray) -> bool:
+    """Whether something agrees with the derivative by an argument, along a direction."""
+    numeric, error = along(e, name, v).along(e.dout)
+    far = 10 * error + 1e-4 * float(np.linalg.norm(given * v))
+    return bool(abs(np.sum(given * v) - numeric) <= far)
+
+
 def element(e: Evidence, name: str, index: tuple[int, ...], h: float | None = None) -> Slope:
     """The derivative of all outputs by one element, which moves by its own size."""
     unit = float(e.sizes[name][index])

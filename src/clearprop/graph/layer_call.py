@@ -39,7 +39,7 @@ from clearprop.graph.recording import attach, constant_operand
 from clearprop.graph.returned import by_input, by_parameter
 from clearprop.graph.twins import bindable, twin, twins
 from clearprop.graph.variable import Operand, new_leaves
-from clearprop.primitives.table import positional
+from clearprop.primitives.table import positional_names
 
 
 def call(layer: Any, *inputs: Any, name: str | None = None) -> Any:
@@ -337,7 +337,7 @@ class LayerOperation:
 def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the arguments that a `forward` takes by position."""
     function = getattr(forward, "__func__", None)
-    return positional(forward) if function is None else positional(function)[1:]
+    return positional_names(forward) if function is None else positional_names(function)[1:]
 
 
 def _constant(x: Any, name: str) -> Any:

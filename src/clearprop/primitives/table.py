@@ -137,7 +137,7 @@ def primitive(
     facts = {"takes_out": isinstance(function, np.ufunc), "operands": (), **facts}
     first = next(filter(None, rules), None)
     if first is not None and not (facts["operands"] or facts.get("variadic")):
-        facts["operands"] = positional(first)[2:]
+        facts["operands"] = positional_names(first)[2:]
     return Primitive(
         name=name,
         function=function,
@@ -267,7 +267,7 @@ class Binder:
         return values, arguments
 
 
-def positional(function: Callable[..., Any]) -> tuple[str, ...]:
+def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the arguments that may be given by position, but for `*args`."""
     inner = inspect.unwrap(function)
     code = getattr(inner, "__code__", None)

@@ -259,11 +259,11 @@ def _read_t(
 ) -> Any:
     """Targets as the loss layers read them, for the scores that one sample has got."""
     losses = network.losses
-    if not losses and isinstance(t, tuple):
+    if not losses:
+        if not isinstance(t, tuple):
+            return _read_targets(None, t, name, x, (), dtype)
         named = ((part, f"{name}[{i}]") for i, part in enumerate(t))
         return tuple(_read_targets(None, part, its, x, (), dtype) for part, its in named)
-    if not losses:
-        return _read_targets(None, t, name, x, (), dtype)
     if not isinstance(network.lastLayer, list | tuple):
         return _read_targets(losses[0], t, name, x, np.shape(scores), dtype)
     if not isinstance(scores, tuple | list) or not len(scores) == len(losses) == len(t):
