@@ -553,3 +553,21 @@ class Scores:
     "C(Scores(), n(5,4))",
     ("d.sum(axis=0)", "d.mean(axis=0)", "by", "factor"),
 )
+
+layer(
+    "a bias of which only differences count, as in a softmax",
+    """
+class Relative:
+    def __init__(self): self.by = np.zeros(3)
+    def forward(self, x):
+        self.x = x
+        return x * (self.by - self.by[0])
+    def backward(self, dout):
+        d = (dout * self.x).sum(axis=0)
+        self.dby = d.copy()
+        self.dby[0] -= d.sum()
+        return dout * (self.by - self.by[0])
+""",
+    "C(Relative(), n(5,3))",
+    ("self.dby[0] -= d.sum()", "self.dby[0] -= d.mean()", "by", "factor"),
+)
