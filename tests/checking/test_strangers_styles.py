@@ -17,6 +17,7 @@ import strangers_habits
 import strangers_images
 import strangers_kept
 import strangers_losses
+import strangers_models
 import strangers_steps
 
 from clearprop import check
@@ -33,6 +34,7 @@ STYLES = (
     strangers_images,
     strangers_kept,
     strangers_losses,
+    strangers_models,
     strangers_steps,
 )
 LAYERS = [entry for style in STYLES for entry in style.LAYERS]
