@@ -7,7 +7,6 @@ layers are called. There is no flag on a layer that could be forgotten.
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from threading import local
 from typing import Any
@@ -23,36 +22,47 @@ Drawn = tuple[tuple[tuple[int, ...], ...], tuple[Any, ...]]
 """What one layer drew: the shapes of the inputs it drew for, and the arrays."""
 
 
-@dataclass(eq=False, slots=True)
 class Pass:
     """One run through layers."""
 
-    formula: str = "forward"
-    """`"forward"`, or `"infer"`, the formula at prediction."""
-    rng: "np.random.Generator | None" = None
-    """The generator that noise is drawn from; `None` for each layer's own."""
-    _: KW_ONLY
-    outer: "Pass | None" = None
-    """The pass inside which this one runs, which draws for it."""
-    again: Iterator[Drawn] | None = None
-    """What was drawn before, which is taken once more."""
-    bound: bool = False
-    """Whether layers keep the noise that they have."""
-    record: Callable[..., Any] | None = None
-    """Called for each layer in place of the usual, where a whole network is recorded."""
-    ran: list[Any] | None = None
-    """The layers that ran on arrays, in order; `None` where nobody asks."""
-    plain: bool = False
-    """Whether no layer holds a Variable, so that only inputs can be on a graph."""
-    calls: list[Any] | None = None
-    """The outermost layers that ran on arrays, in order, each with its inputs and its output, which
-    cannot be written into then; `None` where nobody asks."""
-    views: bool = False
-    """Whether the node of a layer sees arrays that the layer has kept through read-only views."""
-    predicted: bool = False
-    """Whether a network's `predict` has been called in it."""
-    drawn: list[Drawn] = field(default_factory=list)
-    """What was drawn, in order, where a node will want it again: inside another pass."""
+    def __init__(
+        self,
+        formula: str = "forward",
+        rng: "np.random.Generator | None" = None,
+        *,
+        outer: "Pass | None" = None,
+        again: Iterator[Drawn] | None = None,
+        bound: bool = False,
+        record: Callable[..., Any] | None = None,
+        ran: list[Any] | None = None,
+        plain: bool = False,
+        calls: list[Any] | None = None,
+    ) -> None:
+        self.formula = formula
+        """`"forward"`, or `"infer"`, the formula at prediction."""
+        self.rng = rng
+        """The generator that noise is drawn from; `None` for each layer's own."""
+        self.outer = outer
+        """The pass inside which this one runs, which draws for it."""
+        self.again = again
+        """What was drawn before, which is taken once more."""
+        self.bound = bound
+        """Whether layers keep the noise that they have."""
+        self.record = record
+        """Called for each layer in place of the usual, where a whole network is recorded."""
+        self.ran = ran
+        """The layers that ran on arrays, in order; `None` where nobody asks."""
+        self.plain = plain
+        """Whether no layer holds a Variable, so that only inputs can be on a graph."""
+        self.calls = calls
+        """The outermost layers that ran on arrays, in order, each with its inputs and its output,
+        which cannot be written into then; `None` where nobody asks."""
+        self.views = False
+        """Whether the node of a layer sees arrays that the layer keeps through read-only views."""
+        self.predicted = False
+        """Whether a network's `predict` has been called in it."""
+        self.drawn: list[Drawn] = []
+        """What was drawn, in order, where a node will want it again: inside another pass."""
 
     def draw(self, layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """The noise of a layer, in the order of its names. Errors: `GraphError`, `ShapeError`."""

@@ -4,7 +4,7 @@ import copy
 import inspect
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,9 +21,11 @@ from clearprop.networks.assembled import Assembled
 from clearprop.networks.assembly import name_layer
 from clearprop.networks.evaluation import Evaluation, scored
 from clearprop.networks.parameters import derivative_of
-from clearprop.networks.summary import NetworkSummary, summarised
 from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.numerical import numerical_gradient
+
+if TYPE_CHECKING:
+    from clearprop.networks.summary import NetworkSummary
 
 
 class Network(Assembled):
@@ -208,7 +210,7 @@ class Network(Assembled):
         twin.learning.astype(twin.members, dtype)
         return twin
 
-    def summary(self, x: Any) -> NetworkSummary:
+    def summary(self, x: Any) -> "NetworkSummary":
         """Summarise the layers as a table, run on a batch `x` or on one sample's shape.
 
         >>> from clearprop.networks import TwoLayerNet
@@ -221,6 +223,8 @@ class Network(Assembled):
         ───────  ──────  ────────────  ──────────  ─────────────
         total                              39,760         39,700
         """
+        from clearprop.networks.summary import summarised  # most programs do without it
+
         if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
             x = np.zeros((1, *x), dtype=np.float32)
         elif not isinstance(x, tuple) and np.ndim(x) == 1 and np.asarray(x).dtype.kind == "f":

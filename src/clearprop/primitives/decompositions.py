@@ -18,7 +18,7 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.linalg import T, product
-from clearprop.primitives.table import Binder, Call, primitive
+from clearprop.primitives.table import Call, by_signature, primitive
 
 
 def _symmetric(x: Any) -> Any:
@@ -96,8 +96,8 @@ def _eigvalsh(dout, out, a, *, UPLO: Any = "L"):
     return _symmetric(product(v * np.expand_dims(dout, -2), T(v)))
 
 
-_sort_svd = Binder(np.linalg.svd, "np.linalg.svd", ("a",))
-_sort_qr = Binder(np.linalg.qr, "np.linalg.qr", ("a",))
+_sort_svd = by_signature(np.linalg.svd, "np.linalg.svd", ("a",))
+_sort_qr = by_signature(np.linalg.qr, "np.linalg.qr", ("a",))
 
 
 def _bind_svd(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:

@@ -1,6 +1,5 @@
 """Indexing and its reverse: `x[index]`, and adding a derivative back at the index."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,22 @@ from clearprop.primitives.decorators import dispatched
 from clearprop.primitives.table import as_given, primitive
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
     """Stands in an index for the array operand of that number."""
 
-    number: int
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Place) and self.number == other.number
+
+    def __hash__(self) -> int:
+        return hash((Place, self.number))
+
+    def __repr__(self) -> str:
+        return f"Place({self.number})"
 
 
 def is_array(entry: Any) -> bool:
@@ -27,7 +37,7 @@ def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     The form is a tuple always, as x[i] and x[(i,)] are the same.
 
     >>> split_index((slice(0, 2), np.array([1, 0])))
-    ((slice(0, 2, None), Place(number=0)), (array([1, 0]),))
+    ((slice(0, 2, None), Place(0)), (array([1, 0]),))
     """
     arrays: list[Any] = []
 

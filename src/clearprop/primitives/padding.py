@@ -6,10 +6,10 @@ import numpy as np
 
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.table import Binder, Call, primitive
+from clearprop.primitives.table import Call, by_signature, primitive
 
 _MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
-_sort_arguments = Binder(np.pad, "np.pad", ("array",))
+_sort_arguments = by_signature(np.pad, "np.pad", ("array",))
 
 
 def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import normal_axes, sum_to
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.table import Binder, Call, as_given, primitive
+from clearprop.primitives.table import Call, as_given, by_signature, primitive
 
 
 def _bind_clip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -157,6 +157,6 @@ ROWS = (
         "Σ of the weights of each number",
         ("0", None),
         ("dout[x]", lambda dout, out, x, weights=None, **params: np.take(dout, x)),
-        bind=Binder(_bincount, "np.bincount", ("x", "weights")),
+        bind=by_signature(_bincount, "np.bincount", ("x", "weights")),
     ),
 )

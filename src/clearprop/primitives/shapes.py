@@ -8,7 +8,7 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import sum_to
 from clearprop.primitives.indexing import Place, put_at
-from clearprop.primitives.table import Binder, Call, primitive
+from clearprop.primitives.table import Call, by_signature, primitive
 
 
 def _in_order(dout, out, a, *, order: Any = "C", **shape):
@@ -60,7 +60,7 @@ def rounded(x: Any, dtype: Any) -> bool:
 
 
 def _bind_astype(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-    operands, parameters = Binder(np.astype, "np.astype", ("x",))(args, kwargs)
+    operands, parameters = by_signature(np.astype, "np.astype", ("x",))(args, kwargs)
     return operands, {**parameters, "dtype": np.dtype(parameters["dtype"]).type}
 
 
@@ -70,7 +70,7 @@ def _bind_with_order(function: Any, name: str) -> Any:
     A graph is evaluated again with other arrays, which may lie otherwise, so that the order of
     the first call must be put down.
     """
-    sort_arguments = Binder(function, name, ("a",), inspect.signature(function))
+    sort_arguments = by_signature(function, name, ("a",), inspect.signature(function))
 
     def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         if function is np.reshape and len(args) == 2 and not kwargs:  # as nearly always

@@ -3,7 +3,6 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,10 +13,12 @@ Rule = Callable[..., Any]
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Arguments as a user gives them: positional and by keyword."""
 
+Bind = Callable[[tuple[Any, ...], dict[str, Any]], Call]
+"""Brings a user's call into the canonical form."""
+
 Domain = Literal["real", "positive", "nonzero", "unit", "above one"]
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Primitive:
     """A NumPy function with its derivatives.
 
@@ -43,7 +44,7 @@ class Primitive:
     derivatives: tuple[str, ...]
     """For people: the derivative by each operand, such as `"y"` for x · y by x."""
     evaluate: Callable[..., Any]
-    bind: Callable[[tuple[Any, ...], dict[str, Any]], Call]
+    bind: Bind
     symbol: str
     """What a picture writes into the node, such as `×`."""
     elementwise: bool = False
@@ -67,6 +68,13 @@ class Primitive:
     operator: str = ""
     """Python's operator for it."""
 
+    # No dataclass, here and below: it compiles its methods anew at each import, which took a
+    # fifth of the time of `import clearprop`.
+    def __init__(self, **facts: Any) -> None:
+        if unknown := facts.keys() - Primitive.__annotations__.keys():
+            raise TypeError(f"a primitive has no {', '.join(sorted(unknown))}")
+        vars(self).update(facts)
+
     def vjp(
         self, wanted: Iterable[int], dout: Any, out: Any, values: tuple[Any, ...], params: Any
     ) -> list[Any]:
@@ -81,17 +89,18 @@ class Primitive:
         return f"<Primitive {self.name}: {self.formula}>"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class WithKeywords:
     """A primitive whose last operands are passed by keyword, such as a recorded `where=` mask."""
-
-    primitive: Primitive
-    keywords: tuple[str, ...]
 
     elementwise: ClassVar[bool] = False
     opens: ClassVar[bool] = False
 
+    def __init__(self, primitive: Primitive, keywords: tuple[str, ...]) -> None:
+        self.primitive, self.keywords = primitive, keywords
+
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked for by `copy` and `pickle`, before there is a primitive
+            raise AttributeError(name)
         return getattr(self.primitive, name)
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
@@ -119,7 +128,7 @@ def primitive(
     *derivatives: tuple[str, Rule | None],
     name: str | None = None,
     symbol: str | None = None,
-    bind: Callable[[tuple[Any, ...], dict[str, Any]], Call] | None = None,
+    bind: Bind | None = None,
     evaluate: Callable[..., Any] | None = None,
     **facts: Any,
 ) -> Primitive:
@@ -145,7 +154,7 @@ def primitive(
         rules=rules,
         derivatives=tuple(text for text, _ in derivatives),
         evaluate=evaluate or function,
-        bind=bind or Binder(function, name, facts["operands"]),
+        bind=bind or by_signature(function, name, facts["operands"]),
         symbol=symbol or function.__name__,
         **facts,
     )
@@ -191,7 +200,7 @@ def constant(
     ()
     """
     ufunc = isinstance(function, np.ufunc)
-    bind = as_given if ufunc else LeadingArrays(function)
+    bind = as_given if ufunc else leading_arrays(function)
     return primitive(function, formula, name=name, bind=bind, elementwise=ufunc, **facts)
 
 
@@ -200,9 +209,7 @@ def as_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     return args, kwargs
 
 
-def only_keywords(
-    name: str, instead: str, *allowed: str
-) -> Callable[[tuple[Any, ...], dict[str, Any]], Call]:
+def only_keywords(name: str, instead: str, *allowed: str) -> Bind:
     """Take a call as it is, and refuse all arguments by keyword but those that are allowed."""
 
     def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -216,15 +223,12 @@ def only_keywords(
     return bind
 
 
-@dataclass(frozen=True, slots=True)
-class LeadingArrays:
+def leading_arrays(function: Callable[..., Any]) -> Bind:
     """Sort a call into the arrays that lead it, which are operands, and named parameters."""
 
-    function: Callable[..., Any]
-
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         try:
-            signature = inspect.signature(self.function)
+            signature = inspect.signature(function)
         except ValueError:
             return args, kwargs
         kinds = {name: p.kind for name, p in signature.parameters.items()}
@@ -240,31 +244,34 @@ class LeadingArrays:
             operands.append(arguments.pop(name))
         return tuple(operands), arguments
 
+    return bind
 
-@dataclass(frozen=True, slots=True)
-class Binder:
+
+def by_signature(
+    function: Callable[..., Any],
+    name: str,
+    operands: tuple[str, ...],
+    signature: inspect.Signature | None = None,
+) -> Bind:
     """Sort a user's call into operands and parameters by the NumPy function's own signature."""
 
-    function: Callable[..., Any]
-    name: str
-    operands: tuple[str, ...]
-    signature: inspect.Signature | None = field(default=None)
-
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        if len(args) == len(self.operands) and "out" not in kwargs:
+    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        if len(args) == len(operands) and "out" not in kwargs:
             return args, kwargs
-        found = (self.signature or inspect.signature(self.function)).bind(*args, **kwargs)
+        found = (signature or inspect.signature(function)).bind(*args, **kwargs)
         arguments = dict(found.arguments)
         if arguments.pop("out", None) is not None:
             raise UnsupportedError(
-                f"{self.name}: out= would overwrite an array that the graph may need; "
+                f"{name}: out= would overwrite an array that the graph may need; "
                 "use the result instead"
             )
         arguments.update(arguments.pop("kwargs", {}))
-        values = tuple(arguments.pop(name, None) for name in self.operands)
+        values = tuple(arguments.pop(name, None) for name in operands)
         while values and values[-1] is None:
             values = values[:-1]
         return values, arguments
+
+    return bind
 
 
 def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
