@@ -217,6 +217,23 @@ def test_however_often_ctrl_c_is_pressed_nothing_is_lost(data, tmp_path, presses
     assert resumed.returncode == 0
 
 
+def test_ctrl_c_is_not_lost_where_python_drops_errors(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "import signal, time, weakref\n"
+        "class Thing: pass\n"
+        "thing = Thing()\n"
+        "seen = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))\n"
+        "del thing\n"
+        "for _ in range(2000): time.sleep(0.01)\n"
+        "print('not stopped')\n"
+    )
+    check = [sys.executable, "-m", "clearprop", "check", "net.py"]
+    with running(check, tmp_path) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"")
+    assert err == b"clearprop: stopped\n"
+
+
 @posix
 def test_a_second_run_does_not_enter_the_folder_of_one_that_goes_on(data, tmp_path):
     length = ("--data", data, "--batch", 7, "--iterations", 10**9, "--folder", "run")

@@ -7,9 +7,11 @@ answers at once.
 import io
 import signal
 import sys
+from _thread import interrupt_main
 from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from threading import Timer
 from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
@@ -96,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a check of derivatives failed. 2: something is wrong with what was asked for, and
     one message on stderr says what. 130: stopped with Ctrl-C.
     """
+    if arguments is None:
+        sys.unraisablehook = _once_more
     return copy_context().run(_main, arguments)  # its language ends with it
 
 
@@ -124,6 +128,14 @@ def _main(arguments: Sequence[str] | None) -> int:
         return 130
     finally:
         _hear_no_more(arguments)
+
+
+def _once_more(lost: Any) -> None:
+    """Ctrl-C that came where Python drops errors, such as at the end of an import, comes again."""
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        Timer(0.01, interrupt_main).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _hear_no_more(arguments: Sequence[str] | None) -> None:
