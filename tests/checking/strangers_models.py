@@ -118,3 +118,99 @@ class Relative:
     "C(Relative(), n(5,3))",
     ("self.dby[0] -= d.sum()", "self.dby[0] -= d.mean()", "by", "factor"),
 )
+
+layer(
+    "a layer with Adam of its own, which takes its step in backward",
+    """
+class OwnAdam:
+    def __init__(self):
+        self.W, self.b, self.t = n(4, 3), n(3), 0
+        self.m, self.v = [np.zeros((4, 3)), np.zeros(3)], [np.zeros((4, 3)), np.zeros(3)]
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad):
+        dx, self.dW, self.db = grad @ self.W.T, self.x.T @ grad, grad.sum(axis=0)
+        self.t += 1
+        for i, (p, g) in enumerate([(self.W, self.dW), (self.b, self.db)]):
+            self.m[i] = 0.9 * self.m[i] + 0.1 * g
+            self.v[i] = 0.999 * self.v[i] + 0.001 * g * g
+            m, v = self.m[i] / (1 - 0.9**self.t), self.v[i] / (1 - 0.999**self.t)
+            p -= 0.01 * m / (np.sqrt(v) + 1e-8)
+        return dx
+""",
+    "C(OwnAdam(), n(5,4))",
+    ("self.dW, self.db = grad @ self.W.T, self.x", "self.dW, self.db = grad @ self.W.T, 2 * self.x",
+     "W", "factor"),
+    ("p -= 0.01 * m / (np.sqrt(v) + 1e-8)", "p *= 0.99", "W b", "written in place"),
+)  # fmt: skip
+
+layer(
+    "forward and backward under names of another language",
+    """
+class Hinweg:
+    def __init__(self): self.W = n(4, 3)
+    def hin(self, eingabe):
+        self.eingabe = eingabe
+        return np.tanh(eingabe @ self.W)
+    def her(self, fehler):
+        d = fehler * (1 - np.tanh(self.eingabe @ self.W) ** 2)
+        self.dW = self.eingabe.T @ d
+        return d @ self.W.T
+""",
+    "C(Hinweg(), n(5,4))",
+    ("return d @ self.W.T", "return 2 * d @ self.W.T", "eingabe", "factor"),
+    ("self.eingabe.T @ d", "self.eingabe.T @ fehler", "W", "dropped term|wrong value used"),
+)
+
+layer(
+    "forward and backward under names of another language, among others",
+    """
+class 径向层:
+    def __init__(self): self.中心 = n(3, 4)
+    def 说明(self, x): return "a text"
+    def 前向(self, x):
+        self.差 = x[:, None, :] - self.中心[None]
+        return (self.差**2).sum(axis=-1)
+    def 反向(self, 上游):
+        g = 2 * 上游[:, :, None] * self.差
+        self.d中心 = -g.sum(axis=0)
+        return g.sum(axis=1)
+""",
+    "C(径向层(), n(5,4))",
+    ("-g.sum(axis=0)", "g.sum(axis=0)", "中心", "sign"),
+)
+
+layer(
+    "signs in a list, and on the class",
+    """
+class Tree:
+    TURN = np.array([1.0, -1.0, -1.0, 1.0])
+    def __init__(self):
+        self.W, self.codes = n(3, 4), [np.array([1.0, 1.0, -1.0]), np.array([-1.0, 1.0, 1.0])]
+    def forward(self, x):
+        self.x, s = x * self.TURN, np.array(self.codes)
+        self.z = self.x[:, None, :] @ self.W.T * s
+        return np.tanh(self.z)
+    def backward(self, dout):
+        d = (dout * (1 - np.tanh(self.z) ** 2) * np.array(self.codes)).sum(axis=1)
+        self.dW = d.T @ self.x
+        return d @ self.W * self.TURN
+""",
+    "C(Tree(), n(5,4))",
+    ("d @ self.W * self.TURN", "d @ self.W", "x", "dropped term|sign|factor|wrong value used"),
+)
+
+layer(
+    "what a graph passes on, of which backward knows no derivative",
+    """
+def passed(x, A_hat):
+    return np.tanh(A_hat @ x), (np.tanh(A_hat @ x), A_hat)
+def passed_backward(dz, kept):
+    z, A_hat = kept
+    return A_hat.T @ (dz * (1 - z**2))
+def graph(a): return a / a.sum(axis=1, keepdims=True)
+""",
+    "F(passed, passed_backward, n(5,4), graph(np.abs(n(5,5))))",
+    ("A_hat.T @ (", "A_hat @ (", "x", "not transposed|transposed|wrong elements|other elements"),
+)

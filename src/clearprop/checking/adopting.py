@@ -12,7 +12,7 @@ from typing import Any
 
 from clearprop.checking.arguments import positional
 from clearprop.checking.copies import private
-from clearprop.checking.finding_out import LOOKS, backward_like, own_methods
+from clearprop.checking.finding_out import ELSE, LOOKS, backward_like, own_methods
 from clearprop.checking.interface import tree_of
 from clearprop.checking.models import whole_model
 from clearprop.checking.nests import listed
@@ -117,13 +117,33 @@ def _found_out(layer: Any, inputs: Sequence[Any]) -> Any:
         called = "__call__" if "__call__" in own_methods(type(layer)) else _only(layer, len(inputs))
         forward = inspect.getattr_static(type(layer), called, None)
         if not inspect.isfunction(forward):
-            return layer
+            return _by_what_they_do(layer, inputs)
         pulls = gives_pullback(layer, inputs)
         layer = named(layer, {"forward": forward})
         if pulls:
             return layer
     found = backward_like(layer, inputs)
     return named(layer, found) if found else layer
+
+
+def _by_what_they_do(layer: Any, inputs: Sequence[Any]) -> Any:
+    """The layer with the method as its forward of which another one is the backward.
+
+    A backward of which nobody knows by its name that it is one must be right, unless there are no
+    others: then the first is forward, and the second backward if it does what such a one does.
+    """
+    own = [name for name in own_methods(type(layer)) if not name.startswith("_")]
+    own = [name for name in own if not ELSE.search(name) and not LOOKS.search(name)]
+    for name in own:
+        forward = inspect.getattr_static(type(layer), name)
+        if inspect.isfunction(forward) and takes(getattr(layer, name), len(inputs)):
+            twin = named(layer, {"forward": forward})
+            found = backward_like(twin, inputs, among=own[1:] if len(own) == 2 else ())
+            if "backward" in found:
+                back = found["reading"].removesuffix(" was taken for backward")
+                found["reading"] = f"{name} was taken for forward, and {back} for backward"
+                return named(twin, found)
+    return layer
 
 
 def _only(layer: Any, inputs: int) -> str:

@@ -199,8 +199,11 @@ class Probe:
         )
 
 
-def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
-    """The methods by which a layer is to be run backward; `reading` tells what was taken for it."""
+def backward_like(layer: Any, inputs: Sequence[Any], among: Sequence[str] = ()) -> dict[str, Any]:
+    """The methods by which a layer is to be run backward; `reading` tells what was taken for it.
+
+    Those named by `among` may be wrong, and do not look like it by their names.
+    """
     if isinstance(layer, Layer) or hasattr(layer, "reading") or hasattr(layer, "not_understood"):
         return {}
     cls, found = type(layer), dict[str, Any]()
@@ -211,7 +214,7 @@ def backward_like(layer: Any, inputs: Sequence[Any]) -> dict[str, Any]:
     back = "backward" if getattr(layer, "backward", None) is not None else ""
     taken = []
     if not back:
-        looks = [n for n in _candidates(cls) if LOOKS.search(n)]
+        looks = [n for n in _candidates(cls) if LOOKS.search(n) or n in among]
         acting = [n for n in _candidates(cls) if probe.acts(n)]
         # What has no such name must be right: it may be the inverse of forward, and no backward.
         meant = [n for n in acting if n in looks] or [n for n in acting if probe.is_right(n)]

@@ -331,10 +331,20 @@ def leave_out(e: Evidence, places: Sequence[int]) -> None:
 
 
 def _is_data(trial: Trial, place: int) -> bool:
-    """Whether an input is called as data are, or holds tokens, or 0 and 1 as masks do."""
+    """Whether an input is called as data are, or holds what nobody draws as a sample of x."""
     given = np.asarray(trial.inputs[place])
     marks = place in trial.were_integers or np.array_equal(np.unique(given), [0, 1])
-    return bool(marks or DATA.fullmatch(trial.input_names[place]))
+    return bool(marks or DATA.fullmatch(trial.input_names[place]) or _are_shares(given))
+
+
+def _are_shares(given: np.ndarray) -> bool:
+    """Whether rows or columns are probabilities or the like, or a matrix joins what with what."""
+    if given.ndim < 2 or given.shape[-1] < 2 or (given < 0).any():
+        return False
+    turned = np.swapaxes(given, -1, -2)
+    if given.shape == turned.shape and np.allclose(given, turned):
+        return True
+    return any(np.allclose(x.sum(axis=-1), 1) for x in (given, turned) if x.shape[-1] > 1)
 
 
 def _leave_out_constants(e: Evidence, given: Sequence[Any]) -> None:

@@ -1,7 +1,7 @@
-"""Arrays that are not learned: tables that the constructor makes by a formula, as of sines.
+"""Arrays that are not learned: tables that the constructor makes by a formula, as of sines; signs.
 
 Nobody says so of them, but the source does: what is made of `arange` or `sin` alone, and of nothing
-random, is no first value of something learned.
+random, is no first value of something learned. Nor is what holds 1 and -1 alone.
 """
 
 import ast
@@ -14,7 +14,7 @@ import numpy as np
 
 from clearprop.checking.arguments import DATA
 from clearprop.checking.interface import tree_of
-from clearprop.checking.nests import get_at, listed
+from clearprop.checking.nests import get_at, leaves, listed
 from clearprop.graph.parameters import Path
 
 MAKERS = frozenset(
@@ -36,6 +36,9 @@ DEEP = 4
 
 def why_fixed(layer: Any, path: Path) -> str:
     """In words, how the source of a layer says that an array is not learned; "" if it does not."""
+    whole = next(path[:n] for n in range(len(path), 0, -1) if isinstance(path[n - 1], str))
+    if _are_signs(get_at(layer, whole)):
+        return "holds signs"
     steps = [
         n for n in range(1, len(path) + 1) if hasattr(get_at(layer, path[: n - 1]), "__dict__")
     ]
@@ -51,6 +54,12 @@ def why_fixed(layer: Any, path: Path) -> str:
         return "is a table that is made by a formula"
     given = all(is_given for _, is_given in found) and DATA.fullmatch(name)
     return "is given, and called as data are" if given else ""
+
+
+def _are_signs(held: Any) -> bool:
+    """Whether there is nothing but 1 and -1, both, and 0: nobody begins to learn from these."""
+    numbers = {n for _, x in leaves(held) for n in np.ravel(x).tolist()}
+    return {-1.0, 1.0} <= numbers <= {-1.0, 0.0, 1.0}
 
 
 def _assigned(cls: type, name: str) -> Iterator[tuple[ast.expr, ast.FunctionDef]]:

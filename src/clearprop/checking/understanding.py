@@ -195,10 +195,14 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
         if RATE.fullmatch(str(path[-1])) and isinstance(value, float | int) and value
     ]
     rate = UPDATE if trial.calling.updates else rates[0] if rates else _rate(e, run, changed)
+    steps = {}
     for name in changed:
         argument = trial.arguments[name]
         step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
-        given = np.asarray(run.derivative(name))  # of another shape where it is None
+        steps[name] = step, np.asarray(run.derivative(name))  # of another shape where it is None
+    if _descends(list(steps.values())):
+        rate, steps = rate or 1.0, {}  # by what it keeps: Adam, or some other
+    for name, (step, given) in steps.items():
         fits = given.dtype.kind == "f" and given.shape == step.shape
         if fits and not rate and not by_the_house(trial.layer):
             rate = float(np.sum(given * step)) / (float(np.sum(np.square(given))) or 1.0)
@@ -213,6 +217,14 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
         run.put_back()
         message = f"backward updates {', '.join(changed)} itself; for the check they were put back"
         e.fault(Kind.INTERFACE, message, fault=False)
+
+
+def _descends(steps: list[tuple[np.ndarray, np.ndarray]]) -> bool:
+    """Whether every number that has changed went against its derivative, which is no accident."""
+    if any(given.dtype.kind != "f" or given.shape != step.shape for step, given in steps):
+        return False
+    ways = [np.sign(step * given) for step, given in steps]
+    return all((way >= 0).all() for way in ways) and sum(way.sum() for way in ways) > 7
 
 
 def _rate(e: Evidence, run: Run, changed: list[str]) -> float:
