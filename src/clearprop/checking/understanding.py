@@ -200,7 +200,7 @@ def _updates(e: Evidence, run: Run, changed: list[str]) -> None:
         argument = trial.arguments[name]
         step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)
         steps[name] = step, np.asarray(run.derivative(name))  # of another shape where it is None
-    if _descends(list(steps.values())):
+    if not by_the_house(trial.layer) and _descends(list(steps.values())):
         rate, steps = rate or 1.0, {}  # by what it keeps: Adam, or some other
     for name, (step, given) in steps.items():
         fits = given.dtype.kind == "f" and given.shape == step.shape
