@@ -12,6 +12,7 @@ from clearprop.graph.backward import floating
 from clearprop.training.optimizers.checks import check_gradients, check_results, to_read
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
+from clearprop.training.optimizers.moved import Moved
 from clearprop.training.optimizers.rule import rule, settings_table
 from clearprop.training.optimizers.settings import Setting, positive_number, setting
 from clearprop.training.optimizers.state import fitting, loaded
@@ -150,8 +151,7 @@ class Optimizer:
         frozen = getattr(params, "frozen", ())
         moved = {name: params[name] for name in params if name not in frozen}
         check_gradients(moved, {name: g for name, g in grads.items() if name not in frozen})
-        arrays = fitting(type(self).__name__, self.state, self.arrays, params)
-        step, new = self.step_count + 1, {}
+        arrays, step, new = self._fitting(params), self.step_count + 1, {}
         # What is not finite is found below and named; a warning would only say that it happened.
         with np.errstate(all="ignore"):
             given = [np.asarray(grads[name], floating(np.asarray(p))) for name, p in moved.items()]
@@ -177,6 +177,7 @@ class Optimizer:
             for s, result in zip(self.state, state, strict=True):
                 arrays[f"{s}.{name}"][...] = result
         self.arrays, self.step_count = arrays, step
+        self._moved.go_with(params)
 
     # What an update consists of; a compiled step is made of the same.
 
@@ -262,14 +263,15 @@ class Optimizer:
 
     def reset(self) -> None:
         """Forget the state and count the steps anew, as for other parameters."""
-        self.arrays, self.step_count = {}, 0
+        self.arrays, self.step_count, self._moved = {}, 0, Moved()
 
     def prepare(self, params: Mapping[str, Any]) -> None:
         """Make the state of these parameters, zero, if there is none yet.
 
         Errors: `ConfigError` if the state belongs to other parameters.
         """
-        self.arrays = fitting(type(self).__name__, self.state, self.arrays, params)
+        self.arrays = self._fitting(params)
+        self._moved.go_with(params)
 
     def load(self, arrays: Mapping[str, np.ndarray], step: int) -> None:
         """Take up a state as `arrays` and `step_count` gave it. The arrays are copied.
@@ -285,7 +287,7 @@ class Optimizer:
             raise ConfigError(f"{kind}: there is no state to load, but {step} steps were taken")
         for key, array in found.items():
             self.arrays.setdefault(key, array)[...] = array
-        self.step_count = int(step)
+        self.step_count, self._moved = int(step), Moved()
 
     def __repr__(self) -> str:
         usual: dict[str, Any] = {"weight_decay": self.usual_decay, "groups": {}}
@@ -299,6 +301,19 @@ class Optimizer:
     def _repr_html_(self) -> str:
         names = (*self.hyperparameters, *Common.__annotations__)
         return f"{settings_table(self, names)}<pre>{escape(rule(self))}</pre>"
+
+    def _fitting(self, params: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The state, zero where there is none, if it is that of these parameters."""
+        kind, groups = type(self).__name__, self.groups.values()
+        if self.step_count and self._moved.are_others(params):
+            settings = [getattr(self, name) for name in (*self.hyperparameters, "weight_decay")]
+            settings += [value for group in groups for value in group.values()]
+            if self.state or any(map(callable, settings)):
+                raise ConfigError(
+                    f"{kind} has taken {self.step_count} steps with another network, whose state "
+                    "and schedules would go on; use reset(), or another optimizer"
+                )
+        return fitting(kind, self.state, self.arrays, params)
 
     def _setting(self, name: str, patterns: Sequence[str]) -> Setting:
         """A hyperparameter of the parameters that fit these patterns of `groups`."""
