@@ -28,7 +28,12 @@ def by_hand(network, optimizer):
 
 
 WAYS = [by_trainer, by_step, by_hand]
-KEEPS = [Adam(0.1), Momentum(0.1), SGD(Cosine(0.1, steps=9)), SGD(0.1, groups={"W*": {"lr": Cosine(1, 9)}})]  # fmt: skip
+KEEPS = [
+    Adam(0.1),
+    Momentum(0.1),
+    SGD(Cosine(0.1, steps=9)),
+    SGD(0.1, groups={"W*": {"lr": Cosine(1, 9)}}),
+]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda f: f.__name__)
