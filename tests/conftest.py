@@ -1,9 +1,15 @@
 """For all tests."""
 
 import gc
+import os
 import sys
 
 import pytest
+
+# Hundreds of tests start a Python of their own. Where none keeps what it has compiled, each would
+# compile the whole package anew, and each worker all the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 THOROUGH = (
     "checking/test_docs.py",
@@ -36,6 +42,20 @@ def pytest_collection_modifyitems(items):
 collect_ignore = ["conftest.py"]  # it has no examples, and others have its name
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Leave files unread that have none of the tests asked for, when those are few."""
+    if config.option.markexpr != "examples or thorough" or collection_path.suffix != ".py":
+        return None
+    place = collection_path.as_posix()
+    thorough = any(f"tests/{start.split('::')[0]}" in place for start in THOROUGH)
+    return None if thorough or "mark.examples" in collection_path.read_text("utf-8") else True
+
+
+def pytest_collectstart():
+    """Nothing of what is collected is to be thrown away, so that nothing is looked for."""
+    gc.disable()
+
+
 def pytest_collection_finish():
     """Leave what was collected, very many objects, out of the garbage collector's sight.
 
@@ -43,6 +63,7 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture
