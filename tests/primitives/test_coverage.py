@@ -41,7 +41,7 @@ FUNCTIONS = sorted(
 
 
 def test_a_function_stands_in_one_table():
-    assert len(FUNCTIONS) > 400
+    assert len(FUNCTIONS) > 300  # how many depends on what else is loaded
     for function in FUNCTIONS:
         found = [name for name, table in TABLES.items() if function in table]
         if not found and getattr(function, "__module__", None) in UNSUPPORTED_MODULES:
