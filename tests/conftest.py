@@ -1,15 +1,22 @@
 """For all tests."""
 
 import gc
+import os
 import sys
 
 import pytest
+
+# Hundreds of tests start a Python of their own. Where none keeps what it has compiled, each would
+# compile the whole package anew, and each worker all the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 THOROUGH = (
     "checking/test_docs.py",
     "checking/test_manners.py::test_a_mistake",
     "checking/test_repairs.py::test_what_it_says",
     "checking/test_strangers_styles.py::test_a_mistake",
+    "cli/test_cli_networks.py::test_a_run_that_goes_on_gives_the_same_weights[deep-conv",
     "compiler/test_c.py::test_a_kernel_that_is_wrong",
     "compiler/test_fuzz.py",
     "compiler/test_random_",
@@ -19,21 +26,70 @@ THOROUGH = (
     "networks/test_one_file_layers.py::test_one_file[it_is_explained",
     "networks/test_one_file_layers.py::test_one_file[looking_between",
     "networks/test_random_networks.py",
+    "page/test_page.py::test_a_page_of_three_hundred_nodes",
     "test_benchmarks.py",
     "training/test_checkpoints.py::test_many_stops",
 )
 """What takes longest, and is left to a run of its own."""
 
+EXAMPLES = {
+    "checking/test_catalogue.py::test_a_stranger": 3,
+    "checking/test_catalogue.py::test_no_false_alarm": 3,
+    "checking/test_catalogue.py::test_planted_mistake": 3,
+    "checking/test_manners.py::test_no_alarm": 3,
+    "checking/test_screening.py::test_the_change_is_that_of_the_pass": 3,
+    "checking/test_strangers_styles.py::test_no_alarm": 3,
+    "cli/test_cli_resume.py::test_however_often_ctrl_c_is_pressed": 3,
+    "compiler/test_c.py::test_random_networks_of_convolutions": 3,
+    "compiler/test_c_rows.py::test_parameters_may_be_called": 3,
+    "compiler/test_c_rows.py::test_rows_are_numpys": 2,
+    "compiler/test_c_rows.py::test_steps_on_batches": 4,
+    "compiler/test_c_rows.py::test_the_rows_of_a_batch": 2,
+    "compiler/test_javascript.py::test_twenty_networks": 3,
+    "compiler/test_javascript_sums.py::test_sums": 3,
+    "compiler/test_names_in_programs.py::test_any_name": 3,
+    "datasets/test_mnist.py::test_every_form": 3,
+    "networks/test_one_file_layers.py::test_one_file": 3,
+}
+"""Of the many examples of one kind, every so many are tried at once, the others in that run."""
+
+
+def thorough(items):
+    """What of the tests is left to a run of its own."""
+    seen = dict.fromkeys(EXAMPLES, 0)
+    for item in items:
+        place = item.nodeid.partition("tests/")[2]
+        if place.startswith(THOROUGH):
+            yield item
+        for kind in filter(place.startswith, EXAMPLES):
+            if seen[kind] % EXAMPLES[kind]:
+                yield item
+            seen[kind] += 1
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark what is thorough before it is chosen by its marks what runs."""
-    for item in items:
-        if any(f"tests/{start}" in item.nodeid for start in THOROUGH):
-            item.add_marker("thorough")
+    for item in thorough(items):
+        item.add_marker("thorough")
 
 
 collect_ignore = ["conftest.py"]  # it has no examples, and others have its name
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave files unread that have none of the tests asked for, when those are few."""
+    if config.option.markexpr != "examples or thorough" or collection_path.suffix != ".py":
+        return None
+    place = collection_path.as_posix()
+    files = {start.partition("::")[0] for start in (*THOROUGH, *EXAMPLES)}
+    some = any(f"tests/{file}" in place for file in files)
+    return None if some or "mark.examples" in collection_path.read_text("utf-8") else True
+
+
+def pytest_collectstart():
+    """Nothing of what is collected is to be thrown away, so that nothing is looked for."""
+    gc.disable()
 
 
 def pytest_collection_finish():
@@ -43,6 +99,7 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -20,7 +21,13 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "clearprop"
 FILES = sorted(SOURCE.rglob("*.py"))
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+
+
+@functools.cache
+def trees():
+    """What each file says, by its path; read when it is asked for, not when tests are collected."""
+    return {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+
 
 CORE = {"errors", "files", "primitives", "graph", "layers", "networks"}
 MAY_IMPORT = {
@@ -64,7 +71,7 @@ def name_of(path):
 def imports(path, walk=ast.walk):
     """Every module, or name in one, that a file imports, anywhere in it, in full, with the line."""
     package = ("clearprop", *path.relative_to(SOURCE).parent.parts)
-    for node in walk(TREES[path]):
+    for node in walk(trees()[path]):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -114,7 +121,7 @@ def f():
     from clearprop.training.trainer import Trainer
 """
     path = SOURCE / "layers" / "sketch.py"
-    monkeypatch.setitem(TREES, path, ast.parse(text))
+    monkeypatch.setitem(trees(), path, ast.parse(text))
     assert [floor for floor, _ in floors(path)] == [
         *("cli", "layers", "__init__", "__version__", "networks", "layers", "training")
     ]
@@ -142,10 +149,10 @@ def circle():
     """The names of files that import each other in a circle, [] if there are none."""
     files = {
         ".".join(("clearprop", *path.relative_to(SOURCE).with_suffix("").parts)): path
-        for path in TREES
+        for path in trees()
     }
     files = {name.removesuffix(".__init__"): path for name, path in files.items()}
-    edges = {name_of(path): set(map(name_of, files_imported(path, files))) for path in TREES}
+    edges = {name_of(path): set(map(name_of, files_imported(path, files))) for path in trees()}
     try:
         TopologicalSorter(edges).prepare()
     except CycleError as error:
@@ -164,10 +171,10 @@ def test_a_circle_of_files_is_seen(monkeypatch):
         "c": "import typing\nif typing.TYPE_CHECKING:\n    from .sketch_a import f",
     }
     for name, text in texts.items():
-        monkeypatch.setitem(TREES, SOURCE / "layers" / f"sketch_{name}.py", ast.parse(text))
+        monkeypatch.setitem(trees(), SOURCE / "layers" / f"sketch_{name}.py", ast.parse(text))
     assert circle() == []
     closed = ast.parse("def h():\n    if True:\n        from .sketch_a import f")
-    monkeypatch.setitem(TREES, SOURCE / "layers" / "sketch_c.py", closed)
+    monkeypatch.setitem(trees(), SOURCE / "layers" / "sketch_c.py", closed)
     assert set(circle()) == {f"layers/sketch_{name}.py" for name in texts}
 
 
@@ -221,7 +228,7 @@ def test_no_file_is_too_long():
 def test_everything_public_has_a_docstring():
     definitions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     missing = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         public = [n for n in tree.body if isinstance(n, definitions) and not n.name.startswith("_")]
         missing += [f"{name_of(path)}: {n.name}" for n in public if not ast.get_docstring(n)]
         if not ast.get_docstring(tree):
@@ -238,7 +245,7 @@ def unsafe(path):
     for module, line in imports(path):
         if module.partition(".")[0] in UNSAFE_MODULES:
             yield f"{name_of(path)}:{line} imports {module}"
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(trees()[path]):
         if isinstance(node, ast.Name) and node.id in UNSAFE_CALLS and place(path) != "compiler":
             yield f"{name_of(path)}:{node.lineno} uses {node.id}"
         if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
@@ -254,7 +261,7 @@ def test_nothing_runs_what_it_reads():
 def test_what_is_unsafe_is_seen(monkeypatch):
     text = "import pickle\nfrom marshal import loads\nnp.load(p, allow_pickle=True)\neval(text)\n"
     path = SOURCE / "layers" / "sketch.py"
-    monkeypatch.setitem(TREES, path, ast.parse(text))
+    monkeypatch.setitem(trees(), path, ast.parse(text))
     assert len(list(unsafe(path))) == 4
 
 

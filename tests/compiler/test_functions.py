@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from harness import ROWS, Case, cases, differentiable, random_dout
+from harness import Case, differentiable, on_all_samples, random_dout
 
 from clearprop import grad, value_and_grad
 from clearprop.compiler import compile
 from clearprop.errors import ClearpropError, ConfigError, UnsupportedError
 from clearprop.graph.recording import record
-
-CASES = list(cases(ROWS))
 
 WITHOUT_SOURCE = "has no NumPy source"
 """What the refusal says where a function of ours stands in the graph that NumPy does not have."""
@@ -52,11 +50,11 @@ def check_equal(found, expected, rtol):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@on_all_samples
 def test_every_row_gives_its_value(case: Case):
     f, arrays = function_of(case)
-    if not arrays:
-        pytest.skip("this sample has no operand to be a variable")
+    if not arrays:  # this sample has no operand to be a variable
+        return
     operands = list(case.operands)
     for i, a in zip(differentiable(case), arrays, strict=True):
         operands[i] = a[()]
@@ -73,11 +71,11 @@ def test_every_row_gives_its_value(case: Case):
         assert not np.shares_memory(a, b)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@on_all_samples
 def test_every_row_gives_its_derivatives(case: Case):
     f, arrays = function_of(case)
-    if not arrays:
-        pytest.skip("this sample has no operand to be a variable")
+    if not arrays:  # this sample has no operand to be a variable
+        return
     douts = flat(random_dout(flat(f(*arrays)), np.random.default_rng(1)))
 
     def loss(*variables):

@@ -1,12 +1,13 @@
 """Hold a row of the table against numerical differentiation, without the engine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+import pytest
 from row_samples import SAMPLES, drawn
 
 from clearprop.primitives.broadcasting import sum_to
@@ -63,6 +64,22 @@ def cases(rows: Any, seed: int = 5) -> Iterator[Case]:
         assert found, f"{row.name} has no samples"
         for i, (operands, params) in enumerate(found):
             yield Case(row, i, operands, params)
+
+
+def on_all_samples(check: Callable[[Case], None]) -> Callable[[Primitive], None]:
+    """A test of each row on all its samples: as tests of their own, these take longer to start."""
+
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+    def test(row: Primitive) -> None:
+        for case in cases([row]):
+            try:
+                check(case)
+            except Exception as error:
+                error.add_note(f"with the sample {case}")
+                raise
+
+    test.__doc__ = check.__doc__
+    return test
 
 
 def derivative(row: Primitive, i: int, dout: Any, *operands: Any, **params: Any) -> Any:

@@ -40,13 +40,14 @@ FUNCTIONS = sorted(
 )
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
-def test_a_function_stands_in_one_table(function):
-    found = [name for name, table in TABLES.items() if function in table]
-    if not found and getattr(function, "__module__", None) in UNSUPPORTED_MODULES:
-        assert remedy(function)
-    else:
-        assert len(found) == 1, f"{function.__name__} is in {found or 'no table'}"
+def test_a_function_stands_in_one_table():
+    assert len(FUNCTIONS) > 300  # how many depends on what else is loaded
+    for function in FUNCTIONS:
+        found = [name for name, table in TABLES.items() if function in table]
+        if not found and getattr(function, "__module__", None) in UNSUPPORTED_MODULES:
+            assert remedy(function), f"{function.__name__} has no remedy"
+        else:
+            assert len(found) == 1, f"{function.__name__} is in {found or 'no table'}"
 
 
 def test_nothing_is_composed_twice():

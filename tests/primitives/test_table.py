@@ -4,7 +4,17 @@ import copy
 
 import numpy as np
 import pytest
-from harness import ROWS, SYMMETRIC, Case, cases, check, derivative, differentiable, random_dout
+from harness import (
+    ROWS,
+    SYMMETRIC,
+    Case,
+    cases,
+    check,
+    derivative,
+    differentiable,
+    on_all_samples,
+    random_dout,
+)
 
 from clearprop.errors import UnsupportedError
 from clearprop.graph import Variable
@@ -14,15 +24,14 @@ from clearprop.primitives.table import Primitive, collect, elementwise
 
 REFUSED = ("clearprop.cofactors-5",)
 """The identity: its singular vectors, of equal values, have no derivative, and this is said."""
-CASES = list(cases(ROWS))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@on_all_samples
 def test_rules_agree_with_central_differences(case: Case):
     check(case)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@on_all_samples
 def test_float32_is_kept_and_inputs_are_untouched(case: Case):
     operands = tuple(_single(x) for x in case.operands)
     params = {name: _single(value) for name, value in case.params.items()}
@@ -38,7 +47,7 @@ def test_float32_is_kept_and_inputs_are_untouched(case: Case):
         np.testing.assert_equal(x, y)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@on_all_samples
 def test_rules_are_recorded_and_differentiated_again(case: Case):
     """On the graph: the derivative of the derivative, in one random direction."""
     rng = np.random.default_rng(19)

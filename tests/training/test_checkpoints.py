@@ -61,18 +61,19 @@ def files(tmp_path, name):
 
 
 @pytest.mark.parametrize("compile", [True, False])
-@pytest.mark.parametrize("stop", [1, 2, 3, 4, 7, 9, 11])
-def test_it_goes_on_as_if_it_had_not_been_stopped(tmp_path, compile, stop):
+def test_it_goes_on_as_if_it_had_not_been_stopped(tmp_path, compile):
     whole = everything(tmp_path, "whole", compile=compile)
     whole.train(iterations=12)
-    first = everything(tmp_path, "parts", compile=compile)
-    first.train(iterations=stop)
-    second = everything(tmp_path, "parts", compile=compile, seed=5)
-    history = second.resume(tmp_path / "parts" / "last")
-    assert len(history) == stop
-    second.train(iterations=12, in_all=True)
-    assert outcome(second) == outcome(whole)
-    assert files(tmp_path, "parts") == files(tmp_path, "whole")
+    for stop in 1, 2, 3, 4, 7, 9, 11:
+        name = f"stopped after {stop}"
+        first = everything(tmp_path, name, compile=compile)
+        first.train(iterations=stop)
+        second = everything(tmp_path, name, compile=compile, seed=5)
+        history = second.resume(tmp_path / name / "last")
+        assert len(history) == stop
+        second.train(iterations=12, in_all=True)
+        assert outcome(second) == outcome(whole)
+        assert files(tmp_path, name) == files(tmp_path, "whole")
 
 
 @pytest.mark.parametrize("samples", [90, 77])
@@ -223,11 +224,25 @@ def test_early_stopping_takes_effect_at_the_same_iteration_when_resumed(tmp_path
     assert second.best.iteration == whole.best.iteration
 
 
-def changed(tmp_path, change):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A checkpoint after four iterations, of which nothing is changed."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("clearprop.training.signals.SHARE", 1)
+        everything(folder).train(iterations=4)
+    return folder / "a" / "last"
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory):
+    """A training with other weights, which is to take up a checkpoint."""
+    return everything(tmp_path_factory.mktemp("another"), "b", seed=5)
+
+
+def changed(tmp_path, kept, change):
     """A checkpoint of which something is changed: its arrays, or what it says."""
-    trainer = everything(tmp_path)
-    trainer.train(iterations=4)
-    arrays, about = read_arrays(tmp_path / "a" / "last")
+    arrays, about = read_arrays(kept)
     change(arrays, about, about["training"])
     write_arrays(tmp_path / "changed", arrays, about)
     return tmp_path / "changed"
@@ -256,14 +271,13 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("case", DAMAGE)
-def test_a_damaged_checkpoint_is_named_and_changes_nothing(tmp_path, case):
-    path = changed(tmp_path, DAMAGE[case])
-    trainer = everything(tmp_path, "b", seed=5)
-    before = outcome(trainer)
+def test_a_damaged_checkpoint_is_named_and_changes_nothing(tmp_path, kept, another, case):
+    path = changed(tmp_path, kept, DAMAGE[case])
+    before = outcome(another)
     with pytest.raises((FileFormatError, ShapeError, ConfigError), match="changed"):
-        trainer.resume(path)
-    assert outcome(trainer) == before
-    trainer.train(iterations=1)
+        another.resume(path)
+    assert outcome(another) == before
+    another.train(iterations=1)
 
 
 OTHERS = {
@@ -281,24 +295,22 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_another_training_is_refused(tmp_path, case):
-    everything(tmp_path).train(iterations=4)
+def test_another_training_is_refused(tmp_path, kept, case):
     other = everything(tmp_path, "b", seed=5, **OTHERS[case])
     before = outcome(other)
     named = "Adam" if case == "optimizer" else case
     with pytest.raises(ConfigError, match=named):
-        other.resume(tmp_path / "a" / "last")
+        other.resume(kept)
     assert outcome(other) == before
 
 
-def test_other_frozen_parameters_are_refused_and_another_rate_is_not(tmp_path):
-    everything(tmp_path).train(iterations=4)
+def test_other_frozen_parameters_are_refused_and_another_rate_is_not(tmp_path, kept):
     other = everything(tmp_path, "b", seed=5, optimizer=Adam(0.5))
     other.network.freeze(next(iter(other.network.params)))
     with pytest.raises(ConfigError, match=r"with frozen .*, and this one has"):
-        other.resume(tmp_path / "a" / "last")
+        other.resume(kept)
     other.network.unfreeze()
-    assert len(other.resume(tmp_path / "a" / "last")) == 4
+    assert len(other.resume(kept)) == 4
 
 
 def test_another_order_is_refused(tmp_path):
@@ -311,11 +323,11 @@ def test_another_order_is_refused(tmp_path):
     made().resume(tmp_path / "shuffled")
 
 
-def test_checkpoints_of_before_there_were_some_facts_are_read(tmp_path):
+def test_checkpoints_of_before_there_were_some_facts_are_read(tmp_path, kept):
     def older(arrays, about, entry):
         entry["facts"] = {n: entry["facts"][n] for n in ("batch_size", "compiled", "data")}
 
-    assert len(everything(tmp_path, "b").resume(changed(tmp_path, older))) == 4
+    assert len(everything(tmp_path, "b").resume(changed(tmp_path, kept, older))) == 4
 
 
 def test_what_is_held_out_is_the_same_when_it_goes_on(tmp_path):
@@ -337,14 +349,13 @@ def test_what_is_held_out_is_the_same_when_it_goes_on(tmp_path):
         Trainer(network_with_everything(), X, T, X, T, validation=0.2)
 
 
-def test_other_data_are_refused(tmp_path):
-    everything(tmp_path).train(iterations=4)
+def test_other_data_are_refused(kept):
     for x, t in (X + 1, T), (X, T[::-1]), (X[:60], T[:60]):
         trainer = Trainer(
             network_with_everything(), x, t, X[::2], T[::2], batch_size=30, optimizer=Adam(0.1)
         )
         with pytest.raises(ConfigError, match="data"):
-            trainer.resume(tmp_path / "a" / "last")
+            trainer.resume(kept)
 
 
 def test_an_optimizer_whose_state_nobody_knows_is_refused_at_once(tmp_path):
