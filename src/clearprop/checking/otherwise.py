@@ -134,6 +134,7 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
         for c in (2, 3, 0.5):
             yield Otherwise(3, Kind.FACTOR, f"{c} * {{}}", lambda e, c=c: c * e)
         yield from _centred(value)
+        yield from _of_some(around, np.shape(value))
         for n in _sizes(around):
             yield Otherwise(5, Kind.FACTOR, f"{{}} / {n.name}", np.divide, n)
             yield Otherwise(5, Kind.FACTOR, f"{{}} * {n.name}", np.multiply, n)
@@ -257,6 +258,8 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
         rank = 2 if site.role == "factor" else 0  # first what else has the size that is due
         yield Otherwise(rank, place, "{} + 1", lambda e: e + 1)
         yield Otherwise(rank, place, "{} - 1", lambda e: e - 1)
+    if site.role not in ("index", "place") and value > 1:
+        yield Otherwise(1, place, "{} ** 2", lambda e: e**2)
     for v in around:
         if not np.ndim(v.now) and np.asarray(v.now).dtype.kind in "iu":
             if abs(v.now) * max(abs(value), 1) > MANY:
@@ -350,6 +353,24 @@ def _centred(value: Any) -> Iterator[Otherwise]:
         yield Otherwise(4, kind, text, lambda e, k=k: e - e.sum(axis=k, keepdims=True))
         text = f"{{}} - {{}}.mean(axis={k}, keepdims=True)"
         yield Otherwise(4, kind, text, lambda e, k=k: e - e.mean(axis=k, keepdims=True))
+
+
+def _of_some(around: list[Atom], shape: tuple[int, ...]) -> Iterator[Otherwise]:
+    """A mean over those that a mask lets through, in place of all."""
+    for v in around if shape else ():
+        if np.asarray(v.now).dtype.kind != "b" or v.is_formula:
+            continue
+        for k, keep in itertools.product(range(np.ndim(v.now)), (True, False)):
+            if np.shape(v.now.mean(axis=k, keepdims=keep)) == shape:
+                wide = ", keepdims=True" if keep else ""
+                text = f"{{}} / {v.name}.mean(axis={k}{wide})"
+                yield Otherwise(
+                    3,
+                    Kind.FACTOR,
+                    text,
+                    lambda e, v, k=k, wide=keep: e / v.mean(axis=k, keepdims=wide),
+                    v,
+                )
 
 
 def _handed_on(value: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:

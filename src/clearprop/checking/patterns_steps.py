@@ -31,6 +31,8 @@ UNFIT = (ValueError, TypeError, LookupError, FloatingPointError)
 """What is raised where shapes are such that a mistake cannot be made."""
 LONG = 60
 """Programs of so many operations cost as many each; longer ones more, so that fewer are tried."""
+RUNS = 8
+"""Of so many runs of a line, each is also taken by itself."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
 
@@ -115,10 +117,23 @@ class Search:
             given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
         except UNFIT:
             return None
-        if self._explained(given, *mistake.told()):
+        if self._explained(given, *mistake.told()) or self._in_one_run(mistake, given):
             return True
         part = {name: case.t - given[name] for name, case in self.cases.items()}
         return (mistake.scales and self._scaled(mistake, part)) or part
+
+    def _in_one_run(self, mistake: Mistake, given: Mapping[str, np.ndarray]) -> bool:
+        """Whether what explains a part explains all, made in one only of the runs of its line."""
+        runs = dict.fromkeys(node for node, _ in mistake.changes)
+        if not 1 < len(runs) <= RUNS or mistake.past or mistake.values:
+            return False
+        if not any(case.explains(given[name]) for name, case in self.cases.items()):
+            return False
+        return any(
+            self._explained(self.tape.pull(changes), *mistake.told())
+            for node in runs
+            if (changes := {key: f for key, f in mistake.changes.items() if key[0] is node})
+        )
 
     def _in_pairs(self, pairs: Iterable[tuple[Mistake, Mistake]]) -> bool:
         """Whether two ways left out explain all, or one that is gone twice in place of another."""
