@@ -6,6 +6,7 @@ Or of that of forward, which then must give the same, and keep other things for 
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class Editable:
         self.writes_at = any(".at(" in ast.unparse(source.tree) for source in sources)
         trees = (source.tree for source in (*sources, *before))
         self.editor = Editor(trees, type(e.trial.layer))
-        self.formulas = formulas((*reversed(sources), *before))
+        self.sources = (*reversed(sources), *before)
         self.codes: dict[Any, Any] = {}
         arrays = (
             *e.trial.inputs,
@@ -113,6 +114,11 @@ class Editable:
                 )
                 if f is not inner and made is not f.__code__:
                     self.codes[f] = made
+
+    @cached_property
+    def formulas(self) -> list[Any]:
+        """The formulas in all that is run, which values may have been meant to be."""
+        return formulas(self.sources)
 
     @contextmanager
     def edited(self) -> Iterator[bool]:

@@ -102,7 +102,7 @@ def _axes(node: ast.Call, place: int) -> Entries:
             yield made_call, Kind.WRONG_AXIS, ("axis", before, axis)
 
 
-def _fewer(now: Any) -> Iterator[tuple[int, ...]]:
+def _fewer(now: Any) -> Iterator[tuple[Any, ...]]:
     """Several axes but one of them."""
     elements = now.elts if isinstance(now, ast.Tuple) else ()
     whole = [e.value for e in elements if isinstance(e, ast.Constant)]
