@@ -1,4 +1,4 @@
-"""Causes that look like others on one input: what is told is true of other sizes and values, too."""
+"""Causes that look like others on one input: what is told is true of other sizes and values."""
 
 import numpy as np
 import pytest
@@ -154,7 +154,7 @@ class Groups:
 
 
 class Frame:
-    """The sums of three neighbours each way, the edge filled up with zeros; cut out at its start."""
+    """The sums of three neighbours each way, the edge filled up with zeros."""
 
     def forward(self, x):
         wide = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -221,3 +221,71 @@ def test_the_cause_is_told_truly(layer, inputs, argument, words):
     (found,) = (f for f in check(layer, *inputs).faults if f.argument == argument)
     assert words in found.message
     assert "cut off at" not in found.message
+
+
+class Keyed:
+    """Attention of rows; the keys have a bias, which no score answers to: its derivative is 0."""
+
+    def __init__(self, d):
+        self.Wq, self.Wk, self.Wv = R.normal(0, 0.5, (3, d, d))
+        self.bk = R.normal(size=d)
+
+    def forward(self, x):
+        q, k, v = x @ self.Wq, x @ self.Wk + self.bk, x @ self.Wv
+        e = np.exp(q @ k.T / 2)
+        p = e / e.sum(axis=1, keepdims=True)
+        self.kept = x, q, k, v, p
+        return p @ v
+
+    def backward(self, dout):
+        x, q, k, v, p = self.kept
+        dp, dv = dout @ v.T, p.T @ dout
+        ds = p * (dp - (dp * p).sum(axis=1, keepdims=True)) / 2
+        dq, dk = ds @ k, ds.T @ q
+        self.dWq, self.dWk, self.dWv = x.T @ dq, x.T @ dk, x.T @ dv
+        self.dbk = dk.sum(axis=0)
+        return dq @ self.Wq.T + dk @ self.Wk.T + dv @ self.Wv
+
+
+def test_what_is_0_but_for_rounding_hinders_no_repair():
+    (found,) = check(Keyed(4), R.normal(size=(5, 4))).faults
+    assert "dv @ self.Wv.T` in place of" in found.message
+
+
+class Part:
+    """Half of a bend by way of a function from elsewhere, so that its backward has no source."""
+
+    def __init__(self, d):
+        self.W = R.normal(0, 0.6, (d, d))
+
+    def forward(self, x):
+        self.x, self.z = x, x @ self.W
+        return x + np.sin(self.z / 3)
+
+
+exec(  # what has no source is not mended: the graph of forward explains it
+    "def back(self, dout):\n"
+    "    d = dout * np.cos(self.z / 3) / 6\n"
+    "    self.dW = self.x.T @ d\n"
+    "    return dout + d @ self.W.T\n",
+    globals(),
+)
+Part.backward = globals()["back"]
+
+
+class Both:
+    def __init__(self, d):
+        self.one, self.two = Part(d), Part(d)
+
+    def forward(self, x):
+        return self.two.forward(self.one.forward(x))
+
+    def backward(self, dout):
+        return self.one.backward(self.two.backward(dout))
+
+
+def test_a_factor_in_what_two_layers_share_explains_all():
+    faults = check(Both(3), R.normal(size=(4, 3))).faults
+    assert {f.argument for f in faults} == {"x", "one.W", "two.W"}
+    assert all("1/2" in f.message for f in faults)
+    assert not any("none of the known" in f.message for f in faults)

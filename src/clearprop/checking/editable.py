@@ -4,7 +4,7 @@ Or of that of forward, which then must give the same, and keep other things for 
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
@@ -28,15 +28,19 @@ MOST = 1500
 ROUNDS = 20_000
 """So many rounds of loops an edited run may take."""
 
+ROUNDING = 1e-13
+"""What is no larger, in parts of the largest derivative, is 0 but for rounding."""
+NOTHING: Mapping[str, Any] = {}
+
 
 class Truth:
     """The true derivative by an argument, and whether another is the same, where it is known."""
 
-    def __init__(self, t: np.ndarray, exact: float, a: Any = None) -> None:
+    def __init__(self, t: np.ndarray, exact: float, floor: float, a: Any = None) -> None:
         self.shape, self.exact, known = np.shape(t), exact, np.isfinite(t)
         self.t = np.where(known, t, 0.0)
         self.known = None if known.all() else known
-        self.far = exact * float(np.max(np.abs(self.t), initial=0.0)) + 1e-150
+        self.far = exact * float(np.max(np.abs(self.t), initial=0.0)) + floor
         self.worst = self.kept = None
         if a is not None and np.shape(a) == t.shape and t.size:
             apart = np.abs(np.where(known, a - self.t, 0.0))
@@ -58,9 +62,19 @@ class Truth:
         """Whether the elements that were right before still are, where the others are wrong."""
         if self.kept is None or not self.kept.any():
             return True
-        return np.shape(a) == self.shape and bool(
-            np.all(np.abs(a - self.t)[self.kept] <= self.far)
-        )
+        return np.shape(a) == self.shape and bool(np.all(np.abs(a - self.t)[self.kept] <= self.far))
+
+
+def truths(
+    truth: Mapping[str, np.ndarray], exact: float, given: Mapping[str, Any] = NOTHING
+) -> dict[str, Truth]:
+    """The true derivatives; one that is 0 but for rounding is held against the largest of them."""
+    floor = ROUNDING * max((_largest(t) for t in truth.values()), default=0.0) + 1e-150
+    return {n: Truth(t, exact, floor, given.get(n)) for n, t in truth.items()}
+
+
+def _largest(t: np.ndarray) -> float:
+    return float(np.max(np.abs(t), initial=0.0, where=np.isfinite(t)))
 
 
 class Editable:

@@ -38,9 +38,10 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
         (target,) = node.targets
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             yield [ast.AugAssign(target, ast.Add(), node.value)], Kind.NOT_SUMMED
-        if isinstance(target, ast.Subscript) and isinstance(value := node.value, ast.BinOp):
-            if type(value.op) in AT and ast.unparse(value.left) == ast.unparse(target):
-                yield [_at_each(type(value.op), target, value.right)], Kind.NOT_SUMMED
+        value: Any = node.value
+        adds = isinstance(target, ast.Subscript) and isinstance(value, ast.BinOp)
+        if adds and type(value.op) in AT and ast.unparse(value.left) == ast.unparse(target):
+            yield [_at_each(type(value.op), target, value.right)], Kind.NOT_SUMMED
         for other in () if isinstance(node.value, ast.Tuple) else _targets(target):
             kind = Kind.SWAPPED if isinstance(other, ast.Tuple) else Kind.WRONG_PLACE
             yield [ast.Assign([other], node.value)], kind
@@ -75,7 +76,7 @@ AT = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divid
 """The functions whose `at` takes an index that comes several times as often as it comes."""
 
 
-def _at_each(op: type, target: ast.Subscript, value: ast.expr) -> ast.stmt:
+def _at_each(op: type, target: Any, value: ast.expr) -> ast.stmt:
     numpy, index = ast.Name("np", LOAD), target.slice
     at = ast.Attribute(ast.Attribute(numpy, AT[op], LOAD), "at", LOAD)
     if any(isinstance(part, ast.Slice) for part in ast.walk(index)):

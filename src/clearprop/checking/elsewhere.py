@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.checking.atoms import is_float
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.differences import sizes
-from clearprop.checking.editable import FAILS, Editable, Truth
+from clearprop.checking.editable import FAILS, Editable, Truth, truths
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.nests import shape_of
-from clearprop.checking.otherwise import is_float
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 
@@ -60,11 +60,15 @@ class Elsewhere:
             again = self.backward.again(douts=self.backward.run.douts(dout))
             if not self._agree(hits, e.true(dout), again):
                 return False
-        scaled = e.trial.variant(e.trial.inputs)
-        for name, value in vars(scaled.layer).items():
-            if is_float(value) and np.size(value) == 1:
-                setattr(scaled.layer, name, OTHER * value)
-        others = (scaled, *map(e.trial.variant, self._others_than_given()))
+        settings = {
+            name: OTHER * value
+            for name, value in vars(e.trial.layer).items()
+            if is_float(value) and np.size(value) == 1
+        }
+        scaled = [e.trial.variant(e.trial.inputs)] if settings else []
+        for other in scaled:
+            vars(other.layer).update(settings)
+        others = (*scaled, *map(e.trial.variant, self._others_than_given()))
         if any(self._holds_for(hits, other) is False for other in others):
             return False
         for some in (*self._of_other_sizes(), *self._of_other_counts()) if by_number else ():
@@ -171,5 +175,5 @@ class Elsewhere:
         return True
 
     def _agree(self, hits: list[str], truth: dict[str, np.ndarray], run: Run | None) -> bool:
-        exact = {n: Truth(truth[n], self.truth[n].exact) for n in self.truth}
-        return set(hits) <= set(self.mended(exact, run))
+        exact = max(t.exact for t in self.truth.values())
+        return set(hits) <= set(self.mended(truths({n: truth[n] for n in self.truth}, exact), run))

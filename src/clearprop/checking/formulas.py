@@ -36,7 +36,10 @@ def formulas(sources: Iterable[Source]) -> list[tuple[str, Callable[[Mapping[str
             if len(found) == MOST:
                 break
             if isinstance(node, KINDS) and not isinstance(getattr(node, "ctx", None), ast.Store):
-                if node.end_lineno != node.lineno or node.end_col_offset - node.col_offset > LONG:
+                if (
+                    node.end_lineno != node.lineno
+                    or (node.end_col_offset or 0) - node.col_offset > LONG
+                ):
                     continue
                 names = sorted({n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & local)
                 text = ast.unparse(node)

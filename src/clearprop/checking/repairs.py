@@ -13,17 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.checking.editable import Editable, Truth
+from clearprop.checking.atoms import NUMBERS, atoms, distinct, is_float
+from clearprop.checking.editable import Editable, truths
 from clearprop.checking.edited import Edit, Site, written
 from clearprop.checking.elsewhere import Elsewhere
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
 from clearprop.checking.otherwise import (
-    NUMBERS,
     Otherwise,
-    atoms,
-    distinct,
-    is_float,
     missing_products,
     of_other_shapes,
     otherwise,
@@ -96,7 +93,7 @@ class Search:
         self.share = 0.5 if of_forward else 1.0
         self.stop = time.thread_time() + self.share * LONGEST
         self.exact = max(1e-7 if e.opened else 1e-5, 30 * e.eps)
-        self.truth = {n: Truth(t, self.exact, e.analytic.get(n)) for n, t in truth.items()}
+        self.truth = truths(truth, self.exact, e.analytic)
         self.wrong = [n for n, t in self.truth.items() if not t.near(e.analytic[n])]
         self.right = [n for n in self.truth if n not in self.wrong]
         self.misshapen = any(np.shape(e.analytic[n]) != self.truth[n].shape for n in self.wrong)
@@ -183,8 +180,8 @@ class Search:
                 yield self._picked(number, site, other)
 
     def _is_odd(self, kind: Kind) -> bool:
-        """Whether it is no slip: forward keeps another value, but not the opposite one."""
-        return self.backward.of_forward and kind is Kind.SIGN
+        """Whether it is no slip: forward keeps another value, but no multiple of the right one."""
+        return self.backward.of_forward and kind in (Kind.SIGN, Kind.FACTOR)
 
     def _idle(self) -> set[Any]:
         """The lines that are not to be edited: what is right depends on their value, or nothing.

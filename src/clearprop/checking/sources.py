@@ -138,18 +138,21 @@ def _function_of(frame: FrameType) -> FunctionType | None:
 def tree_of(function: FunctionType) -> Any:
     """What was written, or `None` where that is not to be had or is not what is run."""
     code = function.__code__
-    if code not in _trees:
-        _trees[code] = _parsed(function)
-    return _trees[code]
-
-
-_trees: WeakKeyDictionary[CodeType, Any] = WeakKeyDictionary()
-
-
-def _parsed(function: FunctionType) -> Any:
-    code = function.__code__
     first, last = code.co_firstlineno, _last_line(code)
     text = "".join(linecache.getlines(code.co_filename)[first - 1 : last])
+    known = _trees.setdefault(code, {})
+    if text not in known:
+        known.clear()
+        known[text] = _parsed(function, text)
+    return known[text]
+
+
+_trees: WeakKeyDictionary[CodeType, dict[str, Any]] = WeakKeyDictionary()
+"""By code, what was written when it was last read."""
+
+
+def _parsed(function: FunctionType, text: str) -> Any:
+    code, first = function.__code__, function.__code__.co_firstlineno
     if text[:1].isspace():  # dedenting it would change the texts in it that span lines
         text, first = f"if True:\n{text}", first - 1
     try:
