@@ -170,7 +170,7 @@ class Search:
         self.pick.at = 0
         for number, site in enumerate(editor.sites, 1):
             others = self._copies(number) if site.line in idle else self._others(number, site)
-            later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind)]
+            later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind, o.text)]
         for place, numbers in enumerate(editor.alike):
             site = editor.sites[numbers[0] - 1]
             if len(numbers) > 1:
@@ -179,9 +179,9 @@ class Search:
             if rank < self.below:
                 yield self._picked(number, site, other)
 
-    def _is_odd(self, kind: Kind) -> bool:
+    def _is_odd(self, kind: Kind, text: str = "") -> bool:
         """Whether it is no slip: forward keeps another value, but no multiple of the right one."""
-        return self.backward.of_forward and kind in (Kind.SIGN, Kind.FACTOR)
+        return self.backward.of_forward and (kind is Kind.SIGN or text.endswith(" * {}"))
 
     def _idle(self) -> set[Any]:
         """The lines that are not to be edited: what is right depends on their value, or nothing.
