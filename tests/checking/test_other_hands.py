@@ -252,7 +252,7 @@ def test_a_finding_says_which_elements_are_wrong_and_how_far():
         type("Odd", (Twice,), {"backward": lambda s, d: d * np.sin(s.y)})(), X
     ).faults
     assert unknown.kind is Kind.UNKNOWN
-    assert "Ruled out: sign, constant factor" in unknown.message
+    assert "all of it at once: sign, constant factor" in unknown.message
 
 
 def test_modes_of_a_network():

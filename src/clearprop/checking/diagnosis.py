@@ -40,7 +40,9 @@ def diagnose(case: Case) -> Guess:
         repair = None if plain else repair
     if repair:
         e = (few or case).e
-        if not plain or sum(other is repair for other in e.repairs.values()) > 1:
+        weak = plain and plain.kind in (Kind.CLIPPED, Kind.FACTOR)
+        alone = weak and np.count_nonzero(case.a != case.t) == 1 < case.t.size
+        if not plain or alone or sum(other is repair for other in e.repairs.values()) > 1:
             return Guess(repair.kind, repair.message)  # one slip, told alike for all it touches
         has_cause = plain.kind in EFFECTS or repair.kind is Kind.INTEGER
         has_cause &= (plain.kind, repair.kind) != (Kind.SWAPPED, Kind.WRONG_PLACE)
@@ -119,12 +121,12 @@ def _first(case: Case, patterns: Any) -> Guess | None:
 def _unknown(case: Case) -> Guess:
     a, t = case.a[case.known], case.t[case.known]
     cosine = float(a @ t) / (float(np.linalg.norm(a) * np.linalg.norm(t)) or 1.0)
-    inside = ", each way through forward, each local slope" if case.e.opened else ""
+    inside = "; one by one, each way through forward, each local slope" if case.e.opened else ""
     length = float(np.linalg.norm(a)) / (float(np.linalg.norm(t)) or 1.0)
     return Guess(
         Kind.UNKNOWN,
         f"it is {length:.4g} times as long as the true derivative, and its direction agrees with "
-        f"that to a cosine of {cosine:.4g}; the pattern is none of the known ones. Ruled out: "
-        "sign, constant factor, transposition, order, offsets, masks, other axes, a small "
+        f"that to a cosine of {cosine:.4g}; the pattern is none of the known ones. Ruled out, for "
+        "all of it at once: sign, constant factor, transposition, order, offset, mask, a small "
         f"constant{inside}",
     )

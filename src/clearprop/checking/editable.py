@@ -4,8 +4,9 @@ Or of that of forward, which then must give the same, and keep other things for 
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,19 +28,24 @@ MOST = 1500
 ROUNDS = 20_000
 """So many rounds of loops an edited run may take."""
 
+ROUNDING = 1e-13
+"""What is no larger, in parts of the largest derivative, is 0 but for rounding."""
+NOTHING: Mapping[str, Any] = {}
+
 
 class Truth:
     """The true derivative by an argument, and whether another is the same, where it is known."""
 
-    def __init__(self, t: np.ndarray, exact: float, a: Any = None) -> None:
-        self.shape, known = np.shape(t), np.isfinite(t)
+    def __init__(self, t: np.ndarray, exact: float, floor: float, a: Any = None) -> None:
+        self.shape, self.exact, known = np.shape(t), exact, np.isfinite(t)
         self.t = np.where(known, t, 0.0)
         self.known = None if known.all() else known
-        self.far = exact * float(np.max(np.abs(self.t), initial=0.0)) + 1e-150
-        self.worst = None
+        self.far = exact * float(np.max(np.abs(self.t), initial=0.0)) + floor
+        self.worst = self.kept = None
         if a is not None and np.shape(a) == t.shape and t.size:
             apart = np.abs(np.where(known, a - self.t, 0.0))
             self.worst = np.unravel_index(np.argmax(apart), t.shape)
+            self.kept = known & (apart <= self.far) & (np.abs(self.t) > self.far)
 
     def near(self, a: Any) -> bool:
         """Whether another derivative is the same, where the true one is known."""
@@ -51,6 +57,24 @@ class Truth:
         return bool(
             np.all(apart <= self.far if self.known is None else (apart <= self.far) | ~self.known)
         )
+
+    def spared(self, a: Any) -> bool:
+        """Whether the elements that were right before still are, where the others are wrong."""
+        if self.kept is None or not self.kept.any():
+            return True
+        return np.shape(a) == self.shape and bool(np.all(np.abs(a - self.t)[self.kept] <= self.far))
+
+
+def truths(
+    truth: Mapping[str, np.ndarray], exact: float, given: Mapping[str, Any] = NOTHING
+) -> dict[str, Truth]:
+    """The true derivatives; one that is 0 but for rounding is held against the largest of them."""
+    floor = ROUNDING * max((_largest(t) for t in truth.values()), default=0.0) + 1e-150
+    return {n: Truth(t, exact, floor, given.get(n)) for n, t in truth.items()}
+
+
+def _largest(t: np.ndarray) -> float:
+    return float(np.max(np.abs(t), initial=0.0, where=np.isfinite(t)))
 
 
 class Editable:
@@ -75,10 +99,12 @@ class Editable:
         before, more = sources_of(e.trial.run, but=sources)
         if forward:
             sources, before, self.anew, self.calls = before, sources, True, self.calls + more
+        self.writes_over = any(writes_over(source.tree) for source in before)
+        """Whether forward writes into what it has kept."""
         self.writes_at = any(".at(" in ast.unparse(source.tree) for source in sources)
         trees = (source.tree for source in (*sources, *before))
         self.editor = Editor(trees, type(e.trial.layer))
-        self.formulas = formulas((*reversed(sources), *before))
+        self.sources = (*reversed(sources), *before)
         self.codes: dict[Any, Any] = {}
         arrays = (
             *e.trial.inputs,
@@ -102,6 +128,11 @@ class Editable:
                 )
                 if f is not inner and made is not f.__code__:
                     self.codes[f] = made
+
+    @cached_property
+    def formulas(self) -> list[Any]:
+        """The formulas in all that is run, which values may have been meant to be."""
+        return formulas(self.sources)
 
     @contextmanager
     def edited(self) -> Iterator[bool]:
@@ -159,6 +190,19 @@ class Editable:
             return work()
         finally:
             self.pick.at, self.pick.site = picked
+
+
+def writes_over(tree: ast.AST) -> bool:
+    """Whether a function keeps an array by its name alone, and writes into it afterwards."""
+    kept: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            for v in (v for v in values if isinstance(v, ast.Name)):
+                kept[v.id] = min(node.lineno, kept.get(v.id, node.lineno))
+    written = (node for node in ast.walk(tree) if isinstance(node, ast.AugAssign))
+    roots = ((getattr(node.target, "value", node.target), node.lineno) for node in written)
+    return any(line > kept.get(getattr(root, "id", ""), line) for root, line in roots)
 
 
 def _frozen(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:

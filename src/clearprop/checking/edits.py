@@ -38,6 +38,10 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
         (target,) = node.targets
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             yield [ast.AugAssign(target, ast.Add(), node.value)], Kind.NOT_SUMMED
+        value: Any = node.value
+        adds = isinstance(target, ast.Subscript) and isinstance(value, ast.BinOp)
+        if adds and type(value.op) in AT and ast.unparse(value.left) == ast.unparse(target):
+            yield [_at_each(type(value.op), target, value.right)], Kind.NOT_SUMMED
         for other in () if isinstance(node.value, ast.Tuple) else _targets(target):
             kind = Kind.SWAPPED if isinstance(other, ast.Tuple) else Kind.WRONG_PLACE
             yield [ast.Assign([other], node.value)], kind
@@ -48,13 +52,8 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
         if op in (ast.Add, ast.Sub):
             yield [ast.Assign([target], node.value)], Kind.NOT_SUMMED
             yield [ast.AugAssign(target, OPERATORS[op][0][0](), node.value)], Kind.SIGN
-        if op is ast.Add and isinstance(target, ast.Subscript):
-            numpy = ast.Name("np", LOAD)
-            at = ast.Attribute(ast.Attribute(numpy, "add", LOAD), "at", LOAD)
-            index = target.slice
-            if any(isinstance(part, ast.Slice) for part in ast.walk(index)):
-                index = ast.Subscript(ast.Attribute(numpy, "s_", LOAD), index, LOAD)
-            yield [ast.Expr(ast.Call(at, [target.value, index, node.value], []))], Kind.NOT_SUMMED
+        if op in AT and isinstance(target, ast.Subscript):
+            yield [_at_each(op, target, node.value)], Kind.NOT_SUMMED
         yield [], Kind.EXTRA_TERM if op in (ast.Add, ast.Sub) else Kind.FACTOR
         for other in _targets(target):
             yield [ast.AugAssign(other, node.op, node.value)], Kind.WRONG_PLACE
@@ -71,6 +70,18 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
         at_once = _at_once(node, following)
         if at_once:
             yield [at_once, ast.Pass()], Kind.STALE
+
+
+AT = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
+"""The functions whose `at` takes an index that comes several times as often as it comes."""
+
+
+def _at_each(op: type, target: Any, value: ast.expr) -> ast.stmt:
+    numpy, index = ast.Name("np", LOAD), target.slice
+    at = ast.Attribute(ast.Attribute(numpy, AT[op], LOAD), "at", LOAD)
+    if any(isinstance(part, ast.Slice) for part in ast.walk(index)):
+        index = ast.Subscript(ast.Attribute(numpy, "s_", LOAD), index, LOAD)
+    return ast.Expr(ast.Call(at, [target.value, index, value], []))
 
 
 def _targets_of(node: Any) -> list[str]:

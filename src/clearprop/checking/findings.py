@@ -87,7 +87,8 @@ REMEDIES: dict[Kind, str] = {
     Kind.ZERO: "compute this derivative and hand it over",
     Kind.TIES: "give the derivative to one of the equal values, or share it among them",
     Kind.UNKNOWN: "work through backward line by line against forward, from the last line up",
-    Kind.STALE: "keep in forward, every time, what backward needs; nothing from an earlier call",
+    Kind.STALE: "let backward use what this forward kept, as it was then: nothing from an earlier "
+    "call, and nothing updated or written into since",
     Kind.ACCUMULATES: "assign the derivative (self.d{a} = …), do not add to it (+=)",
     Kind.IN_PLACE: "make a new array: out = x.copy(), np.where(…), a * b in place of a *= b",
     Kind.STATEFUL: "let forward depend on its inputs and parameters alone, and update running "

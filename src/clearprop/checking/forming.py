@@ -13,6 +13,8 @@ from clearprop.checking.sources import Source, the_pick
 
 INDICES = ("index", "place")
 """The roles of what stands in brackets."""
+HANDED = (*INDICES, "axis")
+"""The roles that what is computed hands on to what it is made of."""
 
 
 class Form:
@@ -133,13 +135,13 @@ class Form:
             return made
         if isinstance(node, ast.BinOp):
             inner = "term" if isinstance(node.op, ast.Add | ast.Sub | ast.MatMult) else "factor"
-            inner = role if role in INDICES else inner
+            inner = role if role in HANDED else inner
             divided = isinstance(node.op, ast.Div) and isinstance(node.left, ast.Constant)
             made.left = self.expression(node.left, "" if divided else inner)
             power = isinstance(node.op, ast.Pow) and inner == "factor"
             made.right = self.expression(node.right, "exponent" if power else inner)
         elif isinstance(node, ast.UnaryOp):
-            made.operand = self.expression(node.operand, role if role in INDICES else "factor")
+            made.operand = self.expression(node.operand, role if role in HANDED else "factor")
         elif isinstance(node, ast.Compare):
             made.left = self.expression(node.left, "argument")
             made.comparators = [self.expression(c, "argument") for c in node.comparators]
@@ -156,7 +158,7 @@ class Form:
                 for a in node.args
             ]
             made.keywords = [
-                k if k.arg == "axis" else ast.keyword(k.arg, self.expression(k.value, ""))
+                ast.keyword(k.arg, self.expression(k.value, "axis" if k.arg == "axis" else ""))
                 for k in node.keywords
             ]
         elif isinstance(node, ast.Subscript):
@@ -167,7 +169,7 @@ class Form:
         elif isinstance(node, ast.Attribute) and not _is_chain(node):
             made.value = self.expression(node.value, "factor")
         elif isinstance(node, ast.Tuple | ast.List):
-            inner = role if role in ("term", *INDICES) else "argument"
+            inner = role if role in ("term", *HANDED) else "argument"
             made.elts = [self.expression(e, inner) for e in node.elts]
             if any(isinstance(e, ast.Slice) for e in node.elts):
                 return made  # it stands in brackets only
@@ -189,12 +191,16 @@ class Form:
         """Every edit of an expression in one: which is done is asked only for one of them."""
         if self.asks and isinstance(node, ast.Constant):
             return made  # a mistake in what a setting is compared with is none in the derivative
+        if role == "axis" and (_is_axis(node) or isinstance(node, ast.Tuple)):
+            return made  # other numbers are edits of the call
         kept, here = node, list[int]()
         for change in (*edits(node), *self.elsewhere(node)):
             if not self.changes_nothing(change.new, role):
                 kind = change.kind
                 if role in INDICES:
                     kind = Kind.WRONG_PLACE if role == "place" else Kind.WRONG_VALUE
+                elif role == "axis":
+                    kind = Kind.WRONG_AXIS
                 elif role == "count" and kind is Kind.EXTRA_TERM:
                     kind = Kind.DROPPED_TERM  # a range that ends too early
                 rank = change.rank + self._is_odd(node, role)
@@ -204,7 +210,7 @@ class Form:
                 here += numbers
         if here:
             made = ast.IfExp(is_picked("at", *here), kept, made)
-        if role and self.may_be_other(node, role):
+        if role not in ("", "axis") and self.may_be_other(node, role):
             asked = self.editor.add_site(Site(self.source, self.line, node, role))
             made = ast.IfExp(asked, ast.Call(the_pick("edit"), [node], []), made)
         return made

@@ -9,6 +9,8 @@ from clearprop.checking.sources import Source
 
 MOST = 60
 """So many are looked at, the last ones of backward first."""
+LONG = 70
+"""What is written with more letters is no formula that stands elsewhere as well."""
 KINDS = (ast.BinOp, ast.Compare, ast.Call, ast.UnaryOp, ast.Subscript)
 METHODS = (
     "sum",
@@ -31,10 +33,17 @@ def formulas(sources: Iterable[Source]) -> list[tuple[str, Callable[[Mapping[str
         code = source.function.__code__
         local = {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
         for node in ast.walk(source.tree):
+            if len(found) == MOST:
+                break
             if isinstance(node, KINDS) and not isinstance(getattr(node, "ctx", None), ast.Store):
+                if (
+                    node.end_lineno != node.lineno
+                    or (node.end_col_offset or 0) - node.col_offset > LONG
+                ):
+                    continue
                 names = sorted({n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & local)
                 text = ast.unparse(node)
-                if names and len(text) < 60 and len(found) < MOST and _is_pure(node, source):
+                if names and len(text) < 60 and _is_pure(node, source):
                     whole = isinstance(node, ast.Call | ast.Subscript)
                     found.setdefault(text if whole else f"({text})", (source, node, names))
     lambdas: list[ast.expr] = []

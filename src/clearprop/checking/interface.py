@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,12 +50,12 @@ UPDATE = 0.5
 
 def clearing(layer: Any) -> list[Any]:
     """The methods of a layer, and of what holds its parameters, that set derivatives to 0."""
-    return [
-        getattr(held, name)
-        for held in held_by(layer)
-        for name in dir(type(held))
-        if CLEARS.fullmatch(name)
-    ]
+    return [getattr(held, name) for held in held_by(layer) for name in _that_clear(type(held))]
+
+
+@lru_cache(512)
+def _that_clear(cls: type) -> list[str]:
+    return [name for name in dir(cls) if CLEARS.fullmatch(name)]
 
 
 def is_cleared(layer: Any) -> bool:

@@ -4,18 +4,15 @@ import ast
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.checking.atoms import Atom, is_float, sizes_of, widened
 from clearprop.checking.case import broadcasts
 from clearprop.checking.edited import Site
 from clearprop.checking.findings import Kind
 
-NUMBERS = (int, float, np.ndarray, np.number)
-MOST = 12
-"""So many parts of a tuple or list are looked at."""
 MANY = 2**20
 """No count is made larger than this: it may be that of the elements of an array."""
 FEW = 40
@@ -57,16 +54,6 @@ SQUARES = (
 """A square without its diagonal, or without what is on one side of it."""
 
 
-class Atom(NamedTuple):
-    """A value around a site: how it is written, what it is now, and how it comes about."""
-
-    name: str
-    now: Any
-    get: Callable[[Mapping[str, Any]], Any]
-    """From the local variables, in any run."""
-    is_formula: bool = False
-
-
 class Otherwise(NamedTuple):
     """Another value: what is written then, with `{}` for what stands there, and what it gives.
 
@@ -91,11 +78,6 @@ class Otherwise(NamedTuple):
         return ast.parse(self.text.replace("{}", text), mode="eval").body
 
 
-def is_float(value: Any) -> bool:
-    """Whether something is a number or an array with derivatives."""
-    return isinstance(value, NUMBERS) and np.asarray(value).dtype.kind == "f"
-
-
 def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
     """The values that may have been meant at a site, made with those around it."""
     is_name = isinstance(site.old, ast.Name | ast.Attribute | ast.Subscript)
@@ -117,7 +99,7 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
         rank, kind = (0, Kind.SIGN) if site.role == "term" else (1, Kind.WRONG_VALUE)
         yield Otherwise(rank, kind, "-{}", np.negative)
     for atom in around:
-        v = _widened(atom, np.shape(value))
+        v = widened(atom, np.shape(value))
         if v is None:
             continue
         if (is_name or site.role == "argument") and not _is_inverse(v.now, value):
@@ -134,7 +116,8 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
         for c in (2, 3, 0.5):
             yield Otherwise(3, Kind.FACTOR, f"{c} * {{}}", lambda e, c=c: c * e)
         yield from _centred(value)
-        for n in _sizes(around):
+        yield from _of_some(around, np.shape(value))
+        for n in sizes_of(around):
             yield Otherwise(5, Kind.FACTOR, f"{{}} / {n.name}", np.divide, n)
             yield Otherwise(5, Kind.FACTOR, f"{{}} * {n.name}", np.multiply, n)
     if site.role == "term":
@@ -163,91 +146,6 @@ def of_other_shapes(value: Any, around: list[Atom]) -> Iterator[Otherwise]:
             yield Otherwise(1, Kind.WRONG_VALUE, v.name, lambda e, v: v, v)
 
 
-def atoms(local: Mapping[str, Any], pool: Iterable[tuple[str, Any]]) -> Iterator[Atom]:
-    """Numbers and arrays at a site: local variables, what the layer holds, and parts of them.
-
-    Besides, those of the `pool`, formulas in the source by their text, that can be computed here.
-    """
-    own = {n: v for n, v in local.items() if not n.startswith(".") and n.strip("_")}
-    for name, value in sorted(own.items(), key=lambda pair: not isinstance(pair[1], NUMBERS)):
-        yield from _parts(name, value, lambda local, name=name: local[name])
-    for text, formula in pool:
-        try:
-            now = formula(local)
-        except Exception:  # what it is made of is not here
-            continue
-        if isinstance(now, NUMBERS):
-            yield Atom(text, now, formula, is_formula=True)
-
-
-def _parts(name: str, value: Any, get: Any, deep: int = 2) -> Iterator[Atom]:
-    if isinstance(value, NUMBERS):
-        if np.asarray(value).dtype.kind in "fiub":
-            yield Atom(name, value, get)
-        return
-    inside: Any = {}
-    if isinstance(value, dict):
-        inside = {f"{name}[{key!r}]": (key, v) for key, v in value.items()}
-    elif isinstance(value, tuple | list):
-        inside = {f"{name}[{i}]": (i, v) for i, v in enumerate(value[:MOST])}
-    for text, (key, v) in inside.items() if deep else ():
-        yield from _parts(text, v, lambda local, key=key: get(local)[key], deep - 1)
-    if hasattr(value, "__dict__") and deep and not isinstance(value, type | FunctionType):
-        for key, v in {**vars(type(value)), **vars(value)}.items():
-            yield from _parts(
-                f"{name}.{key}", v, lambda local, key=key: getattr(get(local), key), deep - 1
-            )
-
-
-def distinct(value: Any, around: Iterable[Atom]) -> list[Atom]:
-    """Those that differ from a value, and arrays from one another: numbers are equal by chance."""
-    seen = {_key(value)}
-    found = []
-    for atom in around:
-        key = _key(atom.now)
-        if not key[0]:
-            found.append(atom)
-        elif key not in seen:
-            found.append(atom)
-            seen.add(key)
-    return found
-
-
-def _key(value: Any) -> tuple[Any, ...]:
-    array = np.asarray(value)
-    return array.shape, array.dtype.kind, array.tobytes()
-
-
-def _sizes(around: Iterable[Atom]) -> list[Atom]:
-    """Lengths of axes of the values around, each once."""
-    found: dict[int, Atom] = {}
-    for atom in around:
-        for k, n in enumerate(np.shape(atom.now)):
-            if n > 1 and n not in found:
-                get = atom.get
-                found[n] = Atom(
-                    f"{atom.name}.shape[{k}]", n, lambda local, get=get, k=k: get(local).shape[k]
-                )
-    return list(found.values())
-
-
-def _widened(atom: Atom, shape: tuple[int, ...]) -> Atom | None:
-    """A value that goes with an array of a shape, with axes added at its end if need be."""
-    have = np.shape(atom.now)
-    if broadcasts(have, shape):
-        return atom
-    if have and have == shape[: len(have)]:
-        more = len(shape) - len(have)
-        brackets = ", ".join([*[":"] * len(have), *["None"] * more])
-        return Atom(
-            f"{atom.name}[{brackets}]",
-            np.reshape(atom.now, have + (1,) * more),
-            lambda local: np.reshape(v := atom.get(local), np.shape(v) + (1,) * more),
-            atom.is_formula,
-        )
-    return None
-
-
 def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
     """Another index, count or size."""
     if np.ndim(value) or isinstance(value, bool):
@@ -257,6 +155,8 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
         rank = 2 if site.role == "factor" else 0  # first what else has the size that is due
         yield Otherwise(rank, place, "{} + 1", lambda e: e + 1)
         yield Otherwise(rank, place, "{} - 1", lambda e: e - 1)
+    if site.role not in ("index", "place") and value > 1:
+        yield Otherwise(1, place, "{} ** 2", lambda e: e**2)
     for v in around:
         if not np.ndim(v.now) and np.asarray(v.now).dtype.kind in "iu":
             if abs(v.now) * max(abs(value), 1) > MANY:
@@ -270,7 +170,7 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
                 yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
         elif np.asarray(v.now).dtype.kind == "b" and site.role not in ("index", "place"):
             yield Otherwise(2, place, f"np.sum({v.name})", lambda e, v: np.sum(v), v)
-    for n in _sizes(around):
+    for n in sizes_of(around):
         if n.now != value:
             yield Otherwise(3, place, n.name, lambda e, n: n, n)
         yield Otherwise(4, place, f"{{}} * {n.name}", lambda e, n: e * n, n)
@@ -350,6 +250,24 @@ def _centred(value: Any) -> Iterator[Otherwise]:
         yield Otherwise(4, kind, text, lambda e, k=k: e - e.sum(axis=k, keepdims=True))
         text = f"{{}} - {{}}.mean(axis={k}, keepdims=True)"
         yield Otherwise(4, kind, text, lambda e, k=k: e - e.mean(axis=k, keepdims=True))
+
+
+def _of_some(around: list[Atom], shape: tuple[int, ...]) -> Iterator[Otherwise]:
+    """A mean over those that a mask lets through, in place of all."""
+    for v in around if shape else ():
+        if np.asarray(v.now).dtype.kind != "b" or v.is_formula:
+            continue
+        for k, keep in itertools.product(range(np.ndim(v.now)), (True, False)):
+            if np.shape(v.now.mean(axis=k, keepdims=keep)) == shape:
+                wide = ", keepdims=True" if keep else ""
+                text = f"{{}} / {v.name}.mean(axis={k}{wide})"
+                yield Otherwise(
+                    3,
+                    Kind.FACTOR,
+                    text,
+                    lambda e, v, k=k, wide=keep: e / v.mean(axis=k, keepdims=wide),
+                    v,
+                )
 
 
 def _handed_on(value: Any, around: Iterable[Atom]) -> Iterator[Otherwise]:

@@ -91,9 +91,9 @@ def _shifted(case: Case) -> Guesses:
         for k in range(1, far[axis] + 1)
         for sign in (1, -1)
     ]
-    if ndim > 1:
+    for one, other in itertools.combinations(range(1 if ndim > 2 else 0, ndim), 2):
         both = itertools.product((1, -1, 2, -2), repeat=2)
-        shifts += [{ndim - 2: i, ndim - 1: k} for i, k in both]
+        shifts += [{one: i, other: k} for i, k in both]
     for shift in shifts:
         if any(abs(k) >= t.shape[axis] for axis, k in shift.items()):
             continue
@@ -113,7 +113,8 @@ def _shifted(case: Case) -> Guesses:
         axes = case.axes(tuple(shift))
         message = (
             f"its values are shifted by {', '.join(map(str, shift.values()))} along {axes}: an "
-            "offset of a window, or of the padding"
+            "offset of a window, or of the padding: what forward put p places further stands p "
+            "places further in backward, dx[p:p + n] where that is cut out"
         )
         yield Kind.WRONG_PLACE, message, moved
 
@@ -129,8 +130,10 @@ def counted_once(case: Case) -> Guesses:
     if counts and whole.min() >= 0 and len({*whole[whole > 0], *([1.0] if right else [])}) > 1:
         message = (
             f"it is counted once, where up to {int(whole.max())} terms have it: multiply by their "
-            "number (in a hinge loss, by how many margins count)"
+            "number"
         )
+        if case.dout.size == 1:
+            message += " (in a hinge loss, by how many margins count)"
         times_due = np.ones(case.t.shape)
         times_due[wrong] = whole
         yield Kind.NOT_SUMMED, message, case.a * times_due, case.t

@@ -19,6 +19,7 @@ from clearprop.checking import (
 )
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, in_words
+from clearprop.checking.editable import truths
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
@@ -31,6 +32,8 @@ UNFIT = (ValueError, TypeError, LookupError, FloatingPointError)
 """What is raised where shapes are such that a mistake cannot be made."""
 LONG = 60
 """Programs of so many operations cost as many each; longer ones more, so that fewer are tried."""
+RUNS = 8
+"""Of so many runs of a line, each is also taken by itself."""
 PAIRS = 200
 """So many ways are thought to be left out two at a time."""
 
@@ -67,11 +70,13 @@ class Search:
 
     def __init__(self, e: Evidence, case: Case) -> None:
         self.e, self.found = e, dict[str, Guess]()
+        self.partly: set[tuple[str, float]] = set()
+        """What explains one derivative by itself with a factor, and was tried in all its lines."""
+        given = {n: a for n, a in e.analytic.items() if n in e.truth}
         self.cases = {
-            name: Case(e, name, a, e.truth[name], e.dout)
-            for name, a in e.analytic.items()
-            if name in e.truth and a.shape == e.truth[name].shape
-            if not np.allclose(a, e.truth[name], rtol=1e-7, atol=1e-9 * np.abs(a).max(initial=0))
+            name: Case(e, name, given[name], e.truth[name], e.dout)
+            for name, true in truths({n: e.truth[n] for n in given}, 1e-7).items()
+            if given[name].shape == true.shape and not true.near(given[name])
         }
         self.cases[case.name] = case
         opened = open_forward(e.trial, kind=Placed)
@@ -115,10 +120,37 @@ class Search:
             given = self.tape.pull(mistake.changes, mistake.values, mistake.past)
         except UNFIT:
             return None
-        if self._explained(given, *mistake.told()):
+        if self._explained(given, *mistake.told()) or self._in_one_run(mistake, given):
             return True
         part = {name: case.t - given[name] for name, case in self.cases.items()}
         return (mistake.scales and self._scaled(mistake, part)) or part
+
+    def _in_one_run(self, mistake: Mistake, given: Mapping[str, np.ndarray]) -> bool:
+        """Whether what explains a part explains all, made in one only of the runs of its line."""
+        runs = dict.fromkeys(node for node, _ in mistake.changes)
+        if not 1 < len(runs) <= RUNS or mistake.past or mistake.values:
+            return False
+        if not any(case.explains(given[name]) for name, case in self.cases.items()):
+            return False
+        return any(
+            self._explained(self.tape.pull(changes), *mistake.told())
+            for node in runs
+            if (changes := {key: f for key, f in mistake.changes.items() if key[0] is node})
+        )
+
+    def _in_shared_lines(self, mistake: Mistake, factor: float) -> bool:
+        """Whether a factor that explains a part explains all, in a line that several layers run."""
+        told = mistake.message, round(factor, 6)
+        nodes = dict.fromkeys(n for node, _ in mistake.changes for n in self.tape.alike(node))
+        if told in self.partly or len(nodes) == len({node for node, _ in mistake.changes}):
+            return False
+        self.partly.add(told)
+        slots = {i for _, i in mistake.changes}
+        changes = {
+            (node, i): lambda at, i=i: factor * at.found[i]
+            for node, i in itertools.product(nodes, slots)
+        }
+        return self._explained(self.tape.pull(changes), *_scaled(mistake, factor))
 
     def _in_pairs(self, pairs: Iterable[tuple[Mistake, Mistake]]) -> bool:
         """Whether two ways left out explain all, or one that is gone twice in place of another."""
@@ -168,18 +200,26 @@ class Search:
             (part[name].ravel(), (case.a - case.t).ravel()) for name, case in self.cases.items()
         ]
         square = sum(float(p @ p) for p, _ in pairs)
+        for (name, case), (p, gap) in zip(self.cases.items(), pairs, strict=True):
+            r = float(p @ gap) / (float(p @ p) or 1.0)
+            fits = p.size > 1 and abs(r + 1) > 1e-6 and case.explains(case.t + r * part[name])
+            if fits and self._in_shared_lines(mistake, 1 + r):
+                return True
         ratio = sum(float(p @ gap) for p, gap in pairs) / (square or 1.0)
         if not ratio or not np.isfinite(ratio) or abs(ratio + 1) < 1e-6:
             return False
         if sum(np.count_nonzero(p) for p, _ in pairs) < 2 and abs(ratio + 2) > 1e-6:
             return False  # a single number always has some factor
         given = {name: case.t + ratio * part[name] for name, case in self.cases.items()}
-        where = mistake.message.removesuffix(", is missing")
-        kind, message = Kind.SIGN, f"{where} has the opposite sign"
-        if abs(ratio + 2) > 1e-6:
-            factor = _called(mistake, 1 + ratio)
-            kind, message = Kind.FACTOR, f"{where} has the factor {factor} too much"
-        return self._explained(given, kind, message)
+        return self._explained(given, *_scaled(mistake, 1 + ratio))
+
+
+def _scaled(mistake: Mistake, factor: float) -> tuple[Kind, str]:
+    """In words, that what goes a way has a factor."""
+    where = mistake.message.removesuffix(", is missing").removesuffix(" is missing")
+    if abs(factor + 1) < 1e-6:
+        return Kind.SIGN, f"{where} has the opposite sign"
+    return Kind.FACTOR, f"{where} has the factor {_called(mistake, factor)} too much"
 
 
 def _called(mistake: Mistake, factor: float) -> str:

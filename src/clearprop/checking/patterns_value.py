@@ -14,6 +14,9 @@ from clearprop.checking.nests import get_at
 from clearprop.checking.patterns_shape import swapped, transposed, wrong_axis
 from clearprop.checking.run import LayerRaised
 
+MOST = 8
+"""So many factors are told, one for each place along an axis."""
+
 
 def _zero(case: Case) -> Guesses:
     given = np.abs(case.a[case.known]).max(initial=0)
@@ -57,7 +60,8 @@ def _sign(case: Case) -> Guesses:
 def _clipped(case: Case) -> Guesses:
     top = float(np.max(np.abs(case.a), initial=0.0, where=case.known))
     size = np.abs(case.t[case.known])
-    both = np.any(size > top) and (np.any(size < 0.999 * top) or size.size > 8)
+    below = (size > 0) & (size < 0.999 * top)
+    both = np.any(size > top) and (np.any(below) or size.size > 8)
     # Where the true derivative has this size itself, again and again, nothing was cut off.
     if both and np.count_nonzero(np.isclose(size, top, rtol=1e-12)) < 2:
         message = f"it is the true derivative cut off at ±{top:.6g}"
@@ -98,7 +102,7 @@ def _precision(case: Case) -> Guesses:
 
 def _factor(case: Case) -> Guesses:
     ratio = ratio_of(case.t, case.a, case)
-    if ratio is not None and np.count_nonzero(case.known) < 2:
+    if ratio is not None and np.count_nonzero(case.t[case.known]) < 2:
         ratio = _of_one_number(case, ratio)
     if ratio is not None:
         message = f"it is the true derivative times {name_factor(case, ratio)}"
@@ -217,6 +221,21 @@ def _by_scores(case: Case) -> Guesses:
             yield Kind.WRONG_VALUE, message
 
 
+def _factors_along(case: Case) -> Guesses:
+    """Another factor for each row, say, or each column: fractions, as of sizes."""
+    for axis in range(case.t.ndim if case.known.all() and case.t.ndim > 1 else 0):
+        lines = [[*np.moveaxis(x, axis, 0)] for x in (case.a, case.t)]
+        ratios = [ratio_of(t, a) for a, t in zip(*lines, strict=True) if np.count_nonzero(t) > 1]
+        factors = [plain(ratio) if ratio else "." for ratio in ratios]
+        whole = len(factors) == len(lines[0]) <= MOST and not any("." in f for f in factors)
+        if whole and len({*factors}) > 1:
+            message = (
+                f"it is the true derivative with a factor of its own at each place along "
+                f"{case.axes((axis,))}: {', '.join(factors)}"
+            )
+            yield Kind.FACTOR, message
+
+
 PATTERNS = (
     _zero,
     _without_dout,
@@ -234,4 +253,4 @@ PATTERNS = (
     _displaced,
     wrong_axis,
 )
-SUMS = (_summed,)
+SUMS = (_summed, _factors_along)

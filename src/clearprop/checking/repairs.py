@@ -13,25 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.checking.automatic import open_forward
-from clearprop.checking.differences import sizes
-from clearprop.checking.editable import FAILS, Editable, Truth
+from clearprop.checking.atoms import NUMBERS, atoms, distinct, is_float
+from clearprop.checking.editable import Editable, truths
 from clearprop.checking.edited import Edit, Site, written
+from clearprop.checking.elsewhere import Elsewhere
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Kind
-from clearprop.checking.nests import shape_of
 from clearprop.checking.otherwise import (
-    NUMBERS,
     Otherwise,
-    atoms,
-    distinct,
-    is_float,
     missing_products,
     of_other_shapes,
     otherwise,
 )
-from clearprop.checking.run import LayerRaised, Run
-from clearprop.checking.trial import Trial
 
 STIRRED = 1e-3
 """By this part of itself a value is moved to see what depends on it."""
@@ -43,8 +36,6 @@ LONGEST, SELDOM = 1.5, 16
 
 FAR = 5
 """Edits of this rank and more are told only where the graph of forward explains nothing."""
-OTHER = 1.17
-"""So many times as large settings are, to see what only holds for one value of them."""
 
 
 class Repair(NamedTuple):
@@ -68,6 +59,10 @@ def repairs(
     That is also asked where what backward should say is more than another name or number.
     """
     first = Search(e, truth, whole)
+    if first.wrong and first.backward.writes_over:
+        copied = Search(e, truth, whole, copies=True).found
+        if copied and copied.keys() >= first.found.keys():
+            return copied
     rank = max((first.found[n].rank if n in first.found else FAR for n in first.wrong), default=0)
     if rank < 2 or e.trial.calling.gives_both:
         return first.found
@@ -78,7 +73,8 @@ def repairs(
 class Search:
     """The edits of what one backward runs, tried one after the other: `found`, by argument.
 
-    With `below`, the edits of forward of a lower rank.
+    With `below`, the edits of forward of a lower rank; with `copies`, those of forward that keep a
+    copy.
     """
 
     def __init__(
@@ -87,51 +83,56 @@ class Search:
         truth: dict[str, np.ndarray],
         whole: Evidence | None = None,
         below: int = 0,
+        copies: bool = False,
     ) -> None:
-        self.e, self.whole, self.found = e, whole, dict[str, Repair]()
+        self.e, self.found = e, dict[str, Repair]()
         self.below = below or sys.maxsize
         self.stirs: dict[int, Any] = {}
         """What was met at a site, and which derivatives moved with it."""
-        self.rng = np.random.default_rng(0)
-        self.share = 0.5 if below else 1.0
+        self.copies, of_forward = copies, copies or below > 0
+        self.share = 0.5 if of_forward else 1.0
         self.stop = time.thread_time() + self.share * LONGEST
         self.exact = max(1e-7 if e.opened else 1e-5, 30 * e.eps)
-        self.truth = {n: Truth(t, self.exact, e.analytic.get(n)) for n, t in truth.items()}
+        self.truth = truths(truth, self.exact, e.analytic)
         self.wrong = [n for n, t in self.truth.items() if not t.near(e.analytic[n])]
         self.right = [n for n in self.truth if n not in self.wrong]
         self.misshapen = any(np.shape(e.analytic[n]) != self.truth[n].shape for n in self.wrong)
         if self.wrong:
-            self.backward = Editable(e, bool(below))
+            self.backward = Editable(e, of_forward)
             self.pick, self.editor = self.backward.pick, self.backward.editor
+            self.elsewhere = Elsewhere(self.backward, self.truth, self.wrong, whole)
             with self.backward.edited() as works:
                 if works:
                     self._try_all()
-
-    def _mended(self, truth: dict[str, Truth], run: Run | None) -> list[str]:
-        """The wrong derivatives that are right now, if those that were right still are."""
-        if run is None:
-            return []
-        try:
-            hits = [n for n in self.wrong if truth[n].near(run.derivative(n))]
-            kept = hits and all(truth[n].near(run.derivative(n)) for n in self.right)
-            return hits if kept else []
-        except FAILS:
-            return []
 
     def _try_all(self) -> None:
         left = self.share * WORK // (FIXED + self.backward.calls)
         for picked in self._edits():
             left -= 1
-            hits = self._mended(self.truth, self.backward.again())
-            edit = picked()
-            if not set(hits) <= set(self.found) and self._holds(hits) and not self._evens_out(edit):
-                repair = Repair(edit.kind, told(edit), edit.rank)
-                self.found = dict.fromkeys(hits, repair) | self.found
-                if len(hits) == len(self.wrong):
-                    self.found = dict.fromkeys(hits, repair)
-                    return
+            hits = self.elsewhere.mended(self.truth, self.backward.again())
+            if not set(hits) <= set(self.found) and self._note(picked(), hits):
+                return
             if left < 0 or (not left % SELDOM and time.thread_time() > self.stop):
                 return
+
+    def _note(self, edit: Edit, hits: list[str]) -> bool:
+        """Note what an edit mends, if that is no coincidence; whether it is all that is wrong."""
+        if self._evens_out(edit) or not self.elsewhere.holds(hits, self._by_number(edit)):
+            return False
+        repair, all_of = Repair(edit.kind, told(edit), edit.rank), len(hits) == len(self.wrong)
+        self.found = dict.fromkeys(hits, repair) | ({} if all_of else self.found)
+        return all_of
+
+    def _by_number(self, edit: Edit) -> bool:
+        """Whether numbers or sizes come in it that were not there: they may be equal by chance."""
+        old = edit.old if isinstance(edit.old, list) else [edit.old]
+        new = edit.new if isinstance(edit.new, list) else [edit.new]
+        before = {ast.dump(node) for tree in old for node in ast.walk(tree)}
+        nodes = [node for tree in new for node in ast.walk(tree) if ast.dump(node) not in before]
+        local: dict[str, Any] = {}
+        for met, _ in self.stirs.values():
+            local |= met[1] if met else {}
+        return any(_is_number(node, local) for node in nodes)
 
     def _evens_out(self, edit: Edit) -> bool:
         """Whether a count multiplies that divided, and makes up for a factor elsewhere."""
@@ -141,14 +142,20 @@ class Search:
             return False
         sites = enumerate(self.editor.sites, 1)
         number = next((n for n, s in sites if s.old is old.right is new.right), 0)
+        picked = self.pick.at, self.pick.site, self.pick.plan
         self.pick.at = 0
         met = self._stirred(number)[0] if number else None
+        self.pick.at, self.pick.site, self.pick.plan = picked
         return met is not None and isinstance(met[0], int | np.integer)
 
     def _edits(self) -> Iterator[Callable[[], Edit]]:
         """Every edit, each picked when it comes: those first that change less."""
-        editor, idle = self.editor, self._idle()
-        later = []
+        editor = self.editor
+        if self.copies:
+            for number, site in enumerate(editor.sites, 1):
+                yield from (self._picked(number, site, o) for o in self._copies(number))
+            return
+        idle, later = self._idle(), []
         for number, edit in enumerate(editor.edits, 1):
             if edit.line in idle or self._is_odd(edit.kind):
                 continue
@@ -163,7 +170,7 @@ class Search:
         self.pick.at = 0
         for number, site in enumerate(editor.sites, 1):
             others = self._copies(number) if site.line in idle else self._others(number, site)
-            later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind)]
+            later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind, o.text)]
         for place, numbers in enumerate(editor.alike):
             site = editor.sites[numbers[0] - 1]
             if len(numbers) > 1:
@@ -172,9 +179,9 @@ class Search:
             if rank < self.below:
                 yield self._picked(number, site, other)
 
-    def _is_odd(self, kind: Kind) -> bool:
-        """Whether it is no slip: forward keeps another value, but not the opposite one."""
-        return self.backward.of_forward and kind is Kind.SIGN
+    def _is_odd(self, kind: Kind, text: str = "") -> bool:
+        """Whether it is no slip: forward keeps another value, but no multiple of the right one."""
+        return self.backward.of_forward and (kind is Kind.SIGN or text.endswith(" * {}"))
 
     def _idle(self) -> set[Any]:
         """The lines that are not to be edited: what is right depends on their value, or nothing.
@@ -281,104 +288,18 @@ class Search:
         number = self.editor.alike[-1 - number][0] if number < 0 else number
         return self.editor.sites[number - 1].role
 
-    def _holds(self, hits: list[str]) -> bool:
-        """Whether it holds on all samples, under another dout, and for fewer samples, too."""
-        e, whole = self.e, self.whole
-        if whole is not None:
-            truth = {n: t for n, t in whole.truth.items() if n in self.truth}
-            run = self.backward.unpicked(whole.trial.run)
-            if len(truth) == len(self.truth) and not self._agree(
-                hits, truth, self.backward.again(run, run.douts(whole.dout))
-            ):
-                return False
-        if e.opened:
-            dout = self.rng.uniform(-1.0, 1.0, e.out.size)
-            again = self.backward.again(douts=self.backward.run.douts(dout))
-            if not self._agree(hits, e.true(dout), again):
-                return False
-        if not self._holds_for(hits, e.trial.variant(e.trial.inputs), OTHER):
-            return False
-        others = map(e.trial.variant, self._others_than_given())
-        if not all(self._holds_for(hits, other) for other in others):
-            return False
-        self.right, right = [], self.right  # what else is right by chance, as where a scale is 1
-        values = e.trial.others_learned(self.rng)
-        holds = self._holds_for(hits, e.trial.variant(e.trial.inputs, values=values))
-        self.right = right
-        return holds
 
-    def _others_than_given(self) -> Iterator[list[Any]]:
-        """The inputs with other values, of the same signs and no larger; fewer; in other order."""
-        trial, rng = self.e.trial, self.rng
-        places = set(trial.float_places)
-        yield [
-            x * rng.uniform(0.5, 1.0, np.shape(x)) if i in places else x
-            for i, x in enumerate(trial.inputs)
-        ]
-        rows = next((len(x) for x in trial.inputs if shape_of(x)), 0)
-        fewer = trial.batch(0, rows - 1)
-        if fewer is not None and self._are_samples(fewer):
-            yield fewer
-        yield [
-            np.roll(x, 1).reshape(np.shape(x)) if i in places else x
-            for i, x in enumerate(trial.inputs)
-        ]
-
-    def _are_samples(self, fewer: list[Any]) -> bool:
-        """Whether fewer of them give fewer outputs: else parts of samples were cut."""
-        try:
-            outputs = self.backward.unpicked(lambda: self.e.trial.run(inputs=fewer)).outputs
-        except LayerRaised:
-            return False
-        before = [out.shape for out in self.e.run.outputs]
-        return not any(before) or [out.shape for out in outputs] != before
-
-    def _holds_for(self, hits: list[str], trial: Trial, settings: float = 1.0) -> bool:
-        """Whether it holds for other values and settings, as far as the layer takes them."""
-        for name, value in vars(trial.layer).items() if settings != 1 else ():
-            if isinstance(value, float) or (is_float(value) and np.size(value) == 1):
-                setattr(trial.layer, name, settings * value)
-        trial.list_arguments()
-        try:
-            run, opened = self.backward.unpicked(lambda: (trial.run(), open_forward(trial)))
-        except LayerRaised:
-            return True
-        if not np.isfinite(run.vector).all():
-            return True
-        dout = self.rng.uniform(0.5, 1.5, run.vector.size)
-        if isinstance(opened, str):
-            return self._slopes_agree(hits, trial, run, dout)
-        truth = opened.derivatives(dout)
-        if not all(np.isfinite(truth[n]).all() for n in self.truth):
-            return True
-        return self._agree(hits, truth, self.backward.again(run, run.douts(dout)))
-
-    def _slopes_agree(self, hits: list[str], trial: Trial, run: Run, dout: np.ndarray) -> bool:
-        """Whether forward moves along a direction of each argument as backward says."""
-        again = self.backward.again(run, run.douts(dout))
-        if again is None:
-            return False
-        for name in hits:
-            given, x = again.derivative(name), trial.arguments[name].value
-            way = 1e-5 * sizes(x) * self.rng.uniform(0.5, 1.5, x.shape)
-            if np.shape(given) != x.shape:
-                return False
-            try:
-                ends = [
-                    self.backward.unpicked(lambda n=name, at=at: trial.run({n: at})).vector
-                    for at in (x + way, x - way)
-                ]
-            except LayerRaised:
-                continue
-            numeric, told = float((ends[0] - ends[1]) @ dout) / 2, float(np.sum(given * way))
-            near = 1e-4 * max(float(np.abs(given * way).sum()), abs(numeric))
-            if not abs(numeric - told) <= near < np.inf:
-                return False
-        return True
-
-    def _agree(self, hits: list[str], truth: dict[str, np.ndarray], run: Run | None) -> bool:
-        exact = {n: Truth(truth[n], self.exact) for n in self.truth}
-        return set(hits) <= set(self._mended(exact, run))
+def _is_number(node: ast.AST, local: Mapping[str, Any]) -> bool:
+    """Whether an expression is a number: as it is written, a size, or what has such a value."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int | float)
+    if isinstance(node, ast.Attribute):
+        value = getattr(local.get(getattr(node.value, "id", "")), node.attr, None)
+        return node.attr in ("shape", "size") or (isinstance(value, NUMBERS) and not np.ndim(value))
+    if isinstance(node, ast.Name):
+        value = local.get(node.id)
+        return node.id == "len" or (isinstance(value, NUMBERS) and not np.ndim(value))
+    return False
 
 
 def told(edit: Edit) -> str:

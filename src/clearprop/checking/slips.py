@@ -25,7 +25,7 @@ Entries = Iterator[tuple[Any, ...]]
 """The fields of changes."""
 LOAD = ast.Load()
 OPERATORS: dict[type, tuple[tuple[type, Kind], ...]] = {
-    ast.Add: ((ast.Sub, Kind.SIGN),),
+    ast.Add: ((ast.Sub, Kind.SIGN), (ast.Mult, Kind.WRONG_VALUE)),
     ast.Sub: ((ast.Add, Kind.SIGN),),
     ast.Mult: ((ast.Div, Kind.FACTOR), (ast.Add, Kind.WRONG_VALUE)),
     ast.Div: ((ast.Mult, Kind.FACTOR),),
@@ -40,8 +40,10 @@ COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq)
 def _binary(node: ast.BinOp) -> Entries:
     a, op, b = node.left, node.op, node.right
     over_one = isinstance(op, ast.Div) and getattr(a, "value", None) == 1
+    counts = isinstance(a, ast.Constant) or isinstance(b, ast.Constant)
     for other, kind in () if over_one else OPERATORS.get(type(op), ()):
-        yield ast.BinOp(a, other(), b), kind
+        if other is not ast.Mult or not counts:  # nobody takes i + 1 for i * 1
+            yield ast.BinOp(a, other(), b), kind
     if isinstance(op, ast.Mult | ast.Div):
         yield a, Kind.FACTOR
         if not over_one:  # nobody takes 1 / b for b
@@ -108,8 +110,9 @@ def _constant(node: ast.Constant) -> Entries:
         near: tuple[float, ...] = (v + 1, v - 1, -v)
         far: tuple[float, ...] = (2 * v, 0, 1, 3, 10 * v)
         if isinstance(v, float):
+            halves = (v + 1, v - 1) if v % 1 == 0.5 else ()  # powers: -0.5 for -1.5
             near, far = (
-                (-v,),
+                (-v, *halves),
                 (2 * v, v / 2, 1 / v if v else 1.0, v * v, 1 - v, 10 * v, v / 10, 0.0, 1.0),
             )
         for other in dict.fromkeys((*near, *far)):

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from clearprop.checking.findings import Kind
@@ -81,22 +82,32 @@ def _is_method(f: Any) -> bool:
 
 def _axes(node: ast.Call, place: int) -> Entries:
     """A sum, or the like, over other axes: as a word, at its place, or where there are none."""
-    words = [word for word in node.keywords if word.arg != "axis"]
     named = [word.value for word in node.keywords if word.arg == "axis"]
     placed = node.args[place : place + 1]
     (now,) = [*named, *placed, None][:1]
     before = ast.unparse(now) if now is not None else "None"
-    for axis in (axis for axis in AXES if str(axis) != before):
+    at = next((i for i, w in enumerate(node.keywords) if w.arg == "axis"), len(node.keywords))
+    axes = [*AXES, *_fewer(now)]
+    for axis in (axis for axis in axes if str(axis) != before):
         if named or not placed:
-            made = [*words, ast.keyword("axis", number(axis))]
+            made = [w for w in node.keywords if w.arg != "axis"]
+            made.insert(at, ast.keyword("axis", number(axis)))
             yield ast.Call(node.func, node.args, made), Kind.WRONG_AXIS, ("axis", before, axis)
-            if now is None and not any(word.arg == "keepdims" for word in words):
+            if now is None and not any(word.arg == "keepdims" for word in made):
                 made = [*made, ast.keyword("keepdims", ast.Constant(True))]
                 yield ast.Call(node.func, node.args, made), Kind.WRONG_AXIS, ("wide", before, axis)
         else:
             args = [*node.args[:place], number(axis), *node.args[place + 1 :]]
             made_call = ast.Call(node.func, args, node.keywords)
             yield made_call, Kind.WRONG_AXIS, ("axis", before, axis)
+
+
+def _fewer(now: Any) -> Iterator[tuple[Any, ...]]:
+    """Several axes but one of them."""
+    elements = now.elts if isinstance(now, ast.Tuple) else ()
+    whole = [e.value for e in elements if isinstance(e, ast.Constant)]
+    if len(whole) == len(elements) > 2:
+        yield from itertools.combinations(whole, len(whole) - 1)
 
 
 def _turned(node: ast.Call) -> Entries:

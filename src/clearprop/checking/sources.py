@@ -12,9 +12,11 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import CO_NESTED
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -55,7 +57,9 @@ class Pick(threading.local):
             return value
         frame = sys._getframe(1)
         local = frame.f_locals
-        while frame.f_back and any(c is frame.f_code for c in frame.f_back.f_code.co_consts):
+        while frame.f_code.co_flags & CO_NESTED and frame.f_back:
+            if not any(c is frame.f_code for c in frame.f_back.f_code.co_consts):
+                break
             frame = frame.f_back  # what is around it, of which it sees only what it names
             local = {**frame.f_locals, **local}
         return self.plan(value, local)
@@ -136,6 +140,19 @@ def tree_of(function: FunctionType) -> Any:
     code = function.__code__
     first, last = code.co_firstlineno, _last_line(code)
     text = "".join(linecache.getlines(code.co_filename)[first - 1 : last])
+    known = _trees.setdefault(code, {})
+    if text not in known:
+        known.clear()
+        known[text] = _parsed(function, text)
+    return known[text]
+
+
+_trees: WeakKeyDictionary[CodeType, dict[str, Any]] = WeakKeyDictionary()
+"""By code, what was written when it was last read."""
+
+
+def _parsed(function: FunctionType, text: str) -> Any:
+    code, first = function.__code__, function.__code__.co_firstlineno
     if text[:1].isspace():  # dedenting it would change the texts in it that span lines
         text, first = f"if True:\n{text}", first - 1
     try:
@@ -198,17 +215,20 @@ def compiled(source: Source, tree: Any, pick: Pick | None = None) -> CodeType | 
 
 def _locate(node: Any, known: set[int], line: int) -> None:
     """Give all nodes but the known ones a place, those made in a line that of the line."""
-    if id(node) in known and hasattr(node, "lineno"):
-        return
-    line = getattr(node, "lineno", line)
-    if "lineno" in node._attributes and not hasattr(node, "lineno"):
-        node.lineno = node.end_lineno = line
-        node.col_offset = node.end_col_offset = 0
-    for field in node._fields:
-        value = getattr(node, field, None)
-        for child in value if isinstance(value, list) else (value,):
-            if isinstance(child, ast.AST):
-                _locate(child, known, line)
+    held = node.__dict__
+    if "lineno" in held:
+        if id(node) in known:
+            return
+        line = held["lineno"]
+    elif node._attributes:
+        held |= {"lineno": line, "end_lineno": line, "col_offset": 0, "end_col_offset": 0}
+    for value in [*held.values()]:
+        if isinstance(value, list):
+            for child in value:
+                if isinstance(child, ast.AST):
+                    _locate(child, known, line)
+        elif isinstance(value, ast.AST) and not isinstance(value, _BARE):
+            _locate(value, known, line)
 
 
 def _new(kind: Any, *fields: Any) -> Any:
@@ -216,6 +236,7 @@ def _new(kind: Any, *fields: Any) -> Any:
     return kind(*fields, type_params=[])
 
 
+_BARE = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 _FUTURES = 0x1FF0000
 """The flags of `from __future__ import …` among those of a code."""
 

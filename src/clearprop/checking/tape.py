@@ -181,6 +181,14 @@ class Tape:
                 self.sources(node.inputs[i])
         self._close_idle()
 
+    def alike(self, node: Node) -> Iterator[Node]:
+        """The runs of the line of an operation, whatever calls it."""
+        place = self.group_of[node].place
+        for group in self.groups if place else ():
+            same = group.place and group.place[0][:2] == place[0][:2]
+            if same and group.nodes[0].operation.name == node.operation.name:
+                yield from group.nodes
+
     def _close_idle(self) -> None:
         """Close the ways that cancel out, such as those through the maximum that softmax subtracts.
 

@@ -1,0 +1,179 @@
+"""Whether an edit that mends a derivative is no coincidence: it must mend it elsewhere, too.
+
+On all samples, under another dout, for other values, settings and sizes: as far as the layer takes
+them.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from clearprop.checking.atoms import is_float
+from clearprop.checking.automatic import open_forward
+from clearprop.checking.differences import sizes
+from clearprop.checking.editable import FAILS, Editable, Truth, truths
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.nests import shape_of
+from clearprop.checking.run import LayerRaised, Run
+from clearprop.checking.trial import Trial
+
+OTHER = 1.17
+"""So many times as large settings are, to see what only holds for one value of them."""
+
+
+class Elsewhere:
+    """Runs the edited backward under other conditions, and compares: what is mended there?"""
+
+    def __init__(
+        self, backward: Editable, truth: dict[str, Truth], wrong: list[str], whole: Evidence | None
+    ) -> None:
+        self.backward, self.e, self.whole = backward, backward.e, whole
+        self.truth, self.wrong = truth, wrong
+        self.right = [n for n in truth if n not in wrong]
+        self.rng = np.random.default_rng(0)
+
+    def mended(self, truth: dict[str, Truth], run: Run | None) -> list[str]:
+        """The wrong derivatives that are right now, if what was right still is."""
+        if run is None:
+            return []
+        try:
+            hits = [n for n in self.wrong if truth[n].near(run.derivative(n))]
+            kept = hits and all(truth[n].near(run.derivative(n)) for n in self.right)
+            others = (n for n in self.wrong if n not in hits)
+            return hits if kept and all(truth[n].spared(run.derivative(n)) for n in others) else []
+        except FAILS:
+            return []
+
+    def holds(self, hits: list[str], by_number: bool) -> bool:
+        """Whether what is mended here is mended elsewhere; `by_number`, for other sizes, too."""
+        e, whole = self.e, self.whole
+        if whole is not None:
+            truth = {n: t for n, t in whole.truth.items() if n in self.truth}
+            run = self.backward.unpicked(whole.trial.run)
+            if len(truth) == len(self.truth) and not self._agree(
+                hits, truth, self.backward.again(run, run.douts(whole.dout))
+            ):
+                return False
+        if e.opened:
+            dout = self.rng.uniform(-1.0, 1.0, e.out.size)
+            again = self.backward.again(douts=self.backward.run.douts(dout))
+            if not self._agree(hits, e.true(dout), again):
+                return False
+        settings = {
+            name: OTHER * value
+            for name, value in vars(e.trial.layer).items()
+            if is_float(value) and np.size(value) == 1
+        }
+        scaled = [e.trial.variant(e.trial.inputs)] if settings else []
+        for other in scaled:
+            vars(other.layer).update(settings)
+        others = (*scaled, *map(e.trial.variant, self._others_than_given()))
+        if any(self._holds_for(hits, other) is False for other in others):
+            return False
+        for some in (*self._of_other_sizes(), *self._of_other_counts()) if by_number else ():
+            found = {self._holds_for(hits, trial) for trial in some}
+            if False in found and True not in found:
+                return False
+        self.right, right = [], self.right  # what else is right by chance, as where a scale is 1
+        values = e.trial.others_learned(self.rng)
+        held = self._holds_for(hits, e.trial.variant(e.trial.inputs, values=values))
+        self.right = right
+        return held is not False
+
+    def _others_than_given(self) -> Iterator[list[Any]]:
+        """The inputs with other values, of the same signs and no larger; fewer; in other order."""
+        trial, rng = self.e.trial, self.rng
+        places = set(trial.float_places)
+        yield [
+            x * rng.uniform(0.5, 1.0, np.shape(x)) if i in places else x
+            for i, x in enumerate(trial.inputs)
+        ]
+        rows = next((len(x) for x in trial.inputs if shape_of(x)), 0)
+        fewer = trial.batch(0, rows - 1)
+        if fewer is not None and self._are_samples(fewer):
+            yield fewer
+        yield [
+            np.roll(x, 1).reshape(np.shape(x)) if i in places else x
+            for i, x in enumerate(trial.inputs)
+        ]
+
+    def _of_other_sizes(self) -> Iterator[Iterable[Trial]]:
+        """With a length shorter by one or doubled, the same in all inputs that have it."""
+        trial = self.e.trial
+        shapes = (np.shape(trial.inputs[i])[1:] for i in trial.float_places)
+        for n in sorted({n for shape in shapes for n in shape if n > 1}):
+            chosen = ([*range(n - 1)], [*range(n)] * 2)
+            yield [trial.variant([*self._with_length(n, some)]) for some in chosen]
+
+    def _with_length(self, n: int, chosen: list[int]) -> Iterator[Any]:
+        """The inputs with some places along axes of a length, but the first, that of samples."""
+        for i, x in enumerate(self.e.trial.inputs):
+            if isinstance(x, np.ndarray) and n in x.shape[1:]:
+                for axis in range(1, x.ndim):
+                    x = np.take(x, chosen, axis) if x.shape[axis] == n else x
+                if i in self.e.trial.float_places:
+                    x = x * self.rng.uniform(0.9, 1.0, x.shape)  # none equal to another
+            yield x
+
+    def _of_other_counts(self) -> Iterator[Iterable[Trial]]:
+        """With other whole numbers among the settings, each larger by one or doubled."""
+        for name, value in vars(self.e.trial.layer).items():
+            if type(value) is int and value > 0:
+                others = [self.e.trial.variant(self.e.trial.inputs) for _ in range(2)]
+                for other, count in zip(others, (value + 1, 2 * value), strict=True):
+                    setattr(other.layer, name, count)
+                yield others
+
+    def _are_samples(self, fewer: list[Any]) -> bool:
+        """Whether fewer of them give fewer outputs: else parts of samples were cut."""
+        try:
+            outputs = self.backward.unpicked(lambda: self.e.trial.run(inputs=fewer)).outputs
+        except LayerRaised:
+            return False
+        before = [out.shape for out in self.e.run.outputs]
+        return not any(before) or [out.shape for out in outputs] != before
+
+    def _holds_for(self, hits: list[str], trial: Trial) -> bool | None:
+        """Whether it holds for another trial; `None` where the layer does not take it."""
+        trial.list_arguments()
+        try:
+            run, opened = self.backward.unpicked(lambda: (trial.run(), open_forward(trial)))
+        except LayerRaised:
+            return None
+        if not np.isfinite(run.vector).all():
+            return None
+        dout = self.rng.uniform(0.5, 1.5, run.vector.size)
+        if isinstance(opened, str):
+            return self._slopes_agree(hits, trial, run, dout)
+        truth = opened.derivatives(dout)
+        if not all(np.isfinite(truth[n]).all() for n in self.truth):
+            return None
+        return self._agree(hits, truth, self.backward.again(run, run.douts(dout)))
+
+    def _slopes_agree(self, hits: list[str], trial: Trial, run: Run, dout: np.ndarray) -> bool:
+        """Whether forward moves along a direction of each argument as backward says."""
+        again = self.backward.again(run, run.douts(dout))
+        if again is None:
+            return False
+        for name in hits:
+            given, x = again.derivative(name), trial.arguments[name].value
+            way = 1e-5 * sizes(x) * self.rng.uniform(0.5, 1.5, x.shape)
+            if np.shape(given) != x.shape:
+                return False
+            try:
+                ends = [
+                    self.backward.unpicked(lambda n=name, at=at: trial.run({n: at})).vector
+                    for at in (x + way, x - way)
+                ]
+            except LayerRaised:
+                continue
+            numeric, told = float((ends[0] - ends[1]) @ dout) / 2, float(np.sum(given * way))
+            near = 1e-4 * max(float(np.abs(given * way).sum()), abs(numeric))
+            if not abs(numeric - told) <= near < np.inf:
+                return False
+        return True
+
+    def _agree(self, hits: list[str], truth: dict[str, np.ndarray], run: Run | None) -> bool:
+        exact = max(t.exact for t in self.truth.values())
+        return set(hits) <= set(self.mended(truths({n: truth[n] for n in self.truth}, exact), run))
