@@ -99,6 +99,8 @@ class Compiled(Compiles):
     every call. Layers without parameters may be called in it.
     """
 
+    parts = ("function",)
+
     def __init__(
         self,
         function: Callable[..., Any],

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from html import escape
 from threading import RLock
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError
 from clearprop.graph.display import as_html, folded, table
+from clearprop.networks.parameters import Parameters
 
 KEPT = 32
 """So many programs of one object are kept; the one not used for longest goes first."""
@@ -51,16 +52,26 @@ class Compiles:
     """The base of compiled objects: they may be called from several threads, one at a time."""
 
     def __init__(self, threads: int | str | None, engine: str, devices: Any = None) -> None:
-        self.threads = threads
+        self.threads, self.devices = threads, devices
         self.engine, note = usable(engine)
         if note:
             warnings.warn(note, stacklevel=4)
-        self.devices = devices
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         self._last: Any = None
         self.as_written: dict[str, str] = {}
         # A program works in buffers of its own, which two calls at once would mix up.
         self._lock = RLock()
+
+    parts: ClassVar[tuple[str, ...]] = ()
+    """The names of what it is compiled from."""
+
+    def __reduce__(self) -> Any:
+        """A copy is compiled anew from copies, at its first call; so is what is pickled."""
+        made_from = [getattr(self, name) for name in self.parts]
+        for part in made_from:
+            if isinstance(params := getattr(part, "params", None), Parameters):
+                params.come_home()
+        return _again, (type(self), made_from, self.threads, self.engine, self.devices)
 
     @property
     def source(self) -> str:
@@ -144,3 +155,8 @@ def formed(x: Any, entries: Iterator[Any]) -> Any:
 def flat(x: Any) -> list[Any]:
     """The parts of an input that may be several, in order."""
     return [part for entry in x for part in flat(entry)] if isinstance(x, tuple) else [x]
+
+
+def _again(kind: Any, parts: Any, threads: Any, engine: str, devices: Any) -> Any:
+    given = {"threads": threads, "engine": engine}
+    return kind(*parts, **given, **({} if devices is None else {"devices": devices}))

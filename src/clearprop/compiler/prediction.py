@@ -22,6 +22,8 @@ class Prediction(Compiles):
     `as_written` names the layers that could not be compiled, with the reason.
     """
 
+    parts = ("network",)
+
     def __init__(
         self, network: Any, *, threads: int | str | None = "auto", engine: str = "numpy"
     ) -> None:

@@ -52,6 +52,8 @@ class Step(Compiles):
     arrays that the layers held before, and gives those back to them; a further step goes on.
     """
 
+    parts = ("network", "optimizer")
+
     def __init__(
         self,
         network: Any,

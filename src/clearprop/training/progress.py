@@ -4,6 +4,7 @@ import importlib
 import math
 import sys
 import time
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -78,17 +79,22 @@ def usual_progress() -> Progress | None:
     return rich_progress() if shown or "ipykernel" in sys.modules else None
 
 
-class _Silence:
+class _Usual:
+    """What shows itself anew where it is copied to."""
+
     every = EVERY
 
+    def __reduce__(self) -> Any:
+        return partial(rich_progress, quiet=isinstance(self, _Silence)), ()
+
+
+class _Silence(_Usual):
     def __call__(self, moment: Moment, /) -> None:
         pass
 
 
-class _Bar:
+class _Bar(_Usual):
     """A bar that is drawn ten times a second, and not more often: drawing costs ten steps."""
-
-    every = EVERY
 
     def __init__(self, console: "Console") -> None:
         self.console = console
@@ -128,11 +134,9 @@ class _Bar:
         return bar
 
 
-class _Cell:
+class _Cell(_Usual):
     """A bar in the output of a notebook's cell: a line of HTML, which is replaced; it is there, and
     stays there, without any extension of the notebook."""
-
-    every = EVERY
 
     def __init__(self) -> None:
         self.next_drawing = self.started = 0.0
@@ -166,10 +170,8 @@ def _progress(moment: Moment, words: str) -> str:
     return f'<div>{bar} style="width: 12em; max-width: 30%"></progress> {escape(words)}</div>'
 
 
-class _Lines:
+class _Lines(_Usual):
     """A plain line at each tenth of the run, or soon after it, and one at the end."""
-
-    every = EVERY
 
     def __init__(self, console: "Console") -> None:
         self.console = console

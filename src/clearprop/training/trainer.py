@@ -226,19 +226,29 @@ class Trainer(Course):
         self._batches = MiniBatches(
             samples, self.batch_size, self.rng, in_order=bool(self._carries) or not shuffle
         )
-        self._step, self._why_not = make_step(
-            *(network, self.optimizer, self._train, self.batch_size),
-            compiled=compile,
-            engine=engine,
-            devices=devices,
-        )
+        self._how = {"compiled": compile, "engine": engine, "devices": devices}
+        self._compile()
         self._engine = "c" if engine == "auto" else engine
         self._shares = engine == "jax" and together()
         self.is_first = not self._shares or is_first()
         if not self.is_first:
             self.on_progress = self.history_path = self.signals_path = None
             self.checkpoint_path = self.best_path = None
-        self._referee = Referee(network, self._sets, self._note, engine_of(self._step))
+
+    def _compile(self) -> None:
+        """Make the step, and what evaluates beside it."""
+        what = self.network, self.optimizer, self._train, self.batch_size
+        self._step, self._why_not = make_step(*what, **self._how)
+        self._referee = Referee(self.network, self._sets, self._note, engine_of(self._step))
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.network.params.come_home()
+        made = {"_step", "_referee"}
+        return {name: value for name, value in vars(self).items() if name not in made}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._compile()
 
     @property
     def as_written(self) -> dict[str, str]:
