@@ -211,8 +211,9 @@ def _by_scores(case: Case) -> Guesses:
     found.append(("sigmoid", t * x * (1 - x)))
     for name, candidate in found:
         ratio = ratio_of(candidate, case.a, case)
-        if ratio is not None:
-            factor = "" if abs(ratio - 1) < 1e-6 else f", times {plain(ratio)}"
+        exact = ratio is not None and abs(ratio - 1) < 1e-6
+        if ratio is not None and (exact or t.size > 2):  # of one number anything is a multiple
+            factor = "" if exact else f", times {plain(ratio)}"
             message = (
                 f"it is the derivative by the scores that a {name} makes {case.name} of{factor}, "
                 f"but forward starts at {case.name}: take scores and let forward make the "

@@ -29,6 +29,9 @@ CLASSES = 20
 
 COMMAS = re.compile(r"[+-]?\d+(,\d+)+(\.\d+)?")
 """Numbers as some write them, which may mean either: 1,234."""
+UNIT = r"[$€£¥₩₹%‰]"
+DRESSED = re.compile(rf"[+-]?({UNIT} ?[+-]?\d[\d,.]*|\d[\d,.]* ?{UNIT})")
+"""Numbers with a currency or a per cent sign."""
 
 
 class _Seen:
@@ -206,6 +209,8 @@ class Survey:
         found = task or ("classification" if seen.texts or few else "regression")
         if found == "regression":
             other, what = "classification", f"numbers, {seen.mean:.6g} ± {seen.deviation:.6g}"
+            if seen.count < 2:
+                raise DataError(f"{where}: one row is left to learn from; give more rows")
             if not seen.deviation:
                 raise DataError(f"{where}: {name} is always the same: there is nothing to learn")
             column = self._number(seen)
@@ -256,6 +261,11 @@ class Survey:
             raise DataError(
                 f"{path}: {seen.name} holds numbers with commas in them, such as {text!r}; write "
                 "them with a point for decimals, and nothing between thousands"
+            )
+        if all(DRESSED.fullmatch(each) for each in (*strange, text.strip())):
+            raise DataError(
+                f"{path}: {seen.name} holds numbers with a sign beside them, such as {text!r}; "
+                f"write the numbers alone, or say that it holds categories by {or_else}"
             )
         if seen.numbers >= seen.texts:
             raise DataError(
