@@ -313,6 +313,8 @@ def scoreless():
         ({"optimizer": SGD}, r"the optimizer is the class SGD; call it: SGD\(…\)"),
         ({"optimizer": SGD, "compile": False}, r"the optimizer is the class SGD; call it"),
         ({"network": Network}, r"the network is the class Network; call it: Network\(…\)"),
+        ({"network": [SoftmaxWithLoss()]}, r"the network is a list; put its layers together"),
+        ({"network": "weights.safetensors"}, "the network is a str; give a Network"),
         (
             {"w_test": np.ones(2)},
             "w_test are the weights of x_test, which is missing; leave it out",
@@ -358,3 +360,9 @@ def test_the_step_can_be_taken_by_itself():
     assert type(loss) is float
     assert loss == other.loss(x, t)
     assert weights(network) != weights(other)
+
+
+def test_fewer_samples_than_the_usual_batch_are_one_batch():
+    x, t = points()
+    assert Trainer(make_network(), x, t).batch_size == len(x) == 90
+    assert Trainer(make_network(), np.repeat(x, 3, axis=0), np.repeat(t, 3)).batch_size == 100

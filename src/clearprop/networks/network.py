@@ -320,3 +320,16 @@ def _as_float64(x: Any, name: str) -> Any:
         return tuple(_as_float64(part, name) for part in x)
     x = x if isinstance(x, np.ndarray) and x.dtype.kind in "iub" else real(x, name)
     return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind == "f" else x
+
+
+def check_network(network: Any) -> None:
+    """Refuse what is no network where one is due. Errors: `ConfigError`."""
+    if isinstance(network, Network):
+        return
+    if isinstance(network, type):
+        name = network.__name__
+        raise ConfigError(f"the network is the class {name}; call it: {name}(…)")
+    remedy = "put its layers together: Network([…])"
+    if not isinstance(network, list | tuple):
+        remedy = "give a Network, in the order of the arguments that the help shows"
+    raise ConfigError(f"the network is a {type(network).__name__}; {remedy}")

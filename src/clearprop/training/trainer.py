@@ -15,6 +15,7 @@ from clearprop.compiler.threads import BlasThreads, threads_as_set, threads_trie
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
+from clearprop.networks.network import check_network
 from clearprop.training.batches import MiniBatches, check_single, generator, held_out, steps
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
@@ -39,15 +40,18 @@ from clearprop.training.showing import as_tables, in_one_line
 from clearprop.training.signals import SignalRecorder
 from clearprop.training.step import engine_of, make_step
 
+USUAL = 100
+"""Samples in a batch where nobody says how many."""
+
 
 class Trainer(Course):
     """Train a network by mini-batches, to classify or to give numbers, as its loss layer says.
 
     **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
-    of `batch_size`, or without `shuffle` only cut. Each sample is seen once an epoch; where
-    `batch_size` does not divide the data the last batch of the epoch is smaller. An epoch has
-    `⌈N / batch_size⌉` iterations. For a network that carries state from batch to batch they come in
-    order, all of one size.
+    of `batch_size` (100, or all where there are fewer), or without `shuffle` only cut. Each sample
+    is seen once an epoch; where `batch_size` does not divide the data the last batch of the epoch
+    is smaller. An epoch has `⌈N / batch_size⌉` iterations. For a network that carries state from
+    batch to batch they come in order, all of one size.
 
     **Record.** `history` holds the loss of every iteration, and after every epoch and at the end
     the score on all training and test data: accuracy, R² or what else the loss layer calls it; if
@@ -127,7 +131,7 @@ class Trainer(Course):
         w_train: Any = None,
         w_test: Any = None,
         validation: float | None = None,
-        batch_size: int = 100,
+        batch_size: int | None = None,
         shuffle: bool = True,
         score_training: bool = True,
         optimizer: Updates | None = None,
@@ -154,7 +158,7 @@ class Trainer(Course):
                 "w_test are the weights of x_test, which is missing; "
                 + ("leave it out" if validation is None else "those of validation are in w_train")
             )
-        refuse_class("network", network)
+        check_network(network)
         refuse_class("optimizer", optimizer)
         self.network = network
         self.optimizer: Updates = SGD(0.1) if optimizer is None else optimizer
@@ -208,7 +212,8 @@ class Trainer(Course):
                         )
                     )
         samples = self._train.number
-        self.batch_size = positive_int("batch_size", batch_size)
+        usual = min(USUAL, samples)
+        self.batch_size = usual if batch_size is None else positive_int("batch_size", batch_size)
         if self.batch_size > samples:
             raise ConfigError(
                 f"batch_size {batch_size} is larger than the {samples} samples of x_train; "

@@ -12,6 +12,7 @@ from clearprop.errors import ConfigError, DTypeError, FileFormatError, ShapeErro
 from clearprop.files import FilePath, atomic_write, read_bytes
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
+from clearprop.networks.network import check_network
 from clearprop.training.optimizers.base import Optimizer
 from clearprop.training.state_dicts import arranged
 
@@ -40,6 +41,7 @@ def save_weights(path: FilePath, network: Network, optimizer: Optimizer | None =
     >>> bool((other.params["W1"] == network.params["W1"]).all())
     True
     """
+    check_network(network)
     write_arrays(path, *contents(network, optimizer))
 
 
@@ -103,6 +105,7 @@ def load_weights(
     network, `DTypeError` if its dtypes are not, `ConfigError` if the state is that of another
     optimiser, `FileNotFoundError` if there is none.
     """
+    check_network(network)
     file, (arrays, about) = os.fspath(path), read_arrays(path)
     own = network.params.keys() | _held(network, "state").keys()
     if names is not None or (optimizer is None and arrays and arrays.keys().isdisjoint(own)):
