@@ -111,7 +111,10 @@ SETTINGS = {
     "plain": {"weight_decay": 0.0},
     "groups": {
         "groups": {"b*": {"lr": 0.02}, "W1": {"weight_decay": 0.2}},
-        **{"weight_decay": 0.1, "decay": "all", "clip_norm": 0.3, "clip_value": 0.2},
+        "weight_decay": 0.1,
+        "decay": "all",
+        "clip_norm": 0.3,
+        "clip_value": 0.2,
     },
     "frozen": {"weight_decay": 0.1, "clip_norm": 0.5},
 }
