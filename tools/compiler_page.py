@@ -50,6 +50,10 @@ def identities(x: Any) -> Any:
     return np.exp(x.reshape(100, 10) * 1 + 0)
 
 
+def small_numbers(x: Any) -> Any:
+    return x.astype(np.float64) * np.float16(0.1) * np.int8(100)
+
+
 def repeated(x: Any) -> Any:
     return np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)
 
@@ -163,6 +167,7 @@ def _matrix(*shape: int) -> np.ndarray:
 _POOLED = (10, 30, 12, 12, 2, 2)
 
 EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "plain_numbers": (small_numbers, (_matrix(100, 10),)),
     "without_identities": (identities, (_matrix(100, 10),)),
     "common_subexpressions": (repeated, (_matrix(100, 10),)),
     "rectified": (relu, (_matrix(100, 50), _matrix(100, 50))),

@@ -18,7 +18,7 @@ from clearprop.compiler.tracing import form, label, varied
 from clearprop.errors import UnsupportedError
 from clearprop.graph.layer_call import LayerOperation, argument_names
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
-from clearprop.graph.parameters import has_backward, layers_of, names_of, places_of
+from clearprop.graph.parameters import arrays_of, has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Drawn, Pass, inline, noise_for, run, running
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.graph.recording import alias, attach
@@ -118,6 +118,17 @@ class Recorder(Walk):
                 self.states[leaf] = layer, attribute
                 setattr(copies[id(layer)], attribute, leaf)
 
+    def _run(self, method: Any, *inputs: Any) -> Any:
+        """Say where it is that something cannot be recorded, unless that is said already."""
+        try:
+            return super()._run(method, *inputs)
+        except UnsupportedError as error:
+            if str(error).startswith("compile"):
+                raise
+            name = next((name for name, *_ in reversed(self.entered) if name), "")
+            where = shown(name) or f"{type(self.network).__name__}, outside its layers"
+            raise UnsupportedError(f"compile: {where}: {error}") from error
+
     def label(self, outputs: Iterable[Any], text: str) -> None:
         """Say of the nodes behind these outputs that have no label yet where they come from."""
         label(self.labels, outputs, text)
@@ -182,12 +193,18 @@ class Recorder(Walk):
 
     def _floats(self, live: Any, layer: Any) -> list[tuple[Setting, Any, Held]]:
         """Leaves for the plain numbers of a layer and those inside, and where copy and layer hold
-        them."""
+        them; those of an earlier use are taken again."""
         return [
-            (setting(value, f"{self.members.names.get(id(found), '')}.{name}"), held, (found, name))
+            (
+                setting(value, f"{self.members.names.get(id(found), '')}.{name}")
+                if type(value) is float
+                else value,
+                held,
+                (found, name),
+            )
             for (_, found), (_, held) in zip(layers_of(live), layers_of(layer), strict=True)
             for name, value in getattr(held, "__dict__", {}).items()
-            if type(value) is float
+            if type(value) is float or (isinstance(value, Setting) and value in self.settings)
         ]
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
@@ -198,7 +215,9 @@ class Recorder(Walk):
 
     def drawn(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> tuple[Traced, ...]:
         """Draw for a layer: leaves, which every call of the program draws again."""
-        arrays = self.passing.draw(layer, inputs)
+        # On a copy of the layer itself: after a first use `layer` holds leaves for its numbers,
+        # and what draws may look at those.
+        arrays = self.passing.draw(twin(live, arrays_of(live)), inputs)
         leaves = tuple(map(traced, arrays, names_of(layer, "noise")))
         self.draws.append(Draw(live, inputs, leaves))
         return leaves
@@ -262,8 +281,13 @@ class Recorder(Walk):
         """
         fixed = getattr(layer, "constants", ())
         names = argument_names(layer.forward)
+        # What is given twice, or is a parameter at once, stays one and the same.
+        same = {x: x for x in own.values() if isinstance(x, Recorded)}
         others = tuple(
-            x if i < len(names) and names[i] in fixed else varied(x) for i, x in enumerate(inputs)
+            x
+            if (i < len(names) and names[i] in fixed) or not isinstance(x, Recorded)
+            else same.setdefault(x, varied(x))
+            for i, x in enumerate(inputs)
         )
         generators = generators_in(held for _, held in layers_of(live))
         try:

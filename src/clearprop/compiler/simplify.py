@@ -29,7 +29,7 @@ from clearprop.compiler.simplify_pools import (
     signs_as_masks,
     sums_before_routing,
 )
-from clearprop.compiler.simplify_scalars import sunk_scalars
+from clearprop.compiler.simplify_scalars import plain_numbers, sunk_scalars
 from clearprop.compiler.simplify_tensors import (
     exchanged_products,
     products_over_axes,
@@ -283,6 +283,7 @@ OF_POOLS: tuple[Simplification, ...] = (
 )
 
 SIMPLIFICATIONS: tuple[Simplification, ...] = (
+    plain_numbers,
     without_identities,
     common_subexpressions,
     rectified,

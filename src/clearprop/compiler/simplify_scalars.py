@@ -1,4 +1,4 @@
-"""Simplification: scalars sink to the smallest operand."""
+"""Simplifications: numbers are plain, and scalars sink to the smallest operand."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,9 +17,43 @@ from clearprop.compiler.rewriting import (
     rebuild,
 )
 from clearprop.compiler.tracing import Trace, names
-from clearprop.graph.node import Node
-from clearprop.graph.recording import record
+from clearprop.graph.node import Node, data_of
+from clearprop.graph.recording import attach, record
 from clearprop.primitives.indexing import put_at
+
+
+def plain_numbers(trace: Trace) -> Trace:
+    """Write a number with a dtype as a plain one, where it is computed in the dtype of an array.
+
+    Before: `x · np.float16(0.1)`, with `x` in float64. After: `x · 0.0999755859375`. Numbers that
+    are multiplied by each other later on would be rounded to the smaller dtype, or overflow in it;
+    NumPy converts each by itself when it meets the array.
+    """
+
+    def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
+        if node.params or not fact(node, "elementwise"):
+            return None
+        plain = tuple(map(_plain, inputs))
+        if all(new is old for new, old in zip(plain, inputs, strict=True)):
+            return None
+        if np.result_type(*map(_kind, plain)) != np.result_type(*map(_kind, inputs)):
+            return None
+        return attach(node.operation, plain, tuple(map(data_of, plain)), {}, node.out)
+
+    return rebuild(trace, rule)
+
+
+def _plain(x: Any) -> Any:
+    """A number as Python's own, if it is one exactly."""
+    if is_recorded(x) or not is_number(x) or not isinstance(x, np.generic | np.ndarray):
+        return x
+    number = x.item()
+    return number if isinstance(number, int | float) else x
+
+
+def _kind(x: Any) -> Any:
+    """What decides the dtype of a result: a dtype, or a number that leaves it to others."""
+    return 1.0 if isinstance(x, Setting) else getattr(data_of(x), "dtype", x)
 
 
 def sunk_scalars(trace: Trace) -> Trace:
@@ -44,14 +78,14 @@ def sunk_scalars(trace: Trace) -> Trace:
             return None
         region = _region(node, trace, consumers)
         while True:
-            sinking = Sinking(region, labels, trace.labels[node], done)
+            sinking = Sinking(region, labels, trace.labels[node], done, x.data.dtype)
             if sinking.cost(x) >= x.size:
                 return None
             passed = sinking.passed(x, node)
             # What somebody needs as it is, too, would be computed twice.
             twice = {n for n, users in passed.items() if not users.issuperset(consumers[n])}
             if not twice:
-                return sinking.scaled(x, sinking.now(s))
+                return sinking.scaled(x, sinking.number(s))
             region -= twice
 
     return rebuild(trace, rule, labels, done)
@@ -80,10 +114,16 @@ class Sinking:
     """One scalar on its way down, through nodes of `region`."""
 
     def __init__(
-        self, region: set[Node], labels: dict[Node, str], label: str, done: dict[Node, Any]
+        self,
+        region: set[Node],
+        labels: dict[Node, str],
+        label: str,
+        done: dict[Node, Any],
+        dtype: np.dtype[Any],
     ) -> None:
         self.region = region
         self.done = done
+        self.dtype = dtype
         self.label = label
         """The label of the multiplication that sinks."""
         self.labels = labels
@@ -98,6 +138,12 @@ class Sinking:
             return x
         out = self.done[x.node]
         return out if x.index is None else out[x.index]
+
+    def number(self, x: Any) -> Any:
+        """What has become of a scalar, in the dtype of the arrays that it was to meet."""
+        x = self.now(x)
+        strong = is_recorded(x) and not isinstance(x, Setting)
+        return np.astype(x, self.dtype) if strong and x.data.dtype != self.dtype else x
 
     def cost(self, x: Any) -> int:
         """How many elements the multiplication touches at the best place at or behind `x`."""
@@ -135,7 +181,7 @@ class Sinking:
 
     def _find_ways(self, node: Node) -> list["Way"]:
         function, (a, *rest) = function_of(node), node.inputs
-        scaled, now, product = self.scaled, self.now, self._product
+        scaled, now, number, product = self.scaled, self.now, self.number, self._product
         if isinstance(function, np.ufunc) and node.params:
             return []
         if function is np.multiply:
@@ -143,13 +189,13 @@ class Sinking:
             if is_number(a):
                 a, b = b, a
             if is_number(b):  # it merges with the scalar that is there
-                return [Way((a,), lambda s: scaled(a, product(s, now(b))), -self.cost(a))]
+                return [Way((a,), lambda s: scaled(a, product(s, number(b))), -self.cost(a))]
             left, right = lambda s: scaled(a, s) * now(b), lambda s: now(a) * scaled(b, s)
             return [Way((x,), way) for x, way in ((a, left), (b, right)) if _is_float(x)]
         if function is np.divide:
             (b,) = rest
             if is_number(a):
-                return [Way((), lambda s: product(s, now(a)) / now(b))]
+                return [Way((), lambda s: product(s, number(a)) / now(b))]
             below = Way((), lambda s: now(a) * (s / now(b)), int(np.size(b)))
             return [Way((a,), lambda s: scaled(a, s) / now(b)), below]
         if function is np.matmul:
@@ -164,7 +210,7 @@ class Sinking:
         if function is subtract_at:
             t, c = rest
             made = partial(record, SUBTRACT_AT, params={})
-            return [Way((a,), lambda s: made((scaled(a, s), now(t), product(s, now(c)))))]
+            return [Way((a,), lambda s: made((scaled(a, s), now(t), product(s, number(c)))))]
         linear = fact(node, "view") or function in (np.negative, put_at)
         if linear or (function is np.sum and "where" not in node.params):
             again, params = node.operation, node.params

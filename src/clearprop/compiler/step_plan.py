@@ -5,16 +5,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.compiler.layout import Layout
-from clearprop.compiler.leaf import Setting, Traced, setting, traced
+from clearprop.compiler.leaf import Traced, setting, traced
 from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.plans import Plan, flat, formed
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, varied
+from clearprop.compiler.updating import Update
 from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
+from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks.learning import rows_of
 from clearprop.networks.network import given
 from clearprop.primitives.labels import read_labels, read_numbers
@@ -211,25 +213,23 @@ class _Recorded:
         if network.has_glue():
             self._check_again(params, loss)
         self.limits = [(setting(v, n), n) for n, v in optimizer.limits().items()]
-        self.hyperparameters: list[tuple[Setting, int, str]] = []
         self.step = setting(1.0, "step")
-        joined = [
-            np.concatenate([_flattened(gradients[name], params[name]) for name in group.names])
+        numbers = [
+            {n: setting(value, n) for n, value in optimizer.settings(group, 1).items()}
             for group in layout.groups
         ]
-        recorder.label(joined, "update")
-        if self.limits:
-            joined = optimizer.clipped(joined, **{n: v for v, n in self.limits})
+        self.hyperparameters = [
+            (v, i, n) for i, found in enumerate(numbers) for n, v in found.items()
+        ]
+        settings = [{**found, "step": self.step} for found in numbers]
+        with undrawn(generators_in([optimizer])):
+            update = Update(layout, vectors, params, gradients, settings)
+            recorder.label(update.grads, "update")
+            new = [*update.new(update.clipped({n: v for v, n in self.limits}))]
         self.outputs: list[Any] = [loss]
         self.replaces: dict[int, Any] = {}
-        for i, (group, g) in enumerate(zip(layout.groups, joined, strict=True)):
-            now = optimizer.settings(group, 1)
-            numbers = {n: setting(value, n) for n, value in now.items()}
-            self.hyperparameters += [(v, i, n) for n, v in numbers.items()]
-            p, *state = vectors[i].values()
-            new = optimizer.formula(group)(p, g, *state, step=self.step, **numbers)
-            for leaf, value in zip((p, *state), new, strict=True):
-                self._replace(leaf, value)
+        for leaf, value in new:
+            self._replace(leaf, value)
         self.left: list[tuple[str, str]] = []
         places = {place: leaf for leaf, place in recorder.states.items()}
         returned = []
@@ -317,10 +317,6 @@ class _Recorded:
                 "shape: what it does between its layers draws random numbers, or uses values that "
                 "are not on the graph"
             )
-
-
-def _flattened(g: Any, param: Any) -> Any:
-    return np.zeros(param.size, param.dtype) if g is None else np.ravel(g)
 
 
 def _leaves(x: Any, name: str) -> Any:

@@ -241,6 +241,10 @@ class Optimizer:
         """Clip the derivatives of all parameters, to the limits of now or those given."""
         return clipped(grads, **(limits or self.limits()))
 
+    def clips_apart(self) -> bool:
+        """Whether `clipped` is another than ours, to which several derivatives may be as one."""
+        return type(self).clipped is not Optimizer.clipped
+
     def limits(self) -> dict[str, float]:
         """What `clipped` clips to now: `clip_value`, `clip_norm`, both or neither."""
         both = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
