@@ -288,7 +288,7 @@ class _Recorded:
         loss = recorder.loss(x, self.t, *self.w)
         for w in self.w:
             loss = loss * w.mean()
-        recorder.network.check_predict(recorder.passing)
+        recorder.network.check_predict(recorder.passing, x)
         recorder.label([loss], "loss")
         names = [name for group in layout.groups for name in group.names]
         found = recorder.derivatives(loss, names, record=True)

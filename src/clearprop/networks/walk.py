@@ -97,6 +97,10 @@ class Walk:
         """Run the prediction of a batch, by the formula of the pass."""
         return self._run(self.copy.predict, leaves(x))
 
+    def scores(self, x: Any) -> Any:
+        """Run what the loss layer is asked about, by the formula of the pass."""
+        return self._run(self.copy._scores, leaves(x))
+
     def _run(self, method: Any, *inputs: Any) -> Any:
         with running(self.passing):
             return method(*inputs)
