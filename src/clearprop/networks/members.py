@@ -42,6 +42,7 @@ class Members:
         counted = {id(layer) for layer in (*network.layers.values(), *network.losses)}
         for path, layer in layers_of(network):
             name = _name(network, path)
+            check_methods(name, layer)
             check_params(name, layer)
             self.layers[name] = layer
             self.names[id(layer)] = name
@@ -136,6 +137,36 @@ def _name(network: Any, path: Path) -> str:
             steps.append(step)
         held = at_path(held, (step,))
     return dotted(tuple(steps))
+
+
+def check_methods(name: str, layer: Any) -> None:
+    """Refuse a layer that holds something else under the name of a formula. Errors: `ConfigError`.
+
+    It would be called in place of the formula. Functions may be, and `None` is a missing one.
+    """
+    held = getattr(layer, "__dict__", {})
+    for method in ("forward", "backward", "infer", "draw", "next_state"):
+        value = held.get(method)
+        if value is None or is_function(value):
+            continue
+        unused = {"draw": ("noise",), "next_state": ("state", "carried")}.get(method, ())
+        if not unused or isinstance(layer, Layer) or any(names_of(layer, k) for k in unused):
+            raise taken(method, f"layer {name!r}, a {type(layer).__name__}", value)
+
+
+def is_function(value: Any) -> bool:
+    """Whether a value may stand in place of a method: not a layer or a class, which can be called,
+    too."""
+    return callable(value) and not isinstance(value, type) and not is_layer(value)
+
+
+def taken(name: str, of: str, value: Any, kind: str = "method") -> ConfigError:
+    """The error for something that is held under a name that has a meaning already."""
+    other = f"{name}_layer" if is_layer(value) else f"own_{name}"
+    return ConfigError(
+        f"{name!r} is a {kind} of {of}, and self.{name} would take its place; call "
+        f"the {type(value).__name__} otherwise, for instance self.{other}"
+    )
 
 
 def check_params(name: str, layer: Any) -> None:
