@@ -3,6 +3,7 @@
 import dis
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,19 @@ def _is_float(array: np.ndarray) -> bool:
     return array.dtype.kind == "f" and array.size > 0
 
 
+def own_values(layer: Any) -> dict[str, Any]:
+    """What a layer holds beside layers, and arrays that others look after: plain values, lists."""
+    kinds = ("params", "state", "carried")
+    known = {n for kind in kinds for n in names_of(layer, kind)}
+    if isinstance(layer, Layer):
+        known |= _OURS if hasattr(layer, "own_params") else {"_given"}
+    return {
+        name: value
+        for name, value in getattr(layer, "__dict__", {}).items()
+        if name not in known and not inner_layers(SimpleNamespace(v=value))
+    }
+
+
 def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
     """The float arrays that hang on a layer and that none of its tuples names."""
     named = (name for kind in KINDS for name in names_of(layer, kind))
@@ -249,3 +263,4 @@ def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 _BOOK = ("layers", "lastLayer", "rng", "_audited", "_learning")
+_OURS = {*_BOOK, "frozen", "_given", "_members", "_writes"}

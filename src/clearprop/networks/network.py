@@ -333,11 +333,12 @@ class Network(Assembled):
                 "and predict both mean, or call self.predict(x) in loss"
             )
 
-    def has_glue(self) -> bool:
-        """Whether code of the network's own, or of layers that hold layers, stands between them."""
+    def glue(self) -> list[Any]:
+        """What has code of its own between the layers: the network, and layers that hold layers."""
         own = any(getattr(type(self), n) is not getattr(Network, n) for n in _FORMULAS)
         inside = (layer for name, layer in self.members.layers.items() if name)
-        return own or any(not has_backward(v) and any(inner_layers(v)) for v in inside)
+        held = [v for v in inside if not has_backward(v) and any(inner_layers(v))]
+        return [self, *held] if own else held
 
 
 def _attributes(code: CodeType) -> Iterator[str]:
