@@ -8,7 +8,7 @@ from one_file_sequences import Cell
 
 from clearprop import Affine, Layer, Network, Variable, compile, graph
 from clearprop.errors import ConfigError, DataError, GraphError, ShapeError, UnsupportedError
-from clearprop.training import SGD
+from clearprop.training import SGD, Trainer
 
 
 class Undeclared(Layer):
@@ -135,11 +135,10 @@ class LayerMakesLayersByHand(Layer):
 
 
 class PredictsOtherwise(Network):
-    def predict(self, x):
-        return super().predict(x) * 2
+    """Another way through its layers than theirs in a row, which is what loss means."""
 
-    def loss(self, x, t):
-        return self.lastLayer(self(x), t)
+    def predict(self, x):
+        return self.layers["Affine1"](x) * 2
 
 
 class HalfFrozenByHand(Layer):
@@ -282,3 +281,40 @@ def test_noise_of_a_node_is_for_its_batch():
     y = net(Variable(X, "x"))
     with pytest.raises(GraphError, match="keeps the noise that was drawn for inputs"):
         graph(y).opened(1).evaluate({"x": X[:2]})
+
+
+class TwoOutputs(Network):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = affine(4, 3), affine(4, 1)
+
+    def forward(self, x):
+        return self.a(x), self.b(x)
+
+
+TWICE = {
+    "loss": lambda network, x, t: network.loss(x, t),
+    "gradient": lambda network, x, t: network.gradient(x, t),
+    "evaluate": lambda network, x, t: network.evaluate(x, t),
+    "accuracy": lambda network, x, t: network.accuracy(x, t),
+    "compiled": lambda network, x, t: compile(network, SGD())(x, t),
+    "Trainer": lambda network, x, t: Trainer(network, x, t, batch_size=5),
+}
+
+
+@pytest.mark.parametrize("way", TWICE)
+def test_two_outputs_need_two_losses(way):
+    x, t = np.ones((5, 4)), np.zeros(5, int)
+    with pytest.raises(ConfigError, match=r"TwoOutputs.forward gives 2 outputs, and .* one loss; "):
+        TWICE[way](TwoOutputs(), x, t)
+
+
+def test_of_two_outputs_a_loss_of_its_own_takes_what_it_wants_and_the_first_is_scored():
+    class Penalised(TwoOutputs):
+        def loss(self, x, t):
+            y, other = self(x)
+            return self.lastLayer(y, t) + np.mean(other**2)
+
+    x, t = np.eye(4), np.array([0, 1, 2, 0])
+    trainer = Trainer(Penalised(), x, t, batch_size=4, optimizer=SGD(1.0))
+    assert trainer.train(epochs=100).train_score[-1] == trainer.network.accuracy(x, t) == 1

@@ -25,10 +25,17 @@ class Prediction(Compiles):
     parts = ("network",)
 
     def __init__(
-        self, network: Any, *, threads: int | str | None = "auto", engine: str = "numpy"
+        self,
+        network: Any,
+        *,
+        threads: int | str | None = "auto",
+        engine: str = "numpy",
+        of: str = "predict",
     ) -> None:
         super().__init__(threads, engine)
         self.network = network
+        self.of = of
+        """What is compiled: `"predict"`, or `"scores"`, which the loss layer is asked about."""
 
     @property
     def draws(self) -> bool:
@@ -70,7 +77,7 @@ class _Plan(Plan):
         leaves = [traced(a, name) for a, name in zip(parts, names, strict=True)]
         with np.errstate(all="ignore"), BlasThreads(1):
             recorder = Recorder(network, "infer", params, rows_of(x))
-            packing = Packing(recorder.predict(formed(x, iter(leaves))))
+            packing = Packing(getattr(recorder, prediction.of)(formed(x, iter(leaves))))
         for i, v in enumerate(packing.recorded):
             recorder.label([v], f"output {i}")
         fixed = recorder.fixed

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.compiler.carrying import carried_on
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Traced, setting, traced
 from clearprop.compiler.noise import plain_draws
@@ -59,6 +60,12 @@ class StepPlan(Plan):
         network = step.network
         members = network.members
         network.audit(x, t)
+        if name := carried_on(network, x, t, *given(w)):
+            raise UnsupportedError(
+                f"compile: {name} is carried on from one pass to the next, beside parameters and "
+                "state, and a program would lose it; if it is an array, name it in state, and let "
+                "next_state give it"
+            )
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             recorded = _Recorded(self, x, t, w)
         self.recorder = recorder = recorded.recorder
@@ -210,7 +217,7 @@ class _Recorded:
             recorder.label([v], label)
         self.stored |= recorder.fixed
         loss, gradients, next_states = self._differentiated(recorder, self.x)
-        if network.has_glue():
+        if network.glue():
             self._check_again(params, loss)
         self.limits = [(setting(v, n), n) for n, v in optimizer.limits().items()]
         self.step = setting(1.0, "step")
@@ -288,7 +295,7 @@ class _Recorded:
         loss = recorder.loss(x, self.t, *self.w)
         for w in self.w:
             loss = loss * w.mean()
-        recorder.network.check_predict(recorder.passing)
+        recorder.network.check_predict(recorder.passing, x)
         recorder.label([loss], "loss")
         names = [name for group in layout.groups for name in group.names]
         found = recorder.derivatives(loss, names, record=True)

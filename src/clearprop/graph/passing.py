@@ -61,6 +61,8 @@ class Pass:
         """Whether the node of a layer sees arrays that the layer keeps through read-only views."""
         self.predicted = False
         """Whether a network's `predict` has been called in it."""
+        self.chained = False
+        """Whether a network has run its layers in a row in it."""
         self.drawn: list[Drawn] = []
         """What was drawn, in order, where a node will want it again: inside another pass."""
 

@@ -1,8 +1,9 @@
 """What a network is beside its formulas: layers put together, and how they are run."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from types import FunctionType, MethodType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from clearprop.layers.initialisation import generator
 from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
 from clearprop.networks.learning import Learning, rows_of
-from clearprop.networks.members import Members, undeclared
+from clearprop.networks.members import Members, is_function, taken, undeclared
 from clearprop.networks.outermost import OUTERMOST
 from clearprop.networks.parameters import Parameters
 from clearprop.networks.walk import Walk, by_name, copied, record_parameters
@@ -37,6 +38,9 @@ class Assembled(Layer):
         if not isinstance(vars(cls).get("params", cls), type | property):
             cls.own_params = cls.params  # type: ignore[assignment]
             type.__delattr__(cls, "params")  # so that the property is seen again
+        for name, value in vars(cls).items():
+            if name not in _MEANINGS and not hasattr(value, "__get__"):
+                cls._check_name(name, value)
         for name, wrapped in OUTERMOST.items():
             if name in vars(cls):
                 setattr(cls, name, wrapped(vars(cls)[name]))
@@ -64,13 +68,36 @@ class Assembled(Layer):
             self._members = Members(self)  # what is wrong with them is said now
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; layers that come anew are found, those in use are not exchanged."""
+        """Set an attribute; layers that come anew are found, those in use are not exchanged.
+
+        Errors: `ConfigError` for a name that has a meaning already.
+        """
+        if name in _MEANINGS or getattr(type(self), name, None) is not None:
+            self._check_name(name, value)
         holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
         known = name in self.__dict__ or name == KEPT or name[1:] in self.own_params
         if holds and not known:
             self._come_home()
             self.__dict__.pop("_members", None)
         object.__setattr__(self, name, value)
+
+    @classmethod
+    def _check_name(cls, name: str, value: Any) -> None:
+        """Refuse what does not fit the name that it is given. Errors: `ConfigError`."""
+        if name in _MEANINGS:
+            kind, told = _MEANINGS[name]
+            if not isinstance(value, kind):
+                raise ConfigError(
+                    f"'{name}' of a {cls.__name__} is {told}, and {value!r} is none; call it "
+                    f"otherwise, for instance self.own_{name}"
+                )
+            return
+        ours = next(c for c in cls.__mro__ if c.__module__.partition(".")[0] == "clearprop")
+        meant = getattr(ours, name, None)
+        if isinstance(meant, property) and getattr(cls, name) is meant and meant.fset is None:
+            raise taken(name, cls.__name__, value, "property")
+        if isinstance(meant, FunctionType | MethodType) and not is_function(value):
+            raise taken(name, cls.__name__, value)
 
     def __getstate__(self) -> object:
         """What a copy is made of."""
@@ -243,6 +270,14 @@ class Assembled(Layer):
                 )
             found |= names
         return found
+
+
+_MEANINGS: dict[str, tuple[type, str]] = {
+    "layers": (Mapping, "a mapping of its layers by name"),
+    "rng": (np.random.Generator, "the generator of its noise"),
+    "frozen": (Set, "the set of the names of its frozen parameters"),
+}
+"""What a network holds under these names."""
 
 
 def _any_recorded(values: Iterable[Any]) -> bool:

@@ -19,9 +19,13 @@ class Evaluation(NamedTuple):
 
 def tally(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> np.ndarray:
     """The sums of which the score of some samples is made; of several outputs, of the first."""
-    if len(losses) > 1:
-        scores, t = scores[0], t[0]
-    return losses[0].tally(scores, t, w)
+    return losses[0].tally(first_output(scores), t[0] if len(losses) > 1 else t, w)
+
+
+def first_output(scores: Any) -> Any:
+    """Of several outputs the first; a list of plain numbers is one output."""
+    several = isinstance(scores, tuple | list) and any(np.ndim(y) for y in scores)
+    return scores[0] if several else scores
 
 
 def scored(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> float:

@@ -3,6 +3,7 @@
 import dis
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class Members:
         counted = {id(layer) for layer in (*network.layers.values(), *network.losses)}
         for path, layer in layers_of(network):
             name = _name(network, path)
+            check_methods(name, layer)
             check_params(name, layer)
             self.layers[name] = layer
             self.names[id(layer)] = name
@@ -138,6 +140,36 @@ def _name(network: Any, path: Path) -> str:
     return dotted(tuple(steps))
 
 
+def check_methods(name: str, layer: Any) -> None:
+    """Refuse a layer that holds something else under the name of a formula. Errors: `ConfigError`.
+
+    It would be called in place of the formula. Functions may be, and `None` is a missing one.
+    """
+    held = getattr(layer, "__dict__", {})
+    for method in ("forward", "backward", "infer", "draw", "next_state"):
+        value = held.get(method)
+        if value is None or is_function(value):
+            continue
+        unused = {"draw": ("noise",), "next_state": ("state", "carried")}.get(method, ())
+        if not unused or isinstance(layer, Layer) or any(names_of(layer, k) for k in unused):
+            raise taken(method, f"layer {name!r}, a {type(layer).__name__}", value)
+
+
+def is_function(value: Any) -> bool:
+    """Whether a value may stand in place of a method: not a layer or a class, which can be called,
+    too."""
+    return callable(value) and not isinstance(value, type) and not is_layer(value)
+
+
+def taken(name: str, of: str, value: Any, kind: str = "method") -> ConfigError:
+    """The error for something that is held under a name that has a meaning already."""
+    other = f"{name}_layer" if is_layer(value) else f"own_{name}"
+    return ConfigError(
+        f"{name!r} is a {kind} of {of}, and self.{name} would take its place; call "
+        f"the {type(value).__name__} otherwise, for instance self.{other}"
+    )
+
+
 def check_params(name: str, layer: Any) -> None:
     """Refuse a layer that is silent or wrong about its parameters. Errors: `ConfigError`."""
     kind = type(layer).__name__
@@ -207,6 +239,19 @@ def _is_float(array: np.ndarray) -> bool:
     return array.dtype.kind == "f" and array.size > 0
 
 
+def own_values(layer: Any) -> dict[str, Any]:
+    """What a layer holds beside layers, and arrays that others look after: plain values, lists."""
+    kinds = ("params", "state", "carried")
+    known = {n for kind in kinds for n in names_of(layer, kind)}
+    if isinstance(layer, Layer):
+        known |= _OURS if hasattr(layer, "own_params") else {"_given"}
+    return {
+        name: value
+        for name, value in getattr(layer, "__dict__", {}).items()
+        if name not in known and not inner_layers(SimpleNamespace(v=value))
+    }
+
+
 def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
     """The float arrays that hang on a layer and that none of its tuples names."""
     named = (name for kind in KINDS for name in names_of(layer, kind))
@@ -218,3 +263,4 @@ def undeclared(layer: Any) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 _BOOK = ("layers", "lastLayer", "rng", "_audited", "_learning")
+_OURS = {*_BOOK, "frozen", "_given", "_members", "_writes"}

@@ -19,7 +19,7 @@ from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
 from clearprop.networks.assembled import Assembled
 from clearprop.networks.assembly import name_layer
-from clearprop.networks.evaluation import Evaluation, scored
+from clearprop.networks.evaluation import Evaluation, first_output, scored
 from clearprop.networks.parameters import derivative_of
 from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.numerical import numerical_gradient
@@ -79,6 +79,7 @@ class Network(Assembled):
         if members is None or members.network is self:  # and not a copy
             self.members.check()
             self.params.come_home()
+        current().chained = True
         name = ""
         try:
             for name, layer in self.layers.items():
@@ -90,13 +91,26 @@ class Network(Assembled):
 
     def predict(self, x: Any) -> Any:
         """Compute the scores of a batch: `x` through all layers, without the loss layer."""
+        return self._by_forward(x)
+
+    def _by_forward(self, x: Any) -> Any:
         return self(*x) if isinstance(x, tuple) else self(x)
+
+    def _scores(self, x: Any) -> Any:
+        """What the loss layer is asked about: what the network gives, and not what a `predict` of
+        its own makes of it, unless that is all there is and its `loss` asks it, as in the book."""
+        by_predict = self.is_chain() and self._predicts() and "predict" in self._asked_by("loss")
+        return self.predict(x) if by_predict else self._by_forward(x)
+
+    def _predicts(self) -> bool:
+        return type(self).predict is not Network.predict
 
     def loss(self, x: Any, t: Any, w: Any = None) -> Any:
         """Compute the loss of a batch `x` with its labels `t`; `w` are weights of the samples."""
-        return self._loss_of(self.predict(x), t, *given(w))
+        return self._loss_of(self._by_forward(x), t, *given(w))
 
     def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
+        self.check_outputs(scores)
         if not isinstance(self.lastLayer, list | tuple):
             return call(self.lastLayer, scores, t, *w)
         if not self.losses:
@@ -109,6 +123,18 @@ class Network(Assembled):
         parts = [call(last, y, s, *w) for last, y, s in zip(self.losses, scores, t, strict=True)]
         return sum(parts[1:], start=parts[0])
 
+    def check_outputs(self, scores: Any) -> None:
+        """Refuse several outputs where there is one loss, and no `loss` of its own to say which.
+
+        Errors: `ConfigError`.
+        """
+        one = not isinstance(self.lastLayer, list | tuple) and type(self).loss is Network.loss
+        if one and first_output(scores) is not scores:
+            raise ConfigError(
+                f"{type(self).__name__}.forward gives {len(scores)} outputs, and there is one loss;"
+                " give loss=[…] with one for each output, and targets t as a tuple"
+            )
+
     def evaluate(self, x: Any, t: Any, w: Any = None) -> Evaluation:
         """Compute loss and score of a batch at prediction, by the layers' `infer`.
 
@@ -118,7 +144,7 @@ class Network(Assembled):
         Errors: those of the loss layer for targets that do not fit it, an empty batch, or scores
         that are not finite; `ConfigError` for weights where a `loss` of its own knows of none.
         """
-        scores, weights = self.predict(x), given(w)
+        scores, weights = self._scores(x), given(w)
         if type(self).loss is Network.loss:
             loss = self._loss_of(scores, t, *weights)
         elif weights:
@@ -141,7 +167,8 @@ class Network(Assembled):
         Errors: `ConfigError` if the loss layer gives another score; `LabelError` for labels that do
         not fit, `DataError` for an empty batch, `NonFiniteError` for scores that are not finite.
         """
-        scores, losses = self.predict(x), self.losses
+        scores, losses = self._scores(x), self.losses
+        self.check_outputs(scores)
         if self.score_name not in (None, "accuracy"):
             raise ConfigError(
                 f"accuracy: {type(losses[0]).__name__} does not tell right answers from wrong "
@@ -165,7 +192,7 @@ class Network(Assembled):
         twin, copies = copied(self)
         walk = Walk(self, twin, copies, Pass("forward", current().rng))
         loss = walk.loss(x, t, *given(w))
-        self.check_predict(walk.passing)
+        self.check_predict(walk.passing, x)
         params = {name: walk.params[name] for name in self.trained}
         found = walk.derivatives(loss, params)
         gradients = {
@@ -240,15 +267,24 @@ class Network(Assembled):
     def asks_loss_layer(self) -> bool:
         """Whether the loss is that of a loss layer: by no `loss` of its own, or by one that asks
         it, itself or in another method."""
-        own = [c for c in type(self).__mro__ if issubclass(c, Network) and c is not Network]
-        if not any("loss" in vars(c) for c in own):
-            return True
-        for name, method in (entry for c in own for entry in vars(c).items()):
-            code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
-            asked = {"lastLayer", "losses", "_loss_of", *(["loss"] if name == "loss" else [])}
-            if code is not None and not asked.isdisjoint(_attributes(code)):
-                return True
-        return False
+        own = {name for c in self._own_classes() for name in vars(c)}
+        asked = {"lastLayer", "losses", "_loss_of"}
+        return (
+            "loss" not in own
+            or "loss" in self._asked_by("loss")
+            or any(not asked.isdisjoint(self._asked_by(name)) for name in own)
+        )
+
+    def _own_classes(self) -> list[type]:
+        return [c for c in type(self).__mro__ if issubclass(c, Network) and c is not Network]
+
+    def _asked_by(self, method: str) -> set[str]:
+        """The names that a method of a subclass asks for, in each class that writes it."""
+        found: set[str] = set()
+        for written in (vars(c).get(method) for c in self._own_classes()):
+            code = getattr(inspect.unwrap(written), "__code__", None) if callable(written) else None
+            found.update(() if code is None else _attributes(code))
+        return found
 
     def only_calls(self, method: str) -> bool:
         own = ("__call__", "predict", "loss", "_loss_of")
@@ -284,19 +320,25 @@ class Network(Assembled):
             gradient[name] = sum(parts[1:], start=parts[0])
         return loss, gradient
 
-    def check_predict(self, passing: Pass) -> None:
-        """Refuse a `predict` that says something else than what is learned."""
-        if type(self).predict is not Network.predict and not passing.predicted:
+    def check_predict(self, passing: Pass, x: Any) -> None:
+        """Refuse a `predict` that runs layers in another way than what is learned."""
+        if not (self.is_chain() and self._predicts()) or passing.predicted:
+            return
+        walk = self.walk("infer", x)
+        walk.predict(x)
+        if not (passing.chained and walk.passing.chained):
             raise ConfigError(
                 f"{type(self).__name__} has a predict of its own that its loss does not use, so "
-                "that it would learn one thing and predict another; call self.predict(x) in loss"
+                "that it would learn one thing and predict another; call it forward, which loss "
+                "and predict both mean, or call self.predict(x) in loss"
             )
 
-    def has_glue(self) -> bool:
-        """Whether code of the network's own, or of layers that hold layers, stands between them."""
+    def glue(self) -> list[Any]:
+        """What has code of its own between the layers: the network, and layers that hold layers."""
         own = any(getattr(type(self), n) is not getattr(Network, n) for n in _FORMULAS)
         inside = (layer for name, layer in self.members.layers.items() if name)
-        return own or any(not has_backward(v) and any(inner_layers(v)) for v in inside)
+        held = [v for v in inside if not has_backward(v) and any(inner_layers(v))]
+        return [self, *held] if own else held
 
 
 def _attributes(code: CodeType) -> Iterator[str]:

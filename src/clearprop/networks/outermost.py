@@ -56,6 +56,7 @@ OUTERMOST: dict[str, Callable[[Any], Any]] = {
     "predict": looks("infer"),
     "accuracy": looks("infer"),
     "evaluate": looks("infer"),
+    "_scores": looks("infer"),
     "gradient": learns,
     "loss_and_gradient": learns,
 }

@@ -4,7 +4,6 @@ Gradients, summaries, signals, the first NaN, checks and compiled programs all c
 """
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +29,7 @@ from clearprop.graph.recording import unwrapped
 from clearprop.graph.twins import twin, twins
 from clearprop.graph.variable import Parameter, new_leaves
 from clearprop.networks.audit import audit
-from clearprop.networks.members import undeclared
+from clearprop.networks.members import own_values, undeclared
 
 
 class Use(NamedTuple):
@@ -70,6 +69,7 @@ class Walk:
         self.network = network
         self.members = network.members
         self.copy = copy
+        self._copies = copies
         self.uses: list[Use] = []
         self.entered: list[tuple[str, Any, tuple[Any, ...]]] = []
         self.passing = Pass(passing.formula, passing.rng, record=self._record, ran=[])
@@ -96,6 +96,10 @@ class Walk:
     def predict(self, x: Any) -> Any:
         """Run the prediction of a batch, by the formula of the pass."""
         return self._run(self.copy.predict, leaves(x))
+
+    def scores(self, x: Any) -> Any:
+        """Run what the loss layer is asked about, by the formula of the pass."""
+        return self._run(self.copy._scores, leaves(x))
 
     def _run(self, method: Any, *inputs: Any) -> Any:
         with running(self.passing):
@@ -140,16 +144,26 @@ class Walk:
     def keep(self, gradients: dict[str, Any]) -> None:
         """Let each layer of the network keep what its last use kept, and its derivatives."""
         for use in self.uses:
-            if use.layer is use.run or use.layer is self.network:
-                continue
-            kinds = ("params", "state", "carried")
-            arrays = {name for kind in kinds for name in names_of(use.layer, kind)}
-            for name, value in vars(use.run).items():
-                if name not in arrays and not any(inner_layers(SimpleNamespace(v=value))):
-                    use.layer.__dict__[name] = unwrapped(value)
+            if use.layer is not use.run and use.layer is not self.network:
+                self._take_over(use.layer, use.run)
+        self._take_over(self.network, self.copy)  # no use, where its loss does not call it
         for name, d in gradients.items():
             for layer, attribute in self.members.params.owners[name]:
                 setattr(layer, f"d{attribute}", d)
+
+    def _take_over(self, layer: Any, ran: Any) -> None:
+        """Let a layer hold what its copy was left with; a list that was only added to stays."""
+        for name, value in own_values(ran).items():
+            old, new = layer.__dict__.get(name), unwrapped(value)
+            if old is new or self._copies.get(id(old)) is not value:
+                layer.__dict__[name] = new
+            elif isinstance(old, list):
+                old[:] = new
+            elif isinstance(old, dict | set):
+                old.clear()
+                old.update(new)
+            else:
+                layer.__dict__[name] = new
 
     def _record(self, layer: Any, inputs: tuple[Any, ...], name: str | None) -> Any:
         """What happens in place of a call: a node for a closed layer; others are run through."""

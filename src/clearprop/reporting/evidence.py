@@ -133,7 +133,7 @@ def ask(
 
 def _answers(network: Network, x: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
-        y = np.asarray(network.predict(x), np.float64)
+        y = np.asarray(network._scores(x), np.float64)
         return y if network.score_name == "R²" else Softmax().forward(y)
 
 

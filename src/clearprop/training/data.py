@@ -18,6 +18,7 @@ from clearprop.errors import (
 )
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
+from clearprop.networks.evaluation import first_output
 from clearprop.networks.summary import multiply_adds
 from clearprop.training.optimizers.checks import all_finite
 from clearprop.training.optimizers.settings import positive_number
@@ -229,7 +230,7 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
     walk = network.walk("infer", one)
     try:
         with np.errstate(all="ignore"):
-            out = walk.predict(one)
+            out = walk.scores(one)
     except (ConfigError, UnsupportedError):
         raise
     except (ValueError, IndexError, TypeError) as error:  # ours, or NumPy's own in a user's layer
@@ -243,6 +244,7 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
         largest = max(largest, product)
         # A product with F filters or neurons has the numbers of all windows as its other factor.
         widest = max(widest, math.prod(shape), product // max(1, *shape[:1]))
+    network.check_outputs(out)
     outs = out if isinstance(out, tuple | list) else (out,)
     for y, loss in zip(outs, network.losses, strict=False):
         shape = np.shape(y)
@@ -265,7 +267,7 @@ def _read_t(
         named = ((part, f"{name}[{i}]") for i, part in enumerate(t))
         return tuple(_read_targets(None, part, its, x, (), dtype) for part, its in named)
     if not isinstance(network.lastLayer, list | tuple):
-        return _read_targets(losses[0], t, name, x, np.shape(scores), dtype)
+        return _read_targets(losses[0], t, name, x, np.shape(first_output(scores)), dtype)
     if not isinstance(scores, tuple | list) or not len(scores) == len(losses) == len(t):
         raise ShapeError(
             f"the network has {len(losses)} losses; forward must return as many outputs, and "

@@ -50,12 +50,12 @@ def score(network: Network, samples: Samples) -> float:
     >>> score(network, read_samples(network, x, t, ("x", "t"))) == network.accuracy(x, t)
     True
     """
-    return _total(network, {i: _of(network, network.predict, samples, i) for i in _starts(samples)})
+    return _total(network, {i: _of(network, network._scores, samples, i) for i in _starts(samples)})
 
 
 def runs_in_threads(network: Network, samples: Samples, engine: str = "numpy") -> bool:
     """Whether predicting is a program: a layer run as written may not bear to run twice at once."""
-    prediction = Prediction(network, threads=None, engine=engine)
+    prediction = Prediction(network, threads=None, engine=engine, of="scores")
     try:
         prediction.prepare(samples.batch(slice(1))[0])
     except UnsupportedError:
@@ -95,7 +95,8 @@ class Evaluator:
             self.network.params[name] = np.array(array)
         threads = 1 if engine == "c" and cores > 1 else None  # each of ours runs a kernel whole
         self._programs = [
-            Prediction(self.network, threads=threads, engine=engine) for _ in range(cores)
+            Prediction(self.network, threads=threads, engine=engine, of="scores")
+            for _ in range(cores)
         ]
         self._pool: ThreadPoolExecutor | None = None
         self._left: deque[tuple[int, int]] = deque()
