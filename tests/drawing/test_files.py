@@ -108,6 +108,32 @@ def test_the_book_says_so():
     assert "← derivative of price" not in shown(parsed(graph(apple()).svg()))
 
 
+@pytest.mark.parametrize(
+    ("shape", "dout", "said"),
+    [
+        ((), None, "y"),
+        ((), 3.0, "dout · y"),
+        ((2,), np.ones(2), "Σ y"),
+        ((2,), np.array([1.0, 2.0]), "Σ dout · y"),
+    ],
+)
+def test_the_legend_says_what_is_differentiated(shape, dout, said):
+    y = Variable(np.ones(shape)) * 2
+    y.name = "y"
+    y.backward(dout)
+    assert f"← derivative of {said}" in shown(parsed(graph(y).svg()))
+
+
+def test_the_legend_names_the_results_that_were_started_from():
+    x = Variable(3.0, "x")
+    y, z = x * x, 5 * x
+    y.name, z.name = "y", "z"
+    y.backward()
+    assert "← derivative of y" in shown(parsed(graph([y, z]).svg()))
+    z.backward(accumulate=True)
+    assert "← derivative of y + z" in shown(parsed(graph([y, z]).svg()))
+
+
 @pytest.mark.parametrize("theme", ["light", "dark", None])
 def test_themes(theme):
     svg = graph(apple()).svg(theme=theme)

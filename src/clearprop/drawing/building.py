@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from clearprop.drawing.opening import Open, Opening, inside
-from clearprop.drawing.outline import End, Flow, Item, Scope, derivative_of
+from clearprop.drawing.outline import End, Flow, Item, Scope
 from clearprop.errors import ClearpropError, ConfigError, GraphError
 from clearprop.graph.backward import derivatives
+from clearprop.graph.belonging import belonging
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Node, Recorded, parts
 from clearprop.graph.rounding import cleared, disturbed, is_tiny
@@ -23,14 +24,15 @@ def outline(
     graph: Graph,
     open: Open = 0,
     limit: int = LIMIT,
-    derivative: Callable[[Recorded], Any] = derivative_of,
+    derivative: Callable[[Recorded], Any] | None = None,
 ) -> Scope:
     """Choose what a picture of the graph shows.
 
     `open` says how deep it looks (see `Open`), `limit` how many items it shows at most: of a
     larger graph the middle is folded into one item that says how many there are. `derivative`
-    gives the derivative by a Variable, or `None`; without it, what stands in `grad`. Where rounding
-    has left something of 0, the outline has 0, and says how much is left.
+    gives the derivative by a Variable, or `None`; without it, what `backward` has left, as far as
+    it is from these outputs. Where rounding has left something of 0, the outline has 0, and says
+    how much is left.
 
     Errors: `GraphError` for names that the graph does not have, `UnsupportedError` for a layer
     that is opened by name and cannot be, `ConfigError` for an `open` or `limit` that makes no
@@ -38,6 +40,7 @@ def outline(
     """
     if not isinstance(limit, int) or limit < 10:
         raise ConfigError(f"limit={limit!r}: a picture shows at most so many nodes, 10 or more")
+    derivative = derivative or belonging(graph.outputs).get
     scope = _scope(graph, open, limit, derivative)
     if any(_tiny(flow) for inner in scope.walk() for flow in inner.flows):
         _clear(graph, scope, limit, derivative)

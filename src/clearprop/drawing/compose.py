@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from clearprop.drawing import routes
 from clearprop.drawing.arranging import ABOVE, DOT, HEADER, Arrangement, Line
 from clearprop.drawing.digest import rest, sentence
@@ -48,12 +50,24 @@ def _add_legend(scene: Scene, scope: Scope) -> None:
     """Say what the two kinds of arrow and number are, once there are two."""
     if not any(arrow.backward for arrow in scene.arrows):
         return
-    results = [item.name for item in scope.items if item.kind == "output"]
-    what = clean(results[0]) if len(results) == 1 and results[0] else "the result"
-    if text_width(what, SMALL) > 200:
+    what = " + ".join(_started(scope))
+    if not what or text_width(what, SMALL) > 200:
         what = "the result"
     one, two = lines(["→ value"], SMALL), lines([f"← derivative of {what}"], SMALL, "d")
     _add_note(scene, beside(one, two, 14))
+
+
+def _started(scope: Scope) -> Iterator[str]:
+    """What is differentiated: the results with what their derivatives started with."""
+    for flow in scope.flows:
+        for end in flow.ends:
+            if end.item is not None and end.item.kind == "output" and end.derivative is not None:
+                name = clean(end.item.name) or "the result"
+                dout = end.derivative
+                if np.all(dout == 1):
+                    yield name if np.size(dout) == 1 else f"Σ {name}"
+                else:
+                    yield f"dout · {name}" if np.size(dout) == 1 else f"Σ dout · {name}"
 
 
 def _add_note(scene: Scene, block: Block) -> None:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from clearprop.graph.node import Recorded
-
 Kind = Literal[
     "input", "parameter", "constant", "operation", "layer", "fold", "output", "fork", "frame"
 ]
@@ -92,8 +90,3 @@ class Scope:
         """What is drawn here and, all the way down, inside it."""
         for scope in self.walk():
             yield from scope.items
-
-
-def derivative_of(v: Recorded) -> Any:
-    """The derivative of a Variable as plain numbers, `None` if there is none."""
-    return v.grad.data if isinstance(v.grad, Recorded) else v.grad

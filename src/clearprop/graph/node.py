@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 _serial = count().__next__
 
+NOTHING: frozenset[Any] = frozenset()
+
 
 class Node:
     """One operation that was carried out: what went in, what came out.
@@ -48,7 +50,7 @@ class Node:
 class Recorded:
     """The slots of a Variable. What is an instance of this is on the graph."""
 
-    __slots__ = ("data", "grad", "index", "name", "node")
+    __slots__ = ("data", "grad", "grad_of", "index", "name", "node")
 
     made_as: ClassVar[type["Recorded"]]
     """The class of what is computed from Variables of this class."""
@@ -58,6 +60,8 @@ class Recorded:
 
     data: Any
     grad: Any
+    grad_of: frozenset[Any]
+    """What `grad` is the derivative of: the marks of the results whose `backward` it is from."""
     name: str | None
     node: Node | None
     index: int | None
@@ -75,10 +79,19 @@ def variable(
     made = made_as.__new__(made_as)
     made.data = data
     made.grad = None
+    made.grad_of = NOTHING
     made.name = name
     made.node = node
     made.index = index
     return made
+
+
+def mark_of(v: Recorded) -> Any:
+    """What stands for a result without keeping it alive: the number of its node, and its index.
+
+    A leaf, which keeps nothing else alive, stands for itself.
+    """
+    return v if v.node is None else (v.node.serial, v.index)
 
 
 def data_of(x: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop.errors import FileFormatError, GraphError, UnsupportedError
 from clearprop.graph.nested import NestedOperation
-from clearprop.graph.node import Node, Recorded, data_of, parts, variable
+from clearprop.graph.node import Node, Recorded, data_of, mark_of, parts, variable
 from clearprop.graph.variable import Parameter, Variable
 from clearprop.primitives.indexing import Place
 from clearprop.primitives.registry import row_named
@@ -59,9 +59,7 @@ def _graph(graph: Any) -> dict[str, Any]:
         return {"variable": number[x]} if isinstance(x, Recorded) else {"constant": _encode(x)}
 
     nodes = []
-    made: dict[tuple[Node, int | None], int] = {
-        (v.node, v.index): i for v, i in number.items() if v.node is not None
-    }
+    made = {mark_of(v): i for v, i in number.items() if v.node is not None}
     for node in graph.nodes:
         outs = range(len(node.out)) if isinstance(node.out, tuple) else (None,)
         nodes.append(
@@ -69,7 +67,7 @@ def _graph(graph: Any) -> dict[str, Any]:
                 **_operation(graph, node),
                 "inputs": [operand(x) for x in node.inputs],
                 "params": {k: _encode(v) for k, v in node.params.items()},
-                "outputs": [made.get((node, i)) for i in outs],
+                "outputs": [made.get((node.serial, i)) for i in outs],
                 "out": _encode(node.out),
             }
         )
@@ -83,6 +81,7 @@ def _graph(graph: Any) -> dict[str, Any]:
                 "made": v.node is not None,
                 "data": _encode(v.data) if v.node is None else None,
                 "grad": _encode(data_of(v.grad)),
+                "grad_of": sorted({made.get(mark, _ELSEWHERE) for mark in v.grad_of}),
             }
             for v in number
         ],
@@ -137,11 +136,17 @@ def _read_graph(content: Any, make: Callable[..., Any]) -> Any:
                 made[place] = variable(Variable, data, node, index)
     for i, entry in enumerate(entries):
         made[i].name, made[i].grad = entry["name"], _decode(entry["grad"])
+        of = entry.get("grad_of", ())
+        made[i].grad_of = frozenset(k if k == _ELSEWHERE else mark_of(made[k]) for k in of)
         if not isinstance(entry["name"], str | None):
             raise FileFormatError(f"the name of a variable is text, not {entry['name']!r}")
         if made[i].grad is not None and _real(made[i].grad).shape != made[i].data.shape:
             raise FileFormatError(f"the derivative of variable {i} has not the shape of its value")
     return make((made[i] for i in content["outputs"]), (made[i] for i in content["inputs"]))
+
+
+_ELSEWHERE = -1
+"""The number, and the mark, of a result that the graph does not hold."""
 
 
 def _read_operation(entry: dict[str, Any], make: Callable[..., Any]) -> Any:

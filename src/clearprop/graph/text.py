@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.graph.node import Recorded, data_of
+from clearprop.graph.belonging import belonging
+from clearprop.graph.node import Recorded
 
 
 def tree(graph: Any, limit: int = 400) -> str:
@@ -24,6 +25,7 @@ def tree(graph: Any, limit: int = 400) -> str:
     │  └─ 2
     └─ tax = 1.1   ∂ 200.0
     """
+    derivatives = belonging(graph.outputs)
     lines: list[str] = []
     shown: dict[Any, str] = {}
     # (what, first line's prefix, prefix of what hangs below); a stack, not recursion
@@ -34,12 +36,13 @@ def tree(graph: Any, limit: int = 400) -> str:
             lines.append(f"… and more: {len(graph.nodes)} nodes in all")
             break
         key = (x.node, x.index) if isinstance(x, Recorded) and x.node else x
-        if isinstance(x, Recorded) and key in shown:
+        if not isinstance(x, Recorded):
+            lines.append(head + digest(x))
+            continue
+        if key in shown:
             lines.append(f"{head}{shown[key]} ↑ as above")
             continue
-        lines.append(head + describe(x))
-        if not isinstance(x, Recorded):
-            continue
+        lines.append(head + _described(x, derivatives.get(x)))
         if x.node is None:
             shown[key] = x.name or "leaf"
             continue
@@ -51,16 +54,12 @@ def tree(graph: Any, limit: int = 400) -> str:
     return "\n".join(lines)
 
 
-def describe(x: Any) -> str:
+def _described(x: Recorded, derivative: Any) -> str:
     """One line: what made it, its value, and its derivative if that is known."""
-    if not isinstance(x, Recorded):
-        return digest(x)
     made = x.node.operation.symbol if x.node else None
     label = " ".join(part for part in (x.name, made and (f"({made})" if x.name else made)) if part)
     text = f"{label or 'input'} = {digest(x.data)}"
-    if x.grad is None:
-        return text
-    return f"{text}   ∂ {digest(data_of(x.grad))}"
+    return text if derivative is None else f"{text}   ∂ {digest(derivative)}"
 
 
 def digest(value: Any) -> str:

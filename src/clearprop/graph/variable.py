@@ -14,7 +14,7 @@ from clearprop.graph.display import NOTEBOOK, Displayed
 from clearprop.graph.gathering import scattered
 from clearprop.graph.leaving import now, refuse_in_layers, refuse_leaving, told_in_layers
 from clearprop.graph.methods import ArrayMethods
-from clearprop.graph.node import Node, Recorded, data_of, variable
+from clearprop.graph.node import NOTHING, Node, Recorded, data_of, mark_of, variable
 from clearprop.graph.recording import array_function, array_ufunc
 
 
@@ -83,7 +83,7 @@ class Variable(ArrayMethods):
                 "give real numbers"
             )
         self.data = array if array.ndim else array[()]
-        self.grad = None
+        self.grad, self.grad_of = None, NOTHING
         self.name = name
         self.node = None
         self.index = None
@@ -111,7 +111,7 @@ class Variable(ArrayMethods):
             )
         outputs = [(self, self._seed(dout, record))]
         found = derivatives(outputs, record=record, zeros=True, afresh=not accumulate)
-        ends, chooses = [], False
+        ends, chooses, this = [], False, frozenset({mark_of(self)})
         for v, dx in found.items():
             if v.node is None:
                 ends.append(dx)
@@ -121,7 +121,8 @@ class Variable(ArrayMethods):
                 dx.flags.writeable = False  # a derivative may be shared between Variables
             if record and not isinstance(dx, Recorded):  # it depends on nothing that is recorded
                 dx = variable(type(self).made_as, dx)
-            v.grad = v.grad + dx if accumulate and v.grad is not None else dx
+            before = v.grad if accumulate else None
+            v.grad, v.grad_of = (dx, this) if before is None else (before + dx, v.grad_of | this)
         if chooses:
             tell_of_branches(outputs, ends)
 
@@ -240,13 +241,16 @@ class Variable(ArrayMethods):
             for n in reversed(nodes):
                 if id(n) not in memo:
                     inputs = tuple(map(twin, n.inputs))
-                    memo[id(n)] = Node(n.operation, inputs, n.values, n.params, n.out, n.marks)
+                    other = Node(n.operation, inputs, n.values, n.params, n.out, n.marks)
+                    other.serial = n.serial  # its derivatives are still those of the same results
+                    memo[id(n)] = other
             return twin(v)
 
         made = connected(self)
         for v, other in fresh:  # which grow: a recorded derivative stands on a graph, too
             recorded = isinstance(v.grad, Recorded)
             other.grad = connected(v.grad) if recorded else copy.deepcopy(v.grad, memo)
+            other.grad_of = v.grad_of
         return made
 
     def __reduce__(self) -> Any:

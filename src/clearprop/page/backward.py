@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.drawing.outline import derivative_of
 from clearprop.explaining.story import key
 from clearprop.graph.backward import derivatives, reach
+from clearprop.graph.belonging import last, starts
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Recorded
 
@@ -37,9 +37,9 @@ class BackwardPass:
 def run_backward(graph: Graph) -> BackwardPass:
     """Run the backward pass with the engine's own rules, without touching any `grad`.
 
-    It starts as the last one did: with the `grad` of the outputs. Where there was none yet, it
-    starts with 1 at every output that is one number. An output that another output was computed
-    from starts nothing. If nothing is left to start from, there is no backward pass.
+    It starts as the `backward` of the outputs did. Where there was none yet, it starts with 1 at
+    every output that is one number. An output that another output was computed from starts nothing.
+    If nothing is left to start from, there is no backward pass.
 
     >>> from clearprop.graph.graph import graph
     >>> from clearprop.graph.variable import Variable
@@ -47,10 +47,9 @@ def run_backward(graph: Graph) -> BackwardPass:
     >>> float(run_backward(graph(x * x)).derivative(x)), x.grad
     (6.0, None)
     """
-    last = [v for v in _last(graph) if v.node is not None]
-    seeds = [(v, derivative_of(v)) for v in last if v.grad is not None]
+    seeds = list(starts(graph.outputs).items())
     if not seeds:
-        seeds = [(v, _filled(np.ones, v)) for v in last if v.data.size == 1]
+        seeds = [(v, _filled(np.ones, v)) for v in last(graph.outputs) if v.data.size == 1]
     with np.errstate(all="ignore"):
         found = derivatives(seeds) if seeds else {}
     by_key = {key(v): dx for v, dx in found.items()}
@@ -60,15 +59,6 @@ def run_backward(graph: Graph) -> BackwardPass:
         if isinstance(v, Recorded):
             by_key.setdefault(v, _filled(np.zeros, v))
     return BackwardPass(tuple(seeds), by_key)
-
-
-def _last(graph: Graph) -> list[Any]:
-    """The outputs that no other output was computed from, each once."""
-    inner = {
-        key(x) for node in reach(graph.outputs)[0] for x in node.inputs if isinstance(x, Recorded)
-    }
-    once = {key(v): v for v in graph.outputs}
-    return [v for k, v in once.items() if k not in inner]
 
 
 def _filled(make: Any, v: Any) -> Any:

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.primitives.broadcasting import kept_shape, normal_axes
+from clearprop.primitives.decorators import quiet
 from clearprop.primitives.table import composed, primitive
 
 
+@quiet
 def _norm(dout, out, x, *, ord: Any = None, axis=None, keepdims=False):
     over = normal_axes(axis, np.ndim(x))
+    x = x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
     if axis is not None and not keepdims:
         dout, out = np.expand_dims(dout, axis), np.expand_dims(out, axis)
     matrix = len(over) == 2 and ord is not None
@@ -28,13 +31,25 @@ def _vector(dout: Any, out: Any, x: Any, over: tuple[int, ...], p: Any) -> Any:
         return dout * np.sign(x)
     if p in (np.inf, -np.inf):
         return dout * np.sign(x) * _share(np.abs(x) == out, over, dout)
-    # At 0, where a norm has a kink, the derivative is 0.
-    size = np.where(out == 0, 1, out)
+    if not np.size(x):
+        return dout * x
+    # In units in which the powers neither vanish nor overflow. At 0, where a norm has a kink, its
+    # derivative is 0, and has no derivative itself: the root below has an infinite one there.
+    x = x / _unit(x, over)
     if p == 2:
-        return dout * (x / size)
-    ratio = np.where(x == 0, 1, np.abs(x) / size)
-    slope = np.sign(x) * ratio ** (p - 1)
-    return dout * np.where(out == 0, 0, slope)
+        size = np.sqrt(np.sum(x * x, axis=over, keepdims=True))
+        return dout * (x / (size + (size == 0)))
+    size = np.sum(np.abs(x) ** p, axis=over, keepdims=True) ** (1 / p)
+    ratio = np.abs(x) / (size + (size == 0))
+    if p < 1:  # where an element is 0, its slope is infinite, and 0 is taken in the middle
+        ratio = np.where(x == 0, 1 + np.sqrt(np.where(x == 0, x, 1)), ratio)
+    return dout * (np.sign(x) * ratio ** (p - 1) * (size != 0))
+
+
+def _unit(x: Any, over: tuple[int, ...]) -> Any:
+    """The power of 2 below the largest element, a constant: to divide by it rounds nothing."""
+    largest = np.max(np.abs(x), axis=over, keepdims=True, initial=0)
+    return np.exp2(np.floor(np.log2(np.where(largest == 0, 1, largest))))
 
 
 def _share(chosen: Any, over: tuple[int, ...], dout: Any) -> Any:

@@ -66,11 +66,12 @@ def _var(
 
 @quiet
 def _std(dout, out, a, *, axis=None, keepdims=False, **params):
-    # Where all are equal, but for rounding, std has a kink, as |x| at 0; the derivative there is 0.
+    # Where all are equal, but for rounding, std has a kink, as |x| at 0; the derivative there is 0,
+    # and has no derivative itself: that of the root, whose value is 0, is infinite.
     size = np.abs(np.mean(a, axis=axis, keepdims=keepdims, where=params.get("where", True)))
     level = out <= 2 * float(np.finfo(dout.dtype).eps) * size
-    dvar = np.where(level, 0, dout / (2 * np.where(level, 1, out)))
-    return _var(dvar, out, a, axis=axis, keepdims=keepdims, **params)
+    slope = np.where(level, np.sqrt(np.where(level, 0 * out, 1)), 0.5 / np.where(level, 1, out))
+    return _var(dout * slope, out, a, axis=axis, keepdims=keepdims, **params)
 
 
 def _extreme(dout, out, a, *, axis=None, keepdims=False, initial=None, where=True):

@@ -17,9 +17,12 @@ DEGREE = math.pi / 180
 
 
 def _by_radius_squared(a, x, y):
-    """a / (x² + y²), and 0 at the origin; the squares alone may overflow or vanish."""
+    """a / (x² + y²), and 0 at the origin; the squares alone may overflow or vanish.
+
+    Nothing is chosen at the origin, so that a derivative of this is not finite there.
+    """
     radius = np.hypot(x, y)
-    radius = np.where(radius == 0, 1.0, radius)
+    radius = radius + (radius == 0)
     return a / radius / radius
 
 
