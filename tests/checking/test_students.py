@@ -88,3 +88,88 @@ def test_probabilities_of_a_draw_are_taken_for_fixed():
     report = check(Negatives(n(5, 3), np.ones(5) / 5), n(4, 3))
     assert report.ok is True, str(report)
     assert report.layers[0].closed is None
+
+
+# Functions that are to be called
+
+
+class Held:
+    def __init__(self, data):
+        self.data = data
+
+
+class Recorded:
+    def __call__(self, *given):
+        out = Held(self.forward(*(g.data for g in given)))
+        self.given = given
+        return out
+
+
+class Product(Recorded):
+    def forward(self, a, b):
+        return a * b
+
+    def backward(self, gy):
+        a, b = self.given
+        return gy * b.data, gy * a.data
+
+
+class Sine(Recorded):
+    def forward(self, x):
+        return np.sin(x)
+
+    def backward(self, gy):
+        return Held(gy * np.cos(self.given[0].data))
+
+
+class HeldDout(Recorded):
+    def forward(self, x):
+        return np.exp(x)
+
+    def backward(self, gy):
+        return gy.data * np.exp(self.given[0].data)
+
+
+@pytest.mark.parametrize(("cls", "inputs"), [(Product, 2), (Sine, 1), (HeldDout, 1)])
+def test_a_function_that_keeps_its_input_when_it_is_called(cls, inputs):
+    report = check(cls(), *(n(3, 4, seed=i) for i in range(inputs)))
+    assert report.ok is True, str(report)
+    assert "it was called, on Held" in str(report)
+
+
+def test_a_mistake_of_a_function_that_is_called_is_found():
+    class Wrong(Product):
+        def backward(self, gy):
+            a, b = self.given
+            return gy * b.data, gy * b.data
+
+    report = check(Wrong(), n(3, 4), n(3, 4, seed=1))
+    assert [(f.argument, f.kind) for f in report.faults] == [("b", Kind.WRONG_VALUE)]
+
+
+def test_a_function_that_is_called_in_its_own_way_is_not_checked():
+    class Odd(Recorded):
+        def __call__(self, given, tape):
+            self.given = given
+            return tape.put(self.forward(given))
+
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            return 2 * gy * np.ones_like(self.given)
+
+    report = check(Odd(), n(3, 4))
+    assert report.ok is None
+    assert "__call__ sets self.given, which backward reads" in str(report)
+
+
+def test_a_forward_that_keeps_too_little_is_a_fault():
+    class Forgets:
+        def forward(self, x):
+            return x**2
+
+        def backward(self, dout):
+            return 2 * self.x * dout
+
+    assert [f.kind for f in check(Forgets(), n(3, 4)).faults] == [Kind.RAISES]

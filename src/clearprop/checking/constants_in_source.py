@@ -27,7 +27,11 @@ def constants_of(e: Evidence) -> dict[float, str]:
     """These constants of forward, each with the name of the function, or of what holds it."""
     found: dict[float, str] = {}
     for function in functions_of(e.trial.run)[0]:
-        used = (*function.__code__.co_consts, *(function.__defaults__ or ()), *_globals(function).values())
+        used = (
+            *function.__code__.co_consts,
+            *(function.__defaults__ or ()),
+            *_globals(function).values(),
+        )
         for value in used:
             if is_small(value):
                 found.setdefault(abs(beside(value)), function.__name__)
