@@ -140,8 +140,8 @@ def test_a_function_that_keeps_its_input_when_it_is_called(cls, inputs):
 def test_a_mistake_of_a_function_that_is_called_is_found():
     class Wrong(Product):
         def backward(self, gy):
-            a, b = self.given
-            return gy * b.data, gy * b.data
+            b = self.given[1].data
+            return gy * b, gy * b
 
     report = check(Wrong(), n(3, 4), n(3, 4, seed=1))
     assert [(f.argument, f.kind) for f in report.faults] == [("b", Kind.WRONG_VALUE)]
@@ -173,3 +173,40 @@ def test_a_forward_that_keeps_too_little_is_a_fault():
             return 2 * self.x * dout
 
     assert [f.kind for f in check(Forgets(), n(3, 4)).faults] == [Kind.RAISES]
+
+
+# Writing into dout
+
+
+class Relu:
+    def forward(self, x):
+        self.mask = x <= 0
+        return np.where(self.mask, 0, x)
+
+    def backward(self, dout):
+        dout[self.mask] = 0
+        return self.after(dout)
+
+    def after(self, dout):
+        return dout
+
+
+class NegativeRelu(Relu):
+    def after(self, dout):
+        return -dout
+
+
+class EmptyRelu(Relu):
+    def after(self, dout):
+        return dout * self.mask
+
+
+@pytest.mark.parametrize(
+    ("cls", "kind"), [(Relu, None), (NegativeRelu, Kind.SIGN), (EmptyRelu, Kind.ZERO)]
+)
+def test_what_is_written_into_dout_hides_no_other_mistake(cls, kind):
+    report = check(cls(), n(3, 4))
+    found = {f.argument: f.kind for f in report.faults}
+    assert found == {"dout": Kind.IN_PLACE} | ({"x": kind} if kind else {})
+    (row,) = report.layers[0].rows
+    assert row.verdict == (kind or "right")

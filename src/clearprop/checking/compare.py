@@ -328,7 +328,7 @@ def _report(case: Case, wrong: np.ndarray, fallback: Kind | None = None) -> None
     count = int(np.count_nonzero(wrong))
     swept = int(np.count_nonzero(np.isfinite(t)))
     e.rows[name] = _row(case, "automatic" if e.opened else "element by element", kind.value)
-    faults = {f.kind for f in e.findings if f.fault}
+    faults = {f.kind for f in e.findings if f.fault and f.argument != "dout"}
     if Kind.IN_PLACE in faults or (kind is Kind.PRECISION and Kind.DTYPE in faults):
         return  # what was found before explains it; this may be right once that is
     numeric = element(e, name, index).along(case.dout)[0]

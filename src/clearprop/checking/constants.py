@@ -35,12 +35,12 @@ def beyond_constants(case: Case, wrong: np.ndarray) -> np.ndarray:
     if not wrong.any() or case.e.like is None:
         return wrong
     if not case.e.opened:
-        bare = _by_differences(case, wrong)
+        t = _by_differences(case, wrong)
     elif (opened := without(case.e)) is not None:
-        bare = opened.derivatives(case.dout)[case.name]
+        t = opened.derivatives(case.dout)[case.name]
     else:
         return wrong
-    changed = np.abs(np.where(np.isfinite(bare), bare, np.inf) - case.t)
+    changed = np.abs(np.where(np.isfinite(t), t, np.inf) - case.t)
     left = wrong & ~(np.abs(case.a - case.t) <= 3 * changed)
     if not np.array_equal(left, wrong):
         case.e.roughly.add(case.name)
@@ -64,8 +64,8 @@ def told(case: Case) -> str | None:
     """In words, why a derivative is right to some digits only, where that is harmless."""
     if case.e.like or case.apart > FAR * case.size or not _follows(case):
         return None
-    for constant, message, bare in left_out(case):
-        if constant <= ALIKE and case.explains(bare):
+    for constant, message, without_it in left_out(case):
+        if constant <= ALIKE and case.explains(without_it):
             return message
     if case.apart > ALIKE * case.size:
         return None
