@@ -1,3 +1,4 @@
+# ruff: noqa: F821, N805 - as students write them
 """What students and their books write: it is told what is wrong, and nothing else."""
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from clearprop import check
 from clearprop.checking import Kind
+from clearprop.errors import FileFormatError
 
 
 def n(*shape, seed=0):
@@ -134,7 +136,7 @@ class HeldDout(Recorded):
 def test_a_function_that_keeps_its_input_when_it_is_called(cls, inputs):
     report = check(cls(), *(n(3, 4, seed=i) for i in range(inputs)))
     assert report.ok is True, str(report)
-    assert "it was called, on Held" in str(report)
+    assert "it was called on a Held" in str(report)
 
 
 def test_a_mistake_of_a_function_that_is_called_is_found():
@@ -210,3 +212,108 @@ def test_what_is_written_into_dout_hides_no_other_mistake(cls, kind):
     assert found == {"dout": Kind.IN_PLACE} | ({"x": kind} if kind else {})
     (row,) = report.layers[0].rows
     assert row.verdict == (kind or "right")
+
+
+# Files of layers
+
+
+def test_what_could_not_be_checked_is_no_fault_of_a_file(tmp_path):
+    file = tmp_path / "layers.py"
+    file.write_text(
+        """
+import numpy as np
+class Table:
+    def __init__(self, W): self.W = W
+    def forward(self, idx): self.idx = idx; return self.W[idx]
+    def backward(self, dout):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.idx, dout)
+class Cell:
+    def __init__(self, Wx, Wh): self.Wx, self.Wh = Wx, Wh
+    def forward(self, x, h):
+        self.x, self.h, self.y = x, h, np.tanh(x @ self.Wx + h @ self.Wh)
+        return self.y
+    def backward(self, dh):
+        d = dh * (1 - self.y**2)
+        self.dWx, self.dWh = self.x.T @ d, self.h.T @ d
+        return d @ self.Wx.T, d @ self.Wh.T
+class Weighted:
+    def forward(self, hs, a):
+        n, t, h = hs.shape
+        self.hs, self.a = hs, a
+        return (hs * a.reshape(n, t, 1)).sum(axis=1)
+    def backward(self, d):
+        d = d[:, None]
+        return d * self.a[:, :, None], (d * self.hs).sum(axis=2)
+class Tanh:
+    def forward(self, x): self.y = np.tanh(x); return self.y
+    def backward(self, dout): return dout * (1 - self.y)
+"""
+    )
+    report = check(str(file))
+    assert report.ok is False
+    assert "1 fault, in Tanh; not checked: Table, Cell, Weighted." in str(report)
+    assert "yield cls(W=…), (rng.integers(…, size=4),)" in str(report)
+    assert "cls(Wx=…, Wh=…), (rng.standard_normal(…), rng.standard_normal(…))" in str(report)
+    assert "(4, 5)),)" not in str(report)
+
+
+def test_labels_of_two_classes_are_tried():
+    assert check(ClosedLogLoss).ok is True
+
+
+class NoSelf:
+    def forward(x):
+        self.out = np.tanh(x)
+        return self.out
+
+    def backward(dout):
+        return dout * (1 - self.out**2)
+
+
+class NoSelfUsed:
+    def forward(x):
+        return np.maximum(x, 0)
+
+    def backward(dout):
+        return dout
+
+
+class NoSelfBack:
+    def forward(self, x):
+        self.x = x
+        return x**2
+
+    def backward(dout):
+        return 2 * dout * self.x
+
+
+class NoImport:
+    def forward(self, x):
+        self.y = nmpy.tanh(x)
+        return self.y
+
+    def backward(self, dout):
+        return dout * (1 - self.y**2)
+
+
+@pytest.mark.parametrize(
+    ("cls", "said"),
+    [
+        (NoSelf, "forward lacks self: write def forward(self, x)"),
+        (NoSelfUsed, "forward lacks self: write def forward(self, x)"),
+        (NoSelfBack, "backward lacks self: write def backward(self, dout)"),
+        (NoImport, "NameError: name 'nmpy' is not defined"),
+    ],
+)
+def test_what_can_never_run_is_said(cls, said):
+    for report in (check(cls), check(cls(), n(3, 4))):
+        (fault,) = report.faults
+        assert fault.kind is Kind.RAISES
+        assert said in fault.message
+        assert "samples" not in str(report)
+
+
+def test_a_folder_is_named(tmp_path):
+    with pytest.raises(FileFormatError, match=f"{tmp_path.name} is a folder"):
+        check(str(tmp_path))

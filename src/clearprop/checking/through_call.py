@@ -99,8 +99,10 @@ class Called:
     def __init__(self, function: Any, box: Box | None = None, boxes_dout: bool = False) -> None:
         self.function, self.box, self.boxes_dout = function, box, boxes_dout
         self.signature = function.forward
-        on = f", on {box.cls.__name__}" if box else ""
-        self.reading = f"it was called{on}, since forward alone does not set what backward reads"
+        why = "since forward alone does not set what backward reads"
+        self.reading = f"it was called, {why}"
+        if box:
+            self.reading = f"it was called on a {box.cls.__name__}, {why}"
 
     def forward(self, *inputs: Any) -> Any:
         if not self.box:
