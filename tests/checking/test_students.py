@@ -317,3 +317,42 @@ def test_what_can_never_run_is_said(cls, said):
 def test_a_folder_is_named(tmp_path):
     with pytest.raises(FileFormatError, match=f"{tmp_path.name} is a folder"):
         check(str(tmp_path))
+
+
+# A loss that does not use dout
+
+
+class Loss:
+    eps = 0.0
+
+    def forward(self, x, t):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y, self.t = e / e.sum(axis=1, keepdims=True), t
+        return -np.log(self.y[np.arange(len(t)), t] + self.eps).sum() / len(t)
+
+    def backward(self, dout=1):
+        dx = self.y.copy()
+        dx[np.arange(len(self.t)), self.t] -= 1
+        return self.after(dx)
+
+    def after(self, dx):
+        return dx / len(self.t)
+
+
+class Forgets(Loss):
+    def after(self, dx):
+        return dx
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-7])
+def test_a_loss_that_ignores_dout_is_compared_for_dout_1(eps):
+    for cls, said in (
+        (Loss, "for dout = 1"),
+        (Forgets, "for dout = 1 it is the true derivative times N (N = 4, the batch) = 4"),
+    ):
+        layer = cls()
+        layer.eps = eps
+        (fault,) = check(layer, n(4, 5), np.array([0, 2, 2, 1])).faults
+        assert fault.kind is Kind.IGNORES_DOUT
+        assert said in fault.message
+        assert (fault.factor is None) == (cls is Loss)
