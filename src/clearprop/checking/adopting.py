@@ -18,6 +18,7 @@ from clearprop.checking.models import whole_model
 from clearprop.checking.nests import listed
 from clearprop.checking.pairing import stems
 from clearprop.checking.run import takes
+from clearprop.checking.through_call import through_call
 from clearprop.layers import Layer
 
 FORWARD = listed(
@@ -74,7 +75,9 @@ def adopted(thing: Any, inputs: Sequence[Any] = ()) -> Any:
     elif lacks_back and not names.get("backward") and hasattr(cls, "backward"):
         found["backward"] = None  # that of a base, which only raises
     made = named(thing, found) if found else thing
-    return _found_out(made, inputs) if inputs and not isinstance(thing, type) else made
+    if not inputs or isinstance(thing, type):
+        return made
+    return _found_out(through_call(made, inputs), inputs)
 
 
 def _lacks(cls: type, name: str) -> bool:

@@ -12,13 +12,13 @@ import numpy as np
 
 from clearprop.checking.automatic import Opened, open_forward
 from clearprop.checking.case import Case
+from clearprop.checking.constants_in_source import bare, beside, constants_of
 from clearprop.checking.evidence import Evidence
+from clearprop.checking.probing import SWEEP, element
 from clearprop.checking.tape import Group, Placed
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, Recorded
 
-SMALL = 2e-5
-"""What is so near a whole number, and is none, was put there to keep away from it."""
 ALIKE, ALMOST, FAR = 1e-6, 1e-4, 1e-3
 """What differs by so small a part trains like the true one; further off is no small constant."""
 KEEPING = frozenset(
@@ -32,19 +32,40 @@ def beyond_constants(case: Case, wrong: np.ndarray) -> np.ndarray:
 
     Only on inputs that nobody gave: at others a difference of that size is told.
     """
-    if not wrong.any() or case.e.like is None or (opened := without(case.e)) is None:
+    if not wrong.any() or case.e.like is None:
         return wrong
-    bare = opened.derivatives(case.dout)[case.name]
-    changed = np.abs(np.where(np.isfinite(bare), bare, np.inf) - case.t)
-    return wrong & ~(np.abs(case.a - case.t) <= 3 * changed)
+    if not case.e.opened:
+        t = _by_differences(case, wrong)
+    elif (opened := without(case.e)) is not None:
+        t = opened.derivatives(case.dout)[case.name]
+    else:
+        return wrong
+    changed = np.abs(np.where(np.isfinite(t), t, np.inf) - case.t)
+    left = wrong & ~(np.abs(case.a - case.t) <= 3 * changed)
+    if not np.array_equal(left, wrong):
+        case.e.roughly.add(case.name)
+    return left
+
+
+def _by_differences(case: Case, wrong: np.ndarray) -> np.ndarray:
+    """The slopes of a closed forward without such constants, at some elements; else as they are."""
+    found = case.t.copy()
+    if constants_of(case.e):
+        with bare(case.e) as e:
+            for index in np.argwhere(wrong)[:SWEEP]:
+                slope = element(e, case.name, tuple(index))
+                value, error = slope.along(case.dout)
+                known = slope.smooth.all() and error <= abs(value)
+                found[tuple(index)] = value if known else np.inf
+    return found
 
 
 def told(case: Case) -> str | None:
     """In words, why a derivative is right to some digits only, where that is harmless."""
-    if case.e.like or not case.e.opened or case.apart > FAR * case.size or not _follows(case):
+    if case.e.like or case.apart > FAR * case.size or not _follows(case):
         return None
-    for constant, message, bare in left_out(case):
-        if constant <= ALIKE and case.explains(bare):
+    for constant, message, without_it in left_out(case):
+        if constant <= ALIKE and case.explains(without_it):
             return message
     if case.apart > ALIKE * case.size:
         return None
@@ -66,6 +87,10 @@ def told_elsewhere(case: Case) -> str | None:
 
 def left_out(case: Case) -> Iterator[tuple[float, str, np.ndarray]]:
     """The small constants of forward, each with words for a backward without, and what it gives."""
+    if not case.e.opened and (found := constants_of(case.e)):
+        names = ", ".join(f"the {constant:g} of {place}" for constant, place in found.items())
+        message = f"{_digits(case)}, since backward leaves out {names}"
+        yield max(found), message, _by_differences(case, case.known)
     for constant, group in _constants(open_forward(case.e.trial, kind=Placed)):
         if opened := without(case.e, constant):
             message = f"{_digits(case)}, since backward leaves out the {constant:g} of {group}"
@@ -83,6 +108,8 @@ def _follows(case: Case) -> bool:
     """
     e, rng, gaps = case.e, np.random.default_rng(0), list[np.ndarray]()
     given = e.trial.arguments.items()
+    if not e.opened:
+        return _is_even(case)
     ahead = {n: 1e-8 * a.value * rng.uniform(0.5, 1.5, a.value.shape) for n, a in given}
     for k in range(4):
         values = {n: a.value + k * ahead[n] for n, a in given}
@@ -93,6 +120,18 @@ def _follows(case: Case) -> bool:
         gaps.append(a - opened.derivatives(case.dout)[case.name])
     moved = np.abs(gaps - gaps[0])[:, case.known].max(initial=0)
     return bool(moved <= 0.02 * case.apart + 1e-12 * case.size)
+
+
+def _is_even(case: Case) -> bool:
+    """Whether backward alone goes on in a straight line there, and neither stays nor jumps."""
+    rng, given = np.random.default_rng(0), case.e.trial.arguments.items()
+    ahead = {n: 3e-8 * a.value * rng.uniform(0.5, 1.5, a.value.shape) for n, a in given}
+    found = []
+    for k in range(8):
+        run = case.e.trial.run({n: a.value + k * ahead[n] for n, a in given})
+        found.append(run.derivatives(case.dout)[case.name])
+    bent = float(np.max(np.abs(np.diff(found, n=2, axis=0)), initial=0.0))
+    return bent <= 0.02 * case.apart + 1e-12 * case.size
 
 
 def without(e: Evidence, only: float | None = None) -> Opened | None:
@@ -113,7 +152,7 @@ def _evaluate_anew(node: Node, only: float | None) -> None:
     for i, x in enumerate(node.inputs):
         if isinstance(x, Recorded):
             values[i] = x.data
-        elif _is_small(node, values[i]) and only in (None, abs(_beside(values[i]))):
+        elif _is_small(node, values[i]) and only in (None, abs(beside(float(values[i])))):
             values[i] = np.round(values[i])
     node.inputs = tuple(
         x if isinstance(x, Recorded) else v for x, v in zip(node.inputs, values, strict=True)
@@ -130,7 +169,7 @@ def _constants(opened: Any) -> list[tuple[float, Any]]:
             if _is_small(v.node, value):
                 group = Group(getattr(v, "place", ()))
                 group.nodes.append(v.node)
-                found.setdefault(abs(_beside(value)), group)
+                found.setdefault(abs(beside(float(value))), group)
     return list(found.items())
 
 
@@ -143,9 +182,4 @@ def _made(opened: Any) -> Iterator[Any]:
 
 def _is_small(node: Node, value: Any) -> bool:
     keeps = node.operation.name in KEEPING and np.ndim(value) == 0 and value is not None
-    return keeps and 0 < abs(_beside(value)) <= SMALL
-
-
-def _beside(value: Any) -> float:
-    """By how much a number is beside a whole one."""
-    return float(value) - round(float(value)) if np.isfinite(float(value)) else 0.0
+    return bool(keeps) and beside(float(value)) != 0

@@ -21,6 +21,7 @@ from clearprop.checking.guards import LONGEST_AXIS, touching_nothing
 from clearprop.checking.nests import shape_of
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.sources import Pick, compiled, replaced, sources_of, with_inner
+from clearprop.checking.through_call import Called
 
 FAILS = (LayerRaised, ArithmeticError, LookupError, TypeError, ValueError)
 MOST = 1500
@@ -93,7 +94,8 @@ class Editable:
         self.douts = self.run.douts(e.dout)
         self.held = dict(getattr(self.run.layer, "__dict__", {}))
         sources, self.calls = sources_of(self.again)
-        if runs_alone(e.trial.layer) and not e.is_function:
+        called = isinstance(e.trial.layer, Called)
+        if called or (runs_alone(e.trial.layer) and not e.is_function):
             ran = {source.function for source in sources_of(e.trial.run)[0]}
             sources = [s for s in sources if s.function not in ran]  # a loss is as it is meant
         before, more = sources_of(e.trial.run, but=sources)

@@ -4,6 +4,7 @@ A factor of 2 may be √4, 4/2 or 2, whatever happens to be 4 long. So the size 
 changed, and the factor must follow it; what cannot be changed gives no name to a plain number.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, axes_of, in_words
+from clearprop.checking.constants import without
 from clearprop.checking.run import LayerRaised
 
 
@@ -161,7 +163,13 @@ def _measured(case: Case, inputs: Any, layer: Any) -> float | None:
         opened, run = open_forward(variant), variant.run()
         if isinstance(opened, str):
             return None
-        dout = np.linspace(0.5, 1.5, run.vector.size)
-        return ratio_of(opened.derivatives(dout)[case.name], run.derivatives(dout)[case.name])
+        size = run.vector.size
+        dout = np.ones(size) if np.all(case.dout == 1) else np.linspace(0.5, 1.5, size)
+        e, a = copy.copy(case.e), run.derivatives(dout)[case.name]
+        e.trial = variant
+        given = ratio_of(opened.derivatives(dout)[case.name], a)
+        if given is None and (bare := without(e)):
+            given = ratio_of(bare.derivatives(dout)[case.name], a)
+        return given
     except (LayerRaised, ValueError):
         return None

@@ -71,7 +71,7 @@ def look_at_ties(e: Evidence) -> None:
     if (
         e.eps > differences.EPS
         or not inputs
-        or e.faulty & set(inputs)
+        or (e.faulty | (e.roughly if e.like else set())) & set(inputs)
         or any(f.kind is Kind.TIES for f in e.findings)
     ):
         return

@@ -1,5 +1,6 @@
 """The first forward pass: what can go wrong before anything is differentiated."""
 
+import inspect
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,10 +30,29 @@ from clearprop.checking.sources import NOT_THEIRS
 from clearprop.checking.trial import Trial
 from clearprop.layers import Layer
 
+OWNERS = ("this", "me", "s", "obj", "cls", "_")
+"""What self may be called instead."""
+WITH_SELF = "write self as the first argument of every method"
+
+
+def lacks_self(cls: type, name: str) -> str:
+    """In words, that a method takes no `self` where it was meant to; or ""."""
+    method = inspect.getattr_static(cls, name, None)
+    if not inspect.isfunction(method):
+        return ""
+    names = list(inspect.signature(method).parameters)
+    takes_one = len(positional(method)) == len(names) == 1 and names[0] not in OWNERS
+    if "self" in names or not (takes_one or "self" in method.__code__.co_names):
+        return ""
+    return f"{name} lacks self: write def {name}({', '.join(['self', *names])})"
+
 
 def first_forward(e: Evidence) -> Run:
     """Run `forward`, and refuse what nothing could be compared with."""
     trial = e.trial
+    for name in ("forward", "backward"):
+        if bad := lacks_self(type(trial.layer), name):
+            e.stop(Kind.RAISES, bad, remedy=WITH_SELF)
     if not callable(getattr(trial.layer, "forward", None)):
         e.stop(Kind.MISSING, f"{trial.kind} has no forward(); there is nothing to check")
     if why := getattr(trial.layer, "not_read", ""):

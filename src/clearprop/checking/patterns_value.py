@@ -1,13 +1,14 @@
 """Patterns that the two arrays show by themselves, whatever the layer is."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from clearprop.checking import patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of
-from clearprop.checking.constants import left_out
+from clearprop.checking.constants import left_out, without
 from clearprop.checking.factors import name_factor, plain, ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import get_at
@@ -32,7 +33,24 @@ def _without_dout(case: Case) -> Guesses:
     if other is not None and np.any(case.a) and np.allclose(other, case.a, rtol=1e-9, atol=0):
         if (ones := case.true(np.ones_like(case.dout))) is not None:
             yield Kind.IGNORES_DOUT, "it is the derivative for dout = 1", ones
+            yield from _for_one(replace(case, t=ones, dout=np.ones_like(case.dout)))
         yield Kind.IGNORES_DOUT, "it stays the same whatever dout is"
+
+
+def _for_one(case: Case) -> Guesses:
+    """What it is for dout = 1, with the small constants of forward or without them."""
+    opened = without(case.e) if case.e.opened else None
+    for t in (case.t, *([opened.derivatives(case.dout)[case.name]] if opened else ())):
+        ratio = ratio_of(t, case.a)
+        if ratio is not None and abs(ratio - 1) < 1e-6:
+            yield Kind.IGNORES_DOUT, "it is right for dout = 1, and stays the same whatever dout is"
+        elif ratio is not None:
+            factor = name_factor(case, ratio)
+            message = (
+                "it stays the same whatever dout is, and for dout = 1 it is the true derivative "
+                f"times {factor}"
+            )
+            yield Guess(Kind.IGNORES_DOUT, message, factor=ratio)
 
 
 def _extra(case: Case) -> Guesses:

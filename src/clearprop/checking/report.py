@@ -55,9 +55,14 @@ class LayerReport:
         return tuple(f for f in self.findings if f.fault)
 
     @property
+    def mistakes(self) -> tuple[Finding, ...]:
+        """The faults but those that only say that something could not be checked."""
+        return tuple(f for f in self.faults if f.kind not in UNCHECKED)
+
+    @property
     def ok(self) -> bool | None:
         """Whether all was compared and is right; `None` where nothing is wrong but not all was."""
-        if any(f.kind not in UNCHECKED for f in self.faults):
+        if self.mistakes:
             return False
         return None if self.unchecked else True
 
@@ -238,15 +243,18 @@ class Report:
     def _summary(self, say: Say = in_english) -> str:
         """One sentence: how much was compared, and whether all of it is right."""
         arguments = sum(row.absolute is not None for layer in self.layers for row in layer.rows)
-        bad = ", ".join(layer.name for layer in self.layers if layer.faults)
-        left = ", ".join(name for layer in self.layers for name in layer.unchecked)
+        bad = [layer.name for layer in self.layers if layer.mistakes]
+        left = [name for layer in self.layers for name in layer.unchecked]
         verdict = say("all right")
         if bad:
-            faults = _several(len(self.faults), "fault", say)
-            verdict = say("{faults}, in {names}", faults=faults, names=bad)
-        if left and self.ok is None:
+            faults = _several(sum(len(layer.mistakes) for layer in self.layers), "fault", say)
+            verdict = say("{faults}, in {names}", faults=faults, names=", ".join(bad))
+        if bad and left:
+            form = "{verdict}; not checked: {names}"
+            verdict = say(form, verdict=verdict, names=", ".join(left))
+        elif left:
             form = "nothing wrong was found, but not all was compared: {names}"
-            verdict = say(form, names=left)
+            verdict = say(form, names=", ".join(left))
         return say(
             "{name}: {layers}, {derivatives} compared in float64: {verdict}.",
             name=self.name,

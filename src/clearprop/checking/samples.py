@@ -16,11 +16,15 @@ from clearprop.checking.adopting import adopted
 from clearprop.checking.arguments import CONSTANT_NAMES, positional
 from clearprop.checking.copies import private
 from clearprop.checking.findings import Finding, Kind
-from clearprop.checking.passes import told
+from clearprop.checking.passes import WITH_SELF, lacks_self, told
 from clearprop.errors import ConfigError, FileFormatError
 from clearprop.graph.node import parts
 
 Pair = tuple[Any, tuple[Any, ...]]
+NOT_DEFINED = (
+    "import it at the top of the file, as in import numpy as np, or give it a value before it is "
+    "used"
+)
 MOST = 100
 """How many samples of a layer are taken, should they never end."""
 
@@ -60,6 +64,9 @@ def _written(thing: Any, name: str, rng: np.random.Generator) -> list[Pair] | Fi
 def _made(thing: Any, cls: type, rng: np.random.Generator) -> list[Pair] | Finding:
     """Make inputs on which `forward` runs."""
     layer = thing
+    for name in ("forward", "backward"):
+        if bad := lacks_self(cls, name):
+            return Finding(layer=cls.__name__, kind=Kind.RAISES, message=bad, remedy=WITH_SELF)
     if isinstance(thing, type):
         try:
             inspect.signature(cls).bind()
@@ -70,19 +77,39 @@ def _made(thing: Any, cls: type, rng: np.random.Generator) -> list[Pair] | Findi
         except (Exception, SystemExit) as error:
             return _finding(cls.__name__, f"{cls.__name__}() raises {told(error)}; {_example(cls)}")
     tried: str | None = None
+    half: list[Pair] = []
+    """Inputs on which only forward runs: they may be labels of another kind."""
     for inputs in _inputs(layer, rng):
         try:
-            out = private(layer).forward(*private(inputs))
+            twin = private(layer)
+            out = twin.forward(*private(inputs))
             if all(np.isfinite(np.asarray(part)).all() for part in parts(out)):
-                return [(layer, inputs)]
+                if len(inputs) < 2 or _goes_back(twin, out):
+                    return [(layer, inputs)]
+                half = half or [(layer, inputs)]
         except NotImplementedError as error:
             return _finding(cls.__name__, f"forward raises {told(error)}")
         except (Exception, SystemExit) as error:
+            if type(error) is NameError:
+                message, kind = f"forward raises {told(error)}", Kind.RAISES
+                return Finding(layer=cls.__name__, kind=kind, message=message, remedy=NOT_DEFINED)
             tried = tried or told(error)
+    if half:
+        return half
     why = f"on a matrix (4, 5), forward raises {tried}" if tried else "none gave finite numbers"
-    return _finding(
-        cls.__name__, f"no inputs could be made on which it runs: {why}; {_example(cls)}"
-    )
+    example = _example(cls, "…" if tried else "(4, 5)")
+    return _finding(cls.__name__, f"no inputs could be made on which it runs: {why}; {example}")
+
+
+def _goes_back(layer: Any, out: Any) -> bool:
+    """Whether the shapes fit in backward, as far as it takes nothing but dout."""
+    try:
+        layer.backward(np.ones(np.shape(out))[()])
+    except (ValueError, IndexError):
+        return False
+    except (Exception, SystemExit):  # it is called otherwise
+        return True
+    return True
 
 
 def _inputs(layer: Any, rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:
@@ -97,6 +124,7 @@ def _inputs(layer: Any, rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:
             classes = shape[-1]
             numbers = rng.integers(classes, size=shape[:-1])
             labels = [numbers, np.eye(classes)[numbers], rng.standard_normal(shape)]
+            labels.append((labels[-1] > 0).astype(int))
         for label in labels:
             yield tuple(
                 label if name in CONSTANT_NAMES and i and label is not None else x
@@ -129,12 +157,22 @@ def _required(function: Any) -> list[str]:
     return [p.name for p in positional(function) if p.default is p.empty]
 
 
-def _example(cls: type) -> str:
+def _example(cls: type, shape: str = "(4, 5)") -> str:
+    """What to write; of several inputs, nobody knows what shapes fit to each other."""
     made = ", ".join(f"{name}=…" for name in _required(cls))
+    names = [p.name for p in positional(getattr(cls, "forward", None))[1:] if p.default is p.empty]
+    inputs = [_drawn(name, shape if len(names) < 2 else "…") for name in names or ["x"]]
     return (
         "write, in the class: @classmethod def samples(cls, rng): "
-        f"yield cls({made}), (rng.standard_normal((4, 5)),)"
+        f"yield cls({made}), ({', '.join(inputs)}{',' * (len(inputs) == 1)})"
     )
+
+
+def _drawn(name: str, shape: str) -> str:
+    """How an input of this name is drawn: indices and labels are whole numbers."""
+    if name in CONSTANT_NAMES:
+        return "rng.integers(…, size=4)"
+    return f"rng.standard_normal({shape})"
 
 
 def _finding(name: str, message: str) -> Finding:
@@ -151,6 +189,8 @@ def imported(path: Path) -> Iterator[ModuleType]:
     if not path.exists():
         raise FileNotFoundError(2, "no such file", str(path))
     name = f"_clearprop_checks_{path.stem}"
+    if path.is_dir():
+        raise FileFormatError(f"{path.resolve()} is a folder; give a file that ends in .py")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileFormatError(f"{path.name} is not a Python file; give a file that ends in .py")

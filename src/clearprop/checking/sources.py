@@ -81,9 +81,21 @@ class Source(NamedTuple):
 def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[list[Source], int]:
     """The functions that run meanwhile and are the user's own, as far as there is source of them.
 
-    Those of NumPy, of Python and of the graph are not: they are not where a mistake is. The number
-    tells how many calls were made, and so how much work it is. `but` are known already. There are
-    none where it would do harm to run them with other values.
+    The number tells how many calls were made, and so how much work it is. `but` are known already.
+    There are none where it would do harm to run them with other values.
+    """
+    functions, owners, calls = functions_of(work)
+    if not is_harmless(functions, owners):
+        return [], calls
+    known = {source.function for source in but}
+    trees = ((f, tree_of(f)) for f in functions if f not in known)
+    return [Source(function, tree) for function, tree in trees if tree is not None], calls
+
+
+def functions_of(work: Callable[[], object]) -> tuple[list[FunctionType], set[type], int]:
+    """The user's own functions that run meanwhile, what compiled code was called on, and how often.
+
+    Those of NumPy, of Python and of the graph are not: they are not where a mistake is.
     """
     found: dict[CodeType, FunctionType | None] = {}
     owners: set[type] = set()
@@ -105,12 +117,7 @@ def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[
     finally:
         # cProfile stands there itself up to Python 3.11, and is nothing that `setprofile` takes
         before.enable() if hasattr(before, "enable") else sys.setprofile(before)  # type: ignore
-    functions = [f for f in found.values() if f]
-    if not is_harmless(functions, owners):
-        return [], calls
-    known = {source.function for source in but}
-    trees = ((f, tree_of(f)) for f in functions if f not in known)
-    return [Source(function, tree) for function, tree in trees if tree is not None], calls
+    return [f for f in found.values() if f], owners, calls
 
 
 def _is_theirs(file: str) -> bool:

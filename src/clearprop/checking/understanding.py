@@ -297,10 +297,22 @@ def _is_fixed(e: Evidence, name: str) -> str:
     said = [why for path in argument.slot.paths if (why := why_fixed(e.trial.layer, path))]
     if said:
         return f"self.{name} {said[0]}"
-    signs = np.random.default_rng(0).choice([-1e-5, 1e-5], (2, *size.shape))
-    if all(np.array_equal(e.forward(**{name: argument.value + s * size}), e.out) for s in signs):
+    steps = np.random.default_rng(0).choice([-1e-5, 1e-5], (2, *size.shape)) * size
+    if all(_changes_nothing(e, name, step) for step in steps):
         return f"small changes of self.{name} change nothing"
     return ""
+
+
+def _changes_nothing(e: Evidence, name: str, step: np.ndarray) -> bool:
+    """Whether forward stays the same after a small step of an argument.
+
+    What forward refuses then may have to keep its sum, as probabilities of a choice do.
+    """
+    x = e.trial.arguments[name].value
+    out = e.forward(**{name: x + step})
+    if np.isnan(out).all() and np.sum(x):
+        out = e.forward(**{name: x + step - x * np.sum(step) / np.sum(x)})
+    return np.array_equal(out, e.out)
 
 
 def _missing(e: Evidence, name: str) -> None:
