@@ -347,13 +347,12 @@ def test_what_cannot_be_compiled_is_refused(f, message):
         compile(f)(X)
 
 
-def test_values_captured_from_outside_are_constants_of_the_program():
+def test_values_captured_from_outside_are_looked_at_in_every_call():
     factor = np.array([1.0, 2.0, 3.0])
     f = compile(lambda x: x * factor)
     np.testing.assert_array_equal(f(X), X * factor)
-    kept = factor.copy()
     factor[...] = 0
-    np.testing.assert_array_equal(f(X), X * kept)
+    np.testing.assert_array_equal(f(X), X * factor)
 
 
 @pytest.mark.parametrize("t", [[0, -1, 2, 0], [0, 3, 2, 0], [2, 1, 0, 1]])

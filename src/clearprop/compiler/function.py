@@ -12,6 +12,7 @@ from clearprop.compiler.leaf import Traced, traced
 from clearprop.compiler.plans import Compiles, Plan, signature
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, label, names, varied
+from clearprop.compiler.watching import Watch
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.gathering import gathered
 from clearprop.graph.graph import Graph
@@ -127,9 +128,10 @@ class Compiled(Compiles):
         arrays = tuple(np.asarray(constant_operand(x, "compile")) for x in args)
         key = (signature(arrays), key)
         with self._lock:
-            plan = self._last = self._plans.get(key) or self._keep(
-                key, self._plan(function, arrays)
-            )
+            plan = self._plans.get(key)
+            if plan is None or not plan.holds():
+                plan = self._keep(key, self._plan(function, arrays))
+            self._last = plan
             with plan.threads:
                 return plan.packing.pack(plan.program.run(*arrays))
 
@@ -137,15 +139,16 @@ class Compiled(Compiles):
         leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]
         with BlasThreads(1):
             recorded, packing = record_function(function, leaves)
+        holds = Watch(None, functions=[self.function]).holds
         if recorded is None:
-            return _NoProgram(packing)
+            return _NoProgram(packing, holds)
         name = _name(function)
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
         roots = {node.operation.name.partition(".")[0] for node in recorded.nodes}
         taken = identifier(name) in roots | {"np", "jax", "jnp"}  # the program imports these
         plan = Plan(self, recorded, identifier(name) + "_" * taken, title, {})
-        plan.packing = packing
+        plan.packing, plan.holds = packing, holds
         return plan
 
 
@@ -170,8 +173,8 @@ class _NoProgram:
 
     source, trace, recorded, threads = "", None, None, nullcontext()
 
-    def __init__(self, packing: Packing) -> None:
-        self.packing, self.program = packing, self
+    def __init__(self, packing: Packing, holds: Callable[[], bool]) -> None:
+        self.packing, self.program, self.holds = packing, self, holds
 
     def run(self, *arrays: Any) -> Any:
         return ()

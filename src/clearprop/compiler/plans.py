@@ -25,6 +25,9 @@ KEPT = 32
 class Plan:
     """A recorded graph, simplified and printed by an engine, with the threads it is given."""
 
+    holds: Callable[[], bool]
+    """Whether all is still as it was when this was recorded."""
+
     def __init__(
         self,
         owner: "Compiles",

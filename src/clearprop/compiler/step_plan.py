@@ -115,7 +115,7 @@ class StepPlan(Plan):
         )
         self.kept = [*recorded.stored.values()]
         frozen = [p for n in network.frozen for p in members.params.owners[n]]
-        self._watch = Watch(recorder, [*frozen, *recorder.fixed_places])
+        self._watch = Watch(recorder, [*frozen, *recorder.fixed_places], [self.optimizer])
         self.learns = bool(members.stateful or members.noisy)
 
     def holds(self) -> bool:

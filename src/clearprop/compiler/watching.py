@@ -3,12 +3,14 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
-from types import MemberDescriptorType, SimpleNamespace
+from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.outside import mentioned, methods, read
 from clearprop.compiler.tracing import names
+from clearprop.graph.constants import is_fixed, is_same
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import KINDS, is_layer, names_of
 from clearprop.networks.learning import state_names
@@ -24,16 +26,33 @@ class Watch:
 
     Watched are plain values, containers of them and whole-number arrays, on the layers, on their
     classes and on plain objects that they hold, that `forward` did not write itself; which
-    functions and objects these are; and which arrays stand at certain places.
+    functions and objects these are; and which arrays stand at certain places. So are the methods of
+    a user's own classes, what these read of their modules and have captured, float arrays among it,
+    and whether a layer has got an attribute that they mention and that it had not.
     """
 
-    def __init__(self, recorder: Any, places: list[tuple[Any, str]]) -> None:
+    def __init__(
+        self,
+        recorder: Any,
+        places: Iterable[tuple[Any, str]] = (),
+        others: Iterable[Any] = (),
+        functions: Iterable[Any] = (),
+    ) -> None:
         self._places = [(layer, name, _value(layer, name)) for layer, name in places]
         self._settings: list[tuple[Any, str, Any]] = []
         self._contents: list[tuple[Any, str, Any]] = []
         self._mixed: list[tuple[Any, str, Any]] = []
+        self._arrays: list[tuple[Any, str, Any]] = []
+        self._lengths: list[list[Any]] = []
+        """What is looked at for attributes that come late: names, how many, and which may not."""
         self._seen: dict[int, Any] = {}
         """What is known by its id, and stays, so that nothing else gets that."""
+        for f in functions:
+            f = getattr(f, "__func__", f)
+            if isinstance(f, FunctionType):
+                self._read(f)
+        if recorder is None:
+            return
         arguments = {(id(layer), name) for layer, name in recorder.settings.values()}
         arguments -= recorder.frozen_settings
         for name, layer in recorder.members.layers.items():
@@ -45,25 +64,65 @@ class Watch:
             known |= {f"d{n}" for n in known} | recorder.written.get(name, set())
             known |= {n for holder, n in arguments if holder == id(layer)}
             self._look(layer, known)
+            self._look_at_methods(layer, known)
+        for thing in others:
+            self._look_at_methods(thing, ())
 
     def _look(self, holder: Any, known: Iterable[str] = ()) -> None:
         """Note what a layer holds, or an object that a layer holds."""
         for name, value in _attributes(holder):
-            if name in known:
-                continue
-            if isinstance(value, _PLAIN) or (type(value) is tuple and _is_plain(value)):
-                self._settings.append((holder, name, value))
-            elif _is_plain(value):
-                self._contents.append((holder, name, names(value)))
-            elif _is_itself(value):
+            if name not in known:
+                self._note(holder, name, value)
+
+    def _note(self, holder: Any, name: str, value: Any) -> None:
+        """Note what stands at a place."""
+        if isinstance(value, _PLAIN) or (type(value) is tuple and _is_plain(value)):
+            self._settings.append((holder, name, value))
+        elif _is_plain(value):
+            self._contents.append((holder, name, names(value)))
+        elif _is_itself(value):
+            self._places.append((holder, name, value))
+            self._look_into(value)
+        elif isinstance(value, list | tuple | dict):
+            parts = _parts(value)
+            if all(_is_plain(part) or _is_itself(part) for _, part in parts):
+                self._mixed.append((holder, name, _mixed(parts)))
+                for _, part in parts:
+                    self._look_into(part)
+
+    def _look_at_methods(self, thing: Any, known: Iterable[str]) -> None:
+        """Note the methods of a user's own classes, what they read outside, and what may come."""
+        said: set[str] = set()
+        for kind, name, f in methods(_own_classes(type(thing))):
+            said |= mentioned(f.__code__)
+            if id(f) not in self._seen:
+                value = getattr(kind, name)
+                if getattr(kind, name) is value:  # a class method is bound anew each time
+                    self._places.append((kind, name, value))
+                self._read(f)
+        for held in (getattr(thing, "__dict__", {}), *map(vars, _own_classes(type(thing)))):
+            late = {n for n in said.difference(known) if n not in held}
+            late -= {n for n in late if hasattr(type(thing), n)}
+            if late:
+                self._lengths.append([held, len(held), late])
+
+    def _read(self, f: FunctionType) -> None:
+        """Note what a function reads outside of itself."""
+        if id(f) in self._seen:
+            return
+        self._seen[id(f)] = f
+        for holder, name in read(f):
+            value = getattr(holder, name, None)  # a cell may still be empty
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
                 self._places.append((holder, name, value))
-                self._look_into(value)
-            elif isinstance(value, list | tuple | dict):
-                parts = _parts(value)
-                if all(_is_plain(part) or _is_itself(part) for _, part in parts):
-                    self._mixed.append((holder, name, _mixed(parts)))
-                    for _, part in parts:
-                        self._look_into(part)
+                if not is_fixed(value):
+                    self._arrays.append((holder, name, value.copy()))
+            elif isinstance(value, FunctionType):
+                if _is_own(value.__module__):
+                    self._places.append((holder, name, value))
+                    self._read(value)
+            elif not isinstance(value, ModuleType | type | np.ufunc):
+                self._note(holder, name, value)
 
     def _look_into(self, value: Any) -> None:
         if id(value) not in self._seen:
@@ -73,7 +132,8 @@ class Watch:
 
     def __bool__(self) -> bool:
         """Whether anything is watched."""
-        return bool(self._places or self._settings or self._contents or self._mixed)
+        lists = self._places, self._settings, self._contents, self._mixed, self._lengths
+        return any(lists)
 
     def holds(self) -> bool:
         """Whether nothing has changed."""
@@ -84,6 +144,15 @@ class Watch:
             now = getattr(layer, name, None)
             if now is not value and (type(now) is not type(value) or now != value):
                 return False
+        for entry in self._lengths:
+            held, length, late = entry
+            if len(held) != length:
+                if not late.isdisjoint(held):
+                    return False
+                entry[1] = len(held)
+        for layer, name, array in self._arrays:
+            if not is_same(array, getattr(layer, name)):
+                return False
         for layer, name, content in self._contents:
             if names(getattr(layer, name, None)) != content:
                 return False
@@ -92,6 +161,15 @@ class Watch:
             if not isinstance(now, list | tuple | dict) or _mixed(_parts(now)) != content:
                 return False
         return True
+
+
+def _own_classes(kind: type) -> list[type]:
+    """The classes of somebody's own that a class is made of."""
+    return [cls for cls in kind.__mro__ if cls is not object and _is_own(cls.__module__)]
+
+
+def _is_own(module: str | None) -> bool:
+    return (module or "").partition(".")[0] not in _OTHERS
 
 
 def _parts(value: Any) -> list[tuple[Any, Any]]:

@@ -1,0 +1,184 @@
+"""What layers and functions read outside themselves may change between two calls of a program."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from nets import batch
+
+from clearprop import Affine, Layer, Network
+from clearprop.compiler import compile
+from clearprop.training import SGD, Optimizer, Trainer
+from clearprop.training.step import layered_step
+
+TEMPERATURE = 1.0
+MASK = np.ones(3)
+NUMBERS = {"gain": 1.0}
+SETTINGS = SimpleNamespace(gain=1.0)
+
+
+class Config:
+    gain = 1.0
+
+
+def gain():
+    return INNER
+
+
+INNER = 1.0
+
+
+def capturing():
+    gain, mask = 1.0, np.ones(3)
+
+    def change(new):
+        nonlocal gain
+        gain, mask[0] = new, new
+
+    return lambda x: x * gain * mask, change
+
+
+CAPTURED, change_captured = capturing()
+
+
+class Reading(Layer):
+    """Reads numbers and arrays of its module, through functions and classes too."""
+
+    def factor(self):
+        late = getattr(self, "late", 1.0)
+        named = NUMBERS["gain"] * SETTINGS.gain * Config.gain * gain()
+        return late * named * TEMPERATURE * MASK * CAPTURED(np.ones(3))
+
+    def forward(self, x):
+        return x * self.factor()
+
+    def backward(self, dout):
+        return dout * self.factor()
+
+
+def another_forward(self, x):
+    return 2 * x
+
+
+def another_backward(self, dout):
+    return 2 * dout
+
+
+CHANGES = {
+    "number": lambda patch, layer: patch(globals(), "TEMPERATURE", 0.1),
+    "array": lambda patch, layer: patch(globals(), "MASK", np.array([0.5, 1, 2])),
+    "array in place": lambda patch, layer: MASK.__setitem__(0, 0.25),
+    "dict": lambda patch, layer: patch(NUMBERS, "gain", 0.1),
+    "namespace": lambda patch, layer: patch(vars(SETTINGS), "gain", 0.1),
+    "class": lambda patch, layer: setattr(Config, "gain", 0.1),
+    "function": lambda patch, layer: patch(globals(), "gain", lambda: 0.1),
+    "within a function": lambda patch, layer: patch(globals(), "INNER", 0.1),
+    "captured": lambda patch, layer: change_captured(0.1),
+    "late attribute": lambda patch, layer: setattr(layer, "late", 0.1),
+    "late attribute of the class": lambda patch, layer: setattr(Reading, "late", 0.1),
+    "method": lambda patch, layer: (
+        setattr(Reading, "forward", another_forward),
+        setattr(Reading, "backward", another_backward),
+    ),
+}
+
+
+@pytest.fixture
+def patch(monkeypatch):
+    methods = dict(vars(Reading))
+    yield monkeypatch.setitem
+    MASK[:], Config.gain = 1, 1.0
+    change_captured(1.0)
+    Reading.forward, Reading.backward = methods["forward"], methods["backward"]
+    if "late" in vars(Reading):
+        del Reading.late
+
+
+def made():
+    affine = Affine.from_sizes(4, 3, rng=np.random.default_rng(0), dtype=np.float64)
+    return Network([affine, Reading()])
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_heard(change, patch):
+    written, compiled = made(), made()
+    layered, step = layered_step(written, SGD(0.5)), compile(compiled, SGD(0.5))
+    predict, x_and_t = compile(compiled), batch(10, 4, 3, np.float64)
+    programs = []
+    for i in range(6):
+        if i == 3:
+            for network in (written, compiled):
+                CHANGES[change](patch, network.layers["Reading1"])
+        assert step(*x_and_t) == pytest.approx(layered(*x_and_t), rel=1e-13)
+        np.testing.assert_allclose(predict(x_and_t[0]), written.predict(x_and_t[0]), rtol=1e-12)
+        programs.append(id(step._last))
+    assert len(set(programs)) == 2  # and recorded no oftener than needed
+
+
+def test_the_trainer_hears_it(patch):
+    ends = []
+    for compiled in (True, False):
+        patch(globals(), "TEMPERATURE", 1.0)
+        network = made()
+        x, t = batch(40, 4, 3, np.float64)
+        trainer = Trainer(
+            network, x, t, batch_size=10, rng=0, compile=compiled, optimizer=SGD(0.5),
+            callbacks=[lambda moment: patch(globals(), "TEMPERATURE", 0.1)],
+        )  # fmt: skip
+        trainer.train(epochs=3)
+        ends.append(network.params["W1"].copy())
+    np.testing.assert_allclose(*ends, rtol=1e-12)
+
+
+class Scaled(Optimizer):
+    @staticmethod
+    def change(p, g, *, step, lr):
+        return p - lr * g * TEMPERATURE
+
+
+def test_an_optimizer_is_heard(patch):
+    written, compiled = made(), made()
+    layered, step = layered_step(written, Scaled(lr=0.5)), compile(compiled, Scaled(lr=0.5))
+    for i in range(4):
+        patch(globals(), "TEMPERATURE", 1.0 if i < 2 else 0.1)
+        x, t = batch(10, 4, 3, np.float64)
+        assert step(x, t) == pytest.approx(layered(x, t), rel=1e-13)
+
+
+def test_a_compiled_function_hears_what_it_captured(patch):
+    W = np.eye(3)
+    f = compile(lambda x: x @ W * TEMPERATURE)
+    x = np.ones((2, 3))
+    np.testing.assert_array_equal(f(x), x)
+    W[0] = 2
+    np.testing.assert_array_equal(f(x), x @ W)
+    patch(globals(), "TEMPERATURE", 0.5)
+    np.testing.assert_array_equal(f(x), x @ W * 0.5)
+
+
+class Noting(Layer):
+    """Gets attributes on the way that it does not ask for beforehand."""
+
+    @classmethod
+    def two(cls):
+        return 2.0
+
+    def forward(self, x):
+        self.kept = x
+        return x * self.two()
+
+    def backward(self, dout):
+        return dout * self.two()
+
+
+def test_what_stays_is_not_recorded_again():
+    network = Network([Affine.from_sizes(4, 3, rng=np.random.default_rng(0)), Noting()])
+    step = compile(network, SGD(0.1))
+    x, t = batch(10, 4, 3)
+    step(x, t)
+    plan = step._last
+    for _ in range(3):
+        network.gradient(x, t)
+        network.layers["Noting1"].other = 3
+        step(x, t)
+    assert step._last is plan
