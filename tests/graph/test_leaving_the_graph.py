@@ -196,7 +196,7 @@ def test_masked_arrays_are_refused():
         lambda: np.add(v, masked),
         lambda: np.concatenate([v, masked]),
     ):
-        with pytest.raises(ClearpropError, match=r"MaskedArray cannot be mixed"):
+        with pytest.raises(ClearpropError, match=r"is a MaskedArray, whose masked"):
             action()
     with pytest.raises(ClearpropError):
         masked * v

@@ -49,7 +49,7 @@ BAD = {
     "too large for float32": (
         with_value(X, (1, 1), np.float64(1e300)), T, DataError, "too large for the parameters'",
     ),
-    "masked": (np.ma.masked_less(X, 0), T, DataError, "masked"),
+    "masked": (np.ma.masked_less(X, 0), T, DTypeError, "masked"),
     "text": (X.astype(str), T, DTypeError, "x_train has dtype <U"),
     "complex": (X * 1j, T, DTypeError, "complex64"),
     "objects": (X.astype(object), T, DTypeError, "object"),

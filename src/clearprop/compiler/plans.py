@@ -17,6 +17,7 @@ from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError
 from clearprop.graph.display import as_html, folded, table
 from clearprop.networks.parameters import Parameters
+from clearprop.primitives.masked import refuse_masked
 
 KEPT = 32
 """So many programs of one object are kept; the one not used for longest goes first."""
@@ -145,8 +146,9 @@ def signature(x: Any) -> Hashable:
     return tuple(map(signature, x)) if type(x) is tuple else (x.shape, x.dtype)
 
 
-def as_arrays(x: Any) -> Any:
-    """An input as an array, or several as a tuple of arrays."""
+def as_arrays(x: Any, name: str = "x") -> Any:
+    """An input as an array, or several as a tuple of arrays. Errors: `DTypeError` for a mask."""
+    refuse_masked(x, name)
     return tuple(map(as_arrays, x)) if type(x) is tuple else np.asarray(x)
 
 

@@ -95,7 +95,7 @@ class Step(Compiles):
     def prepare(self, x: Any, t: Any) -> "Step":
         """Print the program for batches like this one, without taking a step."""
         with self._lock, np.errstate(all="ignore"):
-            self._find(as_arrays(x), as_arrays(t))
+            self._find(as_arrays(x), as_arrays(t, "t"))
         return self
 
     def __call__(self, x: Any, t: Any, w: Any = None) -> float:
@@ -104,7 +104,7 @@ class Step(Compiles):
         Errors: `NonFiniteError` if the loss or the update is not finite, with nothing changed;
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
-        x, t, w = as_arrays(x), as_arrays(t), None if w is None else as_arrays(w)
+        x, t, w = as_arrays(x), as_arrays(t, "t"), None if w is None else as_arrays(w, "w")
         several = type(x) is tuple or type(t) is tuple
         batch = (*flat(x), *flat(t)) if several else (x, t)
         batch = batch if w is None else (*batch, w)
@@ -198,7 +198,7 @@ class StepOver:
     """
 
     def __init__(self, step: Step, x: Any, t: Any, scale: float | None, w: Any) -> None:
-        x, t, w = as_arrays(x), as_arrays(t), None if w is None else as_arrays(w)
+        x, t, w = as_arrays(x), as_arrays(t, "t"), None if w is None else as_arrays(w, "w")
         parts = [*flat(x), *flat(t), *([] if w is None else [w])]
         if any(not a.ndim or len(a) != len(parts[0]) for a in parts):
             shapes = ", ".join(str(a.shape) for a in parts)

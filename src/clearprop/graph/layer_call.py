@@ -1,6 +1,7 @@
 """A layer on the graph: one node, which can be opened."""
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -338,6 +339,27 @@ def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the arguments that a `forward` takes by position."""
     function = getattr(forward, "__func__", None)
     return positional_names(forward) if function is None else positional_names(function)[1:]
+
+
+def in_order(layer: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The inputs of a call in the order of `forward`'s arguments, with those given by name.
+
+    Errors: `TypeError` as for `forward` itself, and for what it takes by name alone.
+    """
+    kind, signature = type(layer).__name__, inspect.signature(layer.forward)
+    try:
+        bound = signature.bind(*inputs, **named)
+    except TypeError as error:
+        raise TypeError(f"{kind}.forward: {error}") from None
+    order = [n for n, p in signature.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if alone := ", ".join(named.keys() - order):
+        raise TypeError(
+            f"{kind}.forward takes {alone} by name alone, but the inputs of a layer have an order; "
+            "leave out the * before it"
+        )
+    names = list(signature.parameters)[: 1 + max(map(list(signature.parameters).index, named))]
+    # What is left out before the last has its default, and what comes after it is not given.
+    return tuple([bound.arguments.get(n, signature.parameters[n].default) for n in names])
 
 
 def _constant(x: Any, name: str) -> Any:

@@ -157,16 +157,18 @@ def run(layer: Any, formula: str, inputs: tuple[Any, ...]) -> Any:
         infer = getattr(layer, "infer", None)
         if infer is not None:
             return infer(*inputs)
-        return layer.forward(*inputs, **prediction_flags(type(layer).forward))
+        flags = prediction_flags(type(layer).forward, 1 + len(inputs))
+        return layer.forward(*inputs, **flags)
     finally:
         now.layer = before
 
 
 @cache
-def prediction_flags(forward: Any) -> dict[str, bool]:
-    """The arguments by which a `forward` is told that it predicts, where it takes one."""
+def prediction_flags(forward: Any, given: int = 0) -> dict[str, bool]:
+    """The arguments by which a `forward` is told that it predicts, where it takes one, and it is
+    not among so many that are given."""
     try:
-        names = inspect.signature(forward).parameters
+        names = list(inspect.signature(forward).parameters)[given:]
     except (TypeError, ValueError):
         return {}
     return {name: False for name in ("train_flg", "training") if name in names}

@@ -11,6 +11,7 @@ from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import told_in_layers
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.primitives.constants import CONSTANT, STATIC
+from clearprop.primitives.masked import refuse_masked
 from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHODS, row_of
 from clearprop.primitives.table import Primitive, WithKeywords, name_of
 from clearprop.primitives.unsupported import remedy
@@ -144,6 +145,7 @@ def constant_operand(value: Any, name: str) -> Any:
     if isinstance(value, complex | np.complexfloating):
         raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")
     if kind not in PLAIN and not isinstance(value, np.dtype) and not callable(value):
+        refuse_masked(value, f"{name}: what it is given")
         raise UnsupportedError(
             f"{name}: a {kind.__module__}.{kind.__qualname__} cannot be mixed with Variables, "
             "its own derivative would be lost; convert it to a NumPy array first"

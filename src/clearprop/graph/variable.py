@@ -16,6 +16,7 @@ from clearprop.graph.leaving import now, refuse_in_layers, refuse_leaving, told_
 from clearprop.graph.methods import ArrayMethods
 from clearprop.graph.node import NOTHING, Node, Recorded, data_of, mark_of, variable
 from clearprop.graph.recording import array_function, array_ufunc
+from clearprop.primitives.masked import refuse_masked
 
 
 class Variable(ArrayMethods):
@@ -64,11 +65,7 @@ class Variable(ArrayMethods):
                 "Variable(v): v is a Variable already; use v itself, or Variable(v.data) for a "
                 "new start that is not connected with it"
             )
-        if isinstance(value, np.ndarray) and hasattr(value, "filled"):  # np.ma is not loaded here
-            raise DTypeError(
-                "Variable: a masked array; its masked elements would count like the others; "
-                "give masked.filled(value)"
-            )
+        refuse_masked(value, "Variable: the value")
         try:
             array = np.array(value)
         except LeavesGraphError:

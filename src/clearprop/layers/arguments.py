@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, ShapeError
+from clearprop.primitives.masked import refuse_masked
 
 
 def real(x: Any, layer: str, name: str = "x") -> Any:
@@ -53,11 +54,11 @@ def parameter(W: Any, layer: str, name: str) -> Any:
             f"{layer}: {name} has dtype {W.dtype}, but layers compute with real numbers; "
             "give an array of floats or integers"
         )
-    special = type(W) is not np.ndarray and isinstance(W, np.ndarray)
-    if special and isinstance(W, np.matrix | np.ma.MaskedArray):  # np.ma takes long to load
+    refuse_masked(W, f"{layer}: {name}")
+    if isinstance(W, np.matrix):
         raise DTypeError(
-            f"{layer}: {name} is a {type(W).__name__}, whose products are not those of an array; "
-            "give np.asarray(matrix), or masked.filled(value)"
+            f"{layer}: {name} is a matrix, whose products are not those of an array; "
+            "give np.asarray(matrix)"
         )
     return W
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from clearprop.graph.layer_call import call
+from clearprop.graph.layer_call import call, in_order
 from clearprop.graph.parameters import has_backward, layers_of, names_of
 from clearprop.graph.passing import enter, prediction_flags
 from clearprop.layers.stand_in import remembering, stand_in
@@ -83,9 +83,12 @@ class Layer:
         if cls.noise or cls.state or cls.carried or cls.infer is not Layer.infer:
             cls.forward = _entered(cls.forward)
 
-    def __call__(self, *inputs: Any) -> Any:
-        """Run the layer: `layer(x)` is `layer.forward(x)`, and one node if `x` is a Variable."""
-        return call(self, *inputs)
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Run the layer: `layer(x)` is `layer.forward(x)`, and one node if `x` is a Variable.
+
+        Inputs may be given by name, as `forward` calls them.
+        """
+        return call(self, *(in_order(self, inputs, named) if named else inputs))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output from the inputs."""
@@ -108,7 +111,7 @@ class Layer:
 
         A `forward` that takes `train_flg` or `training` is told `False`.
         """
-        return self.forward(*args, **prediction_flags(type(self).forward))
+        return self.forward(*args, **prediction_flags(type(self).forward, 1 + len(args)))
 
     infer.is_missing = True  # type: ignore[attr-defined]
 

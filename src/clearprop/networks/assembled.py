@@ -23,6 +23,7 @@ from clearprop.networks.members import Members, is_function, taken, undeclared
 from clearprop.networks.outermost import OUTERMOST
 from clearprop.networks.parameters import Parameters
 from clearprop.networks.walk import Walk, by_name, copied, record_parameters
+from clearprop.primitives.masked import refuse_masked
 
 
 class Assembled(Layer):
@@ -195,6 +196,7 @@ class Assembled(Layer):
     @contextmanager
     def learn(self, x: Any) -> Iterator[None]:
         """A step of learning; if it fails, state and generator are as they were."""
+        refuse_masked(x, f"{type(self).__name__}: x")
         members, rng = self.members, self.rng
         members.params.come_home()
         self.learning.begin(members, rng, rows_of(x))
@@ -217,6 +219,7 @@ class Assembled(Layer):
         self, formula: str, x: Any, *others: Any, views: bool = False, by: str = ""
     ) -> Iterator[Self]:
         """A look at the network, on copies of its layers; `by` is the method that looks."""
+        refuse_masked(x, f"{type(self).__name__}: x")
         self.members.check()
         inputs = x if isinstance(x, tuple) else (x,)
         recorded, passing = _any_recorded(inputs), self.looking_pass(formula)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ConfigError
-from clearprop.graph.layer_call import call
+from clearprop.graph.layer_call import call, in_order
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import has_backward, inner_layers
 from clearprop.graph.passing import Pass, current, is_bare, running
@@ -66,8 +66,9 @@ class Network(Assembled):
     {'W1': (4, 3), 'b1': (3,), 'W2': (3, 2), 'b2': (2,)}
     """
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
+        inputs = in_order(self, inputs, named) if named else inputs
         if is_bare():
             with self.look("forward", *inputs, by="__call__") as twin:
                 return call(twin, *inputs)

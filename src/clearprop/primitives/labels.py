@@ -7,6 +7,7 @@ from numpy.typing import DTypeLike
 
 from clearprop.errors import LabelError
 from clearprop.primitives.decorators import dispatched
+from clearprop.primitives.masked import refuse_masked
 
 
 @dispatched
@@ -25,6 +26,7 @@ def read_labels(t: Any, shape: tuple[int, ...], dtype: DTypeLike = np.float64) -
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
+    refuse_masked(t, "the array of labels t")
     array = np.asarray(t)
     if array.dtype.kind not in "uibf":
         raise LabelError(
@@ -55,6 +57,7 @@ def read_numbers(t: Any, name: str, low: float, high: float) -> np.ndarray:
     >>> read_numbers(np.array([0.0, 0.5]), "t", 0, 1)
     array([0. , 0.5])
     """
+    refuse_masked(t, name)
     array = np.asarray(t)
     fits = np.isfinite(array) & (array >= low) & (array <= high)
     if not fits.all():

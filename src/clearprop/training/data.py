@@ -20,6 +20,7 @@ from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.networks.evaluation import first_output
 from clearprop.networks.summary import multiply_adds
+from clearprop.primitives.masked import refuse_masked
 from clearprop.training.optimizers.checks import all_finite
 from clearprop.training.optimizers.settings import positive_number
 
@@ -217,8 +218,7 @@ def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarr
 
 
 def _array(values: Any, name: str) -> np.ndarray:
-    if hasattr(values, "mask") and np.ma.is_masked(values):  # np.ma takes long to load
-        raise DataError(f"{name} has masked values; fill them or remove such samples first")
+    refuse_masked(values, name)
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
