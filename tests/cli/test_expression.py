@@ -61,7 +61,6 @@ REFUSED = {
     "np.min(x, 2, 3)": r"of two values it is minimum\(x, y\)",
     "x ^ 2": r"\^ cannot stand in an expression; powers are written \*\*",
     "x << 2": "<<",
-    "x == 1": "==",
     "x is 1": "is",
     "(y := x)": ":=",
     "f'{x}'": "an f-string",
@@ -198,3 +197,8 @@ def test_a_decimal_comma_is_not_a_list():
     with pytest.raises(ConfigError, match=r"'2,5' has a comma: write 2.5 for a number, \[2, 5\]"):
         evaluate("x * 2", ["x=2,5"])
     assert evaluate("x * 2", ["x=(2, 5)"]).data.tolist() == [4, 10]
+
+
+def test_all_comparisons_that_the_help_promises():
+    for sign, wanted in (("==", 1), ("!=", 0), ("<", 0), ("<=", 1), (">", 0), (">=", 1)):
+        assert evaluate(f"(x {sign} 2) * x / 2", ["x=2"]).data == wanted

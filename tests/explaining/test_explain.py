@@ -174,7 +174,10 @@ def test_what_has_no_formula_is_said_in_words():
     x = Variable(np.array([3.0, 1.0, 2.0]), "x")
     told = str(explain(np.max(x)))
     assert "y = max(x) (the largest x)" in told
-    assert "∂y/∂x: dout to the largest, in equal shares at a tie, where dout is ∂y/∂y" in told
+    assert (
+        "∂y/∂x ([1, 0, 0]): dout to the largest, in equal shares at a tie, where dout is ∂y/∂y = 1."
+        in told
+    )
     assert "([1, 0, 0])" in told
 
 
@@ -339,3 +342,51 @@ def test_a_product_of_matrices_in_a_notebook():
     loss = TwoLayerNet(4, 3, 2).loss(Variable(np.ones((2, 4)), "x"), np.array([0, 1]))
     page = _Elements(explain(loss)._repr_html_())
     assert {"msub", "munder"} <= page.met
+
+
+KINKS = {
+    "abs": (np.abs, 0.0),
+    "fabs": (np.fabs, 0.0),
+    "maximum": (lambda x: np.maximum(x, 1), 1.0),
+    "minimum": (lambda x: np.minimum(2, x), 2.0),
+    "clip": (lambda x: np.clip(x, 0, 1), 1.0),
+    "clip without a bound": (lambda x: np.clip(x, 0, None), 0.0),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ja"])
+@pytest.mark.parametrize(("f", "at"), KINKS.values(), ids=KINKS)
+def test_at_a_kink_nothing_is_said_that_holds_to_one_side_only(f, at, language):
+    here, beside = (str(explain(f(Variable(x, "x")), language=language)) for x in (at, at + 0.1))
+    words = {"en": "a kink", "zh": "折点", "ja": "折れ曲がって"}[language]
+    assert here.count(words) == 2
+    assert words not in beside
+    assert "If x" not in here
+
+
+def test_ties_share_and_it_is_said():
+    told = str(explain(np.max(Variable([2.0, 2.0], "x"))))
+    assert "if several are the largest, they share it equally" in told
+
+
+def test_a_part_does_not_go_by_the_name_of_the_sum():
+    x = Variable(-2.0, "x")
+    y = np.where(x > 0, x, -x)
+    y.name = "y"
+    told = str(explain(y))
+    assert "∂y/∂x = ∂y/∂x" not in told
+    assert "· ∂y/∂x" not in told
+    assert "∂y/∂x = 1 · 0 + 1 · ∂y/∂u2 · (−1) = 1 · 0 + 1 · 1 · (−1) = −1" in told
+
+
+def test_indices_are_written():
+    x = Variable(np.arange(6.0).reshape(2, 3), "x")
+    places = np.array([1, 0, 1])
+    y = x[1:, None].sum() + x[places, ...].sum() + x[0, 2]
+    told = str(explain(y))
+    for line in ("u1 = x[1:, None];", "u3 = x[[1, 0, 1], ...];", "u6 = x[0, 2];"):
+        assert line in told
+    assert "getitem" not in told
+    assert "3 ways from y to x; 1 of them is written out here" in told
+    for format in ("markdown", "latex", "html"):
+        assert "1:, None" in str(explain(y, format=format))

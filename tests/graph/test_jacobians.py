@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import Variable, grad, hessian, jacobian, jvp, value_and_grad
-from clearprop.errors import GraphError, ShapeError
+from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
 
 RNG = np.random.default_rng(3)
 A = RNG.standard_normal((3, 4))
@@ -241,3 +241,52 @@ def test_second_derivatives_of_what_is_linear_are_0():
     np.testing.assert_array_equal(found, np.zeros((3, 4, 4)))
     assert jvp(jacobian(lambda a: 2 * a), 1.0, 1.0) == (2, 0)
     assert hessian(lambda a: a * np.float32(2))(np.float32(1)).dtype == np.float32
+
+
+def test_hessians_by_several_arguments():
+    (pp, pq), (qp, qq) = hessian(lambda p, q: p**2 * q, argument=(0, 1))(3.0, 2.0)
+    assert (pp, pq, qp, qq) == (4, 6, 6, 0)
+
+
+def test_hessians_by_a_dict():
+    found = hessian(lambda p: np.sum(p["a"] ** 2) * p["b"])({"a": np.array([1.0, 2.0]), "b": 2.0})
+    np.testing.assert_array_equal(found["a"]["a"], 4 * np.eye(2))
+    np.testing.assert_array_equal(found["a"]["b"], [2, 4])
+    np.testing.assert_array_equal(found["b"]["a"], [2, 4])
+    assert found["b"]["b"] == 0
+
+
+def test_functions_that_give_several_arrays():
+    x = np.array([1.0, 2.0])
+    one, other = jacobian(lambda x: [x[0] * x[1], x * x])(x)
+    np.testing.assert_array_equal(one, [2, 1])
+    np.testing.assert_array_equal(other, [[2, 0], [0, 4]])
+    assert jacobian(lambda p, q: {"sum": p + q, "product": p * q}, (0, 1))(3.0, 4.0) == {
+        "sum": (1, 1),
+        "product": (4, 3),
+    }
+    assert grad(lambda x: jacobian(lambda z: (z**3,))(x)[0])(2.0) == 12
+
+
+@pytest.mark.parametrize("make", [grad, value_and_grad, jacobian, hessian])
+def test_what_is_no_function_and_no_argument_is_refused_at_once(make):
+    with pytest.raises(GraphError, match="got a int; give a function"):
+        make(3)
+    for argument in (3.0, None, (), (0, 1.5), np.ones(2)):
+        with pytest.raises(GraphError, match="which argument"):
+            make(np.sum, argument)
+
+
+def test_refusals_speak_of_what_was_written():
+    with pytest.raises(GraphError, match="gives a tuple of 2 values, not one number"):
+        grad(lambda x: (x, x))(2.0)
+    with pytest.raises(GraphError, match="gives a dict of 1 values"):
+        grad(lambda x: {"a": x})(2.0)
+    with pytest.raises(AttributeError, match="a Variable has no 'foo'"):
+        grad(lambda x: x.foo)(1.0)
+    for f in (lambda x: x**-2, lambda x: 2**-x):
+        with pytest.raises(DTypeError, match="as a float"):
+            grad(f)(2)
+    for f in (np.linalg.det, np.linalg.inv, np.linalg.eigvalsh):
+        with pytest.raises(LeavesGraphError, match=r"np\.stack"):
+            grad(lambda a, f=f: np.sum(f(np.array([[a, 1.0], [2.0, a]]))))(3.0)

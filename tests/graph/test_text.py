@@ -62,3 +62,20 @@ def test_a_long_graph_is_cut_and_a_deep_one_is_no_trouble():
 def test_not_a_number_and_infinity():
     assert "nan" in str(graph(Variable(np.full(50, np.nan)) * 2))
     assert "inf" in str(graph(Variable(np.full(50, np.inf)) * 2))
+
+
+def test_a_name_stays_on_its_line():
+    x = Variable(1.0, "line1\nline2\r\x1b[2J")
+    lines = str(graph(x * x)).split("\n")
+    assert len(lines) == 3
+    assert lines[1] == "├─ line1 line2  [2J = 1.0"
+    assert lines[2] == "└─ line1 line2  [2J ↑ as above"
+    assert all(line.isprintable() for line in lines)
+
+
+def test_no_derivative_stands_beside_what_is_no_number():
+    with np.errstate(all="ignore"):
+        out = np.log(Variable(-1.0, "x"))
+    out.backward()
+    assert "∂" not in str(graph(out))
+    assert "derivative" not in graph(out).svg()

@@ -1,4 +1,4 @@
-"""Where a first derivative was chosen at a kink, there is no second one: it must not look finite."""
+"""Where a first derivative was chosen at a kink, there is no second one that could be finite."""
 
 import numpy as np
 import pytest
@@ -33,14 +33,14 @@ KINKS = {
 }
 
 
-@pytest.mark.parametrize("f, x", KINKS.values(), ids=KINKS)
+@pytest.mark.parametrize(("f", "x"), KINKS.values(), ids=KINKS)
 def test_no_second_derivative_where_a_kink_is(f, x):
     second = hessian(f)(x).reshape(x.size, x.size)
     assert not np.isfinite(second[0, 0])
 
 
 @pytest.mark.parametrize(
-    "f, x", [v for k, v in KINKS.items() if k not in ("hypot", "rows")], ids=lambda x: ""
+    ("f", "x"), [v for k, v in KINKS.items() if k not in ("hypot", "rows")], ids=lambda x: ""
 )
 def test_the_first_derivative_there_is_0(f, x):
     np.testing.assert_array_equal(grad(f)(x).ravel()[0], 0)

@@ -39,6 +39,8 @@ _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
 _OTHER_FUNCTIONS = (
     *(np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.where, np.dot, np.matmul),
@@ -66,8 +68,6 @@ _REFUSED = {
     ast.BitOr: "|",
     ast.BitAnd: "&",
     ast.BitXor: "^; powers are written **",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
     ast.Is: "is",
     ast.IsNot: "is not",
     ast.In: "in",

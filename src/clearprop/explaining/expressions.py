@@ -96,6 +96,13 @@ class Call(Expression):
     arguments: tuple[Expression, ...]
 
 
+class Picked(Expression):
+    """Elements of an array: `x[0, 1:]`, the index as it is written in Python."""
+
+    inner: Expression
+    index: str
+
+
 class Fenced(Expression):
     """Something between bars: `|x|`, or `⌊x⌋` for the integer below."""
 

@@ -14,6 +14,8 @@ from clearprop.explaining.reading import read
 from clearprop.explaining.story import Constant, Contribution, Place, Step
 from clearprop.explaining.truth import is_true
 from clearprop.explaining.values import shape
+from clearprop.primitives.indexing import getitem
+from clearprop.primitives.indexing import written as written_index
 
 Known = Mapping[str, Expression]
 
@@ -44,6 +46,9 @@ def forward(step: Step) -> list[tuple[ex.Name, Expression, bool]]:
     A value that a layer's docstring names on the way keeps that name. What only words can say is
     left out.
     """
+    if getattr(step.node.operation, "function", None) is getitem:
+        index = written_index(step.node.params["form"], step.node.values[1:])
+        return [(step.outputs[0].name, ex.Picked(symbol(step, 0), index), True)]
     known, formulas = _known(step), _forward(step)
     found = []
     for formula in formulas if len(step.outputs) == 1 else ():
@@ -100,9 +105,15 @@ def downstream(contribution: Contribution, result: Place) -> Expression | None:
 
 
 def factor(contribution: Contribution) -> Expression:
-    """The local derivative as a factor: its formula, or `∂out/∂x` where that would not fit."""
+    """The local derivative as a factor: its formula, or `∂out/∂x` where that would not fit.
+
+    Where x is used elsewhere too, `∂out/∂x` may be the sum of all that comes back, and the number
+    stands for this part of it.
+    """
     made = local(contribution)
     if made is None or isinstance(made, ex.Cases):
+        if len(contribution.to.arrivals) > 1 and contribution.local is not None:
+            return number(contribution.local)
         return ex.Partial(contribution.step.outputs[0].name, contribution.to.name)
     return made
 

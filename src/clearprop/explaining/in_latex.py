@@ -62,6 +62,8 @@ class _Writer(Writer):
                 other = _LOGARITHMS.get(name, rf"\operatorname{{{name}}}")
                 function = f"\\{name}" if name in _COMMANDS else other
                 return rf"{function}\left({', '.join(map(write, arguments))}\right)"
+            case ex.Picked(inner, index):
+                return rf"{self.at(inner, ATOM)}[\texttt{{{index.replace('…', '...')}}}]"
             case ex.Fenced(inner, fence):
                 left, right = (r"\vert",) * 2 if fence == "|" else (r"\lfloor", r"\rfloor")
                 return rf"\left{left} {write(inner)} \right{right}"

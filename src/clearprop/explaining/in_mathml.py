@@ -60,6 +60,8 @@ class _Writer(Writer):
             case ex.Call(function, arguments):
                 inside = _mo(",").join(map(write, arguments))
                 return f"<mi>{escape(function)}</mi>{self.brackets.format(inside)}"
+            case ex.Picked(inner, index):
+                return f"{self.at(inner, ATOM)}<mtext>[{escape(index)}]</mtext>"
             case ex.Fenced(inner, fence):
                 right = "|" if fence == "|" else "⌋"
                 return f"<mrow>{_mo(fence)}{write(inner)}{_mo(right)}</mrow>"

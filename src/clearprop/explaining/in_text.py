@@ -87,6 +87,8 @@ class Writer:
                 return f"{at(inner, ATOM)}ᵀ"
             case ex.Indexed(inner, index):
                 return f"{at(inner, ATOM)}_{index}"
+            case ex.Picked(inner, index):
+                return f"{at(inner, ATOM)}[{index}]"
             case ex.Total(inner, index):
                 return f"Σ{index and f'_{index}'} {at(inner, PRODUCT)}"
             case ex.Comparison(left, sign, right):

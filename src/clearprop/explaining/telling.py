@@ -202,7 +202,10 @@ class _Teller:
 
     def in_words(self, c: Contribution, total: Expression) -> Line:
         prose = self.language.phrase(formulas.backward_prose(c))
-        upstream = ex.Partial(self.y, c.step.outputs[0].name)
+        out = c.step.outputs[0]
+        upstream: Any = ex.Partial(self.y, out.name)
+        if out is self.story.result:  # elsewhere it was said what arrives
+            upstream = valued(upstream, out.derivative, self.words)
         said = {"derivative": total, "value": described(c.value, self.words)}
         if not prose:
             return fill(self.words["unsaid"], **said)

@@ -11,6 +11,7 @@ from clearprop.explaining.expressions import Expression, shortened
 from clearprop.explaining.formulas import factor, layer_of
 from clearprop.explaining.language import Words
 from clearprop.explaining.numbers import equation, number
+from clearprop.explaining.odd import odd
 from clearprop.explaining.story import Contribution, Place, Story
 
 WAYS = 6
@@ -37,7 +38,7 @@ def chain_rule(story: Story, words: Words) -> Iterator[Block]:
     asked = [place for place in story.asked if place.derivative is not None]
     for place in asked[:LISTED]:
         if place.paths > 1:
-            few = min(place.paths, WAYS)
+            few = min(place.paths, WAYS) if place.scalar or place is story.result else 1
             template = "ways" if few == place.paths else "ways_folded"
             yield Paragraph(
                 fill(words[template], n=place.paths, few=few, y=story.result.name, x=place.name)
@@ -108,8 +109,13 @@ def _with_numbers(story: Story, place: Place, words: Words) -> Iterator[Block]:
     yield Formulas(tuple(rows))
     value = float(place.derivative)
     if np.isfinite(value) and np.isfinite(float(story.result.data)):
+        said: dict[str, Any] = {"x": x, "y": y, "d": ex.Number(abs(total.value), total.eps)}
+        kinked = (c.step.node.operation.name for way in ways for c in way if odd(c.step) == "kink")
+        if node := next(kinked, None):
+            yield Paragraph(fill(words["means_kink"], **said | {"d": total, "node": node}))
+            return
         key = "means" if value > 0 else "means_less" if value < 0 else "means_zero"
-        yield Paragraph(fill(words[key], x=x, y=y, d=ex.Number(abs(total.value), total.eps)))
+        yield Paragraph(fill(words[key], **said))
 
 
 def _through(story: Story, place: Place, words: Words) -> Block:

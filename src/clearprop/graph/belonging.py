@@ -7,6 +7,8 @@ graph of `z = 5 * x` has no derivative yet, whatever stands in `x.grad`.
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from clearprop.graph.backward import reach
 from clearprop.graph.node import NOTHING, Recorded, data_of, mark_of
 
@@ -14,12 +16,13 @@ from clearprop.graph.node import NOTHING, Recorded, data_of, mark_of
 def starts(outputs: Iterable[Recorded]) -> dict[Recorded, Any]:
     """The results from which `backward` was called, each with the derivative that it started with.
 
-    One that another of the results was computed from is not told apart from what lies between.
+    One that another of the results was computed from is not told apart from what lies between. Of
+    one without any finite number, such as log(−1), no derivative means anything.
     """
     return {
         v: data_of(v.grad)
         for v in last(outputs)
-        if v.grad is not None and v.grad_of == {mark_of(v)}
+        if v.grad is not None and v.grad_of == {mark_of(v)} and np.isfinite(v.data).any()
     }
 
 

@@ -41,6 +41,7 @@ def grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
     >>> grad(lambda p: (p["W"] ** 2).sum() + 3 * p["b"])({"W": np.array([1.0, 2.0]), "b": 0.5})
     {'W': array([2., 4.]), 'b': np.float64(3.0)}
     """
+    check("grad", f, argument)
     both = value_and_grad(f, argument)
 
     @wraps(f)
@@ -56,6 +57,8 @@ def value_and_grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[.
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
+
+    check("value_and_grad", f, argument)
 
     @wraps(f)
     def value_and_derivative(*args: Any, **kwargs: Any) -> Any:
@@ -75,6 +78,18 @@ def value_and_grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[.
         return call.result(out), call.results(found)
 
     return value_and_derivative
+
+
+def check(name: str, f: Any, argument: Any) -> None:
+    """Refuse what is no function, and what does not say which argument is meant: `GraphError`."""
+    if not callable(f):
+        raise GraphError(f"{name}: got a {type(f).__name__}; give a function, as in {name}(f)(x)")
+    places = argument if isinstance(argument, list | tuple) else (argument,)
+    if not places or not all(isinstance(p, int | str) for p in places):
+        raise GraphError(
+            f"{name}: {argument!r} says not which argument; give its place (0 is the first) or its "
+            f"name, or several, and the values to what {name} makes: {name}(f)(x)"
+        )
 
 
 class Call:
@@ -138,7 +153,11 @@ class Call:
 
     def results(self, found: dict[Recorded, Any]) -> Any:
         """The derivatives in the form in which the arguments were given."""
-        return self.results_of(lambda x: self.result(_own(found.get(x), x)))
+        return self.results_of(lambda x: self.derivative(found, x))
+
+    def derivative(self, found: dict[Recorded, Any], x: Recorded) -> Any:
+        """The derivative by an input as it is handed out."""
+        return self.result(_own(found.get(x), x))
 
     def results_of(self, function: Callable[[Any], Any]) -> Any:
         """A function of each input in that form."""
@@ -158,6 +177,14 @@ def mapped(function: Callable[[Any], Any], value: Any) -> Any:
         entries = [mapped(function, entry) for entry in value]
         return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)
     return function(value)
+
+
+def leaves_of(value: Any) -> list[Any]:
+    """What a dict, list or tuple of arrays holds, to any depth; of anything else nothing."""
+    found: list[Any] = []
+    if isinstance(value, Mapping) or _is_structure(value):
+        mapped(found.append, value)
+    return found
 
 
 def _is_structure(value: Any) -> bool:
@@ -194,7 +221,7 @@ def _uses_others(out: Any, inputs: list[Any]) -> bool:
     learned (a Parameter) does not count: arrays in, arrays out.
     """
     own = {id(x) for x in inputs}
-    _, made = reach([out] if isinstance(out, Recorded) else [])
+    _, made = reach(v for v in leaves_of(out) or [out] if isinstance(v, Recorded))
     leaves = (leaf for leaf in made if isinstance(leaf, Recorded) and id(leaf) not in own)
     return any(
         leaf.in_use if isinstance(leaf, Argument) else not isinstance(leaf, Parameter)
@@ -204,6 +231,11 @@ def _uses_others(out: Any, inputs: list[Any]) -> bool:
 
 def _off_graph(out: Any) -> Any:
     """The value of a function that ignores its argument, and so has the derivative 0."""
+    if several := leaves_of(out):
+        raise GraphError(
+            f"grad: the function gives a {type(out).__name__} of {len(several)} values, not one "
+            "number; give their sum, or use jacobian"
+        )
     if np.ndim(out) or not isinstance(out, int | float | np.generic | np.ndarray):
         raise GraphError(
             f"grad: the function gives a {type(out).__name__} that does not depend on its argument "

@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating
-from clearprop.graph.functional import Arguments, Call, grad, mapped, settled
+from clearprop.graph.functional import Arguments, Call, check, grad, mapped, settled
 from clearprop.graph.node import Recorded
 
 
@@ -16,7 +16,8 @@ def jacobian(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., An
     """Make the derivatives of all elements of what a function gives by all of an argument.
 
     `jacobian(f)(x, …)[i…, j…]` is `∂f[i…]/∂x[j…]`, of shape `f's shape + x's shape`: one backward
-    pass for each element of `f`. Arguments are given as for `grad`.
+    pass for each element of `f`. Arguments are given as for `grad`. Where `f` gives a dict, list or
+    tuple of arrays, there is one Jacobian for each.
 
     Errors: `GraphError` if `f` gives no array that depends on the argument.
 
@@ -25,42 +26,41 @@ def jacobian(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., An
            [0., 6.]])
     """
 
+    check("jacobian", f, argument)
+
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         call = Call(f, argument, args, kwargs)
         with call:
-            out = _recorded("jacobian", call.out)
-            outer, shape, dtype = call.outer, out.data.shape, floating(out.data)
-            rows = []
-            for number in range(out.data.size):
-                seed = np.zeros(shape, dtype)
-                seed[np.unravel_index(number, shape)] = 1
-                found = derivatives([(out, seed[()])], targets=call.inputs, record=outer)
-                rows.append(call.results(found))
-        return _stacked(rows, shape, call)
+            return mapped(lambda out: _of_all(_recorded("jacobian", out), call), call.out)
 
     return derivative
 
 
-def _stacked(rows: list[Any], shape: tuple[int, ...], call: Call) -> Any:
-    """For each array of an argument, its derivatives one above the other."""
-    numbers = iter(range(len(call.inputs)))
-    columns: list[list[Any]] = [[] for _ in call.inputs]
-    for row in rows:
-        places = iter(columns)
-        mapped(lambda dx, places=places: next(places).append(dx), row)
+def _of_all(out: Any, call: Call) -> Any:
+    """One backward pass for each element of an array."""
+    shape, dtype = out.data.shape, floating(out.data)
+    columns: dict[Any, list[Any]] = {v: [] for v in call.inputs}
+    for number in range(out.data.size):
+        seed = np.zeros(shape, dtype)
+        seed[np.unravel_index(number, shape)] = 1
+        found = derivatives([(out, seed[()])], targets=call.inputs, record=call.outer)
+        for v, column in columns.items():
+            column.append(call.derivative(found, v))
 
     def joined(v: Any) -> Any:
-        column = columns[next(numbers)]
-        if not column:
+        if not columns[v]:
             return call.result(np.zeros((*shape, *np.shape(v)), floating(v.data)))
-        return np.reshape(np.stack(column), (*shape, *np.shape(v)))
+        return np.reshape(np.stack(columns[v]), (*shape, *np.shape(v)))[()]
 
     return call.results_of(joined)
 
 
 def hessian(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
     """Make the second derivatives of a scalar function: `[i…, j…]` is `∂²f/∂x[i…]∂x[j…]`.
+
+    By several arguments, or by a dict, list or tuple of arrays, it has for each of them its mixed
+    derivatives with each: `hessian(f, argument=(0, 1))(x, y)[0][1]` is `∂²f/∂x∂y`.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 2.0]))
     array([[4., 6.],

@@ -8,7 +8,7 @@ from threading import local
 from types import FrameType
 from typing import Any, NoReturn
 
-from clearprop.errors import ClearpropError, LeavesGraphError
+from clearprop.errors import ClearpropError, DTypeError, LeavesGraphError
 from clearprop.primitives.unsupported import ELSEWHERE
 
 
@@ -71,6 +71,16 @@ def spoken() -> Iterator[None]:
         yield
     except ValueError as error:
         refuse_if_hidden(error)
+        if "negative integer powers" in str(error):
+            raise DTypeError(f"{error} Give the argument as a float: 2.0, not 2") from error
+        raise
+    except TypeError as error:
+        if "dtype('O')" in str(error):  # of an array of Variables, which np.array(…) has made
+            raise LeavesGraphError(
+                "an array of Variables, as np.array([[a, b], [c, d]]) makes one, is nothing that "
+                "this function can compute with; make one Variable of them, "
+                f"np.stack([np.stack([a, b]), np.stack([c, d])]) ({error})"
+            ) from error
         raise
     finally:
         now.functions -= 1

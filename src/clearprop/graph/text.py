@@ -44,9 +44,9 @@ def tree(graph: Any, limit: int = 400) -> str:
             continue
         lines.append(head + _described(x, derivatives.get(x)))
         if x.node is None:
-            shown[key] = x.name or "leaf"
+            shown[key] = _name(x) or "leaf"
             continue
-        shown[key] = f"{x.name or x.node.operation.symbol} = {digest(x.data)}"
+        shown[key] = f"{_name(x) or x.node.operation.symbol} = {digest(x.data)}"
         last = len(x.node.inputs) - 1
         for i in range(last, -1, -1):
             branch, bar = ("└─ ", "   ") if i == last else ("├─ ", "│  ")
@@ -57,9 +57,16 @@ def tree(graph: Any, limit: int = 400) -> str:
 def _described(x: Recorded, derivative: Any) -> str:
     """One line: what made it, its value, and its derivative if that is known."""
     made = x.node.operation.symbol if x.node else None
-    label = " ".join(part for part in (x.name, made and (f"({made})" if x.name else made)) if part)
+    label = " ".join(
+        part for part in (_name(x), made and (f"({made})" if x.name else made)) if part
+    )
     text = f"{label or 'input'} = {digest(x.data)}"
     return text if derivative is None else f"{text}   ∂ {digest(derivative)}"
+
+
+def _name(x: Recorded) -> str:
+    """A name on one line, whatever stands in it."""
+    return "".join(c if c.isprintable() else " " for c in x.name or "")
 
 
 def digest(value: Any) -> str:

@@ -209,7 +209,7 @@ class Variable(ArrayMethods):
                 return partial(function, self)  # so NumPy asks the elements of an array of objects
             known = hasattr(np.ndarray, name)
             hint = f"; v.data.{name} is that of the value, off the graph" if known else ""
-            raise AttributeError(f"a {type(self).__name__} has no {name!r}{hint}")
+            raise AttributeError(f"a Variable has no {name!r}{hint}")
 
     def __copy__(self) -> Self:
         return self

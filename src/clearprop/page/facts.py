@@ -4,6 +4,7 @@ The formulas of the steps and the chain rule then come from the same place as th
 `explain`, and from nowhere else.
 """
 
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from clearprop.errors import ClearpropError
 from clearprop.explaining.documents import Formulas
 from clearprop.explaining.expressions import Equation, Name
 from clearprop.explaining.language import language
+from clearprop.explaining.odd import odd
 from clearprop.explaining.story import Constant, Contribution, Place, Step, Story, constant, send_on
 from clearprop.explaining.ways import chain_rule
 from clearprop.graph.shares import shares
@@ -56,10 +58,14 @@ class Facts:
         self.steps = {item: self._step(item) for item in timetable.nodes if item.node is not None}
         self.sent = {item: self._send(item) for item in reversed(self.steps)}
 
-    @property
+    @cached_property
     def sound(self) -> bool:
-        """Whether what is differentiated is a number, so that its derivatives mean something."""
-        return self.first is None or bool(np.isfinite(self.first.data))
+        """Whether what is differentiated is a number, so that its derivatives mean something.
+
+        At a kink they mean nothing that holds in both directions.
+        """
+        finite = self.first is None or bool(np.isfinite(self.first.data))
+        return finite and not any(odd(step) == "kink" for step in self.steps.values())
 
     def place(self, flow: Flow) -> Any:
         """The `Place` or `Constant` of a value; a number among the constants is itself."""

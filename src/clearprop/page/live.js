@@ -118,12 +118,17 @@ function likeness(array, shape, dtype) {
 }
 
 // Whether numbers give something that is none.
-function oddNow(trees) {
-  const numbers = trees.map((tree) => filled(tree)[3]), out = numbers.pop();
+function oddNow(found) {
+  const numbers = found.numbers.map((tree) => filled(tree)[3]), out = numbers.pop();
   if (!numbers.every(Number.isFinite)) return "";
-  return Number.isNaN(out) ? "undefined" : Number.isFinite(out) ? "" : "infinite";
+  if (!Number.isFinite(out)) return Number.isNaN(out) ? "undefined" : "infinite";
+  const [x, ...others] = numbers;
+  return found.kinks && (others.length ? others : [0]).includes(x) ? "kink" : "";
 }
-const sound = () => data.live.result === null || Number.isFinite(results[data.live.result]);
+const kinked = () => data.views[now.view].steps.some((step) => step.body.some(([kind, found]) =>
+  kind === "odd" && found.numbers && oddNow(found) === "kink"));
+const sound = () => (data.live.result === null || Number.isFinite(results[data.live.result]))
+  && !kinked();
 
 // What a derivative means, in a sentence.
 function meaning(x, y, tree) {

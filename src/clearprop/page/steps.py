@@ -18,7 +18,7 @@ from clearprop.explaining.expressions import Expression, parts, shortened
 from clearprop.explaining.in_text import in_text
 from clearprop.explaining.language import language
 from clearprop.explaining.numbers import equation, number
-from clearprop.explaining.odd import odd
+from clearprop.explaining.odd import given, has_kinks, odd
 from clearprop.explaining.story import Contribution, Step
 from clearprop.explaining.values import shape
 from clearprop.layers import Softmax, SoftmaxWithLoss
@@ -145,7 +145,8 @@ class Steps:
             return []
         found = _node(item) | {"kind": odd(step)}
         if getattr(step.outputs[0].data, "slot", None) is not None:
-            found["numbers"] = [tree(number(v)) for v in (*step.values, step.outputs[0].data)]
+            found["numbers"] = [tree(number(v)) for v in (*given(step), step.outputs[0].data)]
+            found["kinks"] = has_kinks(step)
         return [["odd", found]] if found["kind"] or "numbers" in found else []
 
     def _left(self, values: Iterable[Any]) -> list[Any]:

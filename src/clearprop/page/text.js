@@ -116,7 +116,7 @@ const blocks = {
     return make("ul", "given", ...items);
   },
   odd: ([, found]) => {
-    const kind = changed && found.numbers ? oddNow(found.numbers) : found.kind;
+    const kind = changed && found.numbers ? oddNow(found) : found.kind;
     return kind ? make("p", "odd", sentence(kind, { node: found.node })) : null;
   },
   left: ([, list]) => {

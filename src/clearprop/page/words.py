@@ -10,6 +10,7 @@ _SHARED = (
     "comma",
     "undefined",
     "infinite",
+    "kink",
     "left",
     "means",
     "means_less",

@@ -58,6 +58,25 @@ def join_index(form: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...
     return tuple([arrays[e.number] if isinstance(e, Place) else e for e in form])
 
 
+def written(form: tuple[Any, ...], arrays: tuple[Any, ...]) -> str:
+    """An index as it is written in Python; an array that is not small as `…`.
+
+    >>> written((0, slice(1, None), Ellipsis, Place(0)), (np.array([2, 0]),))
+    '0, 1:, ..., [2, 0]'
+    """
+
+    def entry(e: Any) -> str:
+        if isinstance(e, slice):
+            start, stop, step = ("" if s is None else str(s) for s in (e.start, e.stop, e.step))
+            return f"{start}:{stop}:{step}" if step else f"{start}:{stop}"
+        if isinstance(e, Place):
+            array = np.asarray(arrays[e.number])
+            return str(array.tolist()) if array.size <= 6 else "…"
+        return "..." if e is Ellipsis else str(e)
+
+    return ", ".join(map(entry, form))
+
+
 @dispatched
 def getitem(x: Any, *arrays: Any, form: tuple[Any, ...]) -> Any:
     """`x[index]`, the index being given as `split_index` splits it."""

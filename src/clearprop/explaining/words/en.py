@@ -36,7 +36,7 @@ WORDS = {
     "local": "The local derivative is {local}; downstream goes {downstream}.",
     "array": "Downstream goes {downstream} ({value}).",
     "shapes": " Shapes: {shapes} → {shape}.",
-    "prose": "Downstream goes {derivative}: {prose}, where dout is {upstream} ({value}).",
+    "prose": "Downstream goes {derivative} ({value}): {prose}, where dout is {upstream}.",
     "unsaid": "Downstream goes {derivative} ({value}).",
     "untrue": " The docstring says {formula}, which is not what backward gave.",
     "part": " This is a part of {total}.",
@@ -48,15 +48,19 @@ WORDS = {
     "means": "If {x} grows a little, {y} grows {d} times as much.",
     "means_less": "If {x} grows a little, {y} falls {d} times as much.",
     "means_zero": "If {x} changes a little, {y} stays as it is.",
+    "means_kink": "What a small change of {x} does to {y} depends here on its direction, since "
+    "{node} has a kink; {d} is the slope that was chosen.",
     "undefined": "{node} has no value here: the result is NaN, which means not a number. "
     "Whatever is computed from it is NaN, too, and derivatives mean nothing.",
     "infinite": "The result is larger than any number: ∞. What is computed from it says "
     "little, and neither do derivatives.",
+    "kink": "{node} has a kink here: its slopes on the two sides differ, so that it has no "
+    "derivative. One of the two, or one between them, was chosen, and what follows holds with it.",
     "left": "Where 0 is shown here, rounding has left up to {left}.",
     "ways": "There are {n} ways from {y} to {x}. Along each, the local derivatives are multiplied; "
     "then the products are added.",
-    "ways_folded": "There are {n} ways from {y} to {x}; {few} of them are written out here. The "
-    "backward pass does not go through them one by one: it adds where they meet.",
+    "ways_folded": "There are {n} ways from {y} to {x}; {few} of them {few|is|are} written out "
+    "here. The backward pass does not go through them one by one: it adds where they meet.",
     "through": "To {x} the derivative goes through {steps}.",
     "more_asked": "{n} more {n|derivative comes|derivatives come} about in the same way.",
     # what was saved

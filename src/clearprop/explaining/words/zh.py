@@ -36,7 +36,7 @@ WORDS = {
     "local": "局部导数：{local}；传给下游：{downstream}。",
     "array": "传给下游：{downstream}（{value}）。",
     "shapes": "形状：{shapes} → {shape}。",
-    "prose": "传给下游：{derivative}，即“{prose}”，其中 dout 是 {upstream}（{value}）。",
+    "prose": "传给下游：{derivative}（{value}），即“{prose}”，其中 dout 是 {upstream}。",
     "unsaid": "传给下游：{derivative}（{value}）。",
     "untrue": "（文档中写的 {formula} 与 backward 给出的结果不符。）",
     "part": "这是 {total} 的一部分。",
@@ -47,9 +47,13 @@ WORDS = {
     "means": "{x} 增加微小的量时，{y} 增加该量的 {d} 倍。",
     "means_less": "{x} 增加微小的量时，{y} 减少该量的 {d} 倍。",
     "means_zero": "{x} 变化微小的量时，{y} 不变。",
+    "means_kink": "{node} 在这里有折点，所以 {x} 的微小变化如何影响 {y} 取决于变化的方向；"
+    "{d} 是所取的斜率。",
     "undefined": "{node} 在这里没有值：结果是 NaN，意思是“不是数”。由它算出的一切也是 NaN，"
     "导数没有意义。",
     "infinite": "结果大过任何数：∞。由它算出的值说明不了什么，导数也一样。",
+    "kink": "{node} 在这里有一个折点：两侧的斜率不同，因此没有导数。这里取了其中之一，"
+    "或两者之间的一个，下文以此为准。",
     "left": "这里显示为 0 的地方，舍入留下了不超过 {left} 的数。",
     "ways": "从 {y} 到 {x} 有 {n} 条路径。沿每条路径把局部导数相乘，再把各个乘积相加。",
     "ways_folded": "从 {y} 到 {x} 有 {n} 条路径，这里只写出 {few} 条。反向传播并不逐条计算，"
