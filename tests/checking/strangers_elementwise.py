@@ -128,7 +128,7 @@ class D12(Dense):
         return out
 
 
-@h((Kind.IN_PLACE,), "dout")
+@h((Kind.IN_PLACE, Kind.FACTOR), "dout W b")
 class D13(Dense):
     def backward(self, dout):
         dout *= 2

@@ -356,3 +356,61 @@ def test_a_loss_that_ignores_dout_is_compared_for_dout_1(eps):
         assert fault.kind is Kind.IGNORES_DOUT
         assert said in fault.message
         assert (fault.factor is None) == (cls is Loss)
+
+
+# Updating before the error is handed on
+
+
+class OwnStep:
+    def __init__(self):
+        self.W, self.b = n(4, 3), np.zeros(3)
+
+    def forward(self, x):
+        self.x, self.y = x, np.tanh(x @ self.W + self.b)
+        return self.y
+
+    def backward(self, error, rate):
+        delta = error * (1 - self.y**2)
+        self.step(rate, delta)
+        return delta @ self.W.T
+
+    def step(self, rate, delta):
+        self.W -= rate * self.x.T @ delta
+        self.b -= rate * delta.sum(axis=0)
+
+
+class OfHeldRate(OwnStep):
+    def __init__(self):
+        super().__init__()
+        self.lr = 0.1
+
+    def backward(self, error):
+        return super().backward(error, self.lr)
+
+
+class OfMean(OwnStep):
+    def step(self, rate, delta):
+        super().step(rate / len(delta), delta)
+
+
+@pytest.mark.parametrize("cls", [OwnStep, OfHeldRate, OfMean])
+def test_an_update_before_the_error_is_handed_on(cls):
+    faults = {f.argument: f for f in check(cls(), n(5, 4, seed=1)).faults}
+    assert faults["x"].kind is Kind.STALE
+    assert "make what is handed on first, and update then" in faults["x"].message
+
+
+def test_an_update_behind_it_is_none():
+    class Right(OwnStep):
+        def backward(self, error, rate):
+            delta = error * (1 - self.y**2)
+            dx = delta @ self.W.T
+            self.step(rate, delta)
+            return dx
+
+    class Wrong(Right):
+        def backward(self, error, rate):
+            return 2 * super().backward(error, rate)
+
+    assert check(Right(), n(5, 4, seed=1)).ok is True
+    assert [f.kind for f in check(Wrong(), n(5, 4, seed=1)).faults] == [Kind.FACTOR]

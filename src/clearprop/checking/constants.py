@@ -181,5 +181,6 @@ def _made(opened: Any) -> Iterator[Any]:
 
 
 def _is_small(node: Node, value: Any) -> bool:
-    keeps = node.operation.name in KEEPING and np.ndim(value) == 0 and value is not None
-    return bool(keeps) and beside(float(value)) != 0
+    if node.operation.name not in KEEPING or value is None or np.ndim(value):
+        return False
+    return beside(float(value)) != 0

@@ -34,6 +34,8 @@ def diagnose(case: Case) -> Guess:
     """
     few = smaller(case)
     plain = _first(case, SHAPES if case.a.shape != case.t.shape else PLAIN)
+    if plain and plain.kind is Kind.STALE and case.e.trial.updates:
+        return plain  # the update is no slip, only its place is
     repair = repaired(few or case, case)
     if repair and repair.is_far and not plain:
         plain = _first(few or case, (patterns_steps.mistaken,))

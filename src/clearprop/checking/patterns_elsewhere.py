@@ -24,6 +24,13 @@ def _updated(case: Case) -> Guesses:
             "after the update"
         )
         yield Kind.STALE, message, opened.derivatives(case.dout)[case.name]
+    # Of what forward kept, some is as before: a step along dout then goes in a second time.
+    if case.name not in run.steps and (half := case.pulled(case.dout / 2)) is not None:
+        message = (
+            f"backward has updated {', '.join(after)} before it uses what it has updated; make "
+            "what is handed on first, and update then"
+        )
+        yield Kind.STALE, message, 4 * half - case.t
 
 
 def _penalty(case: Case) -> Guesses:

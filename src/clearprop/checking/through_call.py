@@ -96,6 +96,8 @@ def _boxes(layer: Any, inputs: Sequence[Any]) -> Iterator[Box]:
 class Called:
     """A function as a layer: `forward` calls it, on boxes if it wants them."""
 
+    not_read = ""
+
     def __init__(self, function: Any, box: Box | None = None, boxes_dout: bool = False) -> None:
         self.function, self.box, self.boxes_dout = function, box, boxes_dout
         self.signature = function.forward
