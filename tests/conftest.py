@@ -51,7 +51,7 @@ EXAMPLES = {
     "datasets/test_mnist.py::test_every_form": 3,
     "networks/test_one_file_layers.py::test_one_file": 3,
 }
-"""Of the many examples of one kind, every so many are tried at once, the others in that run."""
+"""Kinds with many examples: one in so many stays, the others are left to that run, too."""
 
 
 def thorough(items):
