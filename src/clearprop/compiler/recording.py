@@ -191,7 +191,7 @@ class Recorder(Walk):
             self.as_written[name] = reason
         return self._written(layer, live, inputs, own, name)
 
-    def _floats(self, live: Any, layer: Any) -> list[tuple[Setting, Any, Held]]:
+    def _floats(self, live: Any, layer: Any) -> list[tuple[Any, Any, Held]]:
         """Leaves for the plain numbers of a layer and those inside, and where copy and layer hold
         them; those of an earlier use are taken again."""
         return [

@@ -142,8 +142,9 @@ class Sinking:
     def number(self, x: Any) -> Any:
         """What has become of a scalar, in the dtype of the arrays that it was to meet."""
         x = self.now(x)
-        strong = is_recorded(x) and not isinstance(x, Setting)
-        return np.astype(x, self.dtype) if strong and x.data.dtype != self.dtype else x
+        if not is_recorded(x) or isinstance(x, Setting) or x.data.dtype == self.dtype:
+            return x
+        return np.astype(x, self.dtype)
 
     def cost(self, x: Any) -> int:
         """How many elements the multiplication touches at the best place at or behind `x`."""
