@@ -49,7 +49,8 @@ EXAMPLES = {
     "compiler/test_javascript_sums.py::test_sums": 3,
     "compiler/test_names_in_programs.py::test_any_name": 3,
     "datasets/test_mnist.py::test_every_form": 3,
-    "networks/test_one_file_layers.py::test_one_file": 3,
+    "networks/test_one_file_layers.py::test_one_file": 5,
+    "training/test_checkpoints.py::test_it_goes_on_as_if_it_had": 3,
 }
 """Kinds with many examples: one in so many stays, the others are left to that run, too."""
 

@@ -74,6 +74,7 @@ def _numbers_rounded(functions: Iterable[FunctionType]) -> Iterator[None]:
 
 
 def is_small(value: Any) -> bool:
+    """Whether a number is nearly a whole one, and none."""
     return isinstance(value, float) and beside(value) != 0
 
 

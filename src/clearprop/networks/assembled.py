@@ -1,7 +1,7 @@
 """What a network is beside its formulas: layers put together, and how they are run."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from types import FunctionType, MethodType
 from typing import Any, ClassVar, Self
@@ -87,7 +87,7 @@ class Assembled(Layer):
         """Refuse what does not fit the name that it is given. Errors: `ConfigError`."""
         if name in _MEANINGS:
             kind, told = _MEANINGS[name]
-            if not isinstance(value, kind):
+            if not isinstance(value, kind()):
                 raise ConfigError(
                     f"'{name}' of a {cls.__name__} is {told}, and {value!r} is none; call it "
                     f"otherwise, for instance self.own_{name}"
@@ -275,12 +275,12 @@ class Assembled(Layer):
         return found
 
 
-_MEANINGS: dict[str, tuple[type, str]] = {
-    "layers": (Mapping, "a mapping of its layers by name"),
-    "rng": (np.random.Generator, "the generator of its noise"),
-    "frozen": (Set, "the set of the names of its frozen parameters"),
+_MEANINGS: dict[str, tuple[Callable[[], type], str]] = {
+    "layers": (lambda: Mapping, "a mapping of its layers by name"),
+    "rng": (lambda: np.random.Generator, "the generator of its noise"),
+    "frozen": (lambda: Set, "the set of the names of its frozen parameters"),
 }
-"""What a network holds under these names."""
+"""What a network holds under these names; generators take long to load, and are asked for late."""
 
 
 def _any_recorded(values: Iterable[Any]) -> bool:
