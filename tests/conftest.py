@@ -39,7 +39,6 @@ EXAMPLES = {
     "checking/test_manners.py::test_no_alarm": 3,
     "checking/test_screening.py::test_the_change_is_that_of_the_pass": 3,
     "checking/test_strangers_styles.py::test_no_alarm": 3,
-    "cli/test_cli_resume.py::test_however_often_ctrl_c_is_pressed": 3,
     "compiler/test_c.py::test_random_networks_of_convolutions": 3,
     "compiler/test_c_rows.py::test_parameters_may_be_called": 3,
     "compiler/test_c_rows.py::test_rows_are_numpys": 2,

@@ -70,7 +70,7 @@ class Update:
         found: list[list[Any]] = [[] for _ in self._vectors]
         for stretch, g in zip(self._stretches, grads, strict=True):
             new, done = self._applied(stretch.group, stretch.inputs, g)
-            if done != stretch.tried:
+            if is_recorded(g) and done != stretch.tried:
                 raise UnsupportedError(
                     f"compile: {_name(self._optimizer)}.change does not do the same for all "
                     "values: it draws random numbers, carries something on from one call to "

@@ -71,7 +71,7 @@ FAULTS = [
     # the term of the squares is missing
     ("fm_square_term", lambda: research.FactorizationMachine(4, 2), lambda: (n(5, 4),), "V", "dropped term"),
     # r**2/s**2 instead of r**2/s**3
-    ("rbf_sigma_squared", lambda: research.RBFLayer(n(3, 2), u(3) + 0.5), lambda: (n(5, 2),), "s", "wrong value used"),
+    ("rbf_sigma_squared", lambda: research.RBFLayer(n(3, 2), u(3) + 0.5), lambda: (n(5, 2),), "s", "wrong value used|dropped term"),
     # the softmax of the gate has only the diagonal of its Jacobian
     ("moe_gate_diagonal", lambda: research.MixtureOfExperts(3, 2, 4), lambda: (n(5, 3),), "Wg x", "dropped term"),
     # the maxima are looked for along the units instead of the pieces
