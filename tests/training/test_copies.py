@@ -8,7 +8,8 @@ import pytest
 from small_problem import make_network, points, weights
 from stateful import network_with_everything
 
-from clearprop import compile
+from clearprop import Network, compile, dense_layers
+from clearprop.compiler.prediction import Prediction
 from clearprop.training import Adam, Cosine, Momentum, Trainer
 from clearprop.training.progress import rich_progress
 
@@ -51,3 +52,13 @@ def test_compiled_things(again):
     assert other(rows) == over(rows)
     f = compile(np.hypot)
     assert again(f)(X[0], X[1]).tolist() == f(X[0], X[1]).tolist()
+
+
+def test_a_copy_is_compiled_as_what_it_is_a_copy_of():
+    class Told(Network):
+        def predict(self, x):
+            return np.tanh(super().predict(x))
+
+    for of in ("predict", "scores"):
+        made = Prediction(Told(dense_layers([4, 3], rng=np.random.default_rng(0))), of=of)
+        np.testing.assert_array_equal(copy.deepcopy(made)(X), made(X))

@@ -3,6 +3,7 @@
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import partial
 from html import escape
 from threading import RLock
 from typing import Any, ClassVar
@@ -55,6 +56,11 @@ class Plan:
 class Compiles:
     """The base of compiled objects: they may be called from several threads, one at a time."""
 
+    parts: ClassVar[tuple[str, ...]] = ()
+    """The names of what it is compiled from."""
+    settings: ClassVar[tuple[str, ...]] = ("threads", "engine")
+    """The names of what says how."""
+
     def __init__(self, threads: int | str | None, engine: str, devices: Any = None) -> None:
         self.threads, self.devices = threads, devices
         self.engine, note = usable(engine)
@@ -66,16 +72,14 @@ class Compiles:
         # A program works in buffers of its own, which two calls at once would mix up.
         self._lock = RLock()
 
-    parts: ClassVar[tuple[str, ...]] = ()
-    """The names of what it is compiled from."""
-
     def __reduce__(self) -> Any:
         """A copy is compiled anew from copies, at its first call; so is what is pickled."""
         made_from = [getattr(self, name) for name in self.parts]
         for part in made_from:
             if isinstance(params := getattr(part, "params", None), Parameters):
                 params.come_home()
-        return _again, (type(self), made_from, self.threads, self.engine, self.devices)
+        how = {name: getattr(self, name) for name in self.settings}
+        return partial(type(self), **how), tuple(made_from)
 
     @property
     def source(self) -> str:
@@ -160,8 +164,3 @@ def formed(x: Any, entries: Iterator[Any]) -> Any:
 def flat(x: Any) -> list[Any]:
     """The parts of an input that may be several, in order."""
     return [part for entry in x for part in flat(entry)] if isinstance(x, tuple) else [x]
-
-
-def _again(kind: Any, parts: Any, threads: Any, engine: str, devices: Any) -> Any:
-    given = {"threads": threads, "engine": engine}
-    return kind(*parts, **given, **({} if devices is None else {"devices": devices}))

@@ -23,6 +23,7 @@ class Prediction(Compiles):
     """
 
     parts = ("network",)
+    settings = (*Compiles.settings, "of")
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ from clearprop.compiler.layout import Layout
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
 from clearprop.compiler.step_plan import Data, StepPlan
 from clearprop.errors import (
-    ConfigError,
     DataError,
     LabelError,
     NonFiniteError,
@@ -17,14 +16,8 @@ from clearprop.errors import (
     UnsupportedError,
 )
 from clearprop.networks import Network
+from clearprop.networks.network import refuse_class
 from clearprop.networks.parameters import AWAY
-
-
-def refuse_class(what: str, thing: Any) -> None:
-    """Refuse a class in place of what it makes. Errors: `ConfigError`."""
-    if isinstance(thing, type):
-        name = thing.__name__
-        raise ConfigError(f"the {what} is the class {name}; call it: {name}(…)")
 
 
 class Step(Compiles):
@@ -53,6 +46,7 @@ class Step(Compiles):
     """
 
     parts = ("network", "optimizer")
+    settings = (*Compiles.settings, "devices")
 
     def __init__(
         self,

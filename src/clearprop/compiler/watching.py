@@ -211,8 +211,7 @@ def _is_itself(value: Any) -> bool:
 def _is_object(value: Any) -> bool:
     """Whether a value is a plain object: one of a user's own classes, or a namespace."""
     kind = type(value)
-    own = kind.__module__.partition(".")[0] not in _OTHERS
-    if not own or isinstance(value, _NO_OBJECTS) or is_layer(value):
+    if not _is_own(kind.__module__) or isinstance(value, _NO_OBJECTS) or is_layer(value):
         return kind in (SimpleNamespace, Namespace)
     return hasattr(value, "__dict__") or hasattr(value, "__slots__")
 

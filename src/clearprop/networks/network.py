@@ -365,13 +365,18 @@ def _as_float64(x: Any, name: str) -> Any:
     return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind == "f" else x
 
 
+def refuse_class(what: str, thing: Any) -> None:
+    """Refuse a class in place of what it makes. Errors: `ConfigError`."""
+    if isinstance(thing, type):
+        name = thing.__name__
+        raise ConfigError(f"the {what} is the class {name}; call it: {name}(…)")
+
+
 def check_network(network: Any) -> None:
     """Refuse what is no network where one is due. Errors: `ConfigError`."""
+    refuse_class("network", network)
     if isinstance(network, Network):
         return
-    if isinstance(network, type):
-        name = network.__name__
-        raise ConfigError(f"the network is the class {name}; call it: {name}(…)")
     remedy = "put its layers together: Network([…])"
     if not isinstance(network, list | tuple):
         remedy = "give a Network, in the order of the arguments that the help shows"

@@ -83,12 +83,15 @@ class _Usual:
     """What shows itself anew where it is copied to."""
 
     every = EVERY
+    quiet = False
 
     def __reduce__(self) -> Any:
-        return partial(rich_progress, quiet=isinstance(self, _Silence)), ()
+        return partial(rich_progress, quiet=self.quiet), ()
 
 
 class _Silence(_Usual):
+    quiet = True
+
     def __call__(self, moment: Moment, /) -> None:
         pass
 

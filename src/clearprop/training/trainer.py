@@ -10,12 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from clearprop.compiler.processes import agree, is_first, together
-from clearprop.compiler.step import refuse_class
 from clearprop.compiler.threads import BlasThreads, threads_as_set, threads_tried
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
-from clearprop.networks.network import check_network
+from clearprop.networks.network import check_network, refuse_class
 from clearprop.training.batches import MiniBatches, check_single, generator, held_out, steps
 from clearprop.training.best import Best
 from clearprop.training.checkpoint import (
