@@ -98,17 +98,23 @@ def _at_once(one: Any, other: Any) -> ast.Assign | None:
         if not isinstance(node, ast.Assign | ast.AugAssign):
             return None
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-        if not isinstance(target, ast.Name):
+        if not isinstance(target, ast.Name | ast.Subscript):
             return None
         value = node.value
         if isinstance(node, ast.AugAssign):
-            value = ast.BinOp(ast.Name(target.id, LOAD), node.op, value)
+            read: Any = copy.copy(target)
+            read.ctx = LOAD
+            value = ast.BinOp(read, node.op, value)
         targets.append(target)
         values.append(value)
-    read = {node.id for node in ast.walk(values[1]) if isinstance(node, ast.Name)}
-    if targets[0].id not in read:  # type: ignore[attr-defined]
+    if ast.unparse(targets[0]) not in map(ast.unparse, _places(values[1])):
         return None
     return ast.Assign([ast.Tuple(targets, ast.Store())], ast.Tuple(values, LOAD))
+
+
+def _places(value: ast.expr) -> Iterator[ast.expr]:
+    """The names and elements that an expression reads."""
+    return (node for node in ast.walk(value) if isinstance(node, ast.Name | ast.Subscript))
 
 
 def _targets(target: Any) -> Iterator[Any]:

@@ -45,8 +45,8 @@ class Elsewhere:
         except FAILS:
             return []
 
-    def holds(self, hits: list[str], by_number: bool) -> bool:
-        """Whether what is mended here is mended elsewhere; `by_number`, for other sizes, too."""
+    def holds(self, hits: list[str]) -> bool:
+        """Whether what is mended here is mended elsewhere, too."""
         e, whole = self.e, self.whole
         if whole is not None:
             truth = {n: t for n, t in whole.truth.items() if n in self.truth}
@@ -71,7 +71,7 @@ class Elsewhere:
         others = (*scaled, *map(e.trial.variant, self._others_than_given()))
         if any(self._holds_for(hits, other) is False for other in others):
             return False
-        for some in (*self._of_other_sizes(), *self._of_other_counts()) if by_number else ():
+        for some in (*self._of_other_sizes(), *self._of_other_counts()):
             found = {self._holds_for(hits, trial) for trial in some}
             if False in found and True not in found:
                 return False
@@ -149,7 +149,10 @@ class Elsewhere:
         truth = opened.derivatives(dout)
         if not all(np.isfinite(truth[n]).all() for n in self.truth):
             return None
-        return self._agree(hits, truth, self.backward.again(run, run.douts(dout)))
+        if self._agree(hits, truth, self.backward.again(run, run.douts(dout))):
+            return True
+        unedited = self.backward.unpicked(lambda: self.backward.again(run, run.douts(dout)))
+        return False if self._agree([], truth, unedited) else None
 
     def _slopes_agree(self, hits: list[str], trial: Trial, run: Run, dout: np.ndarray) -> bool:
         """Whether forward moves along a direction of each argument as backward says."""
@@ -176,4 +179,10 @@ class Elsewhere:
 
     def _agree(self, hits: list[str], truth: dict[str, np.ndarray], run: Run | None) -> bool:
         exact = max(t.exact for t in self.truth.values())
-        return set(hits) <= set(self.mended(truths({n: truth[n] for n in self.truth}, exact), run))
+        known = truths({n: truth[n] for n in self.truth}, exact)
+        try:
+            return run is not None and all(
+                known[n].near(run.derivative(n)) for n in (*hits, *self.right)
+            )
+        except FAILS:
+            return False

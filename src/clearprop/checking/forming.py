@@ -58,7 +58,9 @@ class Form:
         outer, self.line = self.line, node
         others, skips = [], list[int]()
         for other, kind, _, rank in (*statements(node, following), *self.placed(node)):
-            numbers = self.editor.add(Edit(self.source, node, node, other, kind, rank))
+            of_both = len(other) == 2 and isinstance(other[1], ast.Pass)  # the next reads this one
+            line = following if of_both and following else node
+            numbers = self.editor.add(Edit(self.source, line, node, other, kind, rank))
             others.append((is_picked("at", *numbers), other or [ast.Pass()]))
             skips += [len(self.editor.edits)] if len(other) == 2 else []
         same: list[ast.stmt] = [self.inside(node)]

@@ -148,9 +148,14 @@ def of_other_shapes(value: Any, around: list[Atom]) -> Iterator[Otherwise]:
 
 def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
     """Another index, count or size."""
-    if np.ndim(value) or isinstance(value, bool):
-        return
     place = Kind.WRONG_PLACE if site.role == "place" else Kind.WRONG_VALUE
+    if np.ndim(value):
+        for v in around:
+            if np.shape(v.now) == np.shape(value) and not is_float(v.now):
+                yield Otherwise(1 + v.is_formula, place, v.name, lambda e, v: v, v)
+        return
+    if isinstance(value, bool):
+        return
     if not isinstance(site.old, ast.Constant):
         rank = 2 if site.role == "factor" else 0  # first what else has the size that is due
         yield Otherwise(rank, place, "{} + 1", lambda e: e + 1)

@@ -29,7 +29,7 @@ from clearprop.checking.otherwise import (
 STIRRED = 1e-3
 """By this part of itself a value is moved to see what depends on it."""
 
-WORK, FIXED = 300_000, 30
+WORK, FIXED = 600_000, 30
 """So many calls are made in all; a run of backward counts as so many more than it makes."""
 LONGEST, SELDOM = 1.5, 16
 """After so many seconds of its own the search ends in any case; one in so many runs looks."""
@@ -117,22 +117,11 @@ class Search:
 
     def _note(self, edit: Edit, hits: list[str]) -> bool:
         """Note what an edit mends, if that is no coincidence; whether it is all that is wrong."""
-        if self._evens_out(edit) or not self.elsewhere.holds(hits, self._by_number(edit)):
+        if self._evens_out(edit) or not self.elsewhere.holds(hits):
             return False
         repair, all_of = Repair(edit.kind, told(edit), edit.rank), len(hits) == len(self.wrong)
         self.found = dict.fromkeys(hits, repair) | ({} if all_of else self.found)
         return all_of
-
-    def _by_number(self, edit: Edit) -> bool:
-        """Whether numbers or sizes come in it that were not there: they may be equal by chance."""
-        old = edit.old if isinstance(edit.old, list) else [edit.old]
-        new = edit.new if isinstance(edit.new, list) else [edit.new]
-        before = {ast.dump(node) for tree in old for node in ast.walk(tree)}
-        nodes = [node for tree in new for node in ast.walk(tree) if ast.dump(node) not in before]
-        local: dict[str, Any] = {}
-        for met, _ in self.stirs.values():
-            local |= met[1] if met else {}
-        return any(_is_number(node, local) for node in nodes)
 
     def _evens_out(self, edit: Edit) -> bool:
         """Whether a count multiplies that divided, and makes up for a factor elsewhere."""
@@ -287,19 +276,6 @@ class Search:
         """What a site is of what it stands in; a mask made of an argument does not answer to it."""
         number = self.editor.alike[-1 - number][0] if number < 0 else number
         return self.editor.sites[number - 1].role
-
-
-def _is_number(node: ast.AST, local: Mapping[str, Any]) -> bool:
-    """Whether an expression is a number: as it is written, a size, or what has such a value."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, int | float)
-    if isinstance(node, ast.Attribute):
-        value = getattr(local.get(getattr(node.value, "id", "")), node.attr, None)
-        return node.attr in ("shape", "size") or (isinstance(value, NUMBERS) and not np.ndim(value))
-    if isinstance(node, ast.Name):
-        value = local.get(node.id)
-        return node.id == "len" or (isinstance(value, NUMBERS) and not np.ndim(value))
-    return False
 
 
 def told(edit: Edit) -> str:

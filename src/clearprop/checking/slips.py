@@ -57,9 +57,24 @@ def _binary(node: ast.BinOp) -> Entries:
                 yield b, Kind.WRONG_VALUE
     elif isinstance(op, ast.MatMult):
         yield ast.BinOp(b, op, a), Kind.TRANSPOSED
+        yield from _in_other_order(node)
     elif isinstance(op, ast.Pow):
         yield a, Kind.WRONG_VALUE
     yield from _brackets(node)
+
+
+def _in_other_order(node: ast.BinOp) -> Entries:
+    """A product of several matrices, two of them in each other's place."""
+    factors: list[ast.expr] = [node.right]
+    left: Any = node.left
+    while isinstance(left, ast.BinOp) and isinstance(left.op, ast.MatMult):
+        factors.insert(0, left.right)
+        left = left.left
+    for _, _, order in exchanged([left, *factors], 5) if len(factors) > 1 else ():
+        first, *others = order
+        for other in others:
+            first = ast.BinOp(first, ast.MatMult(), other)
+        yield first, Kind.TRANSPOSED
 
 
 def _brackets(node: ast.BinOp) -> Entries:

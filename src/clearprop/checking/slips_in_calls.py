@@ -2,7 +2,7 @@
 
 import ast
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clearprop.checking.findings import Kind
@@ -62,15 +62,23 @@ def called(node: ast.Call) -> Entries:
     for one, two, order in exchanged(args, 4):
         if not isinstance(one, ast.Constant) or not isinstance(two, ast.Constant):
             yield ast.Call(f, order, node.keywords), Kind.SWAPPED
-    if name == "transpose" and 1 < len(args) < 5:
-        for axes in itertools.permutations(args):
-            yield ast.Call(f, list(axes), node.keywords), Kind.WRONG_PLACE
+    if name == "transpose" and len(args) > 1:
+        for axes in itertools.permutations(args) if len(args) < 5 else _near(args):
+            yield ast.Call(f, [*axes], node.keywords), Kind.WRONG_PLACE
     if name in ("cumsum", "cumprod") and (args or _is_method(f)):
         yield from _turned(node)
     if isinstance(f, ast.Attribute) and _is_method(f) and name not in ("append", "at"):
         yield f.value, Kind.WRONG_VALUE
     if len(args) in (1, 2, 3) and not isinstance(args[0], ast.Constant):
         yield args[0], Kind.WRONG_VALUE
+
+
+def _near(axes: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """An order of many axes with two exchanged, and that which undoes it."""
+    yield from (order for _, _, order in exchanged(axes))
+    places = {getattr(axis, "value", None): number(i) for i, axis in enumerate(axes)}
+    if {*places} == {*range(len(axes))}:
+        yield [places[i] for i in range(len(axes))]
 
 
 def _is_method(f: Any) -> bool:
