@@ -5,7 +5,7 @@ import random
 import types
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -65,10 +65,13 @@ def _own_class_arrays(twin: Any, dtype: np.dtype) -> None:
 
 
 def held_by(root: Any) -> Iterator[Any]:
-    """Everything that an object holds, however deep: in attributes, lists, tuples, mappings."""
+    """Everything that an object holds, however deep: in attributes, lists, mappings, closures."""
     stack, seen = [root], set()
     while stack:
         value = stack.pop()
+        if isinstance(value, types.FunctionType) and id(value) not in seen:
+            seen.add(id(value))
+            stack.extend(_enclosed(value))
         if id(value) in seen or isinstance(value, _LEAVES):
             continue
         seen.add(id(value))
@@ -87,6 +90,13 @@ def held_by(root: Any) -> Iterator[Any]:
             names = (slots,) if isinstance(slots, str) else slots
             names = (n for n in names if n not in ("__dict__", "__weakref__") and hasattr(value, n))
             stack.extend(getattr(value, name) for name in names)
+
+
+def _enclosed(function: types.FunctionType) -> Iterator[Any]:
+    """The variables of another function that a function has kept, as far as they are set."""
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):
+            yield cell.cell_contents
 
 
 def _cast(array: Any, dtype: np.dtype) -> Any:

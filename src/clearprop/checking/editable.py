@@ -154,10 +154,10 @@ class Editable:
             self.run, self.frozen = self.e.trial.run(), frozen
             self.kept = _frozen(self.run) if frozen else []
             self.held = dict(getattr(self.run.layer, "__dict__", {}))
-            run = self.again()
-            if run is None:
-                continue
-            return all(self.as_before(run, n) for n in self.e.analytic)
+            self.again()
+            run = self.again()  # which a backward that uses up what forward kept does not take
+            if run is not None and all(self.as_before(run, n) for n in self.e.analytic):
+                return True
         return False
 
     def as_before(self, run: Run, name: str) -> bool:
