@@ -44,7 +44,8 @@ def diagnose(case: Case) -> Guess:
         e = (few or case).e
         weak = plain and plain.kind in (Kind.CLIPPED, Kind.FACTOR)
         alone = weak and np.count_nonzero(case.a != case.t) == 1 < case.t.size
-        if not plain or alone or sum(other is repair for other in e.repairs.values()) > 1:
+        for_all = sum(other is repair for other in e.repairs.values()) > 1
+        if not plain or alone or (for_all and plain.kind is not Kind.PRECISION):
             return Guess(repair.kind, repair.message)  # one slip, told alike for all it touches
         has_cause = plain.kind in EFFECTS or repair.kind is Kind.INTEGER
         has_cause &= (plain.kind, repair.kind) != (Kind.SWAPPED, Kind.WRONG_PLACE)

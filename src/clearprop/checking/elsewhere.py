@@ -72,8 +72,7 @@ class Elsewhere:
         if any(self._holds_for(hits, other) is False for other in others):
             return False
         for some in (*self._of_other_sizes(), *self._of_other_counts()):
-            found = {self._holds_for(hits, trial) for trial in some}
-            if False in found and True not in found:
+            if any(self._holds_for(hits, trial) is False for trial in some):
                 return False
         self.right, right = [], self.right  # what else is right by chance, as where a scale is 1
         values = e.trial.others_learned(self.rng)

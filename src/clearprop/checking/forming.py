@@ -179,8 +179,9 @@ class Form:
             made.values = [self.expression(v, "term") for v in node.values]
         elif isinstance(node, ast.IfExp):
             made.test = self.expression(node.test, "")
-            made.body = self.expression(node.body, role)
-            made.orelse = self.expression(node.orelse, role)
+            for field, e in (("body", node.body), ("orelse", node.orelse)):
+                inner = "term" if isinstance(e, ast.Constant) else role  # the whole is a site
+                setattr(made, field, self.expression(e, inner))
         elif isinstance(node, ast.ListComp | ast.GeneratorExp):
             made.generators = [copy.copy(generator) for generator in node.generators]
             for generator in made.generators:
@@ -249,7 +250,10 @@ class Form:
                 root = root.value
             return not isinstance(root, ast.Name) or root.id in self.locals
         if isinstance(node, ast.Constant):
-            return role in INDICES and type(node.value) is int
+            whole = type(node.value) is int
+            return (role in INDICES and whole) or (
+                role == "factor" and (whole or type(node.value) is float)
+            )
         return isinstance(node, ast.Subscript | ast.BinOp | ast.Call | ast.UnaryOp)
 
 

@@ -108,9 +108,14 @@ def slopes_missing(tape: Tape) -> Mistakes:
     for group, chains in _chains(tape):
         if chains[0][0].operation.chooses and len(chains[0]) == 1:
             changes: dict[Any, Formula] = {}
+            masks: list[Any] = []
             for (node,) in chains:
-                changes |= _through([node], 1 - _slope([node], _single(node).data))
-            yield Mistake(Kind.MASK_INVERTED, f"the mask of {group} is inverted", changes)
+                slope = _slope([node], _single(node).data)
+                masks.append(slope)
+                changes |= _through([node], 1 - slope)
+            if np.ptp(np.concatenate([np.ravel(mask) for mask in masks])):
+                # elsewhere, where it lets all through, nothing tells it from what is left out
+                yield Mistake(Kind.MASK_INVERTED, f"the mask of {group} is inverted", changes)
         if chains[0][-1].operation.chooses and len(chains[0]) == 1:
             continue
         for some, which in _parts_of(chains) if _ends(chains[0]) else [(chains, "")]:

@@ -160,15 +160,16 @@ def _numbers(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]:
         rank = 2 if site.role == "factor" else 0  # first what else has the size that is due
         yield Otherwise(rank, place, "{} + 1", lambda e: e + 1)
         yield Otherwise(rank, place, "{} - 1", lambda e: e - 1)
-    if site.role not in ("index", "place") and value > 1:
-        yield Otherwise(1, place, "{} ** 2", lambda e: e**2)
+        if site.role not in ("index", "place") and value > 1:
+            yield Otherwise(1, place, "{} ** 2", lambda e: e**2)
     for v in around:
         if not np.ndim(v.now) and np.asarray(v.now).dtype.kind in "iu":
             if abs(v.now) * max(abs(value), 1) > MANY:
                 continue
             yield Otherwise(1, place, v.name, lambda e, v: v, v)
             yield Otherwise(2, place, f"{{}} * {v.name}", lambda e, v: e * v, v)
-            yield Otherwise(2, place, f"{{}} // {v.name}", lambda e, v: e // v, v)
+            if v.now != value:  # which would be 1, however it is written
+                yield Otherwise(2, place, f"{{}} // {v.name}", lambda e, v: e // v, v)
         elif np.ndim(v.now) and is_float(v.now) and site.role not in ("index", "place"):
             yield Otherwise(2, place, v.name, lambda e, v: v, v)
             if not v.is_formula:

@@ -110,7 +110,8 @@ class Search:
         for picked in self._edits():
             left -= 1
             hits = self.elsewhere.mended(self.truth, self.backward.again())
-            if not set(hits) <= set(self.found) and self._note(picked(), hits):
+            is_news = len(hits) == len(self.wrong) or not set(hits) <= set(self.found)
+            if is_news and self._note(picked(), hits):
                 return
             if left < 0 or (not left % SELDOM and time.thread_time() > self.stop):
                 return
@@ -217,6 +218,7 @@ class Search:
             return
         value, local = met
         own = {ast.unparse(target) for target in getattr(site.line, "targets", ())}
+        own |= _set_later(site)
         own.add(ast.unparse(site.old))
         around = [a for a in atoms(local, self.backward.formulas) if a.name not in own]
         around = distinct(value, around)
@@ -276,6 +278,17 @@ class Search:
         """What a site is of what it stands in; a mask made of an argument does not answer to it."""
         number = self.editor.alike[-1 - number][0] if number < 0 else number
         return self.editor.sites[number - 1].role
+
+
+def _set_later(site: Site) -> set[str]:
+    """What the function keeps after a site: before, it is what an earlier run has left."""
+    return {
+        ast.unparse(target)
+        for node in ast.walk(site.source.tree)
+        if isinstance(node, ast.Assign) and node.lineno > site.line.lineno
+        for target in node.targets
+        if isinstance(target, ast.Attribute)
+    }
 
 
 def told(edit: Edit) -> str:

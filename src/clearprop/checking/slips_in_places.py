@@ -11,7 +11,8 @@ from clearprop.checking.slips import LOAD, Entries, exchanged, number
 def subscripted(node: ast.Subscript) -> Entries:
     """What may have been meant with other brackets behind it, or none."""
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    if isinstance(node.ctx, ast.Load) and not isinstance(node.slice, ast.Constant):
+    named = isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+    if isinstance(node.ctx, ast.Load) and not named:
         yield node.value, Kind.WRONG_PLACE
     for i, part in enumerate(parts):
         alike = [j for j, other in enumerate(parts) if ast.dump(other) == ast.dump(part)]
