@@ -98,6 +98,7 @@ class Editable:
         if called or (runs_alone(e.trial.layer) and not e.is_function):
             ran = {source.function for source in sources_of(e.trial.run)[0]}
             sources = [s for s in sources if s.function not in ran]  # a loss is as it is meant
+        self.anew |= any(hasattr(source.function, "stands_in") for source in sources)
         before, more = sources_of(e.trial.run, but=sources)
         if forward:
             sources, before, self.anew, self.calls = before, sources, True, self.calls + more

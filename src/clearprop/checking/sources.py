@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import CO_NESTED
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -139,7 +139,19 @@ def _function_of(frame: FrameType) -> FunctionType | None:
         held = getattr(held, "__func__", None) or getattr(held, "fget", None) or held
         if isinstance(held, FunctionType) and held.__code__ is code:
             return held
-    return None
+    return _stand_in(frame) if code.co_flags & CO_NESTED and code.co_name != "<lambda>" else None
+
+
+def _stand_in(frame: FrameType) -> FunctionType:
+    """A function for the code of one that is held where nobody looks, as one just taken from a list.
+
+    It is never called: what is around it makes such functions anew, with the edited code.
+    """
+    code = frame.f_code
+    cells = tuple(CellType() for _ in code.co_freevars)
+    made = FunctionType(code, frame.f_globals, closure=cells)
+    made.__dict__["stands_in"] = True
+    return made
 
 
 def tree_of(function: FunctionType) -> Any:
