@@ -143,7 +143,7 @@ def _function_of(frame: FrameType) -> FunctionType | None:
 
 
 def _stand_in(frame: FrameType) -> FunctionType:
-    """A function for the code of one that is held where nobody looks, as one just taken from a list.
+    """A function for the code of one that is held nowhere in sight, as one just taken from a list.
 
     It is never called: what is around it makes such functions anew, with the edited code.
     """
