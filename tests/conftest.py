@@ -97,7 +97,6 @@ def pytest_collection_finish():
 
     It would look through them again and again, which takes a part of the time of every test.
     """
-    gc.collect()
     gc.freeze()
     gc.enable()
 
