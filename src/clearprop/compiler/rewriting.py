@@ -70,8 +70,10 @@ def rebuild(
     def step(node: Node, inputs: tuple[Any, ...]) -> Any:
         out = rule(node, inputs)
         if out is None:
-            out = kept(node, inputs, trace._made[node])
-        label(labels, parts(out), trace.labels[node], other)
+            out = kept(node, inputs, trace._made[node])  # of inputs that have their labels
+            labels.setdefault(parts(out)[0].node, trace.labels[node])
+        else:
+            label(labels, parts(out), trace.labels[node], other)
         done[node] = out
         return out
 

@@ -47,7 +47,8 @@ class Graph(Displayed):
         if not all(isinstance(v, Recorded) and v.node is None for v in leaves):
             raise GraphError("the inputs of a graph are Variables that nothing was computed from")
         for node in self.nodes:
-            check_marks(node)
+            if node.marks is not None:
+                check_marks(node)
             for x in node.inputs:
                 if isinstance(x, Variable) and x.node is None:
                     leaves[x] = None
