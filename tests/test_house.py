@@ -29,6 +29,20 @@ def trees():
     return {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 
 
+@functools.cache
+def statements(tree):
+    """The imports in a tree, and the conditions under which some may stand."""
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom | ast.If)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    """Keep no trees for longer: a garbage collector would look through them in each later test."""
+    yield
+    trees.cache_clear()
+    statements.cache_clear()
+
+
 CORE = {"errors", "files", "primitives", "graph", "layers", "networks"}
 MAY_IMPORT = {
     "errors": set(),
@@ -66,12 +80,6 @@ def place(path):
 
 def name_of(path):
     return path.relative_to(SOURCE).as_posix()
-
-
-@functools.cache
-def statements(tree):
-    """The imports in a tree, and the conditions under which some may stand."""
-    return [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom | ast.If)]
 
 
 def imports(path, nodes=statements):
