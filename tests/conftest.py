@@ -11,6 +11,11 @@ import pytest
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Each worker has one core. With a thread for every core in every worker, BLAS would wait for itself
+# most of the time; tests of threads ask for as many as they need.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 THOROUGH = (
     "checking/test_docs.py",
     "checking/test_manners.py::test_a_mistake",
@@ -97,7 +102,6 @@ def pytest_collection_finish():
 
     It would look through them again and again, which takes a part of the time of every test.
     """
-    gc.collect()
     gc.freeze()
     gc.enable()
 

@@ -29,6 +29,20 @@ def trees():
     return {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 
 
+@functools.cache
+def statements(tree):
+    """The imports in a tree, and the conditions under which some may stand."""
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom | ast.If)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    """Keep no trees for longer: a garbage collector would look through them in each later test."""
+    yield
+    trees.cache_clear()
+    statements.cache_clear()
+
+
 CORE = {"errors", "files", "primitives", "graph", "layers", "networks"}
 MAY_IMPORT = {
     "errors": set(),
@@ -68,10 +82,10 @@ def name_of(path):
     return path.relative_to(SOURCE).as_posix()
 
 
-def imports(path, walk=ast.walk):
+def imports(path, nodes=statements):
     """Every module, or name in one, that a file imports, anywhere in it, in full, with the line."""
     package = ("clearprop", *path.relative_to(SOURCE).parent.parts)
-    for node in walk(trees()[path]):
+    for node in nodes(trees()[path]):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -81,14 +95,16 @@ def imports(path, walk=ast.walk):
             yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
 
 
+PLACES = {place(path) for path in FILES} | {"__version__"}
+
+
 def floors(path):
     """The floors of our own that a file imports, with the line."""
-    known = {place(p) for p in FILES} | {"__version__"}
     for module, line in imports(path):
         first, _, rest = module.partition(".")
         if first == "clearprop":
             floor = rest.split(".")[0]
-            yield floor if floor in known else "__init__", line
+            yield floor if floor in PLACES else "__init__", line
 
 
 def test_every_package_has_a_floor():
@@ -127,19 +143,21 @@ def f():
     ]
 
 
-def walk_at_run_time(tree):
-    """Every node of a tree, but what stands there for type checkers alone."""
-    yield tree
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.If) or not re.fullmatch(
-            r"(typing\.)?TYPE_CHECKING", ast.unparse(node.test)
-        ):
-            yield from walk_at_run_time(node)
+def at_run_time(tree):
+    """The imports in a tree, but what stands there for type checkers alone."""
+    for_checkers = {
+        node
+        for condition in statements(tree)
+        if isinstance(condition, ast.If)
+        and re.fullmatch(r"(typing\.)?TYPE_CHECKING", ast.unparse(condition.test))
+        for node in ast.walk(condition)
+    }
+    return [node for node in statements(tree) if node not in for_checkers]
 
 
 def files_imported(path, files):
     """The files of our own that a file imports when it is loaded, or later in a function."""
-    for name, _ in imports(path, walk_at_run_time):
+    for name, _ in imports(path, at_run_time):
         found = files.get(name) or files.get(name.rpartition(".")[0])
         if found not in (None, path):
             yield found

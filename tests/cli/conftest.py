@@ -1,11 +1,23 @@
 """The command line in this process, in a folder of its own."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
 from stripes import own_data
 
 from clearprop.cli import main
+from clearprop.datasets import mnist
+
+unpacked = cache(mnist._load_part)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mnist_is_unpacked_once():
+    """Give copies of MNIST as it was unpacked first, which takes longer than many a command."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "_load_part", lambda part: tuple(a.copy() for a in unpacked(part)))
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What `clearprop check` prints is told in the reader's language; JSON and `print(report)` not."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 from string import Formatter
@@ -163,12 +164,17 @@ def messages(source):
 
 def untranslated(source):
     """The sentences of which no form has the words, wherever something is filled in."""
-    forms = "\n".join(shape(text) for text in (*speech._table(CHECKS), *speech.table()))
+    forms = known_forms()
     return [
         text
         for text in messages(source)
         if not re.search(".*?".join(map(re.escape, shape(text).split("{}"))), forms)
     ]
+
+
+@functools.cache
+def known_forms():
+    return "\n".join(shape(text) for text in (*speech._table(CHECKS), *speech.table()))
 
 
 def shape(text):

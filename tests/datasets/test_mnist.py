@@ -35,6 +35,14 @@ def pixels() -> dict[str, np.ndarray]:
     return arrays
 
 
+@pytest.fixture
+def unpacked(pixels: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forms are made from what was unpacked before, which takes longer than the form."""
+    parts = {part: (pixels[f"x_{part}"], pixels[f"t_{part}"]) for part in ("train", "test")}
+    copies = lambda part: tuple(array.copy() for array in parts[part])  # noqa: E731
+    monkeypatch.setattr(mnist, "_load_part", copies)
+
+
 @pytest.mark.parametrize("name", MD5)
 def test_the_data_are_the_published_ones(
     pixels: dict[str, np.ndarray], name: str, tmp_path: Path
@@ -59,6 +67,7 @@ def test_known_facts(pixels: dict[str, np.ndarray]) -> None:
 @pytest.mark.parametrize("one_hot_label", [False, True])
 @pytest.mark.parametrize("flatten", [False, True])
 @pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.usefixtures("unpacked")
 def test_every_form_of_load_mnist(
     pixels: dict[str, np.ndarray], normalize: bool, flatten: bool, one_hot_label: bool
 ) -> None:
@@ -101,6 +110,7 @@ def test_arrays_are_the_callers_own() -> None:
 
 @pytest.mark.parametrize("flatten", [True, False])
 @pytest.mark.parametrize("dtype", [np.float32, "float64"])
+@pytest.mark.usefixtures("unpacked")
 def test_mnist_dataset(pixels: dict[str, np.ndarray], dtype, flatten: bool) -> None:
     data = mnist_dataset(dtype, flatten=flatten)
     assert isinstance(data, Dataset)

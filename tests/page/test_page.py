@@ -187,7 +187,7 @@ def used_words():
     x = Variable(np.arange(6.0).reshape(2, 3), "x")
     two = shop()
     long = Variable(1.0, "x")
-    for _ in range(400):
+    for _ in range(250):
         long = long * 1.5 + 1
     far = x @ np.ones((3, 2))
     for y in (shop(), network(), x * x, hostile(), (two * two, two + 1), np.floor(two), long, far):

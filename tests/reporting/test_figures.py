@@ -1,5 +1,7 @@
 """The pictures of chapters 6 and 7 show what their experiments and functions give."""
 
+import functools
+import inspect
 import re
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
@@ -83,17 +85,27 @@ def digits(n=40):
     return x, t
 
 
-def test_learning_curves():
+@functools.cache
+def curves():
+    """What the experiments give that train networks, on few digits."""
     x, t = digits()
-    optimizers, inits = experiments.optimizers(x, t, iterations=6)
+    return {
+        "optimizers": list(experiments.optimizers(x, t, iterations=6)),
+        "batch_norm": list(experiments.batch_norm(x, t, epochs=2, samples=30)),
+        "overfitting": list(experiments.overfitting(x, t, x, t, epochs=2, samples=20)),
+    }
+
+
+def test_learning_curves():
+    optimizers, inits = curves()["optimizers"]
     assert [line.name for line in optimizers["marks"]] == [
         *("SGD", "Momentum", "AdaGrad", "RMSprop", "Adam")
     ]
     assert all(len(line.y) == 6 for line in (*optimizers["marks"], *inits["marks"]))
-    panels = list(experiments.batch_norm(x, t, epochs=2, samples=30))
+    panels = curves()["batch_norm"]
     assert len(panels) == 6
     assert {line.name for line in panels[2]["marks"]} == {"with", "without"}
-    titles = [p["title"] for p in experiments.overfitting(x, t, x, t, epochs=2, samples=20)]
+    titles = [p["title"] for p in curves()["overfitting"]]
     assert titles == ["Neither", "Weight decay 0.1", "Dropout 0.2"]
 
 
@@ -123,11 +135,10 @@ def test_a_sheet():
 def test_each_figure_is_drawn(name, monkeypatch):
     x, t = digits(30)
     data = SimpleNamespace(x_train=x, t_train=t, x_test=x, t_test=t)
-    short = {"optimizers": {"iterations": 2}, "batch_norm": {"epochs": 1, "samples": 20}}
-    short["overfitting"] = {"epochs": 1, "samples": 20}
-    for function, few in short.items():
-        whole = getattr(experiments, function)
-        monkeypatch.setattr(figures, function, lambda *a, f=whole, k=few: f(*a, **k))
+    for function in ("optimizers", "batch_norm", "overfitting"):
+        taken = inspect.signature(getattr(experiments, function))
+        found = lambda *a, how=taken, f=function: how.bind(*a) and curves()[f]  # noqa: E731
+        monkeypatch.setattr(figures, function, found)
     monkeypatch.setattr(figures, "conv_net", lambda **how: conv_net(filters=2, hidden=3, **how))
     train = figures._train
     monkeypatch.setattr(figures, "_train", lambda *a: train(*a, iterations=1))

@@ -13,7 +13,6 @@ import numpy as np
 from clearprop.compiler.engines import Job
 from clearprop.compiler.rewriting import fact, function_of, is_recorded, kept, maker, origin
 from clearprop.compiler.tracing import Trace, label
-from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, data_of, parts, variable
 from clearprop.graph.recording import attach
 from clearprop.primitives.indexing import getitem
@@ -114,7 +113,6 @@ class _Spread:
     def __init__(self, job: Job, read: Cuts) -> None:
         self._job, self._cuts = job, _cuts(job, read)
         self._labels: dict[Node, str] = {}
-        _, self._made = reach(job.trace.outputs)
         self._leaves = {
             v: [
                 variable(type(v), p.of(v.data), name=("" if v in read else f"{v.name}_") + p.name)
@@ -184,7 +182,7 @@ class _Spread:
                 return piece
         if _before(x) is not None and function is np.reshape and _by_rows(node):
             return _formed(x, node.out.shape)
-        return kept(node, tuple(map(_whole, inputs)), self._made[node])
+        return kept(node, tuple(map(_whole, inputs)), self._job.trace._made[node])
 
 
 def _whole(x: Any) -> Any:

@@ -1,14 +1,14 @@
 """How a simplification is written: a rule for single nodes, carried through a whole graph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from operator import is_
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.tracing import Trace, label
 from clearprop.errors import UnsupportedError
-from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.recording import attach
 
@@ -31,6 +31,8 @@ def simplifies(
     def carried(rule: Callable[..., Any]) -> Simplification:
         @wraps(rule)
         def simplify(trace: Trace) -> Trace:
+            if not any(function_of(node) in functions for node in trace.nodes):
+                return trace
             labels: dict[Node, str] = {}
             other: dict[Node, str] = {}
             more = (labels, other) if labelling else ()
@@ -55,31 +57,37 @@ def rebuild(
     """Walk a graph from its inputs to its outputs and replace nodes by a rule.
 
     A node that the rule leaves alone is kept: with the same inputs it stays the very node, with
-    other inputs it is made again around the value it has, which the rules do not change.
+    other inputs it is made again around the value it has, which the rules do not change. Where all
+    are left alone, the graph that is given is the very one that came.
 
     The nodes that a rule makes take the label of the node they replace, unless the rule has put
     them into `labels` itself, with all behind them, or into `other`. In `done` it finds what has
     become of the nodes so far.
     """
-    _, made = reach(trace.outputs)
     labels = {} if labels is None else labels
     done = {} if done is None else done
 
     def step(node: Node, inputs: tuple[Any, ...]) -> Any:
         out = rule(node, inputs)
         if out is None:
-            out = kept(node, inputs, made[node])
-        label(labels, parts(out), trace.labels[node], other)
+            out = kept(node, inputs, trace._made[node])  # of inputs that have their labels
+            labels.setdefault(parts(out)[0].node, trace.labels[node])
+        else:
+            label(labels, parts(out), trace.labels[node], other)
         done[node] = out
         return out
 
-    found = trace._run({v: v for v in trace.leaves}, step)
-    return Trace(parts(found), trace.leaves, labels)
+    found = parts(trace._run({v: v for v in trace.leaves}, step))
+    return trace if _same(found, trace.outputs) else Trace(found, trace.leaves, labels)
+
+
+def _same(found: Iterable[Any], before: Iterable[Any]) -> bool:
+    return all(map(is_, found, before))
 
 
 def kept(node: Node, inputs: tuple[Any, ...], made: list[Recorded]) -> Any:
     """The outputs of a node on rebuilt inputs, without computing them again."""
-    if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+    if _same(inputs, node.inputs):
         if not isinstance(node.out, tuple):
             return made[0]
         known = {v.index: v for v in made}

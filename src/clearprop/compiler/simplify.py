@@ -1,6 +1,6 @@
 """The simplifications, in the order in which they are made."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,6 @@ from clearprop.compiler.simplify_tensors import (
 )
 from clearprop.compiler.simplify_windows import images_laid_out, risen_windows, windows_added_last
 from clearprop.compiler.tracing import Trace, names
-from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, parts
 from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
@@ -94,7 +93,6 @@ def common_subexpressions(trace: Trace) -> Trace:
 
     Before: `exp(x) / Σ exp(x)`, the exponential taken twice. After: `e = exp(x)`, `e / Σ e`.
     """
-    _, made = reach(trace.outputs)
     seen: dict[Any, Any] = {}
     labels: dict[Node, str] = {}
 
@@ -103,7 +101,7 @@ def common_subexpressions(trace: Trace) -> Trace:
             return None
         key = (node.operation, names(inputs), names(tuple(sorted(node.params.items()))))
         if key not in seen:
-            seen[key] = kept(node, inputs, made[node])
+            seen[key] = kept(node, inputs, trace._made[node])
         elif trace.labels[node].endswith(".forward"):  # what is there for both is of the first
             labels.update((v.node, trace.labels[node]) for v in parts(seen[key]))
         return seen[key]
@@ -310,13 +308,8 @@ def simplified(
     `of_images` comes before those that lay windows and pools out for NumPy, for an engine that has
     other plans for them; those in `without` do not pay for an engine.
     """
-    for _ in range(3):
-        before = len(trace)
-        for simplification in SIMPLIFICATIONS:
-            if simplification not in without:
-                trace = simplification(trace)
-        if len(trace) >= before:
-            break
+    chosen = tuple(s for s in SIMPLIFICATIONS if s not in without)
+    trace = _repeated(trace, chosen, 3, lambda before, after: len(after) >= len(before))
     if any(function_of(node) in _OF_SEVERAL_AXES for node in trace.nodes):
         if of_images is not None:
             trace = of_images(_repeated(trace, OF_PRODUCTS))
@@ -329,11 +322,21 @@ def simplified(
 _OF_SEVERAL_AXES = (sliding_window_view, add_windows, np.tensordot, np.einsum)
 
 
-def _repeated(trace: Trace, simplifications: tuple[Simplification, ...]) -> Trace:
-    for _ in range(8):
-        before = trace.nodes
+def _repeated(
+    trace: Trace,
+    simplifications: tuple[Simplification, ...],
+    times: int = 8,
+    ended: Callable[[Trace, Trace], bool] = lambda before, after: after.nodes == before.nodes,
+) -> Trace:
+    """Carry out simplifications in turn, until that changes nothing; what did not, is left out."""
+    unmoved: dict[Simplification, Trace] = {}
+    for _ in range(times):
+        before = trace
         for simplification in simplifications:
-            trace = simplification(trace)
-        if trace.nodes == before:
+            if unmoved.get(simplification) is not trace:
+                given, trace = trace, simplification(trace)
+                if trace is given:
+                    unmoved[simplification] = trace
+        if ended(before, trace):
             break
     return trace

@@ -81,10 +81,10 @@ def varied(x: Any) -> Any:
 
 def names(x: Any) -> Any:
     """Something hashable that is equal exactly for equal arguments of operations."""
-    if isinstance(x, tuple | list):
-        return (type(x).__name__, *map(names, x))
     if isinstance(x, Recorded):
         return ("variable", id(x))
+    if isinstance(x, tuple | list):
+        return (type(x).__name__, *map(names, x))
     if isinstance(x, np.ndarray):
         return ("array", x.dtype.str, x.shape, x.tobytes())
     if isinstance(x, slice):

@@ -15,8 +15,12 @@ _PYTHON = frozenset({float, int})
 _FLOAT64 = np.dtype(np.float64)
 
 
-def reach(variables: Iterable[Recorded]) -> tuple[list[Node], dict[Any, list[Recorded]]]:
+def reach(
+    variables: Iterable[Recorded], since: int = 0
+) -> tuple[list[Node], dict[Any, list[Recorded]]]:
     """Find all nodes and Variables that the given Variables were computed from.
+
+    Nodes that were made earlier than the one of the serial number `since` are left out.
 
     The nodes come in reverse topological order: the last made first. Since a node is always made
     after those it depends on, sorting by serial number is enough, and no recursion is needed.
@@ -32,6 +36,8 @@ def reach(variables: Iterable[Recorded]) -> tuple[list[Node], dict[Any, list[Rec
         node = v.node
         if node is None:
             made[v] = [v]
+            continue
+        if node.serial < since:
             continue
         known = made.get(node)
         if known is not None:
@@ -67,7 +73,9 @@ def derivatives(
     **Formula**: `dx = Σ dout · ∂out/∂x`, over the nodes that x went into.
     """
     outputs = list(outputs)
-    nodes, made = reach(v for v, _ in outputs)
+    targets = None if targets is None else tuple(targets)
+    first = min((v.node.serial if v.node else 0 for v in targets or ()), default=0)
+    nodes, made = reach((v for v, _ in outputs), first)  # none before can depend on a target
     needed = None if targets is None else _between(targets, nodes)
     if afresh:
         for variables in made.values():
@@ -198,7 +206,6 @@ def _recorded_output(node: Node, made: list[Recorded]) -> Any:
 
 def _between(targets: Iterable[Recorded], nodes: list[Node]) -> set[Any]:
     """The nodes and leaves through which a target reaches the outputs."""
-    targets = tuple(targets)
     needed: set[Any] = {v if v.node is None else v.node for v in targets}
     for node in reversed(nodes):
         if any(isinstance(x, Recorded) and _lies(x, needed) for x in node.inputs):

@@ -41,13 +41,14 @@ class Graph(Displayed):
         if not self.outputs or not all(isinstance(v, Recorded) for v in self.outputs):
             kinds = ", ".join(type(v).__name__ for v in self.outputs) or "nothing"
             raise GraphError(f"a graph is made from Variables, got {kinds}")
-        nodes, _ = reach(self.outputs)
+        nodes, self._made = reach(self.outputs)
         self.nodes: tuple[Node, ...] = tuple(reversed(nodes))
         leaves = dict.fromkeys(inputs)
         if not all(isinstance(v, Recorded) and v.node is None for v in leaves):
             raise GraphError("the inputs of a graph are Variables that nothing was computed from")
         for node in self.nodes:
-            check_marks(node)
+            if node.marks is not None:
+                check_marks(node)
             for x in node.inputs:
                 if isinstance(x, Variable) and x.node is None:
                     leaves[x] = None
@@ -76,8 +77,7 @@ class Graph(Displayed):
     @property
     def variables(self) -> tuple[Variable, ...]:
         """Every Variable: the leaves first, then what each node made, in order."""
-        _, made = reach(self.outputs)
-        results = (v for n in self.nodes for v in sorted(made[n], key=lambda v: v.index or 0))
+        results = (v for n in self.nodes for v in sorted(self._made[n], key=lambda v: v.index or 0))
         return (*self.leaves, *results)  # type: ignore[return-value]
 
     def evaluate(self, values: Mapping[Any, Any] | None = None) -> Any:
