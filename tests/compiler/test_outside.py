@@ -64,6 +64,10 @@ def another_backward(self, dout):
     return 2 * dout
 
 
+class Doubling(Reading):
+    forward, backward = another_forward, another_backward
+
+
 CHANGES = {
     "number": lambda patch, layer: patch(globals(), "TEMPERATURE", 0.1),
     "array": lambda patch, layer: patch(globals(), "MASK", np.array([0.5, 1, 2])),
@@ -80,16 +84,24 @@ CHANGES = {
         setattr(Reading, "forward", another_forward),
         setattr(Reading, "backward", another_backward),
     ),
+    "class of the layer": lambda patch, layer: setattr(layer, "__class__", Doubling),
+    "code of its methods": lambda patch, layer: (
+        setattr(Reading.forward, "__code__", another_forward.__code__),
+        setattr(Reading.backward, "__code__", another_backward.__code__),
+    ),
 }
 
 
 @pytest.fixture
 def patch(monkeypatch):
     methods = dict(vars(Reading))
+    codes = {name: methods[name].__code__ for name in ("forward", "backward")}
     yield monkeypatch.setitem
     MASK[:], Config.gain = 1, 1.0
     change_captured(1.0)
     Reading.forward, Reading.backward = methods["forward"], methods["backward"]
+    for name, code in codes.items():
+        methods[name].__code__ = code
     if "late" in vars(Reading):
         del Reading.late
 

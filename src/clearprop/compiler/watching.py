@@ -66,10 +66,13 @@ class Watch:
             self._look(layer, known)
             self._look_at_methods(layer, known)
         for thing in others:
+            self._settings.append((thing, "__class__", type(thing)))
             self._look_at_methods(thing, ())
 
     def _look(self, holder: Any, known: Iterable[str] = ()) -> None:
-        """Note what a layer holds, or an object that a layer holds."""
+        """Note what a layer holds, or an object that a layer holds, and of which class it is: a
+        notebook that loads a file again gives what was made before the new class."""
+        self._settings.append((holder, "__class__", type(holder)))
         for name, value in _attributes(holder):
             if name not in known:
                 self._note(holder, name, value)
@@ -111,6 +114,8 @@ class Watch:
         if id(f) in self._seen:
             return
         self._seen[id(f)] = f
+        # The same function may get another body, by those who load a file again.
+        self._places += [(f, name, getattr(f, name)) for name in ("__code__", "__defaults__")]
         for holder, name in read(f):
             value = getattr(holder, name, None)  # a cell may still be empty
             if isinstance(value, np.ndarray) and value.dtype.kind == "f":
