@@ -164,6 +164,7 @@ TWO = [
     lambda x, y: np.dot(x, y.T) @ y,
     lambda x, y: np.where(x > 0, x * y, np.exp(x)) * np.where(x > 0, 1.0, y),
     lambda x, y: np.where(x[:, :1] > 0, x * 2.0, y * 3.0),
+    lambda x, y: np.where(np.floor(x), x * 2.0, y) + np.where(np.arange(3), x, y * 3.0),
     lambda x, y: np.maximum(x, y) - np.minimum(x, 0.3),
     lambda x, y: x[np.array([0, 2, 2])] * y[1:],
     lambda x, y: x[np.array([True, False, True, True])].sum(axis=0) + y[..., 1, None],

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from differences import slopes
 
-from clearprop import Affine, Layer, Relu, Variable, graph
+from clearprop import Affine, Layer, Network, Relu, Variable, compile, graph
 from clearprop.errors import ShapeError, UnsupportedError
+from clearprop.training import SGD
 
 
 class Squares(Layer):
@@ -388,6 +389,34 @@ def test_a_backward_that_does_not_give_what_it_must_is_named(kind):
     out = with_backward(function)(Variable([1.0, 2.0]), Variable([3.0, 4.0]))
     with pytest.raises(error, match=rf"Doubled\.backward.*{match}"):
         np.sum(out).backward()
+
+
+class OneHot(Layer):
+    """Class numbers go in, which have no derivative."""
+
+    params = ("W",)
+
+    def __init__(self):
+        self.W = np.arange(6.0).reshape(3, 2)
+
+    def forward(self, x):
+        self.rows = np.eye(3)[x]
+        return self.rows @ self.W
+
+
+class OneHotBackwards(OneHot):
+    def backward(self, dout):
+        self.dW = self.rows.T @ dout
+
+
+@pytest.mark.parametrize("kind", [OneHot, OneHotBackwards])
+def test_class_numbers_that_nobody_differentiates_by_need_no_derivative(kind):
+    network, x, t = Network([kind()]), np.array([0, 2, 2]), np.array([0, 1, 0])
+    found, due = network.gradient(x, t), network.numerical_gradient(x, t)
+    np.testing.assert_allclose(found["W1"], due["W1"], atol=1e-8)
+    loss, step = network.loss(x, t), compile(network, SGD(0.1))
+    assert step(x, t) == pytest.approx(loss)
+    assert "np.take(table, v, axis=0) for table[v]" in "".join(step.as_written.values())
 
 
 def test_an_error_inside_backward_is_the_users_own():

@@ -270,6 +270,34 @@ def test_class_numbers_go_in(compiled, dtype):
     assert (trainer.as_written == {}) == compiled
 
 
+class Masked(Network):
+    """The mean of those words of a sample that are there, by a weight of the sample."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = Embedding.from_sizes(9, 6, init=1.0, rng=np.random.default_rng(0))
+        self.fc = affine(6, 3)
+
+    def forward(self, x, there, weight):
+        h = np.where(there[..., None], self.embed(x), 0).sum(axis=1)
+        return self.fc(h * weight[:, None] / there.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
+def test_a_mask_and_one_number_for_each_sample_go_in(compiled, dtype):
+    rng = np.random.default_rng(0)
+    there = np.arange(4) < rng.integers(1, 5, size=(80, 1))
+    x = rng.integers(9, size=(80, 4)), there.astype(dtype), rng.random(80).astype(np.float32)
+    t = x[0][:, 0] % 3
+    network, alike = Masked(), Masked()
+    settings: dict[str, Any] = {"batch_size": 80, "compile": compiled, "shuffle": False}
+    trainer = Trainer(network, x, t, optimizer=SGD(0.5), **settings)
+    losses = trainer.train(iterations=3).loss
+    step = layered_step(alike, SGD(0.5))
+    np.testing.assert_allclose(losses, [step(x, t) for _ in range(3)], rtol=1e-5)
+    assert (trainer.as_written == {}) == compiled
+
+
 class Jittering(Network):
     """Does something else for every batch, which no program can."""
 

@@ -28,7 +28,11 @@ def by_input(
             "inputs; return one for each argument of forward, in order, and name arguments that "
             f'have none, such as labels, in constants = ("{operation.inputs[-1]}",)'
         )
-    return {i: checked(operation, d, values[i], i) for i, d in zip(places, given, strict=True)}
+    return {
+        i: checked(operation, d, values[i], i)
+        for i, d in zip(places, given, strict=True)
+        if d is not None or i in wanted
+    }
 
 
 def by_parameter(

@@ -10,6 +10,14 @@ from clearprop.primitives.indexing import Place, put_at
 from clearprop.primitives.table import Call, as_given, by_signature, primitive
 
 
+def _bind_where(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """Numbers hold where they are not 0; on the graph a condition is made of truth values alone."""
+    (condition, *chosen), params = as_given(args, kwargs)
+    if getattr(condition, "dtype", np.bool_) != np.bool_:
+        condition = np.not_equal(condition, 0)
+    return (condition, *chosen), params
+
+
 def _bind_clip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     """Clip has two names for each bound, and a bound may be missing."""
     named: dict[str, Any] = dict(zip(("a", "a_min", "a_max", "out"), args, strict=False))
@@ -118,7 +126,7 @@ ROWS = (
             "0 where the condition holds, else dout",
             lambda dout, out, condition, x, y: sum_to(np.where(condition, 0, dout), np.shape(y)),
         ),
-        bind=as_given,
+        bind=_bind_where,
         chooses=True,
     ),
     primitive(

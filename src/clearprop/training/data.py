@@ -159,17 +159,21 @@ def _each(read: Any, x: Any, name: str, *args: Any, **how: Any) -> Any:
     """Read an array, or each of several, which must hold as many samples."""
     if not isinstance(x, tuple):
         return read(x, name, *args, **how)
+    how["one_of_several"] = True
     parts = tuple(read(part, f"{name}[{i}]", *args, **how) for i, part in enumerate(x))
     if len({len(part) for part in parts}) != 1:
         raise ShapeError(f"the parts of {name} {shapes(parts)} must hold as many samples each")
     return parts
 
 
-def _read_x(x: Any, name: str, dtype: np.dtype, integers: bool = False) -> np.ndarray:
+def _read_x(
+    x: Any, name: str, dtype: np.dtype, integers: bool = False, one_of_several: bool = False
+) -> np.ndarray:
     x = _array(x, name)
     if x.dtype.kind not in "buif":
         raise DTypeError(f"{name} has dtype {x.dtype}; it must hold real numbers")
-    if x.ndim < 2 and not (x.ndim and x.dtype.kind in "iu"):
+    # One number alone for each sample cannot be one sample by mistake where others stand beside it.
+    if x.ndim < 2 and not (x.ndim and (one_of_several or x.dtype.kind in "iu")):
         raise ShapeError(
             f"{name} {x.shape} must be a batch (N, features); one sample alone is x.reshape(1, -1)"
         )
@@ -177,6 +181,8 @@ def _read_x(x: Any, name: str, dtype: np.dtype, integers: bool = False) -> np.nd
         raise DataError(f"{name} {x.shape} is empty; give one sample with one feature at least")
     if integers and x.dtype.kind in "iu":
         return np.ascontiguousarray(x, dtype=np.intp)
+    if one_of_several and x.dtype.kind == "b":  # a mask of another input, which chooses by it
+        return np.ascontiguousarray(x)
     with np.errstate(over="ignore"):  # found and named below
         cast = np.ascontiguousarray(x, dtype=dtype)
     if not all_finite(cast):
