@@ -154,6 +154,9 @@ def test_names_cannot_leave_their_comment():
     [
         (lambda x: np.linalg.inv(x @ x.T), r"no spelling for np\.linalg\.inv in .*: it is not"),
         (lambda x: np.astype(x, np.float16), "no arrays of float16 in JavaScript; use float32"),
+        (lambda x: np.exp(x > 1) * x, "np.exp in .*: there are no arrays of float16"),
+        (lambda x: np.astype(x, np.uint8) * x, r"uint8 goes round .* x\.astype\(np\.int64\)"),
+        (lambda x: (x > 1) @ (x < 1).T @ x, "np.matmul in .*: it makes truth values"),
         (lambda x: np.pad(x, 1, mode="edge"), "np.pad in .*"),
         (lambda x: np.linalg.eigh(x @ x.T)[0], r"np\.linalg\.eigh in .*: it gives several results"),
         (lambda x: np.linalg.svd(x, full_matrices=False)[1], r"np\.linalg\.svd in .*: it gives"),
@@ -169,6 +172,34 @@ def test_names_cannot_leave_their_comment():
 def test_what_it_cannot_say_is_named(f, said):
     with pytest.raises(UnsupportedError, match=said):
         compile(f, engine="javascript")(C)
+
+
+WHOLE = [
+    lambda k, x: x * (k - 2),
+    lambda k, x: x * (k * 100),
+    lambda k, x: x * -k,
+    lambda k, x: x * ~k,
+    lambda k, x: x * np.exp(k),
+    lambda k, x: x * np.var(k, axis=1, keepdims=True) * np.std(k),
+    lambda k, x: x * k.mean(axis=0) + k.sum(axis=1, keepdims=True),
+    lambda k, x: (k @ k.T) @ x,
+    lambda k, x: x * np.where(k > 1, k, 1) + np.clip(k, 1, 2) + k.max() + k.T[:3].sum(),
+]
+
+
+@node
+@pytest.mark.parametrize("f", WHOLE)
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.int32, np.int64])
+def test_whole_numbers_are_computed_as_numpy_does_or_refused(f, dtype):
+    k = np.arange(12).reshape(3, 4).astype(dtype)
+    with contextlib.suppress(TypeError):  # NumPy's own, of truth values
+        wanted = f(k, C)
+        try:
+            found = compile(f, engine="javascript")(k, C)
+        except UnsupportedError as error:
+            assert np.dtype(dtype).itemsize < 4, str(error)
+        else:
+            np.testing.assert_allclose(found, wanted, rtol=3e-7)  # int16 has an exp in float32
 
 
 def test_it_has_no_devices():

@@ -13,6 +13,7 @@ from clearprop.compiler.engines.script_pieces import literal, spread, table, typ
 from clearprop.compiler.engines.script_words import (
     BY_NAME,
     COMPARED,
+    KEEPS,
     REDUCTIONS,
     WORDS,
 )
@@ -152,10 +153,9 @@ class Script:
     def _print(self, group: list[Node]) -> None:
         node = group[0]
         try:
-            if node.out.__class__ is tuple:
-                raise UnsupportedError("it gives several results")
-            if isinstance(node.operation, AsWritten):
-                raise UnsupportedError(f"it runs as it is written: {node.operation.reason}")
+            for node in group:
+                self._check(node)
+            node = group[0]
             if self.word(node) is not None:
                 self._elements(group) if np.ndim(node.out) else self._number(node)
                 return
@@ -169,6 +169,27 @@ class Script:
             statement(self, node)
         except UnsupportedError as error:
             raise not_spelled("javascript", node, self.trace.labels[node], error) from None
+
+    def _check(self, node: Node) -> None:
+        """Refuse what no program says, and dtypes that JavaScript's numbers do not behave as.
+
+        Errors: `UnsupportedError`.
+        """
+        if node.out.__class__ is tuple:
+            raise UnsupportedError("it gives several results")
+        if isinstance(node.operation, AsWritten):
+            raise UnsupportedError(f"it runs as it is written: {node.operation.reason}")
+        dtype, function = node.out.dtype, function_of(node)
+        typed(dtype)
+        if function in KEEPS or dtype.kind == "f" or dtype.name in ("int32", "int64"):
+            return
+        if dtype != np.bool_:
+            raise UnsupportedError(
+                f"{dtype} goes round at its ends, and JavaScript's numbers do not; compute in "
+                "int64, x.astype(np.int64)"
+            )
+        if self.word(node) is None and function not in REDUCTIONS:
+            raise UnsupportedError("it makes truth values; compute with x.astype(np.int64)")
 
     def word(self, node: Node) -> str | None:
         """An element-wise function as an expression with braces; `None` for what is none."""

@@ -10,9 +10,10 @@ from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.engines.script import LOOPS, Script
 from clearprop.compiler.engines.script_pieces import spread, table
 from clearprop.compiler.engines.script_sums import SUMS, added
+from clearprop.compiler.engines.script_words import MOVES
 from clearprop.compiler.engines.strided import Strided
 from clearprop.compiler.rewriting import function_of, is_recorded
-from clearprop.compiler.tensor_products import contract, laid_out, letters
+from clearprop.compiler.tensor_products import contract, letters
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
 from clearprop.primitives.indexing import Place, getitem, put_at
@@ -343,13 +344,6 @@ def _sorted(script: Script, node: Node) -> None:
     x = x if x.is_dense and not x.start else script.copied(x)
     script.loop(rows, [f"{into.name}.set(order({x.name}, i * {n}, {n}), i * {n});"])
 
-
-MOVES = (
-    *(np.reshape, np.ravel, np.expand_dims, np.squeeze, np.broadcast_to, np.transpose),
-    *(np.matrix_transpose, np.swapaxes, np.moveaxis, np.flip, np.roll, np.rot90, np.tile),
-    *(np.repeat, np.copy, np.diagonal, np.take, sliding_window_view, laid_out),
-)
-"""What gives the elements of one array at other places."""
 
 STATEMENTS: dict[Any, Callable[[Script, Node], None]] = {
     **dict.fromkeys(MOVES, _moved),

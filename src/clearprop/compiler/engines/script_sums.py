@@ -95,7 +95,7 @@ def _others(shape: tuple[int, ...], axes: tuple[int, ...]) -> dict[str, int]:
 def _array(script: Script, node: Node) -> tuple[Strided, Any, tuple[int, ...]]:
     """What is summed, how it lies in NumPy's memory, and along which axes; as of the result."""
     x, kind = script.array(node.inputs[0]), node.out.dtype
-    if kind.kind == "f" and x.dtype.kind == "f" and x.dtype != kind:
+    if kind.kind == "f" and x.dtype != kind:
         x = script.copied(x, script.buffer(f"{x.name}_wide", x.shape, kind))
     return x, node.inputs[0].data, script.axes(node, len(x.shape))
 

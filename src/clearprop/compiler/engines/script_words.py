@@ -3,6 +3,10 @@
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from clearprop.compiler.tensor_products import laid_out
+from clearprop.primitives.indexing import getitem
 
 WORDS: dict[Any, str] = {
     np.add: "{} + {}",
@@ -92,3 +96,16 @@ REDUCTIONS: dict[Any, tuple[str, str]] = {
     np.count_nonzero: ("0", "if ({x} !== 0) {a}++;"),
 }
 """What a reduction starts with, and what each element does to it."""
+
+MOVES = (
+    *(np.reshape, np.ravel, np.expand_dims, np.squeeze, np.broadcast_to, np.transpose),
+    *(np.matrix_transpose, np.swapaxes, np.moveaxis, np.flip, np.roll, np.rot90, np.tile),
+    *(np.repeat, np.copy, np.diagonal, np.take, sliding_window_view, laid_out),
+)
+"""What gives the elements of one array at other places."""
+KEEPS = (
+    *(*MOVES, np.concatenate, np.stack, np.pad, np.take_along_axis, np.sort, getitem),
+    *(np.where, np.maximum, np.minimum, np.fmax, np.fmin, np.clip, np.positive),
+    *(np.max, np.amax, np.min, np.amin),
+)
+"""What gives numbers that were there before, so that they fit into the dtype."""
