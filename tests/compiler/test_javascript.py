@@ -194,11 +194,11 @@ def test_whole_numbers_are_computed_as_numpy_does_or_refused(f, dtype):
     k = np.arange(12).reshape(3, 4).astype(dtype)
     with contextlib.suppress(TypeError):  # NumPy's own, of truth values
         wanted = f(k, C)
-        try:
+        refused = contextlib.nullcontext()
+        if np.dtype(dtype).itemsize < 4:
+            refused = contextlib.suppress(UnsupportedError)
+        with refused:
             found = compile(f, engine="javascript")(k, C)
-        except UnsupportedError as error:
-            assert np.dtype(dtype).itemsize < 4, str(error)
-        else:
             np.testing.assert_allclose(found, wanted, rtol=3e-7)  # int16 has an exp in float32
 
 
