@@ -208,6 +208,28 @@ def test_modules_that_are_called_as_the_layers_are(tmp_path):
     }
 
 
+class Twice(Layer):
+    """Two layers that are alike, and named so that their order cannot be told."""
+
+    def __init__(self):
+        self.up, self.down = (Affine.from_sizes(4, 4, rng=RNG, dtype=np.float32) for _ in "ab")
+
+    def forward(self, x):
+        return self.down(self.up(x))
+
+
+def test_layers_inside_a_chain_have_its_places_on_their_paths(tmp_path):
+    def make():
+        inner = Network([Relu(), Affine.from_sizes(4, 4, rng=RNG, dtype=np.float32)])
+        return Network([Relu(), Twice(), inner])
+
+    found = state_dict(network := make())
+    assert list(found)[::2] == ["1.up.weight", "1.down.weight", "2.1.weight"]
+    load_weights(saved(tmp_path, found), other := make())
+    for name, array in network.params.items():
+        np.testing.assert_array_equal(other.params[name], array)
+
+
 def test_shared_layers():
     layer = Affine.from_sizes(4, 4, rng=RNG)
     network = Network([layer, Relu(), layer])

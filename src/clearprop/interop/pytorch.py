@@ -13,10 +13,11 @@ def load_state_dict(
 ) -> None:
     """Read the `state_dict` of a `torch.nn.Module` from a `.safetensors` file into a network.
 
-    A layer takes the module of its own name, `block.fc`, if all have one. Otherwise layers and
-    modules are matched by what they hold and by shape, and those that are alike in the order of
-    the numbers in the modules' names, `0`, `2`, `10`. `names` says it in the other cases: which
-    module goes with a layer, `{"Affine1": "encoder.fc"}`, or which array with a parameter,
+    A layer takes the module of its own name, `block.fc`, if all have one, or of that which
+    `state_dict` gives it, `2.fc` for the third of a chain. Otherwise layers and modules are matched
+    by what they hold and by shape, and those that are alike in the order of the numbers in the
+    modules' names, `0`, `2`, `10`. `names` says it in the other cases: which module goes with a
+    layer, `{"Affine1": "encoder.fc"}`, or which array with a parameter,
     `{"W1": "encoder.weight"}`.
 
     The matrix of `torch.nn.Linear`, (outputs, inputs), is turned into that of `Affine`. Of

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.errors import ConfigError, DTypeError, ShapeError
-from clearprop.graph.parameters import array_at, names_of
+from clearprop.graph.parameters import array_at, at_path, names_of
 from clearprop.layers import (
     Affine,
     BatchNormalization,
@@ -86,21 +86,24 @@ def arranged(
 ) -> dict[str, np.ndarray]:
     """The arrays of a `state_dict` under the network's names, as its layers lay them out.
 
-    A layer takes the module of its own name, if all have one; otherwise modules and layers are
-    matched by what they hold and by shape, those that are alike in the order of the numbers in the
-    modules' names. `names` says which module goes with a layer (`{"Affine1": "encoder.fc"}`), or
-    which array with a parameter (`{"W1": "encoder.weight"}`). Arrays are cast to the dtype of the
-    network.
+    A layer takes the module of its own name, if all have one, or of that which `state_dict` would
+    give it; otherwise modules and layers are matched by what they hold and by shape, those that
+    are alike in the order of the numbers in the modules' names. `names` says which module goes with
+    a layer (`{"Affine1": "encoder.fc"}`), or which array with a parameter
+    (`{"W1": "encoder.weight"}`). Arrays are cast to the dtype of the network.
 
     Errors: `ShapeError` shows what was tried, where nothing fits or several things do;
     `ConfigError` for names that are not there, `DTypeError` for numbers that do not fit the dtype.
     """
     wanted, modules = slots(network), _modules(arrays)
     found, left = _as_named(file, arrays, wanted, modules, dict(names or {}))
-    if set(left) <= set(modules) and all(_fits(left[n], modules[n]) for n in left):
-        pairs = {name: name for name in left}
-    else:
-        pairs = _matched(file, left, modules)
+    places = _places(network)
+    fitting = (
+        pairs
+        for pairs in ({n: n for n in left}, {n: places[n] for n in left})
+        if all(m in modules and _fits(left[n], modules[m]) for n, m in pairs.items())
+    )
+    pairs = next(fitting, None) or _matched(file, left, modules)
     for name, module in pairs.items():
         for slot in left[name]:
             _give(found, slot, modules[module][slot.suffix], f"{module}.{slot.suffix}")
@@ -116,8 +119,8 @@ def arranged(
 def state_dict(network: Network, names: Mapping[str, str] | None = None) -> dict[str, np.ndarray]:
     """The arrays of a network as `torch.nn.Module.load_state_dict` takes them.
 
-    The modules are called by the places of the layers in a chain, as in `torch.nn.Sequential`, or
-    by their paths; `names` gives others: `{"Affine1": "encoder.fc"}`.
+    The modules are called by their paths, on which the layers of a chain have their places for
+    names, as in `torch.nn.Sequential`; `names` gives others: `{"Affine1": "encoder.fc"}`.
 
     Errors: `ConfigError` for a layer that is not there, or of a kind without a convention.
 
@@ -125,9 +128,8 @@ def state_dict(network: Network, names: Mapping[str, str] | None = None) -> dict
     >>> {name: a.shape for name, a in state_dict(TwoLayerNet(4, 3, 2)).items()}
     {'0.weight': (3, 4), '0.bias': (3,), '2.weight': (2, 3), '2.bias': (2,)}
     """
-    places = {name: str(i) for i, name in enumerate(network.layers)} if network.is_chain() else {}
     found: dict[str, np.ndarray] = {}
-    wanted, names = slots(network), dict(names or {})
+    wanted, places, names = slots(network), _places(network), dict(names or {})
     if unknown := names.keys() - wanted.keys():
         raise ConfigError(_no_layer(unknown, wanted))
     for name, held in wanted.items():
@@ -138,7 +140,7 @@ def state_dict(network: Network, names: Mapping[str, str] | None = None) -> dict
                 "knows nothing; a state_dict can hold "
                 + ", ".join(kind.__name__ for kind in CONVENTIONS)
             )
-        module = names.get(name, places.get(name, name))
+        module = names.get(name, places[name])
         for slot in held:
             array = np.asarray(slot.array)
             found[f"{module}.{slot.suffix}"] = np.ascontiguousarray(
@@ -147,6 +149,21 @@ def state_dict(network: Network, names: Mapping[str, str] | None = None) -> dict
         if isinstance(layer, BatchNormalization):
             found[f"{module}.{COUNT}"] = np.array(0)
     return found
+
+
+def _places(network: Network) -> dict[str, str]:
+    """What PyTorch would call the module of each layer: in a chain its place, as in Sequential."""
+    called = {}
+    for name, path in network.members.paths.items():
+        steps, held, in_chain = [], network, False
+        for step in path:
+            if step == "layers" and isinstance(held, Network):
+                in_chain, held = held.is_chain(), held.layers
+                continue
+            steps.append(str([*held].index(step)) if in_chain else str(step))
+            in_chain, held = False, at_path(held, (step,))
+        called[name] = ".".join(steps)
+    return called
 
 
 Module = dict[str, np.ndarray]
