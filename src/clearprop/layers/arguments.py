@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, GraphError, ShapeError
+from clearprop.graph.node import Recorded
 from clearprop.primitives.masked import refuse_masked
 
 
@@ -35,7 +36,7 @@ def real(x: Any, layer: str, name: str = "x") -> Any:
 def parameter(W: Any, layer: str, name: str) -> Any:
     """Let the array of a parameter into a layer: real, and shared, so it is never converted.
 
-    What is no array yet, such as a list, becomes one.
+    What is no array of NumPy yet, such as a list or a tensor of PyTorch, becomes one.
 
     Errors: `DTypeError` for complex numbers, text, objects, matrices and masked arrays,
     `ShapeError` for ragged lists.
@@ -44,11 +45,13 @@ def parameter(W: Any, layer: str, name: str) -> Any:
     >>> parameter(W, "Affine", "W") is W
     True
     """
-    if not hasattr(W, "dtype"):
+    if not isinstance(W, np.ndarray | np.generic | Recorded):
         try:
             W = np.asarray(W)
         except ValueError:
             raise ShapeError(f"{layer}: {name} is ragged; its rows must be equally long") from None
+        except (TypeError, RuntimeError) as error:  # of a tensor on a GPU, or with a gradient
+            raise DTypeError(f"{layer}: {name} cannot be made an array: {error}") from error
     if W.dtype.kind not in "fuib":
         raise DTypeError(
             f"{layer}: {name} has dtype {W.dtype}, but layers compute with real numbers; "

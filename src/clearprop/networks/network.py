@@ -20,6 +20,7 @@ from clearprop.layers.loss import score_of
 from clearprop.networks.assembled import Assembled
 from clearprop.networks.assembly import name_layer
 from clearprop.networks.evaluation import Evaluation, first_output, scored
+from clearprop.networks.outermost import plain
 from clearprop.networks.parameters import derivative_of
 from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.numerical import numerical_gradient
@@ -70,6 +71,7 @@ class Network(Assembled):
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
         inputs = in_order(self, inputs, named) if named else inputs
         if is_bare():
+            inputs = plain(inputs)
             with self.look("forward", *inputs, by="__call__") as twin:
                 return call(twin, *inputs)
         return call(self, *inputs)

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from clearprop.errors import UnsupportedError
+from clearprop.graph.node import Recorded
 from clearprop.graph.passing import current, is_bare
 
 
@@ -22,6 +25,7 @@ def looks(formula: str) -> Callable[[Any], Any]:
             if not is_bare():
                 passing.predicted |= formula == "infer"
                 return method(self, x, *args, **more)
+            x, args, more = plain(x), plain(args), {k: plain(v) for k, v in more.items()}
             if not self.__dict__.get("_writes"):
                 try:
                     with self.look(formula, x, *args, views=True, by=method.__name__) as twin:
@@ -45,10 +49,22 @@ def learns(method: Any) -> Any:
     def outermost(self: Any, x: Any, *args: Any, **more: Any) -> Any:
         if not is_bare():
             return method(self, x, *args, **more)
+        x, args, more = plain(x), plain(args), {k: plain(v) for k, v in more.items()}
         with self.learn(x):
             return method(self, x, *args, **more)
 
     return outermost
+
+
+def plain(x: Any) -> Any:
+    """Arrays of other libraries, such as tensors of PyTorch, as NumPy's; all else as it is.
+
+    A layer would compute with them by the rules, and in the dtypes, of those libraries.
+    """
+    if type(x) is tuple:
+        return tuple(map(plain, x))
+    foreign = not isinstance(x, np.ndarray | np.generic | Recorded) and hasattr(x, "__array__")
+    return np.asarray(x) if foreign else x
 
 
 OUTERMOST: dict[str, Callable[[Any], Any]] = {
