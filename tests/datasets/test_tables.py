@@ -178,6 +178,14 @@ def test_arrays(tmp_path, table):
     np.savez(tmp_path / "b.npz", x=np.array(["u", "v"] * 20), t=x[:, 0])
     assert read_table(tmp_path / "b.npz").form.columns[0].categories == ("u", "v")
     np.savez(tmp_path / "c.npz", x=x, t=t[:-1])
+    for name, array, told in (
+        ("d", np.array([{}] * 40), "x holds object, not numbers or text"),
+        ("e", np.array(3), "x is one number alone, not a column; leave it out"),
+        ("f", x + 1j, "x holds complex128"),
+    ):
+        np.savez(tmp_path / f"{name}.npz", x=array, t=t)
+        with pytest.raises(DataError, match=told):
+            read_table(tmp_path / f"{name}.npz")
     with pytest.raises(DataError, match="as many rows each"):
         read_table(tmp_path / "c.npz")
     np.save(tmp_path / "o.npy", np.array([object()] * 3))
@@ -242,6 +250,8 @@ WRONG = {
     "thousands": (["x,y", *['"1,234",2', '"2,000",5'] * 5], "numbers with commas"),
     "a word among numbers": (["x,y", *GOOD, "many,2"], "line 26: x holds numbers, but for 'many'"),
     "a word in the target": (["x,y", *GOOD, "1,many"], "line 26: y holds numbers, but for 'many'"),
+    "one word": (["x,y", *GOOD, "many,2"], "but for 'many'; repair it"),
+    "two words": (["x,y", *GOOD, "many,2", "few,1"], "but for 'many' and 1 more; repair it"),
     "underscore": (["x,y", *GOOD, "1_0,2"], "but for '1_0'"),
     "open quote": (["x,y", *GOOD, '"1,2'], "line 26.*quotes"),
     "missing": (["x,y", *GOOD, "nan,2"], r"x: 1 missing \(line 26, written 'nan'\)"),
@@ -260,6 +270,14 @@ def test_what_is_wrong_is_named(table, case, polars, monkeypatch):
     with pytest.raises(ClearpropError, match=f"(?s){told}") as error:
         read_table(path, "y")
     assert str(path) in str(error.value)
+
+
+def test_what_separates_cells_is_seen_outside_of_quotes(table):
+    rows = [line.replace(",", "|") for line in GOOD]
+    assert [*read_table(table("x|y", *rows), "y").form.inputs] == ["x"]
+    rows = [line.replace(",", ";") for line in GOOD]
+    named = read_table(table('"x, in m, or so";y', *rows), "y").form.inputs
+    assert [*named] == ["x, in m, or so"]
 
 
 def test_encodings(table):

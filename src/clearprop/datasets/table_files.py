@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -153,10 +154,14 @@ class _Text(TableFile):
             before, header = next(((n, s) for n, s in enumerate(file) if s.strip()), (0, ""))
             if not header:
                 raise FileFormatError(f"{self.path} is empty; give a header and rows")
-            self._delimiter = self._delimiter or max(",;\t", key=header.count)
+            bare = _QUOTED.sub("", header)  # names may hold what separates others
+            self._delimiter = self._delimiter or max(",;\t|", key=bare.count)
             reader = self._reader(chain([header], file))
             self.names = [" ".join(name.split()) for name in next(reader)]
             yield file, before + reader.line_num
+
+
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def _numbers(lines: list[str], delimiter: str) -> np.ndarray | None:
@@ -179,6 +184,14 @@ def _numbers(lines: list[str], delimiter: str) -> np.ndarray | None:
         return None
 
 
+def _check_kind(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Refuse an array that is no column or columns. Errors: `DataError`."""
+    if dtype.kind not in "buifU":
+        raise DataError(f"{path}: {name or 'it'} holds {dtype}, not numbers or text")
+    if not shape:
+        raise DataError(f"{path}: {name or 'it'} is one number alone, not a column; leave it out")
+
+
 class _Arrays(TableFile):
     """Arrays of NumPy: columns of a matrix by number, arrays of an archive by name."""
 
@@ -192,8 +205,7 @@ class _Arrays(TableFile):
                 named = {key: arrays[key] for key in arrays}
         self.columns: list[np.ndarray] = []
         for key, array in named.items():
-            if array.dtype.kind not in "buifU" or not array.ndim:
-                raise DataError(f"{path}: {key or 'it'} holds {array.dtype}, not numbers or text")
+            _check_kind(path, key, array.shape, array.dtype)
             matrix = array.reshape(len(array), -1)
             name = f"{key}[{{}}]" if key and array.ndim > 1 else key or "{}"
             self.names += [name.format(i) for i in range(matrix.shape[1])]
@@ -209,6 +221,7 @@ class _Arrays(TableFile):
                 first = np.lib.format.read_magic(file) == (1, 0)
                 header = "read_array_header_1_0" if first else "read_array_header_2_0"
                 shape, _, dtype = getattr(np.lib.format, header)(file)
+                _check_kind(self.path, info.filename.removesuffix(".npy"), shape, dtype)
                 if math.prod(shape) * dtype.itemsize > info.file_size:
                     raise FileFormatError(
                         f"{self.path}: {info.filename} tells of the shape {shape} and holds less"

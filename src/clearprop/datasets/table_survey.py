@@ -268,8 +268,9 @@ class Survey:
                 f"write the numbers alone, or say that it holds categories by {or_else}"
             )
         if seen.numbers >= seen.texts:
+            more = f" and {seen.texts - 1} more" if seen.texts > 1 else ""
             raise DataError(
-                f"{path}, {self.table.place} {line}: {seen.name} holds numbers, but for {text!r} "
-                f"and {seen.texts - 1} more; repair it, leave the cell empty if the value is "
-                f"missing, or say that it holds categories by {or_else}"
+                f"{path}, {self.table.place} {line}: {seen.name} holds numbers, but for {text!r}"
+                f"{more}; repair it, leave the cell empty if the value is missing, or say that it "
+                f"holds categories by {or_else}"
             )

@@ -64,7 +64,12 @@ class Checkpoint(NamedTuple):
         """
         file, entry, network = self.file, self.about["training"], training.network
         for name, now in _facts(training).items():  # older versions knew fewer
-            if (then := entry["facts"].get(name, now)) != now:
+            if (then := entry["facts"].get(name, now)) != now and name == "data":
+                raise ConfigError(
+                    f"{file} was written by a training on other data; give those that it was "
+                    "trained on, in the same order"
+                )
+            if then != now:
                 raise ConfigError(
                     f"{file} was written by a training with {name} {then}, and this one has "
                     f"{now}; make the Trainer as it was made then"
