@@ -1,14 +1,13 @@
 """The affine layer: a matrix product and a bias."""
 
 import math
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
-from clearprop.layers.arguments import parameter, real, upstream
+from clearprop.layers.arguments import check_sizes, parameter, real, upstream
 from clearprop.layers.base import Layer, Samples
 from clearprop.layers.initialisation import initial_weights
 
@@ -76,10 +75,7 @@ class Affine(Layer):
         >>> Affine.from_sizes(784, 50, init="he", rng=np.random.default_rng(0))
         Affine(W: (784, 50), b: (50,))
         """
-        if not all(isinstance(n, Integral) and n >= 1 for n in (n_in, n_out)):
-            raise ShapeError(
-                f"Affine: sizes must be whole numbers of at least 1, got {n_in!r} and {n_out!r}"
-            )
+        check_sizes("Affine", n_in, n_out)
         W = initial_weights((n_in, n_out), init, rng, dtype)
         return cls(W, np.zeros(n_out, dtype))
 

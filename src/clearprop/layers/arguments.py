@@ -1,10 +1,12 @@
 """What goes into a layer: real numbers forward, a derivative of the output's shape backward."""
 
+import math
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError, GraphError, ShapeError
+from clearprop.errors import ConfigError, DTypeError, GraphError, ShapeError
 from clearprop.graph.node import Recorded
 from clearprop.primitives.masked import refuse_masked
 
@@ -64,6 +66,32 @@ def parameter(W: Any, layer: str, name: str) -> Any:
             "give np.asarray(matrix)"
         )
     return W
+
+
+def number(
+    value: Any, layer: str, name: str, low: float = -math.inf, high: float = math.inf
+) -> Any:
+    """Let in a setting of a layer: a finite number from `low` to `high`.
+
+    Errors: `ConfigError`.
+
+    >>> number(0.01, "LeakyRelu", "slope")
+    0.01
+    """
+    if isinstance(value, Real) and math.isfinite(value) and low <= value <= high:
+        return value
+    bounds = f" from {low:g}" if low > -math.inf else ""
+    bounds += f" to {high:g}" if high < math.inf else " on" if bounds else ""
+    raise ConfigError(f"{layer}: {name} must be a finite number{bounds}, got {value!r}")
+
+
+def check_sizes(layer: str, *sizes: Any) -> None:
+    """Refuse sizes of which no layer can be made. Errors: `ShapeError`."""
+    if not all(isinstance(n, Integral) and n >= 1 for n in sizes):
+        raise ShapeError(
+            f"{layer}: sizes must be whole numbers of at least 1, got "
+            + " and ".join(map(repr, sizes))
+        )
 
 
 def upstream(dout: Any, shape: tuple[int, ...] | None, layer: str) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
-from clearprop.layers.arguments import parameter, real, upstream
+from clearprop.layers.arguments import check_sizes, number, parameter, real, upstream
 from clearprop.layers.base import Layer, Samples
 
 
@@ -34,7 +34,8 @@ class BatchNormalization(Layer):
     `BatchNormalization.from_size` makes ones and zeros. `momentum` and `eps` may be changed.
 
     Errors: `ShapeError` if `gamma`, `beta`, `x` and `dout` do not fit each other, or a batch has
-    one value for each feature only, whose variance is 0; `DTypeError` for what is not real.
+    one value for each feature only, whose variance is 0; `DTypeError` for what is not real;
+    `ConfigError` for a `momentum` that is not from 0 to 1, or an `eps` below 0.
 
     Source: Ioffe and Szegedy 2015, *Batch Normalization*; *Deep Learning from Scratch*, section
     6.3.
@@ -65,7 +66,8 @@ class BatchNormalization(Layer):
         dtype = self.gamma.dtype if self.gamma.dtype.kind == "f" else np.float64
         self.running_mean = np.zeros(self.gamma.shape, dtype)
         self.running_var = np.ones(self.gamma.shape, dtype)
-        self.momentum, self.eps = momentum, eps
+        self.momentum = number(momentum, kind, "momentum", 0, 1)
+        self.eps = number(eps, kind, "eps", 0)
         self.dgamma: Any = None
         self.dbeta: Any = None
         self.mean: Any = None
@@ -82,6 +84,7 @@ class BatchNormalization(Layer):
         >>> BatchNormalization.from_size(50)
         BatchNormalization(gamma: (50,), beta: (50,))
         """
+        check_sizes("BatchNormalization", n)
         return cls(np.ones(n, dtype), np.zeros(n, dtype), momentum, eps)
 
     def forward(self, x: Any) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
-from clearprop.layers.arguments import parameter, real, upstream
+from clearprop.layers.arguments import check_sizes, parameter, real, upstream
 from clearprop.layers.base import Layer
 from clearprop.layers.columns import Pair, col2im, im2col, out_sizes
 from clearprop.layers.initialisation import initial_weights
@@ -89,6 +89,7 @@ class Convolution(Layer):
         Convolution(W: (30, 1, 5, 5), b: (30,))
         """
         fh, fw = size if isinstance(size, tuple) else (size, size)
+        check_sizes("Convolution", n_in, n_out, fh, fw)
         drawn = initial_weights((n_in * fh * fw, n_out), init, rng, dtype)
         W = np.ascontiguousarray(drawn.T).reshape(n_out, n_in, fh, fw)
         return cls(W, np.zeros(n_out, dtype) if bias else None, stride, pad)

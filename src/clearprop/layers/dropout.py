@@ -1,5 +1,6 @@
 """Dropout: in training some values are left out at random."""
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,7 +69,7 @@ class Dropout(Layer):
         return real(x, "Dropout")
 
     def _check_ratio(self) -> None:
-        if not 0 <= self.ratio < 1:
+        if not (isinstance(self.ratio, Real) and 0 <= self.ratio < 1):
             raise ConfigError(f"Dropout: ratio is {self.ratio}; it must be from 0 to below 1")
 
     def __repr__(self) -> str:

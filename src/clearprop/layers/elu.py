@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from clearprop.layers.arguments import real, upstream
+from clearprop.layers.arguments import number, real, upstream
 from clearprop.layers.base import Layer
 
 
@@ -20,7 +20,8 @@ class Elu(Layer):
     **Shapes**: any; `out` and `dx` have the shape of `x`. `alpha` may be changed. Where `x > 0` no
     exponential is taken, so that none overflows.
 
-    Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real.
+    Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real,
+    `ConfigError` for an `alpha` that is no finite number.
 
     Source: Clevert, Unterthiner and Hochreiter 2016, *Fast and Accurate Deep Network Learning by
     Exponential Linear Units*, equation 15.
@@ -36,7 +37,7 @@ class Elu(Layer):
     out: Any = None
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+        self.alpha = number(alpha, "Elu", "alpha")
 
     def forward(self, x: Any) -> Any:
         x = real(x, "Elu")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from clearprop.errors import LabelError, ShapeError
-from clearprop.layers.arguments import parameter, upstream
+from clearprop.layers.arguments import check_sizes, parameter, upstream
 from clearprop.layers.base import Layer, Samples
 from clearprop.layers.initialisation import initial_weights
 from clearprop.primitives.indexing import Place, at, put_at
@@ -71,6 +71,7 @@ class Embedding(Layer):
         >>> Embedding.from_sizes(1000, 16, rng=np.random.default_rng(0))
         Embedding(W: (1000, 16))
         """
+        check_sizes("Embedding", n_classes, n_out)
         return cls(initial_weights((n_classes, n_out), init, rng, dtype))
 
     def forward(self, idx: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from clearprop.layers.arguments import real, upstream
+from clearprop.layers.arguments import number, real, upstream
 from clearprop.layers.base import Layer
 
 
@@ -19,7 +19,8 @@ class LeakyRelu(Layer):
 
     **Shapes**: any; `out` and `dx` have the shape of `x`. `slope` may be changed.
 
-    Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real.
+    Errors: `ShapeError` if `dout` has not the shape of `x`, `DTypeError` if one is not real,
+    `ConfigError` for a `slope` that is no finite number.
 
     Source: Maas, Hannun and Ng 2013, *Rectifier Nonlinearities Improve Neural Network Acoustic
     Models*, section 2.
@@ -34,7 +35,7 @@ class LeakyRelu(Layer):
     mask: Any = None
 
     def __init__(self, slope: float = 0.01) -> None:
-        self.slope = slope
+        self.slope = number(slope, "LeakyRelu", "slope")
 
     def forward(self, x: Any) -> Any:
         x = real(x, "LeakyRelu")

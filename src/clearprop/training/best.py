@@ -23,6 +23,8 @@ class Best:
     ...     best.consider(Scores(iteration, 1.0, score, np.nan), network)
     >>> best.iteration, best.score
     (20, 0.7)
+    >>> best
+    Best(0.7 after iteration 20)
     """
 
     def __init__(self) -> None:
@@ -35,6 +37,11 @@ class Best:
         """The iteration from which on `since` counts."""
         self._aside: tuple[dict[str, np.ndarray], Any] | None = None
         """What was learned last, while the network is the best one."""
+
+    def __repr__(self) -> str:
+        if self.iteration is None:
+            return "Best(no evaluation yet)"
+        return f"Best({self.score:.4g} after iteration {self.iteration:,})"
 
     def consider(self, scores: Scores, network: Network) -> None:
         """Keep this network if it is better than those before."""
