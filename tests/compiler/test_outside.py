@@ -1,5 +1,6 @@
 """What layers and functions read outside themselves may change between two calls of a program."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,7 +26,11 @@ def gain():
     return INNER
 
 
-INNER = 1.0
+def held(factor=1.0):
+    return OF_HELD * factor
+
+
+INNER, OF_HELD, OF_STATIC = 1.0, 1.0, 1.0
 
 
 def capturing():
@@ -44,10 +49,20 @@ CAPTURED, change_captured = capturing()
 class Reading(Layer):
     """Reads numbers and arrays of its module, through functions and classes too."""
 
+    def __init__(self):
+        self.held, self.in_part = held, partial(held, 0.5)
+
     def factor(self):
         late = getattr(self, "late", 1.0)
         named = NUMBERS["gain"] * SETTINGS.gain * Config.gain * gain()
-        return late * named * TEMPERATURE * MASK * CAPTURED(np.ones(3))
+        return late * named * TEMPERATURE * MASK * CAPTURED(np.ones(3)) * self.given() * self.part()
+
+    def part(self):
+        return self.held(1.0) + self.in_part()
+
+    @staticmethod
+    def given(first=(1.0,), *, second=1.0):
+        return first[0] * second * OF_STATIC
 
     def forward(self, x):
         return x * self.factor()
@@ -77,6 +92,8 @@ CHANGES = {
     "class": lambda patch, layer: setattr(Config, "gain", 0.1),
     "function": lambda patch, layer: patch(globals(), "gain", lambda: 0.1),
     "within a function": lambda patch, layer: patch(globals(), "INNER", 0.1),
+    "within a function that is held": lambda patch, layer: patch(globals(), "OF_HELD", 0.1),
+    "within a static method": lambda patch, layer: patch(globals(), "OF_STATIC", 0.1),
     "captured": lambda patch, layer: change_captured(0.1),
     "late attribute": lambda patch, layer: setattr(layer, "late", 0.1),
     "late attribute of the class": lambda patch, layer: setattr(Reading, "late", 0.1),
@@ -84,6 +101,8 @@ CHANGES = {
         setattr(Reading, "forward", another_forward),
         setattr(Reading, "backward", another_backward),
     ),
+    "defaults": lambda patch, layer: setattr(Reading.given, "__defaults__", ((0.1,),)),
+    "defaults by name": lambda patch, layer: patch(Reading.given.__kwdefaults__, "second", 0.1),
     "class of the layer": lambda patch, layer: setattr(layer, "__class__", Doubling),
     "code of its methods": lambda patch, layer: (
         setattr(Reading.forward, "__code__", another_forward.__code__),
@@ -100,6 +119,7 @@ def patch(monkeypatch):
     MASK[:], Config.gain = 1, 1.0
     change_captured(1.0)
     Reading.forward, Reading.backward = methods["forward"], methods["backward"]
+    Reading.given.__defaults__ = ((1.0,),)
     for name, code in codes.items():
         methods[name].__code__ = code
     if "late" in vars(Reading):

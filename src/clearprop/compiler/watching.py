@@ -115,7 +115,10 @@ class Watch:
             return
         self._seen[id(f)] = f
         # The same function may get another body, by those who load a file again.
-        self._places += [(f, name, getattr(f, name)) for name in ("__code__", "__defaults__")]
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            value = getattr(f, name)
+            self._places.append((f, name, value))
+            self._note(f, name, value)
         for holder, name in read(f):
             value = getattr(holder, name, None)  # a cell may still be empty
             if isinstance(value, np.ndarray) and value.dtype.kind == "f":
@@ -130,7 +133,11 @@ class Watch:
                 self._note(holder, name, value)
 
     def _look_into(self, value: Any) -> None:
-        if id(value) not in self._seen:
+        inside = getattr(value, "__func__", getattr(value, "func", value))  # bound, or in part
+        if isinstance(inside, FunctionType):
+            if _is_own(inside.__module__):
+                self._read(inside)
+        elif id(value) not in self._seen:
             self._seen[id(value)] = value
             if _is_object(value):
                 self._look(value)
