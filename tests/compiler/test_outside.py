@@ -1,5 +1,6 @@
 """What layers and functions read outside themselves may change between two calls of a program."""
 
+from collections import deque
 from functools import partial
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from nets import batch
 
-from clearprop import Affine, Layer, Network
+from clearprop import Affine, Layer, LeakyRelu, Network, grad
 from clearprop.compiler import compile
 from clearprop.training import SGD, Optimizer, Trainer
 from clearprop.training.step import layered_step
@@ -18,8 +19,28 @@ NUMBERS = {"gain": 1.0}
 SETTINGS = SimpleNamespace(gain=1.0)
 
 
+HELD = {"mask": np.ones(3)}
+IN_ROW = deque([1.0])
+
+
 class Config:
     gain = 1.0
+
+
+class Scale:
+    """An object of no layer, with methods and an array of its own."""
+
+    def __init__(self):
+        self.mask, self.inner = np.ones(3), [np.ones(3)]
+
+    def __call__(self):
+        return self.factor() * self.mask * self.inner[0]
+
+    def factor(self):
+        return OF_METHOD
+
+
+SCALE = Scale()
 
 
 def gain():
@@ -30,7 +51,7 @@ def held(factor=1.0):
     return OF_HELD * factor
 
 
-INNER, OF_HELD, OF_STATIC = 1.0, 1.0, 1.0
+INNER, OF_HELD, OF_STATIC, OF_METHOD = 1.0, 1.0, 1.0, 1.0
 
 
 def capturing():
@@ -55,6 +76,7 @@ class Reading(Layer):
     def factor(self):
         late = getattr(self, "late", 1.0)
         named = NUMBERS["gain"] * SETTINGS.gain * Config.gain * gain()
+        named = named * HELD["mask"] * IN_ROW[0] * SCALE()
         return late * named * TEMPERATURE * MASK * CAPTURED(np.ones(3)) * self.given() * self.part()
 
     def part(self):
@@ -94,6 +116,15 @@ CHANGES = {
     "within a function": lambda patch, layer: patch(globals(), "INNER", 0.1),
     "within a function that is held": lambda patch, layer: patch(globals(), "OF_HELD", 0.1),
     "within a static method": lambda patch, layer: patch(globals(), "OF_STATIC", 0.1),
+    "array in a dict": lambda patch, layer: patch(HELD, "mask", np.array([0.5, 1, 2])),
+    "array in a dict in place": lambda patch, layer: HELD["mask"].__setitem__(0, 0.5),
+    "deque": lambda patch, layer: IN_ROW.__setitem__(0, 0.1),
+    "array of an object": lambda patch, layer: patch(vars(SCALE), "mask", np.array([0.5, 1, 2])),
+    "array of an object in place": lambda patch, layer: SCALE.mask.__setitem__(0, 0.5),
+    "array in a list of an object": lambda patch, layer: SCALE.inner[0].__setitem__(0, 0.5),
+    "method of an object": lambda patch, layer: patch(vars(SCALE), "factor", lambda: 0.1),
+    "within a method of an object": lambda patch, layer: patch(globals(), "OF_METHOD", 0.1),
+    "call of an object": lambda patch, layer: setattr(Scale, "__call__", lambda self: 0.1),
     "captured": lambda patch, layer: change_captured(0.1),
     "late attribute": lambda patch, layer: setattr(layer, "late", 0.1),
     "late attribute of the class": lambda patch, layer: setattr(Reading, "late", 0.1),
@@ -113,10 +144,12 @@ CHANGES = {
 
 @pytest.fixture
 def patch(monkeypatch):
-    methods = dict(vars(Reading))
+    methods, call = dict(vars(Reading)), Scale.__call__
     codes = {name: methods[name].__code__ for name in ("forward", "backward")}
     yield monkeypatch.setitem
     MASK[:], Config.gain = 1, 1.0
+    HELD["mask"][:] = SCALE.mask[:] = SCALE.inner[0][:] = IN_ROW[0] = 1
+    Scale.__call__ = call
     change_captured(1.0)
     Reading.forward, Reading.backward = methods["forward"], methods["backward"]
     Reading.given.__defaults__ = ((1.0,),)
@@ -175,6 +208,44 @@ def test_an_optimizer_is_heard(patch):
         patch(globals(), "TEMPERATURE", 1.0 if i < 2 else 0.1)
         x, t = batch(10, 4, 3, np.float64)
         assert step(x, t) == pytest.approx(layered(x, t), rel=1e-13)
+
+
+class Warm(Layer):
+    def __init__(self):
+        self.temperature, self.kept = 1.0, None
+
+    def forward(self, x):
+        self.kept = len(x)
+        return x * self.temperature
+
+    def backward(self, dout):
+        return dout * self.temperature
+
+
+LAYERS = {"alone": Warm(), "in a list": [Warm()], "of clearprop": LeakyRelu(0.5)}
+
+
+@pytest.mark.parametrize("where", LAYERS)
+def test_a_compiled_function_hears_settings_of_the_layers_that_it_calls(where):
+    layer = LAYERS[where]
+    called = layer[0] if isinstance(layer, list) else layer
+
+    def f(x):
+        inside = layer[0] if isinstance(layer, list) else layer
+        return np.sum(inside.forward(x))
+
+    x, y = -np.ones((2, 3)), -np.ones((4, 3))
+    for function in (f, grad(f)):
+        compiled = compile(function)
+        compiled(x)
+        plan = compiled._last
+        called.forward(y)  # what it keeps of another call is no change
+        compiled(x)
+        assert compiled._last is plan
+        setattr(called, "slope" if where == "of clearprop" else "temperature", 0.25)
+        np.testing.assert_array_equal(compiled(x), function(x))
+        setattr(called, "slope" if where == "of clearprop" else "temperature", 0.5)
+        np.testing.assert_array_equal(compiled(x), function(x))
 
 
 def test_a_compiled_function_hears_what_it_captured(patch):

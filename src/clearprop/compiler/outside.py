@@ -1,6 +1,7 @@
 """What methods and functions read from outside: names of their module, and what they captured."""
 
 from collections.abc import Iterable, Iterator
+from dis import get_instructions
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -22,7 +23,8 @@ def methods(kinds: Iterable[type]) -> Iterator[tuple[type, str, FunctionType]]:
                 value = value.fget
             f = getattr(value, "__func__", value)  # of static methods and class methods
             f = getattr(f, "__wrapped__", f)
-            if isinstance(f, FunctionType) and name not in _NOT_RUN and not name.startswith("__"):
+            run = name == "__call__" or not (name in _NOT_RUN or name.startswith("__"))
+            if run and isinstance(f, FunctionType):
                 yield kind, name, f
 
 
@@ -48,4 +50,14 @@ def mentioned(code: CodeType) -> set[str]:
             found |= mentioned(constant)
         elif isinstance(constant, str) and constant.isidentifier():
             found.add(constant)
+    return found
+
+
+def stored(kind: type) -> set[str]:
+    """The attributes that the methods of a class write, but for its `__init__`."""
+    found: set[str] = set()
+    for name, value in vars(kind).items():
+        f = getattr(value, "__wrapped__", value)
+        if isinstance(f, FunctionType) and name != "__init__":
+            found |= {i.argval for i in get_instructions(f) if i.opname == "STORE_ATTR"}
     return found

@@ -2,13 +2,14 @@
 
 import sys
 from argparse import Namespace
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.outside import mentioned, methods, read
+from clearprop.compiler.outside import mentioned, methods, read, stored
 from clearprop.compiler.tracing import names
 from clearprop.graph.constants import is_fixed, is_same
 from clearprop.graph.node import Recorded
@@ -16,6 +17,7 @@ from clearprop.graph.parameters import KINDS, is_layer, names_of
 from clearprop.networks.learning import state_names
 
 _PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
+_CONTAINERS = (list, tuple, dict, deque)
 _OTHERS = sys.stdlib_module_names | {"clearprop", "numpy"}
 """Whose objects are not looked into."""
 _NO_OBJECTS = (*_PLAIN, np.ndarray, list, tuple, set, frozenset, Mapping, Recorded)
@@ -25,10 +27,11 @@ class Watch:
     """Looks whether the layers still hold what a program was recorded with.
 
     Watched are plain values, containers of them and whole-number arrays, on the layers, on their
-    classes and on plain objects that they hold, that `forward` did not write itself; which
-    functions and objects these are; and which arrays stand at certain places. So are the methods of
-    a user's own classes, what these read of their modules and have captured, float arrays among it,
-    and whether a layer has got an attribute that they mention and that it had not.
+    classes and on plain objects that they hold, that `forward` did not write itself; of which class
+    they are; which functions and objects these are; and which arrays stand at certain places. So
+    are the methods of a user's own classes, also those of objects, what these and the functions
+    that they call read of their modules and have captured, float arrays among it, the layers that a
+    function calls, and whether a layer has got an attribute that they mention and that it had not.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Watch:
         """What is looked at for attributes that come late: names, how many, and which may not."""
         self._seen: dict[int, Any] = {}
         """What is known by its id, and stays, so that nothing else gets that."""
+        if recorder is not None:  # each of these is looked at by itself, below
+            self._seen = {id(layer): layer for layer in recorder.members.layers.values()}
         for f in functions:
             f = getattr(f, "__func__", f)
             if isinstance(f, FunctionType):
@@ -86,12 +91,33 @@ class Watch:
         elif _is_itself(value):
             self._places.append((holder, name, value))
             self._look_into(value)
-        elif isinstance(value, list | tuple | dict):
+        elif is_layer(value):
+            self._look_at_layer(value)
+        elif is_layer(holder) and not isinstance(value, _CONTAINERS):
+            return  # what a layer holds besides is found in the graph of the loss
+        elif isinstance(value, np.ndarray):
+            self._places.append((holder, name, value))
+            if not is_fixed(value):
+                self._arrays.append((holder, name, value.copy()))
+        elif isinstance(value, _CONTAINERS):
             parts = _parts(value)
-            if all(_is_plain(part) or _is_itself(part) for _, part in parts):
+            if all(_is_plain(part) or _is_itself(part) or _is_array(part) for _, part in parts):
                 self._mixed.append((holder, name, _mixed(parts)))
-                for _, part in parts:
+            for key, part in parts:
+                if _is_array(part) and not is_layer(holder):
+                    self._note(value, key, part)
+                elif is_layer(part):
+                    self._look_at_layer(part)
+                else:
                     self._look_into(part)
+
+    def _look_at_layer(self, layer: Any) -> None:
+        """Note what a layer holds that is called without being a network's."""
+        if id(layer) not in self._seen:
+            self._seen[id(layer)] = layer
+            kept = {name for cls in type(layer).__mro__ for name in stored(cls)}
+            self._look(layer, kept)
+            self._look_at_methods(layer, kept)
 
     def _look_at_methods(self, thing: Any, known: Iterable[str]) -> None:
         """Note the methods of a user's own classes, what they read outside, and what may come."""
@@ -105,7 +131,9 @@ class Watch:
                 self._read(f)
         for held in (getattr(thing, "__dict__", {}), *map(vars, _own_classes(type(thing)))):
             late = {n for n in said.difference(known) if n not in held}
-            late -= {n for n in late if hasattr(type(thing), n)}
+            # What the class has is looked at, but for methods, in place of which others may come.
+            of_class = [n for n in late if hasattr(type(thing), n)]
+            late -= {n for n in of_class if not callable(getattr(type(thing), n))}
             if late:
                 self._lengths.append([held, len(held), late])
 
@@ -121,11 +149,7 @@ class Watch:
             self._note(f, name, value)
         for holder, name in read(f):
             value = getattr(holder, name, None)  # a cell may still be empty
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                self._places.append((holder, name, value))
-                if not is_fixed(value):
-                    self._arrays.append((holder, name, value.copy()))
-            elif isinstance(value, FunctionType):
+            if isinstance(value, FunctionType):
                 if _is_own(value.__module__):
                     self._places.append((holder, name, value))
                     self._read(value)
@@ -141,6 +165,7 @@ class Watch:
             self._seen[id(value)] = value
             if _is_object(value):
                 self._look(value)
+                self._look_at_methods(value, ())
 
     def __bool__(self) -> bool:
         """Whether anything is watched."""
@@ -162,17 +187,15 @@ class Watch:
                 if not late.isdisjoint(held):
                     return False
                 entry[1] = len(held)
-        for layer, name, array in self._arrays:
-            if not is_same(array, getattr(layer, name)):
-                return False
         for layer, name, content in self._contents:
             if names(getattr(layer, name, None)) != content:
                 return False
         for layer, name, content in self._mixed:
             now = getattr(layer, name, None)
-            if not isinstance(now, list | tuple | dict) or _mixed(_parts(now)) != content:
+            if not isinstance(now, _CONTAINERS) or _mixed(_parts(now)) != content:
                 return False
-        return True
+        # When it is known that all are still there.
+        return all(is_same(array, _value(layer, name)) for layer, name, array in self._arrays)
 
 
 def _own_classes(kind: type) -> list[type]:
@@ -193,8 +216,12 @@ def _mixed(parts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return [(key, names(part) if _is_plain(part) else id(part)) for key, part in parts]
 
 
-def _value(layer: Any, name: str) -> Any:
-    return layer[name] if isinstance(layer, dict) else getattr(layer, name, None)
+def _value(layer: Any, name: Any) -> Any:
+    if isinstance(layer, dict):
+        return layer.get(name)
+    if isinstance(layer, _CONTAINERS) and isinstance(name, int):
+        return layer[name] if name < len(layer) else None
+    return getattr(layer, name, None)
 
 
 def _attributes(holder: Any) -> list[tuple[str, Any]]:
@@ -220,6 +247,10 @@ def _is_itself(value: Any) -> bool:
     return callable(value) or _is_object(value)
 
 
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
 def _is_object(value: Any) -> bool:
     """Whether a value is a plain object: one of a user's own classes, or a namespace."""
     kind = type(value)
@@ -233,5 +264,7 @@ def _is_plain(value: Any) -> bool:
         return value.dtype.kind in "iub"
     if isinstance(value, dict):
         value = tuple(value.values())
-    within = isinstance(value, list | tuple | set | frozenset) and all(map(_is_plain, value))
+    within = isinstance(value, list | tuple | deque | set | frozenset) and all(
+        map(_is_plain, value)
+    )
     return within or isinstance(value, _PLAIN)

@@ -1,7 +1,6 @@
 """What goes into a layer: real numbers forward, a derivative of the output's shape backward."""
 
 import math
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,7 @@ def parameter(W: Any, layer: str, name: str) -> Any:
     >>> parameter(W, "Affine", "W") is W
     True
     """
-    if not isinstance(W, np.ndarray | np.generic | Recorded):
+    if not isinstance(W, _OURS):
         try:
             W = np.asarray(W)
         except ValueError:
@@ -78,7 +77,7 @@ def number(
     >>> number(0.01, "LeakyRelu", "slope")
     0.01
     """
-    if isinstance(value, Real) and math.isfinite(value) and low <= value <= high:
+    if isinstance(value, _REAL) and math.isfinite(value) and low <= value <= high:
         return value
     bounds = f" from {low:g}" if low > -math.inf else ""
     bounds += f" to {high:g}" if high < math.inf else " on" if bounds else ""
@@ -87,11 +86,15 @@ def number(
 
 def check_sizes(layer: str, *sizes: Any) -> None:
     """Refuse sizes of which no layer can be made. Errors: `ShapeError`."""
-    if not all(isinstance(n, Integral) and n >= 1 for n in sizes):
+    if not all(isinstance(n, int | np.integer) and n >= 1 for n in sizes):
         raise ShapeError(
             f"{layer}: sizes must be whole numbers of at least 1, got "
             + " and ".join(map(repr, sizes))
         )
+
+
+_OURS: Any = (np.ndarray, np.generic, Recorded)
+_REAL = int | float | np.integer | np.floating
 
 
 def upstream(dout: Any, shape: tuple[int, ...] | None, layer: str) -> Any:

@@ -153,7 +153,8 @@ def state_dict(network: Network, names: Mapping[str, str] | None = None) -> dict
 
 def _places(network: Network) -> dict[str, str]:
     """What PyTorch would call the module of each layer: in a chain its place, as in Sequential."""
-    called = {}
+    called: dict[str, str] = {}
+    held: Any
     for name, path in network.members.paths.items():
         steps, held, in_chain = [], network, False
         for step in path:
