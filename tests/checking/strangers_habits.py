@@ -196,7 +196,7 @@ def backward(dout, cache):
 """,
     "F(forward, backward, n(5,4), n(4,3), n(1,3))",
     ("dout.sum(axis=0)", "dout.mean(axis=0)", "b", "factor"),
-    ("dout @ W.T,", "(dout @ W.T)[0],", "x", "wrong shape"),
+    ("dout @ W.T,", "(dout @ W.T)[0],", "x", "wrong shape|wrong value used"),
 )
 
 GRAPH = """

@@ -13,7 +13,8 @@ def subscripted(node: ast.Subscript) -> Entries:
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     named = isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
     if isinstance(node.ctx, ast.Load) and not named:
-        yield node.value, Kind.WRONG_PLACE
+        of_one = isinstance(node.slice, ast.Constant)
+        yield node.value, Kind.WRONG_VALUE if of_one else Kind.WRONG_PLACE
     for i, part in enumerate(parts):
         alike = [j for j, other in enumerate(parts) if ast.dump(other) == ast.dump(part)]
         if i != alike[0]:
