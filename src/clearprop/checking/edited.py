@@ -55,7 +55,7 @@ class Editor:
         self.together: list[list[int]] = []
         """The edits that are the same change at several places; number -1 is the first entry."""
         self.alike: list[list[int]] = []
-        """The sites of the same name in a function, likewise."""
+        """The sites of the same name in a function, and those in a line, likewise."""
         self._keys: dict[Any, int] = {}
         self.slices = slices_of(trees)
         self.methods = {
@@ -95,8 +95,9 @@ class Editor:
         number = len(self.sites)
         if not isinstance(site.old, ast.Name | ast.Attribute) or site.role == "carried":
             return is_picked("site", number)
-        key = (site.source.function, ast.dump(site.old))
-        return is_picked("site", number, self._joined(self.alike, key, number))
+        name, function = ast.dump(site.old), site.source.function
+        keys = (function, name), (function, name, id(site.line))
+        return is_picked("site", number, *(self._joined(self.alike, k, number) for k in keys))
 
     def _joined(self, groups: list[list[int]], key: Any, number: int) -> int:
         """The number of the group of a key."""

@@ -26,6 +26,12 @@ PRODUCTS = ("np.matmul", "np.dot", "np.einsum")
 ORDINALS = ("first", "second", "third", "fourth")
 
 
+def left_out(tape: Tape) -> Mistakes:
+    """A way back that is left out: what explains it so plainly needs nothing more particular."""
+    missing = (m for m in ways(tape) if m.message.endswith(" is missing"))
+    return (m._replace(scales=False) for m in missing)
+
+
 def ways(tape: Tape) -> Mistakes:
     """A way back that is left out, or has the opposite sign, wherever the line is run."""
     for group in tape.groups:

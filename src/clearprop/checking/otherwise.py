@@ -98,14 +98,16 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
     if site.role in ("term", "argument"):
         rank, kind = (0, Kind.SIGN) if site.role == "term" else (1, Kind.WRONG_VALUE)
         yield Otherwise(rank, kind, "-{}", np.negative)
+    is_part = np.ndim(value) and site.old is not getattr(site.line, "value", None)
     for atom in around:
         v = widened(atom, np.shape(value))
         if v is None:
             continue
-        if (is_name or site.role == "argument") and not _is_inverse(v.now, value):
+        may_be = is_name or site.role == "argument" or (is_part and not v.is_formula)
+        if may_be and not _is_inverse(v.now, value):
             has_it = is_name and v.is_formula and _lacks_part(ast.unparse(site.old), v.name)
             kind = Kind.DROPPED_TERM if has_it else Kind.WRONG_VALUE
-            yield Otherwise(1 + v.is_formula, kind, v.name, lambda e, v: v, v)
+            yield Otherwise(1 + (v.is_formula or not is_name), kind, v.name, lambda e, v: v, v)
         if site.role != "factor" or is_name:
             yield from _with_value(v, np.shape(value), site.role)
     if is_name and np.ndim(value):

@@ -40,6 +40,7 @@ PAIRS = 200
 MAKERS = (
     mistakes_in_values.small_constants,
     mistakes_in_slopes.slopes_missing,
+    mistakes_in_ways.left_out,
     mistakes_in_ways.reductions,
     mistakes_in_ways.means,
     mistakes_in_ways.uses,

@@ -163,7 +163,7 @@ class Search:
             later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind, o.text)]
         for place, numbers in enumerate(editor.alike):
             site = editor.sites[numbers[0] - 1]
-            if len(numbers) > 1:
+            if len(numbers) > 1 and numbers not in editor.alike[:place]:
                 later += [(o.rank + 1, -1 - place, site, o) for o in self._others(-1 - place, site)]
         for rank, number, site, other in sorted(later, key=lambda plan: plan[0]):
             if rank < self.below:
