@@ -18,7 +18,8 @@ T = (X[:, 0] * X[:, 1] > 0).astype(int)
 STATE = """(() => {
   const at = (id) => document.getElementById(id);
   return { steps: Number(at('steps').textContent.replace(/\\D/g, '')),
-    loss: Number(at('loss').textContent.replace('−', '-')), right: parseFloat(at('right').textContent),
+    loss: Number(at('loss').textContent.replace('−', '-')),
+    right: parseFloat(at('right').textContent),
     died: at('died').hidden ? '' : at('died').textContent, big: at('big').textContent,
     layers: at('layers').innerText };
 })()"""
