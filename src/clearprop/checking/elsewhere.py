@@ -4,7 +4,8 @@ On all samples, under another dout, for other values, settings and sizes: as far
 them.
 """
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -71,9 +72,9 @@ class Elsewhere:
         others = (*scaled, *map(e.trial.variant, self._others_than_given()))
         if any(self._holds_for(hits, other) is False for other in others):
             return False
-        for some in (*self._of_other_sizes(), *self._of_other_counts()):
-            if any(self._holds_for(hits, trial) is False for trial in some):
-                return False
+        others = itertools.chain(self._of_other_sizes(), self._of_other_counts())
+        if any(self._holds_for(hits, other) is False for other in others):
+            return False
         self.right, right = [], self.right  # what else is right by chance, as where a scale is 1
         values = e.trial.others_learned(self.rng)
         held = self._holds_for(hits, e.trial.variant(e.trial.inputs, values=values))
@@ -97,13 +98,17 @@ class Elsewhere:
             for i, x in enumerate(trial.inputs)
         ]
 
-    def _of_other_sizes(self) -> Iterator[Iterable[Trial]]:
-        """With a length shorter by one or doubled, the same in all inputs that have it."""
+    def _of_other_sizes(self) -> Iterator[Trial]:
+        """With a length shorter by one or doubled, the same in all inputs that have it.
+
+        None of one, which would go with any other.
+        """
         trial = self.e.trial
         shapes = (np.shape(trial.inputs[i])[1:] for i in trial.float_places)
         for n in sorted({n for shape in shapes for n in shape if n > 1}):
-            chosen = ([*range(n - 1)], [*range(n)] * 2)
-            yield [trial.variant([*self._with_length(n, some)]) for some in chosen]
+            for some in ([*range(n)] * 2, [*range(n - 1)] if n > 2 else []):
+                if some:
+                    yield trial.variant([*self._with_length(n, some)])
 
     def _with_length(self, n: int, chosen: list[int]) -> Iterator[Any]:
         """The inputs with some places along axes of a length, but the first, that of samples."""
@@ -115,14 +120,14 @@ class Elsewhere:
                     x = x * self.rng.uniform(0.9, 1.0, x.shape)  # none equal to another
             yield x
 
-    def _of_other_counts(self) -> Iterator[Iterable[Trial]]:
+    def _of_other_counts(self) -> Iterator[Trial]:
         """With other whole numbers among the settings, each larger by one or doubled."""
         for name, value in vars(self.e.trial.layer).items():
             if type(value) is int and value > 0:
-                others = [self.e.trial.variant(self.e.trial.inputs) for _ in range(2)]
-                for other, count in zip(others, (value + 1, 2 * value), strict=True):
+                for count in (value + 1, 2 * value):
+                    other = self.e.trial.variant(self.e.trial.inputs)
                     setattr(other.layer, name, count)
-                yield others
+                    yield other
 
     def _are_samples(self, fewer: list[Any]) -> bool:
         """Whether fewer of them give fewer outputs: else parts of samples were cut."""
