@@ -149,7 +149,7 @@ def workers(
                 say(f"Left out: {contestant.name} ({threads}): {error}")
                 del found[contestant, threads]
         for differs in check(losses, own):
-            found.pop(differs).stop()
+            del found[differs]
         yield found
 
 

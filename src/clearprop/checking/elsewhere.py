@@ -40,7 +40,7 @@ class Elsewhere:
             return []
         try:
             hits = [n for n in self.wrong if truth[n].near(run.derivative(n))]
-            kept = hits and all(truth[n].near(run.derivative(n)) for n in self.right)
+            kept = hits and _are_right(truth, run, self.right)
             others = (n for n in self.wrong if n not in hits)
             return hits if kept and all(truth[n].spared(run.derivative(n)) for n in others) else []
         except FAILS:
@@ -69,10 +69,8 @@ class Elsewhere:
         scaled = [e.trial.variant(e.trial.inputs)] if settings else []
         for other in scaled:
             vars(other.layer).update(settings)
-        others = (*scaled, *map(e.trial.variant, self._others_than_given()))
-        if any(self._holds_for(hits, other) is False for other in others):
-            return False
-        others = itertools.chain(self._of_other_sizes(), self._of_other_counts())
+        given = (*scaled, *map(e.trial.variant, self._others_than_given()))
+        others = itertools.chain(given, self._of_other_sizes(), self._of_other_counts())
         if any(self._holds_for(hits, other) is False for other in others):
             return False
         self.right, right = [], self.right  # what else is right by chance, as where a scale is 1
@@ -106,9 +104,8 @@ class Elsewhere:
         trial = self.e.trial
         shapes = (np.shape(trial.inputs[i])[1:] for i in trial.float_places)
         for n in sorted({n for shape in shapes for n in shape if n > 1}):
-            for some in ([*range(n)] * 2, [*range(n - 1)] if n > 2 else []):
-                if some:
-                    yield trial.variant([*self._with_length(n, some)])
+            for length in (k for k in (2 * n, n - 1) if k > 1):
+                yield trial.variant([*self._with_length(n, [i % n for i in range(length)])])
 
     def _with_length(self, n: int, chosen: list[int]) -> Iterator[Any]:
         """The inputs with some places along axes of a length, but the first, that of samples."""
@@ -185,8 +182,10 @@ class Elsewhere:
         exact = max(t.exact for t in self.truth.values())
         known = truths({n: truth[n] for n in self.truth}, exact)
         try:
-            return run is not None and all(
-                known[n].near(run.derivative(n)) for n in (*hits, *self.right)
-            )
+            return run is not None and _are_right(known, run, [*hits, *self.right])
         except FAILS:
             return False
+
+
+def _are_right(truth: dict[str, Truth], run: Run, names: list[str]) -> bool:
+    return all(truth[n].near(run.derivative(n)) for n in names)

@@ -28,8 +28,7 @@ ORDINALS = ("first", "second", "third", "fourth")
 
 def left_out(tape: Tape) -> Mistakes:
     """A way back that is left out: what explains it so plainly needs nothing more particular."""
-    missing = (m for m in ways(tape) if m.message.endswith(" is missing"))
-    return (m._replace(scales=False) for m in missing)
+    return (m._replace(scales=False) for m in ways(tape) if m.kind is Kind.DROPPED_TERM)
 
 
 def ways(tape: Tape) -> Mistakes:

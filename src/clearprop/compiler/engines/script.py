@@ -153,7 +153,7 @@ class Script:
     def _print(self, group: list[Node]) -> None:
         node = group[0]
         try:
-            for node in group:
+            for node in group:  # the one that is refused is the one to be named
                 self._check(node)
             node = group[0]
             if self.word(node) is not None:
