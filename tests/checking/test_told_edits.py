@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from clearprop import check
+from clearprop.checking.copies import held_by
 
 R = np.random.default_rng(11)
 
@@ -234,3 +235,25 @@ def test_a_mask_that_lets_all_through_is_not_called_inverted():
     (fault,) = check(Margin(), X).faults
     assert "inverted" not in fault.message
     assert "`return dout * self.above + dout * self.s`" in fault.message
+
+
+class SideBySide:
+    """Two inputs side by side, whose parts are handed back the other way round."""
+
+    def forward(self, x, y):
+        self.width = x.shape[1]
+        return np.concatenate([x, y], axis=1)
+
+    def backward(self, dout):
+        return dout[:, self.width :], dout[:, : self.width]
+
+
+def test_one_edit_for_all_comes_before_one_for_each():
+    one, two = check(SideBySide(), X, X[:, ::-1] + 1).faults
+    assert "(dout[:, :self.width], dout[:, self.width:])` in place of" in one.message
+    assert "(dout[:, :self.width], dout[:, self.width:])` in place of" in two.message
+
+
+def test_what_a_closure_has_kept_is_held_by_it():
+    array = np.ones(3)
+    assert any(held is array for held in held_by([lambda: array]))
