@@ -1,7 +1,7 @@
 """Mistakes in the ways back: left out, turned around, without a factor, with another value."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,39 +28,45 @@ ORDINALS = ("first", "second", "third", "fourth")
 
 def left_out(tape: Tape) -> Mistakes:
     """A way back that is left out: what explains it so plainly needs nothing more particular."""
-    return (m._replace(scales=False) for m in ways(tape) if m.kind is Kind.DROPPED_TERM)
+    for group, slots, where in _places(tape):
+        changes = _of(group.nodes, slots, lambda i: nothing)
+        yield Mistake(Kind.DROPPED_TERM, f"{where} is missing", changes)
 
 
 def ways(tape: Tape) -> Mistakes:
-    """A way back that is left out, or has the opposite sign, wherever the line is run."""
+    """A way back that is left out by half, or has the opposite sign, or comes from one run alone.
+
+    What is done by half or twice is done in a line that runs once.
+    """
+    for group, slots, where in _places(tape):
+        if len(group.nodes) == 1:
+            changes = _of(group.nodes, slots, lambda i: nothing)
+            yield Mistake(Kind.DROPPED_TERM, f"{where} is missing", changes, scales=True)
+            continue
+        changes = _of(group.nodes, slots, _opposite)
+        yield Mistake(Kind.SIGN, f"{where} has the opposite sign", changes)
+        changes = _of(group.nodes[1:], slots, lambda i: nothing)
+        message = f"{where} is missing in all runs of it but the first"
+        yield Mistake(Kind.DROPPED_TERM, message, changes)
+
+
+def _places(tape: Tape) -> Iterator[tuple[Group, list[int], str]]:
+    """The ways back of each line that is run: slots of one input, in words; each alone first."""
     for group in tape.groups:
-        node, once = group.nodes[-1], len(group.nodes) == 1  # the first may begin with a constant
+        node = group.nodes[-1]  # the first may begin with a constant
         for slot, x in enumerate(node.inputs):
             same = [i for i, y in enumerate(node.inputs) if y is x]
             if not isinstance(x, Recorded) or slot != same[0]:
                 continue
-            if len(same) > 1 and not node.operation.elementwise:
-                for i in same:
-                    message = f"what goes back through {group}, its input {i + 1}, is missing"
-                    changes = everywhere(group.nodes, i, nothing)
-                    yield Mistake(Kind.DROPPED_TERM, message, changes, scales=once)
-            where = f"what goes back through {group}, its input {slot + 1},"
+            alone = len(same) > 1 and not node.operation.elementwise
+            for slots in (*([i] for i in same if alone), same):
+                yield group, slots, f"what goes back through {group}, its input {slots[0] + 1},"
 
-            def of(nodes: list[Node], formula: Any, same: list[int] = same) -> Any:
-                return {key: f for i in same for key, f in everywhere(nodes, i, formula(i)).items()}
 
-            yield Mistake(
-                Kind.DROPPED_TERM,
-                f"{where} is missing",
-                of(group.nodes, lambda i: nothing),
-                scales=once,
-            )
-            if not once:
-                yield Mistake(
-                    Kind.SIGN, f"{where} has the opposite sign", of(group.nodes, _opposite)
-                )
-                message = f"{where} is missing in all runs of it but the first"
-                yield Mistake(Kind.DROPPED_TERM, message, of(group.nodes[1:], lambda i: nothing))
+def _of(
+    nodes: list[Node], slots: list[int], formula: Callable[[int], Formula]
+) -> dict[tuple[Node, int], Formula]:
+    return {key: f for i in slots for key, f in everywhere(nodes, i, formula(i)).items()}
 
 
 def _opposite(slot: int) -> Formula:
