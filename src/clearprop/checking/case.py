@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,6 +119,7 @@ class Case:
             *zip(trial.input_names, trial.inputs, strict=True),
             *((f"out{i}" if several else "out", out) for i, out in enumerate(run.outputs, 1)),
             *((name, a.value) for name, a in trial.arguments.items() if a.slot),
+            *_captured(run.cache),
             *(
                 (f"self.{name}[{i}]" if isinstance(value, tuple | list) else f"self.{name}", item)
                 for name, value in getattr(run.layer, "__dict__", {}).items()
@@ -158,13 +161,21 @@ class Case:
         found = self.e.true(dout).get(self.name)
         return found if found is not None and np.isfinite(found).all() else None
 
-    def pulled(self, dout: np.ndarray) -> np.ndarray | None:
+    def pulled(self, dout: np.ndarray, anew: bool = False) -> np.ndarray | None:
         """What backward gives under another `dout`, if it still has the same shape."""
         try:
-            found = self.e.pull(dout).get(self.name)
+            found = self.e.pull(dout, anew).get(self.name)
         except LayerRaised:
             return None
         return found if found is not None and found.shape == self.a.shape else None
+
+
+def _captured(f: Any) -> Iterator[tuple[str, Any]]:
+    """What a function that forward has handed out keeps of its variables."""
+    if isinstance(f, FunctionType):
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+            with suppress(ValueError):  # not set yet
+                yield name, cell.cell_contents
 
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from clearprop.checking import (
     patterns_elsewhere,
     patterns_inside,
+    patterns_of_outputs,
     patterns_shape,
     patterns_steps,
     patterns_value,
@@ -23,6 +24,7 @@ from clearprop.checking.case import Case, Guess
 from clearprop.checking.constants import without
 from clearprop.checking.findings import Kind
 from clearprop.checking.repairs import Repair, repairs
+from clearprop.checking.run import LayerRaised
 from clearprop.checking.smaller import smaller
 
 
@@ -58,8 +60,8 @@ def diagnose(case: Case) -> Guess:
     found = _first(few, (*PLAIN, *DEEP)) if few else None
     if few:
         case.e.mistakes = case.e.mistakes or {}  # they have been looked for
-    found = found or _first(case, OUTSIDE if few else DEEP)
-    return found or _but_for_constants(case) or _unknown(case)
+    found = found or _first(case, OUTSIDE if few else DEEP) or _but_for_constants(case)
+    return found or _from_some(few or case) or _unknown(case)
 
 
 def _but_for_constants(case: Case) -> Guess | None:
@@ -70,6 +72,21 @@ def _but_for_constants(case: Case) -> Guess | None:
         return None
     e.truth, e.mistakes, e.repairs, e.less = {**e.truth, case.name: t}, None, {}, False
     return _first(replace(case, e=e, t=t), PLAIN)
+
+
+def _from_some(case: Case) -> Guess | None:
+    """What shows in what goes back from each element of the output by itself."""
+    if found := _first(case, (patterns_of_outputs.own_factors,)):
+        return found
+    try:
+        some = patterns_of_outputs.from_some(case)
+    except LayerRaised:
+        return None
+    if some is None:
+        return None
+    where, there = some
+    found = _first(there, (*PLAIN, *DEEP)) or _unknown(there)
+    return found._replace(message=f"{where}: {found.message}")
 
 
 def _with_others(case: Case, plain: Guess) -> Guess:
@@ -129,7 +146,7 @@ def _unknown(case: Case) -> Guess:
     return Guess(
         Kind.UNKNOWN,
         f"it is {length:.4g} times as long as the true derivative, and its direction agrees with "
-        f"that to a cosine of {cosine:.4g}; the pattern is none of the known ones. Ruled out, for "
-        "all of it at once: sign, constant factor, transposition, order, offset, mask, a small "
-        f"constant{inside}",
+        f"that to a cosine of {round(cosine, 4):.4g}; the pattern is none of the known ones. Ruled "
+        "out, for all of it at once: sign, constant factor, transposition, order, offset, mask, a "
+        f"small constant{inside}",
     )

@@ -18,7 +18,7 @@ Line = ast.stmt | ast.Lambda
 
 
 class Edit(NamedTuple):
-    """In a line of a source, something in place of something else."""
+    """In a line of a source, something in place of something else; or lines in place of lines."""
 
     source: Source
     line: Line
@@ -125,9 +125,7 @@ def written(edit: Edit) -> tuple[str, str]:
     The second is empty where the line would only assign to itself.
     """
     if isinstance(edit.new, list):
-        exchanged = len(edit.new) == 2 and not isinstance(edit.new[1], ast.Pass)
-        old = [edit.old, *(edit.new[:1] if exchanged else [])]
-        return _text(old), _text(edit.new)
+        return _text(edit.old), _text(edit.new)
     lines: dict[Line, Any] = {}
     for each in (edit, *edit.more):
         lines[each.line] = swapped(lines.get(each.line, each.line), each.old, each.new)
@@ -163,7 +161,6 @@ LONG = 120
 
 def _text(body: list[Any]) -> str:
     """Lines of a source; of those that hold others, the first."""
-    body = [node for node in body if not isinstance(node, ast.Pass)]
     plain = (_Plain().visit(copy.deepcopy(node)) for node in body)
     lines = (ast.unparse(ast.fix_missing_locations(node)).split("\n")[0] for node in plain)
     return "; ".join(lines).replace("[::-1][::-1]", "")

@@ -2,7 +2,8 @@
 
 import ast
 import copy
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clearprop.checking.findings import Kind
@@ -26,14 +27,14 @@ def edits(node: ast.expr) -> Iterator[Change]:
         yield Change(*entry)
 
 
-def statements(node: ast.stmt, following: ast.stmt | None) -> Iterator[Change]:
-    """The statements that may have been meant in place of this one; of it and the next, if two."""
-    for body, kind in _statements(node, following):
-        near = len(body) == 1 or (body and isinstance(body[-1], ast.Pass))
-        yield Change(body, kind, rank=0 if near else 4)
+def statements(node: ast.stmt, following: Sequence[ast.stmt]) -> Iterator[Change]:
+    """The statements that may have been meant in place of this one, or of it and the next ones."""
+    for body, kind in _statement(node):
+        yield Change(body, kind, rank=0 if len(body) == 1 else 4)
+    yield from _in_other_order(node, following)
 
 
-def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
+def _statement(node: ast.stmt) -> Entries:
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         (target,) = node.targets
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
@@ -64,12 +65,37 @@ def _statements(node: ast.stmt, following: ast.stmt | None) -> Entries:
         yield node.orelse, Kind.WRONG_VALUE
     if isinstance(node, ast.Assign | ast.Expr):
         yield [], Kind.EXTRA_TERM
-    if isinstance(following, ast.Assign | ast.AugAssign | ast.Expr):
-        again = isinstance(node, ast.Assign) and _targets_of(node) == _targets_of(following)
-        yield [following, node], Kind.WRONG_PLACE if again else Kind.STALE
-        at_once = _at_once(node, following)
-        if at_once:
-            yield [at_once, ast.Pass()], Kind.STALE
+
+
+def _in_other_order(node: ast.stmt, following: Sequence[ast.stmt]) -> Iterator[Change]:
+    """This statement and the next ones one after the other otherwise, or all at the same time."""
+    run = [node, *itertools.takewhile(lambda s: isinstance(s, MOVED), following[: NEAR - 1])]
+    for count, last in enumerate(run[1:], 2):
+        if not _names(node).isdisjoint(_names(last)):  # else it may as well stay before the last
+            again = isinstance(node, ast.Assign) and _targets_of(node) == _targets_of(last)
+            kind = Kind.WRONG_PLACE if again else Kind.STALE
+            between = run[1 : count - 1]
+            yield Change([*between, last, node], kind, rank=2, lines=count)
+            if between:
+                yield Change([last, node, *between], kind, rank=2, lines=count)
+        if at_once := _at_once(run[:count]):
+            yield Change([at_once], Kind.STALE, lines=count)
+
+
+MOVED = ast.Assign | ast.AugAssign | ast.Expr
+"""The statements that may have been meant to come earlier."""
+NEAR = 3
+"""So many lines are looked at for another order of them."""
+
+
+def _names(node: ast.stmt) -> set[str]:
+    """What a statement reads or sets, as it is written: names, and what hangs on `self`."""
+    return {
+        ast.unparse(part) for part in ast.walk(node) if isinstance(part, ast.Name | ast.Attribute)
+    } - NOBODYS
+
+
+NOBODYS = {"self", "np", "numpy"}
 
 
 AT = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
@@ -90,11 +116,11 @@ def _targets_of(node: Any) -> list[str]:
     return [ast.unparse(target) for target in targets if target is not None]
 
 
-def _at_once(one: Any, other: Any) -> ast.Assign | None:
-    """Two assignments of which the second reads what the first has set, done at the same time."""
+def _at_once(run: Sequence[Any]) -> ast.Assign | None:
+    """Assignments the last of which reads what the first has set, done at the same time."""
     targets: list[ast.expr] = []
     values: list[ast.expr] = []
-    for node in (one, other):
+    for node in run:
         if not isinstance(node, ast.Assign | ast.AugAssign):
             return None
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
@@ -107,7 +133,7 @@ def _at_once(one: Any, other: Any) -> ast.Assign | None:
             value = ast.BinOp(read, node.op, value)
         targets.append(target)
         values.append(value)
-    if ast.unparse(targets[0]) not in map(ast.unparse, _places(values[1])):
+    if ast.unparse(targets[0]) not in map(ast.unparse, _places(values[-1])):
         return None
     return ast.Assign([ast.Tuple(targets, ast.Store())], ast.Tuple(values, LOAD))
 

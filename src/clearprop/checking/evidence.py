@@ -133,11 +133,14 @@ class Evidence:
         """How large a step each element of each argument deserves."""
         return {n: differences.sizes(a.value) for n, a in self.trial.arguments.items()}
 
-    def pull(self, dout: np.ndarray) -> dict[str, np.ndarray]:
-        """The derivatives of all arguments by `backward`, under another `dout`."""
+    def pull(self, dout: np.ndarray, anew: bool = False) -> dict[str, np.ndarray]:
+        """The derivatives of all arguments by `backward`, under another `dout`.
+
+        With `anew`, forward is run right before it.
+        """
         if not self.trial.has_backward:
             return self.true(dout)
-        if self._puller is None or not self.reproducible:
+        if anew or self._puller is None or not self.reproducible:
             self._puller = self.trial.run()
         return self._puller.derivatives(dout)
 

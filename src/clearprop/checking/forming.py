@@ -39,35 +39,38 @@ class Form:
 
     def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         made: list[ast.stmt] = []
-        skipped: tuple[int, ...] = ()
-        for node, following in zip(body, [*body, None][1:], strict=True):
-            now, skips = self.statement(node, following)
-            # Where this one was exchanged with the one before it, that has done it already.
-            made += [ast.If(is_picked("at", *skipped), [ast.Pass()], now)] if skipped else now
-            skipped = skips
+        skipped = dict[int, list[int]]()
+        for place, node in enumerate(body):
+            now, skips = self.statement(node, body[place + 1 :])
+            # What was done together with one before it is done already.
+            done = skipped.pop(place, [])
+            made += [ast.If(is_picked("at", *done), [ast.Pass()], now)] if done else now
+            for number, lines in skips:
+                for later in range(place + 1, place + lines):
+                    skipped.setdefault(later, []).append(number)
         return made
 
     def statement(
-        self, node: ast.stmt, following: ast.stmt | None
-    ) -> tuple[list[ast.stmt], tuple[int, ...]]:
-        """The edited form of a statement, and the numbers of the edits that do the next as well."""
+        self, node: ast.stmt, following: list[ast.stmt]
+    ) -> tuple[list[ast.stmt], list[tuple[int, int]]]:
+        """The edited form of a statement, and the edits that do more lines, with how many."""
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-            return [node], ()
+            return [node], []
         if isinstance(node, ast.Expr) and _speaks(node.value):
-            return [ast.If(the_pick("silent"), [ast.Pass()], [node])], ()
+            return [ast.If(the_pick("silent"), [ast.Pass()], [node])], []
         outer, self.line = self.line, node
-        others, skips = [], list[int]()
-        for other, kind, _, rank in (*statements(node, following), *self.placed(node)):
-            of_both = len(other) == 2 and isinstance(other[1], ast.Pass)  # the next reads this one
-            line = following if of_both and following else node
-            numbers = self.editor.add(Edit(self.source, line, node, other, kind, rank))
-            others.append((is_picked("at", *numbers), other or [ast.Pass()]))
-            skips += [len(self.editor.edits)] if len(other) == 2 else []
+        others, skips = [], list[tuple[int, int]]()
+        for other, kind, _, rank, lines in (*statements(node, following), *self.placed(node)):
+            old = [node, *following[: lines - 1]]
+            line = old[-1] if len(other) < lines else node  # done at once: the last reads the first
+            (number,) = self.editor.add(Edit(self.source, line, old, other, kind, rank))
+            others.append((is_picked("at", number), other or [ast.Pass()]))
+            skips += [(number, lines)] if lines > 1 else []
         same: list[ast.stmt] = [self.inside(node)]
         for asked, other in others:
             same = [ast.If(asked, other, same)]
         self.line = outer
-        return same, tuple(skips)
+        return same, skips
 
     def placed(self, node: Any) -> Iterator[Change]:
         """What is assigned to other elements, those that something else takes."""

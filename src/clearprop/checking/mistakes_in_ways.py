@@ -89,9 +89,12 @@ def uses(tape: Tape) -> Mistakes:
 
 
 def factors_missing(tape: Tape) -> Mistakes:
-    """A product that gives back dout without the other factor."""
+    """A product that gives back dout without the other factor, or a variance without x − mean."""
     for group in tape.groups:
         node = group.nodes[0]
+        if node.operation.name in ("np.var", "np.std"):
+            message = f"the factor x − mean(x) is missing in what goes back through {group}"
+            yield Mistake(Kind.DROPPED_TERM, message, everywhere(group.nodes, 0, _not_centred))
         square = node.operation.name in PRODUCTS and np.shape(node.values[0]) == np.shape(node.out)
         for slot in (0, 1) if node.operation.name == "np.multiply" else (0,) * square:
             message = (
@@ -100,6 +103,11 @@ def factors_missing(tape: Tape) -> Mistakes:
             yield Mistake(
                 Kind.DROPPED_TERM, message, everywhere(group.nodes, slot, lambda at: at.dout)
             )
+
+
+def _not_centred(at: At) -> Any:
+    x, axis = at.values[0], at.node.params.get("axis")
+    return at.found[0] / (x - np.mean(x, axis=axis, keepdims=True))
 
 
 def factors(tape: Tape) -> Mistakes:

@@ -149,8 +149,11 @@ def _of_one_number(case: Case, ratio: float) -> float | None:
 
 
 def _nonlinear(case: Case) -> Guesses:
-    twice, opposite = case.pulled(2 * case.dout), case.pulled(-case.dout)
-    if twice is None or opposite is None:
+    # Each behind its own forward: what layers share may have been written over since.
+    once, twice, opposite = (case.pulled(k * case.dout, anew=True) for k in (1, 2, -1))
+    if once is None or twice is None or opposite is None:
+        return
+    if not np.array_equal(once, case.a, equal_nan=True):
         return
     for power, words in ((4.0, "twice"), (8.0, "three times")):
         yield Kind.NOT_LINEAR, f"dout goes in {words} as a factor", twice / power

@@ -294,7 +294,8 @@ def _set_later(site: Site) -> set[str]:
 def told(edit: Edit) -> str:
     """An edit in words."""
     old, new = written(edit)
-    line = getattr(edit.old, "lineno", edit.line.lineno)
+    first = edit.old[0] if isinstance(edit.old, list) else edit.old
+    line = getattr(first, "lineno", edit.line.lineno)
     name = edit.source.function.__name__
     if old.partition(" = ")[::2] == (old.partition(" = ")[0],) * 2:
         return f"at the end of the loop, behind line {line} of {name}, `{new}` is missing"

@@ -12,13 +12,14 @@ class Change(NamedTuple):
     """What stands there instead, and the kind of mistake that was made then.
 
     Changes with the same `key` are also made everywhere at once: somebody who takes one axis for
-    another does so twice.
+    another does so twice. Of statements, it is in place of so many `lines`.
     """
 
     new: Any
     kind: Kind
     key: Any = None
     rank: int = 0
+    lines: int = 1
 
 
 Entries = Iterator[tuple[Any, ...]]
