@@ -57,6 +57,47 @@ def made(source, name, *arguments):
     return space[name](*arguments)
 
 
+def test_values_with_too_many_axes_are_not_added_at_places():
+    """NumPy reads beyond them beside a slice, which kills the process."""
+    total, places = np.zeros((3, 5)), (slice(None), np.array([0, 1, 1]))
+    with pytest.raises(ValueError, match=r"add\.at: values of 4 axes are too many"):
+        guards.at(np.add, total, places, np.ones((9, 1, 3, 3)))
+    guards.at(np.add, total, places, np.ones((1, 3)))
+    assert total.tolist() == [[1, 2, 0, 0, 0]] * 3
+
+
+STRETCHED = '''
+import numpy as np
+
+class Stretched:
+    """Linear interpolation along a row; backward counts the places otherwise."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def forward(self, x):
+        self.n = x.shape[1]
+        at = np.arange(self.size) * (self.n - 1) / (self.size - 1)
+        i = np.minimum(at.astype(int), self.n - 2)
+        part = at - i
+        return x[:, i] * (1 - part) + x[:, i + 1] * part
+
+    def backward(self, dout):
+        at = np.arange(self.size) * self.n / self.size
+        i = np.minimum(at.astype(int), self.n - 2)
+        part = at - i
+        dx = np.zeros((len(dout), self.n))
+        np.add.at(dx, (slice(None), i), dout * (1 - part))
+        np.add.at(dx, (slice(None), i + 1), dout * part)
+        return dx
+'''
+
+
+def test_edits_add_nothing_of_too_many_axes():
+    """The process died of `at[:, None, None, None]`."""
+    assert check(made(STRETCHED, "Stretched", 9), RNG.normal(size=(3, 5))).ok is False
+
+
 def test_edits_read_no_memory_beyond_their_arrays():
     layer = made(WINDOWS, "Conv", RNG.normal(size=(2, 3, 3, 3)))
     (finding,) = check(layer, RNG.normal(size=(2, 3, 6, 6))).faults
@@ -188,3 +229,11 @@ def test_texts_over_several_lines_do_not_hide_a_function():
     line = "        m = len(self.x)"
     source = WINDOWS.replace(line, f'        """Back\n        again."""\n{line}')
     assert sources.tree_of(type(made(source, "Conv", None)).backward) is not None
+
+
+def test_what_is_added_at_places_is_edited_as_before():
+    """The edit is found behind the guard."""
+    wrong = STRETCHED.replace("* self.n / self.size", "* (self.n - 1) / (self.size - 1)")
+    wrong = wrong.replace("i + 1), dout * part", "i), dout * part")
+    (fault,) = check(made(wrong, "Stretched", 9), RNG.normal(size=(3, 5))).faults
+    assert "i + 1" in fault.message

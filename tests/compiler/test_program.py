@@ -187,8 +187,9 @@ def test_what_is_added_at_an_index_is_written_where_it_is_needed(tmp_path):
         line.split("  #")[0].strip() for line in step.source.splitlines() if "put_at" in line
     ]
     assert written[0].startswith("dEmbedding1_put_at = G[")
-    assert written[1] == "dEmbedding1_put_at.fill(0)"
-    assert written[2].startswith("np.add.at(dEmbedding1_put_at, x, ")
+    assert "dEmbedding1_put_at.fill(0)" in written
+    added = "np.add.at(dEmbedding1_put_at_flat, dEmbedding1_put_at_places"
+    assert any(line.startswith(added) for line in written)
     step.save(tmp_path / "step.py")  # which calls nothing of ours
 
 

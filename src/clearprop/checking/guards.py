@@ -126,6 +126,18 @@ def _inside(array: Any, shape: tuple[Any, ...], strides: tuple[Any, ...]) -> boo
     return low <= first and last <= high
 
 
+def at(ufunc: Any, array: Any, index: Any, *values: Any) -> None:
+    """`ufunc.at(array, index, values)`, where the values have no more axes than what they meet.
+
+    NumPy does not look, and beside a slice it reads beyond them.
+    """
+    is_array = isinstance(ufunc, np.ufunc) and isinstance(array, np.ndarray)
+    for value in values if is_array else ():
+        if np.ndim(value) > np.ndim(array[index]):
+            raise ValueError(f"{ufunc.__name__}.at: values of {np.ndim(value)} axes are too many")
+    ufunc.at(array, index, *values)
+
+
 @contextmanager
 def touching_nothing() -> Iterator[None]:
     """Let what this thread runs raise where it would reach for files, processes or the net."""

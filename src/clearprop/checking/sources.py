@@ -5,6 +5,7 @@ compiled once, and what other threads run is as it was.
 """
 
 import ast
+import copy
 import itertools
 import linecache
 import sys
@@ -20,6 +21,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from clearprop.checking import guards
 from clearprop.checking.guards import is_harmless
 
 _ROOMS = ("graph", "primitives", "checking", "networks")
@@ -40,6 +42,7 @@ class Pick(threading.local):
     left = 0
     """So many rounds of loops an edited form may still run."""
     silent = False
+    put_at = staticmethod(guards.at)
     plan: Callable[[Any, Mapping[str, Any]], Any] | None = None
 
     @property
@@ -207,10 +210,9 @@ def _last_line(code: CodeType) -> int:
 def compiled(source: Source, tree: Any, pick: Pick | None = None) -> CodeType | None:
     """The code of a tree in place of that of the function: with its class and its free names."""
     code = source.function.__code__
-    if isinstance(tree, ast.Lambda):
-        body: Any = ast.Expr(tree)
-    else:
-        body = tree
+    body: Any = tree if pick is None else _guarded(tree)
+    if isinstance(body, ast.Lambda):
+        body = ast.Expr(body)
     if source.owner:
         body = _new(ast.ClassDef, source.owner, [], [], [body], [])
     free = [name for name in code.co_freevars if name != "__class__"]
@@ -230,6 +232,30 @@ def compiled(source: Source, tree: Any, pick: Pick | None = None) -> CodeType | 
     if found is None or found.co_freevars != code.co_freevars:
         return None
     return found if pick is None else _picking(found, pick)
+
+
+def _guarded(node: Any) -> Any:
+    """A tree in which nothing is added at places but by `guards.at`; what is without that is kept.
+
+    What it is made of is shared with the trees that edits are told by, so it is not changed.
+    """
+    changed: dict[str, Any] = {}
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, list):
+            parts = [_guarded(v) if isinstance(v, ast.AST) else v for v in value]
+            if any(a is not b for a, b in zip(parts, value, strict=True)):
+                changed[field] = parts
+        elif isinstance(value, ast.AST) and (made := _guarded(value)) is not value:
+            changed[field] = made
+    f = node.func if isinstance(node, ast.Call) else None
+    if isinstance(f, ast.Attribute) and f.attr == "at" and len(node.args) > 2:
+        args = changed.get("args", node.args)
+        return ast.Call(the_pick("put_at"), [f.value, *args], node.keywords)
+    if not changed:
+        return node
+    twin = copy.copy(node)
+    twin.__dict__.update(changed)
+    return twin
 
 
 def _locate(node: Any, known: set[int], line: int) -> None:

@@ -35,6 +35,7 @@ from clearprop.compiler.simplify_tensors import (
     products_over_axes,
     risen_views,
     scalars_before_views,
+    stacks_as_matrices,
     sums_over_axes,
 )
 from clearprop.compiler.simplify_windows import images_laid_out, risen_windows, windows_added_last
@@ -287,6 +288,7 @@ SIMPLIFICATIONS: tuple[Simplification, ...] = (
     rectified,
     shared_softmax,
     labels_as_places,
+    stacks_as_matrices,
     parts_side_by_side,
     sunk_scalars,
     raised_scalars,

@@ -33,6 +33,24 @@ from clearprop.primitives.einsum import spelt_out
 from clearprop.primitives.products import contracted_axes
 
 
+@simplifies(np.matmul)
+def stacks_as_matrices(node: Node, inputs: tuple[Any, ...]) -> Any:
+    """Multiply a stack of matrices by one matrix at once, as the single matrix of all their rows.
+
+    Before: `x @ W`, with x of (N, T, D). After: `reshape(reshape(x, (N·T, D)) @ W, (N, T, …))`:
+    NumPy multiplies one matrix of a stack after the other (512 rows in 16 parts: 0.45 ms against
+    0.17).
+    """
+    if len(inputs) != 2 or node.params or not all(map(is_recorded, inputs)):
+        return None
+    x, W = inputs
+    if x.ndim < 3 or W.ndim != 2 or not x.size or not x.data.flags.c_contiguous:
+        return None
+    flat, out = np.reshape(x, (-1, x.shape[-1])), np.reshape(node.out, (-1, W.shape[1]))
+    product = attach(node.operation, (flat, W), (flat.data, W.data), {}, out)
+    return np.reshape(product, node.out.shape)
+
+
 @simplifies(np.matmul, np.tensordot, np.einsum)
 def products_over_axes(node: Node, inputs: tuple[Any, ...]) -> Any:
     """Multiply over the axes that were merged for a matrix product.

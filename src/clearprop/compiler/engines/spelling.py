@@ -7,11 +7,11 @@ import numpy as np
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.engines import labels, tensors, text
-from clearprop.compiler.engines.sheet import Sheet
+from clearprop.compiler.engines.sheet import Cell, Sheet
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.tensor_products import contract, laid_out
 from clearprop.graph.node import Node
-from clearprop.primitives.indexing import getitem, put_at
+from clearprop.primitives.indexing import Place, getitem, put_at
 from clearprop.primitives.labels import read_labels, read_numbers
 from clearprop.primitives.windows import add_windows
 
@@ -60,12 +60,49 @@ def _extreme(sheet: Sheet, time: int, node: Node) -> None:
 
 
 def _where(sheet: Sheet, time: int, node: Node) -> None:
+    """Of two, by a mask.
+
+    NumPy looks at each element of a mask in turn. Bits × 1 are themselves and × 0 they are 0,
+    whatever number they stand for, and that goes in vectors: 0.05 ms against 0.9 for 131,000.
+    """
     condition, a, b = node.inputs
+    bits = BITS.get(node.out.dtype) if _is_mask(condition) else None
+    where = sheet.operand(condition)
+    if bits and _is_array(a, node) and _is_zero(b):
+        out = sheet.result(time, node, may_replace=True, only=a)
+        ours, into = (sheet.seen(x, "bits", bits, x.shape).name for x in (sheet.cell(a), out))
+        sheet.say(node, f"np.multiply({ours}, {where}, out={into})")
+        return
     out = sheet.result(time, node, may_replace=True, only=b)
     if not (is_recorded(b) and b.node and sheet.cell(b).name == out.name):
         sheet.say(node, f"np.copyto({out.name}, {sheet.operand(b)})")
-    where = sheet.operand(condition)
-    sheet.say(node, f"np.copyto({out.name}, {sheet.operand(a)}, where={where})")
+    if not bits or not (_is_array(a, node) or _is_zero(a)):
+        sheet.say(node, f"np.copyto({out.name}, {sheet.operand(a)}, where={where})")
+        return
+    made = sheet.cells["scratch", sheet.scratch(time, node.out, f"{out.name}_apart")]
+    into, apart = (sheet.seen(x, "bits", bits, x.shape).name for x in (out, made))
+    changed = into
+    if not _is_zero(a):
+        cell, changed = sheet.cell(a), apart
+        ours = sheet.seen(cell, "bits", bits, cell.shape).name
+        sheet.say(node, f"np.bitwise_xor({ours}, {into}, out={apart})")
+    sheet.say(node, f"np.multiply({changed}, {where}, out={apart})")
+    sheet.say(node, f"np.bitwise_xor({into}, {apart}, out={into})")
+
+
+BITS = {np.dtype(f"f{n}"): f".view(np.uint{8 * n})" for n in (2, 4, 8)}
+
+
+def _is_mask(x: Any) -> bool:
+    return np.ndim(x) > 0 and x.dtype == bool
+
+
+def _is_array(x: Any, node: Node) -> bool:
+    return is_recorded(x) and x.ndim > 0 and x.dtype == node.out.dtype
+
+
+def _is_zero(x: Any) -> bool:
+    return not is_recorded(x) and not np.ndim(x) and x == 0 and not np.signbit(x)
 
 
 def _astype_into(sheet: Sheet, time: int, node: Node) -> None:
@@ -76,14 +113,37 @@ def _astype_into(sheet: Sheet, time: int, node: Node) -> None:
 def _put_at(sheet: Sheet, time: int, node: Node) -> None:
     """Zeros, with something at an index, or added there where that may name an element twice."""
     dout, *arrays = node.inputs
-    out, names = sheet.result(time, node).name, [*map(sheet.operand, arrays)]
-    index = text.index(node.params["form"], tuple(names))
+    cell, names = sheet.result(time, node), [*map(sheet.operand, arrays)]
+    out, index = cell.name, text.index(node.params["form"], tuple(names))
     sheet.say(node, f"{out}.fill(0)")
-    if any(np.ndim(x) and x.dtype != bool for x in arrays):
+    if node.params["form"] == (Place(0),) and _are_rows(node, cell):
+        _add_rows(sheet, time, node, cell)
+    elif any(np.ndim(x) and x.dtype != bool for x in arrays):
         index = index if [index] == names else f"np.s_[{index}]"
         sheet.say(node, f"np.add.at({out}, {index}, {sheet.operand(dout)})")
     else:
         sheet.say(node, f"{out}[{index}] = {sheet.operand(dout)}")
+
+
+def _are_rows(node: Node, out: Cell) -> bool:
+    """Whether whole rows, such as those of a table of words, are added at their numbers."""
+    dout, places = node.inputs
+    safe = np.ndim(places) and np.can_cast(places.dtype, np.int64) and places.dtype != bool
+    return bool(safe and len(out.shape) > 1 and out.order is None and dout.dtype == out.dtype)
+
+
+def _add_rows(sheet: Sheet, time: int, node: Node, out: Cell) -> None:
+    """Add rows element by element, for which NumPy is quick: 0.12 ms against 0.5 for 512 × 64."""
+    dout, places = node.inputs
+    length = int(np.prod(out.shape[1:]))
+    shape = (*np.shape(places), length)
+    each = sheet.scratch(time, np.empty(shape, np.int64), f"{out.name}_places")
+    steps = sheet.constant(np.arange(length), "all_places")
+    start = f"np.expand_dims({sheet.operand(places)}, -1)"
+    sheet.say(node, f"np.multiply({start}, {length}, out={each})")
+    sheet.say(node, f"np.add({each}, {steps}, out={each})")
+    flat = f"{sheet.flat(out)}, {sheet.flat(sheet.cells['scratch', each])}"
+    sheet.say(node, f"np.add.at({flat}, {sheet.operand(dout)}.reshape(-1))")
 
 
 STATEMENTS: dict[Callable[..., Any], Callable[[Sheet, int, Node], Any]] = {
