@@ -5,7 +5,8 @@ them.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,12 @@ class Elsewhere:
             again = self.backward.again(douts=self.backward.run.douts(dout))
             if not self._agree(hits, e.true(dout), again):
                 return False
+        layer = e.trial.layer
+        own = [vars(cls) for cls in reversed(type(layer).__mro__[:-1])] if vars(layer) else []
         settings = {
             name: OTHER * value
-            for name, value in vars(e.trial.layer).items()
+            for held in (*own, vars(layer))
+            for name, value in held.items()
             if is_float(value) and np.size(value) == 1
         }
         scaled = [e.trial.variant(e.trial.inputs)] if settings else []
@@ -73,6 +77,9 @@ class Elsewhere:
         others = itertools.chain(given, self._of_other_sizes(), self._of_other_counts())
         if any(self._holds_for(hits, other) is False for other in others):
             return False
+        with _other_defaults(source.function for source in self.backward.sources) as are_other:
+            if are_other and self._holds_for(hits, e.trial.variant(e.trial.inputs)) is False:
+                return False
         self.right, right = [], self.right  # what else is right by chance, as where a scale is 1
         values = e.trial.others_learned(self.rng)
         held = self._holds_for(hits, e.trial.variant(e.trial.inputs, values=values))
@@ -185,6 +192,28 @@ class Elsewhere:
             return run is not None and _are_right(known, run, [*hits, *self.right])
         except FAILS:
             return False
+
+
+@contextmanager
+def _other_defaults(functions: Iterable[Any]) -> Iterator[bool]:
+    """Let settings that functions have by default be others; whether there are any."""
+    before = {f: (f.__defaults__, f.__kwdefaults__) for f in functions}
+    found = False
+    try:
+        for f, (placed, named) in before.items():
+            values = (*(placed or ()), *(named or {}).values())
+            if any(type(v) is float for v in values):
+                found = True
+                f.__defaults__ = placed and tuple(map(_other, placed))
+                f.__kwdefaults__ = named and {name: _other(v) for name, v in named.items()}
+        yield found
+    finally:
+        for f, (placed, named) in before.items():
+            f.__defaults__, f.__kwdefaults__ = placed, named
+
+
+def _other(value: Any) -> Any:
+    return OTHER * value if type(value) is float else value
 
 
 def _are_right(truth: dict[str, Truth], run: Run, names: list[str]) -> bool:

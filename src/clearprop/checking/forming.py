@@ -235,7 +235,9 @@ class Form:
         """What is indexed as something else is."""
         if isinstance(node, ast.Subscript):
             for index in self.editor.slices.values():
-                if _length(index) == _length(node.slice):
+                for_slice = not isinstance(index, ast.Attribute | ast.Name)
+                for_slice |= isinstance(node.slice, ast.Slice)
+                if _length(index) == _length(node.slice) and for_slice:
                     yield Change(ast.Subscript(node.value, index, LOAD), Kind.WRONG_PLACE)
         if isinstance(node, ast.Call):
             f = node.func

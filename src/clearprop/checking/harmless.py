@@ -143,11 +143,13 @@ def _shaken(e: Evidence, dout: np.ndarray) -> list[dict[str, np.ndarray]] | None
         return None
     try:
         moved = e.trial.run(jitter).derivatives(dout)
-        kept = e.trial.run()
+        kept, made = e.trial.run(), dict[int, Any]()
         for key, value in list(getattr(kept.layer, "__dict__", {}).items()):
             is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
             if is_array and key not in own:
-                setattr(kept.layer, key, _jittered(e, value))
+                if id(value) not in made:  # what is one array under two names stays one
+                    made[id(value)] = value, _jittered(e, value)
+                setattr(kept.layer, key, made[id(value)][1])
         return [opened.derivatives(dout) if opened else {}, moved, kept.derivatives(dout)]
     except LayerRaised:
         return None

@@ -46,6 +46,8 @@ FUNCTIONS = (
 """Functions that are often forgotten around a value."""
 
 
+POWERS = ("{}**2", "np.sqrt({})")
+"""Those that are also forgotten around what is computed there."""
 SQUARES = (
     ("{} - np.diag(np.diag({}))", lambda e: e - np.diag(np.diag(e))),
     ("np.tril({})", np.tril),
@@ -102,6 +104,8 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
     for atom in around:
         v = widened(atom, np.shape(value))
         if v is None:
+            if np.ndim(value) and is_float(atom.now) and not atom.is_formula:
+                yield from _spread_by(atom, np.shape(value))
             continue
         may_be = is_name or site.role == "argument" or (is_part and not v.is_formula)
         if may_be and not _is_inverse(v.now, value):
@@ -110,8 +114,8 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
             yield Otherwise(1 + (v.is_formula or not is_name), kind, v.name, lambda e, v: v, v)
         if site.role != "factor" or is_name:
             yield from _with_value(v, np.shape(value), site.role)
-    if is_name and np.ndim(value):
-        for text, f in FUNCTIONS:
+    for text, f in FUNCTIONS if np.ndim(value) else ():
+        if is_name or (site.role == "factor" and text in POWERS):
             yield Otherwise(3, Kind.WRONG_VALUE, text, f)
     if site.role != "factor":
         yield from _bounded(around, np.shape(value))
@@ -234,6 +238,13 @@ def _with_value(v: Atom, shape: tuple[int, ...], role: str) -> Iterator[Otherwis
     for text, f in SLOPES if now.ndim else ():
         of_slope = Kind.MASK_MISSING if ">" in text or "<" in text else kind
         yield Otherwise(4, of_slope, text.replace("{v}", v.name), f, v)
+
+
+def _spread_by(v: Atom, shape: tuple[int, ...]) -> Iterator[Otherwise]:
+    """One number for many, such as a mean, that is a number for each with what is missing."""
+    if broadcasts(shape, np.shape(v.now)):
+        yield Otherwise(3, Kind.DROPPED_TERM, f"{{}} * {v.name}", np.multiply, v)
+        yield Otherwise(3, Kind.DROPPED_TERM, f"{{}} / {v.name}", np.divide, v)
 
 
 def _bounded(around: list[Atom], shape: tuple[int, ...]) -> Iterator[Otherwise]:

@@ -33,6 +33,26 @@ def _updated(case: Case) -> Guesses:
         yield Kind.STALE, message, 4 * half - case.t
 
 
+def _one_array(case: Case) -> Guesses:
+    """Is it kept where another derivative is kept, too, which overwrites it?"""
+    run = case.e.trial.run()
+    run.backward(run.douts(case.dout))
+    places = case.e.trial.places.items()
+    kept = [name for name, at in places if any(place.kind == "held" for place in at)]
+    found = {name: run.derivative(name) for name in kept}
+    mine = found.get(case.name)
+    if not isinstance(mine, np.ndarray) or not mine.size:
+        return
+    arrays = ((n, d) for n, d in found.items() if isinstance(d, np.ndarray))
+    names = [name for name, d in arrays if np.shares_memory(mine, d)]
+    if len(names) > 1:
+        message = (
+            f"the derivatives by {', '.join(names)} are kept in one and the same array: each "
+            "overwrites the others, or is added to them"
+        )
+        yield Kind.STALE, message
+
+
 def _penalty(case: Case) -> Guesses:
     """Is a multiple of the parameter itself too much or too little, as of a penalty?"""
     gap, value = case.a - case.t, case.e.trial.arguments[case.name].value
@@ -147,4 +167,4 @@ def counted_once(case: Case) -> Guesses:
 
 
 FIRST = (_updated, _plain_penalty)
-LATER = (_shifted, _penalty)
+LATER = (_one_array, _shifted, _penalty)

@@ -24,6 +24,7 @@ ALIKE = (
 )
 """Functions that are taken for one another."""
 MOVING = ("roll", "flip", "transpose", "swapaxes", "moveaxis", "reshape", "rot90", "shift")
+LIBRARY = ("np", "numpy", "math")
 REDUCING = ("sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "argmax", "cumsum")
 AXES = (0, 1, 2, -1, -2, None, (0, 1), (1, 2), (0, 2), (0, 2, 3), (2, 3))
 
@@ -46,6 +47,8 @@ def called(node: ast.Call) -> Entries:
         others = [w for w in node.keywords if w is not word]
         if word.arg != "axis":
             yield ast.Call(f, args, others), Kind.WRONG_VALUE
+        elif name not in REDUCING:
+            yield from _axes(node, len(args))
     if name not in REDUCING:
         for i, arg in enumerate(args):
             for entry in (
@@ -59,8 +62,10 @@ def called(node: ast.Call) -> Entries:
                 yield ast.Call(f, made, node.keywords), kind, None, other.rank
     if any(isinstance(a, ast.Starred) for a in args):
         return
+    known = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id in LIBRARY
     for one, two, order in exchanged(args, 4):
-        if not isinstance(one, ast.Constant) or not isinstance(two, ast.Constant):
+        both = isinstance(one, ast.Constant) and isinstance(two, ast.Constant)
+        if not both or not (known or name in ("range", "slice", *MOVING)):
             yield ast.Call(f, order, node.keywords), Kind.SWAPPED
     if name == "transpose" and len(args) > 1:
         for axes in itertools.permutations(args) if len(args) < 5 else _near(args):
@@ -85,7 +90,7 @@ def _is_method(f: Any) -> bool:
     """Whether a call is that of a method of an array, and not of a function of a module."""
     if not isinstance(f, ast.Attribute):
         return False
-    return not (isinstance(f.value, ast.Name) and f.value.id in ("np", "numpy", "math", "self"))
+    return not (isinstance(f.value, ast.Name) and f.value.id in (*LIBRARY, "self"))
 
 
 def _axes(node: ast.Call, place: int) -> Entries:

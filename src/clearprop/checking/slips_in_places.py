@@ -67,13 +67,19 @@ def _beside(node: Any) -> Iterator[ast.expr]:
         yield ast.BinOp(node, op, ast.Constant(1))
 
 
+def _may_be_elsewhere(part: Any) -> bool:
+    if isinstance(part, ast.Slice):
+        return bool(part.lower or part.upper)
+    return isinstance(part, ast.Attribute | ast.Name)
+
+
 def slices_of(trees: Iterable[Any]) -> dict[str, Any]:
-    """The indices with slices in them, by their text, which may belong elsewhere."""
+    """The indices with slices in them, and names of indices, which may belong elsewhere."""
     found = {}
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Subscript):
                 parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-                if any(isinstance(p, ast.Slice) and (p.lower or p.upper) for p in parts):
+                if any(_may_be_elsewhere(p) for p in parts):
                     found[ast.unparse(node.slice)] = node.slice
     return found

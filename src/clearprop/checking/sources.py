@@ -130,12 +130,13 @@ def _is_theirs(file: str) -> bool:
 
 
 def _function_of(frame: FrameType) -> FunctionType | None:
-    """The function that a frame runs: of its object's class, of its caller, or of its module."""
+    """The function that a frame runs: of its object's class, of its caller, or of its module.
+
+    A static method is that of the object whose method called it.
+    """
     code, caller = frame.f_code, frame.f_back
-    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-    classes = owner.__mro__ if isinstance(owner, type) else type(owner).__mro__
     for held in itertools.chain(
-        *(vars(cls).values() for cls in classes[:-1]),
+        *(vars(cls).values() for f in (frame, caller) if f for cls in _classes_of(f)),
         caller.f_locals.values() if caller else (),
         frame.f_globals.values(),
     ):
@@ -143,6 +144,13 @@ def _function_of(frame: FrameType) -> FunctionType | None:
         if isinstance(held, FunctionType) and held.__code__ is code:
             return held
     return _stand_in(frame) if code.co_flags & CO_NESTED and code.co_name != "<lambda>" else None
+
+
+def _classes_of(frame: FrameType) -> tuple[type, ...]:
+    """Of the first argument of a function, and what they are made of."""
+    code = frame.f_code
+    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    return (owner if isinstance(owner, type) else type(owner)).__mro__[:-1]
 
 
 def _stand_in(frame: FrameType) -> FunctionType:
