@@ -184,6 +184,7 @@ def shape(text):
 APART = {
     "what should answer is not known",
     "as_strided: a view of shape {} and strides {} goes beyond its array of shape {}",
+    "{}.at: values of {} axes are too many",
     "{} of {} {} is {} at {}{}. It was given {}",
     "what goes back through {}, its input {},",
     "what goes back through {}, its input {}, is missing",
