@@ -251,3 +251,14 @@ def test_parameters_may_be_called_as_something_is_in_c(names):
     )  # fmt: skip
     one, other = ([step(x, t) for _ in range(3)] for step in steps)
     np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [">i8", ">i4", ">u2"])
+def test_labels_with_their_bytes_in_another_order_are_read_as_they_are(kind):
+    """As IDX, FITS and HDF5 files give them: C would read other numbers, beyond its rows."""
+    x, t = batch(26, 6, 4)
+    losses = []
+    for labels in (t, t.astype(kind)):
+        step = compile(dense(6, 8, 4), SGD(0.1), engine="c")
+        losses.append([step(x, labels) for _ in range(3)])
+    np.testing.assert_allclose(*losses, rtol=1e-6)  # the label's own element is found elsewhere

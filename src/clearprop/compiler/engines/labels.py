@@ -63,8 +63,8 @@ def pick(sheet: Sheet, time: int, node: Node) -> None:
 def subtract(sheet: Sheet, time: int, node: Node) -> None:
     """`x` less a number at `[n, t_n]`, in place of `x` if that is not needed any more."""
     x, t = sheet.cell(node.inputs[0]), sheet.cell(node.inputs[1])
-    places = _places(sheet, node, x, t)
     out = sheet.result(time, node, may_replace=True, only=node.inputs[0])
+    places = _places(sheet, node, out, t)  # which may lie otherwise than x
     if out.name != x.name:
         sheet.say(node, f"np.copyto({out.name}, {x.name})")
     flat, few = sheet.flat(out), sheet.scratch(time, node.out[:, 0], "chosen")

@@ -46,8 +46,9 @@ def kind_of(node: Node) -> str | None:
     if isinstance(node.out, tuple) or not node.inputs or np.size(node.out) == 0:
         return None
     function, x = function_of(node), node.inputs[0]
-    if any(is_recorded(v) and v.index is not None for v in node.inputs):
-        return None
+    recorded = [v for v in node.inputs if is_recorded(v)]
+    if any(v.index is not None or not v.dtype.isnative for v in recorded):
+        return None  # C reads numbers with their bytes in the order of the machine
     if function in images.ROWS:
         return function.__name__ if x.dtype in C_TYPES else None
     if is_of_rows(node):
