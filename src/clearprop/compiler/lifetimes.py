@@ -203,7 +203,7 @@ def column_major(trace: Trace) -> set[Node]:
 
     def find(node: Node) -> Node:
         while group[node] is not node:
-            node = group[node]
+            group[node] = node = group[group[node]]  # half as far the next time
         return node
 
     wanted, barred = set(), set()

@@ -56,16 +56,18 @@ def place(buffers: list[Buffer]) -> int:
     Buffers whose contents are needed at the same time do not overlap. Largest first, each at the
     lowest offset that is free while it lives.
     """
-    placed: list[Buffer] = []
+    spans = np.empty((0, 4), np.int64)
+    """Offset, end, first and last use of what has its place, by offset."""
     for buffer in sorted(buffers, key=lambda b: -b.nbytes):
-        offset = 0
-        for other in sorted(placed, key=lambda b: b.offset):
-            apart = other.last < buffer.first or buffer.last < other.first
-            if not apart and offset + buffer.nbytes > other.offset:
-                offset = max(offset, _aligned(other.offset + other.nbytes))
-        buffer.offset = offset
-        placed.append(buffer)
-    return max((_aligned(b.offset + b.nbytes) for b in placed), default=0)
+        starts, ends, first, last = spans.T
+        beside = (first <= buffer.last) & (buffer.first <= last)
+        free = np.maximum.accumulate(np.concatenate([[0], ends[beside]]))
+        fits = free[:-1] + buffer.nbytes <= starts[beside]
+        buffer.offset = int(free[np.argmax(fits)] if fits.any() else free[-1])
+        end = _aligned(buffer.offset + buffer.nbytes)
+        at = np.searchsorted(starts, buffer.offset)
+        spans = np.insert(spans, at, (buffer.offset, end, buffer.first, buffer.last), axis=0)
+    return int(spans[:, 1].max(initial=0))
 
 
 def _aligned(n: int) -> int:
