@@ -17,6 +17,7 @@ from clearprop.compiler.engines.c.compilers import Compiler, CompilerError, comp
 from clearprop.compiler.engines.c.images import of_images
 from clearprop.compiler.engines.c.memory import zeros
 from clearprop.compiler.engines.c.printer import CPrinter
+from clearprop.compiler.engines.c.stacks import stacks_as_rows
 from clearprop.compiler.program import Program
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, UnsupportedError
@@ -36,8 +37,10 @@ def why_not() -> str | None:
 
 
 def simplified(trace: Trace) -> Trace:
-    """Simplify a recording so that kernels find convolutions and pools as one operation each."""
-    return simplify.simplified(trace, None if why_not() else of_images)
+    """Simplify a recording so that kernels find convolutions, pools and rows."""
+    if why_not() is not None:
+        return simplify.simplified(trace)
+    return stacks_as_rows(simplify.simplified(trace, of_images))
 
 
 def program(job: Job) -> Program:
