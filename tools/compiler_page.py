@@ -74,6 +74,10 @@ def one_hot(y: Any, t: Any) -> Any:
     return np.take_along_axis(y, t[..., None], axis=-1), y - (t[..., None] == np.arange(10))
 
 
+def stack(x: Any, W: Any) -> Any:
+    return x @ W
+
+
 def parts(a: Any, b: Any) -> Any:
     left = put_at(a, form=(slice(None), slice(0, 20)), shape=(100, 50))
     return left + put_at(b, form=(slice(None), slice(20, 50)), shape=(100, 50))
@@ -173,6 +177,7 @@ EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "rectified": (relu, (_matrix(100, 50), _matrix(100, 50))),
     "shared_softmax": (softmax, (_matrix(100, 10),)),
     "labels_as_places": (one_hot, (_matrix(100, 10), np.arange(100) % 10)),
+    "stacks_as_matrices": (stack, (_matrix(16, 32, 64), _matrix(64, 256))),
     "parts_side_by_side": (parts, (_matrix(100, 20), _matrix(100, 30))),
     "sunk_scalars": (rate, (_matrix(100, 784), _matrix(100, 50), np.float32(0.1))),
     "raised_scalars": (pixels, (_matrix(100, 784), _matrix(784, 50))),

@@ -59,3 +59,7 @@ class LeavesGraphError(ClearpropError, TypeError):
 
 class UnsupportedError(ClearpropError, TypeError):
     """A function, argument or layer that clearprop cannot record, differentiate or compile."""
+
+
+class WideningWarning(UserWarning):
+    """A network of float32 parameters is computed in float64 from somewhere on."""

@@ -15,6 +15,7 @@ from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, varied
 from clearprop.compiler.updating import Update
 from clearprop.compiler.watching import Watch
+from clearprop.compiler.widening import warn_of_widening
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.randomness import generators_in, undrawn
@@ -90,6 +91,7 @@ class StepPlan(Plan):
         stored = {v: array for v, array in stored.items() if v in used}
         self._stored = stored
         trace = Trace(recorded.outputs, [*batch, *arguments, *stored], recorder.labels)
+        warn_of_widening(trace, recorded.stored.values(), flat(recorded.x))
         gathered: dict[Any, Any] = {}
         if source is not None:
             parts = (*flat(source.x), *flat(source.t), *given(source.w))
