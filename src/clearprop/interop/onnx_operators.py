@@ -4,9 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.compiler.leaf import Setting
 from clearprop.compiler.rewriting import function_of, is_recorded, maker
 from clearprop.errors import UnsupportedError
-from clearprop.graph.node import Node
+from clearprop.graph.node import Node, data_of
+from clearprop.interop.onnx_samples import Dim, Size
 from clearprop.interop.onnx_writer import Operator, Writer, kind
 from clearprop.primitives.indexing import Place, getitem
 from clearprop.primitives.labels import read_labels
@@ -14,43 +16,27 @@ from clearprop.primitives.windows import sliding_window_view
 
 
 def _common(node: Node) -> Any:
-    """The dtype in which numbers are compared."""
-    return np.result_type(*(x.data if is_recorded(x) else x for x in node.inputs))
+    """The dtype in which numbers are compared; plain ones take that of the others."""
+    return np.result_type(
+        *(float(x.data) if isinstance(x, Setting) else data_of(x) for x in node.inputs)
+    )
 
 
 def _same_dtype(operator: str, *more: Any) -> Operator:
     """An operator on numbers of the dtype of its result."""
 
     def write(w: Writer, node: Node) -> str:
-        _plain(node)
-        inputs = [_sized(w, node, i, node.out.dtype) for i in range(len(node.inputs))]
+        w.arguments(node, "casting")
+        inputs = [w.value(node.inputs[i], node.out.dtype) for i in range(len(node.inputs))]
         return w.add(operator, inputs, **dict(more))
 
     return write
 
 
-def _plain(node: Node) -> None:
-    if node.params.keys() - {"casting"}:
-        raise UnsupportedError(f"the argument {', '.join(node.params)} is not known to ONNX")
-
-
-def _sized(w: Writer, node: Node, i: int, dtype: Any) -> str:
-    """An operand; a constant that has a row for each sample must be the same in all of them."""
-    x, other = node.inputs[i], w.other(node).inputs[i]
-    if not (is_recorded(x) and w.depends(x)) and np.shape(x) != np.shape(other):
-        data, again = (np.asarray(v.data if is_recorded(v) else v) for v in (x, other))
-        dims = w.dims(data.shape, again.shape)
-        one = data[tuple(slice(0, 1) if isinstance(d, float) else slice(None) for d in dims)]
-        if not (data == one).all() or not (again == one).all():
-            raise UnsupportedError("a constant depends on how many samples there are")
-        return w.value(one, dtype)
-    return w.value(x, dtype)
-
-
 def _compared(kind: str, negated: bool = False) -> Operator:
     def write(w: Writer, node: Node) -> str:
         dtype = _common(node)
-        out = w.add(kind, [_sized(w, node, i, dtype) for i in range(2)])
+        out = w.add(kind, [w.value(node.inputs[i], dtype) for i in range(2)])
         return w.add("Not", [out]) if negated else out
 
     return write
@@ -60,7 +46,7 @@ def _steps(*steps: Any) -> Operator:
     """Operators one after the other; `("Add", 1)` takes a number besides."""
 
     def write(w: Writer, node: Node) -> str:
-        _plain(node)
+        w.arguments(node, "casting")
         dtype = node.out.dtype
         name = w.value(node.inputs[0], dtype)
         for step in steps:
@@ -92,7 +78,7 @@ def _square(w: Writer, node: Node) -> str:
 
 
 def _logaddexp(w: Writer, node: Node) -> str:
-    a, b = (_sized(w, node, i, node.out.dtype) for i in range(2))
+    a, b = (w.value(node.inputs[i], node.out.dtype) for i in range(2))
     apart = w.add("Neg", [w.add("Abs", [w.add("Sub", [a, b])])])
     more = w.add("Add", [w.add("Exp", [apart]), w.constant(np.ones((), node.out.dtype))])
     return w.add("Add", [w.add("Max", [a, b]), w.add("Log", [more])])
@@ -100,20 +86,21 @@ def _logaddexp(w: Writer, node: Node) -> str:
 
 def _where(w: Writer, node: Node) -> str:
     kinds = (bool, node.out.dtype, node.out.dtype)
-    return w.add("Where", [_sized(w, node, i, dtype) for i, dtype in enumerate(kinds)])
+    return w.add("Where", [w.value(node.inputs[i], dtype) for i, dtype in enumerate(kinds)])
 
 
 def _reduce(kind: str) -> Operator:
     def write(w: Writer, node: Node) -> str:
-        if more := node.params.keys() - {"axis", "keepdims"}:
-            raise UnsupportedError(f"the argument {', '.join(more)} is not known to ONNX")
         return _reduced(w, kind, w.value(node.inputs[0], node.out.dtype), node)
 
     return write
 
 
 def _reduced(w: Writer, kind: str, name: str, node: Node) -> str:
-    axis, keepdims = w.same(node, "axis", "keepdims")
+    axis: Any
+    axis, keepdims, _ = w.arguments(node, "axis", "keepdims", "dtype")
+    if node.inputs[1:]:
+        raise UnsupportedError("the argument where is not known to ONNX; use np.where")
     axes = range(np.ndim(node.inputs[0])) if axis is None else np.atleast_1d(axis).tolist()
     where = w.constant(np.array([*axes], np.int64))
     return w.add(kind, [name, where], keepdims=int(bool(keepdims)))
@@ -121,7 +108,7 @@ def _reduced(w: Writer, kind: str, name: str, node: Node) -> str:
 
 def _argument(kind: str) -> Operator:
     def write(w: Writer, node: Node) -> str:
-        axis, keepdims = w.same(node, "axis", "keepdims")
+        axis, keepdims = w.arguments(node, "axis", "keepdims")
         if axis is None:
             raise UnsupportedError("over all axes it has no operator; give an axis")
         return w.add(kind, [w.value(node.inputs[0])], axis=int(axis), keepdims=int(bool(keepdims)))
@@ -131,8 +118,7 @@ def _argument(kind: str) -> Operator:
 
 def _variance(root: bool) -> Operator:
     def write(w: Writer, node: Node) -> str:
-        if node.params.keys() - {"axis", "keepdims"}:
-            raise UnsupportedError("ONNX has no such variance; write it with mean")
+        w.arguments(node, "axis", "keepdims")
         x = w.value(node.inputs[0], node.out.dtype)
         axes = range(np.ndim(node.inputs[0])) if node.params.get("axis") is None else None
         axes = w.constant(np.array([*axes] if axes else np.atleast_1d(node.params["axis"])))
@@ -144,12 +130,11 @@ def _variance(root: bool) -> Operator:
 
 
 def _matmul(w: Writer, node: Node) -> str:
-    if node.params:
-        raise UnsupportedError(f"the argument {', '.join(node.params)} is not known to ONNX")
+    w.arguments(node)
     found = _convolution(w, node)
     if found is not None:
         return found
-    return w.add("MatMul", [_sized(w, node, i, node.out.dtype) for i in range(2)])
+    return w.add("MatMul", [w.value(node.inputs[i], node.out.dtype) for i in range(2)])
 
 
 class _Windows(NamedTuple):
@@ -203,7 +188,7 @@ def _convolution(w: Writer, node: Node) -> str | None:
     inputs = [w.value(windows.x, node.out.dtype), w.constant(filters.astype(node.out.dtype))]
     out = w.add("Conv", inputs, **windows.how)
     rows = w.add("Transpose", [out], perm=(0, 2, 3, 1))
-    return w.reshaped(rows, w.dims(np.shape(node.out), np.shape(w.other(node).out)))
+    return w.shaped(rows, node)
 
 
 def _pooled(w: Writer, operator: str, found: Any, fill: float, **how: Any) -> str | None:
@@ -238,9 +223,7 @@ def _mean(w: Writer, node: Node) -> str:
 def _reshape(w: Writer, node: Node) -> str:
     if node.params.get("order", "C") != "C":
         raise UnsupportedError("ONNX knows the order of rows alone")
-    return w.reshaped(
-        w.value(node.inputs[0]), w.dims(np.shape(node.out), np.shape(w.other(node).out))
-    )
+    return w.shaped(w.value(node.inputs[0]), node)
 
 
 def _turn(w: Writer, node: Node) -> str:
@@ -251,11 +234,10 @@ def _turn(w: Writer, node: Node) -> str:
 
 
 def _getitem(w: Writer, node: Node) -> str:
-    form, other = node.params["form"], w.other(node).params["form"]
-    if form != other:
-        raise UnsupportedError("an index depends on how many samples there are")
+    form = node.params["form"]
     if (largest := _largest(w, node)) is not None:
         return largest
+    form = _sized_form(w, [n.params["form"] for n in w.alike(node)])
     x, *arrays = node.inputs
     axes = np.ndim(x)
     used = sum(e is not None and e is not Ellipsis for e in form)
@@ -272,7 +254,7 @@ def _getitem(w: Writer, node: Node) -> str:
             raise UnsupportedError("an index of truth values has no operator; use np.where")
         return w.add("Gather", [w.value(x), w.value(index, np.int64)], axis=places[0])
     name, axis = w.value(x), 0
-    cut: list[tuple[int, int, int, int]] = []
+    cut: list[tuple[Dim, Dim, Dim, Dim]] = []
     for entry in form:
         if entry is None:
             continue
@@ -280,29 +262,37 @@ def _getitem(w: Writer, node: Node) -> str:
             if entry != slice(None):
                 cut.append((axis, *_limits(entry)))
         else:
-            cut.append((axis, entry, entry + 1 if entry != -1 else _FAR, 1))
+            times, plus = entry if isinstance(entry, Size) else (0, entry)
+            last = _FAR if entry == -1 else Size(times, plus + 1) if times else plus + 1
+            cut.append((axis, entry, last, 1))
         axis += 1
     if cut:
-        arrays_of = zip(*cut, strict=True)
-        where, start, stop, step = (w.constant(np.array(a, np.int64)) for a in arrays_of)
+        where, start, stop, step = map(w.shape, zip(*cut, strict=True))
         name = w.add("Slice", [name, start, stop, where, step])
-    shape = np.shape(node.out)
     if any(not isinstance(e, slice) for e in form):
-        return w.reshaped(name, w.dims(shape, np.shape(w.other(node).out)))
+        return w.shaped(name, node)
     return name
+
+
+def _sized_form(w: Writer, forms: list[Any]) -> Any:
+    """An index whose numbers may go with the samples."""
+    first = forms[0]
+    if all(f == first for f in forms):
+        return first
+    if isinstance(first, tuple):
+        return tuple(_sized_form(w, [*several]) for several in zip(*forms, strict=True))
+    if isinstance(first, slice):
+        return slice(*_sized_form(w, [(s.start, s.stop, s.step) for s in forms]))
+    return w.sizes([[f] for f in forms])[0]
 
 
 _FAR = 2**62
 
 
-def _limits(s: slice) -> tuple[int, int, int]:
-    step = 1 if s.step is None else int(s.step)
+def _limits(s: slice) -> tuple[Dim, Dim, Dim]:
+    step = 1 if s.step is None else s.step
     first, last = (0, _FAR) if step > 0 else (_FAR, -_FAR)
-    return (
-        first if s.start is None else int(s.start),
-        last if s.stop is None else int(s.stop),
-        step,
-    )
+    return first if s.start is None else s.start, last if s.stop is None else s.stop, step
 
 
 def _windows(w: Writer, node: Node) -> str:
@@ -311,10 +301,10 @@ def _windows(w: Writer, node: Node) -> str:
     axes, ndim = node.params.get("axis"), np.ndim(x)
     axes = range(ndim) if axes is None else [a % ndim for a in np.atleast_1d(axes).tolist()]
     name, places = w.value(x), list(range(ndim))
-    other = w.other(node)
+    shapes = [np.shape(n.out) for n in w.alike(node)]
     for k, axis in enumerate(axes):
         n, size = node.out.shape[axis], node.out.shape[ndim + k]
-        if n != other.out.shape[axis] or axis in [*axes][:k]:
+        if any(s[axis] != n for s in shapes) or axis in [*axes][:k]:
             raise UnsupportedError("windows over samples, or twice over one axis, have no operator")
         index = np.arange(n)[:, None] + np.arange(size)
         at = places.index(axis)
@@ -325,10 +315,7 @@ def _windows(w: Writer, node: Node) -> str:
 
 def _join(w: Writer, node: Node) -> str:
     names = [w.value(x, node.out.dtype) for x in node.inputs]
-    for x, y in zip(node.inputs, w.other(node).inputs, strict=True):
-        if not (is_recorded(x) and w.depends(x)) and np.shape(x) != np.shape(y):
-            raise UnsupportedError("a constant depends on how many samples there are")
-    (axis,) = w.same(node, "axis")
+    axis, *_ = w.arguments(node, "axis", "dtype", "casting")
     if function_of(node) is np.stack:
         where = w.constant(np.array([axis or 0]))
         names = [w.add("Unsqueeze", [name, where]) for name in names]
@@ -336,10 +323,10 @@ def _join(w: Writer, node: Node) -> str:
 
 
 def _split(w: Writer, node: Node) -> list[str]:
-    (axis,) = w.same(node, "axis")
+    (axis,) = w.arguments(node, "axis")
     axis = axis or 0
     sizes = [np.shape(part)[axis] for part in node.out]
-    if sizes != [np.shape(part)[axis] for part in w.other(node).out]:
+    if any(sizes != [np.shape(part)[axis] for part in n.out] for n in w.alike(node)):
         raise UnsupportedError("samples are not split")
     names = [w.fresh("Split") for _ in sizes]
     split = w.constant(np.array(sizes, np.int64))
@@ -347,21 +334,22 @@ def _split(w: Writer, node: Node) -> list[str]:
 
 
 def _along(w: Writer, node: Node) -> str:
-    (axis,) = w.same(node, "axis")
+    (axis,) = w.arguments(node, "axis")
     x, index = node.inputs
     inputs = [w.value(x), w.value(index, np.int64)]
     return w.add("GatherElements", inputs, axis=np.ndim(x) - 1 if axis is None else axis)
 
 
 def _take(w: Writer, node: Node) -> str:
-    (axis,) = w.same(node, "axis")
+    (axis,) = w.arguments(node, "axis")
     if axis is None:
         raise UnsupportedError("without an axis it has no operator")
     return w.add("Gather", [w.value(node.inputs[0]), w.value(node.inputs[1], np.int64)], axis=axis)
 
 
 def _pad(w: Writer, node: Node) -> str:
-    width, mode, value = w.same(node, "pad_width", "mode", "constant_values")
+    width: Any
+    width, mode, value = w.arguments(node, "pad_width", "mode", "constant_values")
     if mode not in (None, "constant") or np.ndim(value or 0):
         raise UnsupportedError("padding is done with one constant")
     pairs = np.broadcast_to(width, (np.ndim(node.inputs[0]), 2))
@@ -371,15 +359,13 @@ def _pad(w: Writer, node: Node) -> str:
 
 
 def _broadcast(w: Writer, node: Node) -> str:
-    dims = w.dims(np.shape(node.out), np.shape(w.other(node).out))
+    dims = w.dims(node)
     return w.add("Expand", [w.value(node.inputs[0]), w.shape(dims)])
 
 
 def _einsum(w: Writer, node: Node) -> str:
-    if node.params.keys() - {"subscripts", "optimize"}:
-        raise UnsupportedError("its arguments are not known to ONNX")
-    (subscripts,) = w.same(node, "subscripts")
-    names = [_sized(w, node, i, node.out.dtype) for i in range(len(node.inputs))]
+    subscripts, _ = w.arguments(node, "subscripts", "optimize")
+    names = [w.value(node.inputs[i], node.out.dtype) for i in range(len(node.inputs))]
     return w.add("Einsum", names, equation=subscripts)
 
 
@@ -393,6 +379,11 @@ def _labels(w: Writer, node: Node) -> str:
         return _reshape(w, node)
     return w.value(node.inputs[0], node.out.dtype)
 
+
+_SHAPED = np.reshape, np.ravel, np.expand_dims, np.squeeze
+
+SIZED = frozenset((*_SHAPED, np.broadcast_to, getitem, read_labels))
+"""What can be given sizes that go with the samples: written by the shape of what it gives."""
 
 OPERATORS: dict[Any, Operator] = {
     np.add: _same_dtype("Add"),
@@ -443,7 +434,7 @@ OPERATORS: dict[Any, Operator] = {
     np.argmin: _argument("ArgMin"),
     np.matmul: _matmul,
     np.einsum: _einsum,
-    **dict.fromkeys((np.reshape, np.ravel, np.expand_dims, np.squeeze), _reshape),
+    **dict.fromkeys(_SHAPED, _reshape),
     **dict.fromkeys((np.transpose, np.swapaxes, np.moveaxis), _turn),
     getitem: _getitem,
     sliding_window_view: _windows,
