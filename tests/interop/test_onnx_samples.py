@@ -59,6 +59,18 @@ SAID = {
     "all but the last": lambda x, W: x[: len(x) - 1] * 2,
     "reshape": lambda x, W: x.reshape(len(x) * 2, 3),
     "products": lambda x, W: (x[:, None] - x[None]).reshape(len(x) * len(x), 6),
+    "the first, from the end": lambda x, W: x[-len(x)],
+    "the last two": lambda x, W: x[-2:] * 2,
+    "diagonal": lambda x, W: np.diagonal(x @ x.T, offset=-1),
+    "variance among samples": lambda x, W: np.var(np.vstack([x, x]), axis=0, ddof=1),
+    "sorted": lambda x, W: np.sort(x, axis=0),
+    "rolled": lambda x, W: np.roll(x, (5, -2), axis=(0, 1)),
+    "repeated": lambda x, W: np.repeat(x, len(x), axis=1),
+    "tiled": lambda x, W: np.tile(x[:1], (len(x), 1)),
+    "remainder": lambda x, W: np.mod(x, len(x)),
+    "grid": lambda x, W: x[np.arange(len(x))[:, None], [0, 2]],
+    "largest of each": lambda x, W: x[np.arange(len(x)), np.argmax(x, axis=1)],
+    "distances": lambda x, W: np.linalg.norm(x[:, None] - x[None], axis=-1),
     "broadcast": lambda x, W: np.broadcast_to(x.sum(0), (len(x), 6)) * 2,
 }
 
@@ -88,6 +100,8 @@ REFUSED = {
     "loop": lambda x, W: sum(x[i] for i in range(len(x))),
     "roll": lambda x, W: x[np.roll(np.arange(len(x)), 1)],
     "half of them": lambda x, W: x[: len(x) // 2],
+    "clipped": lambda x, W: np.take(x, [0, 4], axis=0, mode="clip"),
+    "median": lambda x, W: np.median(x, axis=0),
     "padding": lambda x, W: np.pad(x, ((0, max(0, 8 - len(x))), (0, 0))),
     "squeeze": lambda x, W: np.squeeze(x[:, :1]),
 }

@@ -5,7 +5,8 @@ holds the 5 of its own batch. What differs between batches of six sizes is such 
 a leaf with a formula in N, or is refused by name. No number of one batch gets into a model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -38,6 +39,16 @@ def large(a: Trace, b: Trace) -> list[int]:
     few, many = (np.array(s[: min(map(len, sizes))], float) for s in sizes)
     power = np.log(many / few) / np.log(BATCHES[-1] / BATCHES[0])
     return [n for n in LARGE if (many * (n / BATCHES[-1]) ** power).sum() <= MUCH]
+
+
+@contextmanager
+def told(node: Node, trace: Trace) -> Iterator[None]:
+    """Say of what is not supported which function it is, and in which layer."""
+    try:
+        yield
+    except UnsupportedError as error:
+        where = f"{node.operation.name} in {trace.labels[node]}"
+        raise UnsupportedError(f"to_onnx: {where}: {error}") from None
 
 
 class Size(NamedTuple):

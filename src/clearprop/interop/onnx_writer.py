@@ -10,7 +10,7 @@ from clearprop.compiler.rewriting import function_of, is_recorded
 from clearprop.compiler.tracing import Trace, names
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
-from clearprop.interop.onnx_samples import BATCHES, OTHERWISE, Dim, Formula, Size, size
+from clearprop.interop.onnx_samples import BATCHES, OTHERWISE, Dim, Formula, Size, size, told
 
 Operator = Callable[["Writer", Node], Any]
 """Writes a node, and gives the name of its output, or the names of several."""
@@ -50,20 +50,20 @@ class Writer:
         Errors: `UnsupportedError` for a function without an operator.
         """
         for node in self.trace.nodes:
-            same = len({names(tuple(n.params.items())) for n in self._alike[node]}) == 1
+            alike = self._alike[node]
+            same = len({names(tuple(n.params.items())) for n in alike}) == 1
             if same and not any(is_recorded(v) and self.depends(v) for v in node.inputs):
                 continue
             operator = operators.get(function_of(node)) or operators.get(node.operation.name)
-            try:
+            with told(node, self.trace):
                 if operator is None:
-                    raise UnsupportedError("ONNX has no operator for it")
-                if not same and function_of(node) not in sized:
+                    none = function_of(node) in WITHOUT
+                    raise UnsupportedError(
+                        "ONNX has no operator for it" if none else "it is not exported yet"
+                    )
+                if (not same and function_of(node) not in sized) or len({*map(_fixed, alike)}) > 1:
                     raise UnsupportedError(OTHERWISE)
                 found = operator(self, node)
-            except UnsupportedError as error:
-                raise UnsupportedError(
-                    f"to_onnx: {node.operation.name} in {self.trace.labels[node]}: {error}"
-                ) from None
             several = isinstance(node.out, tuple)
             for i, name in enumerate(found if several else [found]):
                 self._names[node, i if several else None] = name
@@ -172,6 +172,15 @@ class Writer:
             if number != neutral:
                 name = self.add(operator, [name, self.constant(np.array([number], np.int64))])
         return name
+
+
+WITHOUT = {np.cumprod, np.linalg.inv, np.linalg.solve, np.linalg.eigh, np.linalg.cholesky}
+"""What there is no operator for, nor others that say the same."""
+
+
+def _fixed(node: Node) -> Any:
+    """What is the same in each recording."""
+    return node.operation.name, *(None if is_recorded(x) else names(x) for x in node.inputs)
 
 
 def kind(dtype: Any) -> int:
