@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_onnx import batch, operators, run
 
-from clearprop import Convolution, Layer, Network, Pooling, Relu, TransposedConvolution
+from clearprop import Convolution, Layer, Network, Pooling, Relu, TransposedConvolution, layers
 from clearprop.compiler import Prediction
 from clearprop.compiler.rewriting import function_of
 from clearprop.errors import UnsupportedError
@@ -278,6 +278,38 @@ def test_transposed_convolutions(name):
         x = batch(np.zeros((1, *shape)), n)
         (found,), wanted = run(model, x), network.predict(x)
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+LAYERS = {
+    kind.__name__: kind
+    for kind in vars(layers).values()
+    if isinstance(kind, type) and issubclass(kind, Layer) and not issubclass(kind, layers.Loss)
+    if kind is not Layer
+}
+
+
+class Around(Network):
+    def __init__(self, layer):
+        self.layer = layer
+        super().__init__()
+
+    def forward(self, *inputs):
+        return self.layer(*inputs)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_travels(name):
+    tried = 0
+    for layer, inputs in LAYERS[name].samples(np.random.default_rng(0)):
+        if not all(np.ndim(x) > 1 and len(x) == len(inputs[0]) for x in inputs):
+            continue  # not batches
+        network = Around(layer).astype(np.float32)
+        inputs = tuple(x.astype(np.float32) if x.dtype.kind == "f" else x for x in inputs)
+        x = inputs if len(inputs) > 1 else inputs[0]
+        (found,), wanted = run(to_onnx(network, x), x), network.predict(x)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+        tried += 1
+    assert tried
 
 
 class Computed(Layer):

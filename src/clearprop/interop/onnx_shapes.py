@@ -14,6 +14,7 @@ from clearprop.primitives.indexing import Place
 
 
 def reshape(w: Writer, node: Node) -> str:
+    """The same values in another shape."""
     if node.params.get("order", "C") != "C":
         raise UnsupportedError("ONNX knows the order of rows alone")
     return w.shaped(w.value(node.inputs[0]), node)
@@ -131,6 +132,7 @@ def windows(w: Writer, node: Node) -> str:
 
 
 def join(w: Writer, node: Node) -> str:
+    """Arrays one after the other along an axis, or along a new one."""
     names = [w.value(x, node.out.dtype) for x in node.inputs]
     axis, *_ = w.arguments(node, "axis", "dtype", "casting")
     if function_of(node) is np.stack:
@@ -140,6 +142,7 @@ def join(w: Writer, node: Node) -> str:
 
 
 def split(w: Writer, node: Node) -> list[str]:
+    """Parts of the same sizes in every batch."""
     (axis,) = w.arguments(node, "axis")
     axis = axis or 0
     sizes = [np.shape(part)[axis] for part in node.out]
@@ -151,6 +154,7 @@ def split(w: Writer, node: Node) -> list[str]:
 
 
 def along(w: Writer, node: Node) -> str:
+    """The value at an index of its own for each place."""
     (axis,) = w.arguments(node, "axis")
     x, index = node.inputs
     inputs = [w.value(x), w.value(index, np.int64)]
@@ -158,6 +162,7 @@ def along(w: Writer, node: Node) -> str:
 
 
 def take(w: Writer, node: Node) -> str:
+    """What an index picks along an axis."""
     (axis,) = w.arguments(node, "axis")
     if axis is None:
         raise UnsupportedError("without an axis it has no operator")
@@ -195,6 +200,7 @@ def roll(w: Writer, node: Node) -> str:
 
 
 def pad(w: Writer, node: Node) -> str:
+    """The same number around."""
     width: Any
     width, mode, value = w.arguments(node, "pad_width", "mode", "constant_values")
     if mode not in (None, "constant") or np.ndim(value or 0):
@@ -206,6 +212,7 @@ def pad(w: Writer, node: Node) -> str:
 
 
 def broadcast(w: Writer, node: Node) -> str:
+    """Repeated along axes of size 1."""
     dims = w.dims(node)
     return w.add("Expand", [w.value(node.inputs[0]), w.shape(dims)])
 
