@@ -219,6 +219,18 @@ def _arctan2(y: Any, x: Any) -> Any:
     return np.where(np.equal(x, 0), np.sign(y) * (np.pi / 2), beside)
 
 
+def _hypot(a: Any, b: Any) -> Any:
+    a, b = np.abs(a), np.abs(b)
+    large, small = np.maximum(a, b), np.minimum(a, b)  # a square may overflow
+    ratio = np.where(np.equal(large, small), 1, small / large)
+    return large * np.sqrt(1 + ratio * ratio)
+
+
+def _copysign(x: Any, y: Any) -> Any:
+    negative = np.logical_or(np.less(y, 0), np.equal(1 / y, -np.inf))  # -0.0 is
+    return np.where(negative, -np.abs(x), np.abs(x))
+
+
 def _logaddexp2(a: Any, b: Any) -> Any:
     apart = np.log1p(np.power(2.0, -np.abs(a - b)))
     return np.maximum(a, b) + apart / np.log(2)
@@ -232,8 +244,9 @@ def _one_or_other(function: Any) -> Callable[..., Any]:
 
 
 def _searchsorted(a: Any, v: Any, side: str = "left") -> Any:
-    before = np.less if side == "left" else np.less_equal
-    return np.sum(before(a, np.expand_dims(v, -1)).astype(np.int64), axis=-1)
+    behind = np.greater_equal if side == "left" else np.greater
+    before = np.logical_not(behind(a, np.expand_dims(v, -1)))  # NaN is behind all numbers
+    return np.sum(before.astype(np.int64), axis=-1)
 
 
 def _over_all(function: Any) -> Callable[..., Any]:
@@ -287,7 +300,7 @@ EXPRESSIONS: dict[Any, Callable[..., Any]] = {
     np.inner: lambda a, b: np.tensordot(a, b, axes=(-1, -1)),
     np.vecdot: lambda a, b, axis=-1: np.sum(a * b, axis=axis),
     np.tensordot: _tensordot,
-    np.hypot: lambda a, b: np.sqrt(a * a + b * b),
+    np.hypot: _hypot,
     np.arctan2: _arctan2,
     np.logaddexp2: _logaddexp2,
     np.log2: lambda x: np.log(x) / np.log(2),
@@ -297,8 +310,8 @@ EXPRESSIONS: dict[Any, Callable[..., Any]] = {
     np.float_power: lambda x, y: np.power(np.multiply(x, np.float64(1)), y),
     **dict.fromkeys((np.deg2rad, np.radians), lambda x: x * (np.pi / 180)),
     **dict.fromkeys((np.rad2deg, np.degrees), lambda x: x * (180 / np.pi)),
-    np.heaviside: lambda x, h: np.where(np.equal(x, 0), h, np.where(np.less(x, 0), 0.0, 1.0)),
-    np.copysign: lambda x, y: np.abs(x) * np.where(np.less(y, 0), -1.0, 1.0),
+    np.heaviside: lambda x, h: np.where(np.equal(x, 0), h, (np.sign(x) + 1) / 2),
+    np.copysign: _copysign,
     np.fabs: np.abs,
     np.fmax: _one_or_other(np.maximum),
     np.fmin: _one_or_other(np.minimum),
