@@ -34,6 +34,8 @@ FUNCTIONS = {
     "argmax none": lambda x: x[:, :1] * 0 + np.argmax(x),
     "expand neg": lambda x: np.expand_dims(x, (-1, 0))[0, :, :, 0],
     "pad scalar": lambda x: np.pad(x, ((0, 0), (1, 2)), constant_values=2.0),
+    "pad edge": lambda x: np.pad(x, ((2, 1), (0, 3)), mode="edge"),
+    "pad reflect": lambda x: np.pad(x, ((0, 0), (1, 5)), mode="reflect"),
     "pad bool": lambda x: np.pad(x > 0, ((0, 0), (1, 2))),
     "astype": lambda x: (x * 3).astype(np.int64),
     "int div": lambda x: (x * 30).astype(np.int64) / 7,
@@ -350,7 +352,8 @@ class Computed(Layer):
         (lambda x: np.cumprod(x, axis=1), "np.cumprod in Computed1.infer: ONNX has no operator"),
         (lambda x: np.partition(x, 2, axis=1), "np.argpartition in .*: it is not exported yet"),
         (lambda x: np.linalg.norm(x, 2), "np.linalg.norm in .*: of matrices no norm but 'fro'"),
-        (lambda x: np.pad(x, 1, mode="edge"), "np.pad in .*: padding is done with one constant"),
+        (lambda x: np.pad(x, 1, mode="wrap"), "np.pad in .*: padding is done with one constant"),
+        (lambda x: np.pad(x, 1, mode="reflect"), "np.pad in .*: no more is reflected"),
         (lambda x: x[:, np.eye(6, dtype=bool)[0], None][np.arange(len(x)) % 2], "samples"),
     ],
 )

@@ -51,6 +51,8 @@ SAID = {
     "zeros": lambda x, W: np.concatenate([np.zeros((len(x), 2), x.dtype), x], axis=1),
     "rows": lambda x, W: np.hstack([np.tile(np.arange(2, dtype=x.dtype), (len(x), 1)), x]),
     "ones": lambda x, W: np.ones((1, len(x)), x.dtype) @ x / len(x),
+    "nothing": lambda x, W: np.hstack([np.zeros((len(x), 0), x.dtype), x[:, :0], x]),
+    "no sample": lambda x, W: np.concatenate([x[:0], x[len(x) :], x]) * 2,
     "eye": lambda x, W: np.eye(len(x), dtype=x.dtype) @ x,
     "centring": lambda x, W: (np.eye(len(x)) - 1 / len(x)).astype(x.dtype) @ x,
     "tri": lambda x, W: np.tri(len(x), dtype=x.dtype) @ x,
@@ -131,3 +133,8 @@ def test_where_nothing_is_predicted_nothing_is_compared():
     x = X[:9].astype(np.float32)
     (found,) = run(to_onnx(network, (6,)), x)
     np.testing.assert_allclose(found, network.predict(x), rtol=1e-5)
+
+
+def test_the_number_is_shown():
+    with pytest.raises(UnsupportedError, match=r"a number \(2 for 5 and 3 for 7\) depends on"):
+        to_onnx(network_of(REFUSED["half"]), (6,))

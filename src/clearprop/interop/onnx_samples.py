@@ -1,8 +1,8 @@
 """What depends on how many samples there are, found by comparing recordings of several sizes.
 
 `len(x)` and `x.shape[0]` are plain numbers, and so is all that NumPy makes of them: a recording
-holds the 5 of its own batch. What differs between batches of six sizes is such a number; it becomes
-a leaf with a formula in N, or is refused by name. No number of one batch gets into a model.
+holds the 5 of its own batch. What differs between batches of several sizes is such a number; it
+becomes a leaf with a formula in N, or is refused by name. No number of one batch gets into a model.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ def large(a: Trace, b: Trace) -> list[int]:
     sizes = [
         [sum(map(np.size, (*node.inputs, *parts(node.out)))) for node in t.nodes] for t in (a, b)
     ]
-    few, many = (np.array(s[: min(map(len, sizes))], float) for s in sizes)
+    few, many = (np.maximum(s[: min(map(len, sizes))], 1.0) for s in sizes)
     power = np.log(many / few) / np.log(BATCHES[-1] / BATCHES[0])
     return [n for n in LARGE if (many * (n / BATCHES[-1]) ** power).sum() <= MUCH]
 
@@ -90,9 +90,9 @@ FORMS = (
 """Which power of a value is a sum of which powers of N: N, 1/N, 1/(N − 1), √N, N (N − 1) / 2 …"""
 
 UNKNOWN = (
-    "a number depends on how many samples there are, in a way that is not known (known are N, "
-    "1/N, √N, what they make with plain numbers, and places, as np.arange(len(x)) gives them); "
-    "write it with a function of x, such as np.mean"
+    "{what} depends on how many samples there are, in a way that is not known; known are N, 1/N, "
+    "√N, what they make with plain numbers, and places, as np.arange(len(x)) gives them; write it "
+    "with a function of x, such as np.mean"
 )
 
 
@@ -119,12 +119,13 @@ def formula(arrays: Sequence[Any], batches: Sequence[int]) -> Formula | None:
     found: Any = Formula(dtype, tuple(dims))  # type: ignore[arg-type]
     rows, places = [], []
     for a, n in zip(arrays, batches, strict=True):
-        rows.append(np.moveaxis(a, open_axes, range(len(open_axes))).reshape(-1, _fixed(dims)))
-        where = np.indices([a.shape[k] for k in open_axes]).reshape(len(open_axes), len(rows[-1]))
-        places.append(np.column_stack([np.full(len(rows[-1]), float(n)), *where]))
+        where = np.indices([a.shape[k] for k in open_axes])
+        m = where[0].size if open_axes else 1
+        rows.append(np.moveaxis(a, open_axes, range(len(open_axes))).reshape(m, _fixed(dims)))
+        places.append(np.column_stack([np.full(m, float(n)), *where.reshape(-1, m)]))
     y, at = np.concatenate(rows), np.concatenate(places)
     shape = [1 if isinstance(d, Size) else d for d in dims]
-    if y.size and names(np.broadcast_to(y[0], y.shape)) == names(y):
+    if len(y) and names(np.broadcast_to(y[0], y.shape)) == names(y):
         return found._replace(terms=((0, y[0].reshape(shape)),))
     if dtype.kind not in "iuf":
         return _diagonal(found, arrays, batches)
@@ -269,7 +270,10 @@ def _given(xs: Sequence[Any], batches: Sequence[int], known: dict[Any, Any]) -> 
         return xs
     if key not in known:
         if (found := formula(xs, batches)) is None:
-            raise UnsupportedError(UNKNOWN)
+            i = next(i for i, k in enumerate(key) if k != key[0])
+            both = " and ".join(f"{xs[j]!s:.9} for {batches[j]}" for j in (0, i))
+            what = "an array" if np.ndim(xs[0]) else f"a number ({both})"
+            raise UnsupportedError(UNKNOWN.format(what=what))
         kind = Traced
         if type(xs[0]) in (int, float):  # weak, as Python's numbers are
             kind, found = Setting, found._replace(dtype=np.dtype(float))

@@ -200,13 +200,21 @@ def roll(w: Writer, node: Node) -> str:
 
 
 def pad(w: Writer, node: Node) -> str:
-    """The same number around."""
+    """The same number around, the edge, or what it reflects."""
     width: Any
     width, mode, value = w.arguments(node, "pad_width", "mode", "constant_values")
-    if mode not in (None, "constant") or np.ndim(value or 0):
-        raise UnsupportedError("padding is done with one constant")
+    if mode not in (None, "constant", "edge", "reflect") or np.ndim(value or 0):
+        raise UnsupportedError("padding is done with one constant, the edge or what it reflects")
     pairs = np.broadcast_to(width, (np.ndim(node.inputs[0]), 2))
     where = w.constant(np.ascontiguousarray(pairs.T).ravel().astype(np.int64))
+    if mode in ("edge", "reflect"):
+        shapes = zip(*(np.shape(n.inputs[0]) for n in w.alike(node)), strict=True)
+        if mode == "reflect" and any(
+            max(p) >= n[0] or (max(p) and len({*n}) > 1)
+            for p, n in zip(pairs.tolist(), shapes, strict=True)
+        ):
+            raise UnsupportedError("no more is reflected than each sample has besides the edge")
+        return w.add("Pad", [w.value(node.inputs[0]), where], mode=mode)
     constant = w.constant(np.array(value or 0, node.out.dtype))
     return w.add("Pad", [w.value(node.inputs[0]), where, constant], mode="constant")
 
