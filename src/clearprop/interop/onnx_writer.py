@@ -1,7 +1,7 @@
 """What is written of an ONNX model: nodes, constants, sizes that go with the number of samples."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,13 @@ class Writer:
         """Variables without a node, and pairs of node and output, that depend on the inputs."""
         self._constants: dict[Any, str] = {}
         self._number = count(1)
-        if len({len(t.nodes) for t in traces}) > 1:
-            raise UnsupportedError(f"to_onnx: {OTHERWISE}")
-        alike = zip(*(t.nodes for t in traces), strict=True)
-        self._alike = dict(zip(trace.nodes, alike, strict=True))
+        for alike in zip_longest(*(t.nodes for t in traces)):
+            if len({node and node.operation.name for node in alike}) > 1:
+                i = next(i for i, node in enumerate(alike) if node is not None)
+                with told(alike[i], traces[i]):
+                    raise UnsupportedError(OTHERWISE)
+        pairs = zip(*(t.nodes for t in traces), strict=True)
+        self._alike = dict(zip(trace.nodes, pairs, strict=True))
         self._samples = ""
 
     def write(self, operators: Mapping[Any, "Operator"], sized: Collection[Any]) -> None:
