@@ -1,5 +1,6 @@
 """A network's prediction as ONNX: what `infer` records, operation by operation."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from clearprop.compiler.simplify import (
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, MissingPackageError, UnsupportedError
 from clearprop.files import FilePath, atomic_write
-from clearprop.interop.onnx_operators import OPERATORS
-from clearprop.interop.onnx_writer import BATCHES, Writer
+from clearprop.interop.onnx_expressions import expressed
+from clearprop.interop.onnx_operators import OPERATORS, SIZED
+from clearprop.interop.onnx_samples import BATCHES, LARGE, SMALL, Size, compared, large, size
+from clearprop.interop.onnx_writer import Writer
 from clearprop.layers import Affine, Flatten
 from clearprop.networks import Network
 
@@ -47,9 +50,10 @@ def to_onnx(
         ) from error
     network = network.astype(dtype)
     one = _one(network, x, np.dtype(dtype))
-    trace, other = (_recorded(network, _times(one, n)) for n in BATCHES)
-    writer = Writer(trace, other, len(flat(one)))
-    writer.write(OPERATORS)
+    traces, formulas, shapes = _compared(network, one)
+    writer = Writer(traces, len(flat(one)), formulas)
+    writer.write(OPERATORS, SIZED)
+    trace = traces[0]
     names = [f"output{i}" for i in range(len(trace.outputs))]
     if len(names) == 1:
         names = ["output"]
@@ -63,10 +67,8 @@ def to_onnx(
         for name, a, shape in zip(writer.inputs, flat(one), batch, strict=True)
     ]
     outputs = [
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(a.data.dtype), writer.open_shape(a, b)
-        )
-        for name, a, b in zip(names, trace.outputs, other.outputs, strict=True)
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(v.dtype), shape)
+        for name, v, shape in zip(names, trace.outputs, shapes, strict=True)
     ]
     graph = helper.make_graph(
         writer.nodes, type(network).__name__, inputs, outputs, writer.initializers
@@ -108,8 +110,38 @@ def _times(one: Any, n: int) -> Any:
     return np.repeat(one, n, axis=0)
 
 
+def _open_shape(alike: Any, batches: Any) -> list[Any]:
+    """A shape for people: what goes with the samples is called N."""
+    dims = [size(values, batches) for values in zip(*(v.shape for v in alike), strict=True)]
+    return ["N" if d == Size(1, 0) else d if isinstance(d, int) else None for d in dims]
+
+
+def _compared(network: Network, one: Any) -> tuple[list[Trace], Any, list[Any]]:
+    """The prediction for several numbers of samples, its formulas, and the shapes of its outputs.
+
+    It comes in the form that does not depend on sizes.
+    """
+    batches = [*BATCHES]
+    recorded = [_recorded(network, _times(one, n)) for n in BATCHES]
+    for n in (*SMALL, *large(recorded[0], recorded[-1])):
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of what nobody predicts
+                recorded.append(_recorded(network, _times(one, n)))
+        except (ArithmeticError, ValueError, IndexError):
+            continue  # where it does not predict, there is nothing to compare
+        batches.append(n)
+        if n in LARGE:
+            break
+    found, formulas = compared(recorded, batches)
+    traces = found[: len(BATCHES)]
+    for simplification in (without_identities, common_subexpressions, rectified):
+        traces = [*map(simplification, traces)]
+    outputs = zip(*(t.outputs for t in found), strict=True)
+    return traces, formulas, [_open_shape(alike, batches) for alike in outputs]
+
+
 def _recorded(network: Network, x: Any) -> Trace:
-    """The prediction of a batch as a graph, in the form that does not depend on sizes."""
+    """The prediction of a batch as a graph."""
     predict = Prediction(network).prepare(x)
     if predict.as_written:
         name, reason = next(iter(predict.as_written.items()))
@@ -120,8 +152,6 @@ def _recorded(network: Network, x: Any) -> Trace:
             "does without"
         )
     trace: Trace = predict.recorded
-    for simplification in (without_identities, common_subexpressions, rectified):
-        trace = simplification(trace)
     if any(not is_recorded(v) for v in trace.outputs):
         raise UnsupportedError("to_onnx: the network's answer is a constant")
-    return trace
+    return expressed(trace)
