@@ -109,7 +109,7 @@ def atomic_write(path: FilePath, *pieces: bytes) -> None:
                 for piece in pieces:
                     stream.write(piece)
             return
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        temporary = _beside(target)
         try:
             # "x" refuses an existing file, and so never writes through somebody else's link.
             with open(temporary, "xb") as file:
@@ -123,6 +123,43 @@ def atomic_write(path: FilePath, *pieces: bytes) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
+
+
+def check_writable(path: FilePath) -> None:
+    """Refuse a path that `atomic_write` could not write to; nothing is left there.
+
+    Errors: `OutputError` as that of `atomic_write`.
+    """
+    with told(f"{os.fspath(path)} cannot be written"):
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not target.is_file():  # a pipe would wait for its reader
+            if not os.access(target, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
+        temporary = _beside(target)  # whether a file can be made is known when one was made
+        open(temporary, "xb").close()
+        temporary.unlink()
+
+
+def is_same(one: FilePath, other: FilePath) -> bool:
+    """Whether two paths are those of one file, however they are spelt; it need not exist yet.
+
+    >>> is_same("last", "./runs/../last"), is_same("last", "best")
+    (True, False)
+    """
+    try:
+        here, there = (os.path.normcase(os.path.realpath(path)) for path in (one, other))
+        both = os.path.exists(here) and os.path.exists(there)
+        return here == there or (both and os.path.samefile(here, there))
+    except (OSError, ValueError):  # no file can have such a name
+        return False
+
+
+def _beside(target: Path) -> Path:
+    """A name for a temporary file in the same folder."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
 
 
 def shown(text: object) -> str:

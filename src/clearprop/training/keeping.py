@@ -4,11 +4,13 @@ import secrets
 import tempfile
 import time
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from clearprop.errors import ClearpropError, OutputError
-from clearprop.files import FilePath
+from clearprop.errors import ClearpropError, ConfigError, OutputError
+from clearprop.files import FilePath, check_writable, is_same
+from clearprop.training.best import Best
 from clearprop.training.checkpoint import Training, write_checkpoint
 from clearprop.training.history import History
 from clearprop.training.optimizers.settings import positive_number
@@ -17,21 +19,49 @@ SHARE = 100
 """Writing after epochs takes at most a hundredth of the time."""
 
 
+def check_distinct(paths: Mapping[str, FilePath]) -> None:
+    """Refuse two names for one file, which the one would write over the other's.
+
+    Errors: `ConfigError`.
+    """
+    for (name, path), (other, there) in combinations(paths.items(), 2):
+        if is_same(path, there):
+            raise ConfigError(
+                f"{name} and {other} are one file, {path}, and each would write over the other; "
+                "give each a file of its own"
+            )
+
+
+def check_paths(paths: Mapping[str, FilePath]) -> None:
+    """Refuse, before hours of training, where nothing could be kept at their end.
+
+    Errors: `ConfigError` for two names of one file, `OutputError` for what cannot be written.
+    """
+    check_distinct(paths)
+    for name, path in paths.items():
+        try:
+            check_writable(path)
+        except OutputError as error:
+            raise OutputError(f"{name}: {error}") from error
+
+
 class Keeper:
-    """Writes checkpoints to `path`, after epochs and when `seconds` have passed, and the best
-    network to `best_path`."""
+    """Writes the best network to `best_path`, and checkpoints of `training` to `path`, after epochs
+    and when `seconds` have passed; where one of the two is `None`, the other alone."""
 
     def __init__(
         self,
-        training: Training,
-        path: FilePath,
+        best: Best,
         best_path: FilePath | None,
+        training: Training | None,
+        path: FilePath | None,
         seconds: float,
     ) -> None:
-        self.training, self.path, self.best_path = training, Path(path), best_path
+        self.best, self.best_path, self.training, self.path = best, best_path, training, path
         self.seconds = positive_number("checkpoint_seconds", seconds)
         self.is_finished = False
-        self._best: int | None = None
+        self._written: int | None = None
+        """The iteration of the best network that is at `best_path`."""
         self._took = 0.0
         self.start()
 
@@ -50,11 +80,12 @@ class Keeper:
 
         Errors: `OutputError` if one of them cannot be written.
         """
-        started, best = time.monotonic(), self.training.best
-        if self.best_path is not None and best.arrays and best.iteration != self._best:
-            best.write(self.best_path)
-            self._best = best.iteration
-        write_checkpoint(self.path, self.training, history, notes)
+        started = time.monotonic()
+        if self.best_path is not None and self.best.iteration != self._written:
+            self.best.write(self.best_path)
+            self._written = self.best.iteration
+        if self.path is not None and self.training is not None:
+            write_checkpoint(self.path, self.training, history, notes)
         self._took = time.monotonic() - started
         self.start()
 
@@ -70,11 +101,18 @@ class Keeper:
             raise OutputError(f"{error}. {self._rescue(history, notes)}") from error
 
     def _rescue(self, history: History, notes: Mapping[str, Any]) -> str:
+        there = Path(self.best_path if self.path is None else self.path)  # type: ignore[arg-type]
         newest = f"what was learned in {len(history)} iterations"
+        if self.training is None:
+            newest = f"the best network, of iteration {self.best.iteration},"
         path = Path(tempfile.gettempdir(), f"clearprop-{secrets.token_hex(4)}.safetensors")
         try:
-            write_checkpoint(path, self.training, history, notes)
+            if self.training is None:
+                self.best.write(path)
+            else:
+                write_checkpoint(path, self.training, history, notes)
         except ClearpropError as error:
-            older = f"; {self.path} holds what was kept before" if self.path.exists() else ""
+            older = f"; {there} holds what was kept before" if there.exists() else ""
             return f"It cannot be kept elsewhere either ({error}), so {newest} is lost{older}"
-        return f"So {newest} is in {path}; move it to {self.path} to go on from there"
+        end = "" if self.training is None else " to go on from there"
+        return f"So {newest} is in {path}; move it to {there}{end}"

@@ -38,8 +38,8 @@ def as_tables(trainer: Any) -> str:
     rows |= {f"{name} as written": why for name, why in trainer.as_written.items()}
     if trainer.best.iteration is not None:
         rows["best"] = f"{trainer.best.score:.4f} at iteration {trainer.best.iteration:,}"
-    files = (trainer.checkpoint_path, trainer.best_path, trainer.history_path, trainer.signals_path)
-    rows |= {"files": ", ".join(map(str, kept))} if (kept := [f for f in files if f]) else {}
+    files = trainer._paths.values()
+    rows |= {"files": ", ".join(map(str, files))} if files else {}
     return (
         table(["Trainer", ""], rows.items())
         + (as_html(trainer.history) if done else "")

@@ -30,7 +30,7 @@ from clearprop.training.data import carried, read_samples
 from clearprop.training.evaluation import Referee
 from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
-from clearprop.training.keeping import Keeper
+from clearprop.training.keeping import Keeper, check_distinct, check_paths
 from clearprop.training.optimizers.base import Updates
 from clearprop.training.optimizers.settings import positive_int, positive_number
 from clearprop.training.optimizers.sgd import SGD
@@ -75,9 +75,10 @@ class Trainer(Course):
 
     **Checkpoints.** With `checkpoint_path` all that a training needs to go on is kept there: after
     epochs (as often as takes a hundredth of the time), at least every `checkpoint_seconds`, and at
-    the end, however it comes. The best network, by its score on test data if there are any, is kept
-    at `best_path`. Both are weights files, whole at any time. `resume` goes on from a checkpoint.
-    If it cannot be written, training stops, and what was learned goes to the folder for temporary
+    the end, however it comes. With `best_path` the best network after an epoch, by its score on
+    test data if there are any, is kept there. Both are weights files, whole at any time. `resume`
+    goes on from a checkpoint. Paths that cannot be written are refused before training begins; if
+    writing fails later, training stops, and what was learned goes to the folder for temporary
     files.
 
     **Early stopping.** With `patience` training stops when so many evaluations in a row have not
@@ -177,6 +178,7 @@ class Trainer(Course):
         self.history_path = history_path
         self.signals_path = signals_path
         self.checkpoint_path, self.best_path = checkpoint_path, best_path
+        check_distinct(self._paths)
         self.checkpoint_seconds = positive_number("checkpoint_seconds", checkpoint_seconds)
         self.patience = None if patience is None else positive_int("patience", patience)
         self.best = Best()
@@ -282,17 +284,14 @@ class Trainer(Course):
             seeds = self._batches.state, self.network.rng.bit_generator.state
             learned = [*self.network.params.values()]
             agree({"number of iterations": last, "seed or order": seeds, "network": learned})
+        check_paths(self._paths)
         is_out = self.best.since(self.history) >= (self.patience or math.inf)
         if is_out and not (in_all and self._resumed):
             self.best.start = len(self.history)
         self.interrupted = False
         started = time.perf_counter()
         self.best.hide(self.network)
-        keeper = None
-        if self.checkpoint_path is not None:
-            where = self.checkpoint_path, self.best_path
-            keeper = Keeper(self._training, *where, self.checkpoint_seconds)
-        writer = self._writer()
+        keeper, writer = self._keeper(), self._writer()
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
         with Interrupts() as interrupts, self._blas(), quiet:
             ended = []  # when it is not empty
@@ -393,6 +392,19 @@ class Trainer(Course):
         if self._threads > 1:  # large products use all cores by themselves
             self._cores = 1
         return BlasThreads(self._threads)
+
+    @property
+    def _paths(self) -> dict[str, FilePath]:
+        """The files that are written, under the names of the arguments."""
+        names = "checkpoint_path", "best_path", "history_path", "signals_path"
+        return {name: path for name in names if (path := getattr(self, name)) is not None}
+
+    def _keeper(self) -> Keeper | None:
+        if self.checkpoint_path is None and self.best_path is None:
+            return None
+        training = None if self.checkpoint_path is None else self._training
+        best = self.best, self.best_path
+        return Keeper(*best, training, self.checkpoint_path, self.checkpoint_seconds)
 
     def _writer(self) -> HistoryWriter | None:
         if self.history_path is None:
