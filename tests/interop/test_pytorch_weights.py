@@ -257,6 +257,131 @@ def test_layers_that_pytorch_knows_nothing_of():
     assert "x.weight" in state_dict(TwoLayerNet(4, 3, 2), {"Affine1": "x"})
 
 
+@pytest.mark.parametrize(
+    ("names", "one", "other"),
+    [
+        ({"Affine1": "enc", "Affine2": "enc"}, "Affine1 and Affine2", "enc.weight"),
+        ({"Affine1": "1"}, "Affine1 and Affine2", "1.weight"),  # the second one's place
+        ({"W1": "1.bias"}, "Affine1 and Affine2", "1.bias"),
+        ({"W1": "x", "b1": "x"}, "Affine1 and Affine1", "x"),
+    ],
+)
+def test_two_arrays_of_one_name_are_refused(tmp_path, names, one, other):
+    with pytest.raises(ConfigError, match=f"{one} would both be {other}, and one of them would"):
+        save_state_dict(tmp_path / "lost", square(2), names)
+    assert not (tmp_path / "lost").exists()
+
+
+class Turned(Layer):
+    """Another reading of the same matrix."""
+
+    params = ("W",)
+
+    def __init__(self, W):
+        self.W = W
+
+    def forward(self, x):
+        return x @ self.W
+
+
+def test_a_shared_array_has_one_name_where_both_lay_it_out_alike():
+    layer = Affine.from_sizes(4, 4, rng=RNG)
+    layer.W[0] = np.nan  # which is equal to nothing
+    assert list(state_dict(Network([layer, layer]), {"W1": "w", "b1": "b"})) == ["w", "b"]
+    with pytest.raises(ConfigError, match="would both be w, and one"):
+        state_dict(Network([layer, Turned(layer.W)]), {"W1": "w"})
+
+
+class Norm(Layer):
+    params = ("g", "b")
+
+    def __init__(self):
+        self.g, self.b = np.ones(4), np.zeros(4)
+
+    def forward(self, x):
+        return x * self.g + self.b
+
+
+class WithNorm(Network):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.norm = Affine.from_sizes(4, 4, rng=RNG), Norm()
+        self.bn = BatchNormalization.from_size(4)
+
+    def forward(self, x):
+        return self.bn(self.norm(self.fc(x)))
+
+
+@pytest.mark.parametrize(
+    ("names", "there"),
+    [
+        ({"norm.g": "ln.weight", "norm.b": "ln.bias"}, ["ln.weight", "ln.bias"]),
+        ({"norm": "ln"}, ["ln.g", "ln.b"]),
+        ({"norm.g": "g", "norm.b": "b", "bn": "x", "fc.b": "fc.c"}, ["g", "b"]),
+    ],
+)
+def test_names_that_a_file_is_read_with_write_it_too(tmp_path, names, there):
+    network, other = WithNorm(), WithNorm()
+    save_state_dict(path := tmp_path / "named", network, names)
+    assert {*there} <= load_file(path).keys()
+    load_weights(path, other, names=names)
+    for name, array in network.params.items():
+        np.testing.assert_array_equal(other.params[name], array)
+    with pytest.raises(ConfigError, match=r"norm is a Norm, .* names=\{'norm.b': ...\}"):
+        state_dict(network, {"norm.g": "ln.weight"})
+
+
+class Weight(Layer):
+    """Calls its arrays as PyTorch does."""
+
+    params = ("weight", "bias")
+
+    def __init__(self):
+        self.weight, self.bias = np.ones(4), np.zeros(4)
+
+    def forward(self, x):
+        return x * self.weight + self.bias
+
+
+class Common(Network):
+    """Some of its names are those that PyTorch gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.ln = Affine.from_sizes(4, 4, rng=RNG), Weight()
+        self.bn = BatchNormalization.from_size(4)
+
+    def forward(self, x):
+        return self.bn(self.ln(self.fc(x)))
+
+
+def test_names_in_common_do_not_make_a_file_one_of_ours(tmp_path):
+    arrays = linears(fc=(4, 4)) | {"ln.weight": np.full(4, 2.0), "ln.bias": np.full(4, 3.0)}
+    arrays |= {"bn.weight": np.full(4, 4.0), "bn.bias": np.full(4, 5.0)}
+    arrays |= {"bn.running_mean": np.full(4, 6.0), "bn.running_var": np.full(4, 7.0)}
+    load_weights(saved(tmp_path, arrays), network := Common())
+    np.testing.assert_array_equal(network.fc.W, arrays["fc.weight"].T)
+    assert [a[0] for a in (network.ln.bias, network.bn.gamma, network.bn.running_var)] == [3, 4, 7]
+    # ours are known by what they say, and nothing in them is turned
+    save_weights(tmp_path / "own", network)
+    load_weights(tmp_path / "own", again := Common())
+    np.testing.assert_array_equal(again.fc.W, network.fc.W)
+    with pytest.raises(ShapeError, match="belong to another network"):
+        load_weights(tmp_path / "own", TwoLayerNet(4, 3, 2))
+
+
+def test_files_of_torch_save_are_named(tmp_path):
+    torch = pytest.importorskip("torch")
+    for zipped in True, False:
+        path = tmp_path / f"net{zipped}.pt"
+        state = torch.nn.Linear(4, 3).state_dict()
+        torch.save(state, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(
+            FileFormatError, match=r"of torch\.save, .*safetensors\.torch\.save_file"
+        ):
+            load_weights(path, TwoLayerNet(4, 3, 2))
+
+
 def test_numbers_that_the_network_cannot_hold(tmp_path):
     arrays = linears(**{"0": (4, 3), "2": (3, 2)})
     arrays["0.bias"] = np.full(3, 1e300)

@@ -72,7 +72,7 @@ def slots(network: Network) -> dict[str, list[Slot]]:
             if array is None:
                 continue
             suffix = CONVENTIONS[kind].get(attribute, attribute) if kind else attribute
-            own = named.get((id(layer), attribute)) or ".".join(filter(None, (name, attribute)))
+            own = named.get((id(layer), attribute)) or _dotted(name, attribute)
             turned = kind in TURNED and attribute == "W"
             found.setdefault(name, []).append(Slot(own, suffix, array, turned))
     return found
@@ -120,35 +120,49 @@ def state_dict(network: Network, names: Mapping[str, str] | None = None) -> dict
     """The arrays of a network as `torch.nn.Module.load_state_dict` takes them.
 
     The modules are called by their paths, on which the layers of a chain have their places for
-    names, as in `torch.nn.Sequential`; `names` gives others: `{"Affine1": "encoder.fc"}`.
+    names, as in `torch.nn.Sequential`. `names` gives others, as it does where such a file is read:
+    to a layer's module, `{"Affine1": "encoder.fc"}`, or to an array, `{"ln.g": "ln.weight"}`.
 
-    Errors: `ConfigError` for a layer that is not there, or of a kind without a convention.
+    Errors: `ConfigError` for a layer that is not there, for one of a kind without a convention
+    whose arrays have no names, or for two arrays of one name.
 
     >>> from clearprop.networks import TwoLayerNet
     >>> {name: a.shape for name, a in state_dict(TwoLayerNet(4, 3, 2)).items()}
     {'0.weight': (3, 4), '0.bias': (3,), '2.weight': (2, 3), '2.bias': (2,)}
     """
-    found: dict[str, np.ndarray] = {}
     wanted, places, names = slots(network), _places(network), dict(names or {})
-    if unknown := names.keys() - wanted.keys():
-        raise ConfigError(_no_layer(unknown, wanted))
+    own = [slot.name for held in wanted.values() for slot in held]
+    if unknown := names.keys() - {*wanted, *own}:
+        raise ConfigError(_no_layer(unknown, dict.fromkeys((*wanted, *own))))
+    found: dict[str, np.ndarray] = {}
+    sources: dict[str, tuple[str, Slot]] = {}
     for name, held in wanted.items():
-        layer = network.members.layers[name]
-        if not isinstance(layer, tuple(CONVENTIONS)):
-            raise ConfigError(
-                f"{name or 'the network itself'} is a {type(layer).__name__}, of which PyTorch "
-                "knows nothing; a state_dict can hold "
-                + ", ".join(kind.__name__ for kind in CONVENTIONS)
-            )
-        module = names.get(name, places[name])
+        layer, there = network.members.layers[name], ""
+        is_known = name in names or isinstance(layer, tuple(CONVENTIONS))
         for slot in held:
+            if not is_known and slot.name not in names:
+                raise ConfigError(
+                    f"{name or 'the network itself'} is a {type(layer).__name__}, of which PyTorch "
+                    f"knows nothing; say with names={{{slot.name!r}: ...}} what its arrays are "
+                    "called there. Names are known for "
+                    + ", ".join(kind.__name__ for kind in CONVENTIONS)
+                )
+            there = names.get(slot.name) or _dotted(names.get(name, places[name]), slot.suffix)
+            other, first = sources.setdefault(there, (name, slot))
+            if (first.name, first.turned) != (slot.name, slot.turned):
+                raise ConfigError(
+                    f"{other} and {name} would both be {there}, and one of them would be lost; "
+                    f"say with names= what to call one of them: names={{{name!r}: ...}}"
+                )
             array = np.asarray(slot.array)
-            found[f"{module}.{slot.suffix}"] = np.ascontiguousarray(
-                array.T if slot.turned else array
-            )
+            found[there] = np.ascontiguousarray(array.T if slot.turned else array)
         if isinstance(layer, BatchNormalization):
-            found[f"{module}.{COUNT}"] = np.array(0)
+            found[_dotted(there.rpartition(".")[0], COUNT)] = np.array(0)
     return found
+
+
+def _dotted(*steps: str) -> str:
+    return ".".join(filter(None, steps))
 
 
 def _places(network: Network) -> dict[str, str]:

@@ -98,7 +98,8 @@ def load_weights(
 
     A file that PyTorch has written, with the `state_dict` of a module, is read too: names by order
     and shape, matrices turned by convention, numbers cast to the network's dtype. `names` says
-    what goes where if that does not; see `clearprop.interop.load_state_dict`.
+    what goes where if that does not; see `clearprop.interop.load_state_dict`. That is any file
+    which `save_weights` has not written, unless its names are exactly those of the network.
 
     Errors: `FileFormatError` for a file that is truncated or of another kind, or holds no state of
     an optimiser where it is asked for, `ShapeError` if its names or shapes are not those of the
@@ -106,11 +107,12 @@ def load_weights(
     optimiser, `FileNotFoundError` if there is none.
     """
     check_network(network)
-    file, (arrays, about) = os.fspath(path), read_arrays(path)
+    file, (arrays, about) = os.fspath(path), _read(path)
     own = network.params.keys() | _held(network, "state").keys()
-    if names is not None or (optimizer is None and arrays and arrays.keys().isdisjoint(own)):
+    is_foreign = optimizer is None and about is None and arrays.keys() != own
+    if names is not None or (is_foreign and arrays):
         arrays = arranged(file, arrays, network, names)
-    take_up(file, arrays, about, network, optimizer)
+    take_up(file, arrays, about or {}, network, optimizer)
 
 
 def take_up(
@@ -192,6 +194,12 @@ def _go_on(
 
 def read_arrays(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read the arrays of a `.safetensors` file, and what `write_arrays` was told about them."""
+    arrays, about = _read(path)
+    return arrays, about or {}
+
+
+def _read(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
+    """The same; `None` for a file that `write_arrays` has not written."""
     from safetensors import SafetensorError, deserialize
 
     file = os.fspath(path)
@@ -199,12 +207,18 @@ def read_arrays(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         arrays = {name: _array(**entry) for name, entry in deserialize(data)}
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        about = json.loads(header.get("__metadata__", {}).get("clearprop", "{}"))
-        if not isinstance(about, dict):
+        about = json.loads(header.get("__metadata__", {}).get("clearprop", "null"))
+        if not isinstance(about, dict | None):
             raise TypeError("what it says about the arrays is no object")
         return arrays, about
     # SafetensorError for what is no such file, the others for dtypes that NumPy does not have
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if data.startswith((b"PK\3\4", b"\x80")):  # a ZIP archive, a pickle
+            raise FileFormatError(
+                f"{file} is no .safetensors file but one of torch.save, which is not read, since "
+                "reading it can run code; write it in PyTorch by "
+                "safetensors.torch.save_file(module.state_dict(), path)"
+            ) from error
         raise FileFormatError(
             f"{file} is not a whole .safetensors file ({len(data):,} bytes: {error}); "
             "it may be truncated: copy it again, or train again"
