@@ -25,7 +25,7 @@ from clearprop.reporting.curves import training_panels
 from clearprop.reporting.picture import curves_svg
 from clearprop.training import SGD, Adam, AdamW, Cosine, History, Momentum, Trainer
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import Evaluator, runs_in_threads, score
+from clearprop.training.evaluation import Evaluator, evaluation, runs_in_threads
 from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.progress import rich_progress
 from clearprop.training.signals import look
@@ -167,10 +167,10 @@ def test_an_evaluation_beside_is_of_the_state_and_settings_at_its_start(monkeypa
     step = layered_step(network, Adam(0.05))
     for _ in range(6):
         step(x, t)
-        expected = score(network, samples)
+        expected = evaluation(network, samples).score
         evaluator.start()
         step(x, t)
-        assert evaluator.finish() == [expected]
+        assert [e.score for e in evaluator.finish()] == [expected]
 
 
 def test_scores_that_are_no_counts_do_not_depend_on_who_computes_them(monkeypatch):
@@ -183,7 +183,7 @@ def test_scores_that_are_no_counts_do_not_depend_on_who_computes_them(monkeypatc
         evaluator = Evaluator(network, [samples], cores)
         for _ in range(5):
             evaluator.start()
-            found.update(evaluator.finish())
+            found.update(e.score for e in evaluator.finish())
     assert len(found) == 1
     assert found.pop() == pytest.approx(network.evaluate(x.astype(np.float32), t).score)
 
@@ -423,8 +423,9 @@ def test_a_loss_that_asks_no_loss_layer_takes_any_targets(make):
     evaluation = network.evaluate(x, t)
     assert evaluation.loss < history.loss[0]
     assert np.isnan(evaluation.score)
-    with pytest.raises(ConfigError, match=f"{type(network).__name__} gives none"):
-        Trainer(network, x, t, x, t, batch_size=20, patience=2)
+    assert history.test_loss[-1] == pytest.approx(evaluation.loss)
+    with pytest.raises(ConfigError, match=f"{type(network).__name__} gives no score to go by"):
+        Trainer(network, x, t, x, t, batch_size=20, patience=2, best_by="score")
     with pytest.raises(ShapeError, match="60 samples need 60 labels"):
         Trainer(network, x, t[1:])
 

@@ -14,7 +14,7 @@ from clearprop.layers import Affine, Layer, Relu
 from clearprop.networks import Network
 from clearprop.training import SGD, Trainer
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import Evaluator, score
+from clearprop.training.evaluation import Evaluator, evaluation
 
 
 def both_ways(make, change=lambda network: None, epochs=4, **settings):
@@ -290,7 +290,7 @@ def test_threads_take_each_chunk_once(many_chunks, cores):
     for _ in range(2):
         seen.clear()
         evaluator.start()
-        assert evaluator.finish() == [network.accuracy(x, t)] * 2
+        assert [e.score for e in evaluator.finish()] == [network.accuracy(x, t)] * 2
         assert sorted(seen) == sorted([row.tobytes() for row in x] * 2)
 
 
@@ -303,7 +303,7 @@ def test_what_is_evaluated_is_the_network_as_it_was_at_the_start(many_chunks):
         expected.append(network.accuracy(x, t))
         evaluator.start()
         network.params["W2"][:] *= -1
-        assert evaluator.finish() == expected[-1:] * 2
+        assert [e.score for e in evaluator.finish()] == expected[-1:] * 2
     assert len(set(expected)) > 1
 
 
@@ -316,7 +316,7 @@ def test_it_is_ready_when_the_thread_beside_has_done_it_all(many_chunks):
     while not evaluator.is_ready and time.monotonic() < deadline:
         time.sleep(0.001)
     assert evaluator.is_ready
-    assert evaluator.finish() == [network.accuracy(x, t)] * 2
+    assert [e.score for e in evaluator.finish()] == [network.accuracy(x, t)] * 2
 
 
 def test_an_error_in_a_thread_is_told_as_without_and_not_before_finish(many_chunks):
@@ -324,7 +324,7 @@ def test_an_error_in_a_thread_is_told_as_without_and_not_before_finish(many_chun
     x = np.linspace(0, 3e38, 50, dtype=np.float32).reshape(-1, 1)
     samples = read_samples(network, x, np.zeros(50, int), ("x", "t"))
     with pytest.raises(NonFiniteError, match="the output of Affine1") as expected:
-        score(network, samples)
+        evaluation(network, samples)
     for cores in (1, 3):
         evaluator = Evaluator(network, [samples], cores)
         evaluator.start()
@@ -353,7 +353,7 @@ def test_what_stops_one_thread_stops_all(many_chunks):
     # and it may begin anew
     evaluator._programs = [network.predict] * 2
     evaluator.start()
-    assert evaluator.finish() == [network.accuracy(*points())] * 2
+    assert [e.score for e in evaluator.finish()] == [network.accuracy(*points())] * 2
 
 
 class Seldom:

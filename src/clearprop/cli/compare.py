@@ -95,6 +95,10 @@ def _figures(history: "History") -> Iterator[tuple[str, str]]:
         at = f"{history.epoch[best]:g}"
         best_score = say("{score} (epoch {n})", score=score_text(name, score[best]), n=at)
         yield say("best on {data}", data=where), best_score
+    if history.last_evaluation.test_loss == history.last_evaluation.test_loss:
+        where = say(_DATA[history.held_out])
+        loss = f"{history.last_evaluation.test_loss:.4f}"
+        yield say("{score} on {data}", score=say("loss"), data=where), loss
 
 
 _DATA = {"training": "training data", "test": "test data", "validation": "validation data"}

@@ -110,6 +110,8 @@ class Network(Assembled):
 
     def loss(self, x: Any, t: Any, w: Any = None) -> Any:
         """Compute the loss of a batch `x` with its labels `t`; `w` are weights of the samples."""
+        if w is not None:
+            self.check_weighs("w")
         return self._loss_of(self._by_forward(x), t, *given(w))
 
     def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
@@ -131,7 +133,7 @@ class Network(Assembled):
 
         Errors: `ConfigError`.
         """
-        one = not isinstance(self.lastLayer, list | tuple) and type(self).loss is Network.loss
+        one = not isinstance(self.lastLayer, list | tuple) and not self.has_own_loss()
         if one and first_output(scores) is not scores:
             raise ConfigError(
                 f"{type(self).__name__}.forward gives {len(scores)} outputs, and there is one loss;"
@@ -145,16 +147,33 @@ class Network(Assembled):
         gives the score; one that gives none leaves it NaN. `w` are weights of the samples.
 
         Errors: those of the loss layer for targets that do not fit it, an empty batch, or scores
-        that are not finite; `ConfigError` for weights where a `loss` of its own knows of none.
+        that are not finite; `ConfigError` for weights where a loss knows of none.
         """
+        if w is not None:
+            self.check_weighs("w")
         scores, weights = self._scores(x), given(w)
-        if type(self).loss is Network.loss:
-            loss = self._loss_of(scores, t, *weights)
-        elif weights:
-            raise ConfigError(f"{type(self).__name__} has a loss of its own, which takes no w")
+        if self.has_own_loss():
+            loss = self.loss(x, t, *weights)
         else:
-            loss = self.loss(x, t)
+            loss = self._loss_of(scores, t, *weights)
         return Evaluation(float(loss), scored(self.losses, scores, t, w))
+
+    def _loss_at_prediction(self, x: Any, t: Any, w: Any = None) -> Any:
+        """The loss of `evaluate` alone: where it is one's own, the network runs once for it."""
+        return self.loss(x, t, *given(w))
+
+    def check_weighs(self, name: str) -> None:
+        """Refuse weights of samples, called `name`, where a loss knows of none.
+
+        Errors: `ConfigError`.
+        """
+        for loss in (self, *self.losses):
+            method = loss.loss if loss is self else loss.forward
+            if "w" not in inspect.signature(method).parameters:
+                raise ConfigError(
+                    f"{type(loss).__name__}.{method.__name__} takes no weights w of the samples; "
+                    f"leave {name} out, or let it take them"
+                )
 
     @property
     def score_name(self) -> str | None:
@@ -188,6 +207,8 @@ class Network(Assembled):
 
     def loss_and_gradient(self, x: Any, t: Any, w: Any = None) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
+        if w is not None:
+            self.check_weighs("w")
         self.members.check()
         self.audit(x, t)
         if self._goes_straight(x, t):
@@ -266,6 +287,11 @@ class Network(Assembled):
     def is_chain(self) -> bool:
         """Whether the layers run one after the other, by no `forward` of its own."""
         return type(self).forward is Network.forward
+
+    def has_own_loss(self) -> bool:
+        """Whether the loss is written anew, and not that of the loss layers for what `forward`
+        gives."""
+        return type(self).loss is not Network.loss
 
     def asks_loss_layer(self) -> bool:
         """Whether the loss is that of a loss layer: by no `loss` of its own, or by one that asks

@@ -73,6 +73,7 @@ OUTERMOST: dict[str, Callable[[Any], Any]] = {
     "accuracy": looks("infer"),
     "evaluate": looks("infer"),
     "_scores": looks("infer"),
+    "_loss_at_prediction": looks("infer"),
     "gradient": learns,
     "loss_and_gradient": learns,
 }

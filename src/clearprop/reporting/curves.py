@@ -53,7 +53,12 @@ def training_panels(history: History) -> Iterator[dict[str, Any]]:
     each = Line(say("each mini-batch"), x, loss, "a thin")
     shown = [Line(say("mean over {n} batches", n=width), x, mean, "a")]
     shown = shown if width == 1 else [each, *shown]
-    yield {"marks": shown, "title": say("Loss"), "x_label": say(unit), "log": _is_wide(loss)}
+    held = history.test_loss
+    if not np.isnan(held).all():
+        at = history.evaluated_at * scale
+        shown.append(Line(data_of(history.held_out), at, held, "b dashed"))
+    wide = _is_wide(np.concatenate([loss, held[~np.isnan(held)]]))
+    yield {"marks": shown, "title": say("Loss"), "x_label": say(unit), "log": wide}
 
 
 def comparison_panels(histories: Mapping[str, History]) -> Iterator[dict[str, Any]]:

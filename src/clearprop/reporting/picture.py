@@ -87,9 +87,12 @@ def _title(history: History) -> str:
     last = history.last_evaluation
     if last is None:
         return "No evaluation yet" if history.score_name else "Loss"
-    parts = [f"training {score_text(history.score_name, last.train_score)}"]
-    if np.isfinite(last.test_score):
-        parts.append(f"{history.held_out} {score_text(history.score_name, last.test_score)}")
+    scores = {"training": last.train_score, history.held_out: last.test_score}
+    parts = [
+        f"{data} {score_text(history.score_name, score)}"
+        for data, score in scores.items()
+        if np.isfinite(score)
+    ] or [f"{history.held_out} loss {last.test_loss:.4g}"]
     return f"{' · '.join(parts)} after {last.iteration:,} iterations"
 
 

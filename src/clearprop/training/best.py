@@ -1,7 +1,7 @@
-"""The best network of a training: what it had learned where its score was highest."""
+"""The best network of a training: what it had learned where its score or its loss was best."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,8 @@ class Best:
     """Keeps a copy of parameters and state of the network with the best score so far.
 
     That is the score on test data, or on training data where there are no others; of equal ones
-    the first. Scores that are NaN are no best ones.
+    the first. Scores that are NaN are no best ones. `by="loss"` goes by the loss on test data: the
+    lowest is the best.
 
     >>> from clearprop.networks import TwoLayerNet
     >>> best, network = Best(), TwoLayerNet(4, 3, 2)
@@ -27,10 +28,12 @@ class Best:
     Best(0.7 after iteration 20)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, by: Literal["score", "loss"] = "score") -> None:
+        self.by = by
         self.iteration: int | None = None
         """The iteration after which it was the best; `None` before the first evaluation."""
-        self.score = -np.inf
+        self.score, self.loss = -np.inf, np.inf
+        """Its score, and its loss on test data."""
         self.arrays: dict[str, np.ndarray] = {}
         """What such a network has learned, as in a weights file."""
         self.start = 0
@@ -41,7 +44,8 @@ class Best:
     def __repr__(self) -> str:
         if self.iteration is None:
             return "Best(no evaluation yet)"
-        return f"Best({self.score:.4g} after iteration {self.iteration:,})"
+        value = f"{self.score:.4g}" if self.by == "score" else f"loss {self.loss:.4g}"
+        return f"Best({value} after iteration {self.iteration:,})"
 
     def consider(self, scores: Scores, network: Network) -> None:
         """Keep this network if it is better than those before."""
@@ -51,13 +55,15 @@ class Best:
     def _is_better(self, scores: Scores) -> bool:
         """Note these scores if they are better than those before."""
         score = scores.train_score if np.isnan(scores.test_score) else scores.test_score
-        if better := bool(score > self.score):
-            self.iteration, self.score = scores.iteration, score
-        return better
+        better = score > self.score if self.by == "score" else scores.test_loss < self.loss
+        if better:
+            self.iteration, self.score, self.loss = scores.iteration, score, scores.test_loss
+        return bool(better)
 
     def load(self, arrays: Mapping[str, np.ndarray], history: History) -> None:
         """Take up the best of a training with this history."""
-        self.iteration, self.score, self.arrays = None, -np.inf, dict(arrays)
+        self.iteration, self.score, self.loss = None, -np.inf, np.inf
+        self.arrays = dict(arrays)
         for iteration, *scores in history.evaluations.tolist() if arrays else ():
             self._is_better(Scores(int(iteration), *scores))
 

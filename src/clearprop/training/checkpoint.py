@@ -74,6 +74,13 @@ class Checkpoint(NamedTuple):
                     f"{file} was written by a training with {name} {then}, and this one has "
                     f"{now}; make the Trainer as it was made then"
                 )
+        best = {name: array for name, array in self.arrays.items() if name.startswith(_BEST)}
+        by, now = entry.get("best_by", "score"), training.best.by
+        if best and by != now:
+            raise ConfigError(
+                f"{file} holds the best network by its {by}, and this training goes by the {now}; "
+                f"make the Trainer with best_by={by!r}"
+            )
         batches, before = training.batches.state, entry.get("before")
         try:
             history = History.of(entry["score"], self.arrays[_LOSS], self.arrays[_EVALUATIONS])
@@ -87,7 +94,6 @@ class Checkpoint(NamedTuple):
         except BaseException:
             training.batches.load(batches)
             raise
-        best = {name: array for name, array in self.arrays.items() if name.startswith(_BEST)}
         members = network.members
         named = {f"{_SEEN}{name}.{a}": (name, a) for name, _, a, _ in members.stateful}
         seen = {key: self.arrays[n] for n, key in named.items() if n in self.arrays}
@@ -119,6 +125,7 @@ def write_checkpoint(
     arrays[_LOSS], arrays[_EVALUATIONS] = history.loss, course
     entry = {
         "score": history.score_name,
+        "best_by": training.best.by,
         "facts": _facts(training),
         "batches": training.batches.state,
         "before": before,
@@ -143,7 +150,8 @@ def read_checkpoint(path: FilePath) -> Checkpoint:
     try:
         entry = about["training"]
         loss, evaluations = arrays[_LOSS], arrays[_EVALUATIONS]
-        if (loss.ndim, evaluations.shape[1:]) != (1, (4,)):
+        # Older versions knew no loss on test data.
+        if loss.ndim != 1 or evaluations.shape[1:] not in ((4,), (5,)):
             raise ValueError(f"a history of shapes {loss.shape}, {evaluations.shape}")
         if not all(isinstance(entry[key], dict) for key in ("facts", "batches", "notes")):
             raise TypeError("its settings are no objects")

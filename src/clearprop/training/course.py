@@ -10,6 +10,7 @@ import numpy as np
 from clearprop.errors import NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
+from clearprop.networks.evaluation import Evaluation
 from clearprop.training.batches import MiniBatches
 from clearprop.training.best import Best
 from clearprop.training.data import Samples
@@ -114,17 +115,17 @@ class Course:
         self._look(final=True)
 
     def _evaluate(self, *, beside: bool = False) -> None:
-        if self.history.score_name is not None and self._sets:
+        if self._sets:
             self._referee.begin(len(self.history), self._cores, beside=beside)
 
-    def _note(self, iteration: int, scores: list[float], network: Network) -> None:
-        test = math.nan if self._test is None else scores[-1]
-        train = scores[0] if self._sets[0] is self._train else math.nan
+    def _note(self, iteration: int, found: list[Evaluation], network: Network) -> None:
+        test = Evaluation(math.nan, math.nan) if self._test is None else found[-1]
         noted = self.history.add_evaluation(
             iteration=iteration,
             epoch=iteration / self.iterations_per_epoch,
-            train_score=train,
-            test_score=test,
+            train_score=found[0].score if self._sets[0] is self._train else math.nan,
+            test_score=test.score,
+            test_loss=test.loss,
         )
         after_epoch = iteration % self.iterations_per_epoch == 0
         if after_epoch and (self.best_path is not None or self.patience is not None):
@@ -159,6 +160,7 @@ class Course:
             recent_loss=self.history.recent_loss(),
             train_score=scores.train_score,
             test_score=scores.test_score,
+            test_loss=scores.test_loss,
             done=done,
             score_name=self.history.score_name,
             held_out=self.history.held_out,

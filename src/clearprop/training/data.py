@@ -1,6 +1,5 @@
 """Data for training, checked whole before the first step and brought into one form."""
 
-import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -116,13 +115,7 @@ def read_weights(network: Network, w: Any, name: str, count: int, dtype: np.dtyp
     >>> read_weights(TwoLayerNet(4, 3, 2), [1, 2, 3], "w", 3, np.dtype(np.float32))
     array([0.5, 1. , 1.5], dtype=float32)
     """
-    for loss in (network, *network.losses):
-        method = loss.loss if loss is network else loss.forward
-        if "w" not in inspect.signature(method).parameters:
-            raise ConfigError(
-                f"{type(loss).__name__}.{method.__name__} takes no weights w of the samples; "
-                f"leave {name} out, or let it take them"
-            )
+    network.check_weighs(name)
     w = _array(w, name)
     if w.shape != (count,):
         raise ShapeError(f"{name} {w.shape} must be one weight for each sample, ({count},)")

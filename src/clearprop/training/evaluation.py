@@ -1,6 +1,7 @@
-"""The score on many samples, a chunk at a time; and in threads, beside the training."""
+"""Loss and score on many samples, a chunk at a time; and in threads, beside the training."""
 
 import copy
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +16,8 @@ from clearprop.compiler.step_plan import taken
 from clearprop.errors import NonFiniteError, UnsupportedError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.networks.evaluation import tally
+from clearprop.networks.evaluation import Evaluation, tally
+from clearprop.networks.network import given
 from clearprop.networks.walk import copied
 from clearprop.training.data import Samples
 from clearprop.training.nonfinite import first_nonfinite
@@ -34,23 +36,42 @@ TOGETHER = 4
 Predict = Callable[[Any], Any]
 
 Tallies = dict[int, np.ndarray]
-"""The start of a chunk → its tally, of which the loss layer makes the score."""
+"""The start of a chunk → its weight, weight × loss, and the tally of which the score is made."""
 
 
-def score(network: Network, samples: Samples) -> float:
-    """Compute the score of a network on samples, as its loss layer gives it.
+def evaluation(network: Network, samples: Samples, with_loss: bool = False) -> Evaluation:
+    """Compute the score of a network on samples, and the loss, as its loss layer gives them.
 
-    It is that of `network.evaluate(x, t)` without the memory that all samples at once would take.
+    They are those of `network.evaluate(x, t)` without the memory that all samples at once would
+    take; the loss is NaN if it is not asked for, or if it is one of the network's own.
 
     Errors: `NonFiniteError` if something that the network gives is NaN or infinite.
 
     >>> from clearprop.networks import TwoLayerNet
     >>> from clearprop.training.data import read_samples
     >>> network, x, t = TwoLayerNet(4, 3, 2), np.ones((5, 4)), [0, 1, 0, 1, 1]
-    >>> score(network, read_samples(network, x, t, ("x", "t"))) == network.accuracy(x, t)
+    >>> samples = read_samples(network, x, t, ("x", "t"))
+    >>> evaluation(network, samples).score == network.accuracy(x, t)
     True
     """
-    return _total(network, {i: _of(network, network._scores, samples, i) for i in _starts(samples)})
+    predict = network._scores
+    chunks = {i: _of(network, predict, samples, i, with_loss) for i in _starts(samples)}
+    return _total(network, chunks)
+
+
+def own_loss(network: Network, samples: Samples, batch_size: int) -> float:
+    """Compute a loss that a network has written itself: its mean over batches as in training.
+
+    For it may compare the samples of a batch with each other.
+    """
+    total = weight = 0.0
+    for start in range(0, samples.number, batch_size):
+        batch = samples.batch(slice(start, start + batch_size))
+        with np.errstate(all="ignore"):
+            loss = float(network._loss_at_prediction(*batch))
+        of_batch = _weight(samples, start, start + batch_size)
+        total, weight = total + of_batch * loss, weight + of_batch
+    return total / weight
 
 
 def runs_in_threads(network: Network, samples: Samples, engine: str = "numpy") -> bool:
@@ -64,15 +85,16 @@ def runs_in_threads(network: Network, samples: Samples, engine: str = "numpy") -
 
 
 class Evaluator:
-    """The scores of a network on sets of samples, computed while the training goes on.
+    """How well a network does on sets of samples, computed while the training goes on.
 
     `start` takes parameters, state and settings of the layers as they are, and one thread begins to
-    tally answers with them. `finish` has all `cores` join in, and gives the score on each set.
-    These are the same however many threads have worked, and whenever.
+    tally answers with them. `finish` has all `cores` join in, and gives the score on each set, and
+    the loss on the one that is `held` out. These are the same however many threads have worked, and
+    whenever.
 
     The answers come from compiled predictions, see `runs_in_threads`.
 
-    Errors: `NonFiniteError` from `finish`, as `score`, for the network as it was at the start.
+    Errors: `NonFiniteError` from `finish`, as `evaluation`, for the network as it was at the start.
 
     >>> from clearprop.networks import TwoLayerNet
     >>> from clearprop.training.data import read_samples
@@ -81,14 +103,19 @@ class Evaluator:
     >>> evaluator = Evaluator(network, [read_samples(network, x, t, ("x", "t"))], cores=2)
     >>> evaluator.start()
     >>> network.params["b2"] -= 1
-    >>> evaluator.finish() == [before]
+    >>> [evaluation.score for evaluation in evaluator.finish()] == [before]
     True
     """
 
     def __init__(
-        self, network: Network, sets: Sequence[Samples], cores: int, engine: str = "numpy"
+        self,
+        network: Network,
+        sets: Sequence[Samples],
+        cores: int,
+        engine: str = "numpy",
+        held: Samples | None = None,
     ) -> None:
-        self.sets = sets
+        self.sets, self.held = sets, held
         self.cores = cores
         self._live, self.network = network, copied(network)[0]
         for name, array in network.params.items():
@@ -120,15 +147,15 @@ class Evaluator:
         """Whether `finish` has nothing left to do, and no error to tell."""
         return not self._left and all(f.done() and not f.exception() for f in self._working)
 
-    def finish(self) -> list[float]:
-        """Complete the evaluation: the score on each set."""
+    def finish(self) -> list[Evaluation]:
+        """Complete the evaluation of each set."""
         if self._left:
             self._submit(self._programs[2:])
         try:
             found = [self._work(self._programs[0]), *(f.result() for f in self._working)]
         except NonFiniteError:
             # Once more in order, as written: the same message whoever met with it first.
-            return [score(self.network, samples) for samples in self.sets]
+            return [evaluation(self.network, samples) for samples in self.sets]
         finally:
             self.cancel()
         # found: for each thread and set, the tallies of its chunks
@@ -157,23 +184,31 @@ class Evaluator:
                 i, start = self._left.popleft()
             except IndexError:
                 return tallies
-            tallies[i][start] = _of(self.network, predict, self.sets[i], start)
+            samples = self.sets[i]
+            with_loss = samples is self.held
+            tallies[i][start] = _of(self.network, predict, samples, start, with_loss)
 
 
 class Referee:
-    """Scores a network now and then while it learns, beside the training where that can be.
+    """Evaluates a network now and then while it learns, beside the training where that can be.
 
-    `note(iteration, scores, network)` is told the score on each set, and the network as it was.
+    `note(iteration, found, network)` is told the score on each set, with the loss on the one that
+    is `held` out, and the network as it was.
     """
 
     def __init__(
         self,
         network: Network,
         sets: Sequence[Samples],
-        note: Callable[[int, list[float], Network], None],
+        note: Callable[[int, list[Evaluation], Network], None],
         engine: str | None,
+        held: Samples | None,
+        batch_size: int,
     ) -> None:
-        self.network, self.sets, self.note, self.engine = network, sets, note, engine
+        self.network, self.sets, self.engine = network, sets, engine
+        self.held, self.batch_size, self._tell = held, batch_size, note
+        self._own_loss = math.nan
+        """The loss that the network has written itself, at the evaluation that has begun."""
         self._evaluator: Evaluator | None = None
         self._at: int | None = None
         """The iteration after which an evaluation has begun that is not finished."""
@@ -183,15 +218,23 @@ class Referee:
     def begin(self, iteration: int, cores: int, *, beside: bool) -> None:
         """Begin an evaluation beside the training if that can be, or else do it at once."""
         self.settle()
+        network, held = self.network, self.held
+        if held is not None and network.has_own_loss():
+            self._own_loss = own_loss(network, held, self.batch_size)
+            held = None
+            if network.score_name is None:
+                self._note(iteration, [Evaluation(math.nan, math.nan)], network)
+                return
         if self._beside is None:
             self._beside = self.engine is not None and runs_in_threads(
-                self.network, self.sets[0], self.engine
+                network, self.sets[0], self.engine
             )
         if not self._beside:
-            self.note(iteration, [score(self.network, s) for s in self.sets], self.network)
+            found = [evaluation(network, samples, samples is held) for samples in self.sets]
+            self._note(iteration, found, network)
             return
         if self._evaluator is None or self._evaluator.cores != cores:
-            self._evaluator = Evaluator(self.network, self.sets, cores, self.engine or "numpy")
+            self._evaluator = Evaluator(network, self.sets, cores, self.engine or "numpy", held)
         self._evaluator.start()
         self._at = iteration
         if not beside or cores == 1 or self.engine == "c":  # whose steps use the other core
@@ -211,7 +254,12 @@ class Referee:
         """Finish the evaluation that was begun, if any."""
         if self._evaluator is not None and self._at is not None:
             iteration, self._at = self._at, None
-            self.note(iteration, self._evaluator.finish(), self._evaluator.network)
+            self._note(iteration, self._evaluator.finish(), self._evaluator.network)
+
+    def _note(self, iteration: int, found: list[Evaluation], network: Network) -> None:
+        if self.held is not None and self.network.has_own_loss():
+            found[-1] = found[-1]._replace(loss=self._own_loss)
+        self._tell(iteration, found, network)
 
     def cancel(self) -> None:
         """Drop the evaluation that was begun, if any."""
@@ -229,7 +277,9 @@ def chunk_size(samples: Samples) -> int:
     return max(1, min(CHUNK // samples.size, WIDEST // max(1, samples.widest)))
 
 
-def _of(network: Network, predict: Predict, samples: Samples, start: int) -> np.ndarray:
+def _of(
+    network: Network, predict: Predict, samples: Samples, start: int, with_loss: bool
+) -> np.ndarray:
     """The tally of a few chunks, whose answers are read at once."""
     size, answers = chunk_size(samples), []
     y: Any = None
@@ -247,10 +297,25 @@ def _of(network: Network, predict: Predict, samples: Samples, start: int) -> np.
             )
         answers.append(flat(y))
     y = formed(y, map(np.concatenate, zip(*answers, strict=True)))
-    w = () if samples.w is None else (samples.w[start:stop],)
-    return tally(network.losses, y, taken(samples.t, slice(start, stop)), *w)
+    w = given(None if samples.w is None else samples.w[start:stop])
+    t, weight, loss = taken(samples.t, slice(start, stop)), _weight(samples, start, stop), math.nan
+    if with_loss:
+        with np.errstate(all="ignore"), network.look("infer", y) as twin:
+            loss = float(twin._loss_of(y, t, *w))
+    scored = [] if network.score_name is None else tally(network.losses, y, t, *w)
+    return np.array([weight, weight * loss, *scored])
 
 
-def _total(network: Network, tallies: Tallies) -> float:
-    """The score of all chunks; their tallies are added in order, whoever has made them."""
-    return network.losses[0].score(sum(tallies[start] for start in sorted(tallies)))
+def _weight(samples: Samples, start: int, stop: int) -> float:
+    """How much these samples count: their number, or the sum of their weights."""
+    if samples.w is not None:
+        return float(samples.w[start:stop].sum(dtype=np.float64))
+    return float(min(stop, samples.number) - start)
+
+
+def _total(network: Network, tallies: Tallies) -> Evaluation:
+    """That of all chunks; their tallies are added in order, whoever has made them."""
+    total: Any = sum(tallies[start] for start in sorted(tallies))
+    has_score = network.score_name is not None
+    score = network.losses[0].score(total[2:]) if has_score else math.nan
+    return Evaluation(float(total[1] / total[0]), score)

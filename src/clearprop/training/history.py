@@ -18,12 +18,13 @@ from clearprop.training.plotting import plot
 
 
 class Scores(NamedTuple):
-    """The scores at one point of a training, on training and test data."""
+    """How well a network did at one point of a training, on training and test data."""
 
     iteration: int
     epoch: float
     train_score: float
     test_score: float
+    test_loss: float = math.nan
 
 
 def score_text(name: str | None, score: float, digits: int = 2) -> str:
@@ -40,12 +41,13 @@ class History:
 
     - `loss`: the loss of each iteration's mini-batch, before that iteration's update;
     - `score_name`: what the loss layer gives as score, such as accuracy; `None` where it gives
-      none, and there are no evaluations;
-    - `evaluated_at`: the iterations after which the scores were taken, counted from 1;
+      none;
+    - `evaluated_at`: the iterations after which the network was evaluated, counted from 1;
     - `epoch`: the same points in epochs;
-    - `train_score`, `test_score`: the scores there (NaN without test data); where they are
-      accuracies, also as `train_accuracy`, `test_accuracy`;
-    - `held_out`: what the second score was taken on, "test" or "validation" data;
+    - `train_score`, `test_score`: the scores there (NaN without test data, or without scores);
+      where they are accuracies, also as `train_accuracy`, `test_accuracy`;
+    - `test_loss`: the loss on all test data there, at prediction (NaN without test data);
+    - `held_out`: what these two were taken on, "test" or "validation" data;
     - `seconds`: how long the training took. It is not written to files, so that the same seed
       writes the same file; after `read` it is NaN.
 
@@ -56,10 +58,10 @@ class History:
         {"iteration": 1, "loss": 2.302}
         {"iteration": 1, "epoch": 1.0, "train_accuracy": 0.5, "test_accuracy": null}
 
-    Other scores than accuracies are `train_score` and `test_score`, and the first such line ends
-    with the name: `"score": "R²"`. On validation data they are `validation_accuracy` or
-    `validation_score`. JSON has no NaN or infinity; they are written as "nan", "inf"
-    and "-inf".
+    With test data there is `test_loss`, too, and without scores it is alone. Other scores than
+    accuracies are `train_score` and `test_score`, and the first such line ends with the name:
+    `"score": "R²"`. On validation data they are `validation_accuracy` or `validation_score`, and
+    `validation_loss`. JSON has no NaN or infinity; they are written as "nan", "inf" and "-inf".
 
     >>> history = History()
     >>> history.add_loss(2.302)
@@ -100,8 +102,8 @@ class History:
 
     @property
     def evaluations(self) -> np.ndarray:
-        """All of them as rows: iteration, epoch, score on training data, on test data."""
-        return np.array(self._evaluations, dtype=np.float64).reshape(-1, 4)
+        """All of them as rows: iteration, epoch, score on training and test data, loss."""
+        return np.array(self._evaluations, dtype=np.float64).reshape(-1, len(Scores._fields))
 
     @property
     def train_score(self) -> np.ndarray:
@@ -110,6 +112,10 @@ class History:
     @property
     def test_score(self) -> np.ndarray:
         return self._column("test_score")
+
+    @property
+    def test_loss(self) -> np.ndarray:
+        return self._column("test_loss")
 
     @property
     def train_accuracy(self) -> np.ndarray:
@@ -131,7 +137,7 @@ class History:
 
     @property
     def last_evaluation(self) -> Scores | None:
-        """The latest scores; `None` before the first evaluation."""
+        """The latest one; `None` before the first."""
         return self._evaluations[-1] if self._evaluations else None
 
     @property
@@ -150,13 +156,14 @@ class History:
         self,
         *,
         epoch: float,
-        train_score: float,
+        train_score: float = math.nan,
         test_score: float = math.nan,
+        test_loss: float = math.nan,
         iteration: int | None = None,
     ) -> Scores:
-        """Note the scores after `iteration`, or after the iterations so far."""
+        """Note what was found after `iteration`, or after the iterations so far."""
         iteration = len(self) if iteration is None else iteration
-        evaluation = Scores(iteration, epoch, train_score, test_score)
+        evaluation = Scores(iteration, epoch, train_score, test_score, test_loss)
         self._evaluations.append(evaluation)
         return evaluation
 
@@ -233,6 +240,8 @@ class History:
         if len(self):
             parts.append(f"last loss {self.last_loss:.4g}")
         if (last := self.last_evaluation) is not None:
+            if last.test_loss == last.test_loss:
+                parts.append(f"{self.held_out} loss {last.test_loss:.4g}")
             scores = {"training": last.train_score, self.held_out: last.test_score}
             parts += [f"{data} {score:.4f}" for data, score in scores.items() if score == score]
         return f"History({', '.join(parts)})"
@@ -240,14 +249,20 @@ class History:
     def _repr_html_(self) -> str:
         """The evaluations as a table: of many the first and the last."""
         rows, name = self._evaluations, self.score_name
-        if not rows or name is None:
+        if not rows:
             return f"<p>{escape(repr(self))}</p>"
-        scores = [
-            [f"{e.epoch:.4g}", e.iteration, *(score_text(name, s) for s in (e[2], e[3]) if s == s)]
+        head = {"training": "train_score", self.held_out: "test_score"}
+        head[f"{self.held_out} loss"] = "test_loss"
+        head = {data: field for data, field in head.items() if self._has(field)}
+        lines = [
+            [f"{e.epoch:.4g}", e.iteration]
+            + [
+                f"{e.test_loss:.4g}" if f == "test_loss" else score_text(name, getattr(e, f))
+                for f in head.values()
+            ]
             for e in (rows if len(rows) <= 8 else [*rows[:2], *rows[-6:]])
         ]
-        head = ["epoch", "iteration", "training", self.held_out]
-        return f"<p>{escape(repr(self))}</p>{table(head[: len(scores[0])], scores)}"
+        return f"<p>{escape(repr(self))}</p>{table(['epoch', 'iteration', *head], lines)}"
 
     def _loss_lines(self, start: int, stop: int) -> Iterator[str]:
         for iteration, loss in enumerate(self._loss[start:stop], start + 1):
@@ -255,18 +270,24 @@ class History:
 
     def _evaluation_line(self, scores: Scores, named: bool) -> str:
         """One evaluation as a line of JSON; `named` for the first one of a file."""
-        iteration, epoch, train, test = scores
-        train_key, test_key = self._keys()
-        name = json.dumps(self.score_name, ensure_ascii=False)
-        end = f', "score": {name}' if named and self.score_name != "accuracy" else ""
-        return (
-            f'{{"iteration": {iteration}, "epoch": {_text(epoch)}, "{train_key}": {_text(train)}, '
-            f'"{test_key}": {"null" if math.isnan(test) else _text(test)}{end}}}\n'
-        )
+        iteration, epoch, train, test, loss = scores
+        line = f'{{"iteration": {iteration}, "epoch": {_text(epoch)}'
+        if self.score_name is not None:
+            train_key, test_key = self._keys()
+            line += f', "{train_key}": {_text(train)}'
+            line += f', "{test_key}": {"null" if math.isnan(test) else _text(test)}'
+        if not math.isnan(loss) or self.score_name is None:
+            line += f', "{self.held_out}_loss": {_text(loss)}'
+        if named and self.score_name not in (None, "accuracy"):
+            line += f', "score": {json.dumps(self.score_name, ensure_ascii=False)}'
+        return line + "}\n"
 
     def _keys(self) -> tuple[str, str]:
         kind = "accuracy" if self.score_name == "accuracy" else "score"
         return f"train_{kind}", f"{self.held_out}_{kind}"
+
+    def _has(self, name: str) -> bool:
+        return bool((~np.isnan(self._column(name))).any())
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(e, name) for e in self._evaluations], dtype=np.float64)
@@ -293,17 +314,21 @@ class History:
             self.score_name = entry.pop("score")
         if not self._evaluations and any(key.startswith("validation_") for key in entry):
             self.held_out = "validation"
+        usual, loss = {"iteration", "epoch"}, f"{self.held_out}_loss"
+        if not self._evaluations and entry.keys() == {*usual, loss}:
+            self.score_name = None
         train, test = self._keys()
-        if entry.keys() == {"iteration", "epoch", train, test}:
-            if iteration != len(self):
-                raise ValueError(f"an evaluation after iteration {len(self)} was expected")
-            self.add_evaluation(
-                epoch=_number(entry, "epoch"),
-                train_score=_number(entry, train),
-                test_score=math.nan if entry[test] is None else _number(entry, test),
-            )
-        else:
+        scores = set() if self.score_name is None else {train, test}
+        if entry.keys() - {loss} != usual | scores:
             raise ValueError("the line must hold a loss, or an epoch with its scores")
+        if iteration != len(self):
+            raise ValueError(f"an evaluation after iteration {len(self)} was expected")
+        self.add_evaluation(
+            epoch=_number(entry, "epoch"),
+            train_score=_number(entry, train) if scores else math.nan,
+            test_score=math.nan if entry.get(test) is None else _number(entry, test),
+            test_loss=_number(entry, loss) if loss in entry else math.nan,
+        )
 
 
 class HistoryWriter:

@@ -26,7 +26,11 @@ def plot(history: Any, axes: Any = None) -> Any:
         ax.set_xlabel(unit)
         if panel == "loss":
             loss = history.loss
-            ax.plot(np.arange(1, len(loss) + 1) * scale, loss, linewidth=0.5)
+            ax.plot(np.arange(1, len(loss) + 1) * scale, loss, linewidth=0.5, label="training")
+            if not np.isnan(history.test_loss).all():
+                at, held = history.evaluated_at * scale, history.held_out
+                ax.plot(at, history.test_loss, label=held, marker=".")
+                ax.legend()
         else:
             scores = {"training": history.train_score, history.held_out: history.test_score}
             for data, score in scores.items():

@@ -36,7 +36,9 @@ class Moment(NamedTuple):
     score_name: str | None = "accuracy"
     """What the scores are."""
     held_out: str = "test"
-    """What `test_score` was taken on: "test" or "validation" data."""
+    """What `test_score` and `test_loss` were taken on: "test" or "validation" data."""
+    test_loss: float = math.nan
+    """The loss on these data as last evaluated; NaN before the first time, or without them."""
 
 
 class Progress(Protocol):
@@ -209,6 +211,9 @@ def _words(moment: Moment, room: int = 1000) -> str:
         if not math.isnan(score):
             text = score_text(moment.score_name, score, digits=1)
             parts.append(say("{data} {value}", data=say(data), value=text))
+    if moment.score_name is None and not math.isnan(moment.test_loss):
+        of = say("{data} {score}", data=say(moment.held_out), score=say("loss"))
+        parts.append(say("{data} {value}", data=of, value=f"{moment.test_loss:.4f}"))
     while width(words := " · ".join(parts)) > room and len(parts) > 1:
         del parts[2 if len(parts) == 4 else 0]
     return words

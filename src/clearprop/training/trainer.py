@@ -53,8 +53,10 @@ class Trainer(Course):
     batch to batch they come in order, all of one size.
 
     **Record.** `history` holds the loss of every iteration, and after every epoch and at the end
-    the score on all training and test data: accuracy, R² or what else the loss layer calls it; if
-    it gives none, losses only. `score_training=False` leaves the training data out. With
+    the score on all training and test data, accuracy, R² or what else the loss layer calls it, if
+    it gives one, and the loss on all test data; both by the layers' `infer`. A `loss` that the
+    network has written itself sees them in batches as in training, and the mean is taken.
+    `score_training=False` leaves the training data out. With
     `history_path` it also grows as a JSON-lines file there, which the first call of `train` starts
     anew. With `signals_path` the activations and derivatives of each layer are looked at now and
     then, see `SignalRecorder`.
@@ -75,15 +77,16 @@ class Trainer(Course):
 
     **Checkpoints.** With `checkpoint_path` all that a training needs to go on is kept there: after
     epochs (as often as takes a hundredth of the time), at least every `checkpoint_seconds`, and at
-    the end, however it comes. With `best_path` the best network after an epoch, by its score on
-    test data if there are any, is kept there. Both are weights files, whole at any time. `resume`
-    goes on from a checkpoint. Paths that cannot be written are refused before training begins; if
+    the end, however it comes. With `best_path` the best network after an epoch, on test data if
+    there are any, is kept there. Both are weights files, whole at any time. `resume` goes on from a
+    checkpoint. Paths that cannot be written are refused before training begins; if
     writing fails later, training stops, and what was learned goes to the folder for temporary
     files.
 
     **Early stopping.** With `patience` training stops when so many evaluations in a row have not
     been better than the best, and when `train` returns the network is the best one, unless Ctrl-C
-    ended it.
+    ended it. The best, here and at `best_path`, is that with the highest score, or, where there is
+    no score or with `best_by="loss"`, that with the lowest loss on test data.
 
     **Compiling.** The step runs as a compiled program (see `clearprop.compile`), and the layers get
     their own arrays back, with what was learned, when `train` returns. `compile=False` runs the
@@ -148,6 +151,7 @@ class Trainer(Course):
         checkpoint_seconds: float = 30.0,
         best_path: FilePath | None = None,
         patience: int | None = None,
+        best_by: Literal["score", "loss"] | None = None,
     ) -> None:
         if (x_test is None) != (t_test is None):
             raise ConfigError("x_test and t_test belong together: give both or neither")
@@ -181,8 +185,8 @@ class Trainer(Course):
         check_distinct(self._paths)
         self.checkpoint_seconds = positive_number("checkpoint_seconds", checkpoint_seconds)
         self.patience = None if patience is None else positive_int("patience", patience)
-        self.best = Best()
-        """The network with the best score after an epoch, kept with `best_path` or `patience`."""
+        self.best = Best(best_by or ("loss" if network.score_name is None else "score"))
+        """The network that was best after an epoch, kept with `best_path` or `patience`."""
         self._resumed = False
         self._looked_at: int | None = None
         self._threads: int | None = None
@@ -198,20 +202,9 @@ class Trainer(Course):
         self._test = None
         if x_test is not None:
             self._test = read_samples(network, x_test, t_test, names[1], scale, w_test)
-        scored = self._train if score_training else None, self._test
-        self._sets = [samples for samples in scored if samples is not None]
-        if not self._sets or network.score_name is None:
-            for name, value in {"patience": patience, "best_path": best_path}.items():
-                if value is not None:
-                    loss = type(next(iter(network.losses), network)).__name__
-                    raise ConfigError(
-                        f"{name} goes by a score, and there is none: "
-                        + (
-                            "give x_test, validation or score_training=True"
-                            if network.score_name is not None
-                            else f"{loss} gives none; leave it out"
-                        )
-                    )
+        scored = score_training and network.score_name is not None
+        self._sets = [s for s in (self._train if scored else None, self._test) if s is not None]
+        self._check_best()
         samples = self._train.number
         usual = min(USUAL, samples)
         self.batch_size = usual if batch_size is None else positive_int("batch_size", batch_size)
@@ -245,7 +238,28 @@ class Trainer(Course):
         """Make the step, and what evaluates beside it."""
         what = self.network, self.optimizer, self._train, self.batch_size
         self._step, self._why_not = make_step(*what, **self._how)
-        self._referee = Referee(self.network, self._sets, self._note, engine_of(self._step))
+        how = engine_of(self._step), self._test, self.batch_size
+        self._referee = Referee(self.network, self._sets, self._note, *how)
+
+    def _check_best(self) -> None:
+        """Refuse to look for the best by what nobody computes."""
+        by, network, asked = self.best.by, self.network, ("patience", "best_path")
+        name = next((name for name in asked if getattr(self, name) is not None), None)
+        if by not in ("score", "loss"):
+            raise ConfigError(f'best_by is "score" or "loss", not {by!r}')
+        if by == "score" and network.score_name is None:
+            loss = type(next(iter(network.losses), network)).__name__
+            raise ConfigError(f'{loss} gives no score to go by; use best_by="loss"')
+        if name is not None and by == "score" and not self._sets:
+            raise ConfigError(
+                f"{name} goes by a score, and there is none: give x_test, validation or "
+                "score_training=True"
+            )
+        if name is not None and by == "loss" and self._test is None:
+            raise ConfigError(
+                f"{name} goes by the loss on test data, and there are none: give x_test or "
+                "validation"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         self.network.params.come_home()
