@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from clearprop.training import RunFolder
+
 
 @pytest.fixture
 def runs(clearprop, data):
@@ -30,6 +32,8 @@ def test_what_differs_and_what_came_of_it(clearprop, runs):
     assert found["iterations done"] == ["18", "30"]
     assert all("%" in each for each in found["accuracy on test data"])
     assert all("(epoch" in each for each in found["best on test data"])
+    losses = [RunFolder(path).read_history().test_loss[-1] for path in runs]
+    assert found["loss on test data"] == [f"{loss:.4f}" for loss in losses]
 
 
 def test_the_curves_of_all(clearprop, runs, tmp_path):

@@ -31,6 +31,13 @@ class Rows(Layer):
 def rows(rng):
     return Network([Rows(rng)])
 
+class Own(Network):
+    def loss(self, x, t):
+        return np.abs(self.predict(x)).mean()
+
+def own_loss(rng):
+    return Own([Affine.from_sizes(64, 3)])
+
 def nothing(rng):
     return "a network"
 
@@ -194,6 +201,7 @@ BAD = {
     "an error of ours": (
         ("--network", "my_net.py:ours"), "is the class Affine, not a layer; call it",
     ),
+    "no score": (("--network", "my_net.py:own_loss"), "my_net.py:own_loss: its loss gives no sco"),
     "neurons": (("--network", "my_net.py:rows", "--hidden", 5), "--hidden says nothing"),
     "dropout of one's own": (
         ("--network", "my_net.py:rows", "--dropout", 0.5), "--dropout says nothing",

@@ -105,6 +105,7 @@ def test_plots_of_scores_and_loss(pyplot):
     np.testing.assert_allclose(loss.get_lines()[0].get_xdata(), np.arange(1, 10) / 3)
     _, axes = pyplot.subplots(2, 1)
     assert list(history.plot(axes)) == list(axes)
+    np.testing.assert_array_equal(loss.get_lines()[1].get_ydata(), history.test_loss)
 
 
 def test_plots_where_there_are_no_scores_or_no_test_data(pyplot):

@@ -1,14 +1,19 @@
 """The loss on test data: computed beside the score, kept, told, and what the best may go by."""
 
+import sys
+
 import numpy as np
 import pytest
+from rich.console import Console
 from small_problem import make_network, points, weights
 from stateful import network_with_everything
 
 from clearprop.errors import ConfigError
 from clearprop.layers import Affine, Layer, MeanSquaredError, SoftmaxWithLoss, Tanh
 from clearprop.networks import Network
-from clearprop.training import SGD, Adam, History, Trainer, load_weights
+from clearprop.reporting.curves import training_panels
+from clearprop.reporting.picture import curves_svg
+from clearprop.training import SGD, Adam, History, Trainer, load_weights, rich_progress
 from clearprop.training.weights import read_arrays, write_arrays
 
 X, T = points()
@@ -300,3 +305,24 @@ def test_it_is_shown():
         assert f"{history.test_loss[0]:.4g}" in page
         assert ">test<" in page.replace("</", "<") or history.score_name is None
         assert "nan" not in page
+        (loss,) = (p for p in training_panels(history) if p["title"] == "Loss")
+        np.testing.assert_array_equal(loss["marks"][-1].y, history.test_loss)
+        assert loss["marks"][-1].name == "test data"
+        title = "test 98.89%" if history.score_name else f"test loss {history.test_loss[-1]:.4g}"
+        assert title in curves_svg(history)
+        assert "nan" not in curves_svg(history)
+
+
+def test_a_progress_tells_it_where_there_is_no_score(capsys):
+    progress = rich_progress(console=Console(file=sys.stderr))
+    for make, x, t in CASES["own loss"], CASES["classes"]:
+        made = Trainer(make(), x, t, x, t, batch_size=30, rng=0, on_progress=progress)
+        history = made.train(epochs=2)
+        told = f"test loss {history.test_loss[-1]:.4f}" in capsys.readouterr().err
+        assert told == (history.score_name is None)
+
+
+def test_a_trainer_shows_the_best_by_its_loss():
+    made = Trainer(make_network(), X, T, X, T, batch_size=30, rng=0, patience=9, best_by="loss")
+    made.train(epochs=2)
+    assert f"loss {made.best.loss:.4f} at iteration 6" in made._repr_html_()

@@ -74,8 +74,16 @@ def trainer_of(
     from clearprop.training import Trainer
 
     rng = np.random.default_rng(config.seed)
+    network = config.network(rng, make)
+    if network.score_name is None:  # of which reports, tables and searches are made
+        name = getattr(make, "__qualname__", make)
+        raise ConfigError(
+            f"{name}: its loss gives no score, and a run tells how well answers did; give the "
+            "network a loss layer, which may stand beside a loss of its own: "
+            "super().__init__(loss=MeanSquaredError())"
+        )
     return Trainer(
-        config.network(rng, make),
+        network,
         dataset.x_train,
         dataset.t_train,
         *((dataset.x_test, dataset.t_test) if config.validation is None else ()),

@@ -37,7 +37,9 @@ def as_tables(trainer: Any) -> str:
     }
     rows |= {f"{name} as written": why for name, why in trainer.as_written.items()}
     if trainer.best.iteration is not None:
-        rows["best"] = f"{trainer.best.score:.4f} at iteration {trainer.best.iteration:,}"
+        best = trainer.best
+        value = f"{best.score:.4f}" if best.by == "score" else f"loss {best.loss:.4f}"
+        rows["best"] = f"{value} at iteration {best.iteration:,}"
     files = trainer._paths.values()
     rows |= {"files": ", ".join(map(str, files))} if files else {}
     return (
