@@ -12,10 +12,13 @@ import pytest
 from PIL import Image
 
 from clearprop.cli import HELP, app, main
+from clearprop.compiler.engines import engines
 from clearprop.datasets import mnist_dataset
 from clearprop.datasets.dataset import Dataset
 from clearprop.networks import TwoLayerNet
+from clearprop.networks.dense import ACTIVATIONS
 from clearprop.training import Trainer
+from clearprop.training.run_config import OPTIMIZERS, SCHEDULES
 
 pytestmark = pytest.mark.examples
 
@@ -48,6 +51,21 @@ def test_examples_are_shown_as_they_are_typed(command, clearprop, monkeypatch):
     for name, line in all_examples():
         if name == command:
             assert " ".join(line.split()) in " ".join(shown.split())  # it may be folded
+
+
+NAMED = {
+    "activation": ACTIVATIONS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES,
+    "engine": ["auto", *engines()],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_an_option_lists_all_that_it_takes(command):
+    for name, option in inspect.signature(function_of(command)).parameters.items():
+        if name in NAMED and option.annotation is not inspect.Parameter.empty:
+            told = " ".join(m.help or "" for m in getattr(option.annotation, "__metadata__", ()))
+            listed = {one for one in NAMED[name] if re.search(rf"(?<![\w-]){one}(?![\w-])", told)}
+            assert not told or listed == {*NAMED[name]}, (command, name)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,13 @@ import pytest
 from small_problem import make_network, points, weights
 from stateful import Dropout, network_with_everything
 
+import clearprop
 from clearprop.errors import ConfigError, LabelError, NonFiniteError, ShapeError
 from clearprop.layers import (
     Affine,
     Embedding,
     Huber,
+    Layer,
     MeanSquaredError,
     Relu,
     SigmoidWithLoss,
@@ -381,8 +383,90 @@ def test_weights_of_samples_are_for_evaluate_too():
 
     penalised = Penalised([affine(1, 1)], MeanSquaredError())
     assert penalised.evaluate(x, t).loss == pytest.approx(penalised.loss(x, t))
-    with pytest.raises(ConfigError, match="takes no w"):
+    with pytest.raises(ConfigError, match=r"Penalised\.loss takes no weights w of the samples"):
         penalised.evaluate(x, t, w)
+
+    class Weighs(Penalised):
+        def loss(self, x, t, w=None):
+            return Network.loss(self, x, t, w)
+
+    weighs = Weighs([affine(1, 1)], MeanSquaredError())
+    assert weighs.evaluate(x, t, w) == Network(weighs.layers, MeanSquaredError()).evaluate(x, t, w)
+
+
+class Weightless(Layer):
+    """A loss layer that knows of no weights."""
+
+    def forward(self, x, t):
+        self.difference = x - t
+        return (self.difference**2).mean()
+
+    def backward(self, dout=1):
+        return dout * 2 * self.difference / self.difference.size
+
+
+@pytest.mark.parametrize("method", ["loss", "gradient", "loss_and_gradient", "evaluate"])
+def test_weights_are_refused_by_name_where_a_loss_knows_of_none(method):
+    x, t = line()
+    network = Network([affine(1, 1)], Weightless())
+    with pytest.raises(ConfigError, match=r"Weightless.forward takes no weights w .* leave w out"):
+        getattr(network, method)(x, t, np.ones(60))
+    with pytest.raises(ConfigError, match="leave w_train out"):
+        Trainer(network, x, t, w_train=np.ones(60))
+
+
+class Adds(Network):
+    """Takes two inputs."""
+
+    def __init__(self):
+        super().__init__(loss=MeanSquaredError())
+        self.one, self.other = affine(1, 1), affine(2, 1)
+
+    def forward(self, x, y):
+        return self.one(x) + self.other(y)
+
+
+ENTRIES = {
+    "predict": lambda network, x, t: network.predict(x),
+    "called": lambda network, x, t: network(x),
+    "loss": lambda network, x, t: network.loss(x, t),
+    "gradient": lambda network, x, t: network.gradient(x, t),
+    "evaluate": lambda network, x, t: network.evaluate(x, t),
+    "summary": lambda network, x, t: network.summary(x),
+    "Trainer": lambda network, x, t: Trainer(network, x, t),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("width", [1, 2])  # a list of arrays that are alike is an array, too
+def test_a_list_is_no_tuple_of_inputs(entry, width):
+    x, t = line()
+    inputs = [x, np.repeat(x, width, axis=1)]
+    with pytest.raises(ShapeError, match=r"takes x and y, and x\w* is a list; give several .* tu"):
+        ENTRIES[entry](Adds(), inputs, t)
+    with pytest.raises(ShapeError, match=r"takes x and y, and x\w* is one array; give several"):
+        ENTRIES[entry](Adds(), x, t)
+    if entry != "called":
+        with pytest.raises(ShapeError, match=r"takes x and y, and x\w* is a tuple of 3"):
+            ENTRIES[entry](Adds(), (x, x, x), t)
+        with pytest.raises(ShapeError, match=r"takes x, and x\w* is a tuple of 2; .*input as an a"):
+            ENTRIES[entry](Network([affine(1, 1)], MeanSquaredError()), (x, x), t)
+
+
+def test_a_list_is_one_array_where_there_is_one_input():
+    x, _ = line()
+    network = Network([affine(1, 1)], MeanSquaredError())
+    np.testing.assert_array_equal(network.predict([*x]), network.predict(x))
+
+
+@pytest.mark.parametrize("step", [False, True])
+def test_a_program_says_it_too(step):
+    x, t = line()
+    program = clearprop.compile(Adds(), *([SGD(0.1)] if step else []))
+    with pytest.raises(
+        ShapeError, match=r"x is no array.* give several inputs as a tuple of arrays"
+    ):
+        program([x, np.repeat(x, 2, axis=1)], *([t] if step else []))
 
 
 class Absolute(Network):

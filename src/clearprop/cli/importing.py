@@ -26,7 +26,11 @@ def import_(
         ),
     ] = None,
     activation: Annotated[
-        str, Parameter(help="What follows each hidden layer: relu or sigmoid.")
+        str,
+        Parameter(
+            help="What follows each hidden layer: relu, sigmoid, tanh, leaky-relu, elu, gelu or "
+            "softplus."
+        ),
     ] = "relu",
     names: Annotated[
         tuple[str, ...],

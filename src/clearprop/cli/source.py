@@ -19,7 +19,13 @@ def source(
     batch: Annotated[
         int | None, count_option("Images in a batch. [default: as the run was trained]")
     ] = None,
-    engine: Annotated[str, Parameter(help="What the program is for: numpy, c, or jax.")] = "numpy",
+    engine: Annotated[
+        str,
+        Parameter(
+            help="What the program is for: numpy; c, or numpy if there is no compiler (auto says "
+            "the same); jax; or javascript, for pages."
+        ),
+    ] = "numpy",
     output: Annotated[
         Path | None,
         Parameter(help="Write the program to this file instead of printing it.", alias="-o"),

@@ -165,8 +165,8 @@ def train(
         str | None,
         Parameter(
             help="What runs the steps: numpy; c, for kernels made by a C compiler, or numpy if "
-            "there is none (auto says the same); or jax, for GPUs and several devices. "
-            "[default: numpy]"
+            "there is none (auto says the same); jax, for GPUs and several devices; or javascript, "
+            "as on a page, in Node. [default: numpy]"
         ),
     ] = None,
     devices: Annotated[

@@ -15,7 +15,7 @@ from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, ShapeError
 from clearprop.graph.display import as_html, folded, table
 from clearprop.networks.parameters import Parameters
 from clearprop.primitives.masked import refuse_masked
@@ -151,9 +151,19 @@ def signature(x: Any) -> Hashable:
 
 
 def as_arrays(x: Any, name: str = "x") -> Any:
-    """An input as an array, or several as a tuple of arrays. Errors: `DTypeError` for a mask."""
+    """An input as an array, or several as a tuple of arrays.
+
+    Errors: `DTypeError` for a mask, `ShapeError` for lists whose parts differ in shape.
+    """
     refuse_masked(x, name)
-    return tuple(map(as_arrays, x)) if type(x) is tuple else np.asarray(x)
+    if type(x) is tuple:
+        return tuple(map(as_arrays, x))
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise ShapeError(
+            f"{name} is no array: {error}; give several inputs as a tuple of arrays"
+        ) from None
 
 
 def formed(x: Any, entries: Iterator[Any]) -> Any:

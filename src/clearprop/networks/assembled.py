@@ -20,7 +20,7 @@ from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, is_function, taken, undeclared
-from clearprop.networks.outermost import OUTERMOST
+from clearprop.networks.outermost import OUTERMOST, check_list
 from clearprop.networks.parameters import Parameters
 from clearprop.networks.walk import Walk, by_name, copied, record_parameters
 from clearprop.primitives.masked import refuse_masked
@@ -179,6 +179,7 @@ class Assembled(Layer):
 
     def walk(self, formula: str, x: Any) -> Walk:
         """A walk through copies of the layers that looks, and changes nothing; see `Walk`."""
+        check_list(self, x)
         self.members.check()
         twin, copies = self.looking_copy(formula, x)
         return Walk(self, twin, copies, self.looking_pass(formula))

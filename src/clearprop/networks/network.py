@@ -3,13 +3,14 @@
 import copy
 import inspect
 from collections.abc import Iterator
+from functools import lru_cache
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, ShapeError
 from clearprop.graph.layer_call import call, in_order
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import has_backward, inner_layers
@@ -20,7 +21,7 @@ from clearprop.layers.loss import score_of
 from clearprop.networks.assembled import Assembled
 from clearprop.networks.assembly import name_layer
 from clearprop.networks.evaluation import Evaluation, first_output, scored
-from clearprop.networks.outermost import plain
+from clearprop.networks.outermost import check_list, plain
 from clearprop.networks.parameters import derivative_of
 from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.numerical import numerical_gradient
@@ -71,6 +72,7 @@ class Network(Assembled):
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
         inputs = in_order(self, inputs, named) if named else inputs
         if is_bare():
+            self.check_arity(inputs if len(inputs) != 1 else inputs[0])
             inputs = plain(inputs)
             with self.look("forward", *inputs, by="__call__") as twin:
                 return call(twin, *inputs)
@@ -97,7 +99,20 @@ class Network(Assembled):
         return self._by_forward(x)
 
     def _by_forward(self, x: Any) -> Any:
+        self.check_arity(x)
         return self(*x) if isinstance(x, tuple) else self(x)
+
+    def check_arity(self, x: Any, name: str = "x") -> None:
+        """Refuse more or fewer inputs than `forward` takes. Errors: `ShapeError`."""
+        number = len(x) if isinstance(x, tuple) else 1
+        if not _takes(type(self).forward, number):
+            _, *asked = inspect.signature(type(self).forward).parameters
+            one = "a list" if isinstance(x, list) else "one array"
+            found = f"a tuple of {number}" if isinstance(x, tuple) else one
+            raise ShapeError(
+                f"{type(self).__name__}.forward takes {' and '.join(asked)}, and {name} is "
+                f"{found}; give several inputs as a tuple of so many arrays, one input as an array"
+            )
 
     def _scores(self, x: Any) -> Any:
         """What the loss layer is asked about: what the network gives, and not what a `predict` of
@@ -276,6 +291,7 @@ class Network(Assembled):
         """
         from clearprop.networks.summary import summarised  # most programs do without it
 
+        check_list(self, x)
         if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
             x = np.zeros((1, *x), dtype=np.float32)
         elif not isinstance(x, tuple) and np.ndim(x) == 1 and np.asarray(x).dtype.kind == "f":
@@ -381,6 +397,16 @@ def _attributes(code: CodeType) -> Iterator[str]:
 def given(w: Any) -> tuple[Any, ...]:
     """Weights as what is passed on: nothing where there are none, for a loss that knows of none."""
     return () if w is None else (w,)
+
+
+@lru_cache(maxsize=256)
+def _takes(forward: Any, number: int) -> bool:
+    """Whether a `forward` can be called with so many inputs."""
+    try:
+        inspect.signature(forward).bind(None, *[None] * number)
+    except TypeError:
+        return False
+    return True
 
 
 _FORMULAS = ("forward", "predict", "loss", "gradient", "loss_and_gradient")

@@ -26,6 +26,7 @@ def looks(formula: str) -> Callable[[Any], Any]:
                 passing.predicted |= formula == "infer"
                 return method(self, x, *args, **more)
             x, args, more = plain(x), plain(args), {k: plain(v) for k, v in more.items()}
+            check_list(self, x)
             if not self.__dict__.get("_writes"):
                 try:
                     with self.look(formula, x, *args, views=True, by=method.__name__) as twin:
@@ -50,10 +51,17 @@ def learns(method: Any) -> Any:
         if not is_bare():
             return method(self, x, *args, **more)
         x, args, more = plain(x), plain(args), {k: plain(v) for k, v in more.items()}
+        check_list(self, x)
         with self.learn(x):
             return method(self, x, *args, **more)
 
     return outermost
+
+
+def check_list(network: Any, x: Any) -> None:
+    """A list is one array that is to be, and no tuple of several inputs. Errors: `ShapeError`."""
+    if isinstance(x, list) and not network._predicts():
+        network.check_arity(x)
 
 
 def plain(x: Any) -> Any:

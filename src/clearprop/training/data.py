@@ -85,6 +85,7 @@ def read_samples(
     """
     x_name, t_name, *w_name = names
     dtype = parameter_dtype(network)
+    network.check_arity(x, x_name)
     if scale is None:
         read = _each(_read_x, x, x_name, dtype)
         one = taken(read, slice(1))

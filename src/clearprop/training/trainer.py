@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import Any, Literal
@@ -73,7 +73,8 @@ class Trainer(Course):
     as if it were there twice.
 
     With `scale`, integers in `x_train` and `x_test` are kept and multiplied by it as they are used:
-    the bytes of pixels with `scale=1/255`, in a quarter of the memory.
+    the bytes of pixels with `scale=1/255`, in a quarter of the memory. That is for networks in
+    float32 with one input; for others, such as those in float64, multiply the data beforehand.
 
     **Checkpoints.** With `checkpoint_path` all that a training needs to go on is kept there: after
     epochs (as often as takes a hundredth of the time), at least every `checkpoint_seconds`, and at
@@ -175,7 +176,15 @@ class Trainer(Course):
             train, test = held_out((x_train, t_train, w_train), validation, self.rng)
             (x_train, t_train, w_train), (x_test, t_test, w_test) = train, test
         self.on_progress = usual_progress() if on_progress is None else on_progress or None
+        if not isinstance(callbacks, Iterable):
+            raise ConfigError(
+                f"callbacks are functions in a list, callbacks=[…], and {callbacks!r} is none"
+            )
         self.callbacks = list(callbacks)
+        if self.on_progress is not None and not callable(self.on_progress):
+            raise ConfigError(
+                f"on_progress is a function of a Moment, or False for none, and not {on_progress!r}"
+            )
         for callback in self.callbacks:
             if not callable(callback):
                 raise ConfigError(f"callbacks are functions of a Moment, and {callback!r} is none")
