@@ -299,7 +299,7 @@ def _of(
     y = formed(y, map(np.concatenate, zip(*answers, strict=True)))
     w = given(None if samples.w is None else samples.w[start:stop])
     t, weight, loss = taken(samples.t, slice(start, stop)), _weight(samples, start, stop), math.nan
-    if with_loss:
+    if with_loss and not network.has_own_loss():
         with np.errstate(all="ignore"), network.look("infer", y) as twin:
             loss = float(twin._loss_of(y, t, *w))
     scored = [] if network.score_name is None else tally(network.losses, y, t, *w)
