@@ -96,7 +96,9 @@ class _Plan(Plan):
         super().__init__(prediction, trace, "predict", title, stored)
         self.packing = packing
         arrays = [held for holders in members.params.owners.values() for held in holders]
-        self.holds = Watch(recorder, [*arrays, *recorder.fixed_places]).holds
+        scores = network.depending("infer", x, lambda net: getattr(net, prediction.of)(x))
+        watch = Watch(recorder, [*arrays, *recorder.fixed_places], hanging=scores)
+        self.holds = watch.holds
 
     def values(self) -> list[Any]:
         """The state and settings of the layers as they are now."""

@@ -60,7 +60,7 @@ class StepPlan(Plan):
         self.network, self.optimizer, self.layout = step.network, step.optimizer, layout
         network = step.network
         members = network.members
-        network.audit(x, t)
+        network.audit(x, t, anew=True)  # with other settings it may read other arrays
         if name := carried_on(network, x, t, *given(w)):
             raise UnsupportedError(
                 f"compile: {name} is carried on from one pass to the next, beside parameters and "

@@ -14,7 +14,9 @@ from clearprop.compiler.tracing import names
 from clearprop.graph.constants import is_fixed, is_same
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import KINDS, is_layer, names_of
+from clearprop.networks.audit import Hanging
 from clearprop.networks.learning import state_names
+from clearprop.networks.members import hanging as hanging_on
 
 _PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
 _CONTAINERS = (list, tuple, dict, deque)
@@ -40,6 +42,7 @@ class Watch:
         places: Iterable[tuple[Any, str]] = (),
         others: Iterable[Any] = (),
         functions: Iterable[Any] = (),
+        hanging: Iterable[Hanging] = (),
     ) -> None:
         self._places = [(layer, name, _value(layer, name)) for layer, name in places]
         self._settings: list[tuple[Any, str, Any]] = []
@@ -64,8 +67,12 @@ class Watch:
             if name in recorder.as_written:
                 continue
             known = {n for kind in KINDS for n in names_of(layer, kind)} | {"params", "frozen"}
-            # State that is not made yet selects a program, too.
-            known -= {n for n in state_names(layer) if not isinstance(_value(layer, n), np.ndarray)}
+            # State that is not made yet selects a program, too, and what holds fixed arrays.
+            unlike = (*state_names(layer), *names_of(layer, "fixed"))
+            unlike = [n for n in unlike if not isinstance(_value(layer, n), np.ndarray)]
+            known -= {*unlike}
+            for n in unlike:
+                self._hang((layer, *found) for found in hanging_on(_value(layer, n), (n,)))
             known |= {f"d{n}" for n in known} | recorder.written.get(name, set())
             known |= {n for holder, n in arguments if holder == id(layer)}
             self._look(layer, known)
@@ -73,6 +80,15 @@ class Watch:
         for thing in others:
             self._settings.append((thing, "__class__", type(thing)))
             self._look_at_methods(thing, ())
+        self._hang(hanging)
+
+    def _hang(self, hanging: Iterable[Hanging]) -> None:
+        """Note arrays at the ends of paths, and what stands on the way."""
+        for holder, path, array in hanging:
+            for step in path:
+                before, holder = holder, _value(holder, step)
+                self._places.append((before, step, holder))
+            self._arrays.append((before, path[-1], array.copy()))
 
     def _look(self, holder: Any, known: Iterable[str] = ()) -> None:
         """Note what a layer holds, or an object that a layer holds, and of which class it is: a
@@ -217,7 +233,7 @@ def _mixed(parts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 
 def _value(layer: Any, name: Any) -> Any:
-    if isinstance(layer, dict):
+    if isinstance(layer, Mapping):
         return layer.get(name)
     if isinstance(layer, _CONTAINERS) and isinstance(name, int):
         return layer[name] if name < len(layer) else None

@@ -18,6 +18,7 @@ from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.initialisation import generator
 from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
+from clearprop.networks.audit import Hanging, depending, exchange, left_out
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, is_function, taken, undeclared
 from clearprop.networks.outermost import OUTERMOST, check_list
@@ -184,15 +185,35 @@ class Assembled(Layer):
         twin, copies = self.looking_copy(formula, x)
         return Walk(self, twin, copies, self.looking_pass(formula))
 
-    def audit(self, x: Any, t: Any) -> None:
-        """Before a step: refuse float arrays that nobody declared. Errors: `ConfigError`."""
-        if self.__dict__.get("_audited") is not self.members:
-            layers = self.members.layers.values()
-            if any(True for layer in layers for _ in undeclared(layer)):
+    def audit(self, x: Any, t: Any, anew: bool = False) -> None:
+        """Before the first step: refuse float arrays that nobody declared. Errors: `ConfigError`.
+
+        Each layer is looked at where it runs, since what it gives may not reach the loss yet; then
+        the loss, which may read arrays of the network itself, and of any layer.
+        """
+        if anew or self.__dict__.get("_audited") is not self.members:
+            layers = self.members.layers
+            if any(True for layer in layers.values() for _ in undeclared(layer)):
                 twin, copies = copied(self)
-                with undrawn(generators_in(layers)):
+                with undrawn(generators_in(layers.values())):
                     Walk(self, twin, copies, self.looking_pass("forward"), audited=True).loss(x, t)
+                for layer, path, array in self.depending("forward", x, lambda net: net.loss(x, t)):
+                    of = f"{self.members.names[id(layer)]}: " if layer is not self else ""
+                    raise left_out(f"{of}the loss of {type(self).__name__}", path, array)
             self.__dict__["_audited"] = self.members
+
+    def depending(self, formula: str, x: Any, compute: Callable[[Any], Any]) -> Iterator[Hanging]:
+        """The undeclared float arrays on which depends what is computed with a copy."""
+        layers = self.members.layers.values()
+
+        def compute_with(changed: Iterable[Hanging]) -> Any:
+            twin, copies = self.looking_copy(formula, x)
+            exchange(changed, copies)
+            with undrawn(generators_in(layers)), running(self.looking_pass(formula)):
+                return compute(twin)
+
+        hanging = [(layer, *found) for layer in layers for found in undeclared(layer)]
+        yield from depending(hanging, compute_with)
 
     @contextmanager
     def learn(self, x: Any) -> Iterator[None]:

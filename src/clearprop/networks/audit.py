@@ -1,64 +1,99 @@
-"""No float array that an output depends on is left out of training without a word."""
+"""No float array that is computed with is left out of training without a word."""
 
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from copy import copy as shallow
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ConfigError
 from clearprop.graph.node import data_of, parts
-from clearprop.graph.parameters import dotted
+from clearprop.graph.parameters import Path, dotted
 from clearprop.graph.passing import Pass, run, running
 from clearprop.graph.twins import twin
+
+Hanging = tuple[Any, Path, np.ndarray]
+"""A layer, and the path from it to a float array that none of its tuples names."""
 
 
 def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple[Any, ...]) -> None:
     """Refuse a layer whose output depends on a float array that none of its tuples names.
 
-    `hanging` are the paths and arrays in question. Each is changed, and the layer run again on the
-    same inputs and noise. Errors: `ConfigError`.
+    `hanging` are the paths and arrays in question. Errors: `ConfigError`.
     """
     plain = tuple(map(data_of, inputs))
-    with np.errstate(all="ignore"):
-        base = _outputs(layer, formula, plain)
-        if base is None or not _same(base, _outputs(layer, formula, plain)):
-            return  # it draws random numbers of its own: nothing can be told
-        for path, array in hanging:
-            changed = array + 0.5 * (1 + np.abs(array)).astype(array.dtype)
-            if not _same(base, _outputs(layer, formula, plain, path, changed)):
-                own = "an attribute of its own, in params"
-                learned = f'params = ("{path[0]}",)' if len(path) == 1 else own
-                raise ConfigError(
-                    f"{name}: the output of {type(layer).__name__} depends on self.{dotted(path)}, "
-                    f"a float array {array.shape} that its params, state, noise and fixed do not "
-                    f"name, so that it would be left out of training; write {learned} to have it "
-                    f'learned, or fixed = ("{path[0]}",)'
-                )
 
-
-def _outputs(
-    layer: Any, formula: str, inputs: tuple[Any, ...], path: Any = None, changed: Any = None
-) -> list[Any] | None:
-    copy = twin(layer)
-    try:
-        if path is not None:
-            copy.__dict__[path[0]] = _with(copy.__dict__[path[0]], path[1:], changed)
+    def output(changed: Iterable[Hanging]) -> Any:
+        copy = twin(layer)
+        exchange(changed, {id(layer): copy})
         with running(Pass(formula, np.random.default_rng(0))):
-            out = run(copy, formula, inputs)
+            return run(copy, formula, plain)
+
+    for _, path, array in depending([(layer, *held) for held in hanging], output):
+        raise left_out(f"{name}: the output of {type(layer).__name__}", path, array)
+
+
+def depending(hanging: list[Hanging], compute: Callable[[Any], Any]) -> Iterator[Hanging]:
+    """Those of the arrays that what is computed depends on.
+
+    `compute` does it anew with other arrays in place of these, on copies and with the same noise.
+    As a rule it depends on none, and is asked once with all of them changed.
+    """
+    if not hanging:
+        return
+    with np.errstate(all="ignore"):
+        base = _outputs(compute, ())
+        if base is None or not _same(base, _outputs(compute, ())):
+            return  # it draws random numbers of its own: nothing can be told
+        others = [(layer, path, _another(a, i)) for i, (layer, path, a) in enumerate(hanging)]
+        if not _same(base, _outputs(compute, others)):
+            for known, other in zip(hanging, others, strict=True):
+                if not _same(base, _outputs(compute, [other])):
+                    yield known
+
+
+def left_out(what: str, path: Path, array: np.ndarray) -> ConfigError:
+    """The error for an array that would be left out, and that this depends on."""
+    own = "an attribute of its own, in params"
+    learned = f'params = ("{path[0]}",)' if len(path) == 1 else own
+    return ConfigError(
+        f"{what} depends on self.{dotted(path)}, a float array {array.shape} that its params, "
+        f"state, noise and fixed do not name, so that it would be left out of training; write "
+        f'{learned} to have it learned, or fixed = ("{path[0]}",)'
+    )
+
+
+def exchange(changed: Iterable[Hanging], copies: dict[int, Any]) -> None:
+    """Let the copies of layers hold other arrays."""
+    for layer, path, array in changed:
+        held = copies[id(layer)].__dict__
+        held[path[0]] = _with(held[path[0]], path[1:], array)
+
+
+def _another(array: np.ndarray, number: int) -> np.ndarray:
+    """Other values, not all moved alike: what is computed may be a ratio, or their differences."""
+    step = np.linspace(0.25, 0.75, array.size).reshape(array.shape) * (1 + number / 7)
+    return (array + step * (1 + np.abs(array))).astype(array.dtype)
+
+
+def _outputs(compute: Callable[[Any], Any], changed: Iterable[Hanging]) -> list[Any] | None:
+    try:
+        out = compute(changed)
     except Exception:
         return None
     return [np.asarray(data_of(part)) for part in parts(out)]
 
 
-def _with(held: Any, path: tuple[Any, ...], changed: Any) -> Any:
+def _with(held: Any, path: Path, changed: Any) -> Any:
     """A copy of what hangs on a layer, with another array at the end of a path."""
     if not path:
         return changed
     if isinstance(held, tuple):
         items = [_with(v, path[1:], changed) if i == path[0] else v for i, v in enumerate(held)]
         return held._make(items) if hasattr(held, "_make") else tuple(items)  # type: ignore
-    made = shallow(held)
-    entries = made if isinstance(held, dict | list) else made.__dict__
+    made = dict(held) if isinstance(held, MappingProxyType) else shallow(held)
+    entries = made if isinstance(made, MutableMapping | list) else made.__dict__
     entries[path[0]] = _with(entries[path[0]], path[1:], changed)
     return made
 
