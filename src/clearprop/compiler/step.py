@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.layout import Layout
+from clearprop.compiler.outside import METHODS
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
 from clearprop.compiler.step_plan import Data, StepPlan
 from clearprop.errors import (
@@ -59,13 +60,16 @@ class Step(Compiles):
     ) -> None:
         super().__init__(threads, engine, devices)
         refuse_class("optimizer", optimizer)
-        reason = self.why_not(network, optimizer)
-        if reason is not None:
-            raise UnsupportedError(f"compile: {reason}; train without compiling")
         self.network = network
         self.optimizer = optimizer
+        self._refuse()
         self._layout: Layout | None = None
         self.layout()
+
+    def _refuse(self) -> None:
+        reason = self.why_not(self.network, self.optimizer)
+        if reason is not None:
+            raise UnsupportedError(f"compile: {reason}; train without compiling")
 
     @staticmethod
     def why_not(network: Any, optimizer: Any) -> str | None:
@@ -80,7 +84,7 @@ class Step(Compiles):
                 return f"{type(network).__name__} has a {method} of its own"
         members = network.members.layers
         for name, thing in {"the optimizer": optimizer, **members}.items():
-            for method in _METHODS:
+            for method in METHODS:
                 if callable(getattr(thing, "__dict__", {}).get(method)):
                     called = name or "the network"
                     return f"{called} has had a {method} assigned to it, which may do anything"
@@ -169,8 +173,12 @@ class Step(Compiles):
         layout = self.layout()
         plan, key = self._last, _key(x, t, w, source)  # of this layout: another forgets them all
         if plan is None or plan.key != key or not plan.holds():
-            plan = self._current(key, lambda: StepPlan(self, layout, x, t, w, source, key))
+            plan = self._current(key, lambda: self._plan(layout, x, t, w, source, key))
         return plan
+
+    def _plan(self, *how: Any) -> StepPlan:
+        self._refuse()  # what is assigned in place of a method may have come since
+        return StepPlan(self, *how)
 
     def layout(self) -> Layout:
         """The vectors that the step works on; made anew if groups or frozen parameters changed."""
@@ -269,14 +277,6 @@ def _key(x: Any, t: Any, w: Any, source: Any = None) -> Any:
     else:
         shapes = (x.shape, x.dtype, t.shape, t.dtype)
     return shapes, None if w is None else signature(w), id(source)
-
-
-_METHODS = (
-    *("update", "change", "formula", "settings", "decayed", "clipped", "__call__", "forward"),
-    *("backward", "infer", "draw", "next_state"),
-    *("predict", "loss", "gradient", "loss_and_gradient"),
-)
-"""What may be assigned to an object in place of the method of its class."""
 
 
 def _definer(kind: type, attribute: str) -> type:

@@ -1,5 +1,6 @@
 """A recorded graph in which every node knows where it came from, and how two are compared."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -83,10 +84,12 @@ def names(x: Any) -> Any:
     """Something hashable that is equal exactly for equal arguments of operations."""
     if isinstance(x, Recorded):
         return ("variable", id(x))
-    if isinstance(x, tuple | list):
+    if isinstance(x, tuple | list | deque):
         return (type(x).__name__, *map(names, x))
     if isinstance(x, np.ndarray):
         return ("array", x.dtype.str, x.shape, x.tobytes())
     if isinstance(x, slice):
         return ("slice", x.start, x.stop, x.step)
+    if isinstance(x, Mapping):
+        return (type(x).__name__, *((names(key), names(entry)) for key, entry in x.items()))
     return (type(x).__name__, repr(x))

@@ -1,28 +1,36 @@
 """The settings that a program was recorded with: another value selects another program."""
 
-import sys
-from argparse import Namespace
-from collections import deque
-from collections.abc import Iterable, Mapping
-from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace
+from collections.abc import Callable, Iterable
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.outside import mentioned, methods, read, stored
+from clearprop.compiler.holding import (
+    CONTAINERS,
+    PLAIN,
+    attributes,
+    bound,
+    cells,
+    content,
+    entries,
+    entry,
+    is_foreign_code,
+    is_object,
+    is_own,
+    is_plain,
+    own_classes,
+)
+from clearprop.compiler.outside import METHODS, mentioned, methods, of_class, read, stored
 from clearprop.compiler.tracing import names
 from clearprop.graph.constants import is_fixed, is_same
-from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import KINDS, is_layer, names_of
 from clearprop.networks.audit import Hanging
 from clearprop.networks.learning import state_names
 from clearprop.networks.members import hanging as hanging_on
 
-_PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
-_CONTAINERS = (list, tuple, dict, deque)
-_OTHERS = sys.stdlib_module_names | {"clearprop", "numpy"}
-"""Whose objects are not looked into."""
-_NO_OBJECTS = (*_PLAIN, np.ndarray, list, tuple, set, frozenset, Mapping, Recorded)
+Noted = tuple[Callable[..., Any], Any, Any, Any]
+"""How a place is read, what holds it, its name or key there, and what was found."""
 
 
 class Watch:
@@ -30,10 +38,11 @@ class Watch:
 
     Watched are plain values, containers of them and whole-number arrays, on the layers, on their
     classes and on plain objects that they hold, that `forward` did not write itself; of which class
-    they are; which functions and objects these are; and which arrays stand at certain places. So
-    are the methods of a user's own classes, also those of objects, what these and the functions
-    that they call read of their modules and have captured, float arrays among it, the layers that a
-    function calls, and whether a layer has got an attribute that they mention and that it had not.
+    they are; which functions and objects these are, and what those hold, are bound to and made of;
+    and which arrays stand at certain places. So are the methods of a user's own classes, also those
+    of objects, what these and the functions that they call read of their modules and have captured,
+    float arrays among it, the layers that a function calls, and whether a layer has got an
+    attribute that they mention and that it had not.
     """
 
     def __init__(
@@ -44,23 +53,33 @@ class Watch:
         functions: Iterable[Any] = (),
         hanging: Iterable[Hanging] = (),
     ) -> None:
-        self._places = [(layer, name, _value(layer, name)) for layer, name in places]
-        self._settings: list[tuple[Any, str, Any]] = []
-        self._contents: list[tuple[Any, str, Any]] = []
-        self._mixed: list[tuple[Any, str, Any]] = []
-        self._arrays: list[tuple[Any, str, Any]] = []
+        self._places: list[Noted] = []
+        self._settings: list[Noted] = []
+        self._contents: list[Noted] = []
+        self._mixed: list[Noted] = []
+        self._arrays: list[Noted] = []
         self._lengths: list[list[Any]] = []
         """What is looked at for attributes that come late: names, how many, and which may not."""
         self._seen: dict[int, Any] = {}
         """What is known by its id, and stays, so that nothing else gets that."""
-        if recorder is not None:  # each of these is looked at by itself, below
+        self._entered: set[tuple[int, bool]] = set()
+        """The containers that have been looked into, and whether for float arrays, too."""
+        self._audited: set[int] = set()
+        """The layers of the network: it checks which these are, and audits their float arrays."""
+        for layer, name in places:
+            self._places.append((getattr, layer, name, getattr(layer, name, None)))
+        if recorder is not None:  # each of these is looked at by itself
             self._seen = {id(layer): layer for layer in recorder.members.layers.values()}
-        for f in functions:
-            f = getattr(f, "__func__", f)
-            if isinstance(f, FunctionType):
-                self._read(f)
-        if recorder is None:
-            return
+            self._audited = {*self._seen}
+            self._look_at_members(recorder)
+        for i, f in enumerate(held := [*functions]):
+            self._note(held, i, f)
+        for thing in others:
+            self._settings.append((getattr, thing, "__class__", type(thing)))
+            self._look_at_methods(thing, ())
+        self._hang(hanging)
+
+    def _look_at_members(self, recorder: Any) -> None:
         arguments = {(id(layer), name) for layer, name in recorder.settings.values()}
         arguments -= recorder.frozen_settings
         for name, layer in recorder.members.layers.items():
@@ -68,84 +87,109 @@ class Watch:
                 continue
             known = {n for kind in KINDS for n in names_of(layer, kind)} | {"params", "frozen"}
             # State that is not made yet selects a program, too, and what holds fixed arrays.
-            unlike = (*state_names(layer), *names_of(layer, "fixed"))
-            unlike = [n for n in unlike if not isinstance(_value(layer, n), np.ndarray)]
-            known -= {*unlike}
-            for n in unlike:
-                self._hang((layer, *found) for found in hanging_on(_value(layer, n), (n,)))
+            unlike = {n: getattr(layer, n, None) for n in state_names(layer)}
+            unlike |= {n: getattr(layer, n) for n in names_of(layer, "fixed")}
+            unlike = {n: v for n, v in unlike.items() if not isinstance(v, np.ndarray)}
+            known -= unlike.keys()
+            for n, value in unlike.items():
+                self._hang((layer, *found) for found in hanging_on(value, (n,)))
             known |= {f"d{n}" for n in known} | recorder.written.get(name, set())
             known |= {n for holder, n in arguments if holder == id(layer)}
             self._look(layer, known)
             self._look_at_methods(layer, known)
-        for thing in others:
-            self._settings.append((thing, "__class__", type(thing)))
-            self._look_at_methods(thing, ())
-        self._hang(hanging)
 
     def _hang(self, hanging: Iterable[Hanging]) -> None:
         """Note arrays at the ends of paths, and what stands on the way."""
         for holder, path, array in hanging:
             for step in path:
-                before, holder = holder, _value(holder, step)
-                self._places.append((before, step, holder))
-            self._arrays.append((before, path[-1], array.copy()))
+                get = entry if isinstance(holder, CONTAINERS) else getattr
+                value = get(holder, step, None)
+                self._places.append((get, holder, step, value))
+                if value is array:
+                    self._arrays.append((get, holder, step, array.copy()))
+                holder = value
 
     def _look(self, holder: Any, known: Iterable[str] = ()) -> None:
         """Note what a layer holds, or an object that a layer holds, and of which class it is: a
         notebook that loads a file again gives what was made before the new class."""
-        self._settings.append((holder, "__class__", type(holder)))
-        for name, value in _attributes(holder):
+        self._settings.append((getattr, holder, "__class__", type(holder)))
+        for name, value in attributes(holder).items():
             if name not in known:
-                self._note(holder, name, value)
+                self._note(holder, name, value, floats=id(holder) not in self._audited)
 
-    def _note(self, holder: Any, name: str, value: Any) -> None:
-        """Note what stands at a place."""
-        if isinstance(value, _PLAIN) or (type(value) is tuple and _is_plain(value)):
-            self._settings.append((holder, name, value))
-        elif _is_plain(value):
-            self._contents.append((holder, name, names(value)))
-        elif _is_itself(value):
-            self._places.append((holder, name, value))
-            self._look_into(value)
+    def _note(self, holder: Any, name: Any, value: Any, floats: bool = True) -> None:
+        """Note what stands at a place; without `floats`, no float arrays, alone or in a row."""
+        get = entry if isinstance(holder, CONTAINERS) else getattr
+        place = get, holder, name
+        if isinstance(value, np.ndarray) and not is_plain(value):
+            if floats:
+                self._places.append((*place, value))
+                if not is_fixed(value):
+                    self._arrays.append((*place, value.copy()))
+        elif isinstance(value, PLAIN) or (
+            type(value) is tuple and all(isinstance(part, PLAIN) for part in value)
+        ):
+            self._settings.append((*place, value))
+        elif is_plain(value):
+            self._contents.append((*place, names(value)))
+        elif isinstance(value, CONTAINERS):
+            parts = [(key, part) for key, part in entries(value) if not is_plain(part)]
+            if floats or not all(is_layer(part) for _, part in parts):
+                self._mixed.append((*place, content(value)))
+            if (id(value), floats) not in self._entered:
+                self._entered.add((id(value), floats))
+                self._seen[id(value)] = value
+                for key, part in parts:
+                    self._note(value, key, part, floats)
+        elif isinstance(value, MethodType):  # bound anew each time that it is read, and then equal
+            self._settings.append((*place, value))
+        elif floats if is_layer(value) else callable(value) or is_object(value):
+            self._places.append((*place, value))
+        self._look_into(value)
+
+    def _look_into(self, value: Any) -> None:
+        """Note what a thing that is known by which it is holds, is bound to, or made of."""
+        if isinstance(value, (*PLAIN, *CONTAINERS, np.ndarray)) and not isinstance(value, type):
+            return
+        if id(value) in self._seen or is_foreign_code(value):
+            return
+        self._seen[id(value)] = value
+        if isinstance(value, type):
+            for noted in of_class(value, self._look_at_class(value)):
+                self._note(*noted)
         elif is_layer(value):
-            self._look_at_layer(value)
-        elif is_layer(holder) and not isinstance(value, _CONTAINERS):
-            return  # what a layer holds besides is found in the graph of the loss
-        elif isinstance(value, np.ndarray):
-            self._places.append((holder, name, value))
-            if not is_fixed(value):
-                self._arrays.append((holder, name, value.copy()))
-        elif isinstance(value, _CONTAINERS):
-            parts = _parts(value)
-            if all(_is_plain(part) or _is_itself(part) or _is_array(part) for _, part in parts):
-                self._mixed.append((holder, name, _mixed(parts)))
-            for key, part in parts:
-                if _is_array(part) and not is_layer(holder):
-                    self._note(value, key, part)
-                elif is_layer(part):
-                    self._look_at_layer(part)
-                else:
-                    self._look_into(part)
+            kept = {name for cls in type(value).__mro__ for name in stored(cls)}
+            self._look(value, kept)
+            self._look_at_methods(value, kept)
+        elif isinstance(value, FunctionType):
+            self._read(value)
+        elif is_object(value):
+            self._look(value)
+            self._look_at_methods(value, ())
+        elif callable(value):
+            for name, part in bound(value).items():
+                self._note(value, name, part)
 
-    def _look_at_layer(self, layer: Any) -> None:
-        """Note what a layer holds that is called without being a network's."""
-        if id(layer) not in self._seen:
-            self._seen[id(layer)] = layer
-            kept = {name for cls in type(layer).__mro__ for name in stored(cls)}
-            self._look(layer, kept)
-            self._look_at_methods(layer, kept)
+    def _look_at_class(self, kind: type) -> set[str]:
+        """Note the methods of a class, and what they mention of it; gives all that they mention."""
+        said: set[str] = set()
+        own = own_classes(kind)
+        for cls, name, f in methods(own):
+            said |= mentioned(f.__code__)
+            if id(f) not in self._seen:
+                self._seen[id(f)] = f
+                value = getattr(cls, name)
+                if not isinstance(value, MethodType):  # a class method is bound anew each time
+                    self._places.append((getattr, cls, name, value))
+                self._read(f)
+        return said
 
     def _look_at_methods(self, thing: Any, known: Iterable[str]) -> None:
         """Note the methods of a user's own classes, what they read outside, and what may come."""
-        said: set[str] = set()
-        for kind, name, f in methods(_own_classes(type(thing))):
-            said |= mentioned(f.__code__)
-            if id(f) not in self._seen:
-                value = getattr(kind, name)
-                if getattr(kind, name) is value:  # a class method is bound anew each time
-                    self._places.append((kind, name, value))
-                self._read(f)
-        for held in (getattr(thing, "__dict__", {}), *map(vars, _own_classes(type(thing)))):
+        said = self._look_at_class(type(thing))
+        if not is_object(thing):  # of a layer, or an optimizer
+            said |= {*METHODS}
+        for held in (getattr(thing, "__dict__", {}), *map(vars, own_classes(type(thing)))):
             late = {n for n in said.difference(known) if n not in held}
             # What the class has is looked at, but for methods, in place of which others may come.
             of_class = [n for n in late if hasattr(type(thing), n)]
@@ -155,33 +199,15 @@ class Watch:
 
     def _read(self, f: FunctionType) -> None:
         """Note what a function reads outside of itself."""
-        if id(f) in self._seen:
-            return
-        self._seen[id(f)] = f
-        # The same function may get another body, by those who load a file again.
-        for name in ("__code__", "__defaults__", "__kwdefaults__"):
-            value = getattr(f, name)
-            self._places.append((f, name, value))
-            self._note(f, name, value)
-        for holder, name in read(f):
-            value = getattr(holder, name, None)  # a cell may still be empty
-            if isinstance(value, FunctionType):
-                if _is_own(value.__module__):
-                    self._places.append((holder, name, value))
-                    self._read(value)
-            elif not isinstance(value, ModuleType | type | np.ufunc):
-                self._note(holder, name, value)
-
-    def _look_into(self, value: Any) -> None:
-        inside = getattr(value, "__func__", getattr(value, "func", value))  # bound, or in part
-        if isinstance(inside, FunctionType):
-            if _is_own(inside.__module__):
-                self._read(inside)
-        elif id(value) not in self._seen:
-            self._seen[id(value)] = value
-            if _is_object(value):
-                self._look(value)
-                self._look_at_methods(value, ())
+        for cell in cells(f):
+            self._note(*cell)
+        if is_own(f.__globals__.get("__name__")):
+            # The same function may get another body, by those who load a file again.
+            self._places.append((getattr, f, "__code__", f.__code__))
+            for name in ("__defaults__", "__kwdefaults__"):
+                self._note(f, name, getattr(f, name))
+            for noted in read(f):
+                self._note(*noted)
 
     def __bool__(self) -> bool:
         """Whether anything is watched."""
@@ -190,97 +216,24 @@ class Watch:
 
     def holds(self) -> bool:
         """Whether nothing has changed."""
-        for layer, name, array in self._places:
-            if _value(layer, name) is not array:
+        for get, holder, name, value in self._places:
+            if get(holder, name, None) is not value:
                 return False
-        for layer, name, value in self._settings:
-            now = getattr(layer, name, None)
+        for get, holder, name, value in self._settings:
+            now = get(holder, name, None)
             if now is not value and (type(now) is not type(value) or now != value):
                 return False
-        for entry in self._lengths:
-            held, length, late = entry
+        for noted in self._lengths:
+            held, length, late = noted
             if len(held) != length:
                 if not late.isdisjoint(held):
                     return False
-                entry[1] = len(held)
-        for layer, name, content in self._contents:
-            if names(getattr(layer, name, None)) != content:
+                noted[1] = len(held)
+        for get, holder, name, value in self._contents:
+            if names(get(holder, name, None)) != value:
                 return False
-        for layer, name, content in self._mixed:
-            now = getattr(layer, name, None)
-            if not isinstance(now, _CONTAINERS) or _mixed(_parts(now)) != content:
+        for get, holder, name, value in self._mixed:
+            if content(get(holder, name, None)) != value:
                 return False
         # When it is known that all are still there.
-        return all(is_same(array, _value(layer, name)) for layer, name, array in self._arrays)
-
-
-def _own_classes(kind: type) -> list[type]:
-    """The classes of somebody's own that a class is made of."""
-    return [cls for cls in kind.__mro__ if cls is not object and _is_own(cls.__module__)]
-
-
-def _is_own(module: str | None) -> bool:
-    return (module or "").partition(".")[0] not in _OTHERS
-
-
-def _parts(value: Any) -> list[tuple[Any, Any]]:
-    return [*(value.items() if isinstance(value, dict) else enumerate(value))]
-
-
-def _mixed(parts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Plain values as such, functions and objects as the ones that they are."""
-    return [(key, names(part) if _is_plain(part) else id(part)) for key, part in parts]
-
-
-def _value(layer: Any, name: Any) -> Any:
-    if isinstance(layer, Mapping):
-        return layer.get(name)
-    if isinstance(layer, _CONTAINERS) and isinstance(name, int):
-        return layer[name] if name < len(layer) else None
-    return getattr(layer, name, None)
-
-
-def _attributes(holder: Any) -> list[tuple[str, Any]]:
-    """The attributes of a layer or an object and those of its classes, without methods."""
-    found: dict[str, Any] = {}
-    for cls in type(holder).__mro__:
-        if cls is object or cls.__module__.partition(".")[0] == "clearprop":
-            break
-        for name, value in vars(cls).items():
-            of_class = _is_plain(value) or isinstance(value, np.ufunc | staticmethod)
-            slot = type(value) is MemberDescriptorType and hasattr(holder, name)
-            own = _is_object(value) and not hasattr(type(value), "__get__")
-            if not name.startswith("__") and (of_class or slot or own):
-                found.setdefault(name, getattr(holder, name))
-    found.update(getattr(holder, "__dict__", {}))
-    return [(n, v) for n, v in found.items() if n not in ("_given", "_members", "_learning")]
-
-
-def _is_itself(value: Any) -> bool:
-    """Whether a value is known by which it is: a function, or an object."""
-    if isinstance(value, type | Recorded) or is_layer(value):
-        return False
-    return callable(value) or _is_object(value)
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
-
-
-def _is_object(value: Any) -> bool:
-    """Whether a value is a plain object: one of a user's own classes, or a namespace."""
-    kind = type(value)
-    if not _is_own(kind.__module__) or isinstance(value, _NO_OBJECTS) or is_layer(value):
-        return kind in (SimpleNamespace, Namespace)
-    return hasattr(value, "__dict__") or hasattr(value, "__slots__")
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind in "iub"
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    within = isinstance(value, list | tuple | deque | set | frozenset) and all(
-        map(_is_plain, value)
-    )
-    return within or isinstance(value, _PLAIN)
+        return all(is_same(a, get(holder, name, None)) for get, holder, name, a in self._arrays)

@@ -1,0 +1,120 @@
+"""What things hold, whatever they are: attributes, entries, and what they are bound to."""
+
+import sys
+from argparse import Namespace
+from collections import deque
+from collections.abc import Mapping
+from enum import Enum
+from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.tracing import names
+from clearprop.graph.node import Recorded
+from clearprop.graph.parameters import is_layer
+
+PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
+CONTAINERS = (list, tuple, Mapping, deque)
+_SETS = (set, frozenset)
+_OTHERS = sys.stdlib_module_names | {"clearprop", "numpy"}
+"""Whose objects are not looked into."""
+_NO_OBJECTS = (*PLAIN, *_SETS, *CONTAINERS, np.ndarray, Recorded)
+
+
+def own_classes(kind: type) -> list[type]:
+    """The classes of somebody's own that a class is made of."""
+    return [cls for cls in kind.__mro__ if cls is not object and is_own(cls.__module__)]
+
+
+def is_own(module: str | None) -> bool:
+    """Whether a module is neither of Python, NumPy nor ours."""
+    return (module or "").partition(".")[0] not in _OTHERS
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is known by what it says: numbers, texts, and containers of such alone."""
+    if isinstance(value, PLAIN):
+        return True
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "iub"
+    if isinstance(value, Mapping):
+        return all(map(is_plain, value.values()))
+    return isinstance(value, (*CONTAINERS, *_SETS)) and all(map(is_plain, value))
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is a plain object: one of a user's own classes, or a namespace."""
+    kind = type(value)
+    if not is_own(kind.__module__) or isinstance(value, _NO_OBJECTS) or is_layer(value):
+        return kind in (SimpleNamespace, Namespace)
+    return hasattr(value, "__dict__") or hasattr(value, "__slots__")
+
+
+def is_foreign_code(value: Any) -> bool:
+    """Whether something stands under its own name in a module of Python, NumPy or ours."""
+    if isinstance(value, np.ufunc):
+        return True
+    module = getattr(value, "__module__", None)
+    known = sys.modules.get(module or "")
+    found = getattr(known, getattr(value, "__name__", ""), None)
+    return not is_own(module) and found is value
+
+
+def attributes(holder: Any) -> dict[str, Any]:
+    """The attributes of a layer or an object and those of its classes, without methods."""
+    found: dict[str, Any] = {}
+    if isinstance(holder, Enum):  # one of those that there are, and stays as it is
+        return found
+    for cls in type(holder).__mro__:
+        if cls is object or cls.__module__.partition(".")[0] == "clearprop":
+            break
+        for name, value in vars(cls).items():
+            of_class = is_plain(value) or isinstance(value, np.ufunc | staticmethod)
+            own = is_object(value) and not hasattr(type(value), "__get__")
+            if not name.startswith("__") and (of_class or own or _is_slot(value, holder, name)):
+                found.setdefault(name, getattr(holder, name))
+    found.update(getattr(holder, "__dict__", {}))
+    return {n: v for n, v in found.items() if n not in ("_given", "_members", "_learning")}
+
+
+def bound(value: Any) -> dict[str, Any]:
+    """What something that can be called was made of: a method, a part of a function, a wrapper."""
+    found: dict[str, Any] = {}
+    for cls in type(value).__mro__:
+        for name, slot in vars(cls).items():
+            if _is_slot(slot, value, name):
+                found[name] = getattr(value, name)
+    found.update(getattr(value, "__dict__", {}))
+    owner = getattr(value, "__self__", None)
+    return found if owner is None or isinstance(owner, ModuleType) else found | {"__self__": owner}
+
+
+def _is_slot(value: Any, holder: Any, name: str) -> bool:
+    return type(value) is MemberDescriptorType and hasattr(holder, name)
+
+
+def cells(f: FunctionType) -> list[tuple[Any, str, Any]]:
+    """What a function has captured; a cell may still be empty."""
+    name = "cell_contents"
+    return [(cell, name, getattr(cell, name, None)) for cell in f.__closure__ or ()]
+
+
+def entries(value: Any) -> list[tuple[Any, Any]]:
+    """The entries of a container, with the keys that they are found by."""
+    return [*(value.items() if isinstance(value, Mapping) else enumerate(value))]
+
+
+def content(value: Any) -> Any:
+    """What a container holds: plain values as such, all else as the things that they are."""
+    if not isinstance(value, CONTAINERS):
+        return None
+    return [(key, names(part) if is_plain(part) else id(part)) for key, part in entries(value)]
+
+
+def entry(holder: Any, key: Any, default: Any = None) -> Any:
+    """An entry of a container, as `getattr` gives an attribute."""
+    try:
+        return holder[key]
+    except (KeyError, IndexError):
+        return default
