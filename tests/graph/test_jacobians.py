@@ -151,6 +151,26 @@ def test_structures_in_jacobians_and_directions():
     np.testing.assert_allclose(moved, A.sum(axis=1) + 1)
 
 
+def test_a_direction_has_the_form_of_what_moves_and_the_change_that_of_what_is_given():
+    p, way = {"W": A, "b": np.ones(4)}, {"b": np.ones(4), "W": 0 * A}  # told by its keys
+
+    def f(p):
+        return np.sum(np.tanh(p["W"] @ p["b"]) ** 2)
+
+    value, moved = jvp(grad(f), p, way)
+    assert [*value] == [*moved] == ["W", "b"]
+    for by in p:
+        np.testing.assert_allclose(value[by], grad(f)(p)[by])
+        np.testing.assert_allclose(moved[by], hessian(f)(p)[by]["b"] @ np.ones(4), rtol=1e-12)
+    assert jvp(lambda x: (2 * x, [x**2, x**3]), 3.0, 1.0) == ((6, [9, 27]), (2, [6, 27]))
+
+
+@pytest.mark.parametrize("way", [{"W": A}, {"W": A, "c": np.ones(4)}, [A, np.ones(4)], A])
+def test_a_direction_of_another_form_is_refused(way):
+    with pytest.raises(ShapeError, match=r"direction is a.*and x is a dict of 'W', 'b'"):
+        jvp(lambda p: p["W"] @ p["b"], {"W": A, "b": np.ones(4)}, way)
+
+
 def test_what_does_not_matter_has_the_derivative_0():
     found = jacobian(lambda p: p["a"] ** 2)({"a": np.ones(2), "b": np.ones(3)})
     assert found["b"].shape == (2, 3)

@@ -1,12 +1,13 @@
 """Compiled functions of arrays, and the form of what they return."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.arguments import Arguments, name_of
 from clearprop.compiler.engines.text import identifier
 from clearprop.compiler.leaf import Traced, traced
 from clearprop.compiler.plans import Compiles, Plan, signature
@@ -20,7 +21,6 @@ from clearprop.graph.leaving import spoken
 from clearprop.graph.node import Node, Recorded
 from clearprop.graph.parameters import KINDS, layers_of, names_of
 from clearprop.graph.randomness import undrawn
-from clearprop.graph.recording import constant_operand
 
 
 class Packing:
@@ -66,11 +66,13 @@ class Packing:
             return None
         if isinstance(out, tuple | list):
             return (type(out), [self._unpack(part) for part in out])
+        if isinstance(out, Mapping):
+            return (_Dict(out), [self._unpack(part) for part in out.values()])
         if isinstance(out, np.ndarray | np.generic | int | float):
             return _Constant(out, names(out))
         raise UnsupportedError(
             f"compile: the function returns a {type(out).__name__}; it must return arrays, or "
-            "tuples of arrays"
+            "tuples, lists or dicts of arrays"
         )
 
     def _pack(self, form: Any, results: Iterator[Any]) -> Any:
@@ -81,6 +83,15 @@ class Packing:
         kind, parts = form
         made = [self._pack(part, results) for part in parts]
         return kind(*made) if hasattr(kind, "_fields") else kind(made)
+
+
+class _Dict(tuple[Any, ...]):
+    """The keys of a dict in a result, which makes it of the values."""
+
+    __slots__ = ()
+
+    def __call__(self, values: list[Any]) -> dict[Any, Any]:
+        return dict(zip(self, values, strict=True))
 
 
 @dataclass
@@ -94,10 +105,11 @@ class _Constant:
 class Compiled(Compiles):
     """A function of arrays as a straight-line NumPy program.
 
-    Called with arrays, it gives what the function gives. A program is printed for each combination
-    of shapes and dtypes when it is first met, and kept; arguments by keyword that are no arrays
-    select one, too. `source` and `graph` show the one last used. The results are new arrays in
-    every call. Layers without parameters may be called in it.
+    Called with arrays, or dicts, lists and tuples of them, it gives what the function gives. A
+    program is printed for each combination of shapes, dtypes and forms when it is first met, and
+    kept; arguments by keyword that are no arrays select one, too. `source` and `graph` show the one
+    last used. The results are new arrays in every call. Layers without parameters may be called in
+    it.
     """
 
     parts = ("function",)
@@ -118,31 +130,27 @@ class Compiled(Compiles):
         Errors: `UnsupportedError` if what the function does depends on values, or cannot be
         recorded; `DTypeError` for arguments that are not real.
         """
-        function, key = self.function, ()
-        if named:
-            of_arrays = [k for k, v in named.items() if isinstance(v, np.ndarray | np.generic)]
-            chosen = {k: v for k, v in named.items() if k not in of_arrays}
-            function = _by_keyword(function, len(args), of_arrays, chosen)
-            args = (*args, *(named[k] for k in of_arrays))
-            key = names((*of_arrays, *chosen.items()))
-        arrays = tuple(np.asarray(constant_operand(x, "compile")) for x in args)
-        key = (signature(arrays), key)
+        given = Arguments(args, named)
+        key = (signature(given.arrays), given.key)
         with self._lock:
             plan = self._plans.get(key)
             if plan is None or not plan.holds():
-                plan = self._keep(key, self._plan(function, arrays))
+                plan = self._keep(key, self._plan(given))
             self._last = plan
             with plan.threads:
-                return plan.packing.pack(plan.program.run(*arrays))
+                return plan.packing.pack(plan.program.run(*given.arrays))
 
-    def _plan(self, function: Callable[..., Any], arrays: Any) -> Any:
-        leaves = [traced(a if a.ndim else a[()], f"x{i}") for i, a in enumerate(arrays)]
+    def _plan(self, given: Arguments) -> Any:
+        given.check_rows(self.function)
+        function, arrays = given.taken_by(self.function), given.arrays
+        pairs = zip(arrays, given.names(), strict=True)
+        leaves = [traced(a if a.ndim else a[()], name) for a, name in pairs]
         with BlasThreads(1):
             recorded, packing = record_function(function, leaves)
         holds = Watch(None, functions=[self.function]).holds
         if recorded is None:
             return _NoProgram(packing, holds)
-        name = _name(function)
+        name = name_of(function)
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
         roots = {node.operation.name.partition(".")[0] for node in recorded.nodes}
@@ -150,22 +158,6 @@ class Compiled(Compiles):
         plan = Plan(self, recorded, identifier(name) + "_" * taken, title, {})
         plan.packing, plan.holds = packing, holds
         return plan
-
-
-def _name(f: Callable[..., Any]) -> str:
-    return getattr(f, "__name__", "f").strip("<>")
-
-
-def _by_keyword(
-    f: Callable[..., Any], n: int, of_arrays: list[str], chosen: dict[str, Any]
-) -> Callable[..., Any]:
-    """The same function with all its arrays one after the other, the last by these names."""
-
-    def function(*arrays: Any) -> Any:
-        return f(*arrays[:n], **dict(zip(of_arrays, arrays[n:], strict=True)), **chosen)
-
-    function.__name__ = _name(f)
-    return function
 
 
 class _NoProgram:
@@ -210,5 +202,5 @@ def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace 
             "random numbers, or computes with values that are not on the graph"
         )
     labels: dict[Node, str] = {}
-    label(labels, packing.recorded, _name(f))
+    label(labels, packing.recorded, name_of(f))
     return Trace(packing.recorded, leaves, labels), packing

@@ -1,6 +1,6 @@
 """Derivatives of functions: `grad` and `value_and_grad`, which nest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -13,6 +13,7 @@ from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import spoken
 from clearprop.graph.node import Recorded, data_of
 from clearprop.graph.recording import alias, attach
+from clearprop.graph.structures import leaves_of, mapped
 from clearprop.graph.variable import Parameter, Variable
 from clearprop.primitives.registry import PRIMITIVES
 
@@ -163,38 +164,6 @@ class Call:
         """A function of each input in that form."""
         by = [mapped(function, self._given[place]) for place in self._places]
         return tuple(by) if self.several else by[0]
-
-
-def mapped(function: Callable[[Any], Any], value: Any) -> Any:
-    """A value with a function of each number or array in it; of dicts, lists and tuples, the same.
-
-    >>> mapped(np.negative, {"a": 1.0, "b": [np.ones(2), 2.0]})
-    {'a': np.float64(-1.0), 'b': [array([-1., -1.]), np.float64(-2.0)]}
-    """
-    if isinstance(value, Mapping):
-        return {key: mapped(function, entry) for key, entry in value.items()}
-    if _is_structure(value):
-        entries = [mapped(function, entry) for entry in value]
-        return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)
-    return function(value)
-
-
-def leaves_of(value: Any) -> list[Any]:
-    """What a dict, list or tuple of arrays holds, to any depth; of anything else nothing."""
-    found: list[Any] = []
-    if isinstance(value, Mapping) or _is_structure(value):
-        mapped(found.append, value)
-    return found
-
-
-def _is_structure(value: Any) -> bool:
-    """Whether a list or tuple holds arrays, and is not the numbers of one."""
-    return isinstance(value, list | tuple) and any(
-        isinstance(entry, Mapping | Recorded)
-        or (np.ndim(entry) and hasattr(entry, "shape"))
-        or _is_structure(entry)
-        for entry in value
-    )
 
 
 class Argument(Variable):

@@ -8,8 +8,9 @@ import numpy as np
 
 from clearprop.errors import GraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating
-from clearprop.graph.functional import Arguments, Call, check, grad, mapped, settled
+from clearprop.graph.functional import Arguments, Call, check, grad, settled
 from clearprop.graph.node import Recorded
+from clearprop.graph.structures import in_order_of, mapped
 
 
 def jacobian(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
@@ -74,29 +75,33 @@ def jvp(f: Callable[..., Any], x: Any, direction: Any) -> tuple[Any, Any]:
 
     That is `(f(x), Σⱼ ∂f/∂x[j] · direction[j])`: no more than two backward passes. The second goes
     through the first, which is linear in what arrives from upstream. `x` and `direction` may be
-    dicts, lists or tuples of arrays, of one form. It nests, as `grad` does.
+    dicts, lists or tuples of arrays, of one form, and so may be what `f` gives, as where it is a
+    gradient: `jvp(grad(f), p, v)[1]` is the Hessian of `f` times `v`. It nests, as `grad` does.
 
     Errors: `ShapeError` for a direction of another shape, `GraphError` as for `jacobian`.
 
     >>> jvp(lambda x: x**2, np.array([1.0, 3.0]), np.array([1.0, -1.0]))
     (array([1., 9.]), array([ 2., -6.]))
     """
-    ways: list[Any] = []
-    mapped(ways.append, direction)
+    ways = [*in_order_of(x, direction, "jvp: the direction")]
     call = Call(lambda x, *_: f(x), 0, (x, *ways), {})
     shapes = [np.shape(v) for v in call.inputs], [np.shape(way) for way in ways]
     if shapes[0] != shapes[1]:
         raise ShapeError(f"jvp: the direction has shapes {shapes[1]}, and x has {shapes[0]}")
     with call:
-        out = _recorded("jvp", call.out)
-        dout = settled(np.zeros(out.data.shape, floating(out.data)))
-        found = derivatives([(out, dout)], targets=call.inputs, record=True)
+        outs: list[Any] = []
+        mapped(lambda out: outs.append(_recorded("jvp", out)), call.out)
+        douts = [settled(np.zeros(out.data.shape, floating(out.data))) for out in outs]
+        pairs = zip(outs, douts, strict=True)
+        found = derivatives(pairs, targets=call.inputs, record=True)
         total: Any = sum(
             np.sum(found[v] * way) for v, way in zip(call.inputs, ways, strict=True) if v in found
         )
         ends = [(total, np.ones_like(total.data))] if isinstance(total, Recorded) else []
-        moved = derivatives(ends, targets=[dout], record=call.outer)
-    return call.result(out), call.result(moved.get(dout, np.zeros_like(dout.data)))
+        moved = derivatives(ends, targets=douts, record=call.outer)
+    values = iter([call.result(out) for out in outs])
+    changes = iter([call.result(moved.get(d, np.zeros_like(d.data))) for d in douts])
+    return mapped(lambda _: next(values), call.out), mapped(lambda _: next(changes), call.out)
 
 
 def _recorded(name: str, out: Any) -> Recorded:

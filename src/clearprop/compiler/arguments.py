@@ -1,0 +1,97 @@
+"""The arguments of a compiled function: arrays, taken leaf by leaf, and what selects a program."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from clearprop.compiler.tracing import names
+from clearprop.errors import UnsupportedError
+from clearprop.graph.randomness import undrawn
+from clearprop.graph.recording import constant_operand
+from clearprop.graph.structures import form_of, is_structure, leaves_of, mapped, named
+
+
+class Arguments:
+    """The arguments of one call.
+
+    Dicts, lists and tuples of arrays are taken apart, and their form selects a program; so does an
+    argument by keyword that is no array. A list of plain numbers is an array. `arrays` are the
+    arrays of the call, in order.
+    """
+
+    def __init__(self, args: tuple[Any, ...], by_keyword: dict[str, Any]) -> None:
+        self._n, self._keywords, self._chosen = len(args), [], by_keyword
+        if by_keyword:
+            self._keywords = [k for k, v in by_keyword.items() if _of_arrays(v)]
+            self._chosen = {k: v for k, v in by_keyword.items() if k not in self._keywords}
+            args = (*args, *(by_keyword[k] for k in self._keywords))
+        self.given = args
+        self._apart = any(type(x) is not np.ndarray and is_structure(x) for x in args)
+        flat = [leaf for x in args for _, leaf in named(x, "")] if self._apart else args
+        self.arrays = tuple([np.asarray(constant_operand(x, "compile")) for x in flat])
+
+    @property
+    def key(self) -> Hashable:
+        """What selects a program, beside shapes and dtypes."""
+        form = tuple(map(form_of, self.given)) if self._apart else None
+        if not (self._keywords or self._chosen):
+            return form
+        return form, names((self._n, *self._keywords, *self._chosen.items()))
+
+    def names(self) -> list[str]:
+        """What the arrays are called in a program: `x0`, `x1_W`."""
+        return [name for i, x in enumerate(self.given) for name, _ in named(x, f"x{i}")]
+
+    def taken_by(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """A function as one of all the arrays, one after the other."""
+
+        def function(*arrays: Any) -> Any:
+            left = iter(arrays)
+            return self._call(f, [mapped(lambda _: next(left), x) for x in self.given])
+
+        function.__name__ = name_of(f)
+        return function
+
+    def check_rows(self, f: Callable[..., Any]) -> None:
+        """Refuse a function that does otherwise with a list of plain numbers than with an array.
+
+        Errors: `UnsupportedError`.
+        """
+        leaves = [leaf for x in self.given for _, leaf in named(x, "")]
+        if not any(isinstance(leaf, list | tuple) for leaf in leaves):
+            return
+        with undrawn(), np.errstate(all="ignore"):
+            try:
+                found = self._call(f, [*self.given])
+            except Exception:  # it takes arrays alone
+                return
+            if not _alike(found, self.taken_by(f)(*self.arrays)):
+                raise UnsupportedError(
+                    f"compile: {name_of(f)} does otherwise with a list of numbers than with an "
+                    "array, which it is for a program; give np.array([…])"
+                )
+
+    def _call(self, f: Callable[..., Any], given: list[Any]) -> Any:
+        by_name = dict(zip(self._keywords, given[self._n :], strict=True))
+        return f(*given[: self._n], **by_name, **self._chosen)
+
+
+def name_of(f: Callable[..., Any]) -> str:
+    """What a function is called; of one without a name, `f`."""
+    return getattr(f, "__name__", "f").strip("<>")
+
+
+def _of_arrays(value: Any) -> bool:
+    if is_structure(value):
+        return any(map(_of_arrays, leaves_of(value)))
+    return isinstance(value, np.ndarray | np.generic)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two results are the same, up to rounding."""
+    a, b = ([leaf for _, leaf in named(x, "")] for x in (one, other))
+    return len(a) == len(b) and all(
+        np.shape(x) == np.shape(y) and np.allclose(x, y, rtol=1e-3, equal_nan=True)
+        for x, y in zip(a, b, strict=True)
+    )
