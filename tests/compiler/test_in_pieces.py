@@ -9,6 +9,7 @@ from clearprop import Layer, Network
 from clearprop.compiler import compile
 from clearprop.compiler.engines import numpy as engine
 from clearprop.compiler.in_pieces import in_pieces
+from clearprop.layers import MeanSquaredError
 from clearprop.training import SGD, Adam
 
 whole = engine.program
@@ -80,3 +81,43 @@ def test_what_is_read_by_columns_stays_so(apart):
     SGD(0.1).update(expected.params, expected.gradient(x, t))
     for name in expected.params:
         np.testing.assert_allclose(found.params[name], expected.params[name], rtol=1e-12)
+
+
+class Scales(Layer):
+    """Parameters of these shapes, whatever they are: each times the sum of the batch."""
+
+    def __init__(self, shapes):
+        self.params = tuple(f"p{i}" for i in range(len(shapes)))
+        for name, shape in zip(self.params, shapes, strict=True):
+            setattr(self, name, np.full(shape, 0.5))
+
+    def forward(self, x):
+        return x * sum(np.sum(getattr(self, name)) for name in self.params)
+
+
+OPTIMIZERS = {
+    "sgd": lambda: SGD(0.01),
+    "adam": lambda: Adam(0.01, weight_decay=0.1),
+    "clipped": lambda: SGD(0.01, clip_norm=0.5),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "shapes", [[()], [(1,)], [(1, 1)], [(), (2, 3)], [(1,), ()], [(), ()], [(0,), ()]]
+)
+def test_parameters_of_one_element(shapes, optimizer, apart, monkeypatch):
+    def steps():
+        net = Network([Scales(shapes)], MeanSquaredError())
+        step = compile(net, OPTIMIZERS[optimizer]())
+        losses = [step(np.ones((3, 2)), np.zeros((3, 2))) for _ in range(3)]
+        return losses, [*net.params.values()]
+
+    losses, found = steps()
+    monkeypatch.setattr(engine, "program", whole)
+    others, wanted = steps()
+    assert losses == pytest.approx(others, rel=1e-12)
+    assert losses[2] < losses[0]
+    for one, other in zip(found, wanted, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-12)

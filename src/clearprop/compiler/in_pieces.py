@@ -168,7 +168,9 @@ class _Spread:
             cuts = self._cuts[node]
             # A number, or the only element of a vector, goes with every piece.
             taken = [
-                _in(x, cuts) if np.size(data_of(old)) == node.out.size else [_whole(x)] * len(cuts)
+                _in(x, cuts)
+                if np.shape(data_of(old)) == node.out.shape
+                else [_number(x)] * len(cuts)
                 for x, old in zip(inputs, node.inputs, strict=True)
             ]
             news = [
@@ -187,6 +189,12 @@ class _Spread:
 
 def _whole(x: Any) -> Any:
     return x.whole() if isinstance(x, _Pieces) else x
+
+
+def _number(x: Any) -> Any:
+    """A number, also where it is the only element of a vector: a piece may be one, too."""
+    x = _whole(x)
+    return _formed(x, ()) if is_recorded(x) else np.reshape(x, ()) if np.ndim(x) else x
 
 
 def _in(x: Any, cuts: tuple[Piece, ...]) -> list[Any]:
