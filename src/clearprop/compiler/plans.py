@@ -69,6 +69,8 @@ class Compiles:
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         self._last: Any = None
         self.as_written: dict[str, str] = {}
+        self.needed: set[tuple[int, str]] = set()
+        """The numbers of layers that are needed as plain ones, so that they select a program."""
         # A program works in buffers of its own, which two calls at once would mix up.
         self._lock = RLock()
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.compiler.function import Packing
 from clearprop.compiler.leaf import traced
+from clearprop.compiler.numbers import numbers_between, with_numbers
 from clearprop.compiler.plans import Compiles, Plan, as_arrays, flat, formed, signature
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
@@ -76,9 +77,14 @@ class _Plan(Plan):
         parts = flat(x)
         names = ["x"] if len(parts) == 1 else [f"x{i}" for i in range(len(parts))]
         leaves = [traced(a, name) for a, name in zip(parts, names, strict=True)]
+
+        def recorded(numbers: Any) -> tuple[Recorder, Packing]:
+            recorder = Recorder(network, "infer", params, rows_of(x), numbers)
+            return recorder, Packing(getattr(recorder, prediction.of)(formed(x, iter(leaves))))
+
         with np.errstate(all="ignore"), BlasThreads(1):
-            recorder = Recorder(network, "infer", params, rows_of(x))
-            packing = Packing(getattr(recorder, prediction.of)(formed(x, iter(leaves))))
+            numbers = numbers_between(network, "infer")
+            recorder, packing = with_numbers(numbers, prediction.needed, recorded)
         for i, v in enumerate(packing.recorded):
             recorder.label([v], f"output {i}")
         fixed = recorder.fixed

@@ -14,6 +14,7 @@ import numpy as np
 from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
+from clearprop.compiler.numbers import Held
 from clearprop.compiler.tracing import form, label, varied
 from clearprop.errors import UnsupportedError
 from clearprop.graph.layer_call import LayerOperation, argument_names
@@ -30,10 +31,6 @@ from clearprop.networks.walk import Walk, copied
 def shown(name: str) -> str:
     """What a layer is called in programs: the loss layer is the loss."""
     return f"loss{name[9:]}" if name.startswith("lastLayer") else name
-
-
-Held = tuple[Any, str]
-"""A layer, and the name of an attribute of it."""
 
 
 def value_of(held: Held) -> Any:
@@ -80,7 +77,12 @@ class Recorder(Walk):
     """
 
     def __init__(
-        self, network: Any, formula: str, params: dict[str, Any], rows: int | None
+        self,
+        network: Any,
+        formula: str,
+        params: dict[str, Any],
+        rows: int | None,
+        numbers: Iterable[Held] = (),
     ) -> None:
         twin_network, copies = copied(network)
         super().__init__(
@@ -98,6 +100,10 @@ class Recorder(Walk):
         """By layer the attributes that `forward` and `backward` write."""
         self.labels: dict[Node, str] = {}
         """Where each node comes from."""
+        for layer, attribute in numbers:
+            leaf = setting(getattr(layer, attribute), self._called(layer, attribute))
+            self.settings[leaf] = layer, attribute
+            setattr(copies[id(layer)], attribute, leaf)
         self._opened: list[tuple[Any, Any]] = []
         self._last_written: dict[str, tuple[AsWrittenForward, tuple[Any, ...]]] = {}
         """By layer its last use as written, and all that went in and came out."""
@@ -196,9 +202,7 @@ class Recorder(Walk):
         them; those of an earlier use are taken again."""
         return [
             (
-                setting(value, f"{self.members.names.get(id(found), '')}.{name}")
-                if type(value) is float
-                else value,
+                setting(value, self._called(found, name)) if type(value) is float else value,
                 held,
                 (found, name),
             )
@@ -206,6 +210,9 @@ class Recorder(Walk):
             for name, value in getattr(held, "__dict__", {}).items()
             if type(value) is float or (isinstance(value, Setting) and value in self.settings)
         ]
+
+    def _called(self, layer: Any, attribute: str) -> str:
+        return f"{self.members.names.get(id(layer)) or type(layer).__name__}.{attribute}"
 
     def _noise(self, live: Any, layer: Any, inputs: tuple[Any, ...]) -> None:
         """Draw the noise of a layer as leaves."""

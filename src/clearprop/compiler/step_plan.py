@@ -8,6 +8,7 @@ from clearprop.compiler.carrying import carried_on
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Traced, setting, traced
 from clearprop.compiler.noise import plain_draws
+from clearprop.compiler.numbers import numbers_between, with_numbers
 from clearprop.compiler.plans import Plan, flat, formed
 from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.rewriting import is_recorded
@@ -68,7 +69,10 @@ class StepPlan(Plan):
                 "next_state give it"
             )
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
-            recorded = _Recorded(self, x, t, w)
+            numbers = numbers_between(network, "forward")
+            recorded = with_numbers(
+                numbers, step.needed, lambda numbers: _Recorded(self, x, t, w, numbers)
+            )
         self.recorder = recorder = recorded.recorder
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
@@ -200,8 +204,8 @@ class StepPlan(Plan):
 class _Recorded:
     """What one recording of a step consists of."""
 
-    def __init__(self, plan: StepPlan, x: Any, t: Any, w: Any) -> None:
-        self.plan = plan
+    def __init__(self, plan: StepPlan, x: Any, t: Any, w: Any, numbers: Any) -> None:
+        self.plan, self._between = plan, numbers
         network, optimizer, layout = plan.network, plan.optimizer, plan.layout
         self.x, self.t = _leaves(x, "x"), _leaves(t, "t")
         self.w = tuple(_leaves(v, "w") for v in given(w))
@@ -214,7 +218,7 @@ class _Recorded:
             self.stored |= {leaf: kinds[k] for k, leaf in leaves.items()}
         labels: list[tuple[Any, str]] = []
         params = self._views(network, layout, vectors, labels)
-        self.recorder = recorder = Recorder(network, "forward", params, plan.rows)
+        self.recorder = recorder = Recorder(network, "forward", params, plan.rows, numbers)
         for v, label in labels:
             recorder.label([v], label)
         self.stored |= recorder.fixed
@@ -223,14 +227,14 @@ class _Recorded:
             self._check_again(params, loss)
         self.limits = [(setting(v, n), n) for n, v in optimizer.limits().items()]
         self.step = setting(1.0, "step")
-        numbers = [
+        hyper = [
             {n: setting(value, n) for n, value in optimizer.settings(group, 1).items()}
             for group in layout.groups
         ]
         self.hyperparameters = [
-            (v, i, n) for i, found in enumerate(numbers) for n, v in found.items()
+            (v, i, n) for i, found in enumerate(hyper) for n, v in found.items()
         ]
-        settings = [{**found, "step": self.step} for found in numbers]
+        settings = [{**found, "step": self.step} for found in hyper]
         with undrawn(generators_in([optimizer])):
             update = Update(layout, vectors, params, gradients, settings)
             recorder.label(update.grads, "update")
@@ -314,7 +318,7 @@ class _Recorded:
         """
         network, first = self.plan.network, self.recorder
         others = {name: varied(v) for name, v in params.items()}
-        again = Recorder(network, "forward", others, self.plan.rows)
+        again = Recorder(network, "forward", others, self.plan.rows, self._between)
         again.as_written.update(first.as_written)
         x, t, other_x = flat(self.x), flat(self.t), tuple(map(varied, flat(self.x)))
         other_loss, *_ = self._differentiated(again, formed(self.x, iter(other_x)))
