@@ -48,6 +48,16 @@ class Rooted(Layer):
         return x / np.sqrt(x.shape[1])
 
 
+class Clipped(Layer):
+    """Between plain numbers, which are arguments of the program."""
+
+    def __init__(self):
+        self.bound = 0.5
+
+    def forward(self, x):
+        return np.clip(x, -self.bound, self.bound)
+
+
 class Asked(Layer):
     def forward(self, x):
         return x - np.mean(x, axis=1, keepdims=True, dtype=np.float64)
@@ -84,6 +94,7 @@ def test_the_layer_is_named(layer, words):
         (Scaled(float(np.sqrt(5))), np.float32, X),
         (Scaled(np.float32(2)), np.float32, X),
         (Asked(), np.float32, X),
+        (Clipped(), np.float32, X),
         (Rooted(), np.float64, X),
         (Scaled(2.0), np.float32, X.astype(np.float64)),
         (Scaled(2.0), np.float32, (9 * X).astype(np.int64)),

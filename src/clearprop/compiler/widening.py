@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.as_written import AsWritten
+from clearprop.compiler.leaf import Setting
 from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import WideningWarning
@@ -30,13 +31,18 @@ def warn_of_widening(trace: Trace, learned: Iterable[np.ndarray], batch: Iterabl
         if isinstance(node.out, tuple) or not np.ndim(node.out) or node.out.dtype != np.float64:
             continue
         if any(x.ndim and x.dtype == np.float32 for x in recorded) and "dtype" not in node.params:
-            wide = next((x for x in node.inputs if getattr(x, "dtype", None) == np.float64), None)
+            wide = next((x for x in node.inputs if _is_wide(x)), None)
             if wide is None and isinstance(node.operation, AsWritten):
                 _warn(f"{trace.labels[node]} gives float64 for float32", ".astype(x.dtype) behind")
                 return
             if wide is not None and not (is_recorded(wide) and key_of(wide) in of_batch):
                 _warn(*_met(trace.labels[node], node, wide))
                 return
+
+
+def _is_wide(x: Any) -> bool:
+    """Whether something is of float64; settings, which are plain numbers, only look like it."""
+    return getattr(x, "dtype", None) == np.float64 and not isinstance(x, Setting)
 
 
 def key_of(v: Any) -> Any:
