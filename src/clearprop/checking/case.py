@@ -169,6 +169,12 @@ class Case:
             return None
         return found if found is not None and found.shape == self.a.shape else None
 
+    @cached_property
+    def by_output(self) -> np.ndarray | None:
+        """What backward gives for each element of the output by itself: (outputs, *argument)."""
+        rows = [self.pulled(row) for row in np.eye(self.dout.size)]
+        return None if any(row is None for row in rows) else np.array(rows)
+
 
 def _captured(f: Any) -> Iterator[tuple[str, Any]]:
     """What a function that forward has handed out keeps of its variables."""

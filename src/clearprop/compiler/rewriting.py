@@ -112,6 +112,11 @@ def origin(v: Any) -> Node | None:
     return v.node if is_recorded(v) and v.index is None else None
 
 
+def key_of(x: Any) -> Any:
+    """Under what a Variable is looked up: its node, or itself if it comes from outside."""
+    return x if x.node is None else x.node
+
+
 def consumers_of(trace: Trace) -> dict[Node, list[Node | None]]:
     """For each node the nodes that its outputs go into; an output of the graph counts as `None`."""
     consumers: dict[Node, list[Node | None]] = {node: [] for node in trace.nodes}

@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.compiler.as_written import AsWritten
 from clearprop.compiler.leaf import Setting
-from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.rewriting import is_recorded, key_of
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import WideningWarning
 from clearprop.graph.node import Node
@@ -43,11 +43,6 @@ def warn_of_widening(trace: Trace, learned: Iterable[np.ndarray], batch: Iterabl
 def _is_wide(x: Any) -> bool:
     """Whether something is of float64; settings, which are plain numbers, only look like it."""
     return getattr(x, "dtype", None) == np.float64 and not isinstance(x, Setting)
-
-
-def key_of(v: Any) -> Any:
-    """What a value is made by, or itself where it comes from outside."""
-    return v if v.node is None else v.node
 
 
 def _met(label: str, node: Node, wide: Any) -> tuple[str, str]:

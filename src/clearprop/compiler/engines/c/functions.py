@@ -11,7 +11,7 @@ from clearprop.compiler.engines.c.memory import Home
 from clearprop.compiler.engines.c.phases import Kernel, overlaps
 from clearprop.compiler.engines.c.vectors import compares, spelt
 from clearprop.compiler.engines.text import harmless
-from clearprop.compiler.rewriting import function_of, is_number, is_recorded
+from clearprop.compiler.rewriting import function_of, is_number, is_recorded, key_of
 from clearprop.graph.node import Node
 
 PLACE = {1: ("f",), 2: ("n", "f"), 4: ("n", "f", "i", "j")}
@@ -220,11 +220,6 @@ class Rest:
 def _tidy(text: str) -> str:
     """Without additions of 0 and multiplications by 1."""
     return re.sub(r" \* 1(?![\w.])", "", re.sub(r" \+ 0(?=[),;\]])", "", text))
-
-
-def key_of(x: Any) -> Any:
-    """Under what a Variable is looked up: its node, or itself if it comes from outside."""
-    return x if x.node is None else x.node
 
 
 def literal(x: Any) -> str:

@@ -8,12 +8,12 @@ import numpy as np
 from clearprop.compiler.engines import text
 from clearprop.compiler.engines.c import kernels
 from clearprop.compiler.engines.c.fetching import lines_of
-from clearprop.compiler.engines.c.functions import Function, key_of
+from clearprop.compiler.engines.c.functions import Function
 from clearprop.compiler.engines.c.lines import Lines
 from clearprop.compiler.engines.c.memory import Home, Room, image, needed
 from clearprop.compiler.engines.c.phases import Kernel, Phase
 from clearprop.compiler.engines.strided import row_by_row
-from clearprop.compiler.rewriting import is_number, is_recorded
+from clearprop.compiler.rewriting import is_number, is_recorded, key_of
 
 
 class PhaseText:

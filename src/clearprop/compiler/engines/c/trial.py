@@ -10,11 +10,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from clearprop.compiler.at_labels import pick_at, subtract_at
 from clearprop.compiler.engines.c.compilers import folder, is_ours
-from clearprop.compiler.engines.c.functions import key_of
 from clearprop.compiler.engines.c.kinds import SUMS
 from clearprop.compiler.engines.c.memory import Home, zeros
 from clearprop.compiler.engines.c.phases import Kernel, needs_whole
-from clearprop.compiler.rewriting import function_of, is_number, is_recorded
+from clearprop.compiler.rewriting import function_of, is_number, is_recorded, key_of
 from clearprop.graph.node import Node
 
 ROWS, IMAGES = 67, 4
