@@ -24,11 +24,10 @@ import costs
 from contestants import (
     CONTESTANTS,
     OTHERS_ON_IMAGES,
-    OTHERS_ON_LANGUAGE,
     OURS,
     OURS_ON_IMAGES,
-    OURS_ON_LANGUAGE,
     Contestant,
+    on_language,
 )
 from contestants.images import NETS
 from timing import Spread, Turn, alternate, spread, surroundings
@@ -285,14 +284,31 @@ def images(options: Any, goals: Goals) -> Any:
     return found
 
 
+LANGUAGE = {
+    "an LSTM of 100 units over 35 of 10,000 words, batch 20": (
+        "language",
+        {"vocabulary": 10_000},
+        {"vocabulary": 50, "units": 8, "length": 3},
+    ),
+    "two transformer blocks of 64 with 4 heads over 32 of 65 characters, batch 16": (
+        "transformer",
+        {"characters": 65},
+        {"characters": 9, "width": 8, "heads": 2, "length": 5, "batch": 3},
+    ),
+}
+"""Models of language: their module, the problem, and a small one of its kind."""
+
+
 def language(options: Any, goals: Goals) -> Any:
-    """A language model with an LSTM."""
-    small = {"vocabulary": 50, "units": 8, "length": 3}
-    problem = small if options.quick else {"vocabulary": 10_000}
-    rows = measure_steps(problem, options, OURS_ON_LANGUAGE, OTHERS_ON_LANGUAGE)
-    if rows:
-        say("", steps_table("an LSTM of 100 units over 35 of 10,000 words, batch 20", rows))
-    return [asdict(r) for r in rows]
+    """Models of language."""
+    found = {}
+    for name, (module, problem, small) in LANGUAGE.items():
+        own, *others = on_language(module)
+        rows = measure_steps(small if options.quick else problem, options, own, others)
+        found[name] = [asdict(r) for r in rows]
+        if rows:
+            say("", steps_table(name, rows))
+    return found
 
 
 def busy(options: Any, goals: Goals) -> Any:

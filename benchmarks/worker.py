@@ -99,15 +99,18 @@ class Worker:
 
 
 def problem_of(**given: Any) -> Any:
-    """A problem as it was written down: of sizes of layers, of images, or of a language."""
+    """A problem as it was written down: of sizes of layers, of images, words or characters."""
     from contestants.images import Images
     from contestants.language import Language
     from contestants.problem import Problem
+    from contestants.transformer import Transformer
 
     if "net" in given:
         return Images(**given)
     if "vocabulary" in given:
         return Language(**given)
+    if "characters" in given:
+        return Transformer(**given)
     return Problem(tuple(given.pop("sizes")), **given)
 
 

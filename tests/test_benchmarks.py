@@ -45,11 +45,14 @@ def test_networks_of_images_run_and_agree_with_the_layers(training, monkeypatch,
     assert "| clearprop, layers as written | one |" in printed
 
 
-def test_a_language_model_runs(training, monkeypatch, capsys):
+def test_models_of_language_run(training, monkeypatch, capsys):
     command = ["training.py", "--quick", "--only", "language", "--rounds", "2"]
     monkeypatch.setattr(sys, "argv", command)
     assert training.main() == 0
-    assert "| clearprop, compiled | own choice |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count("| clearprop, compiled | own choice |") == 2
+    assert "### Step of an LSTM" in printed
+    assert "### Step of two transformer blocks" in printed
 
 
 def test_the_costs_beside_the_steps_are_measured(training, monkeypatch, capsys):

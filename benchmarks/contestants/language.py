@@ -80,7 +80,7 @@ def compiled(problem: Language, engine: str = "numpy") -> Run:
     from clearprop.compiler import compile
     from clearprop.training import SGD
 
-    return _runner(problem, compile(_network(problem), SGD(RATE), engine=engine))
+    return runner(problem, compile(_network(problem), SGD(RATE), engine=engine))
 
 
 def compiled_with_c(problem: Language) -> Run:
@@ -88,7 +88,8 @@ def compiled_with_c(problem: Language) -> Run:
     return compiled(problem, engine="c")
 
 
-def _runner(problem: Language, step: Callable[[Any, Any], float]) -> Run:
+def runner(problem: Any, step: Callable[[Any, Any], float]) -> Run:
+    """Steps on one batch of a problem after the other."""
     batches = problem.batches()
 
     def run(steps: int) -> float:
@@ -138,7 +139,7 @@ def eager(problem: Language) -> Run:
         optimizer.step()
         return loss.item()
 
-    return _runner(problem, step)
+    return runner(problem, step)
 
 
 def jitted(problem: Language) -> Run:
@@ -176,4 +177,4 @@ def jitted(problem: Language) -> Run:
         w, loss = jit(w, x, t)
         return float(loss)
 
-    return _runner(problem, step)
+    return runner(problem, step)
