@@ -8,6 +8,7 @@ ALL = """
 async () => {
   const at = (id) => document.getElementById(id), found = [];
   const canvas = document.createElement('canvas');
+  document.body.style.display = 'none'; // nothing is to be laid out anew at each step
   const tell = (id, kind, value) => {
     at(id).value = value;
     at(id).dispatchEvent(new Event(kind));

@@ -337,18 +337,22 @@ def test_bases_in_a_file_are_not_layers(tmp_path):
     assert [layer.name for layer in check(path).layers] == ["Same"]
 
 
-def test_the_command_line(file):
-    def run(*words):
-        command = [sys.executable, "-W", "error", "-m", "clearprop", "check", *words]
-        return subprocess.run(command, capture_output=True, text=True)
+def run_check(*words):
+    command = [sys.executable, "-W", "error", "-m", "clearprop", "check", *words]
+    return subprocess.run(command, capture_output=True, text=True)
 
-    wrong = run(str(file))
+
+def test_the_command_line(file):
+    wrong = run_check(str(file))
     assert wrong.returncode == 1
     assert "Half, x" in wrong.stdout
-    missing = run("nowhere.py")
+    missing = run_check("nowhere.py")
     assert (missing.returncode, missing.stdout) == (2, "")
     assert "nowhere.py: no such file" in missing.stderr
-    own = run("--json")
+
+
+def test_the_command_line_checks_ours():
+    own = run_check("--json")
     assert own.returncode == 0
     assert '"name": "Affine"' in own.stdout
 

@@ -26,14 +26,19 @@ def _moved(script: Script, node: Node) -> None:
 
     Where steps along axes lead to them, nothing is copied.
     """
-    x = script.array(node.inputs[0])
-    places = _places_after(node, x)
-    found = x.through(places)
+    x, constants = script.array(node.inputs[0]), node.inputs[1:]
+    if any(is_recorded(c) for c in constants):
+        raise UnsupportedError("it moves elements to places that depend on values")
+
+    def move(elements: np.ndarray) -> Any:
+        return node.operation.evaluate(elements, *constants, **node.params)
+
+    found = x.moved(move)
     if found is None and not x.is_dense:  # as when what was turned is put in another shape
         x = script.copied(x)
-        places = _places_after(node, x)
-        found = x.through(places)
+        found = x.moved(move)
     if found is None:
+        places = np.asarray(move(x.places()))
         into = script.room(node)
         name = script.name("places")
         script.setup.append(f"const {name} = {table(places.ravel().astype(np.int32))};")
@@ -41,13 +46,6 @@ def _moved(script: Script, node: Node) -> None:
         script.loop({"i": places.size}, [f"{into.name}[i] = {x.name}[{name}[i]];"])
         return
     script.known[node] = found
-
-
-def _places_after(node: Node, x: Strided) -> np.ndarray:
-    constants = node.inputs[1:]
-    if any(is_recorded(c) for c in constants):
-        raise UnsupportedError("it moves elements to places that depend on values")
-    return np.asarray(node.operation.evaluate(x.places(), *constants, **node.params))
 
 
 def _labels(script: Script, node: Node) -> None:
@@ -208,7 +206,7 @@ def _padded(script: Script, node: Node) -> None:
 
 def _part(x: Strided, place: Any) -> Strided:
     """A part of an array, as indices and slices give it."""
-    found = x.through(x.places()[place])
+    found = x.moved(lambda elements: elements[place])
     assert found is not None
     return found
 
@@ -216,10 +214,13 @@ def _part(x: Strided, place: Any) -> Strided:
 def _add_windows(script: Script, node: Node) -> None:
     x, into, axes = script.array(node.inputs[0]), script.room(node), node.params["axes"]
     sizes = x.shape[len(x.shape) - len(axes) :]
-    seen = sliding_window_view(into.places(), sizes, axis=axes)
     steps = dict(zip(axes, node.params.get("steps") or (1,) * len(axes), strict=True))
     starts = tuple(slice(None, None, steps.get(axis, 1)) for axis in range(len(into.shape)))
-    _add_up(script, node, into, into.through(seen[starts]), x)
+
+    def move(elements: np.ndarray) -> np.ndarray:
+        return sliding_window_view(elements, sizes, axis=axes)[starts]
+
+    _add_up(script, node, into, into.moved(move), x)
 
 
 def _add_up(script: Script, node: Node, into: Strided, places: Strided | None, x: Strided) -> None:
@@ -251,8 +252,9 @@ def _getitem(script: Script, node: Node) -> None:
 def _put_at(script: Script, node: Node) -> None:
     x, into = script.array(node.inputs[0]), script.room(node)
     if not any(is_recorded(index) for index in node.inputs[1:]):
-        places = getitem(into.places(), *node.inputs[1:], form=node.params["form"])
-        if (seen := into.through(np.asarray(places))) is not None:
+        index, form = node.inputs[1:], node.params["form"]
+        seen = into.moved(lambda elements: getitem(elements, *index, form=form))
+        if seen is not None:
             _add_up(script, node, into, seen, x)
             return
     at, sizes = _indexed(script, node, into, x.shape)

@@ -1,11 +1,13 @@
 """Where a value lies: an array that others may look into with other shapes, steps and starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 
 def row_by_row(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -73,6 +75,24 @@ class Strided:
         for n, step in zip(self.shape, self.strides, strict=True):
             found = found[..., np.newaxis] + np.arange(n) * step
         return found
+
+    def moved(self, move: Callable[[np.ndarray], Any]) -> "Strided | None":
+        """The same array where a function moves its elements; None if no steps lead there.
+
+        What NumPy gives as a view tells its steps by itself. Only of a copy, the places of all
+        elements are looked at.
+        """
+        if self.size:
+            axes = zip(self.shape, self.strides, strict=True)
+            end = self.start + sum((n - 1) * step for n, step in axes if step > 0)
+            memory = np.empty(end + 1, np.int8)  # a byte for each number, never touched
+            view = as_strided(memory[self.start :], self.shape, self.strides, writeable=False)
+            seen = np.asarray(move(view))
+            if seen.size and np.may_share_memory(seen, memory):
+                steps = (s if n > 1 else 0 for n, s in zip(seen.shape, seen.strides, strict=True))
+                start = seen.ctypes.data - memory.ctypes.data
+                return Strided(self.name, seen.shape, tuple(steps), start, self.dtype)
+        return self.through(np.asarray(move(self.places())))
 
     def through(self, places: np.ndarray) -> "Strided | None":
         """The same array through other places, if steps along axes lead to them."""
