@@ -21,6 +21,8 @@ class Atom(NamedTuple):
     get: Callable[[Mapping[str, Any]], Any]
     """From the local variables, in any run."""
     is_formula: bool = False
+    by_count: bool = False
+    """Whether it is the entry of a list that a local number counts: another one in each round."""
 
 
 def is_float(value: Any) -> bool:
@@ -34,8 +36,9 @@ def atoms(local: Mapping[str, Any], pool: Iterable[tuple[str, Any]]) -> Iterator
     Besides, those of the `pool`, formulas in the source by their text, that can be computed here.
     """
     own = {n: v for n, v in local.items() if not n.startswith(".") and n.strip("_")}
+    counts = {n: v for n, v in own.items() if type(v) is int}
     for name, value in sorted(own.items(), key=lambda pair: not isinstance(pair[1], NUMBERS)):
-        yield from _parts(name, value, lambda local, name=name: local[name])
+        yield from _parts(name, value, lambda local, name=name: local[name], counts)
     for text, formula in pool:
         try:
             now = formula(local)
@@ -45,7 +48,9 @@ def atoms(local: Mapping[str, Any], pool: Iterable[tuple[str, Any]]) -> Iterator
             yield Atom(text, now, formula, is_formula=True)
 
 
-def _parts(name: str, value: Any, get: Any, deep: int = 2) -> Iterator[Atom]:
+def _parts(
+    name: str, value: Any, get: Any, counts: Mapping[str, int], deep: int = 2
+) -> Iterator[Atom]:
     if isinstance(value, NUMBERS):
         if np.asarray(value).dtype.kind in "fiub":
             yield Atom(name, value, get)
@@ -55,21 +60,31 @@ def _parts(name: str, value: Any, get: Any, deep: int = 2) -> Iterator[Atom]:
         inside = {f"{name}[{key!r}]": (key, v) for key, v in value.items()}
     elif isinstance(value, tuple | list):
         inside = {f"{name}[{i}]": (i, v) for i, v in enumerate(value[:MOST])}
+        for n, i in counts.items() if deep and isinstance(value, list) else ():
+            if 0 <= i < len(value) and is_float(value[i]):
+                now = value[i]
+                yield Atom(
+                    f"{name}[{n}]", now, lambda local, n=n: get(local)[local[n]], False, True
+                )
     for text, (key, v) in inside.items() if deep else ():
-        yield from _parts(text, v, lambda local, key=key: get(local)[key], deep - 1)
+        yield from _parts(text, v, lambda local, key=key: get(local)[key], counts, deep - 1)
     if hasattr(value, "__dict__") and deep and not isinstance(value, type | FunctionType):
         for key, v in {**vars(type(value)), **vars(value)}.items():
             yield from _parts(
-                f"{name}.{key}", v, lambda local, key=key: getattr(get(local), key), deep - 1
+                f"{name}.{key}",
+                v,
+                lambda local, key=key: getattr(get(local), key),
+                counts,
+                deep - 1,
             )
 
 
 def distinct(value: Any, around: Iterable[Atom]) -> list[Atom]:
     """Those that differ from a value, and arrays from one another: numbers are equal by chance."""
-    seen = {_key(value)}
+    seen = {(*_key(value), False)}
     found = []
     for atom in around:
-        key = _key(atom.now)
+        key = *_key(atom.now), atom.by_count
         if not key[0]:
             found.append(atom)
         elif key not in seen:

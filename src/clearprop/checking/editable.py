@@ -31,6 +31,8 @@ ROUNDS = 20_000
 
 ROUNDING = 1e-13
 """What is no larger, in parts of the largest derivative, is 0 but for rounding."""
+MUCH = 2
+"""So many times as wrong as before, a derivative is not on the way to be right."""
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -46,6 +48,7 @@ class Truth:
         if a is not None and np.shape(a) == t.shape and t.size:
             apart = np.abs(np.where(known, a - self.t, 0.0))
             self.worst = np.unravel_index(np.argmax(apart), t.shape)
+            self.most = MUCH * float(np.max(apart)) + self.far
             self.kept = known & (apart <= self.far) & (np.abs(self.t) > self.far)
 
     def near(self, a: Any) -> bool:
@@ -60,10 +63,13 @@ class Truth:
         )
 
     def spared(self, a: Any) -> bool:
-        """Whether the elements that were right before still are, where the others are wrong."""
-        if self.kept is None or not self.kept.any():
+        """Whether what is wrong is not far worse, and the elements that were right still are."""
+        if self.kept is None:
             return True
-        return np.shape(a) == self.shape and bool(np.all(np.abs(a - self.t)[self.kept] <= self.far))
+        if np.shape(a) != self.shape:
+            return False
+        apart = np.where(self.known is None or self.known, np.abs(a - self.t), 0.0)
+        return bool(np.all(apart <= np.where(self.kept, self.far, self.most)))
 
 
 def truths(

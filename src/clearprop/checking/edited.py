@@ -55,7 +55,7 @@ class Editor:
         self.together: list[list[int]] = []
         """The edits that are the same change at several places; number -1 is the first entry."""
         self.alike: list[list[int]] = []
-        """The sites of the same name in a function, and those in a line, likewise."""
+        """The sites of the same name in a function, and those that a line reads, likewise."""
         self._keys: dict[Any, int] = {}
         self.slices = slices_of(trees)
         self.methods = {
@@ -96,7 +96,8 @@ class Editor:
         if not isinstance(site.old, ast.Name | ast.Attribute) or site.role == "carried":
             return is_picked("site", number)
         name, function = ast.dump(site.old), site.source.function
-        keys = (function, name), (function, name, id(site.line))
+        in_line = (function, name, id(site.line), site.role == "place")
+        keys = (function, name), in_line
         return is_picked("site", number, *(self._joined(self.alike, k, number) for k in keys))
 
     def _joined(self, groups: list[list[int]], key: Any, number: int) -> int:

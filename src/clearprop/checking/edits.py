@@ -39,6 +39,8 @@ def _statement(node: ast.stmt) -> Entries:
         (target,) = node.targets
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             yield [ast.AugAssign(target, ast.Add(), node.value)], Kind.NOT_SUMMED
+        if isinstance(target, ast.Subscript):
+            yield [_at_each(ast.Add, target, node.value)], Kind.NOT_SUMMED
         value: Any = node.value
         adds = isinstance(target, ast.Subscript) and isinstance(value, ast.BinOp)
         if adds and type(value.op) in AT and ast.unparse(value.left) == ast.unparse(target):
@@ -152,15 +154,26 @@ def _targets(target: Any) -> Iterator[Any]:
 
 
 def _exchanged(target: Any, value: Any) -> Iterator[tuple[Any, Any]]:
-    """The index of what is assigned to and that of what is assigned, exchanged."""
+    """The index of what is assigned to and that of what is assigned, exchanged: all or an axis."""
     if isinstance(target, ast.Subscript):
         for node in ast.walk(value):
-            if isinstance(node, ast.Subscript) and ast.dump(node.slice) != ast.dump(target.slice):
-                other = ast.Subscript(node.value, target.slice, LOAD)
-                yield (
-                    ast.Subscript(target.value, node.slice, ast.Store()),
-                    swapped(value, node, other),
-                )
+            for mine, other in _pairs(target, node) if isinstance(node, ast.Subscript) else ():
+                if ast.dump(mine) != ast.dump(other):
+                    yield (
+                        ast.Subscript(
+                            target.value, swapped(target.slice, mine, other), ast.Store()
+                        ),
+                        swapped(value, other, mine),
+                    )
+
+
+def _pairs(target: ast.Subscript, node: ast.Subscript) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The indices of two, and what is cut along their first axes where only one has several."""
+    yield target.slice, node.slice
+    mine, other = (getattr(each.slice, "elts", [each.slice])[0] for each in (target, node))
+    several = isinstance(target.slice, ast.Tuple) != isinstance(node.slice, ast.Tuple)
+    if several and isinstance(mine, ast.Slice) and isinstance(other, ast.Slice):
+        yield mine, other
 
 
 def swapped(tree: Any, old: Any, new: Any) -> Any:

@@ -12,7 +12,7 @@ from clearprop.checking.differences import Slope
 from clearprop.checking.evidence import Evidence, first_true, index_at
 from clearprop.checking.findings import Kind
 from clearprop.checking.probing import HASTY, SWEEP, along, element, worst_first
-from clearprop.checking.run import LayerRaised
+from clearprop.checking.run import LayerRaised, Run
 
 
 def without_kinks(case: Case, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,6 +112,7 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
 
     Where large numbers cancel, two right formulas differ by far more than their last digits. What
     `forward` kept is jittered as well: of an output that was rounded to 1, `1 - out` knows nothing.
+    Up and down, of which the smaller move counts: a mask of what was cut off moves one way only.
     """
     e, name, a = case.e, case.name, case.a
     noise = np.zeros(a.shape)
@@ -124,17 +125,19 @@ def beyond_rounding(case: Case, wrong: np.ndarray) -> np.ndarray:
             return wrong
         true, *backward = (found.get(name) for found in moved)
         noise += np.abs(true - case.t) if true is not None else 0
-        noise += sum(np.abs(m - a) for m in backward if m.shape == a.shape)
+        if all(m.shape == a.shape for m in backward):
+            given, *kept = (np.abs(m - a) for m in backward)
+            noise += given + np.minimum(*kept)
         if np.all(np.abs(a - case.t)[wrong] > 1e3 * noise[wrong]):
             break  # far beyond
     return wrong & ~(np.abs(a - case.t) <= 8 * noise)
 
 
 def _shaken(e: Evidence, dout: np.ndarray) -> list[dict[str, np.ndarray]] | None:
-    """The derivatives at values with other last bits: the true ones, and twice those of backward.
+    """The derivatives at values with other last bits: the true ones, and thrice those of backward.
 
-    The true ones are none where forward is closed. The second time `backward` is given other last
-    bits of what `forward` kept.
+    The true ones are none where forward is closed. The last two times `backward` is given other
+    last bits of what `forward` kept: smaller numbers, and larger ones.
     """
     own = {path[0] for arg in e.trial.arguments.values() if arg.slot for path in arg.slot.paths}
     jitter = {key: _jittered(e, arg.value) for key, arg in e.trial.arguments.items()}
@@ -143,16 +146,23 @@ def _shaken(e: Evidence, dout: np.ndarray) -> list[dict[str, np.ndarray]] | None
         return None
     try:
         moved = e.trial.run(jitter).derivatives(dout)
-        kept, made = e.trial.run(), dict[int, Any]()
-        for key, value in list(getattr(kept.layer, "__dict__", {}).items()):
-            is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
-            if is_array and key not in own:
-                if id(value) not in made:  # what is one array under two names stays one
-                    made[id(value)] = value, _jittered(e, value)
-                setattr(kept.layer, key, made[id(value)][1])
-        return [opened.derivatives(dout) if opened else {}, moved, kept.derivatives(dout)]
+        kept = [_with_kept(e, own, way).derivatives(dout) for way in (-1, 1)]
+        return [opened.derivatives(dout) if opened else {}, moved, *kept]
     except LayerRaised:
         return None
+
+
+def _with_kept(e: Evidence, own: set[Any], way: int) -> Run:
+    """A run of forward after which what it kept has other last bits."""
+    run, made = e.trial.run(), dict[int, Any]()
+    for key, value in list(getattr(run.layer, "__dict__", {}).items()):
+        is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+        if is_array and key not in own:
+            if id(value) not in made:  # what is one array under two names stays one
+                smaller = 64 * differences.EPS * e.rng.uniform(0, 1, np.shape(value))
+                made[id(value)] = value, value + way * np.abs(value) * smaller
+            setattr(run.layer, key, made[id(value)][1])
+    return run
 
 
 def _jittered(e: Evidence, array: Any) -> Any:

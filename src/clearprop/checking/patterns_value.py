@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -129,23 +130,38 @@ def _factor(case: Case) -> Guesses:
 
 def _of_one_number(case: Case, ratio: float) -> float | None:
     """A single number is always some times another: is it so for another dout and other values?"""
-    e = case.e
+    e, name = case.e, case.name
     dout = case.dout * np.linspace(0.6, 1.7, case.dout.size)
     given = e.trial.arguments.items()
     values = {n: a.value * np.resize((0.9, 1.1, 0.7), a.value.shape) for n, a in given}
     opened = open_forward(e.trial, values) if e.opened else ""
     try:
         a, t = case.pulled(dout), case.true(dout)
-        pairs = [(a, t)]
-        if not isinstance(opened, str):
-            found = e.trial.run(values).derivatives(case.dout)
-            pairs.append((found[case.name], opened.derivatives(case.dout)[case.name]))
+        there = e.trial.run(values).derivatives(case.dout)[name]
+        if isinstance(opened, str):
+            place = np.unravel_index(np.argmax(np.abs(np.nan_to_num(case.t))), case.t.shape)
+            true = _slope(case, values, place)
+            pairs = [(a, t, 1e-6), (there[place], true, 1e-4)]
+        else:
+            pairs = [(a, t, 1e-6), (there, opened.derivatives(case.dout)[name], 1e-6)]
     except LayerRaised:
         return None
     same = all(
-        a is not None and t is not None and np.allclose(a, ratio * t, rtol=1e-6) for a, t in pairs
+        a is not None and t is not None and np.allclose(a, ratio * t, rtol=rtol)
+        for a, t, rtol in pairs
     )
     return ratio if same else None
+
+
+def _slope(case: Case, values: dict[str, np.ndarray], place: Any) -> float:
+    """The slope of a forward that cannot be opened, along one element at other values."""
+    x, step = values[case.name], np.zeros(case.t.shape)
+    step[place] = 1e-5 * max(1.0, abs(float(x[place])))
+    ends = [
+        case.e.trial.run({**values, case.name: at}).vector @ case.dout
+        for at in (x + step, x - step)
+    ]
+    return float(ends[0] - ends[1]) / (2 * float(step[place]))
 
 
 def _nonlinear(case: Case) -> Guesses:

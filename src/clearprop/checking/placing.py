@@ -142,7 +142,7 @@ def _place_returned(e: Evidence, run: Run, given: list[Place]) -> None:
         named = zip(targets, given, values, strict=True)
         trial.places |= {name: (place,) for name, place, v in named if name and v is not None}
         return
-    _wrong_count(e, given)
+    _wrong_count(e, given, values)
 
 
 def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> list[str]:
@@ -218,8 +218,10 @@ def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
     return sorted(given, key=lambda place: order[place])
 
 
-def _wrong_count(e: Evidence, given: list[Place]) -> None:
+def _wrong_count(e: Evidence, given: list[Place], values: Sequence[Any]) -> None:
+    """Tell it; what is given alone and has the shape of one input only is compared all the same."""
     trial = e.trial
+    fits = [i for i in trial.float_places if len(given) == 1 and _has_shape(trial, i, values[0])]
     inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
     extra = ""
     if len(given) > len(trial.float_places) and trial.slots:
@@ -229,8 +231,9 @@ def _wrong_count(e: Evidence, given: list[Place]) -> None:
         f"({inputs}){extra}"
     )
     e.fault(Kind.COUNT, message)
-    trial.float_places = []
+    trial.float_places = fits if len(fits) == 1 else []
     trial.list_arguments()
+    trial.places |= {trial.input_names[i]: (given[0],) for i in trial.float_places}
 
 
 def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:

@@ -49,6 +49,10 @@ def _binary(node: ast.BinOp) -> Entries:
         yield a, Kind.FACTOR
         if not over_one:  # nobody takes 1 / b for b
             yield (b if isinstance(op, ast.Mult) else ast.BinOp(b, op, a)), Kind.FACTOR
+        is_power = isinstance(b, ast.BinOp) and isinstance(b.op, ast.Pow)
+        if isinstance(op, ast.Div) and not (isinstance(b, ast.Constant) or is_power):
+            # The slope of a quotient has the square of what divides.
+            yield ast.BinOp(a, op, ast.BinOp(b, ast.Pow(), ast.Constant(2))), Kind.DROPPED_TERM
     elif isinstance(op, ast.Add | ast.Sub):
         yield a, Kind.EXTRA_TERM
         yield (b if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), b)), Kind.EXTRA_TERM

@@ -318,7 +318,8 @@ def _changes_nothing(e: Evidence, name: str, step: np.ndarray) -> bool:
 def _missing(e: Evidence, name: str) -> None:
     slot = e.trial.arguments[name].slot
     learns = any(a.slot and n in e.trial.places for n, a in e.trial.arguments.items())
-    if slot is None and may_end(e) and learns:  # a model with its loss: its inputs are data
+    begins = 0 not in e.trial.float_places  # with indices or the like: nothing is handed on
+    if slot is None and (may_end(e) or begins) and learns:  # a model with its loss: all are data
         leave_out(e, [e.trial.input_names.index(name)])
     elif slot is None and _says_none(e.trial.layer):
         message = "backward says that it returns None, so that it was not compared"
