@@ -5,6 +5,7 @@ computed itself: it can be split among threads, and run through all layers for o
 """
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,29 @@ class Schedule:
         self.order: list[Node | Phase] = []
         self.phases: list[Phase] = []
         self._done: set[Node] = set()
-        self._left = [n for n in choice.trace.nodes if n not in choice.inlined]
-        while self._left:
+        self._nodes = [n for n in choice.trace.nodes if n not in choice.inlined]
+        self._behind = {node: self._read(node) for node in self._nodes}
+        """What a node reads, through what is computed within it."""
+        self._places = {node: i for i, node in enumerate(self._nodes)}
+        self._after: dict[Node, list[Node]] = {node: [] for node in self._nodes}
+        self._waits: dict[Node, int] = {}
+        """For how many others a node waits."""
+        self._ready: list[int] = []
+        self._open: list[int] = []
+        """Heaps of the places of nodes that wait for none: those for NumPy, and for kernels."""
+        for node, behind in self._behind.items():
+            read = dict.fromkeys(x.node for x in behind)
+            self._waits[node] = len(read)
+            for other in read:
+                self._after[other].append(node)
+            if not read:
+                self._enter(node)
+        while self._ready or self._open:
             self._numpy()
-            if self._left:
+            if self._open:
                 self._phase()
 
-    def _behind(self, node: Node) -> list[Any]:
-        """What a node reads, through what is computed within it."""
+    def _read(self, node: Node) -> list[Any]:
         found, stack = [], list(node.inputs)
         if self.choice.kinds.get(node) == "matmul_W":  # it reads x, not xᵀ
             stack[0] = stack[0].node.inputs[0]
@@ -84,27 +100,35 @@ class Schedule:
                 found.append(x)
         return found
 
+    def _enter(self, node: Node) -> None:
+        heappush(self._open if node in self.choice.kinds else self._ready, self._places[node])
+
+    def _placed(self, node: Node) -> None:
+        """Those behind a node need not wait for it any longer."""
+        for other in self._after[node]:
+            self._waits[other] -= 1
+            if not self._waits[other]:
+                self._enter(other)
+
     def _numpy(self) -> None:
         """What is not for kernels and can be computed by now."""
-        later = []
-        for node in self._left:
-            ready = all(x.node in self._done for x in self._behind(node))
-            if ready and node not in self.choice.kinds:
-                self.order.append(node)
-                self._done.add(node)
-            else:
-                later.append(node)
-        self._left = later
+        while self._ready:
+            node = self._nodes[heappop(self._ready)]
+            self.order.append(node)
+            self._done.add(node)
+            self._placed(node)
 
     def _phase(self) -> None:
-        phase, within, later = Phase(0), {}, []
-        for node in self._left:
-            if node in self.choice.kinds and self._fits(node, phase, within):
+        phase, within, later = Phase(0), dict[Node, Kernel](), list[int]()
+        while self._open:
+            node = self._nodes[heappop(self._open)]
+            if self._fits(node, phase, within):
                 phase.n = phase.n or _samples(node, self.choice.kinds[node])
                 within[node] = self._assigned(node, phase, within)
+                self._placed(node)
             else:
-                later.append(node)
-        self._left = later
+                later.append(self._places[node])
+        self._open = later  # which is in order
         self._done |= within.keys()
         phase.kernels = self._in_loops(phase.kernels, within)
         phase.name = f"phase_{len(self.phases) + 1}"
@@ -113,23 +137,25 @@ class Schedule:
 
     def _in_loops(self, kernels: list[Kernel], within: dict[Node, Kernel]) -> list[Kernel]:
         """Kernels in an order in which those for images stand together as far as that can be."""
-        order: list[Kernel] = []
+        order = dict[Kernel, None]()
         left, of_images = list(kernels), True
+        read = {k: {within.get(x.node) for n in k.nodes for x in self._behind[n]} for k in kernels}
         while left:
             later = []
             for kernel in left:
-                read = {within.get(x.node) for n in kernel.nodes for x in self._behind(n)}
-                ready = read - {None, kernel} <= set(order)
-                fits = ready and kernel.of_images == of_images
-                (order if fits else later).append(kernel)
+                ready = read[kernel] - {None, kernel} <= order.keys()
+                if ready and kernel.of_images == of_images:
+                    order[kernel] = None
+                else:
+                    later.append(kernel)
             left, of_images = later, not of_images
-        return order
+        return list(order)
 
     def _fits(self, node: Node, phase: Phase, within: dict[Node, Kernel]) -> bool:
         kind = self.choice.kinds[node]
         if phase.n and _samples(node, kind) != phase.n:
             return False
-        for x in self._behind(node):
+        for x in self._behind[node]:
             if x.node in self._done:
                 continue
             kernel = within.get(x.node)
@@ -155,7 +181,7 @@ class Schedule:
         if kind not in ("chain", "to_largest"):
             phase.kernels.append(Kernel(kind, node, shape))
             return phase.kernels[-1]
-        read = {within[x.node] for x in self._behind(node) if x.node in within}
+        read = {within[x.node] for x in self._behind[node] if x.node in within}
         known = [k for k in phase.kernels if k in read] if read else phase.kernels
         last = known[-1] if known else None
         adds = kind == "to_largest" and overlaps(node)  # where windows overlap, beginning at 0
@@ -167,7 +193,7 @@ class Schedule:
 
     def _in_rows(self, node: Node, phase: Phase, within: dict[Node, Kernel]) -> Kernel:
         """The kernel of rows that a node goes into."""
-        read = {within[x.node] for x in self._behind(node) if x.node in within}
+        read = {within[x.node] for x in self._behind[node] if x.node in within}
         last = next((k for k in reversed(phase.kernels) if k in read), None)
         domain = node.inputs[0].shape if is_of_rows(node) else None
         fits = last is not None and (domain is None or domain == last.domain)
