@@ -115,7 +115,7 @@ def along(steps, x, y, u, v, h):
     return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
 
 
-@examples(60)
+@examples(40)
 @given(steps=programs(), seed=seeds)
 def test_derivatives_along_random_directions(steps, seed):
     check_along_directions(steps, seed)
