@@ -16,7 +16,7 @@ from stripes import own_data
 
 from clearprop.datasets import read_idx
 from clearprop.training import History, RunFolder
-from clearprop.training.batches import held_out
+from clearprop.training.sets import held_out
 
 
 def files(folder):

@@ -27,9 +27,10 @@ from clearprop.reporting.curves import training_panels
 from clearprop.reporting.picture import curves_svg
 from clearprop.training import SGD, Adam, AdamW, Cosine, History, Momentum, Trainer
 from clearprop.training.data import read_samples
-from clearprop.training.evaluation import Evaluator, evaluation, runs_in_threads
+from clearprop.training.evaluation import Evaluator, evaluation
 from clearprop.training.nonfinite import first_nonfinite
 from clearprop.training.progress import rich_progress
+from clearprop.training.referee import runs_in_threads
 from clearprop.training.signals import look
 from clearprop.training.step import layered_step
 

@@ -7,7 +7,8 @@ from small_problem import make_network, points, weights
 from clearprop.errors import ConfigError
 from clearprop.networks import Network, dense_layers
 from clearprop.training import Trainer
-from clearprop.training.batches import MiniBatches, generator, held_out, without_single
+from clearprop.training.batches import MiniBatches, generator, without_single
+from clearprop.training.sets import held_out
 
 
 @pytest.mark.parametrize(

@@ -380,9 +380,9 @@ def test_settings_out_of_range_are_named(tmp_path, name, value):
 
 def test_checkpoints_come_after_epochs_and_in_time(tmp_path, monkeypatch):
     written = []
-    real = Trainer._notes
+    real = Trainer._save
     monkeypatch.setattr(
-        Trainer, "_notes", lambda self: (written.append(len(self.history)), real(self))[1]
+        Trainer, "_save", lambda self, path: (written.append(len(self.history)), real(self, path))
     )
     everything(tmp_path, on_progress=lambda moment: None).train(epochs=4)
     assert written[-1] == 12

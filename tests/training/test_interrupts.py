@@ -75,7 +75,7 @@ def test_a_second_press_does_not_wait_for_the_evaluation(monkeypatch):
         press_ctrl_c()
         return 0.5
 
-    monkeypatch.setattr("clearprop.training.evaluation.evaluation", pressed)
+    monkeypatch.setattr("clearprop.training.referee.evaluation", pressed)
     history = trainer.train(epochs=10)
     assert trainer.interrupted
     assert len(history) == 3

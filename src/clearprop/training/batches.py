@@ -6,11 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from clearprop.compiler.plans import as_arrays, flat
-from clearprop.compiler.step_plan import taken
 from clearprop.errors import ConfigError, ShapeError
 from clearprop.networks import Network
+from clearprop.training.data import Samples, carried
 from clearprop.training.optimizers.settings import positive_int
+
+USUAL = 100
+"""Samples in a batch where nobody says how many."""
 
 
 class MiniBatches:
@@ -40,6 +42,11 @@ class MiniBatches:
         """Where the next batch begins in the order of this epoch."""
         self._before = rng.bit_generator.state
         """The generator as it stood before this epoch was shuffled."""
+
+    @property
+    def per_epoch(self) -> int:
+        """How many batches make an epoch."""
+        return -(-self.samples // self.batch_size)
 
     def __iter__(self) -> Self:
         return self
@@ -79,36 +86,26 @@ class MiniBatches:
         self._order = rows if self.in_order else self.rng.permutation(self.samples)
 
 
-def held_out(
-    parts: tuple[Any, ...], share: float, rng: np.random.Generator
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Hold a share of the samples out, drawn by `rng`: the parts of the others, and of these.
+def size_of_batches(batch_size: int | None, network: Network, samples: Samples) -> int:
+    """How many samples a batch has, `USUAL` ones or all of fewer where nobody says.
 
-    A part is an array, a tuple of arrays, or `None`, which stays.
-
-    Errors: `ConfigError` for a share that leaves nothing on one side.
-
-    >>> x = np.arange(10)
-    >>> (x_train, t_train), (x_test, t_test) = held_out((x, x % 2), 0.2, np.random.default_rng(0))
-    >>> x_train, x_test, t_test
-    (array([0, 1, 2, 3, 5, 7, 8, 9]), array([4, 6]), array([0, 0]))
+    Errors: `ConfigError` for more than there are, and for batches that the network cannot take.
     """
-    parts = tuple(None if part is None else as_arrays(part) for part in parts)
-    arrays = [array for part in parts if part is not None for array in flat(part)]
-    samples = min(len(array) if array.ndim else 0 for array in arrays)
-    number = round(share * samples) if isinstance(share, float) and 0 < share < 1 else 0
-    if not 0 < number < samples:
+    number = samples.number
+    size = min(USUAL, number) if batch_size is None else positive_int("batch_size", batch_size)
+    if size > number:
         raise ConfigError(
-            f"validation must be a share of the {samples} samples between 0 and 1 that leaves some "
-            f"on both sides, such as 0.1; got {share!r}"
+            f"batch_size {batch_size} is larger than the {number} samples of x_train; "
+            f"use {number} or less"
         )
-    held = np.zeros(samples, bool)
-    held[rng.permutation(samples)[:number]] = True
-
-    def rows(which: np.ndarray) -> tuple[Any, ...]:
-        return tuple(None if part is None else taken(part, which) for part in parts)
-
-    return rows(~held), rows(held)
+    if (name := carried(network)) and number % size:
+        raise ConfigError(
+            f"{name} is carried from batch to batch, which must be of one size; "
+            f"leave out {number % size} of the {number} samples, or use another "
+            "batch_size"
+        )
+    check_single(network, number, size, samples.batch(slice(1)))
+    return size
 
 
 def without_single(samples: int, batch_size: int) -> int:

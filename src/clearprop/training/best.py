@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from clearprop.errors import ConfigError
 from clearprop.files import FilePath
 from clearprop.networks import Network
 from clearprop.training.history import History, Scores
+from clearprop.training.sets import Sets
 from clearprop.training.weights import copied_contents, take_up, write_arrays
 
 
@@ -93,3 +95,28 @@ class Best:
     def write(self, path: FilePath) -> None:
         """Write it as a weights file. Errors: `OutputError` if it cannot be written."""
         write_arrays(path, self.arrays, {"iteration": self.iteration})
+
+
+def best_of(
+    by: Literal["score", "loss"] | None, network: Network, sets: Sets, wanted: str | None
+) -> Best:
+    """Make what finds the best network of a training; `wanted` is the argument that asks for it.
+
+    Errors: `ConfigError` for going by what nobody computes.
+    """
+    by = by or ("loss" if network.score_name is None else "score")
+    if by not in ("score", "loss"):
+        raise ConfigError(f'best_by is "score" or "loss", not {by!r}')
+    if by == "score" and network.score_name is None:
+        loss = type(next(iter(network.losses), network)).__name__
+        raise ConfigError(f'{loss} gives no score to go by; use best_by="loss"')
+    if wanted is not None and by == "score" and not sets.evaluated:
+        raise ConfigError(
+            f"{wanted} goes by a score, and there is none: give x_test, validation or "
+            "score_training=True"
+        )
+    if wanted is not None and by == "loss" and sets.test is None:
+        raise ConfigError(
+            f"{wanted} goes by the loss on test data, and there are none: give x_test or validation"
+        )
+    return Best(by)

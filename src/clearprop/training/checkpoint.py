@@ -19,6 +19,7 @@ from clearprop.training.best import Best
 from clearprop.training.data import Samples
 from clearprop.training.history import History
 from clearprop.training.optimizers.base import Optimizer, Updates
+from clearprop.training.sets import Sets
 from clearprop.training.weights import (
     TRAINING,
     contents,
@@ -36,11 +37,28 @@ class Training(NamedTuple):
 
     network: Network
     optimizer: Optimizer
-    iterations_per_epoch: int
     batches: MiniBatches
     best: Best
     facts: dict[str, Any]
     """What must be the same when it goes on, under the names of the Trainer's arguments."""
+
+
+def training_of(
+    network: Network, optimizer: Updates, batches: MiniBatches, sets: Sets, best: Best, **how: Any
+) -> Training:
+    """A training as checkpoints know it; `how` it runs must be the same when it goes on.
+
+    Errors: `ConfigError` for an optimizer whose state nobody knows, since it is no `Optimizer`.
+    """
+    optimizer = _of_optimizer(optimizer)
+    facts = {
+        "batch_size": batches.batch_size,
+        "data": [_fingerprint(s) for s in (sets.train, sets.test) if s is not None],
+        "shuffle": not batches.in_order,
+        **how,
+        **settings_of(optimizer),
+    }
+    return Training(network, optimizer, batches, best, facts)
 
 
 class Checkpoint(NamedTuple):
@@ -121,7 +139,7 @@ def write_checkpoint(
     arrays |= {_BEST + name: array for name, array in training.best.arrays.items()}
     # An evaluation where a training was stopped is not part of the course it goes on with.
     course = history.evaluations
-    course = course[course[:, 0] % training.iterations_per_epoch == 0]
+    course = course[course[:, 0] % training.batches.per_epoch == 0]
     arrays[_LOSS], arrays[_EVALUATIONS] = history.loss, course
     entry = {
         "score": history.score_name,
@@ -196,7 +214,7 @@ def settings_of(optimizer: Optimizer) -> dict[str, Any]:
     return {f"optimizer.{name}": value for name, value in found.items()}
 
 
-def of_optimizer(optimizer: Updates) -> Optimizer:
+def _of_optimizer(optimizer: Updates) -> Optimizer:
     """An optimiser whose state can be kept.
 
     Errors: `ConfigError` for anything that updates without being an `Optimizer`.
@@ -210,7 +228,7 @@ def of_optimizer(optimizer: Updates) -> Optimizer:
     return optimizer
 
 
-def fingerprint(samples: Samples) -> str:
+def _fingerprint(samples: Samples) -> str:
     """A short text that other data would not have: of shapes, dtypes and a thousand of the rows."""
     digest = hashlib.blake2b(digest_size=8)
     for array in (*flat(samples.x), *flat(samples.t), *given(samples.w)):

@@ -13,7 +13,7 @@ import numpy as np
 from clearprop.compiler.plans import flat, formed
 from clearprop.compiler.prediction import Prediction
 from clearprop.compiler.step_plan import taken
-from clearprop.errors import NonFiniteError, UnsupportedError
+from clearprop.errors import NonFiniteError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.networks.evaluation import Evaluation, tally
@@ -74,16 +74,6 @@ def own_loss(network: Network, samples: Samples, batch_size: int) -> float:
     return total / weight
 
 
-def runs_in_threads(network: Network, samples: Samples, engine: str = "numpy") -> bool:
-    """Whether predicting is a program: a layer run as written may not bear to run twice at once."""
-    prediction = Prediction(network, threads=None, engine=engine, of="scores")
-    try:
-        prediction.prepare(samples.batch(slice(1))[0])
-    except UnsupportedError:
-        return False
-    return not prediction.as_written
-
-
 class Evaluator:
     """How well a network does on sets of samples, computed while the training goes on.
 
@@ -92,7 +82,7 @@ class Evaluator:
     the loss on the one that is `held` out. These are the same however many threads have worked, and
     whenever.
 
-    The answers come from compiled predictions, see `runs_in_threads`.
+    The answers come from compiled predictions, see `referee.runs_in_threads`.
 
     Errors: `NonFiniteError` from `finish`, as `evaluation`, for the network as it was at the start.
 
@@ -187,85 +177,6 @@ class Evaluator:
             samples = self.sets[i]
             with_loss = samples is self.held
             tallies[i][start] = _of(self.network, predict, samples, start, with_loss)
-
-
-class Referee:
-    """Evaluates a network now and then while it learns, beside the training where that can be.
-
-    `note(iteration, found, network)` is told the score on each set, with the loss on the one that
-    is `held` out, and the network as it was.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        sets: Sequence[Samples],
-        note: Callable[[int, list[Evaluation], Network], None],
-        engine: str | None,
-        held: Samples | None,
-        batch_size: int,
-    ) -> None:
-        self.network, self.sets, self.engine = network, sets, engine
-        self.held, self.batch_size, self._tell = held, batch_size, note
-        self._own_loss = math.nan
-        """The loss that the network has written itself, at the evaluation that has begun."""
-        self._evaluator: Evaluator | None = None
-        self._at: int | None = None
-        """The iteration after which an evaluation has begun that is not finished."""
-        self._beside: bool | None = None
-        """Whether evaluations may run beside the training; `None` before the first."""
-
-    def begin(self, iteration: int, cores: int, *, beside: bool) -> None:
-        """Begin an evaluation beside the training if that can be, or else do it at once."""
-        self.settle()
-        network, held = self.network, self.held
-        if held is not None and network.has_own_loss():
-            self._own_loss = own_loss(network, held, self.batch_size)
-            held = None
-            if network.score_name is None:
-                self._note(iteration, [Evaluation(math.nan, math.nan)], network)
-                return
-        if self._beside is None:
-            self._beside = self.engine is not None and runs_in_threads(
-                network, self.sets[0], self.engine
-            )
-        if not self._beside:
-            found = [evaluation(network, samples, samples is held) for samples in self.sets]
-            self._note(iteration, found, network)
-            return
-        if self._evaluator is None or self._evaluator.cores != cores:
-            self._evaluator = Evaluator(network, self.sets, cores, self.engine or "numpy", held)
-        self._evaluator.start()
-        self._at = iteration
-        if not beside or cores == 1 or self.engine == "c":  # whose steps use the other core
-            self.settle()
-
-    @property
-    def is_working(self) -> bool:
-        """Whether an evaluation has begun that is not finished."""
-        return self._at is not None
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether `settle` has nothing left to do but to note it."""
-        return self._evaluator is not None and self._evaluator.is_ready
-
-    def settle(self) -> None:
-        """Finish the evaluation that was begun, if any."""
-        if self._evaluator is not None and self._at is not None:
-            iteration, self._at = self._at, None
-            self._note(iteration, self._evaluator.finish(), self._evaluator.network)
-
-    def _note(self, iteration: int, found: list[Evaluation], network: Network) -> None:
-        if self.held is not None and self.network.has_own_loss():
-            found[-1] = found[-1]._replace(loss=self._own_loss)
-        self._tell(iteration, found, network)
-
-    def cancel(self) -> None:
-        """Drop the evaluation that was begun, if any."""
-        self._at = None
-        if self._evaluator is not None:
-            self._evaluator.cancel()
 
 
 def _starts(samples: Samples) -> range:

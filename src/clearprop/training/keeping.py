@@ -3,16 +3,13 @@
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 from clearprop.errors import ClearpropError, ConfigError, OutputError
 from clearprop.files import FilePath, check_writable, is_same
 from clearprop.training.best import Best
-from clearprop.training.checkpoint import Training, write_checkpoint
-from clearprop.training.history import History
 from clearprop.training.optimizers.settings import positive_number
 
 SHARE = 100
@@ -46,18 +43,18 @@ def check_paths(paths: Mapping[str, FilePath]) -> None:
 
 
 class Keeper:
-    """Writes the best network to `best_path`, and checkpoints of `training` to `path`, after epochs
+    """Writes the best network to `best_path`, and a checkpoint to `path` by `save`, after epochs
     and when `seconds` have passed; where one of the two is `None`, the other alone."""
 
     def __init__(
         self,
         best: Best,
         best_path: FilePath | None,
-        training: Training | None,
+        save: Callable[[FilePath], None],
         path: FilePath | None,
         seconds: float,
     ) -> None:
-        self.best, self.best_path, self.training, self.path = best, best_path, training, path
+        self.best, self.best_path, self.save, self.path = best, best_path, save, path
         self.seconds = positive_number("checkpoint_seconds", seconds)
         self.is_finished = False
         self._written: int | None = None
@@ -75,7 +72,7 @@ class Keeper:
         """Whether to write now; `after_epoch` if one has ended since the last time."""
         return time.monotonic() >= (self._next if after_epoch else self._latest)
 
-    def write(self, history: History, notes: Mapping[str, Any]) -> None:
+    def write(self) -> None:
         """Write the best network, where it is another, and a checkpoint.
 
         Errors: `OutputError` if one of them cannot be written.
@@ -84,35 +81,35 @@ class Keeper:
         if self.best_path is not None and self.best.iteration != self._written:
             self.best.write(self.best_path)
             self._written = self.best.iteration
-        if self.path is not None and self.training is not None:
-            write_checkpoint(self.path, self.training, history, notes)
+        if self.path is not None:
+            self.save(self.path)
         self._took = time.monotonic() - started
         self.start()
 
-    def finish(self, history: History, notes: Mapping[str, Any]) -> None:
-        """Write a last time, to the folder for temporary files if need be.
+    def finish(self, iterations: int) -> None:
+        """Write a last time, after so many, to the folder for temporary files if need be.
 
         Errors: `OutputError` says where what was learned is kept, or that it is lost.
         """
         self.is_finished = True
         try:
-            self.write(history, notes)
+            self.write()
         except OutputError as error:
-            raise OutputError(f"{error}. {self._rescue(history, notes)}") from error
+            raise OutputError(f"{error}. {self._rescue(iterations)}") from error
 
-    def _rescue(self, history: History, notes: Mapping[str, Any]) -> str:
+    def _rescue(self, iterations: int) -> str:
         there = Path(self.best_path if self.path is None else self.path)  # type: ignore[arg-type]
-        newest = f"what was learned in {len(history)} iterations"
-        if self.training is None:
+        newest = f"what was learned in {iterations} iterations"
+        if self.path is None:
             newest = f"the best network, of iteration {self.best.iteration},"
         path = Path(tempfile.gettempdir(), f"clearprop-{secrets.token_hex(4)}.safetensors")
         try:
-            if self.training is None:
+            if self.path is None:
                 self.best.write(path)
             else:
-                write_checkpoint(path, self.training, history, notes)
+                self.save(path)
         except ClearpropError as error:
             older = f"; {there} holds what was kept before" if there.exists() else ""
             return f"It cannot be kept elsewhere either ({error}), so {newest} is lost{older}"
-        end = "" if self.training is None else " to go on from there"
+        end = "" if self.path is None else " to go on from there"
         return f"So {newest} is in {path}; move it to {there}{end}"

@@ -4,10 +4,12 @@ import importlib
 import math
 import sys
 import time
+from collections.abc import Callable, Iterable
 from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from clearprop.errors import ConfigError
 from clearprop.speech import say, width
 from clearprop.training.history import score_text
 
@@ -51,6 +53,9 @@ class Progress(Protocol):
     def __call__(self, moment: Moment, /) -> object: ...
 
 
+Callback = Callable[[Moment], object]
+"""What is called after each epoch, when it has been evaluated; `True` ends the training."""
+
 EVERY = 0.1
 """Ten times a second is often enough for people."""
 
@@ -75,10 +80,32 @@ def rich_progress(*, quiet: bool = False, console: "Console | None" = None) -> P
     return _Lines(console)
 
 
-def usual_progress() -> Progress | None:
-    """A bar at a terminal and in notebooks, and nothing in a pipe or a file."""
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    return rich_progress() if shown or "ipykernel" in sys.modules else None
+def progress_of(asked: Progress | Literal[False] | None) -> Progress | None:
+    """Who is told of the progress, by default a bar at a terminal and in notebooks.
+
+    Errors: `ConfigError` for what is no function.
+    """
+    if asked is None:
+        shown = sys.stderr is not None and sys.stderr.isatty()
+        return rich_progress() if shown or "ipykernel" in sys.modules else None
+    if asked is False or callable(asked):
+        return asked or None
+    raise ConfigError(
+        f"on_progress is a function of a Moment, or False for none, and not {asked!r}"
+    )
+
+
+def callbacks_of(asked: Iterable[Callback]) -> list[Callback]:
+    """Who is asked after each epoch. Errors: `ConfigError` for anything but functions in a list."""
+    if not isinstance(asked, Iterable):
+        raise ConfigError(
+            f"callbacks are functions in a list, callbacks=[…], and {asked!r} is none"
+        )
+    callbacks = list(asked)
+    for callback in callbacks:
+        if not callable(callback):
+            raise ConfigError(f"callbacks are functions of a Moment, and {callback!r} is none")
+    return callbacks
 
 
 class _Usual:

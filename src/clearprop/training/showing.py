@@ -12,7 +12,7 @@ from clearprop.training.step import engine_of
 
 def in_one_line(trainer: Any) -> str:
     """The network, the data, the optimizer, and how far it is."""
-    samples = f"{trainer._train.number:,} samples"
+    samples = f"{trainer._sets.train.number:,} samples"
     done = f"{len(trainer.history):,} iterations done"
     return (
         f"<Trainer of {len(trainer.network.params)} parameters: {samples} in batches of "
@@ -22,14 +22,14 @@ def in_one_line(trainer: Any) -> str:
 
 def as_tables(trainer: Any) -> str:
     """What is trained on what, how far it is, and behind folds the network and the rule."""
-    network, done = type(trainer.network).__name__, len(trainer.history)
+    network, done, data = type(trainer.network).__name__, len(trainer.history), trainer._sets
     numbers = sum(array.size for array in trainer.network.params.values())
     runs = f"compiled, by {engine_of(trainer._step)}" if trainer._why_not is None else "as written"
     epochs = f"{done / trainer.iterations_per_epoch:.4g} epochs"
     rows: dict[str, Any] = {
         "network": f"{network}, {numbers:,} parameters",
-        "trained on": _told(trainer._train),
-        trainer.history.held_out: "none" if trainer._test is None else _told(trainer._test),
+        "trained on": _told(data.train),
+        trainer.history.held_out: "none" if data.test is None else _told(data.test),
         "batches": f"of {trainer.batch_size}, {trainer.iterations_per_epoch:,} an epoch",
         "optimizer": repr(trainer.optimizer),
         "steps": runs,

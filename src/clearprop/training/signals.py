@@ -110,6 +110,13 @@ def spread_of(values: np.ndarray, magnitudes: bool = False) -> Spread:
     return Spread(quantiles, rms, float(zero.mean()), silent)
 
 
+def rows_to_look_at(samples: int, batch: int | None = None) -> np.ndarray:
+    """Samples evenly spaced, or the first `batch` where only a whole one can be looked at."""
+    if batch is not None:
+        return np.arange(batch)
+    return np.linspace(0, samples - 1, min(SAMPLES, samples)).astype(np.intp)
+
+
 class SignalRecorder:
     """Looks at a network now and then while it learns, and writes down what it saw.
 

@@ -1,9 +1,8 @@
 """The trainer: mini-batches, steps, evaluations."""
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,36 +13,29 @@ from clearprop.compiler.threads import BlasThreads, threads_as_set, threads_trie
 from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
+from clearprop.networks.evaluation import Evaluation
 from clearprop.networks.network import check_network, refuse_class
-from clearprop.training.batches import MiniBatches, check_single, generator, held_out, steps
-from clearprop.training.best import Best
-from clearprop.training.checkpoint import (
-    Training,
-    fingerprint,
-    of_optimizer,
-    read_checkpoint,
-    settings_of,
-    write_checkpoint,
-)
+from clearprop.training.batches import MiniBatches, generator, size_of_batches, steps
+from clearprop.training.best import best_of
+from clearprop.training.checkpoint import Training, read_checkpoint, training_of, write_checkpoint
 from clearprop.training.course import Course
-from clearprop.training.data import carried, read_samples
-from clearprop.training.evaluation import Referee
+from clearprop.training.data import carried
 from clearprop.training.history import History, HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper, check_distinct, check_paths
+from clearprop.training.nonfinite import explained
 from clearprop.training.optimizers.base import Updates
 from clearprop.training.optimizers.settings import positive_int, positive_number
 from clearprop.training.optimizers.sgd import SGD
-from clearprop.training.progress import Moment, Progress, usual_progress
+from clearprop.training.progress import Moment, Progress, callbacks_of, progress_of
+from clearprop.training.referee import Referee
+from clearprop.training.sets import read_sets
 from clearprop.training.showing import as_tables, in_one_line
-from clearprop.training.signals import SignalRecorder
+from clearprop.training.signals import SignalRecorder, rows_to_look_at
 from clearprop.training.step import engine_of, make_step
 
-USUAL = 100
-"""Samples in a batch where nobody says how many."""
 
-
-class Trainer(Course):
+class Trainer:
     """Train a network by mini-batches, to classify or to give numbers, as its loss layer says.
 
     **Batches.** At the start of each epoch the samples are shuffled by `rng` and cut into batches
@@ -154,15 +146,6 @@ class Trainer(Course):
         patience: int | None = None,
         best_by: Literal["score", "loss"] | None = None,
     ) -> None:
-        if (x_test is None) != (t_test is None):
-            raise ConfigError("x_test and t_test belong together: give both or neither")
-        if validation is not None and x_test is not None:
-            raise ConfigError("x_test takes the place of validation; give one of them")
-        if w_test is not None and x_test is None:
-            raise ConfigError(
-                "w_test are the weights of x_test, which is missing; "
-                + ("leave it out" if validation is None else "those of validation are in w_train")
-            )
         check_network(network)
         refuse_class("optimizer", optimizer)
         self.network = network
@@ -171,69 +154,41 @@ class Trainer(Course):
             raise ConfigError(
                 f"the optimizer {optimizer!r} has no update(params, grads); use SGD(lr=0.1)"
             )
-        self.rng = generator(rng)
-        if validation is not None:
-            train, test = held_out((x_train, t_train, w_train), validation, self.rng)
-            (x_train, t_train, w_train), (x_test, t_test, w_test) = train, test
-        self.on_progress = usual_progress() if on_progress is None else on_progress or None
-        if not isinstance(callbacks, Iterable):
-            raise ConfigError(
-                f"callbacks are functions in a list, callbacks=[…], and {callbacks!r} is none"
-            )
-        self.callbacks = list(callbacks)
-        if self.on_progress is not None and not callable(self.on_progress):
-            raise ConfigError(
-                f"on_progress is a function of a Moment, or False for none, and not {on_progress!r}"
-            )
-        for callback in self.callbacks:
-            if not callable(callback):
-                raise ConfigError(f"callbacks are functions of a Moment, and {callback!r} is none")
-        self.history_path = history_path
-        self.signals_path = signals_path
+        self.on_progress = progress_of(on_progress)
+        self.callbacks = callbacks_of(callbacks)
+        self.history_path, self.signals_path = history_path, signals_path
         self.checkpoint_path, self.best_path = checkpoint_path, best_path
         check_distinct(self._paths)
         self.checkpoint_seconds = positive_number("checkpoint_seconds", checkpoint_seconds)
         self.patience = None if patience is None else positive_int("patience", patience)
-        self.best = Best(best_by or ("loss" if network.score_name is None else "score"))
+        self.rng = generator(rng)
+        self._sets = read_sets(
+            network,
+            (x_train, t_train, w_train),
+            (x_test, t_test, w_test),
+            validation=validation,
+            scale=scale,
+            score_training=score_training,
+            rng=self.rng,
+        )
+        samples = self._sets.train
+        wanted = {"patience": patience, "best_path": best_path}
+        asked = next((name for name, value in wanted.items() if value is not None), None)
+        self.best = best_of(best_by, network, self._sets, asked)
         """The network that was best after an epoch, kept with `best_path` or `patience`."""
-        self._resumed = False
-        self._looked_at: int | None = None
-        self._threads: int | None = None
-        """How many BLAS threads take the steps, once it is chosen."""
-        self._signals: SignalRecorder | None = None
-        held = "test" if validation is None else "validation"
-        self.history = History(network.score_name, held)
+        self.history = History(network.score_name, self._sets.held_out)
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""
-        names = ("x_train", "t_train", "w_train"), ("x_test", "t_test", "w_test")
-        self._train = read_samples(network, x_train, t_train, names[0], scale, w_train)
-        self._test = None
-        if x_test is not None:
-            self._test = read_samples(network, x_test, t_test, names[1], scale, w_test)
-        scored = score_training and network.score_name is not None
-        self._sets = [s for s in (self._train if scored else None, self._test) if s is not None]
-        self._check_best()
-        samples = self._train.number
-        usual = min(USUAL, samples)
-        self.batch_size = usual if batch_size is None else positive_int("batch_size", batch_size)
-        if self.batch_size > samples:
-            raise ConfigError(
-                f"batch_size {batch_size} is larger than the {samples} samples of x_train; "
-                f"use {samples} or less"
-            )
-        self.iterations_per_epoch = -(-samples // self.batch_size)
-        self._carries = carried(network)
-        if self._carries and samples % self.batch_size:
-            raise ConfigError(
-                f"{self._carries} is carried from batch to batch, which must be of one size; "
-                f"leave out {samples % self.batch_size} of the {samples} samples, or use another "
-                "batch_size"
-            )
-        check_single(network, samples, self.batch_size, self._train.batch(slice(1)))
-        self._batches = MiniBatches(
-            samples, self.batch_size, self.rng, in_order=bool(self._carries) or not shuffle
-        )
+        self.batch_size = size_of_batches(batch_size, network, samples)
+        in_order = bool(carried(network)) or not shuffle
+        self._batches = MiniBatches(samples.number, self.batch_size, self.rng, in_order=in_order)
+        self.iterations_per_epoch = self._batches.per_epoch
+        self._threads: int | None = None
+        """How many BLAS threads take the steps, once it is chosen."""
+        self._signals: SignalRecorder | None = None
+        self._resumed: Mapping[str, Any] | None = None
+        """The notes of the checkpoint from which the next call of `train` goes on, if any."""
         self._how = {"compiled": compile, "engine": engine, "devices": devices}
         self._compile()
         self._engine = "c" if engine == "auto" else engine
@@ -245,30 +200,10 @@ class Trainer(Course):
 
     def _compile(self) -> None:
         """Make the step, and what evaluates beside it."""
-        what = self.network, self.optimizer, self._train, self.batch_size
+        what = self.network, self.optimizer, self._sets.train, self.batch_size
         self._step, self._why_not = make_step(*what, **self._how)
-        how = engine_of(self._step), self._test, self.batch_size
+        how = engine_of(self._step), self.batch_size
         self._referee = Referee(self.network, self._sets, self._note, *how)
-
-    def _check_best(self) -> None:
-        """Refuse to look for the best by what nobody computes."""
-        by, network, asked = self.best.by, self.network, ("patience", "best_path")
-        name = next((name for name in asked if getattr(self, name) is not None), None)
-        if by not in ("score", "loss"):
-            raise ConfigError(f'best_by is "score" or "loss", not {by!r}')
-        if by == "score" and network.score_name is None:
-            loss = type(next(iter(network.losses), network)).__name__
-            raise ConfigError(f'{loss} gives no score to go by; use best_by="loss"')
-        if name is not None and by == "score" and not self._sets:
-            raise ConfigError(
-                f"{name} goes by a score, and there is none: give x_test, validation or "
-                "score_training=True"
-            )
-        if name is not None and by == "loss" and self._test is None:
-            raise ConfigError(
-                f"{name} goes by the loss on test data, and there are none: give x_test or "
-                "validation"
-            )
 
     def __getstate__(self) -> dict[str, Any]:
         self.network.params.come_home()
@@ -309,31 +244,14 @@ class Trainer(Course):
             agree({"number of iterations": last, "seed or order": seeds, "network": learned})
         check_paths(self._paths)
         is_out = self.best.since(self.history) >= (self.patience or math.inf)
-        if is_out and not (in_all and self._resumed):
+        if is_out and not (in_all and self._resumed is not None):
             self.best.start = len(self.history)
         self.interrupted = False
-        started = time.perf_counter()
         self.best.hide(self.network)
-        keeper, writer = self._keeper(), self._writer()
+        course = self._course(last)
         quiet = np.errstate(all="ignore")  # what is not finite is found and named
-        with Interrupts() as interrupts, self._blas(), quiet:
-            ended = []  # when it is not empty
-
-            def end() -> None:
-                with interrupts.held():
-                    if not ended:
-                        ended.append(True)
-                        self._end(last, started, keeper, writer)
-
-            try:
-                try:
-                    self._run(last, writer, keeper, interrupts)
-                finally:
-                    end()
-                self.interrupted = interrupts.requested and len(self.history) < last
-            except KeyboardInterrupt:  # once at most, but perhaps before the end could begin
-                self.interrupted = True
-                end()
+        with Interrupts() as interrupts, self._blas() as cores, quiet:
+            self.interrupted = course.run(interrupts, cores)
             if not self.interrupted and self.patience is not None:
                 self.best.show(self.network)
         return self.history
@@ -349,7 +267,7 @@ class Trainer(Course):
         nobody knows, since it is no `Optimizer`.
         """
         shown = self.best.hide(self.network)
-        write_checkpoint(path, self._training, self.history, self._notes())
+        self._save(path)
         if shown:
             self.best.show(self.network)
 
@@ -387,34 +305,11 @@ class Trainer(Course):
         held = self.history.held_out
         self.history = checkpoint.restore(self._training)
         self.history.held_out = held
-        self._threads = checkpoint.notes.get("threads") or None
-        self._resumed = True
+        self._resumed = checkpoint.notes
         self._signals = None
-        self._looked_at = checkpoint.notes.get("signals")
+        self._threads = checkpoint.notes.get("threads") or None
         self.best.start = checkpoint.notes.get("patience") or 0
         return self.history
-
-    @cached_property
-    def _training(self) -> Training:
-        facts = {
-            "batch_size": self.batch_size,
-            "compiled": self._why_not is None,
-            "data": [fingerprint(s) for s in (self._train, self._test) if s is not None],
-        }
-        optimizer = of_optimizer(self.optimizer)
-        facts |= {"shuffle": not self._batches.in_order, "engine": self._engine}
-        facts |= settings_of(optimizer)
-        epoch = self.iterations_per_epoch
-        return Training(self.network, optimizer, epoch, self._batches, self.best, facts)
-
-    def _blas(self) -> BlasThreads:
-        """The choice of threads, which stays: another would change the order of sums."""
-        self._cores = threads_as_set()
-        if self._threads is None:
-            self._threads = threads_tried(self.batch_size * self._train.largest_product)
-        if self._threads > 1:  # large products use all cores by themselves
-            self._cores = 1
-        return BlasThreads(self._threads)
 
     @property
     def _paths(self) -> dict[str, FilePath]:
@@ -422,36 +317,90 @@ class Trainer(Course):
         names = "checkpoint_path", "best_path", "history_path", "signals_path"
         return {name: path for name in names if (path := getattr(self, name)) is not None}
 
-    def _keeper(self) -> Keeper | None:
-        if self.checkpoint_path is None and self.best_path is None:
+    def _course(self, last: int) -> Course:
+        """What a call of `train` does until the iteration `last`, and the files it writes."""
+        release = getattr(self._step, "release", lambda: None)
+        parts = self._batches, self.history, self._referee, self.best, self.patience
+        told = self.callbacks, self.on_progress
+        files = self._recorder(), self._writer(), self._keeper()
+        self._resumed = None
+        return Course(last, self._take, release, *parts, *told, *files)
+
+    def _take(self, iteration: int) -> float:
+        """Learn from the next batch, wholly or not at all; the loss before."""
+        rows = next(self._batches)
+        try:
+            return self._step(rows)
+        except BaseException as error:
+            self._batches.put_back()
+            if not isinstance(error, NonFiniteError):
+                raise
+            self._referee.settle()
+            batch = self._sets.train.batch(rows)
+            text = explained(error, iteration, self.network, self.optimizer, *batch)
+            raise NonFiniteError(text) from None
+
+    def _note(self, iteration: int, train_score: float, test: Evaluation, network: Network) -> None:
+        """Keep what an evaluation found, and perhaps the network that was evaluated."""
+        epoch = iteration / self.iterations_per_epoch
+        scores = {"train_score": train_score, "test_score": test.score, "test_loss": test.loss}
+        noted = self.history.add_evaluation(iteration=iteration, epoch=epoch, **scores)
+        if epoch.is_integer() and (self.best_path is not None or self.patience is not None):
+            self.best.consider(noted, network)
+
+    @contextmanager
+    def _blas(self) -> Iterator[int]:
+        """The choice of threads for steps, and how many cores evaluations have beside them.
+
+        It stays: another would change the order of sums.
+        """
+        cores = threads_as_set()
+        if self._threads is None:
+            self._threads = threads_tried(self.batch_size * self._sets.train.largest_product)
+        with BlasThreads(self._threads):
+            yield 1 if self._threads > 1 else cores  # large products use all by themselves
+
+    def _recorder(self) -> SignalRecorder | None:
+        """What looks at the layers, if it has done so from the start or the checkpoint on."""
+        if self.signals_path is None:
             return None
-        training = None if self.checkpoint_path is None else self._training
-        best = self.best, self.best_path
-        return Keeper(*best, training, self.checkpoint_path, self.checkpoint_seconds)
+        if self._signals is None and (not len(self.history) or self._resumed is not None):
+            # What is carried has a row for each sample of a batch.
+            one = self.batch_size if carried(self.network) else None
+            batch = self._sets.train.batch(rows_to_look_at(self._sets.train.number, one))
+            self._signals = SignalRecorder(self.signals_path, self.network, *batch[:2])
+            if self._resumed is not None:
+                self._signals.go_on(self._resumed.get("signals"))
+        return self._signals
 
     def _writer(self) -> HistoryWriter | None:
         if self.history_path is None:
             return None
-        if self._resumed:
+        if self._resumed is not None:
             self.history.write(self.history_path)
         return HistoryWriter(self.history_path, self.history)
 
-    def _end(
-        self, last: int, started: float, keeper: Keeper | None, writer: HistoryWriter | None
-    ) -> None:
-        """What is done however a training ends, each whatever becomes of the others."""
-        with ExitStack() as stack:
-            stack.callback(self._report, last, done=True)
-            stack.callback(getattr(self._step, "release", lambda: None))  # the layers' own arrays
-            stack.callback(self._referee.cancel)
-            if writer is not None:
-                stack.callback(writer.close)
-            self._resumed = False
-            self.history.seconds += time.perf_counter() - started
-            with suppress(NonFiniteError):
-                self._referee.settle()
-            if keeper is not None and not keeper.is_finished:
-                keeper.finish(self.history, self._notes())
+    def _keeper(self) -> Keeper | None:
+        if self.checkpoint_path is None and self.best_path is None:
+            return None
+        if self.checkpoint_path is not None:
+            _ = self._training  # refused now, if it cannot be kept
+        best = self.best, self.best_path
+        return Keeper(*best, self._save, self.checkpoint_path, self.checkpoint_seconds)
+
+    def _save(self, path: FilePath) -> None:
+        notes = {
+            "threads": self._threads,
+            "signals": self._signals and self._signals.looked_at,
+            "patience": self.best.start,
+        }
+        write_checkpoint(path, self._training, self.history, notes)
+
+    @cached_property
+    def _training(self) -> Training:
+        how = {"compiled": self._why_not is None, "engine": self._engine}
+        what = self.network, self.optimizer, self._batches, self._sets
+        return training_of(*what, self.best, **how)
 
     def __repr__(self) -> str:
         return in_one_line(self)
