@@ -17,7 +17,7 @@ from clearprop.errors import (
     UnsupportedError,
 )
 from clearprop.networks import Network
-from clearprop.networks.network import refuse_class
+from clearprop.networks.fitting import refuse_class
 from clearprop.networks.parameters import AWAY
 
 

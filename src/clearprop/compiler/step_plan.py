@@ -20,8 +20,9 @@ from clearprop.compiler.widening import warn_of_widening
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
 from clearprop.graph.randomness import generators_in, undrawn
+from clearprop.networks.evaluation import given
+from clearprop.networks.fitting import check_predict
 from clearprop.networks.learning import rows_of
-from clearprop.networks.network import given
 from clearprop.primitives.labels import read_labels, read_numbers
 
 
@@ -301,7 +302,7 @@ class _Recorded:
         loss = recorder.loss(x, self.t, *self.w)
         for w in self.w:
             loss = loss * w.mean()
-        recorder.network.check_predict(recorder.passing, x)
+        check_predict(recorder.network, recorder.passing, x)
         recorder.label([loss], "loss")
         names = [name for group in layout.groups for name in group.names]
         found = recorder.derivatives(loss, names, record=True)

@@ -33,3 +33,8 @@ def scored(losses: Sequence[Any], scores: Any, t: Any, w: Any = None) -> float:
     if not losses or score_of(losses[0]) is None:
         return math.nan
     return losses[0].score(tally(losses, scores, t, w))
+
+
+def given(w: Any) -> tuple[Any, ...]:
+    """Weights as what is passed on: nothing where there are none, for a loss that knows of none."""
+    return () if w is None else (w,)

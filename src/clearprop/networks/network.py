@@ -1,28 +1,31 @@
 """Layers assembled into a network."""
 
 import copy
-import inspect
-from collections.abc import Iterator
-from functools import lru_cache
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from clearprop.errors import ConfigError, ShapeError
+from clearprop.errors import ConfigError
 from clearprop.graph.layer_call import call, in_order
-from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import has_backward, inner_layers
 from clearprop.graph.passing import Pass, current, is_bare, running
 from clearprop.layers import SoftmaxWithLoss
 from clearprop.layers.arguments import real
 from clearprop.layers.loss import score_of
+from clearprop.networks.asked import names_asked_for
 from clearprop.networks.assembled import Assembled
 from clearprop.networks.assembly import name_layer
-from clearprop.networks.evaluation import Evaluation, first_output, scored
+from clearprop.networks.bare_chain import FORMULAS, goes_straight, straight
+from clearprop.networks.evaluation import Evaluation, given, scored
+from clearprop.networks.fitting import (
+    check_arity,
+    check_outputs,
+    check_predict,
+    check_weighs,
+    refuse_class,
+)
 from clearprop.networks.outermost import check_list, plain
-from clearprop.networks.parameters import derivative_of
 from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.numerical import numerical_gradient
 
@@ -72,7 +75,7 @@ class Network(Assembled):
         """Compute the scores of a batch; one node, which opens into the layers, for a Variable."""
         inputs = in_order(self, inputs, named) if named else inputs
         if is_bare():
-            self.check_arity(inputs if len(inputs) != 1 else inputs[0])
+            check_arity(self, inputs if len(inputs) != 1 else inputs[0])
             inputs = plain(inputs)
             with self.look("forward", *inputs, by="__call__") as twin:
                 return call(twin, *inputs)
@@ -99,38 +102,25 @@ class Network(Assembled):
         return self._by_forward(x)
 
     def _by_forward(self, x: Any) -> Any:
-        self.check_arity(x)
+        check_arity(self, x)
         return self(*x) if isinstance(x, tuple) else self(x)
-
-    def check_arity(self, x: Any, name: str = "x") -> None:
-        """Refuse more or fewer inputs than `forward` takes. Errors: `ShapeError`."""
-        number = len(x) if isinstance(x, tuple) else 1
-        if not _takes(type(self).forward, number):
-            _, *asked = inspect.signature(type(self).forward).parameters
-            one = "a list" if isinstance(x, list) else "one array"
-            found = f"a tuple of {number}" if isinstance(x, tuple) else one
-            raise ShapeError(
-                f"{type(self).__name__}.forward takes {' and '.join(asked)}, and {name} is "
-                f"{found}; give several inputs as a tuple of so many arrays, one input as an array"
-            )
 
     def _scores(self, x: Any) -> Any:
         """What the loss layer is asked about: what the network gives, and not what a `predict` of
         its own makes of it, unless that is all there is and its `loss` asks it, as in the book."""
-        by_predict = self.is_chain() and self._predicts() and "predict" in self._asked_by("loss")
+        by_predict = (
+            self.is_chain() and self.has_own("predict") and "predict" in self._asked_by("loss")
+        )
         return self.predict(x) if by_predict else self._by_forward(x)
-
-    def _predicts(self) -> bool:
-        return type(self).predict is not Network.predict
 
     def loss(self, x: Any, t: Any, w: Any = None) -> Any:
         """Compute the loss of a batch `x` with its labels `t`; `w` are weights of the samples."""
         if w is not None:
-            self.check_weighs("w")
+            check_weighs(self, "w")
         return self._loss_of(self._by_forward(x), t, *given(w))
 
     def _loss_of(self, scores: Any, t: Any, *w: Any) -> Any:
-        self.check_outputs(scores)
+        check_outputs(self, scores)
         if not isinstance(self.lastLayer, list | tuple):
             return call(self.lastLayer, scores, t, *w)
         if not self.losses:
@@ -143,18 +133,6 @@ class Network(Assembled):
         parts = [call(last, y, s, *w) for last, y, s in zip(self.losses, scores, t, strict=True)]
         return sum(parts[1:], start=parts[0])
 
-    def check_outputs(self, scores: Any) -> None:
-        """Refuse several outputs where there is one loss, and no `loss` of its own to say which.
-
-        Errors: `ConfigError`.
-        """
-        one = not isinstance(self.lastLayer, list | tuple) and not self.has_own_loss()
-        if one and first_output(scores) is not scores:
-            raise ConfigError(
-                f"{type(self).__name__}.forward gives {len(scores)} outputs, and there is one loss;"
-                " give loss=[…] with one for each output, and targets t as a tuple"
-            )
-
     def evaluate(self, x: Any, t: Any, w: Any = None) -> Evaluation:
         """Compute loss and score of a batch at prediction, by the layers' `infer`.
 
@@ -165,7 +143,7 @@ class Network(Assembled):
         that are not finite; `ConfigError` for weights where a loss knows of none.
         """
         if w is not None:
-            self.check_weighs("w")
+            check_weighs(self, "w")
         scores, weights = self._scores(x), given(w)
         if self.has_own_loss():
             loss = self.loss(x, t, *weights)
@@ -176,19 +154,6 @@ class Network(Assembled):
     def _loss_at_prediction(self, x: Any, t: Any, w: Any = None) -> Any:
         """The loss of `evaluate` alone: where it is one's own, the network runs once for it."""
         return self.loss(x, t, *given(w))
-
-    def check_weighs(self, name: str) -> None:
-        """Refuse weights of samples, called `name`, where a loss knows of none.
-
-        Errors: `ConfigError`.
-        """
-        for loss in (self, *self.losses):
-            method = loss.loss if loss is self else loss.forward
-            if "w" not in inspect.signature(method).parameters:
-                raise ConfigError(
-                    f"{type(loss).__name__}.{method.__name__} takes no weights w of the samples; "
-                    f"leave {name} out, or let it take them"
-                )
 
     @property
     def score_name(self) -> str | None:
@@ -205,7 +170,7 @@ class Network(Assembled):
         not fit, `DataError` for an empty batch, `NonFiniteError` for scores that are not finite.
         """
         scores, losses = self._scores(x), self.losses
-        self.check_outputs(scores)
+        check_outputs(self, scores)
         if self.score_name not in (None, "accuracy"):
             raise ConfigError(
                 f"accuracy: {type(losses[0]).__name__} does not tell right answers from wrong "
@@ -223,15 +188,15 @@ class Network(Assembled):
     def loss_and_gradient(self, x: Any, t: Any, w: Any = None) -> tuple[Any, dict[str, Any]]:
         """Compute the loss and its derivative by every parameter in one forward and backward."""
         if w is not None:
-            self.check_weighs("w")
+            check_weighs(self, "w")
         self.members.check()
         self.audit(x, t)
-        if self._goes_straight(x, t):
-            return self._straight(x, t, *given(w))
+        if goes_straight(self, x):
+            return straight(self, x, t, *given(w))
         twin, copies = copied(self)
         walk = Walk(self, twin, copies, Pass("forward", current().rng))
         loss = walk.loss(x, t, *given(w))
-        self.check_predict(walk.passing, x)
+        check_predict(self, walk.passing, x)
         params = {name: walk.params[name] for name in self.trained}
         found = walk.derivatives(loss, params)
         gradients = {
@@ -302,12 +267,16 @@ class Network(Assembled):
 
     def is_chain(self) -> bool:
         """Whether the layers run one after the other, by no `forward` of its own."""
-        return type(self).forward is Network.forward
+        return not self.has_own("forward")
+
+    def has_own(self, *names: str) -> bool:
+        """Whether one of these methods is written anew."""
+        return any(getattr(type(self), name) is not getattr(Network, name) for name in names)
 
     def has_own_loss(self) -> bool:
         """Whether the loss is written anew, and not that of the loss layers for what `forward`
         gives."""
-        return type(self).loss is not Network.loss
+        return self.has_own("loss")
 
     def asks_loss_layer(self) -> bool:
         """Whether the loss is that of a loss layer: by no `loss` of its own, or by one that asks
@@ -325,91 +294,23 @@ class Network(Assembled):
 
     def _asked_by(self, method: str) -> set[str]:
         """The names that a method of a subclass asks for, in each class that writes it."""
-        found: set[str] = set()
-        for written in (vars(c).get(method) for c in self._own_classes()):
-            code = getattr(inspect.unwrap(written), "__code__", None) if callable(written) else None
-            found.update(() if code is None else _attributes(code))
-        return found
+        written = (vars(c).get(method) for c in self._own_classes())
+        return {name for each in written for name in names_asked_for(each)}
 
     def only_calls(self, method: str) -> bool:
         own = ("__call__", "predict", "loss", "_loss_of")
-        return method in own and all(getattr(type(self), n) is getattr(Network, n) for n in own)
+        return method in own and not self.has_own(*own)
 
     def in_a_row(self) -> tuple[Any, ...]:
         """The layers that `forward` calls one after another, and does nothing else."""
         members = self.__dict__.get("_members") or self.members  # also a copy's
         return tuple(self.layers.values()) if self.is_chain() and not members.repeated else ()
 
-    def _goes_straight(self, x: Any, t: Any) -> bool:
-        """Whether a chain on plain arrays may go straight through its layers: see `Walk` for all
-        others. Recording costs 2.6 times as much on a network of two layers."""
-        own = (getattr(type(self), name) is getattr(Network, name) for name in _FORMULAS)
-        return (
-            all(own)
-            and len(self.losses) == 1
-            and not isinstance(self.lastLayer, list | tuple)
-            and not self.frozen
-            and not self.members.repeated
-            and not isinstance(x, tuple | Recorded)
-            and all(map(has_backward, (*self.layers.values(), self.lastLayer)))
-        )
-
-    def _straight(self, x: Any, t: Any, *w: Any) -> tuple[Any, dict[str, Any]]:
-        loss = self.loss(x, t, *w)
-        dout = self.lastLayer.backward(1)
-        for layer in reversed(self.layers.values()):
-            dout = layer.backward(dout)
-        gradient = {}
-        for name, owners in self.params.owners.items():
-            parts = [derivative_of(layer, attribute) for layer, attribute in owners]
-            gradient[name] = sum(parts[1:], start=parts[0])
-        return loss, gradient
-
-    def check_predict(self, passing: Pass, x: Any) -> None:
-        """Refuse a `predict` that runs layers in another way than what is learned."""
-        if not (self.is_chain() and self._predicts()) or passing.predicted:
-            return
-        walk = self.walk("infer", x)
-        walk.predict(x)
-        if not (passing.chained and walk.passing.chained):
-            raise ConfigError(
-                f"{type(self).__name__} has a predict of its own that its loss does not use, so "
-                "that it would learn one thing and predict another; call it forward, which loss "
-                "and predict both mean, or call self.predict(x) in loss"
-            )
-
     def glue(self) -> list[Any]:
         """What has code of its own between the layers: the network, and layers that hold layers."""
-        own = any(getattr(type(self), n) is not getattr(Network, n) for n in _FORMULAS)
         inside = (layer for name, layer in self.members.layers.items() if name)
         held = [v for v in inside if not has_backward(v) and any(inner_layers(v))]
-        return [self, *held] if own else held
-
-
-def _attributes(code: CodeType) -> Iterator[str]:
-    """The names that a method asks for, also in functions inside it."""
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _attributes(inner)
-
-
-def given(w: Any) -> tuple[Any, ...]:
-    """Weights as what is passed on: nothing where there are none, for a loss that knows of none."""
-    return () if w is None else (w,)
-
-
-@lru_cache(maxsize=256)
-def _takes(forward: Any, number: int) -> bool:
-    """Whether a `forward` can be called with so many inputs."""
-    try:
-        inspect.signature(forward).bind(None, *[None] * number)
-    except TypeError:
-        return False
-    return True
-
-
-_FORMULAS = ("forward", "predict", "loss", "gradient", "loss_and_gradient")
+        return [self, *held] if self.has_own(*FORMULAS) else held
 
 
 def _as_float64(x: Any, name: str) -> Any:
@@ -417,13 +318,6 @@ def _as_float64(x: Any, name: str) -> Any:
         return tuple(_as_float64(part, name) for part in x)
     x = x if isinstance(x, np.ndarray) and x.dtype.kind in "iub" else real(x, name)
     return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind == "f" else x
-
-
-def refuse_class(what: str, thing: Any) -> None:
-    """Refuse a class in place of what it makes. Errors: `ConfigError`."""
-    if isinstance(thing, type):
-        name = thing.__name__
-        raise ConfigError(f"the {what} is the class {name}; call it: {name}(…)")
 
 
 def check_network(network: Any) -> None:

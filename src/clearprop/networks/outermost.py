@@ -13,6 +13,7 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Recorded
 from clearprop.graph.passing import current, is_bare
+from clearprop.networks.fitting import check_arity
 
 
 def looks(formula: str) -> Callable[[Any], Any]:
@@ -60,8 +61,8 @@ def learns(method: Any) -> Any:
 
 def check_list(network: Any, x: Any) -> None:
     """A list is one array that is to be, and no tuple of several inputs. Errors: `ShapeError`."""
-    if isinstance(x, list) and not network._predicts():
-        network.check_arity(x)
+    if isinstance(x, list) and not network.has_own("predict"):
+        check_arity(network, x)
 
 
 def plain(x: Any) -> Any:

@@ -13,7 +13,7 @@ from clearprop.compiler.plans import flat
 from clearprop.errors import ConfigError, FileFormatError
 from clearprop.files import FilePath
 from clearprop.networks import Network
-from clearprop.networks.network import given
+from clearprop.networks.evaluation import given
 from clearprop.training.batches import MiniBatches
 from clearprop.training.best import Best
 from clearprop.training.data import Samples

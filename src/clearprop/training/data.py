@@ -18,6 +18,7 @@ from clearprop.errors import (
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.networks.evaluation import first_output
+from clearprop.networks.fitting import check_arity, check_outputs, check_weighs
 from clearprop.networks.summary import multiply_adds
 from clearprop.primitives.masked import refuse_masked
 from clearprop.training.optimizers.checks import all_finite
@@ -85,7 +86,7 @@ def read_samples(
     """
     x_name, t_name, *w_name = names
     dtype = parameter_dtype(network)
-    network.check_arity(x, x_name)
+    check_arity(network, x, x_name)
     if scale is None:
         read = _each(_read_x, x, x_name, dtype)
         one = taken(read, slice(1))
@@ -116,7 +117,7 @@ def read_weights(network: Network, w: Any, name: str, count: int, dtype: np.dtyp
     >>> read_weights(TwoLayerNet(4, 3, 2), [1, 2, 3], "w", 3, np.dtype(np.float32))
     array([0.5, 1. , 1.5], dtype=float32)
     """
-    network.check_weighs(name)
+    check_weighs(network, name)
     w = _array(w, name)
     if w.shape != (count,):
         raise ShapeError(f"{name} {w.shape} must be one weight for each sample, ({count},)")
@@ -244,7 +245,7 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
         largest = max(largest, product)
         # A product with F filters or neurons has the numbers of all windows as its other factor.
         widest = max(widest, math.prod(shape), product // max(1, *shape[:1]))
-    network.check_outputs(out)
+    check_outputs(network, out)
     outs = out if isinstance(out, tuple | list) else (out,)
     for y, loss in zip(outs, network.losses, strict=False):
         shape = np.shape(y)

@@ -16,8 +16,7 @@ from clearprop.compiler.step_plan import taken
 from clearprop.errors import NonFiniteError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.networks.evaluation import Evaluation, tally
-from clearprop.networks.network import given
+from clearprop.networks.evaluation import Evaluation, given, tally
 from clearprop.networks.walk import copied
 from clearprop.training.data import Samples
 from clearprop.training.nonfinite import first_nonfinite

@@ -14,7 +14,8 @@ from clearprop.errors import ConfigError, NonFiniteError
 from clearprop.files import FilePath
 from clearprop.networks import Network
 from clearprop.networks.evaluation import Evaluation
-from clearprop.networks.network import check_network, refuse_class
+from clearprop.networks.fitting import refuse_class
+from clearprop.networks.network import check_network
 from clearprop.training.batches import MiniBatches, generator, size_of_batches, steps
 from clearprop.training.best import best_of
 from clearprop.training.checkpoint import Training, read_checkpoint, training_of, write_checkpoint
