@@ -8,7 +8,7 @@ import pytest
 from clearprop.errors import FileFormatError, OutputError
 from clearprop.networks import TwoLayerNet
 from clearprop.training import History, Trainer
-from clearprop.training.history import HistoryWriter
+from clearprop.training.history_file import HistoryWriter
 
 
 def sample() -> History:

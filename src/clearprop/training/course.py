@@ -11,7 +11,8 @@ import numpy as np
 from clearprop.errors import NonFiniteError
 from clearprop.training.batches import MiniBatches
 from clearprop.training.best import Best
-from clearprop.training.history import History, HistoryWriter, Scores
+from clearprop.training.history import History, Scores
+from clearprop.training.history_file import HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper
 from clearprop.training.progress import EVERY, Callback, Moment, Progress

@@ -1,9 +1,6 @@
 """What happened during training: the loss of every iteration, the scores of every epoch."""
 
-import contextlib
-import json
 import math
-import os
 from array import array
 from collections.abc import Iterator
 from html import escape
@@ -11,9 +8,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from clearprop.errors import FileFormatError
-from clearprop.files import FilePath, atomic_write, read_bytes, told
+from clearprop.files import FilePath, atomic_write
 from clearprop.graph.display import table
+from clearprop.training.history_file import lines_of, read_into
 from clearprop.training.plotting import plot
 
 
@@ -172,12 +169,7 @@ class History:
 
         So many losses and evaluations at its beginning are left out.
         """
-        done = losses
-        for number, evaluation in enumerate(self._evaluations[evaluations:], start=evaluations):
-            yield from self._loss_lines(done, evaluation.iteration)
-            done = max(done, evaluation.iteration)
-            yield self._evaluation_line(evaluation, named=number == 0)
-        yield from self._loss_lines(done, len(self))
+        return lines_of(self, losses, evaluations)
 
     def write(self, path: FilePath) -> None:
         """Write the history to a JSON-lines file, atomically.
@@ -195,23 +187,9 @@ class History:
         Errors: `FileFormatError` names the file and the line that is not as described above,
         `FileNotFoundError` if there is none.
         """
-        content = read_bytes(path, "history", "a history")
         history = cls()
         history.seconds = math.nan
-        lines = content.split(b"\n")
-        try:
-            _json_object(lines[-1])
-        except ValueError:  # empty after a line break, or broken off
-            lines.pop()
-        for number, line in enumerate(lines, start=1):
-            try:
-                history._read_line(line)
-            except ValueError as error:
-                text = line.decode(errors="replace")
-                found = repr(text if len(text) <= 60 else f"{text[:57]}...")
-                raise FileFormatError(
-                    f"{os.fspath(path)}, line {number}: {error}; found {found}"
-                ) from None
+        read_into(history, path)
         return history
 
     def plot(self, axes: Any = None) -> Any:
@@ -264,28 +242,6 @@ class History:
         ]
         return f"<p>{escape(repr(self))}</p>{table(['epoch', 'iteration', *head], lines)}"
 
-    def _loss_lines(self, start: int, stop: int) -> Iterator[str]:
-        for iteration, loss in enumerate(self._loss[start:stop], start + 1):
-            yield f'{{"iteration": {iteration}, "loss": {_text(loss)}}}\n'
-
-    def _evaluation_line(self, scores: Scores, named: bool) -> str:
-        """One evaluation as a line of JSON; `named` for the first one of a file."""
-        iteration, epoch, train, test, loss = scores
-        line = f'{{"iteration": {iteration}, "epoch": {_text(epoch)}'
-        if self.score_name is not None:
-            train_key, test_key = self._keys()
-            line += f', "{train_key}": {_text(train)}'
-            line += f', "{test_key}": {"null" if math.isnan(test) else _text(test)}'
-        if not math.isnan(loss) or self.score_name is None:
-            line += f', "{self.held_out}_loss": {_text(loss)}'
-        if named and self.score_name not in (None, "accuracy"):
-            line += f', "score": {json.dumps(self.score_name, ensure_ascii=False)}'
-        return line + "}\n"
-
-    def _keys(self) -> tuple[str, str]:
-        kind = "accuracy" if self.score_name == "accuracy" else "score"
-        return f"train_{kind}", f"{self.held_out}_{kind}"
-
     def _has(self, name: str) -> bool:
         return bool((~np.isnan(self._column(name))).any())
 
@@ -299,104 +255,3 @@ class History:
                 "see train_score, test_score and score_name"
             )
         return self._column(name)
-
-    def _read_line(self, line: bytes) -> None:
-        entry = _json_object(line)
-        iteration = entry.get("iteration")
-        if type(iteration) is not int:
-            raise ValueError('"iteration" must be a whole number')
-        if entry.keys() == {"iteration", "loss"}:
-            if iteration != len(self) + 1:
-                raise ValueError(f"iteration {len(self) + 1} was expected")
-            self.add_loss(_number(entry, "loss"))
-            return
-        if not self._evaluations and isinstance(entry.get("score"), str):
-            self.score_name = entry.pop("score")
-        if not self._evaluations and any(key.startswith("validation_") for key in entry):
-            self.held_out = "validation"
-        usual, loss = {"iteration", "epoch"}, f"{self.held_out}_loss"
-        if not self._evaluations and entry.keys() == {*usual, loss}:
-            self.score_name = None
-        train, test = self._keys()
-        scores = set() if self.score_name is None else {train, test}
-        if entry.keys() - {loss} != usual | scores:
-            raise ValueError("the line must hold a loss, or an epoch with its scores")
-        if iteration != len(self):
-            raise ValueError(f"an evaluation after iteration {len(self)} was expected")
-        self.add_evaluation(
-            epoch=_number(entry, "epoch"),
-            train_score=_number(entry, train) if scores else math.nan,
-            test_score=math.nan if entry.get(test) is None else _number(entry, test),
-            test_loss=_number(entry, loss) if loss in entry else math.nan,
-        )
-
-
-class HistoryWriter:
-    """A history file that grows while training runs.
-
-    `write` appends what has happened since the last time, `close` does so at last. The file is
-    started anew, or goes on, as the history does.
-
-    Errors: `OutputError` if the file cannot be written.
-    """
-
-    def __init__(self, path: FilePath, history: History) -> None:
-        self.path = os.fspath(path)
-        self.history = history
-        self._losses, self._evaluations = len(history), len(history._evaluations)
-        with self._told():  # newline="\n": the same file on every system
-            mode = "a" if self._losses else "w"
-            self._file = open(path, mode, encoding="utf-8", newline="\n")  # noqa: SIM115
-
-    def write(self) -> None:
-        """Write what is new, so that it is kept even if the program is killed."""
-        lines = "".join(self.history.lines(self._losses, self._evaluations))
-        self._losses, self._evaluations = len(self.history), len(self.history._evaluations)
-        with self._told():
-            self._file.write(lines)
-            self._file.flush()
-
-    def close(self) -> None:
-        """Write what is new, and close the file."""
-        try:
-            self.write()
-        finally:
-            with self._told():
-                self._file.close()
-
-    def _told(self) -> contextlib.AbstractContextManager[None]:
-        remedy = "choose a folder that exists, has room, and that you may write to"
-        return told(f"the history {self.path} cannot be written", remedy)
-
-
-def _text(number: float) -> str:
-    """The shortest text that reads back as the same number, also for NaN and infinity."""
-    return repr(float(number)) if math.isfinite(number) else f'"{float(number)}"'
-
-
-def _number(entry: dict[str, Any], key: str) -> float:
-    try:
-        return number_of(entry[key])
-    except (ValueError, OverflowError):
-        raise ValueError(f'"{key}" must be a number') from None
-
-
-def number_of(value: Any) -> float:
-    """A number, or the text for NaN or infinity. Errors: `ValueError`, `OverflowError`."""
-    if type(value) in (int, float) or value in ("nan", "inf", "-inf"):
-        return float(value)
-    raise ValueError(f"{value!r} is not a number")
-
-
-_DECODER = json.JSONDecoder(parse_constant=int)  # int refuses NaN
-"""Made once: `json.loads` with an argument makes one for every line, which takes longer."""
-
-
-def _json_object(line: bytes) -> dict[str, Any]:
-    try:
-        entry = _DECODER.decode(line.decode())
-    except (ValueError, RecursionError):
-        raise ValueError("the line is not JSON") from None
-    if not isinstance(entry, dict):
-        raise ValueError("the line must be a JSON object")
-    return entry

@@ -13,7 +13,7 @@ from clearprop.errors import FileFormatError
 from clearprop.files import FilePath, atomic_write, read_bytes, told
 from clearprop.graph.node import Recorded
 from clearprop.networks import Network
-from clearprop.training.history import number_of
+from clearprop.training.history_file import number_of
 
 SAMPLES = 64
 """So many training samples are looked at, always the same, so that moments can be compared."""

@@ -21,7 +21,8 @@ from clearprop.training.best import best_of
 from clearprop.training.checkpoint import Training, read_checkpoint, training_of, write_checkpoint
 from clearprop.training.course import Course
 from clearprop.training.data import carried
-from clearprop.training.history import History, HistoryWriter
+from clearprop.training.history import History
+from clearprop.training.history_file import HistoryWriter
 from clearprop.training.interrupts import Interrupts
 from clearprop.training.keeping import Keeper, check_distinct, check_paths
 from clearprop.training.nonfinite import explained
