@@ -16,6 +16,7 @@ from clearprop.checking.slips import (
 )
 from clearprop.checking.slips_in_calls import called
 from clearprop.checking.slips_in_places import subscripted
+from clearprop.checking.sources import with_parts
 
 _MAKERS: dict[type, Any] = {**SMALL, ast.Call: called, ast.Subscript: subscripted}
 
@@ -178,19 +179,4 @@ def _pairs(target: ast.Subscript, node: ast.Subscript) -> Iterator[tuple[ast.exp
 
 def swapped(tree: Any, old: Any, new: Any) -> Any:
     """A tree with one node replaced; the others are shared, or the same."""
-    if tree is old:
-        return new
-    changed = {}
-    for field, value in ast.iter_fields(tree):
-        if isinstance(value, list):
-            made: Any = [swapped(v, old, new) if isinstance(v, ast.AST) else v for v in value]
-            if any(a is not b for a, b in zip(made, value, strict=True)):
-                changed[field] = made
-        elif isinstance(value, ast.AST) and (made := swapped(value, old, new)) is not value:
-            changed[field] = made
-    if not changed:
-        return tree
-    twin = copy.copy(tree)
-    for field, made in changed.items():
-        setattr(twin, field, made)
-    return twin
+    return new if tree is old else with_parts(tree, lambda part: swapped(part, old, new))

@@ -90,16 +90,16 @@ def _brackets(node: ast.BinOp) -> Entries:
         if not isinstance(op, outer):
             continue
         same = outer is inner
-        if isinstance(a, ast.BinOp) and isinstance(a.op, inner) and not _agree(a.op, op, same):
+        if isinstance(a, ast.BinOp) and isinstance(a.op, inner) and not _agree(a.op, same):
             yield (
                 ast.BinOp(a.left, a.op, ast.BinOp(a.right, op, b)),
                 Kind.WRONG_VALUE,
             )
-        if isinstance(b, ast.BinOp) and isinstance(b.op, inner) and not _agree(op, b.op, same):
+        if isinstance(b, ast.BinOp) and isinstance(b.op, inner) and not _agree(op, same):
             yield ast.BinOp(ast.BinOp(a, op, b.left), b.op, b.right), Kind.WRONG_VALUE
 
 
-def _agree(first: ast.operator, second: ast.operator, same: bool) -> bool:
+def _agree(first: ast.operator, same: bool) -> bool:
     """Whether brackets make no difference."""
     return same and isinstance(first, ast.Mult | ast.Add)
 

@@ -247,18 +247,22 @@ def _guarded(node: Any) -> Any:
 
     What it is made of is shared with the trees that edits are told by, so it is not changed.
     """
+    made, f = with_parts(node, _guarded), node.func if isinstance(node, ast.Call) else None
+    if isinstance(f, ast.Attribute) and f.attr == "at" and len(node.args) > 2:
+        return ast.Call(the_pick("put_at"), [f.value, *made.args], node.keywords)
+    return made
+
+
+def with_parts(node: Any, other: Callable[[Any], Any]) -> Any:
+    """A node with another for each of its parts, or itself where they are the same."""
     changed: dict[str, Any] = {}
     for field, value in ast.iter_fields(node):
         if isinstance(value, list):
-            parts = [_guarded(v) if isinstance(v, ast.AST) else v for v in value]
+            parts = [other(v) if isinstance(v, ast.AST) else v for v in value]
             if any(a is not b for a, b in zip(parts, value, strict=True)):
                 changed[field] = parts
-        elif isinstance(value, ast.AST) and (made := _guarded(value)) is not value:
+        elif isinstance(value, ast.AST) and (made := other(value)) is not value:
             changed[field] = made
-    f = node.func if isinstance(node, ast.Call) else None
-    if isinstance(f, ast.Attribute) and f.attr == "at" and len(node.args) > 2:
-        args = changed.get("args", node.args)
-        return ast.Call(the_pick("put_at"), [f.value, *args], node.keywords)
     if not changed:
         return node
     twin = copy.copy(node)

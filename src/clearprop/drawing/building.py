@@ -51,7 +51,7 @@ def _scope(graph: Graph, open: Open, limit: int, derivative: Callable[[Recorded]
     opening = Opening(open)
     scope = _Builder(graph, "", derivative, None, limit).scope
     with np.errstate(all="ignore"):  # what is not finite is drawn as what it is
-        _open(scope, opening, 0, "", [limit - len(scope.items)])
+        _open(scope, opening, 0, [limit - len(scope.items)])
     opening.check()
     _settle_leaves(scope)
     return scope
@@ -221,7 +221,7 @@ def _leaves(node: Node) -> list[Recorded]:
     return [x for x in node.inputs if isinstance(x, Recorded) and x.node is None]
 
 
-def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[int]) -> None:
+def _open(scope: Scope, opening: Opening, level: int, left: list[int]) -> None:
     """Open what is to be opened, level by level, while the picture has room."""
     opened: list[tuple[Item, Graph]] = []
     for item in scope.items:
@@ -254,7 +254,7 @@ def _open(scope: Scope, opening: Opening, level: int, prefix: str, left: list[in
             for end in flow.ends:
                 if end.item is None:
                     end.derivative = douts[end.operand]
-        _open(builder.scope, opening, level + 1, f"{item.id}/", left)
+        _open(builder.scope, opening, level + 1, left)
     _share(scope)
 
 

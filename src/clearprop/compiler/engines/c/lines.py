@@ -95,8 +95,3 @@ class Groups:
         starts = [(min(v * self.lanes, self.length - self.lanes), v * self.lanes) for v in rest]
         for i in range(0, len(starts), self.together):
             yield None, starts[i : i + self.together]
-
-    def slot_of(self, f: int) -> int:
-        """Where an element is found in a buffer."""
-        regular = self.regular * self.lanes
-        return f if f < regular else regular + f - (self.length - self.lanes)
