@@ -8,7 +8,7 @@ import right_layers
 
 from clearprop import Affine, Relu, assert_gradients, check
 from clearprop.checking import Finding, Kind, LayerReport, Report, Row
-from clearprop.checking.report import merge
+from clearprop.checking.layer_report import merge
 
 
 class Bent(Affine):

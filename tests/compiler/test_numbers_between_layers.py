@@ -100,8 +100,8 @@ def test_one_that_is_needed_as_such_is_not_tried_again(monkeypatch):
     from clearprop.compiler import step_plan
 
     net, made = Annealed(), []
-    recorded = step_plan._Recorded
-    monkeypatch.setattr(step_plan, "_Recorded", lambda *how: made.append(how) or recorded(*how))
+    recorded = step_plan.RecordedStep
+    monkeypatch.setattr(step_plan, "RecordedStep", lambda *how: made.append(how) or recorded(*how))
     step = compile(net, SGD(0.1))
     step(X, T)
     first = len(made)

@@ -3,7 +3,8 @@
 from clearprop.checking.anomaly import Anomaly, first_anomaly
 from clearprop.checking.check import assert_gradients, check
 from clearprop.checking.findings import Finding, Kind
-from clearprop.checking.report import LayerReport, Report, Row
+from clearprop.checking.layer_report import LayerReport, Row
+from clearprop.checking.report import Report
 
 __all__ = [
     "Anomaly",

@@ -16,8 +16,8 @@ from clearprop.checking.diagnosis import diagnose, repaired
 from clearprop.checking.differences import EPS
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind
+from clearprop.checking.layer_report import Row
 from clearprop.checking.probing import HASTY, SWEEP, element, probe, quick, suspects, worst_first
-from clearprop.checking.report import Row
 from clearprop.layers import Layer
 
 VANISHING = 1e-150

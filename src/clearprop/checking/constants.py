@@ -14,8 +14,8 @@ from clearprop.checking.automatic import Opened, open_forward
 from clearprop.checking.case import Case
 from clearprop.checking.constants_in_source import bare, beside, constants_of
 from clearprop.checking.evidence import Evidence
+from clearprop.checking.places_in_source import Group, Placed
 from clearprop.checking.probing import SWEEP, element
-from clearprop.checking.tape import Group, Placed
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, Recorded
 

@@ -10,7 +10,7 @@ import numpy as np
 from clearprop.checking import differences
 from clearprop.checking.automatic import Opened, agrees, open_forward
 from clearprop.checking.findings import Finding, Found, Kind
-from clearprop.checking.report import Row
+from clearprop.checking.layer_report import Row
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 

@@ -14,10 +14,10 @@ from clearprop.checking.arguments import runs_alone
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.findings import Found, Kind
+from clearprop.checking.layer_report import LayerReport
 from clearprop.checking.nests import hanging, leaves, shape_of
 from clearprop.checking.passes import first_forward, told
 from clearprop.checking.precision import measure
-from clearprop.checking.report import LayerReport
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.trial import Trial
 from clearprop.checking.understanding import first_backward

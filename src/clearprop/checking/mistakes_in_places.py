@@ -5,14 +5,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.findings import Kind
-from clearprop.checking.tape import (
-    At,
-    Mistake,
-    Mistakes,
-    Tape,
-    everywhere,
-    local,
-)
+from clearprop.checking.tape import At, Mistake, Mistakes, Tape, everywhere, local
 
 LINEAR_MAPS = ("np.cumsum", "np.roll")
 GETITEM = "clearprop.getitem"

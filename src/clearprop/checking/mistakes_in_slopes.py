@@ -10,8 +10,9 @@ import numpy as np
 from clearprop.checking.factors import ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.mistakes_in_ways import others
+from clearprop.checking.places_in_source import Group
 from clearprop.checking.slopes import slopes
-from clearprop.checking.tape import At, Formula, Group, Mistake, Mistakes, Tape, local, nothing
+from clearprop.checking.tape import At, Formula, Mistake, Mistakes, Tape, local, nothing
 from clearprop.graph.node import Node, Recorded
 
 INNER = ("np.exp", "np.multiply", "np.divide", "np.add", "np.subtract", "np.negative")

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.findings import Kind
+from clearprop.checking.places_in_source import Group
 from clearprop.checking.slopes import slopes
-from clearprop.checking.tape import Group, Mistake, Mistakes, Tape
+from clearprop.checking.tape import Mistake, Mistakes, Tape
 from clearprop.graph.node import Node, Recorded
 
 RUNS = 12

@@ -8,10 +8,10 @@ import numpy as np
 
 from clearprop.checking.case import broadcasts, in_words
 from clearprop.checking.findings import Kind
+from clearprop.checking.places_in_source import Group
 from clearprop.checking.tape import (
     At,
     Formula,
-    Group,
     Mistake,
     Mistakes,
     Tape,

@@ -23,8 +23,9 @@ from clearprop.checking.editable import truths
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.factors import plain
 from clearprop.checking.findings import Kind
+from clearprop.checking.places_in_source import Placed
 from clearprop.checking.screening import Screen
-from clearprop.checking.tape import Mistake, Mistakes, Placed, Tape
+from clearprop.checking.tape import Mistake, Mistakes, Tape
 
 WORK, EACH = 160_000, 150
 """So many operations are differentiated again for one layer; a mistake costs so many besides."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.checking.tape import At, Mistake, Tape, Wide, key_of, local
+from clearprop.checking.tape import At, Mistake, Tape, Wide, known_by, local
 from clearprop.graph.node import Node, Recorded
 from clearprop.primitives.broadcasting import sum_to
 
@@ -68,7 +68,7 @@ class Screen:
         leaf = tape.variables[name]
         h = STEP * float(np.median(np.abs(leaf.data)) or 1.0)
         with np.errstate(all="ignore"):
-            ahead, behind = (tape.values_at({key_of(leaf): leaf.data + s * v}) for s in (h, -h))
+            ahead, behind = (tape.values_at({known_by(leaf): leaf.data + s * v}) for s in (h, -h))
             found = {k: (np.asarray(x, float) - behind[k]) / (2 * h) for k, x in ahead.items()}
         return {key: np.nan_to_num(x) for key, x in found.items()}
 

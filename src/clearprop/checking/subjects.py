@@ -10,8 +10,9 @@ from clearprop.checking.adopting import adopted
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.examine import examine
 from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.layer_report import LayerReport, merge
 from clearprop.checking.passes import told
-from clearprop.checking.report import LayerReport, Report, merge
+from clearprop.checking.report import Report
 from clearprop.checking.samples import imported, layers_in, samples_of
 from clearprop.checking.whole import whole_network
 from clearprop.checking.words import layers_inside

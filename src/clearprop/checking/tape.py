@@ -1,33 +1,17 @@
-"""The backward pass of an opened `forward`, to be run again with one mistake made in it.
-
-Operations that stand at the same place of the source are one group: what a loop over time steps
-does again and again is done wrongly in all of them, or in none.
-"""
+"""The backward pass of an opened `forward`, to be run again with one mistake made in it."""
 
 import itertools
-import linecache
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.checking.automatic import Opened
 from clearprop.checking.findings import Kind
+from clearprop.checking.places_in_source import Group
 from clearprop.graph.backward import reach
 from clearprop.graph.node import Node, Recorded
-from clearprop.graph.variable import Variable
 from clearprop.primitives.broadcasting import sum_to
-
-_OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("graph", "primitives", "checking"))
-_NUMPY = str(Path(np.__file__).parent)
-
-SPOKEN = {"clearprop.getitem": "indexing", "clearprop.put_at": "writing"}
-"""Operations by what they are in the source."""
-
-Place = tuple[tuple[Any, int, int], ...]
-"""The calls that lead to an operation, outermost last: code, offset in it, line."""
 
 
 class At(NamedTuple):
@@ -72,65 +56,8 @@ class Mistake(NamedTuple):
 Mistakes = Iterator[Mistake]
 
 
-class Placed(Variable):
-    """A Variable that knows at which place of the source it was made."""
-
-    __slots__ = ("place",)
-    place: Place
-
-    def __new__(cls, *args: Any) -> "Placed":
-        made = super().__new__(cls)
-        made.place = _place()
-        return made
-
-
-Placed.made_as = Placed
-
-
-def _place() -> Place:
-    frame, found = sys._getframe(2), []
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((*_OURS, _NUMPY)):
-            found.append((frame.f_code, frame.f_lasti, frame.f_lineno))
-        elif found and file.startswith(_OURS[2]):
-            break
-        frame = frame.f_back
-    return tuple(found)
-
-
 class Wide(np.ndarray):
     """A derivative that has been summed over what was broadcast already."""
-
-
-class Group:
-    """The operations of one place, in the order in which they were carried out."""
-
-    alone = True
-    """Whether no other operation of its line has its name."""
-
-    def __init__(self, place: Place) -> None:
-        self.place, self.nodes = place, list[Node]()
-        self._words: tuple[bool, str] | None = None
-
-    def __str__(self) -> str:
-        """Where it is, in words."""
-        if self._words is None or self._words[0] != self.alone:  # told in each mistake
-            self._words = self.alone, self._told()
-        return self._words[1]
-
-    def _told(self) -> str:
-        name = str(self.nodes[0].operation.name)
-        name = SPOKEN.get(name, name)
-        if not self.place:
-            return name
-        code, at, line = self.place[0]
-        text = linecache.getline(code.co_filename, line)
-        first, last, start, stop = next(itertools.islice(code.co_positions(), at // 2, None))
-        if (not self.alone or len(text.strip()) >= 90) and first == last:
-            text = text.encode()[start:stop].decode()
-        text = text.strip()
-        return f"{name} in `{text}`" if 0 < len(text) < 90 else f"{name} in line {line}"
 
 
 class Tape:
@@ -156,7 +83,7 @@ class Tape:
             (
                 node,
                 [
-                    (i, key_of(x), np.shape(x.data))
+                    (i, known_by(x), np.shape(x.data))
                     for i, x in enumerate(node.inputs)
                     if isinstance(x, Recorded)
                 ],
@@ -208,7 +135,7 @@ class Tape:
 
     def sources(self, x: Any) -> frozenset[str]:
         """The arguments that a value is made of."""
-        key = key_of(x)
+        key = known_by(x)
         if key not in self._sources:
             self._sources[key] = frozenset[str]().union(
                 *(self.sources(y) for y in x.node.inputs if isinstance(y, Recorded))
@@ -219,7 +146,7 @@ class Tape:
 
     def enclosed(self, last: Node) -> set[Any]:
         """The values from which every way leads through one operation: `(node, None)` or leaves."""
-        found, seeds = {(last, None)}, {key_of(v) for v, _ in self.seeds}
+        found, seeds = {(last, None)}, {known_by(v) for v, _ in self.seeds}
         for node in [*self.nodes, *self.variables.values()]:
             key = (node, None)
             users = () if key in seeds else self.users.get(key, ())
@@ -252,7 +179,7 @@ class Tape:
         begun = 0 if values or not self.marks else min(first, default=0) // self.stride
         arrived: dict[Any, Any] = dict(self.marks[begun]) if self.marks else {}
         for v, d in () if self.marks else self.seeds:
-            _arrive(arrived, key_of(v), d)
+            _arrive(arrived, known_by(v), d)
         for k, (node, inputs) in enumerate(self.plan[begun * self.stride :]):
             if marks is not None and k % self.stride == 0:
                 marks.append(dict(arrived))
@@ -292,20 +219,20 @@ class Tape:
         for key, (later, slope) in (past or {}).items():
             arrived[key] = arrived[later] * slope
         return {
-            name: np.array(arrived.get(key_of(v), np.zeros(np.shape(v.data))))
+            name: np.array(arrived.get(known_by(v), np.zeros(np.shape(v.data))))
             for name, v in self.variables.items()
         }
 
     def values_at(self, leaves: Mapping[Any, Any]) -> dict[Any, Any]:
         """All values, where some arguments have other ones."""
-        made = {key_of(v): v.data for v in self.variables.values()} | dict(leaves)
+        made = {known_by(v): v.data for v in self.variables.values()} | dict(leaves)
         for node in reversed(self.nodes):
             if (node, 0) in self.idle:
                 made[node, None] = node.out
                 continue
             given = zip(node.inputs, node.values, strict=True)
             values = [
-                made.get(key_of(x), x.data) if isinstance(x, Recorded) else v for x, v in given
+                made.get(known_by(x), x.data) if isinstance(x, Recorded) else v for x, v in given
             ]
             out = node.operation.evaluate(*values, **node.params)
             several = enumerate(out) if isinstance(node.out, tuple) else ((None, out),)
@@ -348,7 +275,7 @@ def local(node: Node, dout: Any, out: Any, values: Any) -> list[Any]:
     return found
 
 
-def key_of(v: Any) -> Any:
+def known_by(v: Any) -> Any:
     """What a Variable is known by: the node that made it and which output it is; or itself."""
     return (v, None) if v.node is None else (v.node, v.index)
 

@@ -9,8 +9,8 @@ import numpy as np
 from clearprop.checking import differences
 from clearprop.checking.copies import private, same_draws
 from clearprop.checking.findings import Finding, Kind
+from clearprop.checking.layer_report import LayerReport, Row
 from clearprop.checking.passes import told
-from clearprop.checking.report import LayerReport, Row
 from clearprop.networks import Network
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import GraphError
-from clearprop.graph.layer_call import LayerOperation
+from clearprop.graph.layer_operation import LayerOperation
 from clearprop.graph.node import data_of, parts
 from clearprop.graph.parameters import arrays_of
 from clearprop.graph.passing import Pass, run, running

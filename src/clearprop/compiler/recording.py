@@ -17,7 +17,7 @@ from clearprop.compiler.noise import Draw
 from clearprop.compiler.numbers import Held
 from clearprop.compiler.tracing import form, label, varied
 from clearprop.errors import UnsupportedError
-from clearprop.graph.layer_call import LayerOperation, argument_names
+from clearprop.graph.layer_operation import LayerOperation, argument_names
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.parameters import arrays_of, has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Drawn, Pass, inline, noise_for, run, running

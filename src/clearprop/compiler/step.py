@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.data_set import Data
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.outside import METHODS
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
-from clearprop.compiler.step_plan import Data, StepPlan
+from clearprop.compiler.step_plan import StepPlan
 from clearprop.errors import (
     DataError,
     LabelError,

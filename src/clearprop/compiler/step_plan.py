@@ -1,49 +1,25 @@
 """The program of a training step for one shape of batch."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from clearprop.compiler.carrying import carried_on
+from clearprop.compiler.data_set import Data, check_targets
 from clearprop.compiler.layout import Layout
-from clearprop.compiler.leaf import Traced, setting, traced
 from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.numbers import numbers_between, with_numbers
-from clearprop.compiler.plans import Plan, flat, formed
-from clearprop.compiler.recording import Recorder, shown, value_of
-from clearprop.compiler.rewriting import is_recorded
+from clearprop.compiler.plans import Plan, flat
+from clearprop.compiler.recorded_step import RecordedStep
+from clearprop.compiler.recording import shown, value_of
 from clearprop.compiler.threads import BlasThreads
-from clearprop.compiler.tracing import Trace, form, varied
-from clearprop.compiler.updating import Update
+from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
 from clearprop.compiler.widening import warn_of_widening
 from clearprop.errors import UnsupportedError
 from clearprop.graph.graph import Graph
-from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks.evaluation import given
-from clearprop.networks.fitting import check_predict
 from clearprop.networks.learning import rows_of
-from clearprop.primitives.labels import read_labels, read_numbers
-
-
-class Data(NamedTuple):
-    """A data set that batches are gathered from; x and t are arrays, or tuples of arrays."""
-
-    x: Any
-    t: Any
-    w: Any
-    """Weights of the samples, if any."""
-    scale: float | None
-    samples: int
-
-    def batch(self, rows: Any) -> tuple[Any, Any, Any]:
-        """These rows of all three."""
-        return taken(self.x, rows), taken(self.t, rows), None if self.w is None else self.w[rows]
-
-
-def taken(x: Any, rows: Any) -> Any:
-    """These rows of an array, or of each of several."""
-    return tuple(taken(part, rows) for part in x) if isinstance(x, tuple) else x[rows]
 
 
 class StepPlan(Plan):
@@ -69,10 +45,12 @@ class StepPlan(Plan):
                 "state, and a program would lose it; if it is an array, name it in state, and let "
                 "next_state give it"
             )
+        what = network, step.optimizer, layout, (x, t, w)
+        scale = None if source is None else source.scale
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             numbers = numbers_between(network, "forward")
             recorded = with_numbers(
-                numbers, step.needed, lambda numbers: _Recorded(self, x, t, w, numbers)
+                numbers, step.needed, lambda numbers: RecordedStep(*what, scale, numbers)
             )
         self.recorder = recorder = recorded.recorder
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
@@ -101,7 +79,7 @@ class StepPlan(Plan):
         if source is not None:
             parts = (*flat(source.x), *flat(source.t), *given(source.w))
             gathered = dict(zip(batch, parts, strict=True))
-            _check_targets(trace, gathered)
+            check_targets(trace, gathered)
         shapes = ", ".join(str(v.shape) for v in flat(recorded.x))
         title = (
             f"Training step of {type(network).__name__} for batches {shapes}, written by clearprop."
@@ -200,159 +178,3 @@ class StepPlan(Plan):
             # A copy, for two layers may be left one and the same.
             setattr(members.layers[name], attribute, np.array(value))
             network.learning.now(members, members.layers[name], attribute)
-
-
-class _Recorded:
-    """What one recording of a step consists of."""
-
-    def __init__(self, plan: StepPlan, x: Any, t: Any, w: Any, numbers: Any) -> None:
-        self.plan, self._between = plan, numbers
-        network, optimizer, layout = plan.network, plan.optimizer, plan.layout
-        self.x, self.t = _leaves(x, "x"), _leaves(t, "t")
-        self.w = tuple(_leaves(v, "w") for v in given(w))
-        self.stored: dict[Any, Any] = {}
-        vectors: list[dict[str, Traced]] = []
-        for i, kinds in enumerate(layout.vectors):
-            suffix = f"{i + 1}" if len(layout.vectors) > 1 else ""
-            leaves = {k: traced(v, f"{k or 'P'}{suffix}") for k, v in kinds.items()}
-            vectors.append(leaves)
-            self.stored |= {leaf: kinds[k] for k, leaf in leaves.items()}
-        labels: list[tuple[Any, str]] = []
-        params = self._views(network, layout, vectors, labels)
-        self.recorder = recorder = Recorder(network, "forward", params, plan.rows, numbers)
-        for v, label in labels:
-            recorder.label([v], label)
-        self.stored |= recorder.fixed
-        loss, gradients, next_states = self._differentiated(recorder, self.x)
-        if network.glue():
-            self._check_again(params, loss)
-        self.limits = [(setting(v, n), n) for n, v in optimizer.limits().items()]
-        self.step = setting(1.0, "step")
-        hyper = [
-            {n: setting(value, n) for n, value in optimizer.settings(group, 1).items()}
-            for group in layout.groups
-        ]
-        self.hyperparameters = [
-            (v, i, n) for i, found in enumerate(hyper) for n, v in found.items()
-        ]
-        settings = [{**found, "step": self.step} for found in hyper]
-        with undrawn(generators_in([optimizer])):
-            update = Update(layout, vectors, params, gradients, settings)
-            recorder.label(update.grads, "update")
-            new = [*update.new(update.clipped({n: v for v, n in self.limits}))]
-        self.outputs: list[Any] = [loss]
-        self.replaces: dict[int, Any] = {}
-        for leaf, value in new:
-            self._replace(leaf, value)
-        self.left: list[tuple[str, str]] = []
-        places = {place: leaf for leaf, place in recorder.states.items()}
-        returned = []
-        for (name, attribute), value in next_states.items():
-            leaf = places.get((recorder.members.layers[name], attribute))
-            if leaf is value:
-                continue
-            if not is_recorded(value):
-                raise UnsupportedError(
-                    f"compile: {name}.next_state gives {attribute} off the graph; compute it with "
-                    "NumPy functions from what forward kept"
-                )
-            if leaf is None or leaf.shape != value.shape or name in recorder.as_written:
-                self.left.append((name, attribute))
-                returned.append(value)
-            else:
-                self._replace(leaf, value)
-        self.outputs[1:1] = returned  # after the loss, before what is replaced
-        self.replaces = {i + len(returned): leaf for i, leaf in self.replaces.items()}
-        recorder.label(self.outputs, "update")
-
-    def _replace(self, leaf: Any, value: Any) -> None:
-        if value.dtype != leaf.dtype:
-            value = np.astype(value, leaf.dtype)
-        self.replaces[len(self.outputs)] = leaf
-        self.outputs.append(value)
-
-    def _views(
-        self, network: Any, layout: Layout, vectors: Any, labels: list[tuple[Any, str]]
-    ) -> dict[str, Any]:
-        """Each parameter as a piece of its group's vector; frozen ones as they are."""
-        params: dict[str, Any] = {}
-        for group, leaves in zip(layout.groups, vectors, strict=True):
-            start = 0
-            for name in group.names:
-                array = network.params[name]
-                piece = leaves[""][start : start + array.size]
-                labels.append((piece, f"parameter {name}{'' if array.ndim == 1 else ' flat'}"))
-                params[name] = piece.reshape(array.shape)
-                labels.append((params[name], f"parameter {name}"))
-                start += array.size
-        for name, array in network.params.items():
-            if name not in params:
-                params[name] = traced(array, name)
-                self.stored[params[name]] = array
-        return {name: params[name] for name in network.params}
-
-    def _differentiated(
-        self, recorder: Recorder, x: Any
-    ) -> tuple[Any, dict[str, Any], dict[tuple[str, str], Any]]:
-        """Loss, derivatives and new state; then the layers are opened."""
-        source, layout = self.plan.source, self.plan.layout
-        if source is not None and source.scale is not None:
-            x = np.astype(x, layout.dtype) * source.scale
-            recorder.label([x], "input")
-        loss = recorder.loss(x, self.t, *self.w)
-        for w in self.w:
-            loss = loss * w.mean()
-        check_predict(recorder.network, recorder.passing, x)
-        recorder.label([loss], "loss")
-        names = [name for group in layout.groups for name in group.names]
-        found = recorder.derivatives(loss, names, record=True)
-        gradients = {name: found.get(recorder.params[name]) for name in names}
-        recorder.label(gradients.values(), "backward")
-        states = recorder.next_states()
-        recorder.open()
-        return loss, gradients, states
-
-    def _check_again(self, params: dict[str, Any], loss: Any) -> None:
-        """Record once more with other values, where code stands between the layers.
-
-        Errors: `UnsupportedError` if something else is recorded: it would be frozen in the program.
-        """
-        network, first = self.plan.network, self.recorder
-        others = {name: varied(v) for name, v in params.items()}
-        again = Recorder(network, "forward", others, self.plan.rows, self._between)
-        again.as_written.update(first.as_written)
-        x, t, other_x = flat(self.x), flat(self.t), tuple(map(varied, flat(self.x)))
-        other_loss, *_ = self._differentiated(again, formed(self.x, iter(other_x)))
-        known = (*x, *t, *params.values(), *first.leaves())
-        other_known = (*other_x, *t, *others.values(), *again.leaves())
-        if form([loss], known) != form([other_loss], other_known):
-            raise UnsupportedError(
-                f"compile: {type(network).__name__} does not do the same for every batch of this "
-                "shape: what it does between its layers draws random numbers, or uses values that "
-                "are not on the graph"
-            )
-
-
-def _leaves(x: Any, name: str) -> Any:
-    if not isinstance(x, tuple):
-        return traced(x if x.ndim else x[()], name)
-    return tuple(_leaves(part, f"{name}{i}") for i, part in enumerate(x))
-
-
-def _check_targets(trace: Trace, gathered: dict[Any, Any]) -> None:
-    """Check all targets of a data set as the recorded step checks those of a batch."""
-    for node in trace.nodes:
-        function = getattr(node.operation, "function", None)
-        if function not in (read_labels, read_numbers):
-            continue
-        leaf = node.inputs[0]
-        while leaf.node is not None:  # perhaps a reshaped leaf
-            leaf = leaf.node.inputs[0]
-        t = gathered.get(leaf)
-        if t is None:
-            continue
-        if function is read_labels:
-            shape = (len(t), *node.params["shape"][1:])
-            read_labels(t, **{**node.params, "shape": shape})
-        else:
-            read_numbers(t, **node.params)

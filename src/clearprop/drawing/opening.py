@@ -5,7 +5,7 @@ from typing import Any
 
 from clearprop.errors import ConfigError, GraphError
 from clearprop.graph.graph import Graph
-from clearprop.graph.layer_call import LayerOperation
+from clearprop.graph.layer_operation import LayerOperation
 from clearprop.graph.nested import NestedOperation
 from clearprop.graph.node import Node, parts
 

@@ -10,7 +10,7 @@ from clearprop.drawing.measure import clean, text_width
 from clearprop.drawing.outline import Item
 from clearprop.drawing.routes import Arrival
 from clearprop.drawing.scene import Block, Mark
-from clearprop.graph.layer_call import LayerOperation
+from clearprop.graph.layer_operation import LayerOperation
 
 RADIUS = 21.0
 PORT = 19.0

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.compiler.data_set import taken
 from clearprop.compiler.plans import flat
-from clearprop.compiler.step_plan import taken
 from clearprop.errors import (
     ConfigError,
     DataError,

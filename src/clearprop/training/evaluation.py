@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.data_set import taken
 from clearprop.compiler.plans import flat, formed
 from clearprop.compiler.prediction import Prediction
-from clearprop.compiler.step_plan import taken
 from clearprop.errors import NonFiniteError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network

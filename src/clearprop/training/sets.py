@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.compiler.data_set import taken
 from clearprop.compiler.plans import as_arrays, flat
-from clearprop.compiler.step_plan import taken
 from clearprop.errors import ConfigError
 from clearprop.networks import Network
 from clearprop.training.data import Samples, read_samples
