@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
+from clearprop.checking.codes import replaced
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.nests import hanging, set_at
-from clearprop.checking.sources import functions_of, replaced
+from clearprop.checking.sources import functions_of
 
 SMALL = 2e-5
 """What is so near a whole number, and is none, was put there to keep away from it."""

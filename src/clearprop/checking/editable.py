@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.checking.arguments import runs_alone
+from clearprop.checking.codes import Pick, compiled, replaced, with_inner
 from clearprop.checking.copies import held_by
 from clearprop.checking.edited import Editor
 from clearprop.checking.evidence import Evidence
@@ -20,7 +21,7 @@ from clearprop.checking.formulas import formulas
 from clearprop.checking.guards import LONGEST_AXIS, touching_nothing
 from clearprop.checking.nests import shape_of
 from clearprop.checking.run import LayerRaised, Run
-from clearprop.checking.sources import Pick, compiled, replaced, sources_of, with_inner
+from clearprop.checking.sources import sources_of
 from clearprop.checking.through_call import Called
 
 FAILS = (LayerRaised, ArithmeticError, LookupError, TypeError, ValueError)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import Any, NamedTuple, cast
 
+from clearprop.checking.codes import Source, the_pick
 from clearprop.checking.edits import swapped
 from clearprop.checking.findings import Kind
 from clearprop.checking.slips_in_places import slices_of
-from clearprop.checking.sources import Source, the_pick
 
 MOST_ALIKE = 6
 """So many functions are tried in place of another."""

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from clearprop.checking.codes import with_parts
 from clearprop.checking.findings import Kind
 from clearprop.checking.slips import (
     LOAD,
@@ -16,7 +17,6 @@ from clearprop.checking.slips import (
 )
 from clearprop.checking.slips_in_calls import called
 from clearprop.checking.slips_in_places import subscripted
-from clearprop.checking.sources import with_parts
 
 _MAKERS: dict[type, Any] = {**SMALL, ast.Call: called, ast.Subscript: subscripted}
 

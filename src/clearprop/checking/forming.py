@@ -5,11 +5,11 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+from clearprop.checking.codes import Source, the_pick
 from clearprop.checking.edited import Edit, Editor, Line, Site, is_picked
 from clearprop.checking.edits import edits, statements
 from clearprop.checking.findings import Kind
 from clearprop.checking.slips import LOAD, Change
-from clearprop.checking.sources import Source, the_pick
 
 INDICES = ("index", "place")
 """The roles of what stands in brackets."""

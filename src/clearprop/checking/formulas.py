@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
-from clearprop.checking.sources import Source
+from clearprop.checking.codes import Source
 
 MOST = 60
 """So many are looked at, the last ones of backward first."""

@@ -324,9 +324,10 @@ class Trainer:
         release = getattr(self._step, "release", lambda: None)
         parts = self._batches, self.history, self._referee, self.best, self.patience
         told = self.callbacks, self.on_progress
-        files = self._recorder(), self._writer(), self._keeper()
+        keeper, signals = self._keeper(), self._recorder()
+        writer = self._writer()  # which opens its file, once nothing else is refused
         self._resumed = None
-        return Course(last, self._take, release, *parts, *told, *files)
+        return Course(last, self._take, release, *parts, *told, signals, writer, keeper)
 
     def _take(self, iteration: int) -> float:
         """Learn from the next batch, wholly or not at all; the loss before."""
