@@ -98,9 +98,7 @@ def test_steps_grow_with_the_nodes_and_no_faster(make):
         backward = steps(made[0].backward)
         walked = steps(lambda made=made: graph(made[0]).evaluate())
         counts[n] = np.array([forward, backward, walked])
-    np.testing.assert_allclose(
-        counts[200] - counts[100], 2 * (counts[100] - counts[50]), rtol=0.01
-    )
+    np.testing.assert_allclose(counts[200] - counts[100], 2 * (counts[100] - counts[50]), rtol=0.01)
 
 
 def test_deep_graphs_of_every_kind_need_no_recursion():

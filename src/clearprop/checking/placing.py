@@ -42,7 +42,7 @@ def place_derivatives(e: Evidence, run: Run, found: Any, before: dict[Any, Any])
     places, notes = pair(wanted, there, frozenset(new))
     empty = isinstance(found, tuple | list) and not found and trial.float_places
     if empty and not any((n, 0) in places for n in trial.input_names):
-        _wrong_count(e, [])
+        _wrong_count(e, [], [])
     uses = Counter(name for name, _ in (want.key for want in wanted))
     for name, count in uses.items():
         all_of_it = [places[name, i] for i in range(count) if (name, i) in places]
