@@ -213,3 +213,43 @@ def test_what_begins_with_numbers_of_rows_hands_nothing_back():
     games = np.array([[0, 1], [2, 3], [1, 2]])
     report = check(Games(), games, np.array([1.0, 0.0, 0.5]))
     assert not report.faults, str(report)
+
+
+class Held:
+    """Parameters and derivatives under the same keys, in holders of names of the author's own."""
+
+    def __init__(self):
+        self.par = {k: R.normal(size=(3, 3)) for k in "FRU"}
+        self.grad = {k: np.zeros((3, 3)) for k in "FRU"}
+
+    def forward(self, x):
+        self.x = x
+        self.f, self.r, self.u = (x @ self.par[k] for k in "FRU")
+        return self.f * self.r * self.u
+
+    def backward(self, dout):
+        d = {"F": self.r * self.u, "R": self.f * self.u, "U": self.f * self.r}
+        for k in d:
+            self.grad[k][...] = self.x.T @ (dout * d[k])
+        return sum(dout * d[k] @ self.par[k].T for k in d)
+
+
+def test_derivatives_under_the_same_keys_are_found():
+    assert check(Held(), X).ok is True
+
+
+def shares(x, scale, drawn):
+    """What is drawn is left out, and the others are right: named, and no fault."""
+    y = np.tanh(x * scale + drawn)
+
+    def back(g):
+        d = g * (1 - y**2)
+        return d * scale, (d * x).sum(axis=0)
+
+    return y, back
+
+
+def test_who_gives_all_others_right_has_not_forgotten_one():
+    report = check(shares, X, R.normal(size=3), R.normal(size=(4, 3)))
+    assert report.ok is None, str(report)
+    assert [f.argument for f in report.findings if "not compared" in f.message] == ["drawn"]

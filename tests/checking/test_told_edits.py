@@ -187,7 +187,7 @@ CASES = {
     "a closure": (
         shares,
         (R.normal(size=5), np.array([0.5, 0.7]), np.array([0, 0, 1, 1, 1])),
-        ("g / temperature[group]) * v",),
+        ("-g * v / temperature[group] ** 2",),
     ),
     "a list used up": (Steps(R.normal(size=(3, 2))), (X,), ("z / out",)),
     "set in turn": (Rotation(0.4), (R.normal(size=(2, 3)),), ("d[0], d[1] = ",)),

@@ -159,11 +159,13 @@ def _with_kept(e: Evidence, own: set[Any], way: int) -> Run:
         is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
         if is_array and key not in own:
             if id(value) not in made:  # what is one array under two names stays one
-                smaller = 64 * differences.EPS * e.rng.uniform(0, 1, np.shape(value))
-                made[id(value)] = value, value + way * np.abs(value) * smaller
+                made[id(value)] = value, _jittered(e, value, way)
             setattr(run.layer, key, made[id(value)][1])
     return run
 
 
-def _jittered(e: Evidence, array: Any) -> Any:
-    return array * (1 + 64 * differences.EPS * e.rng.uniform(-1, 1, np.shape(array)))
+def _jittered(e: Evidence, array: Any, way: int = 0) -> Any:
+    """An array with other last bits: smaller, larger, or either where no way is given."""
+    part = e.rng.uniform(-1, 1, np.shape(array))
+    moved = array * part if not way else way * np.abs(array * part)
+    return array + 64 * differences.EPS * moved

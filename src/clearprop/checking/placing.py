@@ -149,8 +149,8 @@ def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> lis
     """The inputs of which these are the derivatives, where there are fewer; others are named.
 
     What the derivatives are right for tells which. What is left out must be data, such as noise or
-    a mask, or change nothing; a loss may leave out any, and so may what gives one derivative alone,
-    which is not the first: who forgets one remembers that.
+    a mask, or change nothing; a loss may leave out any, and so may what gives several that are all
+    right, or one alone, which is not the first: who forgets one remembers that.
     """
     trial, places = e.trial, e.trial.float_places
     loss = may_end(e) or e.out.size == 1
@@ -165,7 +165,8 @@ def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> lis
         data = all(_is_data(trial, i) for i in others if trial.input_names[i] in rest)
         score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
         alone = score and given[0].path == () and chosen[0] != places[0]
-        if loss or alone or data or _are_examples(rest):
+        several = score == len(values) > 1
+        if loss or alone or several or data or _are_examples(rest):
             best = max(best, (score, chosen), key=lambda pair: pair[0])
     found = best[1]
     leave_out(e, [i for i in places if found and i not in found])
