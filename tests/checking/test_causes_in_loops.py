@@ -144,6 +144,42 @@ class Renormed:
         return (dz - dz.mean(axis=0) - self.z * (dz * self.z).mean(axis=0)) / self.s
 
 
+class Shares:
+    """Means under shares; the sum in what goes back is made with the wrong one of two arrays."""
+
+    fixed = ("f",)
+
+    def __init__(self):
+        self.f = np.array([1.0, -2.0, 0.5])
+
+    def forward(self, m):
+        self.total = m.sum(axis=1, keepdims=True)
+        self.p = m / self.total
+        return (self.p * self.f**2).sum(axis=1, keepdims=True)
+
+    def backward(self, d):
+        dp = d * self.f**2
+        return (dp - (dp * self.f).sum(axis=1, keepdims=True)) / self.total
+
+
+class Decades:
+    """A power, differentiated by its exponent, which is one of three in an array."""
+
+    def __init__(self):
+        self.theta = np.array([2.0, 1.5, 0.7])
+
+    def forward(self, x):
+        a, b, c = self.theta
+        self.u = x / b
+        self.n = a * self.u**c
+        return self.n
+
+    def backward(self, g):
+        (a, b, c), m = self.theta, g * self.n
+        self.dtheta = np.array([m.sum() / a, -m.sum() * c / b, (m * np.log10(self.u)).sum()])
+        return m * c / self.u / b
+
+
 LONG = R.normal(size=(3, 9))
 TOLD = {
     "both places of a line": (Shifted, (LONG,), "dout[:, s:] * self.x[:, :dout.shape[1] - s]"),
@@ -152,6 +188,8 @@ TOLD = {
     "places that come again": (Steps, (X, np.array([1, 3, 1, 0])), "np.add.at(self.dtable, "),
     "the square of what divides": (Growth, (1 + R.random(4),), "(self.K + s) ** 2"),
     "a mask of what was cut off": (Stopped, (X,), "self.h < 6"),
+    "a wider array": (Shares, (1 + R.random((4, 3)),), "(dp * self.p).sum("),
+    "a logarithm to another base": (Decades, (1 + R.random(5),), "np.log(self.u)"),
     "one of three derivatives": (Renormed, (X, 1 + R.random(3), R.random(3)), "dout * self.r"),
 }
 
@@ -238,18 +276,62 @@ def test_derivatives_under_the_same_keys_are_found():
     assert check(Held(), X).ok is True
 
 
-def shares(x, scale, drawn):
-    """What is drawn is left out, and the others are right: named, and no fault."""
-    y = np.tanh(x * scale + drawn)
+def test_the_derivatives_that_are_given_are_compared_where_one_is_forgotten():
+    def product(a, b, c):
+        return a * b * c, lambda g: (g * b * c, 2 * g * a * c)
 
-    def back(g):
-        d = g * (1 - y**2)
-        return d * scale, (d * x).sum(axis=0)
-
-    return y, back
+    report = check(product, *R.normal(size=(3, 4, 3)))
+    named = {f.argument: f.kind for f in report.faults}
+    assert named == {None: "wrong number of derivatives", "b": "factor"}, str(report)
 
 
-def test_who_gives_all_others_right_has_not_forgotten_one():
-    report = check(shares, X, R.normal(size=3), R.normal(size=(4, 3)))
-    assert report.ok is None, str(report)
-    assert [f.argument for f in report.findings if "not compared" in f.message] == ["drawn"]
+class Factors:
+    """Two factors; the line of one derivative was copied for the other."""
+
+    def __init__(self):
+        self.A, self.B = R.normal(size=(2, 3, 3))
+
+    def forward(self, x):
+        self.x = x
+        return (x @ self.A) * (x[:, :1] * self.B.sum(axis=0))
+
+    def backward(self, dout):
+        self.dA = self.x.T @ (dout * (self.x[:, :1] * self.B.sum(axis=0)))
+        self.dB = self.x.T @ (dout * (self.x[:, :1] * self.B.sum(axis=0)))
+        dx = dout * (self.x[:, :1] * self.B.sum(axis=0)) @ self.A.T
+        dx[:, 0] += (dout * (self.x @ self.A) * self.B.sum(axis=0)).sum(axis=1)
+        return dx
+
+
+def test_what_is_given_for_another_as_well_is_told():
+    (fault,) = check(Factors(), X).faults
+    assert fault.argument == "B"
+    assert "it is the derivative by A, which backward gives as well" in fault.message
+
+
+class Listed:
+    """Says which lists of arrays are learned, and which are not."""
+
+    def __init__(self, factor=1):
+        self.weights, self.fixed_ones, self.factor = (
+            [*R.normal(size=(2, 3, 3))],
+            [np.eye(3)],
+            factor,
+        )
+        self.trainable, self.frozen = ["weights"], ["fixed_ones"]
+
+    def forward(self, x):
+        self.x = x @ self.fixed_ones[0]
+        return self.x @ self.weights[0] + self.x @ self.weights[1]
+
+    def backward(self, dout):
+        self.dweights = [self.factor * self.x.T @ dout for _ in self.weights]
+        return (dout @ self.weights[0].T + dout @ self.weights[1].T) @ self.fixed_ones[0].T
+
+
+def test_a_list_that_is_said_to_be_learned_is_compared():
+    report = check(Listed(), X)
+    assert report.ok is True
+    (layer,) = report.layers
+    assert [row.argument for row in layer.rows] == ["x", "weights[0]", "weights[1]"]
+    assert {f.argument for f in check(Listed(-3), X).faults} == {"weights[0]", "weights[1]"}

@@ -32,7 +32,8 @@ LEARNED = re.compile(
 DATA = re.compile(
     r"(?i)(\w*_)?(noise|eps(ilon)?|xi|u|uniforms?|rand\w*|gumbel|one_?hots?|masks?|keep|(sample|class|edge)_?weights?|adj\w*|"
     r"laplacian|grid|coord\w*|pos(itions?)?|times?|dt|deltas?|delta_?t|adv\w*|rewards?|returns|actions?|dones?|"
-    r"old|ref|lengths?|priors?)(_\w+|\d)?|old\w*"
+    r"old|ref(erences?)?|lengths?|priors?|counts?|obs(erv\w*)?|measure\w*|exposures?|freq\w*|drawn|draws?|nu|zeta)"
+    r"(_\w+|\d)?|old\w*"
 )
 """Names of inputs that mostly have no derivative."""
 
@@ -105,16 +106,27 @@ def _holds(one: Path, other: Path) -> bool:
 
 def is_fixed(layer: Any, path: Path) -> bool:
     """Whether what holds an array says that it is not learned, of itself or by its name."""
-    owner, name = get_at(layer, path[:-1]), path[-1]
     for flag in ("requires_grad", "trainable", "learnable", "learned"):
-        said = getattr(owner, flag, getattr(layer, flag, True))
-        if said is False or (isinstance(said, list | tuple | set) and said and name not in said):
+        said, names = _said(layer, path, flag)
+        if said is False or (isinstance(said, list | tuple | set) and said and not names & {*said}):
             return True
     for flag in ("frozen", "non_trainable", "not_trained", "buffers"):
-        said = getattr(owner, flag, getattr(layer, flag, False))
-        if said is True or (isinstance(said, list | tuple | set | frozenset) and name in said):
+        said, names = _said(layer, path, flag)
+        if said is True or (isinstance(said, list | tuple | set | frozenset) and names & {*said}):
             return True
     return False
+
+
+def _said(layer: Any, path: Path, flag: str) -> tuple[Any, set[Any]]:
+    """What the nearest holder of an array says of it, and what it may call it.
+
+    That may be the name of a list or a mapping that the array is in.
+    """
+    for k in reversed(range(len(path))):
+        holder = get_at(layer, path[:k])
+        if hasattr(holder, flag):
+            return getattr(holder, flag), {*path[k:], spoken(path[k:])}
+    return None, set()
 
 
 def ways_to(layer: Any) -> dict[int, tuple[Path, ...]]:

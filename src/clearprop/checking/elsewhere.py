@@ -74,7 +74,9 @@ class Elsewhere:
         for other in scaled:
             vars(other.layer).update(settings)
         given = (*scaled, *map(e.trial.variant, self._others_than_given()))
-        others = itertools.chain(given, self._of_other_sizes(), self._of_other_counts())
+        others = itertools.chain(
+            given, self._of_other_sizes(), self._of_other_counts(), self._of_other_widths()
+        )
         if any(self._holds_for(hits, other) is False for other in others):
             return False
         with _other_defaults(source.function for source in self.backward.sources) as are_other:
@@ -118,11 +120,26 @@ class Elsewhere:
         """The inputs with some places along axes of a length, but the first, that of samples."""
         for i, x in enumerate(self.e.trial.inputs):
             if isinstance(x, np.ndarray) and n in x.shape[1:]:
-                for axis in range(1, x.ndim):
-                    x = np.take(x, chosen, axis) if x.shape[axis] == n else x
-                if i in self.e.trial.float_places:
-                    x = x * self.rng.uniform(0.9, 1.0, x.shape)  # none equal to another
+                x = _taken(x, n, chosen, 1)
+                x = self._varied(x) if i in self.e.trial.float_places else x
             yield x
+
+    def _of_other_widths(self) -> Iterator[Trial]:
+        """With parameters longer by one along all axes of a length, and inputs that have it, too."""
+        trial = self.e.trial
+        learned = {n: a.value for n, a in trial.arguments.items() if a.slot}
+        for n in sorted({n for value in learned.values() for n in value.shape if n > 1}):
+            chosen = [i % n for i in range(n + 1)]
+            values = {
+                name: self._varied(_taken(x, n, chosen))
+                for name, x in learned.items()
+                if n in x.shape
+            }
+            yield trial.variant([*self._with_length(n, chosen)], values=values)
+
+    def _varied(self, x: np.ndarray) -> np.ndarray:
+        """None equal to another."""
+        return x * self.rng.uniform(0.9, 1.0, x.shape)
 
     def _of_other_counts(self) -> Iterator[Trial]:
         """With other whole numbers among the settings, each larger by one or doubled."""
@@ -192,6 +209,13 @@ class Elsewhere:
             return run is not None and _are_right(known, run, [*hits, *self.right])
         except FAILS:
             return False
+
+
+def _taken(x: np.ndarray, n: int, chosen: list[int], first: int = 0) -> np.ndarray:
+    """Some places along the axes of a length, from one axis on."""
+    for axis in range(first, x.ndim):
+        x = np.take(x, chosen, axis) if x.shape[axis] == n else x
+    return x
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def otherwise(site: Site, value: Any, around: list[Atom]) -> Iterator[Otherwise]
         v = widened(atom, np.shape(value))
         if v is None:
             if np.ndim(value) and is_float(atom.now) and not atom.is_formula:
-                yield from _spread_by(atom, np.shape(value))
+                yield from _spread_by(atom, np.shape(value), is_name)
             continue
         may_be = is_name or site.role == "argument" or (is_part and not v.is_formula)
         if may_be and not _is_inverse(v.now, value):
@@ -240,9 +240,14 @@ def _with_value(v: Atom, shape: tuple[int, ...], role: str) -> Iterator[Otherwis
         yield Otherwise(4, of_slope, text.replace("{v}", v.name), f, v)
 
 
-def _spread_by(v: Atom, shape: tuple[int, ...]) -> Iterator[Otherwise]:
-    """One number for many, such as a mean, that is a number for each with what is missing."""
+def _spread_by(v: Atom, shape: tuple[int, ...], is_name: bool) -> Iterator[Otherwise]:
+    """One number for many, such as a mean, that is a number for each with what is missing.
+
+    Or a number for each in its place.
+    """
     if broadcasts(shape, np.shape(v.now)):
+        if is_name:
+            yield Otherwise(2, Kind.WRONG_VALUE, v.name, lambda e, v: v, v)
         yield Otherwise(3, Kind.DROPPED_TERM, f"{{}} * {v.name}", np.multiply, v)
         yield Otherwise(3, Kind.DROPPED_TERM, f"{{}} / {v.name}", np.divide, v)
 

@@ -101,10 +101,12 @@ def swapped(case: Case) -> Guesses:
     for name, other in case.e.truth.items():
         found = case.e.analytic.get(name)
         right = found is not None and found.shape == other.shape and np.allclose(found, other)
-        if name != case.name and not (right and case.a.shape == case.t.shape):
-            message = f"it is the derivative by {name}"
-            if right:
-                yield Kind.WRONG_VALUE, f"{message}, which backward gives as well", other
+        if name == case.name or other.shape != case.a.shape:
+            continue
+        message = f"it is the derivative by {name}"
+        if right:
+            yield Kind.WRONG_VALUE, f"{message}, which backward gives as well", other
+        else:
             yield Kind.SWAPPED, message, other
 
 

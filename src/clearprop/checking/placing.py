@@ -149,8 +149,8 @@ def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> lis
     """The inputs of which these are the derivatives, where there are fewer; others are named.
 
     What the derivatives are right for tells which. What is left out must be data, such as noise or
-    a mask, or change nothing; a loss may leave out any, and so may what gives several that are all
-    right, or one alone, which is not the first: who forgets one remembers that.
+    a mask, or change nothing; a loss may leave out any, and so may what gives one derivative alone,
+    which is not the first: who forgets one remembers that.
     """
     trial, places = e.trial, e.trial.float_places
     loss = may_end(e) or e.out.size == 1
@@ -165,8 +165,7 @@ def _by_value(e: Evidence, given: Sequence[Place], values: Sequence[Any]) -> lis
         data = all(_is_data(trial, i) for i in others if trial.input_names[i] in rest)
         score = sum(_is_right(e, i, v) for v, i in zip(values, chosen, strict=True))
         alone = score and given[0].path == () and chosen[0] != places[0]
-        several = score == len(values) > 1
-        if loss or alone or several or data or _are_examples(rest):
+        if loss or alone or data or _are_examples(rest):
             best = max(best, (score, chosen), key=lambda pair: pair[0])
     found = best[1]
     leave_out(e, [i for i in places if found and i not in found])
@@ -220,9 +219,13 @@ def _by_keys(trial: Trial, given: list[Place]) -> list[Place]:
 
 
 def _wrong_count(e: Evidence, given: list[Place], values: Sequence[Any]) -> None:
-    """Tell it; what is given alone and has the shape of one input only is compared all the same."""
-    trial = e.trial
-    fits = [i for i in trial.float_places if len(given) == 1 and _has_shape(trial, i, values[0])]
+    """Tell it; what has the shapes of the first inputs that can have them is still compared."""
+    trial, fits = e.trial, list[int]()
+    for value in values:
+        after = (i for i in trial.float_places if not fits or i > fits[-1])
+        fits += [i for i in after if _has_shape(trial, i, value)][:1]
+    if len(fits) < len(values):
+        fits = []
     inputs = ", ".join(trial.input_names[i] for i in trial.float_places) or "none"
     extra = ""
     if len(given) > len(trial.float_places) and trial.slots:
@@ -232,9 +235,9 @@ def _wrong_count(e: Evidence, given: list[Place], values: Sequence[Any]) -> None
         f"({inputs}){extra}"
     )
     e.fault(Kind.COUNT, message)
-    trial.float_places = fits if len(fits) == 1 else []
+    trial.float_places = fits
     trial.list_arguments()
-    trial.places |= {trial.input_names[i]: (given[0],) for i in trial.float_places}
+    trial.places |= {trial.input_names[i]: (place,) for i, place in zip(fits, given, strict=False)}
 
 
 def _spread(trial: Trial, shapes: Sequence[Any]) -> list[str]:
