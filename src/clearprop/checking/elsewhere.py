@@ -125,7 +125,7 @@ class Elsewhere:
             yield x
 
     def _of_other_widths(self) -> Iterator[Trial]:
-        """With parameters longer by one along all axes of a length, and inputs that have it, too."""
+        """With parameters longer by one along all axes of a length, and the inputs that have it."""
         trial = self.e.trial
         learned = {n: a.value for n, a in trial.arguments.items() if a.slot}
         for n in sorted({n for value in learned.values() for n in value.shape if n > 1}):

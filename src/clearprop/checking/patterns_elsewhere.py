@@ -166,5 +166,5 @@ def counted_once(case: Case) -> Guesses:
         yield Kind.NOT_SUMMED, message, case.a * times_due, case.t
 
 
-FIRST = (_updated, _plain_penalty)
-LATER = (_one_array, _shifted, _penalty)
+FIRST = (_updated, _one_array, _plain_penalty)
+LATER = (_shifted, _penalty)
