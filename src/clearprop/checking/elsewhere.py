@@ -74,10 +74,11 @@ class Elsewhere:
         for other in scaled:
             vars(other.layer).update(settings)
         given = (*scaled, *map(e.trial.variant, self._others_than_given()))
-        others = itertools.chain(
-            given, self._of_other_sizes(), self._of_other_counts(), self._of_other_widths()
-        )
+        others = itertools.chain(given, self._of_other_sizes(), self._of_other_counts())
         if any(self._holds_for(hits, other) is False for other in others):
+            return False
+        wider = self._of_other_widths()  # what the layer keeps may have the width that was given
+        if any(self._holds_for(hits, other, may_fail=True) is False for other in wider):
             return False
         with _other_defaults(source.function for source in self.backward.sources) as are_other:
             if are_other and self._holds_for(hits, e.trial.variant(e.trial.inputs)) is False:
@@ -159,7 +160,7 @@ class Elsewhere:
         before = [out.shape for out in self.e.run.outputs]
         return not any(before) or [out.shape for out in outputs] != before
 
-    def _holds_for(self, hits: list[str], trial: Trial) -> bool | None:
+    def _holds_for(self, hits: list[str], trial: Trial, may_fail: bool = False) -> bool | None:
         """Whether it holds for another trial; `None` where the layer does not take it."""
         trial.list_arguments()
         try:
@@ -170,11 +171,14 @@ class Elsewhere:
             return None
         dout = self.rng.uniform(0.5, 1.5, run.vector.size)
         if isinstance(opened, str):
-            return self._slopes_agree(hits, trial, run, dout)
+            return None if may_fail else self._slopes_agree(hits, trial, run, dout)
         truth = opened.derivatives(dout)
         if not all(np.isfinite(truth[n]).all() for n in self.truth):
             return None
-        if self._agree(hits, truth, self.backward.again(run, run.douts(dout))):
+        again = self.backward.again(run, run.douts(dout))
+        if may_fail and again is None:
+            return None
+        if self._agree(hits, truth, again):
             return True
         unedited = self.backward.unpicked(lambda: self.backward.again(run, run.douts(dout)))
         return False if self._agree([], truth, unedited) else None

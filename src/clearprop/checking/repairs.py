@@ -303,4 +303,12 @@ def told(edit: Edit) -> str:
         return f"in line {line} of {name}, all is right without `{old}`"
     if any(other.line is not edit.line for other in edit.more):
         return f"from line {line} of {name} on, all is right with `{new}` in place of each `{old}`"
-    return f"in line {line} of {name}, all is right with `{new}` in place of `{old}`"
+    text = f"in line {line} of {name}, all is right with `{new}` in place of `{old}`"
+    overwrites = new.startswith("np.add.at(") and isinstance(first, ast.Assign)
+    return f"{MEETING}; {text}" if overwrites else text
+
+
+MEETING = (
+    "where several derivatives meet, only the last one is kept; they must be added "
+    "(np.add.at, or += in a loop)"
+)
