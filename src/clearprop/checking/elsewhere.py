@@ -176,12 +176,20 @@ class Elsewhere:
         if not all(np.isfinite(truth[n]).all() for n in self.truth):
             return None
         again = self.backward.again(run, run.douts(dout))
-        if may_fail and again is None:
+        if may_fail and not self._have_shapes(truth, again):
             return None
         if self._agree(hits, truth, again):
             return True
         unedited = self.backward.unpicked(lambda: self.backward.again(run, run.douts(dout)))
         return False if self._agree([], truth, unedited) else None
+
+    def _have_shapes(self, truth: dict[str, np.ndarray], run: Run | None) -> bool:
+        """Whether backward takes what is given; what is right here tells, if there is anything."""
+        try:
+            shapes = {n: np.shape(run.derivative(n)) for n in self.truth} if run else {}
+        except FAILS:
+            return False
+        return bool(self.right) and shapes == {n: truth[n].shape for n in self.truth}
 
     def _slopes_agree(self, hits: list[str], trial: Trial, run: Run, dout: np.ndarray) -> bool:
         """Whether forward moves along a direction of each argument as backward says."""

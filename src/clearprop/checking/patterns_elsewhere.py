@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guesses
 from clearprop.checking.findings import Kind
+from clearprop.checking.patterns_shape import given_twice
 
 
 def _updated(case: Case) -> Guesses:
@@ -166,5 +167,5 @@ def counted_once(case: Case) -> Guesses:
         yield Kind.NOT_SUMMED, message, case.a * times_due, case.t
 
 
-FIRST = (_updated, _one_array, _plain_penalty)
-LATER = (_shifted, _penalty)
+FIRST = (_updated, _plain_penalty)
+LATER = (_one_array, given_twice, _shifted, _penalty)

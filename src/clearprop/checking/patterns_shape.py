@@ -1,6 +1,7 @@
 """Patterns of derivatives that have the wrong shape."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -98,16 +99,26 @@ def _padding(case: Case) -> Guesses:
 
 def swapped(case: Case) -> Guesses:
     """Is it the derivative of another argument, which has not its own?"""
+    for name, other, is_own in _of_others(case):
+        if not is_own:
+            yield Kind.SWAPPED, f"it is the derivative by {name}", other
+
+
+def given_twice(case: Case) -> Guesses:
+    """Is it the derivative of another argument, for which backward gives the same?"""
+    for name, other, is_own in _of_others(case):
+        if is_own:
+            message = f"it is the derivative by {name}, which backward gives as well"
+            yield Kind.WRONG_VALUE, message, other
+
+
+def _of_others(case: Case) -> Iterator[tuple[str, np.ndarray, bool]]:
+    """The true derivatives of this shape by other arguments, and whether backward gives them."""
     for name, other in case.e.truth.items():
-        found = case.e.analytic.get(name)
-        right = found is not None and found.shape == other.shape and np.allclose(found, other)
-        if name == case.name or other.shape != case.a.shape:
-            continue
-        message = f"it is the derivative by {name}"
-        if right:
-            yield Kind.WRONG_VALUE, f"{message}, which backward gives as well", other
-        else:
-            yield Kind.SWAPPED, message, other
+        if name != case.name and other.shape == case.a.shape:
+            found = case.e.analytic.get(name)
+            is_own = found is not None and found.shape == other.shape and np.allclose(found, other)
+            yield name, other, is_own
 
 
 def _same_for_all(case: Case) -> Guesses:

@@ -16,11 +16,6 @@ ALIKE = (
     ("sin", "cos", Kind.WRONG_VALUE),
     ("sinh", "cosh", Kind.WRONG_VALUE),
     ("exp", "log", Kind.WRONG_VALUE),
-    ("log10", "log", Kind.WRONG_VALUE),
-    ("log2", "log", Kind.WRONG_VALUE),
-    ("log1p", "log", Kind.WRONG_VALUE),
-    ("expm1", "exp", Kind.WRONG_VALUE),
-    ("tan", "tanh", Kind.WRONG_VALUE),
     ("tril", "triu", Kind.MASK_INVERTED),
     ("zeros_like", "ones_like", Kind.WRONG_VALUE),
     ("cumsum", "cumprod", Kind.WRONG_VALUE),
@@ -28,6 +23,8 @@ ALIKE = (
     ("hstack", "vstack", Kind.WRONG_AXIS),
 )
 """Functions that are taken for one another."""
+SELDOM = (("log10", "log"), ("log2", "log"), ("log1p", "log"), ("expm1", "exp"), ("tan", "tanh"))
+"""And those that are seldom."""
 MOVING = ("roll", "flip", "transpose", "swapaxes", "moveaxis", "reshape", "rot90", "shift")
 LIBRARY = ("np", "numpy", "math")
 REDUCING = ("sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "argmax", "cumsum")
@@ -41,6 +38,10 @@ def called(node: ast.Call) -> Entries:
     for one, two, kind in ALIKE:
         if name in (one, two):
             yield _with_name(node, two if name == one else one), kind, (name, one, two)
+    for one, two in SELDOM:
+        if name in (one, two):
+            other = two if name == one else one
+            yield _with_name(node, other), Kind.WRONG_VALUE, (name, one, two), 2
     if name == "range":
         yield from _ranges(node)
     if name == "reversed" and len(args) == 1:
