@@ -23,8 +23,15 @@ ALIKE = (
     ("hstack", "vstack", Kind.WRONG_AXIS),
 )
 """Functions that are taken for one another."""
-SELDOM = (("log10", "log"), ("log2", "log"), ("log1p", "log"), ("expm1", "exp"), ("tan", "tanh"))
-"""And those that are seldom."""
+MEANT = {
+    "log10": "log",
+    "log2": "log",
+    "log1p": "log",
+    "expm1": "exp",
+    "tan": "tanh",
+    "tanh": "tan",
+}
+"""And what was meant by one that is seldom it."""
 MOVING = ("roll", "flip", "transpose", "swapaxes", "moveaxis", "reshape", "rot90", "shift")
 LIBRARY = ("np", "numpy", "math")
 REDUCING = ("sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "argmax", "cumsum")
@@ -38,10 +45,8 @@ def called(node: ast.Call) -> Entries:
     for one, two, kind in ALIKE:
         if name in (one, two):
             yield _with_name(node, two if name == one else one), kind, (name, one, two)
-    for one, two in SELDOM:
-        if name in (one, two):
-            other = two if name == one else one
-            yield _with_name(node, other), Kind.WRONG_VALUE, (name, one, two), 2
+    if name in MEANT:
+        yield _with_name(node, MEANT[name]), Kind.WRONG_VALUE, (name, MEANT[name]), 2
     if name == "range":
         yield from _ranges(node)
     if name == "reversed" and len(args) == 1:
