@@ -61,5 +61,9 @@ class UnsupportedError(ClearpropError, TypeError):
     """A function, argument or layer that clearprop cannot record, differentiate or compile."""
 
 
+class RecordingWarning(UserWarning):
+    """A program that is recorded anew again and again, since something outside of it changes."""
+
+
 class WideningWarning(UserWarning):
     """A network of float32 parameters is computed in float64 from somewhere on."""

@@ -1,6 +1,6 @@
 """Compiled functions of arrays, and the form of what they return."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,12 +133,12 @@ class Compiled(Compiles):
         given = Arguments(args, named)
         key = (signature(given.arrays), given.key)
         with self._lock:
-            plan = self._plans.get(key)
-            if plan is None or not plan.holds():
-                plan = self._keep(key, self._plan(given))
-            self._last = plan
+            plan = self._find(key, given)
             with plan.threads:
                 return plan.packing.pack(plan.program.run(*given.arrays))
+
+    def _find(self, key: Hashable, given: Arguments) -> Any:
+        return self._current(key, lambda: self._plan(given))
 
     def _plan(self, given: Arguments) -> Any:
         given.check_rows(self.function)
@@ -147,26 +147,26 @@ class Compiled(Compiles):
         leaves = [traced(a if a.ndim else a[()], name) for a, name in pairs]
         with BlasThreads(1):
             recorded, packing = record_function(function, leaves)
-        holds = Watch(None, functions=[self.function]).holds
+        changed = Watch(None, functions=[self.function]).changed
         if recorded is None:
-            return _NoProgram(packing, holds)
+            return _NoProgram(packing, changed)
         name = name_of(function)
         shapes = ", ".join(str(a.shape) for a in arrays)
         title = f"{name} for arrays {shapes}, written by clearprop."
         roots = {node.operation.name.partition(".")[0] for node in recorded.nodes}
         taken = identifier(name) in roots | {"np", "jax", "jnp"}  # the program imports these
         plan = Plan(self, recorded, identifier(name) + "_" * taken, title, {})
-        plan.packing, plan.holds = packing, holds
+        plan.packing, plan.changed = packing, changed
         return plan
 
 
 class _NoProgram:
     """The plan and the program of a function that gives constants alone: nothing is computed."""
 
-    source, trace, recorded, threads = "", None, None, nullcontext()
+    source, trace, recorded, threads, as_written = "", None, None, nullcontext(), {}
 
-    def __init__(self, packing: Packing, holds: Callable[[], bool]) -> None:
-        self.packing, self.program, self.holds = packing, self, holds
+    def __init__(self, packing: Packing, changed: Callable[[], str]) -> None:
+        self.packing, self.program, self.changed = packing, self, changed
 
     def run(self, *arrays: Any) -> Any:
         return ()

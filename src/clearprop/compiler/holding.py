@@ -3,9 +3,11 @@
 import sys
 from argparse import Namespace
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace
+from functools import cache
+from pathlib import Path
+from types import CellType, FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ CONTAINERS = (list, tuple, Mapping, deque)
 _SETS = (set, frozenset)
 _OTHERS = sys.stdlib_module_names | {"clearprop", "numpy"}
 """Whose objects are not looked into."""
+_INSTALLED = {"site-packages", "dist-packages"}
 _NO_OBJECTS = (*PLAIN, *_SETS, *CONTAINERS, np.ndarray, Recorded)
 
 
@@ -30,6 +33,26 @@ def own_classes(kind: type) -> list[type]:
 def is_own(module: str | None) -> bool:
     """Whether a module is neither of Python, NumPy nor ours."""
     return (module or "").partition(".")[0] not in _OTHERS
+
+
+@cache
+def is_of_library(module: str | None) -> bool:
+    """Whether a module is part of an installed library that knows nothing of ours, as torch and
+    SciPy: how that works inside is nobody's to change."""
+    package = (module or "").partition(".")[0]
+    path = Path(getattr(sys.modules.get(package), "__file__", None) or "")
+    if _INSTALLED.isdisjoint(path.parts):
+        return False
+    modules = [m for name, m in [*sys.modules.items()] if name.partition(".")[0] == package]
+    return not any(_is_of_clearprop(value) for m in modules for value in [*vars(m).values()])
+
+
+def _is_of_clearprop(value: Any) -> bool:
+    kind = type(value)  # of things that are made when they are first asked for anything
+    name = value.__name__ if kind is ModuleType else ""
+    if issubclass(kind, type | FunctionType):
+        name = str(value.__module__)
+    return name.partition(".")[0] == "clearprop"
 
 
 def is_plain(value: Any) -> bool:
@@ -95,9 +118,9 @@ def _is_slot(value: Any, holder: Any, name: str) -> bool:
 
 
 def cells(f: FunctionType) -> list[tuple[Any, str, Any]]:
-    """What a function has captured; a cell may still be empty."""
-    name = "cell_contents"
-    return [(cell, name, getattr(cell, name, None)) for cell in f.__closure__ or ()]
+    """What a function has captured."""
+    named = zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)
+    return [(cell, name, captured(cell, name)) for name, cell in named]
 
 
 def entries(value: Any) -> list[tuple[Any, Any]]:
@@ -112,9 +135,43 @@ def content(value: Any) -> Any:
     return [(key, names(part) if is_plain(part) else id(part)) for key, part in entries(value)]
 
 
+def reader(holder: Any) -> Callable[[Any, Any, Any], Any]:
+    """How what stands in something is read: entries, what was captured, or attributes."""
+    if isinstance(holder, CONTAINERS):
+        return entry
+    return captured if isinstance(holder, CellType) else getattr
+
+
 def entry(holder: Any, key: Any, default: Any = None) -> Any:
     """An entry of a container, as `getattr` gives an attribute."""
     try:
         return holder[key]
     except (KeyError, IndexError):
         return default
+
+
+def captured(cell: Any, name: str, default: Any = None) -> Any:
+    """What a cell holds, which may still be empty."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return default
+
+
+def spelt(holder: Any, name: Any) -> str:
+    """What something is called to a reader, by what holds it and its name or key there."""
+    if isinstance(holder, CONTAINERS):
+        return f"the entry {name!r} of a {type(holder).__name__}"
+    if isinstance(holder, CellType):
+        return f"the variable {name}"
+    if isinstance(holder, Names):
+        return f"the variable {name} of {vars(holder).get('__name__', 'a module')}"
+    of = holder if isinstance(holder, type | FunctionType | ModuleType) else type(holder)
+    return f"{of.__name__}.{name}"
+
+
+class Names:
+    """A module's dictionary, whose names are read as attributes."""
+
+    def __init__(self, names: Any) -> None:
+        self.__dict__ = names

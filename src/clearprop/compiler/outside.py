@@ -1,11 +1,16 @@
 """What methods and functions read from outside: names of their module, and what they captured."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from dis import get_instructions
+from functools import lru_cache
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from clearprop.compiler.holding import is_own, own_classes
+from clearprop.compiler.holding import Names, is_own, own_classes
+
+Noted = tuple[Any, str, Any]
+"""What holds something, its name there, and what it is."""
 
 METHODS = (
     *("update", "change", "formula", "settings", "decayed", "clipped", "__call__", "forward"),
@@ -14,14 +19,13 @@ METHODS = (
 )
 """What may be assigned to an object in place of the method of its class."""
 
+_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "IMPORT_NAME")
+"""The instructions of Python by which code reads what is neither its own nor captured."""
+
+_BY_TEXT = {"globals", "__globals__", "modules", "eval", "exec"}
+"""Where one of these is read, a text may be the name of a global."""
+
 _NOT_RUN = ("samples", "__init__", "__new__", "__repr__", "__str__", "__eq__", "__hash__")
-
-
-class _Names:
-    """A module's dictionary, whose names are read as attributes."""
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.__dict__ = names
 
 
 def methods(kinds: Iterable[type]) -> Iterator[tuple[type, str, FunctionType]]:
@@ -36,21 +40,64 @@ def methods(kinds: Iterable[type]) -> Iterator[tuple[type, str, FunctionType]]:
                 yield kind, name, f
 
 
-def read(f: FunctionType) -> Iterator[tuple[Any, str, Any]]:
-    """The names that a function reads outside of itself: what holds them, and what they are."""
-    names, holder = mentioned(f.__code__), _Names(f.__globals__)
-    for name in names & f.__globals__.keys():
-        value = f.__globals__[name]
-        yield holder, name, value
-        # A module, or a class that is a place for names, as in `settings.gain`.
-        if isinstance(value, type):
-            yield from of_class(value, names)
-        elif isinstance(value, ModuleType) and is_own(value.__name__):
-            for inner in names & vars(value).keys():
-                yield value, inner, getattr(value, inner)
+def read(f: FunctionType) -> Iterable[Noted]:
+    """The names that a function reads outside of itself: what holds them, and what they are.
+
+    What stands only behind a point, as in `self.x`, or in a text, as in `p["x"]`, is no such name.
+    Where a module or a class is handed on whole, as in `s = settings`, it may be one of that.
+    """
+    names, held, modules = mentioned(f.__code__), Names(f.__globals__), Names(sys.modules)
+    ahead: list[tuple[Any, tuple[str, ...]]] = []
+    for imported, path in _paths(f.__code__):
+        ahead.append((modules if imported else held, path))
+        if imported:  # it may be a part of the function's own package
+            part = f"{f.__globals__.get('__package__')}.{path[0]}"
+            ahead.append((modules, (part.strip("."),)))
+        if not _BY_TEXT.isdisjoint(path):
+            ahead.append((held, ()))
+    found: dict[Any, Noted] = {}
+    done: set[Any] = set()
+    while ahead:
+        holder, path = ahead.pop()
+        for noted in _held(holder, {path[0]} if path else names):
+            place, rest = (id(holder), noted[1]), path[1:]
+            if (place, rest) not in done:
+                done.add((place, rest))
+                found[place] = noted
+                ahead.append((noted[2], rest))
+    return found.values()
 
 
-def of_class(kind: type, names: set[str]) -> Iterator[tuple[type, str, Any]]:
+@lru_cache(1024)
+def _paths(code: CodeType) -> set[tuple[bool, tuple[str, ...]]]:
+    """What code reads outside, with what stands behind the points: `settings.gain`.
+
+    Each as names in a row, and whether the first is that of a module which is imported there.
+    """
+    found: set[tuple[bool, tuple[str, ...]]] = set()
+    path: list[str] = []
+    imported = False
+    for i in get_instructions(code):
+        if path and i.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            path.append(i.argval)
+            continue
+        if path:
+            found.add((imported, (*path,)))
+        path = [i.argval] if i.opname in _LOADS else []
+        imported = i.opname == "IMPORT_NAME"
+    return found.union(*(_paths(part) for part in code.co_consts if isinstance(part, CodeType)))
+
+
+def _held(holder: Any, names: set[str]) -> Iterable[Noted]:
+    """What these names are in a module, or in a class, which is a place for names, too."""
+    if isinstance(holder, type):
+        return of_class(holder, names)
+    if isinstance(holder, Names) or (isinstance(holder, ModuleType) and is_own(holder.__name__)):
+        return [(holder, name, vars(holder)[name]) for name in names & vars(holder).keys()]
+    return ()
+
+
+def of_class(kind: type, names: set[str]) -> Iterator[Noted]:
     """What these names are in somebody's own class, but for the functions that it defines."""
     held = {name for cls in own_classes(kind) for name in vars(cls)}
     for name in names & held:

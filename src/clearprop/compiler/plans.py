@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import partial
 from html import escape
 from threading import RLock
+from time import monotonic
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +16,17 @@ from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
-from clearprop.errors import ConfigError, ShapeError
+from clearprop.errors import ConfigError, RecordingWarning, ShapeError
 from clearprop.graph.display import as_html, folded, table
 from clearprop.networks.parameters import Parameters
 from clearprop.primitives.masked import refuse_masked
 
+_IN_VAIN, _WORTH = 5, 2
+"""A warning comes when so many programs in a row were not used so much longer than they took."""
+_REMEDY = (
+    "make a number that changes so often an attribute of a layer, and an array a part of the "
+    "batch, or give them as arguments"
+)
 KEPT = 32
 """So many programs of one object are kept; the one not used for longest goes first."""
 
@@ -27,8 +34,11 @@ KEPT = 32
 class Plan:
     """A recorded graph, simplified and printed by an engine, with the threads it is given."""
 
-    holds: Callable[[], bool]
-    """Whether all is still as it was when this was recorded."""
+    changed: Callable[[], str]
+    """What is no longer as it was when this was recorded; empty as long as all is."""
+    as_written: Mapping[str, str] = {}
+    made: tuple[float, float] = (0.0, 0.0)
+    """When this was made, and how long that took."""
 
     def __init__(
         self,
@@ -68,6 +78,7 @@ class Compiles:
             warnings.warn(note, stacklevel=4)
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         self._last: Any = None
+        self._in_vain = 0
         self.as_written: dict[str, str] = {}
         self.needed: set[tuple[int, str]] = set()
         """The numbers of layers that are needed as plain ones, so that they select a program."""
@@ -127,16 +138,29 @@ class Compiles:
     def _current(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The plan of a key, made anew where settings of the layers have changed."""
         plan = self._plans.get(key)
-        if plan is None or not plan.holds():
-            plan = self._keep(key, make())
+        what = plan and plan.changed()
+        if plan is None or what:
+            begun = monotonic()
+            if what:
+                self._count(plan, what)
+            plan = self._plans[key] = make()
+            plan.made = monotonic(), monotonic() - begun
+            while len(self._plans) > KEPT:
+                self._plans.popitem(last=False)
         self._last, self.as_written = plan, plan.as_written
         return plan
 
-    def _keep(self, key: Hashable, plan: Any) -> Any:
-        self._plans[key] = plan
-        while len(self._plans) > KEPT:
-            self._plans.popitem(last=False)
-        return plan
+    def _count(self, plan: Any, what: str, remedy: str = _REMEDY) -> None:
+        """Count programs that were in use for less long than they took, and say it once."""
+        when, took = plan.made
+        self._in_vain = self._in_vain + 1 if monotonic() - when < _WORTH * took else 0
+        if self._in_vain == _IN_VAIN:
+            warnings.warn(
+                f"{what} changes again and again, and each time a program is recorded anew, which "
+                f"takes far longer than to run it; {remedy}",
+                RecordingWarning,
+                stacklevel=5,
+            )
 
     def _used(self) -> Any:
         if self._last is None:

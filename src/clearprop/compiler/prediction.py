@@ -61,7 +61,7 @@ class Prediction(Compiles):
     def _find(self, x: Any) -> "_Plan":
         self.network.members.check()
         plan, key = self._last, signature(x)
-        if plan is None or plan.key != key or not plan.holds():
+        if plan is None or plan.key != key or plan.changed():
             plan = self._current(key, lambda: _Plan(self, x))
         return plan
 
@@ -104,7 +104,7 @@ class _Plan(Plan):
         arrays = [held for holders in members.params.owners.values() for held in holders]
         scores = network.depending("infer", x, lambda net: getattr(net, prediction.of)(x))
         watch = Watch(recorder, [*arrays, *recorder.fixed_places], hanging=scores)
-        self.holds = watch.holds
+        self.changed = watch.changed
 
     def values(self) -> list[Any]:
         """The state and settings of the layers as they are now."""

@@ -122,7 +122,7 @@ class Step(Compiles):
         leaves it alone.
         """
         program = plan.program
-        if plan.learns or plan.layout.lent is not program or not plan.holds():
+        if plan.learns or plan.layout.lent is not program or plan.changed():
             return None
         return program, program.begin(*plan.call(batch))
 
@@ -173,7 +173,7 @@ class Step(Compiles):
         self.network.members.check()
         layout = self.layout()
         plan, key = self._last, _key(x, t, w, source)  # of this layout: another forgets them all
-        if plan is None or plan.key != key or not plan.holds():
+        if plan is None or plan.key != key or plan.changed():
             plan = self._current(key, lambda: self._plan(layout, x, t, w, source, key))
         return plan
 
@@ -185,6 +185,9 @@ class Step(Compiles):
         """The vectors that the step works on; made anew if groups or frozen parameters changed."""
         layout = self._layout
         if layout is None or not layout.is_current():
+            if self._last is not None:
+                what = "what is frozen, or how parameters are grouped,"
+                self._count(self._last, what, "compile a step for each network and optimizer")
             self.release()
             self._plans.clear()
             self._last = None
@@ -225,7 +228,7 @@ class StepOver:
         else:
             begun = step.begun(plan, (rows,))
         self._check(rows)
-        if plan is not None and plan.layout.is_current() and (begun or plan.holds()):
+        if plan is not None and plan.layout.is_current() and (begun or not plan.changed()):
             plan.layout.adopt()
         else:
             plan = step._find(*source.batch(rows), source)

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.compiler.carrying import carried_on
 from clearprop.compiler.data_set import Data, check_targets
+from clearprop.compiler.holding import spelt
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.numbers import numbers_between, with_numbers
@@ -103,15 +104,15 @@ class StepPlan(Plan):
         self._watch = Watch(recorder, [*frozen, *recorder.fixed_places], [self.optimizer])
         self.learns = bool(members.stateful or members.noisy)
 
-    def holds(self) -> bool:
-        """Whether the layers are still set as they were when this was recorded."""
+    def changed(self) -> str:
+        """What of the layers is not as it was when this was recorded."""
         for _, (layer, name) in self._numbers:
             if type(getattr(layer, name, None)) is not float:
-                return False
+                return spelt(layer, name)
         for v, place in self._states:
             if np.shape(value_of(place)) != v.shape:
-                return False
-        return not self._watch or self._watch.holds()
+                return spelt(*place)
+        return self._watch.changed()
 
     def call(self, batch: tuple[Any, ...]) -> list[Any]:
         """What the program is given in a step."""

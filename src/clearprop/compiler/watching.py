@@ -14,12 +14,14 @@ from clearprop.compiler.holding import (
     cells,
     content,
     entries,
-    entry,
     is_foreign_code,
     is_object,
+    is_of_library,
     is_own,
     is_plain,
     own_classes,
+    reader,
+    spelt,
 )
 from clearprop.compiler.outside import METHODS, mentioned, methods, of_class, read, stored
 from clearprop.compiler.tracing import names
@@ -102,7 +104,7 @@ class Watch:
         """Note arrays at the ends of paths, and what stands on the way."""
         for holder, path, array in hanging:
             for step in path:
-                get = entry if isinstance(holder, CONTAINERS) else getattr
+                get = reader(holder)
                 value = get(holder, step, None)
                 self._places.append((get, holder, step, value))
                 if value is array:
@@ -119,8 +121,7 @@ class Watch:
 
     def _note(self, holder: Any, name: Any, value: Any, floats: bool = True) -> None:
         """Note what stands at a place; without `floats`, no float arrays, alone or in a row."""
-        get = entry if isinstance(holder, CONTAINERS) else getattr
-        place = get, holder, name
+        place = reader(holder), holder, name
         if isinstance(value, np.ndarray) and not is_plain(value):
             if floats:
                 self._places.append((*place, value))
@@ -173,7 +174,7 @@ class Watch:
     def _look_at_class(self, kind: type) -> set[str]:
         """Note the methods of a class, and what they mention of it; gives all that they mention."""
         said: set[str] = set()
-        own = own_classes(kind)
+        own = [cls for cls in own_classes(kind) if not is_of_library(cls.__module__)]
         for cls, name, f in methods(own):
             said |= mentioned(f.__code__)
             if id(f) not in self._seen:
@@ -201,7 +202,8 @@ class Watch:
         """Note what a function reads outside of itself."""
         for cell in cells(f):
             self._note(*cell)
-        if is_own(f.__globals__.get("__name__")):
+        module = f.__globals__.get("__name__")
+        if is_own(module) and not is_of_library(module):
             # The same function may get another body, by those who load a file again.
             self._places.append((getattr, f, "__code__", f.__code__))
             for name in ("__defaults__", "__kwdefaults__"):
@@ -209,31 +211,28 @@ class Watch:
             for noted in read(f):
                 self._note(*noted)
 
-    def __bool__(self) -> bool:
-        """Whether anything is watched."""
-        lists = self._places, self._settings, self._contents, self._mixed, self._lengths
-        return any(lists)
-
-    def holds(self) -> bool:
-        """Whether nothing has changed."""
+    def changed(self) -> str:
+        """What has changed, as it is called to a reader; empty if nothing has."""
         for get, holder, name, value in self._places:
             if get(holder, name, None) is not value:
-                return False
+                return spelt(holder, name)
         for get, holder, name, value in self._settings:
             now = get(holder, name, None)
             if now is not value and (type(now) is not type(value) or now != value):
-                return False
+                return spelt(holder, name)
         for noted in self._lengths:
             held, length, late = noted
             if len(held) != length:
                 if not late.isdisjoint(held):
-                    return False
+                    return f"the attribute {min(late.intersection(held))}"
                 noted[1] = len(held)
         for get, holder, name, value in self._contents:
             if names(get(holder, name, None)) != value:
-                return False
+                return spelt(holder, name)
         for get, holder, name, value in self._mixed:
             if content(get(holder, name, None)) != value:
-                return False
-        # When it is known that all are still there.
-        return all(is_same(a, get(holder, name, None)) for get, holder, name, a in self._arrays)
+                return spelt(holder, name)
+        for get, holder, name, value in self._arrays:  # when it is known that all are still there
+            if not is_same(value, get(holder, name, None)):
+                return spelt(holder, name)
+        return ""
