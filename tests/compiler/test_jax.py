@@ -226,6 +226,30 @@ def test_one_array_that_is_not_finite_is_enough(hidden):
     assert np.isfinite(network.params["W1"]).all()
 
 
+def placed(a, offset):
+    """A copy that lies so many bytes behind a place where JAX would read it as it is."""
+    room = np.empty(a.nbytes + 128, np.uint8)
+    start = -room.ctypes.data % 64 + offset
+    copy = room[start : start + a.nbytes].view(a.dtype).reshape(a.shape)
+    copy[...] = a
+    return copy
+
+
+@pytest.mark.parametrize("offsets", [(0, 0), (0, 16), (16, 0), (16, 16)])
+def test_data_stay_as_they_were_wherever_they_lie_in_memory(offsets):
+    rows = np.arange(20)
+    for engine, known in (("jax", 0), ("numpy", 1)):
+        x, t = map(placed, batch(20, 6, 3), offsets)
+        network = dense(6, 5, 3)
+        over = compile(network, SGD(1e-9), engine=engine).over(x, t)
+        over(rows)
+        losses = [float(network.loss(x, t))]
+        x[...], t[...] = x[::-1] + 1, (t + 1) % 3
+        losses.append(float(network.loss(x, t)))
+        assert abs(losses[0] - losses[1]) > 1e-3
+        assert over(rows) == pytest.approx(losses[known], rel=1e-5)
+
+
 def test_frozen_parameters_stay():
     network = dense(7, 5, 3)
     network.freeze("W1")

@@ -71,7 +71,8 @@ class Devices:
     def put(self, array: Any, *, shared: bool = False, kept: bool = False) -> Any:
         """An array where it is computed with: shared by the samples, or whole on every device.
 
-        `kept` if it stays there, whatever becomes of `array`.
+        `kept` if it stays there, whatever becomes of `array`: a copy, since JAX goes on to read
+        what lies in memory as it needs it, and copies what does not.
         """
         where = self.parts if shared else self.whole
         if not kept and (where is None or not np.ndim(array)):
@@ -79,7 +80,7 @@ class Devices:
         jax = needed()
         if self.together:
             return jax.make_array_from_callback(np.shape(array), where, lambda i: array[i].copy())
-        return jax.device_put(array, where, may_alias=False if kept else None)
+        return jax.device_put(np.array(array) if kept else array, where)
 
 
 def _chosen(jax: Any, devices: Any) -> list[Any]:
