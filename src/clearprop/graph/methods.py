@@ -21,6 +21,7 @@ def _binary(ufunc: np.ufunc, symbol: str) -> Any:
     if row is None:  # such as divmod
         return _function(ufunc)
     compute: Callable[[Any, Any], Any] = getattr(operator, symbol)
+    of_numbers = row.elementwise  # what gives a number is given numbers, but for products
 
     def method(self: Any, other: Any) -> Any:
         if not isinstance(other, Recorded) and type(other) not in NUMBERS:
@@ -31,7 +32,7 @@ def _binary(ufunc: np.ufunc, symbol: str) -> Any:
             value = other
         mine = self.data if self.node is not None else value_of(self)
         out = compute(mine, value)
-        if out.__class__ is not np.float64:
+        if out.__class__ is not np.float64 or not of_numbers:
             return attach(row, (self, other), (mine, value), _NO_PARAMS, out)
         # The shortest way for single numbers, whose expressions have many nodes.
         node = Node(row, (self, other), (mine, value), _NO_PARAMS, out)
