@@ -226,6 +226,14 @@ def test_one_array_that_is_not_finite_is_enough(hidden):
     assert np.isfinite(network.params["W1"]).all()
 
 
+@pytest.mark.skipif(np.finfo(np.longdouble).bits == 64, reason="it is float64 here")
+def test_numbers_that_jax_does_not_have_are_named():
+    x, t = batch(10, 6, 3, np.longdouble)
+    step = compile(dense(6, 5, 3), SGD(0.1), engine="jax")
+    with pytest.raises(UnsupportedError, match=r"x has dtype .*give x\.astype\(np\.float64\)"):
+        step(x, t)
+
+
 def placed(a, offset):
     """A copy that lies so many bytes behind a place where JAX would read it as it is."""
     room = np.empty(a.nbytes + 128, np.uint8)

@@ -82,3 +82,23 @@ def test_steps_agree(number, layer, dtype, engine):
         change = written.params[name] - p
         worst = np.abs(change).max() + np.abs(p).max() * 1e-2
         np.testing.assert_allclose(compiled.params[name] - p, change, atol=tolerance * worst)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.longdouble])
+def test_a_program_computes_with_long_doubles_as_numpy_does(dtype):
+    x, t = batch(10, 4, 3, np.longdouble)
+    third = np.longdouble(1) / 3  # to more digits than Python's numbers have
+
+    def made():
+        rng = np.random.default_rng(0)
+        affine = Affine.from_sizes(4, 3, rng=rng, dtype=np.float32)
+        return Network([affine, Relu(), Scaling(third)]).astype(dtype)
+
+    written, compiled = made(), made()
+    layered, step = layered_step(written, SGD(0.5)), compile(compiled, SGD(0.5))
+    w = np.arange(1, 11).astype(np.longdouble)
+    for _ in range(2):
+        assert step(x, t, w) == pytest.approx(float(layered(x, t, w)), rel=1e-15)
+    np.testing.assert_array_equal(compile(made())(x), made().predict(x), strict=True)
+    f = compile(lambda x: np.maximum(x, third) * third)
+    np.testing.assert_array_equal(f(x), np.maximum(x, third) * third, strict=True)

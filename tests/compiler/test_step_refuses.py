@@ -77,6 +77,42 @@ def test_data_that_does_not_fit(x, error):
     check_refused(x, T[: len(x)], error)
 
 
+NO_ARRAYS = {
+    "generator": lambda: (row for row in X),
+    "dict": lambda: {"x": X},
+    "NoneType": lambda: None,
+    "ufunc": lambda: np.sin,
+}
+
+
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+def test_what_is_no_array_is_named(kind):
+    make, called = NO_ARRAYS[kind], "None" if kind == "NoneType" else f"a {kind}"
+    step, predict = compile(dense(7, 5, 3), SGD(0.1)), compile(dense(7, 5, 3))
+    refused = {
+        f"^x is {called}, not an array; give an array of numbers": (
+            *(lambda: step(make(), T), lambda: step.prepare(make(), T)),
+            *(lambda: step.over(make(), T), lambda: predict(make())),
+        ),
+        rf"^x\[1\] is {called}": (lambda: step((X, make()), T), lambda: predict((X, make()))),
+        f"^t is {called}": (lambda: step(X, make()), lambda: step.over(X, make())),
+    }
+    if kind != "NoneType":  # the weights that there need not be
+        refused[f"^w is {called}"] = (lambda: step(X, T, make()), lambda: step.over(X, T, w=make()))
+    if kind in ("NoneType", "ufunc"):
+        called = f"an argument is {called}, not an array; give what is no array by keyword"
+        refused[called] = (lambda: compile(lambda x: 2 * x)(make()),)
+    for message, calls in refused.items():
+        for call in calls:
+            with pytest.raises((DTypeError, UnsupportedError), match=message):
+                call()
+
+
+def test_weights_may_be_a_tuple():
+    step = compile(dense(7, 5, 3), SGD(1e-9))
+    assert step(X, T, (2.0,) * 6) == pytest.approx(2 * step(X, T), rel=1e-6)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_loss_that_is_not_finite(value):
     bad = X.copy()

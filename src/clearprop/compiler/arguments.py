@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.plans import kind_of
 from clearprop.compiler.tracing import names
 from clearprop.errors import UnsupportedError
 from clearprop.graph.randomness import undrawn
@@ -30,6 +31,12 @@ class Arguments:
         self._apart = any(type(x) is not np.ndarray and is_structure(x) for x in args)
         flat = [leaf for x in args for _, leaf in named(x, "")] if self._apart else args
         self.arrays = tuple([np.asarray(constant_operand(x, "compile")) for x in flat])
+        for x, array in zip(flat, self.arrays, strict=True):
+            if array.dtype.kind not in "fiub":
+                raise UnsupportedError(
+                    f"compile: an argument is {kind_of(x)}, not an array; give what is no array by "
+                    "keyword, f(x, mode=…), where it selects a program, or by functools.partial"
+                )
 
     @property
     def key(self) -> Hashable:

@@ -16,7 +16,7 @@ from clearprop.compiler.program import Program
 from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
-from clearprop.errors import ConfigError, RecordingWarning, ShapeError
+from clearprop.errors import ConfigError, DTypeError, RecordingWarning, ShapeError
 from clearprop.graph.display import as_html, folded, table
 from clearprop.networks.parameters import Parameters
 from clearprop.primitives.masked import refuse_masked
@@ -179,17 +179,29 @@ def signature(x: Any) -> Hashable:
 def as_arrays(x: Any, name: str = "x") -> Any:
     """An input as an array, or several as a tuple of arrays.
 
-    Errors: `DTypeError` for a mask, `ShapeError` for lists whose parts differ in shape.
+    Errors: `DTypeError` for a mask, and for what NumPy makes no array of, such as a generator or a
+    dict; `ShapeError` for lists whose parts differ in shape.
     """
     refuse_masked(x, name)
     if type(x) is tuple:
-        return tuple(map(as_arrays, x))
+        return tuple(as_arrays(part, f"{name}[{i}]") for i, part in enumerate(x))
     try:
-        return np.asarray(x)
+        array = np.asarray(x)
     except ValueError as error:
         raise ShapeError(
             f"{name} is no array: {error}; give several inputs as a tuple of arrays"
         ) from None
+    if array.dtype == object and not array.ndim:
+        raise DTypeError(
+            f"{name} is {kind_of(x)}, not an array; give an array of numbers, and several inputs "
+            "as a tuple of arrays"
+        )
+    return array
+
+
+def kind_of(x: Any) -> str:
+    """What something is that should be an array."""
+    return "None" if x is None else f"a {type(x).__name__}"
 
 
 def formed(x: Any, entries: Iterator[Any]) -> Any:

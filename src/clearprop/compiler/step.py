@@ -103,7 +103,7 @@ class Step(Compiles):
         Errors: `NonFiniteError` if the loss or the update is not finite, with nothing changed;
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
-        x, t, w = as_arrays(x), as_arrays(t, "t"), None if w is None else as_arrays(w, "w")
+        x, t, w = as_arrays(x), as_arrays(t, "t"), _weights(w)
         several = type(x) is tuple or type(t) is tuple
         batch = (*flat(x), *flat(t)) if several else (x, t)
         batch = batch if w is None else (*batch, w)
@@ -204,7 +204,7 @@ class StepOver:
     """
 
     def __init__(self, step: Step, x: Any, t: Any, scale: float | None, w: Any) -> None:
-        x, t, w = as_arrays(x), as_arrays(t, "t"), None if w is None else as_arrays(w, "w")
+        x, t, w = as_arrays(x), as_arrays(t, "t"), _weights(w)
         parts = [*flat(x), *flat(t), *([] if w is None else [w])]
         if any(not a.ndim or len(a) != len(parts[0]) for a in parts):
             shapes = ", ".join(str(a.shape) for a in parts)
@@ -255,6 +255,11 @@ class StepOver:
             raise DataError(
                 f"there is no row {wrong} in {samples} samples; rows go from 0 to {samples - 1}"
             )
+
+
+def _weights(w: Any) -> Any:
+    """The weights of samples as one array, if there are any."""
+    return None if w is None else as_arrays([*w] if type(w) is tuple else w, "w")
 
 
 def _as_index(rows: Any) -> np.ndarray:

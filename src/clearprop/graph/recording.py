@@ -16,7 +16,7 @@ from clearprop.primitives.registry import COMPOSITIONS, PRIMITIVES, UFUNC_METHOD
 from clearprop.primitives.table import Primitive, WithKeywords, name_of
 from clearprop.primitives.unsupported import remedy
 
-NUMBERS = frozenset({int, float, bool} | {np.dtype(code).type for code in "?bhilqBHILQefd"})
+NUMBERS = frozenset({int, float, bool} | {np.dtype(code).type for code in "?bhilqBHILQefdg"})
 """Types of real numbers, which cannot be changed and need no second look."""
 
 PLAIN = NUMBERS | {type(None), str, slice, np.ndarray, np.dtype, type}

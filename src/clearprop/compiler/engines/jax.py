@@ -77,6 +77,12 @@ class _Printer(Sheet):
         """Print the program."""
         self.leaves = {v: self.name(v.name or "x") for v in self.trace.leaves}
         kinds = self._jax.ShapeDtypeStruct
+        for v, name in self.leaves.items():
+            if v.dtype.kind == "f" and v.dtype.itemsize > 8:
+                raise UnsupportedError(
+                    f"compile: {name} has dtype {v.dtype}, which JAX does not have; give "
+                    f"{name}.astype(np.float64), or use the engine numpy"
+                )
         like = [
             v.data.item() if isinstance(v, Setting) else kinds(v.shape, v.dtype)
             for v in self.leaves
