@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from nets import batch, both, copied, dense, largest_difference, tied, tied_by_a_view, weights
 
-from clearprop import Affine, Layer, Network, TwoLayerNet
+from clearprop import Affine, Dropout, Layer, Network, Relu, TwoLayerNet
 from clearprop.compiler import compile
 from clearprop.errors import (
     ClearpropError,
@@ -15,7 +15,8 @@ from clearprop.errors import (
     ShapeError,
     UnsupportedError,
 )
-from clearprop.training import SGD
+from clearprop.layers import BatchNormalization
+from clearprop.training import SGD, Adam
 
 X, T = batch(6, 7, 3)
 ONE_HOT = np.eye(3)[T]
@@ -127,12 +128,63 @@ def test_an_update_that_is_not_finite(rate):
     step(X, T)
     step.optimizer.lr = rate
     before = copied(network)
-    with pytest.raises(NonFiniteError, match="update"):
+    with pytest.raises(NonFiniteError, match=r"parameter W1 \(7, 5\).*a smaller learning rate"):
         step(1e3 * X, T)
     for name, value in before.items():
         np.testing.assert_array_equal(network.params[name], value)
     step.optimizer.lr = 0.1
     assert np.isfinite(step(X, T))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "c"])
+def test_an_update_that_is_not_finite_is_named_whatever_the_batch(engine):
+    """Parameters, state and noise are those of the step that was held back."""
+    rng = np.random.default_rng(0)
+    layers = [BatchNormalization(np.ones(5, "f"), np.zeros(5, "f")), Dropout(0.5), Relu()]
+    network = Network([Affine.from_sizes(7, 5, rng=rng), *layers, Affine.from_sizes(5, 3, rng=rng)])
+    step, refused = compile(network, SGD(0.1), engine=engine), r"step of parameter W2 \(5, 3\)"
+    step(X, T)
+    before, state = copied(network), {name: a.copy() for name, a in network.states.items()}
+    grid, w = (X * 10).astype(np.int8), np.ones(6)
+    step.optimizer.groups = {"W2": {"lr": 1e39}}
+    for take in (
+        lambda: step(X, T),
+        lambda: step(X, T, w),
+        lambda: step.over(X, T)(np.arange(4)),
+        lambda: step.over(grid, T, 0.1, w)(np.arange(4)),
+    ):
+        with pytest.raises(NonFiniteError, match=refused), np.errstate(all="ignore"):
+            take()
+    for name, value in before.items():
+        np.testing.assert_array_equal(network.params[name], value)
+    for name, value in state.items():
+        np.testing.assert_array_equal(network.states[name], value)
+
+
+class Added(Network):
+    def __init__(self):
+        super().__init__()
+        self.fc = Affine.from_sizes(7, 3, rng=np.random.default_rng(0))
+
+    def forward(self, x, y):
+        return self.fc(x + y)
+
+
+def test_so_it_is_of_several_inputs():
+    with pytest.raises(NonFiniteError, match=r"step of parameter fc\.W \(7, 3\)"):
+        compile(Added(), SGD(1e300))((X, X), T)
+
+
+def test_what_keeps_from_dividing_by_zero_must_be_a_number_of_the_dtype():
+    network = dense(7, 5, 3, dtype=np.float16)
+    with pytest.raises(ConfigError, match=r"Adam: eps=1e-08 is 0 in float16, .* W1.*eps=1e-04"):
+        compile(network, Adam(0.01))
+    adam = Adam(0.01, eps=1e-4)
+    step = compile(network, adam)
+    assert step(X, T) > step(X, T)
+    adam.eps = 1e-9  # found out when it does harm
+    with pytest.raises(ConfigError, match="eps=1e-09 is 0 in float16"):
+        step(np.zeros_like(X), T)
 
 
 def test_a_large_finite_update_is_made():

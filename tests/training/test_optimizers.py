@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from clearprop import training
 from clearprop.errors import ConfigError, DTypeError, NonFiniteError, ShapeError
 from clearprop.networks import TwoLayerNet
 from clearprop.training import SGD
@@ -89,6 +90,27 @@ def test_a_step_that_overflows_is_refused():
     with pytest.raises(NonFiniteError, match="parameter W"), np.errstate(over="ignore"):
         SGD(1e38).update(params, {"W": np.full(2, 100, dtype=np.float32)})
     assert params["W"].tolist() == [1.0, 1.0]
+
+
+EPS = [kind for kind in vars(training).values() if "eps" in getattr(kind, "hyperparameters", ())]
+
+
+@pytest.mark.parametrize("kind", EPS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("where", ["for all", "in a group", "by a schedule"])
+def test_what_is_0_in_the_dtype_does_not_keep_from_dividing_by_0(kind, where):
+    how = {
+        "for all": {"eps": 1e-9},
+        "in a group": {"eps": 1e-3, "groups": {"W": {"eps": 1e-9}}},
+        "by a schedule": {"eps": lambda step: 1e-9},
+    }[where]
+    params = {"W": np.ones(2, np.float16)}
+    grads = {"W": np.array([1, 0], np.float16)}
+    with pytest.raises(ConfigError, match=rf"{kind.__name__}: eps=1e-09 is 0 in float16.*W.*1e-04"):
+        kind(**how).update(params, grads)
+    assert params["W"].tolist() == [1, 1]
+    kind(eps=1e-4).update(params, grads)
+    assert params["W"][0] < 1
+    kind(**how).update({"W": np.ones(2, np.float32)}, {"W": np.zeros(2, np.float32)})
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

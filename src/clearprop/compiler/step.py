@@ -134,16 +134,19 @@ class Step(Compiles):
             begun = None
         if learns:
             plan.begin(plan.rows)
+        found: Any = None
         try:
             if begun is not None and begun[0] is program:
                 found = program.end(begun[1])
             else:
                 found = program.run(*plan.call(batch))
             if not found[-1]:  # after the loss, and state that is left
-                raise not_finite(found[0])
+                raise NonFiniteError(f"the loss became {found[0]}")
         except BaseException as error:
             if learns:
                 network.learning.undo(network.members, network.rng)
+            if found is not None and math.isfinite(found[0]):
+                raise self._held_back(*plan.given(batch)) from None
             if isinstance(error, ValueError) and "label" in str(error):
                 raise LabelError(str(error)) from None
             raise
@@ -151,6 +154,26 @@ class Step(Compiles):
             plan.leave(found[1:-1])
         self.optimizer.__dict__["step_count"] += 1
         return float(found[0])
+
+    def _held_back(self, x: Any, t: Any, *w: Any) -> NonFiniteError:
+        """The error for an update that is not finite: it is made once more, on arrays, to say of
+        which parameter."""
+        network = self.network
+        with np.errstate(all="ignore"):
+            walk = network.walk("forward", x)
+            loss = walk.loss(x, t, *w)
+            for each in w:
+                loss = loss * np.mean(each)
+            found = walk.derivatives(loss, network.trained)
+            variables = {name: walk.params[name] for name in network.trained}
+            grads = {n: found.get(v, np.zeros_like(v.data)) for n, v in variables.items()}
+            try:
+                self.optimizer.tried(network.params, grads)
+            except NonFiniteError as error:
+                return error
+        return NonFiniteError(
+            "the update holds NaN or infinity; nothing was changed. Use a smaller learning rate"
+        )
 
     def release(self) -> None:
         """Give the layers their own arrays back, with what was learned in them."""
@@ -291,10 +314,3 @@ def _key(x: Any, t: Any, w: Any, source: Any = None) -> Any:
 def _definer(kind: type, attribute: str) -> type:
     """The class in whose body an attribute of a class was written."""
     return next(c for c in kind.__mro__ if attribute in vars(c))
-
-
-def not_finite(loss: Any) -> NonFiniteError:
-    """The error for a step that was held back."""
-    if not math.isfinite(loss):
-        return NonFiniteError(f"the loss became {loss}")
-    return NonFiniteError("the update holds NaN or infinity")

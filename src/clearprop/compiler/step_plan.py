@@ -57,7 +57,7 @@ class StepPlan(Plan):
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
         used = {*Graph(recorded.outputs).leaves, *recorded.replaces.values()}
         batch = [*flat(recorded.x), *flat(recorded.t), *recorded.w]
-        self._batch = batch
+        self._batch, self._form = batch, (recorded.x, recorded.t)
         self._states = [(v, place) for v, place in recorder.states.items() if v in used]
         self._numbers = [(v, place) for v, place in recorder.settings.items() if v in used]
         self._draws = recorder.draws
@@ -127,6 +127,16 @@ class StepPlan(Plan):
         if self._step is not None:
             values.append(self.optimizer.step_count + 1.0)
         return values
+
+    def given(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Inputs, targets and weights, if any, of what a step is called with."""
+        source = self.source
+        if source is None:
+            parts = iter(batch)
+            return (*(formed(part, parts) for part in self._form), *parts)
+        x, t, w = source.batch(*batch)
+        x = x if source.scale is None else x.astype(self.layout.dtype) * source.scale
+        return x, t, *given(w)
 
     def _read(self) -> None:
         """Read the optimiser's settings, which hold until one of them changes."""

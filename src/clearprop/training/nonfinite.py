@@ -51,12 +51,13 @@ def explained(
     """What is said of a step that failed on a batch `x`, `t`, perhaps `w`: where, what to do."""
     found = first_nonfinite(network, *batch)
     first = f"First, {found}." if found else "Loss and derivatives are finite, the update not."
+    what = str(error).partition("; nothing was changed")[0]  # it goes on with what to do
     lr = getattr(optimizer, "lr", None)
     rate = "a smaller learning rate"
     if isinstance(lr, float):  # and no schedule
         rate = f"a learning rate smaller than {lr:g}"
     return (
-        f"iteration {iteration}: {error}. {first} The parameters are those before this "
+        f"iteration {iteration}: {what}. {first} The parameters are those before this "
         f"iteration. Use {rate}, or scale the inputs to the order of 1"
     )
 

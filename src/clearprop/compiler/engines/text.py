@@ -16,7 +16,7 @@ def literal(value: Any) -> str:
     """A plain value as source. NumPy's numbers become Python's, which adapt to the array."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
         value = value.item()
-    if isinstance(value, np.longdouble):  # which is no number of Python
+    if type(value) is np.longdouble:  # which is no number of Python
         exact = float(value) == value or not np.isfinite(value)
         return literal(float(value)) if exact else f"np.longdouble({str(value)!r})"
     if isinstance(value, float) and not np.isfinite(value):

@@ -9,7 +9,12 @@ import numpy as np
 
 from clearprop.errors import ConfigError
 from clearprop.graph.backward import floating
-from clearprop.training.optimizers.checks import check_gradients, check_results, to_read
+from clearprop.training.optimizers.checks import (
+    check_eps,
+    check_gradients,
+    check_results,
+    to_read,
+)
 from clearprop.training.optimizers.clipping import clipped
 from clearprop.training.optimizers.groups import Group, check_patterns, matching
 from clearprop.training.optimizers.moved import Moved
@@ -146,7 +151,27 @@ class Optimizer:
         Errors: `ShapeError` if a derivative is missing, has no parameter or has another shape than
         its parameter, `DTypeError` for a parameter that cannot be changed by small steps,
         `NonFiniteError` if the step makes NaN or infinity, `ConfigError` if the state belongs to
-        other parameters or a pattern fits none. In each case nothing was changed.
+        other parameters, a pattern fits none, or `eps` is 0 in their dtype. In each case nothing
+        was changed.
+        """
+        arrays, new = self.tried(params, grads)
+        for name, (p, *state) in new.items():
+            number = params[name]
+            if isinstance(number, np.ndarray):
+                number[...] = p
+            else:
+                params[name] = p[()] if isinstance(number, np.floating) else p.item()
+            for s, result in zip(self.state, state, strict=True):
+                arrays[f"{s}.{name}"][...] = result
+        self.arrays, self.step_count = arrays, self.step_count + 1
+        self._moved.go_with(params)
+
+    def tried(
+        self, params: Mapping[str, Any], grads: Mapping[str, Any]
+    ) -> tuple[dict[str, np.ndarray], dict[str, list[np.ndarray]]]:
+        """The state before a step, and what that makes of each parameter and its state.
+
+        Nothing is changed. Errors: those of `update`.
         """
         frozen = getattr(params, "frozen", ())
         moved = {name: params[name] for name in params if name not in frozen}
@@ -159,6 +184,7 @@ class Optimizer:
             for group in self.partition(params):
                 formula, settings = self.formula(group), self.settings(group, step)
                 for name in group.names:
+                    check_eps(type(self).__name__, settings, name, moved[name])
                     state = [arrays[f"{s}.{name}"] for s in self.state]
                     p = np.asarray(moved[name])
                     p = np.asarray(p, floating(p))
@@ -168,16 +194,7 @@ class Optimizer:
         for name, results in new.items():
             what = dict(zip(("", *self.state), results, strict=True))
             check_results(type(self).__name__, name, np.shape(moved[name]), what)
-        for name, (p, *state) in new.items():
-            if isinstance(moved[name], np.ndarray):
-                moved[name][...] = p
-            else:
-                number = moved[name]
-                params[name] = p[()] if isinstance(number, np.floating) else p.item()
-            for s, result in zip(self.state, state, strict=True):
-                arrays[f"{s}.{name}"][...] = result
-        self.arrays, self.step_count = arrays, step
-        self._moved.go_with(params)
+        return arrays, new
 
     # What an update consists of; a compiled step is made of the same.
 
@@ -272,9 +289,14 @@ class Optimizer:
     def prepare(self, params: Mapping[str, Any]) -> None:
         """Make the state of these parameters, zero, if there is none yet.
 
-        Errors: `ConfigError` if the state belongs to other parameters.
+        Errors: `ConfigError` if the state belongs to other parameters, or `eps` is 0 in their
+        dtype.
         """
         self.arrays = self._fitting(params)
+        for group in self.partition(params):
+            settings = self.settings(group, self.step_count + 1)
+            for name in group.names:
+                check_eps(type(self).__name__, settings, name, params[name])
         self._moved.go_with(params)
 
     def load(self, arrays: Mapping[str, np.ndarray], step: int) -> None:

@@ -66,6 +66,17 @@ def check_results(
             )
 
 
+def check_eps(kind: str, settings: Mapping[str, float], name: str, param: Any) -> None:
+    """Check that what keeps from dividing by 0 is not rounded to 0, as 1e-8 is in float16."""
+    eps, dtype = settings.get("eps"), np.asarray(param).dtype
+    if eps and dtype.kind == "f" and not dtype.type(eps):
+        raise ConfigError(
+            f"{kind}: eps={eps:g} is 0 in {dtype}, the dtype of parameter {name}, so that a step "
+            f"would divide by 0; use one that is not, such as eps={np.finfo(dtype).eps / 10:.0e}, "
+            "or float32, network.astype(np.float32)"
+        )
+
+
 def to_read(array: np.ndarray) -> np.ndarray:
     """A view that a formula cannot write into: the update may still turn out to be refused."""
     view = np.asarray(array).view()  # clipping makes a number of an array of no axes
