@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -115,15 +116,75 @@ def of_the_module_of_its_name(x):
     return x * sys.modules[__name__].FACTOR
 
 
-READ = (
-    *(behind_two_points, by_another_name, imported_within, a_name_imported_within),
-    *(in_a_comprehension, in_a_function_within, of_a_class, of_a_class_by_text),
-    *(by_text, evaluated, of_the_module_of_its_name),
-)
+def captured():
+    one, place = settings, Place
+    return lambda x: x * (one.gain + place.gain) / 2
 
 
-@pytest.mark.parametrize("f", READ, ids=lambda f: f.__name__)
-def test_what_is_read_is_heard(f, monkeypatch):
+def by_default(x, place=Place):
+    return x * place.gain
+
+
+def by_default_by_name(x, *, place=settings):
+    return x * place.gain
+
+
+HELD = {"places": [settings, (Place,)], "classes": [Place]}
+
+
+def in_a_dict(x):
+    return x * HELD["places"][0].gain
+
+
+def in_a_tuple(x):
+    return x * HELD["places"][1][0].gain
+
+
+def in_a_list_of_classes(x):
+    return x * HELD["classes"][0].gain
+
+
+def in_part(place, x):
+    return x * place.gain
+
+
+class Holding:
+    def __init__(self):
+        self.place, self.settings = Place, settings
+
+
+def of_an_object(x):
+    return x * (HOLDING.place.gain + HOLDING.settings.gain) / 2
+
+
+class Inheriting(Place):
+    pass
+
+
+def inherited(x):
+    return x * Inheriting.gain
+
+
+HOLDING = Holding()
+CAPTURED = captured()
+READ = {
+    f.__name__: f
+    for f in (
+        *(behind_two_points, by_another_name, imported_within, a_name_imported_within),
+        *(in_a_comprehension, in_a_function_within, of_a_class, of_a_class_by_text),
+        *(by_text, evaluated, of_the_module_of_its_name, by_default, by_default_by_name),
+        *(in_a_dict, in_a_tuple, in_a_list_of_classes, of_an_object, inherited),
+    )
+} | {
+    "captured": CAPTURED,
+    "class in part": partial(in_part, Place),
+    "module in part": partial(in_part, settings),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read_is_heard(name, monkeypatch):
+    f = READ[name]
     for module in (package, settings):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     compiled = compile(f)
@@ -221,6 +282,26 @@ def test_a_cell_that_is_still_empty_is_no_hindrance():
     np.testing.assert_array_equal(compiled(X), 2 * X)
     later = 1.0
     np.testing.assert_array_equal(compiled(X), 2 * X)
+
+
+@pytest.mark.parametrize("place", [Place, settings], ids=["class", "module"])
+def test_so_is_what_a_layer_holds(place, monkeypatch):
+    class Configured(Layer):
+        def __init__(self):
+            self.config = place
+
+        def forward(self, x):
+            return x * self.config.gain
+
+        def backward(self, dout):
+            return dout * self.config.gain
+
+    network = Network([Affine.from_sizes(4, 3, rng=np.random.default_rng(0)), Configured()])
+    step, predict = compile(network, SGD(1e-9)), compile(network)
+    step(X, T), predict(X)
+    monkeypatch.setattr(place, "gain", 2.0)
+    assert step(X, T) == pytest.approx(float(network.loss(X, T)), rel=1e-6)
+    np.testing.assert_allclose(predict(X), network.predict(X), rtol=1e-6)
 
 
 class Scaled(Layer):

@@ -16,6 +16,8 @@ from clearprop.reporting.picture import curves_svg
 from clearprop.training import SGD, Adam, History, Trainer, load_weights, rich_progress
 from clearprop.training.weights import read_arrays, write_arrays
 
+# `Own` notes the sizes of its batches, at each evaluation too
+pytestmark = pytest.mark.filterwarnings("ignore::clearprop.errors.RecordingWarning")
 X, T = points()
 LINE = np.linspace(-1, 1, 90, dtype=np.float32)[:, None]
 

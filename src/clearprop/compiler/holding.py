@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -64,6 +64,15 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, Mapping):
         return all(map(is_plain, value.values()))
     return isinstance(value, (*CONTAINERS, *_SETS)) and all(map(is_plain, value))
+
+
+def classes_in(value: Any) -> Iterator[type]:
+    """The classes in a plain value, however deep."""
+    if isinstance(value, type):
+        yield value
+    elif isinstance(value, (*CONTAINERS, *_SETS)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from classes_in(part)
 
 
 def is_object(value: Any) -> bool:

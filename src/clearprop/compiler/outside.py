@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from dis import get_instructions
 from functools import lru_cache
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from clearprop.compiler.holding import Names, is_own, own_classes
+from clearprop.compiler.holding import Names, is_of_library, is_plain, own_classes
 
 Noted = tuple[Any, str, Any]
 """What holds something, its name there, and what it is."""
@@ -19,11 +19,11 @@ METHODS = (
 )
 """What may be assigned to an object in place of the method of its class."""
 
-_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "IMPORT_NAME")
+_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 """The instructions of Python by which code reads what is neither its own nor captured."""
 
-_BY_TEXT = {"globals", "__globals__", "modules", "eval", "exec"}
-"""Where one of these is read, a text may be the name of a global."""
+_BY_TEXT = {"globals", "eval", "exec"}
+"""Functions that find names by texts."""
 
 _NOT_RUN = ("samples", "__init__", "__new__", "__repr__", "__str__", "__eq__", "__hash__")
 
@@ -40,70 +40,48 @@ def methods(kinds: Iterable[type]) -> Iterator[tuple[type, str, FunctionType]]:
                 yield kind, name, f
 
 
-def read(f: FunctionType) -> Iterable[Noted]:
+def read(f: FunctionType) -> Iterator[Noted]:
     """The names that a function reads outside of itself: what holds them, and what they are.
 
     What stands only behind a point, as in `self.x`, or in a text, as in `p["x"]`, is no such name.
-    Where a module or a class is handed on whole, as in `s = settings`, it may be one of that.
     """
-    names, held, modules = mentioned(f.__code__), Names(f.__globals__), Names(sys.modules)
-    ahead: list[tuple[Any, tuple[str, ...]]] = []
-    for imported, path in _paths(f.__code__):
-        ahead.append((modules if imported else held, path))
-        if imported:  # it may be a part of the function's own package
-            part = f"{f.__globals__.get('__package__')}.{path[0]}"
-            ahead.append((modules, (part.strip("."),)))
-        if not _BY_TEXT.isdisjoint(path):
-            ahead.append((held, ()))
-    found: dict[Any, Noted] = {}
-    done: set[Any] = set()
-    while ahead:
-        holder, path = ahead.pop()
-        for noted in _held(holder, {path[0]} if path else names):
-            place, rest = (id(holder), noted[1]), path[1:]
-            if (place, rest) not in done:
-                done.add((place, rest))
-                found[place] = noted
-                ahead.append((noted[2], rest))
-    return found.values()
+    held, modules = Names(f.__globals__), Names(sys.modules)
+    loaded, imported = _loaded(f.__code__)
+    names = mentioned(f.__code__)
+    if loaded & _BY_TEXT or "__globals__" in names or {"sys", "modules"} <= names:
+        loaded = names  # a text may be the name of a global
+    yield from named(held, loaded)
+    package = f.__globals__.get("__package__")
+    yield from named(modules, imported | {f"{package}.{name}".strip(".") for name in imported})
+
+
+def named(holder: Any, names: Iterable[str]) -> list[Noted]:
+    """What these names are in a module, or in somebody's own class, which is a place for names,
+    too, but for the functions that it defines; in one of a library only plain values count."""
+    if not isinstance(holder, type):
+        return [(holder, name, vars(holder)[name]) for name in vars(holder).keys() & names]
+    found: dict[str, Any] = {}
+    for cls in own_classes(holder):
+        inside = is_of_library(cls.__module__)
+        for name in (vars(cls).keys() & names) - found.keys():
+            value = vars(cls)[name] if inside else getattr(holder, name, None)
+            function = isinstance(value, FunctionType | MethodType | property)
+            if is_plain(value) if inside else not function:
+                found[name] = value
+    return [(holder, name, value) for name, value in found.items()]
 
 
 @lru_cache(1024)
-def _paths(code: CodeType) -> set[tuple[bool, tuple[str, ...]]]:
-    """What code reads outside, with what stands behind the points: `settings.gain`.
-
-    Each as names in a row, and whether the first is that of a module which is imported there.
-    """
-    found: set[tuple[bool, tuple[str, ...]]] = set()
-    path: list[str] = []
-    imported = False
-    for i in get_instructions(code):
-        if path and i.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            path.append(i.argval)
-            continue
-        if path:
-            found.add((imported, (*path,)))
-        path = [i.argval] if i.opname in _LOADS else []
-        imported = i.opname == "IMPORT_NAME"
-    return found.union(*(_paths(part) for part in code.co_consts if isinstance(part, CodeType)))
-
-
-def _held(holder: Any, names: set[str]) -> Iterable[Noted]:
-    """What these names are in a module, or in a class, which is a place for names, too."""
-    if isinstance(holder, type):
-        return of_class(holder, names)
-    if isinstance(holder, Names) or (isinstance(holder, ModuleType) and is_own(holder.__name__)):
-        return [(holder, name, vars(holder)[name]) for name in names & vars(holder).keys()]
-    return ()
-
-
-def of_class(kind: type, names: set[str]) -> Iterator[Noted]:
-    """What these names are in somebody's own class, but for the functions that it defines."""
-    held = {name for cls in own_classes(kind) for name in vars(cls)}
-    for name in names & held:
-        value = getattr(kind, name, None)
-        if not isinstance(value, FunctionType | MethodType | property):
-            yield kind, name, value
+def _loaded(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that code reads which are neither its own nor captured, and modules it imports."""
+    loaded = {i.argval for i in get_instructions(code) if i.opname in _LOADS}
+    imported = {i.argval for i in get_instructions(code) if i.opname == "IMPORT_NAME"}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            more = _loaded(constant)
+            loaded |= more[0]
+            imported |= more[1]
+    return frozenset(loaded), frozenset(imported)
 
 
 def mentioned(code: CodeType) -> set[str]:

@@ -1,7 +1,7 @@
 """The settings that a program was recorded with: another value selects another program."""
 
 from collections.abc import Callable, Iterable
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from clearprop.compiler.holding import (
     attributes,
     bound,
     cells,
+    classes_in,
     content,
     entries,
     is_foreign_code,
@@ -23,7 +24,7 @@ from clearprop.compiler.holding import (
     reader,
     spelt,
 )
-from clearprop.compiler.outside import METHODS, mentioned, methods, of_class, read, stored
+from clearprop.compiler.outside import METHODS, mentioned, methods, named, read, stored
 from clearprop.compiler.tracing import names
 from clearprop.graph.constants import is_fixed, is_same
 from clearprop.graph.parameters import KINDS, is_layer, names_of
@@ -66,6 +67,10 @@ class Watch:
         """What is known by its id, and stays, so that nothing else gets that."""
         self._entered: set[tuple[int, bool]] = set()
         """The containers that have been looked into, and whether for float arrays, too."""
+        self._spaces: list[Any] = []
+        """Modules and classes, of which is noted what is mentioned in the code that is run."""
+        self._said: set[str] = set()
+        """All that is mentioned there."""
         self._audited: set[int] = set()
         """The layers of the network: it checks which these are, and audits their float arrays."""
         for layer, name in places:
@@ -80,6 +85,20 @@ class Watch:
             self._settings.append((getattr, thing, "__class__", type(thing)))
             self._look_at_methods(thing, ())
         self._hang(hanging)
+        self._look_into_spaces()
+
+    def _look_into_spaces(self) -> None:
+        """Note what the code mentions of modules and classes; that may lead to other code."""
+        known: set[tuple[int, str]] = set()
+        while found := [
+            noted
+            for space in self._spaces
+            for noted in named(space, self._said)
+            if (id(space), noted[1]) not in known
+        ]:
+            for holder, name, value in found:
+                known.add((id(holder), name))
+                self._note(holder, name, value)
 
     def _look_at_members(self, recorder: Any) -> None:
         arguments = {(id(layer), name) for layer, name in recorder.settings.values()}
@@ -144,20 +163,28 @@ class Watch:
                     self._note(value, key, part, floats)
         elif isinstance(value, MethodType):  # bound anew each time that it is read, and then equal
             self._settings.append((*place, value))
-        elif floats if is_layer(value) else callable(value) or is_object(value):
+        elif isinstance(value, ModuleType) or (
+            floats if is_layer(value) else callable(value) or is_object(value)
+        ):
             self._places.append((*place, value))
         self._look_into(value)
 
     def _look_into(self, value: Any) -> None:
         """Note what a thing that is known by which it is holds, is bound to, or made of."""
+        if isinstance(value, CONTAINERS) and is_plain(value):
+            for kind in classes_in(value):
+                self._look_into(kind)
         if isinstance(value, (*PLAIN, *CONTAINERS, np.ndarray)) and not isinstance(value, type):
             return
         if id(value) in self._seen or is_foreign_code(value):
             return
         self._seen[id(value)] = value
         if isinstance(value, type):
-            for noted in of_class(value, self._look_at_class(value)):
-                self._note(*noted)
+            self._spaces.append(value)
+            self._look_at_class(value)
+        elif isinstance(value, ModuleType):
+            if is_own(value.__name__):
+                self._spaces.append(value)
         elif is_layer(value):
             kept = {name for cls in type(value).__mro__ for name in stored(cls)}
             self._look(value, kept)
@@ -202,6 +229,7 @@ class Watch:
         """Note what a function reads outside of itself."""
         for cell in cells(f):
             self._note(*cell)
+        self._said |= mentioned(f.__code__)
         module = f.__globals__.get("__name__")
         if is_own(module) and not is_of_library(module):
             # The same function may get another body, by those who load a file again.
