@@ -10,7 +10,7 @@ from clearprop.compiler.holding import spelt
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.noise import plain_draws
 from clearprop.compiler.numbers import numbers_between, with_numbers
-from clearprop.compiler.plans import Plan, flat
+from clearprop.compiler.plans import Plan, flat, formed
 from clearprop.compiler.recorded_step import RecordedStep
 from clearprop.compiler.recording import shown, value_of
 from clearprop.compiler.threads import BlasThreads

@@ -44,8 +44,8 @@ class Watch:
     they are; which functions and objects these are, and what those hold, are bound to and made of;
     and which arrays stand at certain places. So are the methods of a user's own classes, also those
     of objects, what these and the functions that they call read of their modules and have captured,
-    float arrays among it, the layers that a function calls, and whether a layer has got an
-    attribute that they mention and that it had not.
+    float arrays among it, what all these mention of modules and classes, the layers that a function
+    calls, and whether a layer has got an attribute that they mention and that it had not.
     """
 
     def __init__(
