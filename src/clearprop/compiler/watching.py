@@ -229,9 +229,9 @@ class Watch:
         """Note what a function reads outside of itself."""
         for cell in cells(f):
             self._note(*cell)
-        self._said |= mentioned(f.__code__)
         module = f.__globals__.get("__name__")
         if is_own(module) and not is_of_library(module):
+            self._said |= mentioned(f.__code__)
             # The same function may get another body, by those who load a file again.
             self._places.append((getattr, f, "__code__", f.__code__))
             for name in ("__defaults__", "__kwdefaults__"):
