@@ -123,6 +123,8 @@ def test_a_step_of_nothing_but_layers_as_written():
     from nets import BookAffine, BookLoss, weights
 
     class Written(BookAffine):
+        backward = BookAffine.backward
+
         def forward(self, x):
             return super().forward(np.array(x))
 

@@ -239,6 +239,8 @@ def test_the_forward_pass_runs_once_a_step(compiled):
     calls = []
 
     class Counted(SoftmaxWithLoss):
+        backward = SoftmaxWithLoss.backward
+
         def forward(self, x, t):
             if x.max() < np.inf:  # a branch, so that it runs as it is written in a compiled step
                 calls.append(len(x))

@@ -23,7 +23,7 @@ from clearprop.checking.interface import (
 from clearprop.checking.nests import filled, is_nest, leaves, shape_of
 from clearprop.checking.pairing import Place
 from clearprop.checking.run import LayerRaised, Run, Values, number, split
-from clearprop.graph.parameters import Path, at_path, has_backward, layers_of, names_of
+from clearprop.graph.parameters import Path, at_path, gives_backward, layers_of, names_of
 from clearprop.graph.passing import Drawn, Pass, inline, on_arrays, running
 from clearprop.layers import Layer
 from clearprop.networks.learning import rows_of
@@ -69,7 +69,7 @@ class Trial:
         self.in_mappings = {i: way for i, way in enumerate(ways) if any(map(_is_key, way))}
         """The inputs that stand in mappings, with the ways to them, by their keys."""
         self.calling = Calling()
-        if has_backward(self.layer):
+        if gives_backward(self.layer):
             slope = getattr(self.layer, "gives_slope", False)
             self.calling = calling(self.layer.backward, names, slope)
         self.places: dict[str, tuple[Place, ...]] = {}
@@ -231,7 +231,7 @@ class Trial:
     @property
     def has_backward(self) -> bool:
         """Whether there is something to be compared with forward."""
-        return self.calling.gives_both or self.calling.pulls or has_backward(self.layer)
+        return self.calling.gives_both or self.calling.pulls or gives_backward(self.layer)
 
     def copy(self) -> Any:
         """A fresh copy of the layer, as it was before anything was run."""

@@ -14,6 +14,7 @@ from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import refuse_if_hidden
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
+from clearprop.graph.overriding import is_outdated
 from clearprop.graph.parameters import Places, bind, has_backward, inner_layers, parameter_name
 from clearprop.graph.passing import Drawn, Pass, has_infer, inline, noise_does_not_fit, run, running
 from clearprop.graph.recording import attach
@@ -99,8 +100,14 @@ class LayerOperation:
             bind(self.layer, self.places, fresh[self.n_inputs :])
             try:
                 out = self._recorded(self._forward(self.layer, fresh, inside))
-            except LeavesGraphError:
+            except LeavesGraphError as error:
                 # It writes into an array of its own: differences of forward stand in for backward.
+                if self.mode == "forward" and is_outdated(self.layer, "backward"):
+                    raise UnsupportedError(
+                        f"the backward of {self.name} is that of another forward, which a subclass "
+                        f"wrote anew, and this one cannot be differentiated: {error}; write "
+                        "backward there, too"
+                    ) from error
                 alone = hasattr(self.layer, "backward") and not any(inner_layers(self.layer))
                 if self.mode == "infer" or not alone:
                     raise
@@ -235,6 +242,8 @@ class LayerOperation:
         """Inside a closed node nothing may depend on Variables that the node does not have."""
         own = {v for v in fresh if isinstance(v, Recorded)}
         _, made = reach(parts(out))
+        if "forward" in getattr(self.layer, "__dict__", ()):
+            self._refuse_captured(fresh, {*made})
         for v in made:
             if isinstance(v, Recorded) and v not in own:
                 called = f"the Variable {v.name!r}" if v.name else "a Variable"
@@ -242,6 +251,16 @@ class LayerOperation:
                     f"{self.name}.forward uses {called} that is no input, and its derivative would "
                     "be lost; name it in params, or give it to forward; if it is a layer's, make "
                     "that layer in __init__ and hold it as an attribute"
+                )
+
+    def _refuse_captured(self, fresh: tuple[Any, ...], used: set[Any]) -> None:
+        """A function in place of `forward` may have the layer by another name than `self`."""
+        learned = fresh[self.n_inputs : self.n_inputs + self.n_parameters]
+        for v, name in zip(learned, self.parameters, strict=True):
+            if isinstance(v, Recorded) and v not in used:
+                raise UnsupportedError(
+                    f"{self.name} has had a forward assigned to it that does not use self.{name}, "
+                    "and its derivative would be lost; write a subclass with def forward(self, x)"
                 )
 
     def _backward(self, layer: Any, douts: tuple[Any, ...], recorded: bool) -> Any:

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from clearprop.graph.constants import is_same
 from clearprop.graph.node import Recorded
+from clearprop.graph.overriding import is_outdated
 from clearprop.graph.variable import Parameter
 
 Path = tuple[Any, ...]
@@ -30,7 +31,13 @@ def is_layer(thing: Any) -> bool:
 
 
 def has_backward(layer: Any) -> bool:
-    """Whether a layer has a `backward` of its own, and not the stand-in, or none at all."""
+    """Whether a layer has a `backward` of its own: not the stand-in, one of another `forward`, or
+    none at all."""
+    return gives_backward(layer) and not is_outdated(layer, "backward")
+
+
+def gives_backward(layer: Any) -> bool:
+    """Whether somebody wrote the `backward` that a layer answers with, be it for another one."""
     backward = getattr(layer, "backward", None)
     return backward is not None and not getattr(backward, "is_missing", False)
 

@@ -3,7 +3,7 @@
 import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,8 @@ class _Copying:
             made = thing.copy()
         elif kind is SimpleNamespace or callable(getattr(thing, "forward", None)):
             made = self._object(thing, kind, path)
+        elif kind is MethodType and id(thing.__self__) in known:
+            return MethodType(thing.__func__, known[id(thing.__self__)])
         elif isinstance(thing, _CONTAINERS) and inner_layers(SimpleNamespace(held=thing)):
             made = self._container(thing, kind, path)
         else:

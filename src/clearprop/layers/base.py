@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from clearprop.graph.layer_call import call, in_order
+from clearprop.graph.overriding import is_outdated
 from clearprop.graph.parameters import has_backward, layers_of, names_of
 from clearprop.graph.passing import enter, prediction_flags
 from clearprop.layers.stand_in import remembering, stand_in
@@ -26,7 +27,8 @@ class Layer:
     - `params`: the names of its parameters;
     - `samples(rng)`: layers with inputs on which the checks try it.
 
-    `backward` may be written last: until then, automatic differentiation of `forward` stands in.
+    `backward` may be written last: until then, automatic differentiation of `forward` stands in;
+    so it does where a subclass writes `forward` anew, and not `backward`.
     A layer that holds layers calls them, `self.fc(x)`; their parameters are its own too.
 
     Where they are needed, each in plain NumPy:
@@ -74,9 +76,12 @@ class Layer:
     """What a layer may keep to hold `dout` against: the shape of its last output."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let `forward` keep its inputs where there is no `backward` yet, for the stand-in."""
+        """Let `forward` keep its inputs where there is no `backward` for it, for the stand-in."""
         super().__init_subclass__(**kwargs)
-        if "forward" not in vars(cls):
+        outdated = is_outdated(cls, "backward")
+        if outdated:
+            cls.backward = Layer.backward
+        if not outdated and "forward" not in vars(cls):
             return
         if not has_backward(cls):
             cls.forward = remembering(cls.forward)
@@ -93,6 +98,8 @@ class Layer:
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output from the inputs."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
+
+    forward.is_missing = True  # type: ignore[attr-defined]
 
     def backward(self, dout: Any) -> Any:
         """Compute the derivatives of the inputs from the derivative of the output.

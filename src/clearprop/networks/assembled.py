@@ -22,6 +22,7 @@ from clearprop.networks.audit import Hanging, depending, exchange, left_out
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, is_function, taken, undeclared
 from clearprop.networks.outermost import OUTERMOST, check_list
+from clearprop.networks.own_gradients import differentiate_anew
 from clearprop.networks.parameters import Parameters
 from clearprop.networks.walk import Walk, by_name, copied, record_parameters
 from clearprop.primitives.masked import refuse_masked
@@ -46,6 +47,7 @@ class Assembled(Layer):
         for name, wrapped in OUTERMOST.items():
             if name in vars(cls):
                 setattr(cls, name, wrapped(vars(cls)[name]))
+        differentiate_anew(cls)
 
     def __init__(
         self,

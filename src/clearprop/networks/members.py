@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError
+from clearprop.graph.overriding import is_outdated
 from clearprop.graph.parameters import (
     KINDS,
     Path,
@@ -153,6 +154,13 @@ def check_methods(name: str, layer: Any) -> None:
         unused = {"draw": ("noise",), "next_state": ("state", "carried")}.get(method, ())
         if not unused or isinstance(layer, Layer) or any(names_of(layer, k) for k in unused):
             raise taken(method, f"layer {name!r}, a {type(layer).__name__}", value)
+    if is_outdated(layer, "infer"):
+        kind = type(layer).__name__
+        raise ConfigError(
+            f"layer {name!r} is a {kind} that writes forward anew, and its infer, the formula at "
+            "prediction, is that of a base class; write infer in the class, too (infer = "
+            "Base.infer keeps it)"
+        )
 
 
 def is_function(value: Any) -> bool:
@@ -248,7 +256,8 @@ def own_values(layer: Any) -> dict[str, Any]:
     return {
         name: value
         for name, value in getattr(layer, "__dict__", {}).items()
-        if name not in known and not inner_layers(SimpleNamespace(v=value))
+        if name not in known
+        if not inner_layers(SimpleNamespace(v=value)) and getattr(value, "__self__", 0) is not layer
     }
 
 

@@ -10,6 +10,7 @@ from clearprop.compiler.devices import Devices
 from clearprop.compiler.plans import signature
 from clearprop.compiler.step import Step as CompiledStep
 from clearprop.errors import ConfigError, DTypeError, NonFiniteError, UnsupportedError
+from clearprop.graph.overriding import is_outdated
 from clearprop.networks import Network
 from clearprop.training.data import Samples
 from clearprop.training.optimizers.base import Updates
@@ -111,11 +112,16 @@ def layered_step(network: Network, optimizer: Updates) -> Callable[..., float]:
     >>> [round(loss, 3) for loss in losses]
     [2.127, 0.197, 0.101]
     """
+    by_gradient = is_outdated(network, "loss_and_gradient", ("gradient",))
 
     def step(x: Any, t: Any, *w: Any) -> float:
         # Overflow is found below and named; NumPy's warning would only say that it happened.
         with np.errstate(all="ignore"):
-            loss, grads = network.loss_and_gradient(x, t, *w)
+            if by_gradient:
+                grads = network.gradient(x, t, *w)
+                loss = network.loss(x, t, *w)  # which looks at that step once more
+            else:
+                loss, grads = network.loss_and_gradient(x, t, *w)
             for mean in map(np.mean, w):
                 loss, grads = loss * mean, {name: g * mean for name, g in grads.items()}
             try:
