@@ -359,3 +359,29 @@ def test_weights_that_all_begin_at_0_are_warned_of(clearprop, data):
 def test_an_engine_that_would_run_nothing_is_refused(clearprop, data, engine):
     run = clearprop("train", data, "--engine", engine, "--no-compile")
     assert (run.code, f"--engine {engine} runs the compiled program" in run.err) == (2, True)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, 10**30])
+def test_a_run_of_any_seed_can_be_read_again(clearprop, data, tmp_path, number):
+    trained = clearprop("train", "--data", data, "--batch", 30, "--epochs", 1, "--seed", number)
+    assert trained.code == 0
+    again = clearprop("train", "--resume", tmp_path / "runs" / "1", "--epochs", 2)
+    assert (again.code, again.err.count("clearprop:")) == (0, 0)
+    assert RunFolder(tmp_path / "runs" / "1").read_config().seed == number
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("patience", 2**63), ("rate", 1e301), ("save-every", 1e301), ("weight-decay", 1e301)),
+        ("hidden", 2**62),
+    ],
+)
+def test_settings_that_could_not_be_read_again_are_refused_at_once(
+    clearprop, data, tmp_path, option, value
+):
+    run = clearprop("train", "--data", data, "--batch", 30, "--epochs", 1, f"--{option}", value)
+    assert run.code == 2
+    assert option.replace("-", "_") in run.err or "sizes" in run.err
+    assert "folder" not in run.err
+    assert not (tmp_path / "runs" / "1").exists()

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -37,6 +38,25 @@ def test_a_run_leaves_all_it_should(tmp_path):
         "task": "classification", "form": None, "language": None,
         "version": clearprop.__version__,
     }  # fmt: skip
+
+
+VALUES = [0, 1, -1, 2**31, 2**63 - 1, 2**63, 2**64, 10**400, 0.5, 1e299, 1e301, np.inf, np.nan]
+VALUES += [True, None, "x", "\0", "\udc80", np.int64(3), (), (1, 2), (2**40, 2**40), {"a": 1}]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_settings_that_are_accepted_are_read_again(value):
+    accepted = []
+    for field in fields(RunConfig):
+        try:
+            text = (config := RunConfig(**{"sizes": (4, 3), field.name: value})).to_json()
+        except ConfigError as error:
+            assert f'"{field.name}" is missing or wrong' in str(error)  # noqa: PT017
+            continue
+        assert RunConfig.from_json(text) == config
+        accepted.append(field.name)
+    if type(value) is int and value >= 0:
+        assert "seed" in accepted
 
 
 def test_the_same_seed_leaves_the_same_files(tmp_path):

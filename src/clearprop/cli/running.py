@@ -82,6 +82,7 @@ def trainer_of(
             "network a loss layer, which may stand beside a loss of its own: "
             "super().__init__(loss=MeanSquaredError())"
         )
+    config.check()
     return Trainer(
         network,
         dataset.x_train,

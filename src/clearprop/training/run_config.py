@@ -118,6 +118,8 @@ class RunConfig:
         Errors: `ConfigError` for settings from which no network can be built, and where `make` is
         missing, out of place, or gives something else.
         """
+        if self.least_bytes() >> 62:
+            raise ConfigError(f"sizes {self.sizes} are more than any memory holds")
         rng = np.random.default_rng(self.seed) if rng is None else rng
         if (self.kind == "own") != (make is not None):
             raise ConfigError(
@@ -162,7 +164,19 @@ class RunConfig:
         )
         return OPTIMIZERS[self.optimizer](lr=rate, **decay)
 
+    def check(self) -> None:
+        """Refuse settings that could not be read again: what was learned would be lost with them.
+
+        Errors: `ConfigError`.
+        """
+        for name, right in _RIGHT.items():
+            value = getattr(self, name)
+            if not right(list(value) if isinstance(value, tuple) else value):
+                raise ConfigError(f'"{name}" is missing or wrong: {value!r}')
+
     def to_json(self) -> str:
+        """The settings as JSON. Errors: as for `check`."""
+        self.check()
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
     @classmethod
@@ -203,6 +217,10 @@ def _whole(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
 
 
+def _seed(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
 def _number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 1e300  # NaN is not
 
@@ -235,7 +253,7 @@ _RIGHT = {
     "schedule": lambda v: isinstance(v, str) and v in SCHEDULES,
     "weight_decay": lambda v: v is None or (_number(v) and v >= 0),
     "iterations": _whole,
-    "seed": _whole,
+    "seed": _seed,
     "dtype": lambda v: v in ("float16", "float32", "float64"),
     "compile": lambda v: isinstance(v, bool),
     "engine": _text,

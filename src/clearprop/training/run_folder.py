@@ -103,6 +103,7 @@ class RunFolder:
         Errors: `OutputError` if the folder holds a run and may not be overwritten, or anything but
         a run, or cannot be written; then nothing was changed.
         """
+        settings = config.to_json().encode()
         with self._told():
             if self.path.is_dir() and any(self.path.iterdir()):
                 try:
@@ -124,7 +125,7 @@ class RunFolder:
             with suppress(FileNotFoundError):
                 os.replace(self.weights_path, aside)
             try:
-                atomic_write(self.config_path, config.to_json().encode())
+                atomic_write(self.config_path, settings)
             except BaseException:
                 with suppress(FileNotFoundError):
                     os.replace(aside, self.weights_path)
