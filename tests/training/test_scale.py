@@ -38,7 +38,7 @@ def test_bytes_train_as_the_numbers_they_stand_for(dtype, compiled):
 def test_bytes_stay_bytes():
     x, t = pixels()
     trainer = Trainer(make_network(), x, t, batch_size=30, scale=1 / 255)
-    assert trainer._sets.train.x is x
+    assert trainer._sets.train.data.x is x
 
 
 @pytest.mark.parametrize(

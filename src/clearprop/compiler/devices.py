@@ -80,7 +80,8 @@ class Devices:
         jax = needed()
         if self.together:
             return jax.make_array_from_callback(np.shape(array), where, lambda i: array[i].copy())
-        return jax.device_put(np.array(array) if kept else array, where)
+        # On a CPU, JAX may see an array where it lies, and also where it is told not to.
+        return jax.device_put(np.array(array) if kept and not self.far else array, where)
 
 
 def _chosen(jax: Any, devices: Any) -> list[Any]:

@@ -36,7 +36,7 @@ class OnDevices(Program):
             )
         self.keeps = bool(job.kept)
         self._job, self._exact = job, exact
-        self._checks = [*checks] if job.label_checks else []
+        self._checks = [*checks] if job.label_checks and not job.gathered else []
         self._beside = [node for node in self._checks if not checks[node]]
         """What must be looked at in every call, and not only if the step does not count."""
         free = [v for v in job.trace.leaves if v not in job.stored and v not in job.gathered]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.data_set import Data
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.leaf import Traced, setting, traced
 from clearprop.compiler.plans import flat, formed
@@ -27,11 +28,11 @@ class RecordedStep:
         optimizer: Any,
         layout: Layout,
         batch: tuple[Any, Any, Any],
-        scale: float | None,
+        source: Data | None,
         numbers: Any,
     ) -> None:
         x, t, w = batch
-        self.layout, self.scale = layout, scale
+        self.layout, self.source = layout, source
         self._how = {"rows": rows_of(x), "numbers": numbers}
         self.x, self.t = _leaves(x, "x"), _leaves(t, "t")
         self.w = tuple(_leaves(v, "w") for v in given(w))
@@ -120,13 +121,14 @@ class RecordedStep:
         self, recorder: Recorder, x: Any
     ) -> tuple[Any, dict[str, Any], dict[tuple[str, str], Any]]:
         """Loss, derivatives and new state; then the layers are opened."""
-        layout = self.layout
-        if self.scale is not None:
-            x = np.astype(x, layout.dtype) * self.scale
-            recorder.label([x], "input")
-        loss = recorder.loss(x, self.t, *self.w)
-        for w in self.w:
-            loss = loss * w.mean()
+        layout, source, t, w = self.layout, self.source, self.t, self.w
+        if source is not None:
+            before = {*flat(x), *flat(t), *w}
+            x, (t, *w) = source.inputs(x), source.targets(t, *(w or (None,)))
+            recorder.label([v for v in (*flat(x), *flat(t), *w) if v not in before], "input")
+        loss = recorder.loss(x, t, *w)
+        for of_samples in w:
+            loss = loss * of_samples.mean()
         check_predict(recorder.network, recorder.passing, x)
         recorder.label([loss], "loss")
         names = [name for group in layout.groups for name in group.names]

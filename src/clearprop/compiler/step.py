@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.data_set import Data
+from clearprop.compiler.data_set import Data, are_seen
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.outside import METHODS
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
@@ -186,10 +186,24 @@ class Step(Compiles):
         With `scale`, `x` holds integers that are multiplied by it where that costs least. Until the
         first step the layers keep their own arrays. `w` are weights of the samples, if any.
 
+        What is written into the arrays between two steps counts, in all of them or in none: none
+        where one had to be copied, as a list or columns of a table, and with `engine="jax"`.
+
         Errors: `ShapeError` unless there is one label for each sample.
         """
+        given = (x, t) if w is None else (x, t, w)
+        x, t, w = as_arrays(x), as_arrays(t, "t"), _weights(w)
+        parts = [*flat(x), *flat(t), *([] if w is None else [w])]
+        if any(not a.ndim or len(a) != len(parts[0]) for a in parts):
+            shapes = ", ".join(str(a.shape) for a in parts)
+            raise ShapeError(f"x and t {shapes} do not belong together: one label each")
+        data = Data(x, t, w, scale, None if scale is None else self.layout().dtype)
+        return self.over_data(data if are_seen(given) else data.copied())
+
+    def over_data(self, data: Data) -> "StepOver":
+        """The step on batches of rows of a data set that has been read already."""
         self.release()
-        return StepOver(self, x, t, scale, w)
+        return StepOver(self, data.copied() if self.engine == "jax" else data)
 
     def _find(self, x: Any, t: Any, w: Any = None, source: Data | None = None) -> StepPlan:
         """The program for such a batch, which may be gathered from a data set."""
@@ -226,15 +240,10 @@ class StepOver:
     a limit of BLAS threads, as the Trainer does: it changes neither.
     """
 
-    def __init__(self, step: Step, x: Any, t: Any, scale: float | None, w: Any) -> None:
-        x, t, w = as_arrays(x), as_arrays(t, "t"), _weights(w)
-        parts = [*flat(x), *flat(t), *([] if w is None else [w])]
-        if any(not a.ndim or len(a) != len(parts[0]) for a in parts):
-            shapes = ", ".join(str(a.shape) for a in parts)
-            raise ShapeError(f"x and t {shapes} do not belong together: one label each")
+    def __init__(self, step: Step, data: Data) -> None:
         self.release = step.release
         self.step = step
-        self._source = Data(_whole(x), _whole(t), w, scale, len(parts[0]))
+        self._source = data
 
     def __call__(self, rows: np.ndarray) -> float:
         """Take one step on the samples with these numbers.
@@ -293,13 +302,6 @@ def _as_index(rows: Any) -> np.ndarray:
             f"the rows of a batch are whole numbers (N,), got {rows.dtype} {rows.shape}"
         )
     return rows.astype(np.intp)
-
-
-def _whole(x: Any) -> Any:
-    """An array that rows can be taken of quickly, or each of several."""
-    if isinstance(x, tuple):
-        return tuple(map(_whole, x))
-    return np.ascontiguousarray(x)
 
 
 def _key(x: Any, t: Any, w: Any, source: Any = None) -> Any:

@@ -47,11 +47,10 @@ class StepPlan(Plan):
                 "next_state give it"
             )
         what = network, step.optimizer, layout, (x, t, w)
-        scale = None if source is None else source.scale
         with BlasThreads(1):  # threads would cost more than they gain, as in a step
             numbers = numbers_between(network, "forward")
             recorded = with_numbers(
-                numbers, step.needed, lambda numbers: RecordedStep(*what, scale, numbers)
+                numbers, step.needed, lambda numbers: RecordedStep(*what, source, numbers)
             )
         self.recorder = recorder = recorded.recorder
         self.as_written = {shown(n): why for n, why in recorder.as_written.items()}
@@ -95,7 +94,7 @@ class StepPlan(Plan):
             drawn=self._drawn or {},
             replaces=recorded.replaces,
             checks=True,
-            label_checks=source is None,
+            label_checks=True,
             kept=frozenset(recorded.stored),
             rows=self.rows,
         )

@@ -71,8 +71,7 @@ class Evidence:
 
     def first(self, rows: int) -> "Evidence":
         """The same of the first samples only."""
-        x, t = self.samples.batch(slice(rows))
-        samples = self.samples._replace(x=x, t=t, number=len(x), scale=None)
+        samples = self.samples.first(rows)
         return replace(self, samples=samples, right=self.right[:rows], y=self.y[:rows])
 
     def answered(self, network: Network, x: np.ndarray) -> "Evidence":
@@ -97,19 +96,19 @@ class Evidence:
         """The side of the images, if the samples may be square images."""
         if self.inputs:
             return None
-        size = self.samples.x[0].size
+        size = self.samples.data.x[0].size
         side = math.isqrt(size)
         return side if side * side == size and side >= 4 else None
 
     def image(self, row: int) -> np.ndarray:
         """A sample as an image with values from 0 to 1."""
         side, (low, width) = self.side or 1, self._range
-        return (self.samples.x[row].reshape(side, side).astype(np.float64) - low) / width
+        return (self.samples.data.x[row].reshape(side, side).astype(np.float64) - low) / width
 
     @cached_property
     def _range(self) -> tuple[float, float]:
         """The lowest value, or 0, and how far the highest may be from it."""
-        x = self.samples.x
+        x = self.samples.data.x
         low, top = min(float(x.min()), 0.0), 255.0 if x.dtype == np.uint8 else float(x.max())
         return low, max(top - low, 1e-12)
 
@@ -125,7 +124,11 @@ def ask(
     size = chunk_size(samples)
     starts = range(0, samples.number, size)
     batches = (samples.batch(slice(start, start + size))[0] for start in starts)
-    y, t, name = np.concatenate([_answers(network, x) for x in batches]), samples.t, "R²"
+    y, t, name = (
+        np.concatenate([_answers(network, x) for x in batches]),
+        samples.targets(slice(None))[0],
+        "R²",
+    )
     if network.score_name != "R²":
         name, t = "accuracy", t.argmax(axis=-1) if t.ndim > 1 else t
     return Evidence(samples, t, y, name, form)

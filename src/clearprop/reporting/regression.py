@@ -50,7 +50,7 @@ def importance(network: Network, evidence: Evidence) -> Iterator[Markup]:
     for name, place in inputs.items():
         scores = []
         for _ in range(REPEATS):
-            x = few.samples.x.copy()
+            x = few.samples.data.x.copy()
             x[:, place] = rng.permutation(x[:, place])
             scores.append(few.answered(network, x).score)
         falls[name] = few.score - float(np.mean(scores))

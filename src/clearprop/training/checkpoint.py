@@ -13,7 +13,6 @@ from clearprop.compiler.plans import flat
 from clearprop.errors import ConfigError, FileFormatError
 from clearprop.files import FilePath
 from clearprop.networks import Network
-from clearprop.networks.evaluation import given
 from clearprop.training.batches import MiniBatches
 from clearprop.training.best import Best
 from clearprop.training.data import Samples
@@ -231,8 +230,12 @@ def _of_optimizer(optimizer: Updates) -> Optimizer:
 def _fingerprint(samples: Samples) -> str:
     """A short text that other data would not have: of shapes, dtypes and a thousand of the rows."""
     digest = hashlib.blake2b(digest_size=8)
-    for array in (*flat(samples.x), *flat(samples.t), *given(samples.w)):
-        digest.update(f"{array.shape} {array.dtype} {samples.scale}".encode())
-        step = math.ceil(len(array) / 1000)
-        digest.update(np.ascontiguousarray(array[::step]).tobytes())
+    data, rows = samples.data, slice(None, None, math.ceil(samples.number / 1000))
+    x, *targets = data.batch(rows)
+    x = x if data.scale is not None else data.inputs(x)
+    t, *w = data.targets(*targets)
+    for array in (*flat(x), *flat(t), *w):
+        shape = (samples.number, *array.shape[1:])
+        digest.update(f"{shape} {array.dtype} {data.scale}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.compiler.data_set import taken
-from clearprop.compiler.plans import flat
+from clearprop.compiler.data_set import Data, are_seen, cast, taken
+from clearprop.compiler.plans import as_arrays, flat
 from clearprop.errors import (
     ConfigError,
     DataError,
@@ -24,39 +24,43 @@ from clearprop.primitives.masked import refuse_masked
 from clearprop.training.optimizers.checks import all_finite
 from clearprop.training.optimizers.settings import positive_number
 
+PIECE = 2**20
+"""So many numbers are looked at together."""
+
 
 class Samples(NamedTuple):
     """Samples ready for a network: arrays, or tuples of them for several inputs or outputs."""
 
-    x: Any
-    """(N, …), finite, fitting the first layer; of the parameters' dtype, or class numbers."""
-    t: Any
-    """The targets of N samples, as the loss layer reads them."""
+    data: Data
+    """Where they lie: `x` (N, …), finite, fitting the first layer; `t` as the loss layer reads
+    it; weights `w` (N,), if they do not weigh the same."""
     number: int
     """N."""
     largest_product: int
     """Multiply-adds of one sample in the network's largest matrix product."""
     widest: int
     """How many numbers a layer makes of one sample at most, windows of a convolution included."""
-    scale: float | None = None
-    """What integers in `x`, such as the bytes of pixels, are multiplied by when they are used."""
-    w: Any = None
-    """Weights of the samples (N,), above 0 and 1 in the mean, if they do not weigh the same."""
 
     def batch(self, rows: Any) -> tuple[Any, ...]:
         """The samples of these rows (numbers or a slice) as the network takes them: `x`, `t`, and
-        `w` if there are weights."""
-        x, t = taken(self.x, rows), taken(self.t, rows)
-        if self.scale is not None:
-            x = x.astype(np.float32)
-            x *= np.float32(self.scale)
-        return (x, t) if self.w is None else (x, t, self.w[rows])
+        `w` if there are weights: above 0, and 1 in the mean."""
+        x, *targets = self.data.batch(rows)
+        return self.data.inputs(x), *self.data.targets(*targets)
+
+    def targets(self, rows: Any) -> tuple[Any, ...]:
+        """The same without `x`."""
+        _, *targets = self.data.batch(rows)
+        return self.data.targets(*targets)
+
+    def first(self, number: int) -> "Samples":
+        """The first so many alone, as the network takes them."""
+        x, t, *w = self.batch(slice(number))
+        return self._replace(data=Data(x, t, *w), number=len(t))
 
     @property
     def size(self) -> int:
         """How many numbers one sample consists of."""
-        parts = self.x if isinstance(self.x, tuple) else (self.x,)
-        return sum(part[0].size for part in parts)
+        return sum(part[0].size for part in flat(self.data.x))
 
 
 def read_samples(
@@ -69,11 +73,12 @@ def read_samples(
 ) -> Samples:
     """Check samples `x` with targets `t` against a network; `names` is how errors call them.
 
-    Both may be tuples of arrays. Weights `w` of the samples, if any, are divided by their mean. `x`
-    is cast to the dtype of the parameters, and not copied where it has it already; integers stay
-    what they are where the network takes class numbers only. With
-    `scale`, integers stay as they are and are multiplied by it batch by batch, as they are used:
-    pixels as bytes take a quarter of the memory, and less time to gather. The loss layers read `t`.
+    Both may be tuples of arrays. They stay where they are, and what is written into them later
+    counts; or all are copied, where one is a list, or no array that rows can be taken of quickly.
+    Batch by batch `x` is cast to the dtype of the parameters; integers stay what they are where the
+    network takes class numbers only, or are multiplied by `scale`: pixels as bytes take a quarter
+    of the memory, and less time to gather. Weights `w` of the samples, if any, are divided by their
+    mean. The loss layers read `t`.
 
     Errors: `DataError` for data that is empty or not finite, `DTypeError` for data or parameters
     that are not numbers, `ShapeError` for shapes that do not fit, `LabelError` for targets that do
@@ -81,41 +86,56 @@ def read_samples(
 
     >>> from clearprop.networks import TwoLayerNet
     >>> samples = read_samples(TwoLayerNet(4, 3, 2), np.ones((5, 4)), [0, 1, 0, 1, 1], ("x", "t"))
-    >>> samples.x.dtype, samples.t, samples.largest_product
-    (dtype('float64'), array([0, 1, 0, 1, 1]), 12)
+    >>> [part.dtype.kind for part in samples.batch(slice(3))], samples.largest_product
+    (['f', 'i'], 12)
     """
     x_name, t_name, *w_name = names
     dtype = parameter_dtype(network)
     check_arity(network, x, x_name)
+    given, forms = (x, t) if w is None else (x, t, w), dtype
     if scale is None:
-        read = _each(_read_x, x, x_name, dtype)
-        one = taken(read, slice(1))
+        x = _each(_read_x, x, x_name, dtype)
+        forms = _each(_form_of, x, x_name, dtype)
     else:
         scale = positive_number("scale", scale)
-        read = _read_integers(x, x_name, scale, dtype)
-        one = read[:1].astype(dtype) * dtype.type(scale)
+        x = _read_integers(x, x_name, scale, dtype)
+
+    def one() -> Any:
+        first = taken(x, slice(1))
+        return Data(first, (), None, scale, forms).inputs(first)
+
     try:
-        scores, largest, widest = _try_out(network, one, shapes(read), x_name)
+        scores, largest, widest = _try_out(network, one(), shapes(x), x_name)
     except ShapeError:  # floats are no class numbers, which an Embedding takes
-        if scale is not None or not any(np.asarray(part).dtype.kind in "iu" for part in flat(x)):
+        if scale is not None or not any(part.dtype.kind in "iu" for part in flat(x)):
             raise
-        read = _each(_read_x, x, x_name, dtype, integers=True)
-        scores, largest, widest = _try_out(network, taken(read, slice(1)), shapes(read), x_name)
-    count = len(flat(read)[0])
-    targets = _read_t(network, t, t_name, (x_name, shapes(read), count), scores, dtype)
-    weights = None if w is None else read_weights(network, w, w_name[0], count, dtype)
-    return Samples(read, targets, count, largest, widest, scale, weights)
+        forms = _each(_form_of, x, x_name, dtype, integers=True)
+        scores, largest, widest = _try_out(network, one(), shapes(x), x_name)
+    count = len(flat(x)[0])
+    targets = _read_t(network, t, t_name, (x_name, shapes(x), count), scores, dtype)
+    t_forms, t = _dtypes(targets), as_arrays(t)
+    same = zip(flat(t), flat(targets), strict=True)
+    as_read = all(a.shape == b.shape and np.array_equal(a.astype(b.dtype), b) for a, b in same)
+    mean = None
+    if w is not None:
+        w = read_weights(network, w, w_name[0], count)
+        mean = float(w.mean(dtype=np.float64))
+    data = Data(x, t if as_read else targets, w, scale, forms, t_forms, mean, dtype)
+    if not (as_read and are_seen(given)):
+        x = cast(x, forms)  # what it is in the end, if it is to be copied anyway
+        data = data._replace(x=x, t=targets).copied()
+    return Samples(data, count, largest, widest)
 
 
-def read_weights(network: Network, w: Any, name: str, count: int, dtype: np.dtype) -> np.ndarray:
-    """Check weights of samples, and divide them by their mean.
+def _dtypes(x: Any) -> Any:
+    return tuple(map(_dtypes, x)) if isinstance(x, tuple) else x.dtype
+
+
+def read_weights(network: Network, w: Any, name: str, count: int) -> np.ndarray:
+    """Check weights of samples.
 
     Errors: `ShapeError` unless there is one for each sample, `DataError` unless all are finite and
     above 0, `ConfigError` where a loss knows of no weights.
-
-    >>> from clearprop.networks import TwoLayerNet
-    >>> read_weights(TwoLayerNet(4, 3, 2), [1, 2, 3], "w", 3, np.dtype(np.float32))
-    array([0.5, 1. , 1.5], dtype=float32)
     """
     check_weighs(network, name)
     w = _array(w, name)
@@ -125,7 +145,7 @@ def read_weights(network: Network, w: Any, name: str, count: int, dtype: np.dtyp
         raise DataError(
             f"{name} must be finite numbers above 0; leave out samples that weigh nothing"
         )
-    return (w / w.mean(dtype=np.float64)).astype(dtype)
+    return w
 
 
 def shapes(x: Any) -> Any:
@@ -161,9 +181,7 @@ def _each(read: Any, x: Any, name: str, *args: Any, **how: Any) -> Any:
     return parts
 
 
-def _read_x(
-    x: Any, name: str, dtype: np.dtype, integers: bool = False, one_of_several: bool = False
-) -> np.ndarray:
+def _read_x(x: Any, name: str, dtype: np.dtype, one_of_several: bool = False) -> np.ndarray:
     x = _array(x, name)
     if x.dtype.kind not in "buif":
         raise DTypeError(f"{name} has dtype {x.dtype}; it must hold real numbers")
@@ -174,22 +192,31 @@ def _read_x(
         )
     if x.size == 0:
         raise DataError(f"{name} {x.shape} is empty; give one sample with one feature at least")
+    for start in range(0, len(x), some := max(1, PIECE * len(x) // x.size)):
+        piece = x[start : start + some]
+        with np.errstate(over="ignore"):  # found and named here
+            cast = np.ascontiguousarray(piece, dtype=dtype)
+        if not all_finite(cast):
+            place = np.unravel_index(np.isfinite(cast).argmin(), cast.shape)
+            value = piece[place]
+            where = ", ".join(str(int(i)) for i in (start + place[0], *place[1:]))
+            if np.isfinite(value):
+                raise DataError(
+                    f"{name}[{where}] is {value}, too large for the parameters' {dtype}; "
+                    "scale the data, to the range from 0 to 1 for example"
+                )
+            raise DataError(f"{name}[{where}] is {value}; remove or repair such samples first")
+    return x
+
+
+def _form_of(
+    x: np.ndarray, name: str, dtype: np.dtype, integers: bool = False, one_of_several: bool = False
+) -> np.dtype:
+    """The dtype in which a network takes an input."""
     if integers and x.dtype.kind in "iu":
-        return np.ascontiguousarray(x, dtype=np.intp)
-    if one_of_several and x.dtype.kind == "b":  # a mask of another input, which chooses by it
-        return np.ascontiguousarray(x)
-    with np.errstate(over="ignore"):  # found and named below
-        cast = np.ascontiguousarray(x, dtype=dtype)
-    if not all_finite(cast):
-        place = np.unravel_index(np.isfinite(cast).argmin(), cast.shape)
-        where, value = ", ".join(str(int(i)) for i in place), x[place]
-        if np.isfinite(value):
-            raise DataError(
-                f"{name}[{where}] is {value}, too large for the parameters' {dtype}; "
-                "scale the data, to the range from 0 to 1 for example"
-            )
-        raise DataError(f"{name}[{where}] is {value}; remove or repair such samples first")
-    return cast
+        return np.dtype(np.intp)
+    # A mask of another input chooses by it.
+    return x.dtype if one_of_several and x.dtype.kind == "b" else dtype
 
 
 def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarray:
@@ -215,7 +242,7 @@ def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarr
             f"scale={scale} takes {name}, from {x.min()} to {x.max()}, out of the range of {dtype};"
             " use one that brings the data to the order of 1, such as 1/255"
         )
-    return np.ascontiguousarray(x)
+    return x
 
 
 def _array(values: Any, name: str) -> np.ndarray:

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.data_set import taken
 from clearprop.compiler.plans import flat, formed
 from clearprop.compiler.prediction import Prediction
 from clearprop.errors import NonFiniteError
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
-from clearprop.networks.evaluation import Evaluation, given, tally
+from clearprop.networks.evaluation import Evaluation, tally
 from clearprop.networks.walk import copied
 from clearprop.training.data import Samples
 from clearprop.training.nonfinite import first_nonfinite
@@ -207,8 +206,8 @@ def _of(
             )
         answers.append(flat(y))
     y = formed(y, map(np.concatenate, zip(*answers, strict=True)))
-    w = given(None if samples.w is None else samples.w[start:stop])
-    t, weight, loss = taken(samples.t, slice(start, stop)), _weight(samples, start, stop), math.nan
+    t, *w = samples.targets(slice(start, stop))
+    weight, loss = _weight(samples, start, stop), math.nan
     if with_loss and not network.has_own_loss():
         with np.errstate(all="ignore"), network.look("infer", y) as twin:
             loss = float(twin._loss_of(y, t, *w))
@@ -218,9 +217,8 @@ def _of(
 
 def _weight(samples: Samples, start: int, stop: int) -> float:
     """How much these samples count: their number, or the sum of their weights."""
-    if samples.w is not None:
-        return float(samples.w[start:stop].sum(dtype=np.float64))
-    return float(min(stop, samples.number) - start)
+    _, *w = samples.targets(slice(start, stop))
+    return float(w[0].sum(dtype=np.float64) if w else min(stop, samples.number) - start)
 
 
 def _total(network: Network, tallies: Tallies) -> Evaluation:

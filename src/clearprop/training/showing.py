@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from clearprop.compiler.plans import flat
 from clearprop.graph.display import as_html, folded, table
 from clearprop.training.data import Samples
@@ -51,6 +49,6 @@ def as_tables(trainer: Any) -> str:
 
 
 def _told(samples: Samples) -> str:
-    shapes = ", ".join(f"{x.shape[1:]} {x.dtype}" for x in map(np.asarray, flat(samples.x)))
-    weighed = "" if samples.w is None else ", weighed"
+    shapes = ", ".join(f"{x.shape[1:]} {x.dtype}" for x in flat(samples.batch(slice(1))[0]))
+    weighed = "" if samples.data.w is None else ", weighed"
     return f"{samples.number:,} samples of {shapes}{weighed}"

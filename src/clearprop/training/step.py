@@ -55,7 +55,7 @@ def make_step(
     if reason is None:
         try:
             compiled_step = CompiledStep(network, optimizer, engine=engine, devices=devices)
-            step = compiled_step.over(*samples[:2], samples.scale, samples.w)
+            step = compiled_step.over_data(samples.data)
             with np.errstate(all="ignore"):
                 step.prepare(batch_size)
             return step, None

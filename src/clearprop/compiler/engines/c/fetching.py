@@ -10,6 +10,7 @@ import numpy as np
 from clearprop.compiler.engines.c.lines import Lines
 from clearprop.compiler.engines.c.memory import Home, has_name
 from clearprop.compiler.engines.c.phases import Phase, Schedule, needs_whole
+from clearprop.compiler.engines.c.vectors import C_TYPES
 from clearprop.compiler.engines.strided import row_by_row
 from clearprop.compiler.rewriting import function_of, is_recorded
 from clearprop.graph.node import Node
@@ -19,7 +20,7 @@ class Fetch(NamedTuple):
     """Rows that a phase fetches."""
 
     key: Any
-    """The leaf, or the node that makes floats of its integers."""
+    """The leaf, or the node that makes the floats of the program of its numbers."""
     phase: Phase
     readers: list[Node]
     """What reads them in this phase."""
@@ -54,7 +55,9 @@ def fetched(schedule: Schedule, leaf: Any, name: str, data: np.ndarray) -> Fetch
                 return None
     if x.shape[0] != first.n:
         return None
-    home = Home(name, (len(data), *x.shape[1:]), row_by_row(data.shape), data.dtype)
+    other = data.dtype in C_TYPES and data.dtype != choice.dtype
+    shape = len(data), *x.shape[1:]
+    home = Home(name, shape, row_by_row(data.shape), data.dtype, is_other=other)
     return Fetch(key, first, readers, home)
 
 

@@ -66,10 +66,14 @@ class Home:
     """What Python calls it, where it is another array in each call."""
     is_image: bool = False
     """Whether it is allocated as images with zeros around them."""
+    is_other: bool = False
+    """Whether its floats are not those that the program computes with."""
 
     @property
     def ctype(self) -> str:
         """C's name for its elements."""
+        if self.is_other:
+            return C_TYPES[self.dtype][0]
         return _WHOLE.get(self.dtype.str[1:], "f")
 
     def at(self, *indices: str) -> str:
