@@ -10,6 +10,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError
 from clearprop.graph.display import table
+from clearprop.graph.initialised import missing
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, inner_layers, is_layer
 from clearprop.graph.passing import Pass, running
@@ -70,6 +71,9 @@ class Assembled(Layer):
         self.frozen: set[str] = set()
         if layers is not None and not self.own_params:
             self._members = Members(self)  # what is wrong with them is said now
+
+    def __getattr__(self, name: str) -> Any:
+        return missing(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; layers that come anew are found, those in use are not exchanged.

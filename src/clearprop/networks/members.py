@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError
+from clearprop.graph.initialised import check_initialised
 from clearprop.graph.overriding import is_outdated
 from clearprop.graph.parameters import (
     KINDS,
@@ -146,6 +147,7 @@ def check_methods(name: str, layer: Any) -> None:
 
     It would be called in place of the formula. Functions may be, and `None` is a missing one.
     """
+    check_initialised(layer)
     held = getattr(layer, "__dict__", {})
     for method in ("forward", "backward", "infer", "draw", "next_state"):
         value = held.get(method)

@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError
 from clearprop.graph.backward import floating
+from clearprop.graph.initialised import missing
 from clearprop.training.optimizers.checks import (
     check_eps,
     check_gradients,
@@ -120,6 +121,9 @@ class Optimizer:
         self.clip_value, self.clip_norm = clip_value, clip_norm
         self.groups = {} if groups is None else groups
         self.reset()
+
+    def __getattr__(self, name: str) -> Any:
+        return missing(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in (*self.hyperparameters, "weight_decay"):
