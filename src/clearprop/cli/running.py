@@ -83,7 +83,7 @@ def trainer_of(
             "super().__init__(loss=MeanSquaredError())"
         )
     config.check()
-    return Trainer(
+    trainer = Trainer(
         network,
         dataset.x_train,
         dataset.t_train,
@@ -100,6 +100,12 @@ def trainer_of(
         checkpoint_seconds=config.save_every,
         patience=config.patience,
     )
+    if trainer.history.score_name is None:
+        raise ConfigError(
+            f"{type(network).__name__} gives no score, and a run tells how well answers did; let "
+            "forward give a row of numbers for each sample"
+        )
+    return trainer
 
 
 def _join_in(trainer: "Trainer", run: "RunFolder | None", config: "RunConfig", longer: bool) -> int:

@@ -1,11 +1,14 @@
 """A data set that batches are taken from: how its rows lie, and how a step computes with them."""
 
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from clearprop.compiler.plans import flat
+from clearprop.compiler.rewriting import function_of, value_in
 from clearprop.compiler.tracing import Trace
+from clearprop.errors import UnsupportedError
 from clearprop.primitives.labels import read_labels, read_numbers
 
 
@@ -90,20 +93,27 @@ def are_seen(given: Any) -> bool:
 def check_targets(trace: Trace, gathered: dict[Any, Any]) -> None:
     """Check all targets of a data set as the recorded step checks those of a batch."""
     for node in trace.nodes:
-        function = getattr(node.operation, "function", None)
-        if function not in (read_labels, read_numbers):
+        if function_of(node) not in (read_labels, read_numbers):
             continue
         leaf = node.inputs[0]
-        while leaf.node is not None:  # perhaps a reshaped leaf
+        while leaf.node is not None and function_of(leaf.node) is np.astype:
             leaf = leaf.node.inputs[0]
         t = gathered.get(leaf)
-        if t is None:
-            continue
-        if function is read_labels:
-            shape = (len(t), *node.params["shape"][1:])
-            read_labels(t, **{**node.params, "shape": shape})
+        if t is None:  # computed from targets: batch by batch
+            with suppress(UnsupportedError):  # and from parameters
+                _check_batches(node, gathered)
+        elif "shape" in node.params:
+            read_labels(t, **{**node.params, "shape": (len(t), *node.params["shape"][1:])})
         else:
             read_numbers(t, **node.params)
+
+
+def _check_batches(node: Any, gathered: dict[Any, Any]) -> None:
+    leaf, whole = next(iter(gathered.items()))
+    rows, last = leaf.shape[0], len(whole) - leaf.shape[0]
+    for start in (*range(0, last, rows), last):
+        part = slice(start, start + rows)
+        value_in(node, {v: array[part] for v, array in gathered.items()})
 
 
 def _copy(x: Any) -> Any:

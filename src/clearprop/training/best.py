@@ -104,10 +104,10 @@ def best_of(
 
     Errors: `ConfigError` for going by what nobody computes.
     """
-    by = by or ("loss" if network.score_name is None else "score")
+    by = by or ("loss" if sets.score_name is None else "score")
     if by not in ("score", "loss"):
         raise ConfigError(f'best_by is "score" or "loss", not {by!r}')
-    if by == "score" and network.score_name is None:
+    if by == "score" and sets.score_name is None:
         loss = type(next(iter(network.losses), network)).__name__
         raise ConfigError(f'{loss} gives no score to go by; use best_by="loss"')
     if wanted is not None and by == "score" and not sets.evaluated:

@@ -40,6 +40,8 @@ class Samples(NamedTuple):
     """Multiply-adds of one sample in the network's largest matrix product."""
     widest: int
     """How many numbers a layer makes of one sample at most, windows of a convolution included."""
+    unscored: str = ""
+    """Why nobody can say how well they were answered, where only a loss of one's own fits them."""
 
     def batch(self, rows: Any) -> tuple[Any, ...]:
         """The samples of these rows (numbers or a slice) as the network takes them: `x`, `t`, and
@@ -112,7 +114,19 @@ def read_samples(
         forms = _each(_form_of, x, x_name, dtype, integers=True)
         scores, largest, widest = _try_out(network, one(), shapes(x), x_name)
     count = len(flat(x)[0])
-    targets = _read_t(network, t, t_name, (x_name, shapes(x), count), scores, dtype)
+    named, unscored = (x_name, shapes(x), count), ""
+    try:
+        _check_rows(network, scores, shapes(one()))
+        targets = _read_t(network, t, t_name, named, scores, dtype)
+    except (ShapeError, LabelError, DTypeError) as error:
+        if not network.has_own_loss():
+            raise
+        targets, unscored = _as_they_are(t, t_name, named, dtype), str(error)
+        try:  # whatever it takes is learned from
+            with np.errstate(all="ignore"):
+                network.loss(one(), taken(targets, slice(1)))
+        except Exception:
+            raise error from None
     t_forms, t = _dtypes(targets), as_arrays(t)
     same = zip(flat(t), flat(targets), strict=True)
     as_read = all(a.shape == b.shape and np.array_equal(a.astype(b.dtype), b) for a, b in same)
@@ -124,7 +138,7 @@ def read_samples(
     if not (as_read and are_seen(given)):
         x = cast(x, forms)  # what it is in the end, if it is to be copied anyway
         data = data._replace(x=x, t=targets).copied()
-    return Samples(data, count, largest, widest)
+    return Samples(data, count, largest, widest, unscored)
 
 
 def _dtypes(x: Any) -> Any:
@@ -272,16 +286,20 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
         largest = max(largest, product)
         # A product with F filters or neurons has the numbers of all windows as its other factor.
         widest = max(widest, math.prod(shape), product // max(1, *shape[:1]))
+    return out, largest, widest
+
+
+def _check_rows(network: Network, out: Any, one: Any) -> None:
+    """Refuse what no loss layer can score: each sample has one row of numbers, or more axes."""
     check_outputs(network, out)
     outs = out if isinstance(out, tuple | list) else (out,)
     for y, loss in zip(outs, network.losses, strict=False):
         shape = np.shape(y)
         if shape[:1] != (1,) or not getattr(loss, "answers", lambda shape: shape)(shape):
             raise ShapeError(
-                f"the network turns a batch of one sample {shapes(one)} into {shape}; "
+                f"the network turns a batch of one sample {one} into {shape}; "
                 "it must give scores (N, classes), or one row of numbers for each sample"
             )
-    return out, largest, widest
 
 
 def _read_t(
@@ -290,10 +308,7 @@ def _read_t(
     """Targets as the loss layers read them, for the scores that one sample has got."""
     losses = network.losses
     if not losses:
-        if not isinstance(t, tuple):
-            return _read_targets(None, t, name, x, (), dtype)
-        named = ((part, f"{name}[{i}]") for i, part in enumerate(t))
-        return tuple(_read_targets(None, part, its, x, (), dtype) for part, its in named)
+        return _as_they_are(t, name, x, dtype)
     if not isinstance(network.lastLayer, list | tuple):
         return _read_targets(losses[0], t, name, x, np.shape(first_output(scores)), dtype)
     if not isinstance(scores, tuple | list) or not len(scores) == len(losses) == len(t):
@@ -305,6 +320,14 @@ def _read_t(
         _read_targets(loss, part, f"{name}[{i}]", x, np.shape(y), dtype)
         for i, (loss, part, y) in enumerate(zip(losses, t, scores, strict=True))
     )
+
+
+def _as_they_are(t: Any, name: str, x: tuple[str, Any, int], dtype: np.dtype) -> Any:
+    """Targets that no loss layer reads."""
+    if not isinstance(t, tuple):
+        return _read_targets(None, t, name, x, (), dtype)
+    named = ((part, f"{name}[{i}]") for i, part in enumerate(t))
+    return tuple(_read_targets(None, part, its, x, (), dtype) for part, its in named)
 
 
 def _read_targets(

@@ -53,7 +53,7 @@ class Referee:
         if held is not None and network.has_own_loss():
             self._own_loss = own_loss(network, held, self.batch_size)
             held = None
-            if network.score_name is None:
+            if self.sets.score_name is None:
                 self._note(iteration, [Evaluation(math.nan, math.nan)], network)
                 return
         if self._beside is None:
@@ -88,7 +88,7 @@ class Referee:
             self._note(iteration, self._evaluator.finish(), self._evaluator.network)
 
     def _note(self, iteration: int, found: list[Evaluation], network: Network) -> None:
-        train, held, _, evaluated = self.sets
+        train, held, _, evaluated, _ = self.sets
         train_score = found[0].score if evaluated[0] is train else math.nan
         test = Evaluation(math.nan, math.nan) if held is None else found[-1]
         if held is not None and self.network.has_own_loss():

@@ -1,5 +1,6 @@
 """The samples that a training learns from, those that are held out, and which it evaluates."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ class Sets(NamedTuple):
     """What `test` is: "test" or "validation" data."""
     evaluated: list[Samples]
     """Those that evaluations go through: what is learned from, if it is scored, then `test`."""
+    score_name: str | None
+    """What their score is; `None` where there is none."""
 
 
 def read_sets(
@@ -55,9 +58,20 @@ def read_sets(
     learned = read_samples(network, x, t, names, scale, w)
     (x, t, w), names = test, ("x_test", "t_test", "w_test")
     held = None if x is None else read_samples(network, x, t, names, scale, w)
-    scored = score_training and network.score_name is not None
+    score_name = network.score_name
+    unscored = next((s.unscored for s in (learned, held) if s is not None and s.unscored), "")
+    if unscored and score_name is not None:
+        score_name = None
+        warnings.warn(
+            f"{type(network).__name__} is trained by the loss that it has written, and its score "
+            f"is not known: {unscored}",
+            stacklevel=3,
+        )
+    scored = score_training and score_name is not None
     evaluated = [s for s in (learned if scored else None, held) if s is not None]
-    return Sets(learned, held, "test" if validation is None else "validation", evaluated)
+    return Sets(
+        learned, held, "test" if validation is None else "validation", evaluated, score_name
+    )
 
 
 def held_out(

@@ -178,7 +178,7 @@ class Trainer:
         asked = next((name for name, value in wanted.items() if value is not None), None)
         self.best = best_of(best_by, network, self._sets, asked)
         """The network that was best after an epoch, kept with `best_path` or `patience`."""
-        self.history = History(network.score_name, self._sets.held_out)
+        self.history = History(self._sets.score_name, self._sets.held_out)
         """What happened so far; grows with each call of `train`."""
         self.interrupted = False
         """Whether Ctrl-C ended the last call of `train` early."""

@@ -1,0 +1,90 @@
+"""Whatever a loss of one's own takes is learned from; only a score may be missing, by name."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from clearprop import Affine, Network, SoftmaxWithLoss, compile
+from clearprop.errors import ConfigError, LabelError, ShapeError
+from clearprop.layers import Embedding
+from clearprop.training import SGD, Trainer
+
+RNG = np.random.default_rng(2)
+X, T = RNG.integers(0, 7, (24, 5)), RNG.integers(0, 7, (24, 5))
+ENGINES = [{"compile": False}, {"engine": "numpy"}, {"engine": "c"}]
+
+
+class Language(Network):
+    """Scores of all places under one another, as many write it."""
+
+    def __init__(self):
+        super().__init__()
+        of = np.random.default_rng(0)
+        self.words, self.out = Embedding.from_sizes(7, 4, rng=of), Affine.from_sizes(4, 7, rng=of)
+
+    def forward(self, x):
+        return self.out(np.reshape(self.words(x), (-1, 4)))
+
+    def loss(self, x, t):
+        return super().loss(x, np.reshape(t, -1))
+
+
+class Shifted(Network):
+    """Its labels count from 1."""
+
+    def __init__(self):
+        super().__init__([Affine.from_sizes(3, 2, rng=np.random.default_rng(0))])
+
+    def loss(self, x, t):
+        return super().loss(x, t - 1)
+
+
+def trained(network, x, t, **how):
+    trainer = Trainer(
+        network, x, t, batch_size=8, optimizer=SGD(0.5), shuffle=False, on_progress=False, **how
+    )
+    return trainer, trainer.train(epochs=2)
+
+
+@pytest.mark.parametrize("how", ENGINES)
+def test_a_language_model_that_flattens_is_trained(how):
+    with pytest.warns(
+        UserWarning, match=r"Language is trained by .* score is not known: .*\(5, 7\)"
+    ):
+        _, history = trained(Language(), X, T, x_test=X[:6], t_test=T[:6], **how)
+    network, losses = Language(), []
+    step = compile(network, SGD(0.5))
+    for _ in range(2):
+        losses += [step(X[i : i + 8], T[i : i + 8]) for i in range(0, 24, 8)]
+    np.testing.assert_allclose(history.loss, losses, rtol=1e-5)
+    assert history.score_name is None
+    np.testing.assert_allclose(history.test_loss[-1], network.loss(X[:6], T[:6]), rtol=1e-5)
+
+
+def test_targets_that_only_the_loss_understands_are_learned():
+    x, t = RNG.standard_normal((24, 3)).astype("f"), RNG.integers(1, 3, 24)
+    with pytest.warns(UserWarning, match=r"score is not known: t_train: label 2 is out of range"):
+        trained(Shifted(), x, t)
+
+
+def test_the_best_goes_by_the_loss_then():
+    with pytest.warns(UserWarning, match="not known"), pytest.raises(ConfigError, match="best_by="):
+        Trainer(Language(), X, T, best_by="score", batch_size=8)
+    with pytest.warns(UserWarning, match="not known"):
+        trainer, _ = trained(Language(), X, T, x_test=X, t_test=T, patience=3)
+    assert trainer.best.by == "loss"
+
+
+def test_what_no_loss_takes_is_refused_as_before():
+    class Plain(Language):
+        loss = Network.loss
+
+    with pytest.raises(ShapeError, match=r"turns a batch of one sample \(1, 5\) into \(5, 7\)"):
+        Trainer(Plain(), X, T, batch_size=8)
+    x = RNG.standard_normal((24, 3)).astype("f")
+    with pytest.raises(LabelError, match="t_train: label 9 is out of range"):
+        Trainer(Shifted(), x, np.full(24, 9), batch_size=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # and what can be scored is
+        trained(Network([Affine.from_sizes(3, 2)], SoftmaxWithLoss()), x, np.ones(24, int))
