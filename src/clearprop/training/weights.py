@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from clearprop.files import FilePath, atomic_write, read_bytes
 from clearprop.graph.parameters import names_of
 from clearprop.networks import Network
 from clearprop.networks.network import check_network
+from clearprop.training.archives import of_numpy
 from clearprop.training.optimizers.base import Optimizer
 from clearprop.training.state_dicts import arranged
 
@@ -99,7 +101,8 @@ def load_weights(
     A file that PyTorch has written, with the `state_dict` of a module, is read too: names by order
     and shape, matrices turned by convention, numbers cast to the network's dtype. `names` says
     what goes where if that does not; see `clearprop.interop.load_state_dict`. That is any file
-    which `save_weights` has not written, unless its names are exactly those of the network.
+    which `save_weights` has not written, unless its names are exactly those of the network. So
+    is what `np.savez(path, **network.params)` has written, an archive with the network's names.
 
     Errors: `FileFormatError` for a file that is truncated or of another kind, or holds no state of
     an optimiser where it is asked for, `ShapeError` if its names or shapes are not those of the
@@ -110,6 +113,11 @@ def load_weights(
     file, (arrays, about) = os.fspath(path), _read(path)
     own = network.params.keys() | _held(network, "state").keys()
     is_foreign = optimizer is None and about is None and arrays.keys() != own
+    if names is not None and zipfile.is_zipfile(file):
+        raise ConfigError(
+            f"{file} is an archive of NumPy, and names= is for the modules of PyTorch; save the "
+            "arrays under the names that the network has: np.savez(path, **network.params)"
+        )
     if names is not None or (is_foreign and arrays):
         arrays = arranged(file, arrays, network, names)
     take_up(file, arrays, about or {}, network, optimizer)
@@ -204,6 +212,8 @@ def _read(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]
 
     file = os.fspath(path)
     data = read_bytes(path, "weights", "a weights file")
+    if data.startswith(b"PK\3\4") and (archive := of_numpy(file, data)) is not None:
+        return archive, {}
     try:
         arrays = {name: _array(**entry) for name, entry in deserialize(data)}
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -218,6 +228,11 @@ def _read(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]
                 f"{file} is no .safetensors file but one of torch.save, which is not read, since "
                 "reading it can run code; write it in PyTorch by "
                 "safetensors.torch.save_file(module.state_dict(), path)"
+            ) from error
+        if data.startswith(b"\x93NUMPY"):
+            raise FileFormatError(
+                f"{file} holds one array without a name; save all under the names that the network "
+                "has: np.savez(path, **network.params), or save_weights(path, network)"
             ) from error
         raise FileFormatError(
             f"{file} is not a whole .safetensors file ({len(data):,} bytes: {error}); "
