@@ -33,7 +33,7 @@ def initial_weights(
     """
     if np.dtype(dtype).kind != "f":
         raise ConfigError(f"weights cannot be of dtype {np.dtype(dtype)}; use float32 or float64")
-    return (_spread(init, shape[0]) * generator(rng).standard_normal(shape)).astype(dtype)
+    return (spread(init, shape[0]) * generator(rng).standard_normal(shape)).astype(dtype)
 
 
 def generator(rng: "np.random.Generator | None") -> "np.random.Generator":
@@ -49,7 +49,8 @@ def generator(rng: "np.random.Generator | None") -> "np.random.Generator":
     return rng
 
 
-def _spread(init: str | float, n_in: int) -> float:
+def spread(init: str | float, n_in: float) -> float:
+    """The standard deviation of first weights by which `n_in` inputs are summed."""
     if isinstance(init, str):
         names = {"he": 2.0, "relu": 2.0, "xavier": 1.0, "sigmoid": 1.0}
         if init.lower() not in names:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from clearprop.errors import ShapeError
-from clearprop.layers.arguments import parameter, real, upstream
+from clearprop.layers.arguments import check_sizes, parameter, real, upstream
 from clearprop.layers.base import Layer
 from clearprop.layers.columns import Pair, col2im, im2col, out_sizes, pair
+from clearprop.layers.initialisation import initial_weights, spread
 
 
 class TransposedConvolution(Layer):
@@ -58,6 +60,35 @@ class TransposedConvolution(Layer):
         self._check_parameters()
         size = self.W.shape[2:]
         out_sizes(size, size, stride, pad, kind)  # what is wrong with stride and pad is said now
+
+    @classmethod
+    def from_sizes(
+        cls,
+        n_in: int,
+        n_out: int,
+        size: Pair,
+        *,
+        stride: Pair = 1,
+        pad: Pair = 0,
+        bias: bool = True,
+        init: str | float = "he",
+        rng: "np.random.Generator | None" = None,
+        dtype: DTypeLike = np.float32,
+    ) -> Self:
+        """Make a layer that spreads `n_in` channels by filters of a size over `n_out` channels.
+
+        Weights are drawn from `rng` as for `Affine`, where each value of the output has
+        `n_in · FH · FW` inputs, divided by the product of the strides; the bias is 0.
+
+        >>> TransposedConvolution.from_sizes(16, 8, 4, stride=2, pad=1)
+        TransposedConvolution(W: (16, 8, 4, 4), b: (8,))
+        """
+        (fh, fw), (sh, sw) = pair(size), pair(stride)
+        check_sizes("TransposedConvolution", n_in, n_out, fh, fw, sh, sw)
+        std = spread(init, n_in * fh * fw / (sh * sw))
+        W = initial_weights((n_in, n_out * fh * fw), std, rng, dtype)
+        b = np.zeros(n_out, dtype) if bias else None
+        return cls(W.reshape(n_in, n_out, fh, fw), b, stride, pad)
 
     def forward(self, x: Any) -> Any:
         x = self._read(x)
