@@ -104,8 +104,9 @@ def atomic_write(path: FilePath, *pieces: bytes) -> None:
     )
     with told(f"{os.fspath(path)} cannot be written", remedy):
         target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file() and not target.is_dir():
-            with open(path, "wb", buffering=0) as stream:
+        if _is_no_file(path):
+            # Whoever reads has perhaps seen enough.
+            with contextlib.suppress(BrokenPipeError), open(path, "wb", buffering=0) as stream:
                 for piece in pieces:
                     stream.write(piece)
             return
@@ -125,6 +126,12 @@ def atomic_write(path: FilePath, *pieces: bytes) -> None:
             raise
 
 
+def _is_no_file(path: FilePath) -> bool:
+    """Whether something is a pipe or a device; what `/dev/stdout` leads to may have no path."""
+    named = Path(os.fsdecode(path))
+    return named.exists() and not named.is_file() and not named.is_dir()
+
+
 def check_writable(path: FilePath) -> None:
     """Refuse a path that `atomic_write` could not write to; nothing is left there.
 
@@ -134,8 +141,8 @@ def check_writable(path: FilePath) -> None:
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if target.exists() and not target.is_file():  # a pipe would wait for its reader
-            if not os.access(target, os.W_OK):
+        if _is_no_file(path):  # a pipe would wait for its reader
+            if not os.access(path, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             return
         temporary = _beside(target)  # whether a file can be made is known when one was made

@@ -32,6 +32,7 @@ from clearprop.cli.predict import predict
 from clearprop.cli.report import report
 from clearprop.cli.search import search
 from clearprop.cli.source import source
+from clearprop.cli.streams import let_readers_go
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
 
@@ -100,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         sys.unraisablehook = _once_more
+        let_readers_go()
     return copy_context().run(_main, arguments)  # its language ends with it
 
 
