@@ -48,6 +48,8 @@ __all__ = [
 class SoftmaxWithLoss(layers.SoftmaxWithLoss):
     """clearprop's, whose loss is `−(1/N) Σ log(y + 1e-7)`; the derivative is without the 1e-7."""
 
+    backward = layers.SoftmaxWithLoss.backward
+
     def forward(self, x: Any, t: Any, w: Any = None) -> Any:
         super().forward(x, t, w)
         if w is None:
@@ -92,6 +94,7 @@ class BatchNormalization(layers.BatchNormalization):
     """
 
     fewest = 1
+    backward, infer = layers.BatchNormalization.backward, layers.BatchNormalization.infer
 
     def __init__(
         self,
@@ -117,6 +120,8 @@ class BatchNormalization(layers.BatchNormalization):
 class Convolution(layers.Convolution):
     """clearprop's, computed in float64; `b` may be a number, for all filters the same."""
 
+    backward = layers.Convolution.backward
+
     def __init__(self, W: Any, b: Any, stride: Any = 1, pad: Any = 0) -> None:
         b = b if np.ndim(b) else np.full(len(W), b, np.result_type(W, np.float16))
         super().__init__(W, b, stride, pad)
@@ -127,6 +132,8 @@ class Convolution(layers.Convolution):
 
 class Pooling(layers.Pooling):
     """clearprop's with a stride of 2, computed in float64."""
+
+    backward = layers.Pooling.backward
 
     def __init__(self, pool_h: int, pool_w: int, stride: Any = 2, pad: Any = 0) -> None:
         super().__init__(pool_h, pool_w, stride, pad)
