@@ -15,6 +15,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from clearprop.checking import guards
+from clearprop.graph.code import codes
 
 _MARK = "<pick>"
 
@@ -87,7 +88,7 @@ def compiled(source: Source, tree: Any, pick: Pick | None = None) -> CodeType | 
         whole = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return None
-    found = next((c for c in _inside(whole) if c.co_name == code.co_name), None)
+    found = next((c for c in codes(whole) if c.co_name == code.co_name), None)
     if found is None or found.co_freevars != code.co_freevars:
         return None
     return found if pick is None else _picking(found, pick)
@@ -147,13 +148,6 @@ def _new(kind: Any, *fields: Any) -> Any:
 _BARE = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 _FUTURES = 0x1FF0000
 """The flags of `from __future__ import …` among those of a code."""
-
-
-def _inside(code: CodeType) -> Iterator[CodeType]:
-    for const in code.co_consts:
-        if isinstance(const, CodeType):
-            yield const
-            yield from _inside(const)
 
 
 def _picking(code: CodeType, pick: Pick) -> CodeType:

@@ -17,6 +17,10 @@ TAKING = frozenset(
     )
 )
 """What takes an element several times."""
+MEETING = (
+    "where several derivatives meet, only the {} one is kept; they must be added "
+    "(np.add.at, or += in a loop)"
+)
 MANY = 100
 """Backward passes that a single pattern may take."""
 
@@ -46,12 +50,8 @@ def _overwritten(case: Case) -> Guesses:
         touched = np.abs(parts) > case.tiny * np.abs(parts).max()
         last = len(parts) - 1 - np.argmax(touched[::-1], axis=0)
         for which, words in ((last, "last"), (np.argmax(touched, axis=0), "first")):
-            message = (
-                f"where several derivatives meet, only the {words} one is kept; they must be added "
-                "(np.add.at, or += in a loop)"
-            )
             kept = np.take_along_axis(parts, which[None], axis=0)[0]
-            yield Kind.NOT_SUMMED, message, kept
+            yield Kind.NOT_SUMMED, MEETING.format(words), kept
         gap = np.abs(parts - (case.t - case.a)).reshape(len(parts), -1).max(axis=1)
         for part in parts[gap <= 1e-2 * case.apart]:
             message = "one of several contributions is missing: a loop ends too early?"

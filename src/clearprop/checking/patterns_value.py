@@ -10,6 +10,7 @@ from clearprop.checking import patterns_steps
 from clearprop.checking.automatic import open_forward
 from clearprop.checking.case import Case, Guess, Guesses, axes_of
 from clearprop.checking.constants import left_out, without
+from clearprop.checking.differences import slope
 from clearprop.checking.factors import name_factor, plain, ratio_of
 from clearprop.checking.findings import Kind
 from clearprop.checking.nests import get_at
@@ -155,13 +156,13 @@ def _of_one_number(case: Case, ratio: float) -> float | None:
 
 def _slope(case: Case, values: dict[str, np.ndarray], place: Any) -> float:
     """The slope of a forward that cannot be opened, along one element at other values."""
-    x, step = values[case.name], np.zeros(case.t.shape)
-    step[place] = 1e-5 * max(1.0, abs(float(x[place])))
-    ends = [
-        case.e.trial.run({**values, case.name: at}).vector @ case.dout
-        for at in (x + step, x - step)
-    ]
-    return float(ends[0] - ends[1]) / (2 * float(step[place]))
+    e, x, unit = case.e, values[case.name], np.zeros(case.t.shape)
+    unit[place] = e.sizes[case.name][place]
+
+    def f(h: float) -> np.ndarray:
+        return e.forward(**{**values, case.name: x + h * unit})
+
+    return slope(f, f(0.0)).along(case.dout)[0] / float(unit[place])
 
 
 def _nonlinear(case: Case) -> Guesses:

@@ -25,6 +25,7 @@ from clearprop.checking.otherwise import (
     of_other_shapes,
     otherwise,
 )
+from clearprop.checking.patterns_inside import MEETING
 
 STIRRED = 1e-3
 """By this part of itself a value is moved to see what depends on it."""
@@ -305,10 +306,4 @@ def told(edit: Edit) -> str:
         return f"from line {line} of {name} on, all is right with `{new}` in place of each `{old}`"
     text = f"in line {line} of {name}, all is right with `{new}` in place of `{old}`"
     overwrites = new.startswith("np.add.at(") and isinstance(first, ast.Assign)
-    return f"{MEETING}; {text}" if overwrites else text
-
-
-MEETING = (
-    "where several derivatives meet, only the last one is kept; they must be added "
-    "(np.add.at, or += in a loop)"
-)
+    return f"{MEETING.format('last')}; {text}" if overwrites else text

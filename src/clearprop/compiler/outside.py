@@ -8,6 +8,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from clearprop.compiler.holding import Names, is_of_library, is_plain, own_classes
+from clearprop.graph.code import codes
 
 Noted = tuple[Any, str, Any]
 """What holds something, its name there, and what it is."""
@@ -74,24 +75,17 @@ def named(holder: Any, names: Iterable[str]) -> list[Noted]:
 @lru_cache(1024)
 def _loaded(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
     """The names that code reads which are neither its own nor captured, and modules it imports."""
-    loaded = {i.argval for i in get_instructions(code) if i.opname in _LOADS}
-    imported = {i.argval for i in get_instructions(code) if i.opname == "IMPORT_NAME"}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            more = _loaded(constant)
-            loaded |= more[0]
-            imported |= more[1]
-    return frozenset(loaded), frozenset(imported)
+    found = [i for each in codes(code) for i in get_instructions(each)]
+    loaded = frozenset(i.argval for i in found if i.opname in _LOADS)
+    return loaded, frozenset(i.argval for i in found if i.opname == "IMPORT_NAME")
 
 
 def mentioned(code: CodeType) -> set[str]:
     """The names, and texts that may be names, in a piece of code and those within it."""
-    found = {*code.co_names}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            found |= mentioned(constant)
-        elif isinstance(constant, str) and constant.isidentifier():
-            found.add(constant)
+    found: set[str] = set()
+    for each in codes(code):
+        texts = (c for c in each.co_consts if isinstance(c, str) and c.isidentifier())
+        found.update(each.co_names, texts)
     return found
 
 

@@ -5,6 +5,7 @@ import inspect
 from typing import Any
 
 from clearprop.errors import ConfigError
+from clearprop.graph.code import code_of
 
 
 def check_initialised(thing: Any, lacks: str = "") -> None:
@@ -17,7 +18,7 @@ def check_initialised(thing: Any, lacks: str = "") -> None:
     kind, held = type(thing), getattr(thing, "__dict__", {})
     inits = [c for c in kind.__mro__ if "__init__" in vars(c) and c is not object]
     for base in inits[1:]:
-        code = getattr(inspect.unwrap(vars(base)["__init__"]), "__code__", None)
+        code = code_of(vars(base)["__init__"])
         found = dis.get_instructions(code) if code else ()
         names = dict.fromkeys(i.argval for i in found if i.opname == "STORE_ATTR")
         if lacks in names if lacks else names and held.keys().isdisjoint(names):

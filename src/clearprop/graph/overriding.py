@@ -6,9 +6,10 @@ assignment puts another `forward` before it, it does not count, and `forward` is
 """
 
 import dis
-import inspect
 from collections.abc import Iterable
 from typing import Any
+
+from clearprop.graph.code import code_of
 
 
 def is_outdated(
@@ -42,6 +43,6 @@ def _computes(formula: Any) -> bool:
     """Whether a formula is one, and not left to subclasses, for which the method was written."""
     if not callable(formula) or getattr(formula, "is_missing", False):
         return False
-    code = getattr(inspect.unwrap(formula), "__code__", None)
+    code = code_of(formula)
     returns = code is None or any(i.opname.startswith("RETURN") for i in dis.get_instructions(code))
     return returns and not getattr(formula, "__isabstractmethod__", False)

@@ -7,16 +7,14 @@ from typing import Any
 
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import has_backward
+from clearprop.networks.own_gradients import COMPUTING
 from clearprop.networks.parameters import derivative_of
-
-FORMULAS = ("forward", "predict", "loss", "gradient", "loss_and_gradient")
-"""What a network computes; one that writes none of them anew runs its layers alone."""
 
 
 def goes_straight(network: Any, x: Any) -> bool:
     """Whether the loss and its derivatives may be computed by `straight`."""
     return (
-        not network.has_own(*FORMULAS)
+        not network.has_own(*COMPUTING)
         and len(network.losses) == 1
         and not isinstance(network.lastLayer, list | tuple)
         and not network.frozen

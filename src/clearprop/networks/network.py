@@ -16,7 +16,7 @@ from clearprop.layers.loss import score_of
 from clearprop.networks.asked import names_asked_for
 from clearprop.networks.assembled import Assembled
 from clearprop.networks.assembly import name_layer
-from clearprop.networks.bare_chain import FORMULAS, goes_straight, straight
+from clearprop.networks.bare_chain import goes_straight, straight
 from clearprop.networks.evaluation import Evaluation, given, scored
 from clearprop.networks.fitting import (
     check_arity,
@@ -26,6 +26,7 @@ from clearprop.networks.fitting import (
     refuse_class,
 )
 from clearprop.networks.outermost import check_list, plain
+from clearprop.networks.own_gradients import COMPUTING
 from clearprop.networks.walk import Walk, copied
 from clearprop.primitives.numerical import numerical_gradient
 
@@ -310,7 +311,7 @@ class Network(Assembled):
         """What has code of its own between the layers: the network, and layers that hold layers."""
         inside = (layer for name, layer in self.members.layers.items() if name)
         held = [v for v in inside if not has_backward(v) and any(inner_layers(v))]
-        return [self, *held] if self.has_own(*FORMULAS) else held
+        return [self, *held] if self.has_own(*COMPUTING) else held
 
 
 def _as_float64(x: Any, name: str) -> Any:

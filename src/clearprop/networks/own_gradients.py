@@ -4,14 +4,16 @@ Where a subclass writes one of these anew, the gradient of `Network` serves, whi
 whatever `loss` says.
 """
 
-import inspect
 from typing import Any
 
 from clearprop.errors import ConfigError
+from clearprop.graph.code import code_of
 from clearprop.graph.overriding import is_outdated
 
 FORMULAS = ("forward", "predict", "loss")
 GRADIENTS = ("gradient", "loss_and_gradient")
+COMPUTING = (*FORMULAS, *GRADIENTS)
+"""What a network computes; one that writes none of them anew runs its layers alone."""
 
 
 def differentiate_anew(cls: type) -> None:
@@ -32,5 +34,5 @@ def differentiate_anew(cls: type) -> None:
 
 def _asks(method: Any) -> bool:
     """Whether a gradient is made of another one, as by clipping what `super().gradient` gives."""
-    code = getattr(inspect.unwrap(method), "__code__", None)
+    code = code_of(method)
     return code is None or not set(GRADIENTS).isdisjoint(code.co_names)
