@@ -82,8 +82,8 @@ class Calling:
     """How `backward` is called: what stands at each place, and by which names.
 
     A role is "dout", "cache", "rate", "filled" for a mapping that is to be filled, the number of an
-    input that is given again, or `Kept`, a part of the cache; `None` is what must be given and is
-    none of these.
+    input that is given again, `Kept`, a part of the cache, or `Left`, what forward leaves on the
+    layer; `None` is what must be given and is none of these.
     """
 
     roles: tuple[Any, ...] = ("dout",)
@@ -126,7 +126,13 @@ class Calling:
         return "rate" in self.roles or "rate" in dict(self.named).values()
 
     def arguments(
-        self, douts: Sequence[Any], inputs: Sequence[Any], cache: Any, raw: Any, store: Any = None
+        self,
+        douts: Sequence[Any],
+        inputs: Sequence[Any],
+        cache: Any,
+        raw: Any,
+        store: Any = None,
+        layer: Any = None,
     ) -> Any:
         """The arguments of a call, by place and by name; `store` is to be filled."""
         if self.turned:
@@ -140,8 +146,8 @@ class Calling:
                 return tuple(douts) if many else next(given)
             if role in ("cache", "filled"):
                 return cache if role == "cache" else store
-            if isinstance(role, Kept):
-                return role.of(raw)
+            if isinstance(role, Kept | Left):
+                return role.of(raw if isinstance(role, Kept) else layer)
             return UPDATE if role == "rate" else inputs[role]
 
         placed = list(douts) if self.any_number else [of(role) for role in self.roles]
@@ -155,6 +161,15 @@ class Kept(NamedTuple):
 
     def of(self, raw: Any) -> Any:
         return at_path(raw, self.path)
+
+
+class Left(NamedTuple):
+    """An array that forward leaves on the layer, which `backward` is given all the same."""
+
+    name: str
+
+    def of(self, layer: Any) -> Any:
+        return getattr(layer, self.name)
 
 
 def calling(backward: Any, input_names: Sequence[str], slope: bool = False) -> Calling:

@@ -12,11 +12,13 @@ from clearprop.checking.interface import (
     OUTPUT,
     Calling,
     Kept,
+    Left,
     are_outputs,
     is_number,
     parts_of,
 )
 from clearprop.checking.nests import leaves
+from clearprop.checking.run import Run
 
 FILLED = re.compile(
     r"(?i)(\w*_)?(grads|gradients|derivatives|derivs|(grads?|gradients?)_?(store|dict|map|acc\w*)|"
@@ -25,8 +27,9 @@ FILLED = re.compile(
 """What a mapping may be called that `backward` is to put the derivatives of parameters in."""
 
 
-def otherwise(how: Calling, raw: Any, inputs: int, returned: Sequence[str]) -> Iterator[Calling]:
+def otherwise(how: Calling, run: Run, returned: Sequence[str]) -> Iterator[Calling]:
     """Other ways to call a backward that raises when it is called like this."""
+    raw, inputs = run.raw, len(run.trial.form)
     if isinstance(raw, tuple | list) and len(raw) == 1:
         yield replace(how, packed=True)
     again = [isinstance(role, int) for role in how.roles]
@@ -40,9 +43,20 @@ def otherwise(how: Calling, raw: Any, inputs: int, returned: Sequence[str]) -> I
     places = tuple(range(inputs))
     if len(how.roles) == inputs > 1 and "dout" in how.roles:
         yield replace(how, roles=places)
+        for name in _left(run):  # its own scores, where forward gives the loss by them
+            left = [Left(name) if role == "dout" else role for role in how.roles]
+            yield replace(how, roles=tuple(left))
     if how.any_number:
         for roles in (places, (*places, "dout"), ("dout", *places)):
             yield replace(how, roles=roles, any_number=False)
+
+
+def _left(run: Run) -> Iterator[str]:
+    """The names of what forward leaves on the layer in the form of its first input."""
+    for name, value in vars(run.layer).items() if hasattr(run.layer, "__dict__") else ():
+        if isinstance(value, np.ndarray) and not any(value is x for x in run.inputs):
+            if value.dtype.kind == "f" and value.shape == np.shape(run.inputs[0]):
+                yield name
 
 
 def turned(how: Calling, raw: Any) -> Iterator[Calling]:

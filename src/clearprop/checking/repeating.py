@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.checking.copies import fingerprint, generator_states, random_fingerprint, same_draws
 from clearprop.checking.evidence import Evidence, index_at
 from clearprop.checking.findings import Kind, beside
+from clearprop.checking.interface import clearing
 from clearprop.checking.nests import hanging, spoken
 from clearprop.checking.pairing import Place, stems
 from clearprop.checking.passes import told
@@ -137,13 +138,14 @@ def backward_repeats(e: Evidence) -> None:
         message = "backward works once after each forward; a second time it raises "
         e.fault(Kind.STATEFUL, message + told(raised.error), fault=False)
         return
-    added = _added(e, first, second, third)
+    added, replaced = _added(e, first, second, third), set[str]()
     for name in e.analytic:
         if name in added or same(first[name], second[name]):
             continue
         one, two = first[name], second[name]
         if e.trial.accumulates and not (np.any(two) or np.any(third[name])):
             e.trial.assigned |= {place.path for place in e.trial.places[name]}
+            replaced |= {name} if np.any(one) else set()
             continue
         e.reproducible = False
         if e.trial.accumulates and not same(third[name] - two, two - one, 1e-9):
@@ -178,6 +180,24 @@ def backward_repeats(e: Evidence) -> None:
             what = f"self.{spoken(min(changed, key=len))}" if changed else "what forward kept"
             message = f"backward changes {what}: run twice with the same dout, it differs"
             e.fault(Kind.IN_PLACE, message, name, **values)
+    if not clearing(e.trial.layer):
+        _of_two_minds(e, first, replaced)
+
+
+def _of_two_minds(e: Evidence, first: dict[str, np.ndarray], replaced: set[str]) -> None:
+    """Tell a `backward` that adds to derivatives of some parameters, and replaces those of others.
+
+    Whoever does so on purpose, as something else sets them to 0, does so with all.
+    """
+    slots = {n: e.trial.arguments[n].slot for n in e.analytic}
+    if any(slots[n] for n in replaced):
+        for name in [n for n in e.analytic if slots[n] and n not in replaced and np.any(first[n])]:
+            index, one = worst(first[name], 0 * first[name]), first[name]
+            message = (
+                f"backward adds to {beside(name)}: run twice with the same dout, it gives "
+                f"{2 * one[index]:.6g} after {one[index]:.6g}"
+            )
+            e.fault(Kind.ACCUMULATES, message, name, index=index, analytic=float(2 * one[index]))
 
 
 def _added(e: Evidence, first: Any, second: Any, third: Any) -> list[str]:

@@ -81,7 +81,7 @@ class Run:
             self.before = {p: np.array(value) for p, value in held if p not in trial.assigned}
         store = Sums()
         inputs = trial.nested(self.inputs)
-        placed, named = how.arguments(douts, inputs, self.cache, self.raw, store)
+        placed, named = how.arguments(douts, inputs, self.cache, self.raw, store, self.layer)
         # It goes on where forward stopped drawing.
         with same_draws(self.state) if self.state else nullcontext():
             try:

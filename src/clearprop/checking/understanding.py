@@ -16,6 +16,7 @@ from clearprop.checking.interface import (
     RATE,
     UPDATE,
     Calling,
+    Left,
     are_outputs,
     parts_of,
     returned_names,
@@ -54,6 +55,10 @@ def first_backward(e: Evidence) -> None:
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
     changed = [] if trial.updates else changed_parameters(trial, run.layer)
+    for name, role in zip(how.names, how.roles, strict=False):
+        if isinstance(role, Left):
+            message = f"backward was given self.{role.name} as {name}"
+            e.fault(Kind.INTERFACE, message, fault=False)
     if how.turned == "transposed":
         message = "backward takes dout transposed, and gives the derivatives of inputs transposed"
         e.fault(Kind.INTERFACE, message, fault=False)
@@ -175,15 +180,20 @@ def _ways(e: Evidence) -> Iterator[Calling]:
                     e.fault(Kind.INTERFACE, message, fault=False)
         yield how
         if not isinstance(trial.layer, Layer):
-            yield from otherwise(how, raw, len(trial.form), returned_names(forward))
+            others = [*otherwise(how, e.run, returned_names(forward))]
+            yield from _fitting_first(e, others)
             yield from (other for other in turned(how, raw) if _fits(e, other, wholly=True))
         return
     ways = [*readings(how, raw, inputs, returned_names(forward))]
-    yield from sorted(ways, key=lambda way: not _fits(e, way)) if ways[1:] else ways
+    yield from _fitting_first(e, ways)
     what = ", ".join(how.unknown) or f"{how.roles.count('dout')} derivatives"
     message = f"backward wants {what}, which was not understood, so that nothing was compared"
     message += "; write def backward(self, dout)"
     e.stop(Kind.NOT_COMPARED, message, fault=False, remedy=PLAIN)
+
+
+def _fitting_first(e: Evidence, ways: list[Calling]) -> list[Calling]:
+    return sorted(ways, key=lambda way: not _fits(e, way)) if ways[1:] else ways
 
 
 def _updates(e: Evidence, run: Run, changed: list[str]) -> None:

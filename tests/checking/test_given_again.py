@@ -1,0 +1,78 @@
+"""What backward is given besides dout, and derivatives that are added to or replaced."""
+
+import numpy as np
+
+from clearprop import check
+from clearprop.checking.findings import Kind
+
+
+class LossOfScores:
+    """Backward is given the scores of forward itself, which that leaves on the layer."""
+
+    wrong = 0.0
+
+    def forward(self, inputs, y_true):
+        e = np.exp(inputs - inputs.max(axis=1, keepdims=True))
+        self.output = e / e.sum(axis=1, keepdims=True)
+        return np.mean(-np.log(self.output[range(len(inputs)), y_true]))
+
+    def backward(self, dvalues, y_true):
+        self.dinputs = dvalues.copy()
+        self.dinputs[range(len(dvalues)), y_true] -= 1
+        self.dinputs = self.dinputs / len(dvalues) + self.wrong
+
+
+class LossOfScoresWrong(LossOfScores):
+    wrong = 0.1
+
+
+def data():
+    return np.random.default_rng(0).standard_normal((5, 4)), np.array([0, 3, 1, 2, 2])
+
+
+def test_its_own_scores_are_given_to_a_loss_that_wants_them():
+    report = check(LossOfScores(), *data())
+    assert report.ok
+    assert "backward was given self.output as dvalues" in str(report)
+
+
+def test_and_what_is_wrong_in_it_is_found():
+    assert not check(LossOfScoresWrong(), *data()).ok
+
+
+class Both:
+    """Adds to b's derivative and replaces that of W; others in this file are set to 0."""
+
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+        self.dW, self.db = np.zeros_like(W), np.zeros_like(b)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db += dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+class Adding(Both):
+    def backward(self, dout):
+        self.dW += self.x.T @ dout
+        self.db += dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+class Optimiser:
+    def zero_grad(self, layer):
+        layer.dW[...] = layer.db[...] = 0
+
+
+def test_adding_to_some_derivatives_and_replacing_others_is_told():
+    rng = np.random.default_rng(0)
+    given = rng.standard_normal((3, 2)), rng.standard_normal(2)
+    x = rng.standard_normal((4, 3))
+    (finding,) = [f for f in check(Both(*given), x) if f.fault]
+    assert (finding.argument, finding.kind) == ("b", Kind.ACCUMULATES)
+    assert check(Adding(*given), x).ok
