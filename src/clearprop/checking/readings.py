@@ -54,9 +54,9 @@ def otherwise(how: Calling, run: Run, returned: Sequence[str]) -> Iterator[Calli
 def _left(run: Run) -> Iterator[str]:
     """The names of what forward leaves on the layer in the form of its first input."""
     for name, value in vars(run.layer).items() if hasattr(run.layer, "__dict__") else ():
-        if isinstance(value, np.ndarray) and not any(value is x for x in run.inputs):
-            if value.dtype.kind == "f" and value.shape == np.shape(run.inputs[0]):
-                yield name
+        fits = isinstance(value, np.ndarray) and value.shape == np.shape(run.inputs[0])
+        if fits and value.dtype.kind == "f" and not any(value is x for x in run.inputs):
+            yield name
 
 
 def turned(how: Calling, raw: Any) -> Iterator[Calling]:
