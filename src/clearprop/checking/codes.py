@@ -25,6 +25,10 @@ class Source(NamedTuple):
 
     function: Any
     tree: ast.FunctionDef | ast.Lambda
+    depth: int = 0
+    """How many others of the user's own functions it is called through."""
+    shared: bool = False
+    """Whether forward runs it, and backward, too."""
 
     @property
     def owner(self) -> str | None:

@@ -4,6 +4,7 @@ Or of that of forward, which then must give the same, and keep other things for 
 """
 
 import ast
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -99,14 +100,17 @@ class Editable:
         self.kept: list[tuple[np.ndarray, np.ndarray]] = []
         self.writes_at = False
         self.douts = self.run.douts(e.dout)
-        self.held = dict(getattr(self.run.layer, "__dict__", {}))
+        self.held = _held(self.run.layer)
         sources, self.calls = sources_of(self.again)
+        before, more = sources_of(e.trial.run)
+        ran = {source.function for source in before}
         called = isinstance(e.trial.layer, Called)
         if called or (runs_alone(e.trial.layer) and not e.is_function):
-            ran = {source.function for source in sources_of(e.trial.run)[0]}
             sources = [s for s in sources if s.function not in ran]  # a loss is as it is meant
         self.anew |= any(hasattr(source.function, "stands_in") for source in sources)
-        before, more = sources_of(e.trial.run, but=sources)
+        back = {source.function for source in sources}
+        before = [s for s in before if s.function not in back]
+        sources = [s._replace(shared=s.function in ran) for s in sources]
         if forward:
             sources, before, self.anew, self.calls = before, sources, True, self.calls + more
         self.writes_over = any(writes_over(source.tree) for source in before)
@@ -161,7 +165,7 @@ class Editable:
         for frozen in (False,) if self.e.trial.updates or self.of_forward else (True, False):
             self.run, self.frozen = self.e.trial.run(), frozen
             self.kept = _frozen(self.run) if frozen else []
-            self.held = dict(getattr(self.run.layer, "__dict__", {}))
+            self.held = _held(self.run.layer)
             self.again()
             run = self.again()  # which a backward that uses up what forward kept does not take
             if run is not None and all(self.as_before(run, n) for n in self.e.analytic):
@@ -182,8 +186,8 @@ class Editable:
                 again = before.trial.run()
                 if not all(map(np.array_equal, again.outputs, before.outputs)):
                     return None
-            if again is self.run:  # another edit may have left something else on it
-                getattr(again.layer, "__dict__", {}).update(self.held)
+            if again is self.run:  # another edit may have left something else on it, or in it
+                _put_back(self.held)
             again.backward([np.array(d) for d in (self.douts if douts is None else douts)])
         except FAILS:
             return None
@@ -200,6 +204,24 @@ class Editable:
             return work()
         finally:
             self.pick.at, self.pick.site = picked
+
+
+def _held(root: Any) -> list[tuple[Any, Any]]:
+    """The attributes, mappings and lists of what is held at any depth, with copies of each."""
+    held = [root, *held_by(root)]
+    attributes = [found for x in held if isinstance(found := getattr(x, "__dict__", None), dict)]
+    inside = [x for x in held if isinstance(x, dict | list)]
+    return [(x, copy.copy(x)) for x in (*attributes, *inside)]
+
+
+def _put_back(held: list[tuple[Any, Any]]) -> None:
+    for now, before in held:
+        if isinstance(now, list):
+            now[:] = before
+        elif now is not before:
+            now.update(before)
+            for key in now.keys() - before.keys() if len(now) > len(before) else ():
+                del now[key]
 
 
 def writes_over(tree: ast.AST) -> bool:

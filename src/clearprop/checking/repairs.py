@@ -39,6 +39,10 @@ FAR = 5
 """Edits of this rank and more are told only where the graph of forward explains nothing."""
 
 
+INNER = 2
+"""What backward calls is edited by so much later, for each call, than what it does itself."""
+
+
 class Repair(NamedTuple):
     """An edit after which a derivative is right."""
 
@@ -147,11 +151,12 @@ class Search:
                 yield from (self._picked(number, site, o) for o in self._copies(number))
             return
         idle, later = self._idle(), []
+        inner = {s.function: INNER * (s.depth + s.shared) for s in self.backward.sources}
         for number, edit in enumerate(editor.edits, 1):
             if edit.line in idle or self._is_odd(edit.kind):
                 continue
-            if edit.rank:
-                later.append((edit.rank, number, 0, edit))
+            if order := edit.rank + inner[edit.source.function]:
+                later.append((order, edit.rank, number, 0, edit))
             else:
                 yield self._picked(number, 0, edit)
         for place, numbers in enumerate(editor.together):
@@ -161,12 +166,16 @@ class Search:
         self.pick.at = 0
         for number, site in enumerate(editor.sites, 1):
             others = self._copies(number) if site.line in idle else self._others(number, site)
-            later += [(o.rank, number, site, o) for o in others if not self._is_odd(o.kind, o.text)]
+            more = inner[site.source.function]
+            others = (o for o in others if not self._is_odd(o.kind, o.text))
+            later += [(o.rank + more, o.rank, number, site, o) for o in others]
         for place, numbers in enumerate(editor.alike):
             site = editor.sites[numbers[0] - 1]
             if len(numbers) > 1 and numbers not in editor.alike[:place]:
-                later += [(o.rank + 1, -1 - place, site, o) for o in self._others(-1 - place, site)]
-        for rank, number, site, other in sorted(later, key=lambda plan: plan[0]):
+                more = 1 + inner[site.source.function]
+                others = self._others(-1 - place, site)
+                later += [(o.rank + more, o.rank + 1, -1 - place, site, o) for o in others]
+        for _, rank, number, site, other in sorted(later, key=lambda plan: plan[0]):
             if rank < self.below:
                 yield self._picked(number, site, other)
 

@@ -36,16 +36,18 @@ def sources_of(work: Callable[[], object], but: Iterable[Source] = ()) -> tuple[
     if not is_harmless(functions, owners):
         return [], calls
     known = {source.function for source in but}
-    trees = ((f, tree_of(f)) for f in functions if f not in known)
-    return [Source(function, tree) for function, tree in trees if tree is not None], calls
+    trees = ((f, tree_of(f), depth) for f, depth in functions.items() if f not in known)
+    return [Source(f, tree, depth) for f, tree, depth in trees if tree is not None], calls
 
 
-def functions_of(work: Callable[[], object]) -> tuple[list[FunctionType], set[type], int]:
+def functions_of(work: Callable[[], object]) -> tuple[dict[FunctionType, int], set[type], int]:
     """The user's own functions that run meanwhile, what compiled code was called on, and how often.
 
-    Those of NumPy, of Python and of the graph are not: they are not where a mistake is.
+    Those of NumPy, of Python and of the graph are not: they are not where a mistake is. With each
+    function, through how many others it was called when it was first.
     """
     found: dict[CodeType, FunctionType | None] = {}
+    depths: dict[CodeType, int] = {}
     owners: set[type] = set()
     calls = 0
 
@@ -57,6 +59,9 @@ def functions_of(work: Callable[[], object]) -> tuple[list[FunctionType], set[ty
         code = frame.f_code
         if event == "call" and code not in found and _is_theirs(code.co_filename):
             found[code] = _function_of(frame)
+            depths[code] = 0
+            while frame := frame.f_back:  # type: ignore[assignment]
+                depths[code] += frame.f_code in found
 
     before = sys.getprofile()
     sys.setprofile(look)
@@ -65,7 +70,7 @@ def functions_of(work: Callable[[], object]) -> tuple[list[FunctionType], set[ty
     finally:
         # cProfile stands there itself up to Python 3.11, and is nothing that `setprofile` takes
         before.enable() if hasattr(before, "enable") else sys.setprofile(before)  # type: ignore
-    return [f for f in found.values() if f], owners, calls
+    return {f: depths[code] for code, f in found.items() if f}, owners, calls
 
 
 def _is_theirs(file: str) -> bool:

@@ -31,6 +31,7 @@ from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.checking.tables import why_fixed
 from clearprop.layers import Layer
 
+Ran = tuple[Run, Any, dict[Any, Any], list[Any]]
 PLAIN = (
     "write def backward(self, dout), which returns the derivatives of the inputs in order and sets "
     "self.dW for a parameter self.W; forward keeps what it needs"
@@ -42,15 +43,8 @@ def first_backward(e: Evidence) -> None:
     trial = e.trial
     if reading := getattr(trial.layer, "reading", ""):
         e.fault(Kind.INTERFACE, reading, fault=False)
-    errors: list[LayerRaised] = []
-    for how in _ways(e):
-        try:
-            run, found, before, held = _called(e, how)
-            break
-        except LayerRaised as raised:
-            errors.append(raised)
-    else:
-        _stop_raised(e, errors)
+    run, found, before, held = _first_run(e)
+    how = trial.calling
     for name, what, value, earlier in held:
         if fingerprint(value) != earlier and (name == "output" or name not in e.faulty):
             e.fault(Kind.IN_PLACE, f"backward writes into {what}", name)
@@ -82,7 +76,22 @@ def first_backward(e: Evidence) -> None:
         _stop_raised(e, [raised])
 
 
-def _called(e: Evidence, how: Calling) -> tuple[Run, Any, dict[Any, Any], list[Any]]:
+def _first_run(e: Evidence) -> Ran:
+    """Run `backward` in the first way in which it does not raise."""
+    trial, errors, how = e.trial, list[LayerRaised](), e.trial.calling
+    for way in _ways(e):
+        try:
+            return _called(e, way)
+        except LayerRaised as raised:
+            errors.append(raised)
+    made_floats = not {*trial.were_integers}.isdisjoint(trial.float_places)
+    if made_floats and trial.keep_integers():  # it counts with one, where forward does not
+        trial.calling, e.run = how, trial.run()
+        return _first_run(e)
+    _stop_raised(e, errors)
+
+
+def _called(e: Evidence, how: Calling) -> Ran:
     """Run `backward` for the first time: its result, what was before, and what it may not touch."""
     trial = e.trial
     trial.calling = how
