@@ -5,6 +5,7 @@ Or of that of forward, which then must give the same, and keep other things for 
 
 import ast
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -20,7 +21,7 @@ from clearprop.checking.evidence import Evidence
 from clearprop.checking.forming import Form
 from clearprop.checking.formulas import formulas
 from clearprop.checking.guards import LONGEST_AXIS, touching_nothing
-from clearprop.checking.nests import shape_of
+from clearprop.checking.nests import hanging, shape_of
 from clearprop.checking.run import LayerRaised, Run
 from clearprop.checking.sources import sources_of
 from clearprop.checking.through_call import Called
@@ -98,6 +99,8 @@ class Editable:
         """Whether forward is run again, too, each time."""
         self.run, self.frozen = e.trial.run(), True
         self.kept: list[tuple[np.ndarray, np.ndarray]] = []
+        self.added: list[tuple[np.ndarray, np.ndarray]] = []
+        """The derivatives that backward adds to, and what they were before."""
         self.writes_at = False
         self.douts = self.run.douts(e.dout)
         self.held = _held(self.run.layer)
@@ -164,7 +167,8 @@ class Editable:
         """Whether the edited form does what was written; it may then write into nothing kept."""
         for frozen in (False,) if self.e.trial.updates or self.of_forward else (True, False):
             self.run, self.frozen = self.e.trial.run(), frozen
-            self.kept = _frozen(self.run) if frozen else []
+            self.added = [(sums, sums.copy()) for sums in _sums(self.run)] if frozen else []
+            self.kept = _frozen(self.run, [sums for sums, _ in self.added]) if frozen else []
             self.held = _held(self.run.layer)
             self.again()
             run = self.again()  # which a backward that uses up what forward kept does not take
@@ -188,6 +192,8 @@ class Editable:
                     return None
             if again is self.run:  # another edit may have left something else on it, or in it
                 _put_back(self.held)
+                for sums, before in self.added:
+                    sums[...] = before
             again.backward([np.array(d) for d in (self.douts if douts is None else douts)])
         except FAILS:
             return None
@@ -237,7 +243,16 @@ def writes_over(tree: ast.AST) -> bool:
     return any(line > kept.get(getattr(root, "id", ""), line) for root, line in roots)
 
 
-def _frozen(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:
+def _sums(run: Run) -> list[np.ndarray]:
+    """The arrays on the layer that backward adds the derivatives to."""
+    trial = run.trial
+    places = itertools.chain(*trial.places.values()) if trial.accumulates else ()
+    paths = {place.path for place in places if place.kind == "held"} - trial.assigned
+    found = (hanging(run.layer).get(path) for path in paths)
+    return [x for x in found if isinstance(x, np.ndarray) and x.flags.writeable]
+
+
+def _frozen(run: Run, but: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Let nothing be written into what forward has kept: other edits are tried on it.
 
     Copies of it, as `np.add.at` writes all the same.
@@ -246,6 +261,7 @@ def _frozen(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:
         held
         for held in held_by((run.layer, run.cache))
         if isinstance(held, np.ndarray) and held.flags.writeable
+        if not any(held is sums for sums in but)
     ]
     for held in arrays:
         held.flags.writeable = False

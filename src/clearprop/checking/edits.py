@@ -30,7 +30,7 @@ def edits(node: ast.expr) -> Iterator[Change]:
 
 def statements(node: ast.stmt, following: Sequence[ast.stmt]) -> Iterator[Change]:
     """The statements that may have been meant in place of this one, or of it and the next ones."""
-    for body, kind in _statement(node):
+    for body, kind in (*_statement(node), *_counted(node)):
         yield Change(body, kind, rank=0 if len(body) == 1 else 4)
     yield from _in_other_order(node, following)
 
@@ -68,6 +68,23 @@ def _statement(node: ast.stmt) -> Entries:
         yield node.orelse, Kind.WRONG_VALUE
     if isinstance(node, ast.Assign | ast.Expr):
         yield [], Kind.EXTRA_TERM
+
+
+def _counted(node: Any) -> Entries:
+    """How often a row counts, where a place of it is set to -1, or has 1 taken off."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    value: Any = getattr(node, "value", None)
+    negative = isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub)
+    number = value.operand if negative else value
+    if not isinstance(target, ast.Subscript) or getattr(number, "value", None) != 1:
+        return
+    for axis in (1, 0):
+        total: ast.expr = ast.parse(f"{ast.unparse(target.value)}.sum(axis={axis})").body[0].value  # type: ignore[attr-defined]
+        total = ast.UnaryOp(value.op, total) if negative else total
+        if isinstance(node, ast.AugAssign):
+            yield [ast.AugAssign(target, node.op, total)], Kind.NOT_SUMMED
+        else:
+            yield [ast.Assign([target], total)], Kind.NOT_SUMMED
 
 
 def _in_other_order(node: ast.stmt, following: Sequence[ast.stmt]) -> Iterator[Change]:

@@ -10,6 +10,7 @@ from clearprop.checking.edited import Edit, Editor, Line, Site, is_picked
 from clearprop.checking.edits import edits, statements
 from clearprop.checking.findings import Kind
 from clearprop.checking.slips import LOAD, Change
+from clearprop.checking.slips_in_calls import with_settings
 
 INDICES = ("index", "place")
 """The roles of what stands in brackets."""
@@ -60,7 +61,8 @@ class Form:
             return [ast.If(the_pick("silent"), [ast.Pass()], [node])], []
         outer, self.line = self.line, node
         others, skips = [], list[tuple[int, int]]()
-        for other, kind, _, rank, lines in (*statements(node, following), *self.placed(node)):
+        own = () if isinstance(node, ast.If) and self.source.shared else statements(node, following)
+        for other, kind, _, rank, lines in (*own, *self.placed(node)):
             old = [node, *following[: lines - 1]]
             line = old[-1] if len(other) < lines else node  # done at once: the last reads the first
             (number,) = self.editor.add(Edit(self.source, line, old, other, kind, rank))
@@ -241,6 +243,8 @@ class Form:
                     yield Change(ast.Subscript(node.value, index, LOAD), Kind.WRONG_PLACE)
         if isinstance(node, ast.Call):
             f = node.func
+            for call in with_settings(node, self.editor.calls.get(ast.dump(f), ())):
+                yield Change(call, Kind.WRONG_VALUE)
             for name in self.alike.get((isinstance(f, ast.Name), _named(f)), ()):
                 other = ast.Name(name, LOAD) if isinstance(f, ast.Name) else None
                 other = other or ast.Attribute(f.value, name, LOAD)  # type: ignore[attr-defined]

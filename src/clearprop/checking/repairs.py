@@ -30,7 +30,7 @@ from clearprop.checking.patterns_inside import MEETING
 STIRRED = 1e-3
 """By this part of itself a value is moved to see what depends on it."""
 
-WORK, FIXED = 600_000, 30
+WORK, FIXED = 400_000, 30
 """So many calls are made in all; a run of backward counts as so many more than it makes."""
 LONGEST, SELDOM = 1.5, 16
 """After so many seconds of its own the search ends in any case; one in so many runs looks."""

@@ -2,7 +2,7 @@
 
 import ast
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from clearprop.checking.findings import Kind
@@ -87,6 +87,40 @@ def called(node: ast.Call) -> Entries:
         yield f.value, Kind.WRONG_VALUE
     if len(args) in (1, 2, 3) and not isinstance(args[0], ast.Constant):
         yield args[0], Kind.WRONG_VALUE
+
+
+def longer_calls(trees: Iterable[Any]) -> dict[str, list[ast.Call]]:
+    """The calls that give settings, by what is called: others of it may have forgotten them."""
+    found: dict[str, list[ast.Call]] = {}
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Call) and _settings(node) and not _of_library(node.func):
+            found.setdefault(ast.dump(node.func), []).append(node)
+    return found
+
+
+def with_settings(node: ast.Call, others: Iterable[ast.Call]) -> Iterator[ast.Call]:
+    """A call with the settings that others of the same function have, and this one has not."""
+    for other in others:
+        has = {word.arg for word in node.keywords}
+        more = [w for w in _settings(other) if isinstance(w, ast.keyword) and w.arg not in has]
+        rest = other.args[len(node.args) :] if len(other.args) > len(node.args) else []
+        if (more or rest) and all(map(_is_setting, rest)):
+            yield ast.Call(node.func, [*node.args, *rest], [*node.keywords, *more])
+
+
+def _settings(node: ast.Call) -> list[Any]:
+    """What is given to a call, and is a constant or hangs on `self`."""
+    words = [w for w in node.keywords if w.arg and _is_setting(w.value)]
+    return [*words, *filter(_is_setting, node.args)]
+
+
+def _is_setting(value: Any) -> bool:
+    of_self = isinstance(value, ast.Attribute) and getattr(value.value, "id", "") == "self"
+    return of_self or isinstance(value, ast.Constant)
+
+
+def _of_library(f: Any) -> bool:
+    return isinstance(f, ast.Attribute) and getattr(f.value, "id", "") in LIBRARY
 
 
 def _near(axes: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -23,6 +23,7 @@ NOT_THEIRS = (
     str(Path(np.__file__).parent),
     "<frozen",
 )
+_OURS = str(Path(__file__).parent)
 _LIBRARY = sysconfig.get_path("stdlib")
 
 
@@ -53,7 +54,8 @@ def functions_of(work: Callable[[], object]) -> tuple[dict[FunctionType, int], s
 
     def look(frame: FrameType, event: str, called: Any) -> None:
         nonlocal calls
-        calls += event in ("call", "c_call")
+        ours = frame.f_code.co_filename.startswith(_OURS)
+        calls += event in ("call", "c_call") and not ours
         if event == "c_call":
             owners.add(type(getattr(called, "__self__", None)))
         code = frame.f_code
