@@ -67,6 +67,16 @@ EXAMPLES = {
 """Kinds with many examples: one in so many stays, the others are left to that run, too."""
 
 
+ELSEWHERE = (
+    "browser/",
+    "cli/test_cli_travels.py",
+    "compiler/test_engines.py",
+    "compiler/test_jax.py",
+    "interop/",
+)
+"""What needs other engines, or a browser, and skips itself where these are not installed."""
+
+
 def thorough(items):
     """What of the tests is left to a run of its own."""
     seen = dict.fromkeys(EXAMPLES, 0)
@@ -85,6 +95,9 @@ def pytest_collection_modifyitems(items):
     """Mark what is thorough before it is chosen by its marks what runs."""
     for item in thorough(items):
         item.add_marker("thorough")
+    for item in items:
+        if item.nodeid.partition("tests/")[2].startswith(ELSEWHERE):
+            item.add_marker("elsewhere")
 
 
 collect_ignore = ["conftest.py"]  # it has no examples, and others have its name
@@ -92,10 +105,12 @@ collect_ignore = ["conftest.py"]  # it has no examples, and others have its name
 
 def pytest_ignore_collect(collection_path, config):
     """Leave files unread that have none of the tests asked for, when those are few."""
-    if config.option.markexpr != "examples or thorough" or collection_path.suffix != ".py":
+    wanted = config.option.markexpr
+    if not wanted.startswith("examples or thorough") or collection_path.suffix != ".py":
         return None
     place = collection_path.as_posix()
-    files = {start.partition("::")[0] for start in (*THOROUGH, *EXAMPLES)}
+    others = ELSEWHERE if "elsewhere" in wanted else ()
+    files = {start.partition("::")[0] for start in (*THOROUGH, *EXAMPLES, *others)}
     some = any(f"tests/{file}" in place for file in files)
     return None if some or "mark.examples" in collection_path.read_text("utf-8") else True
 

@@ -23,7 +23,7 @@ LONG = int(os.environ.get("CLEARPROP_RANDOM_NETWORKS", "0"))
 
 @pytest.mark.parametrize("part", range(4))
 def test_random_networks(part):
-    count, size = (LONG, 9) if LONG else (40, 3)
+    count, size = (LONG, 9) if LONG else (24, 3)
     for seed in range(part, count, 4):
         check(random_recipe(seed, size))
 
