@@ -16,7 +16,7 @@ from clearprop.errors import DataError
 from clearprop.networks import TwoLayerNet
 from clearprop.training import SGD, Trainer
 
-COUNT = int(os.environ.get("CLEARPROP_PHOTOGRAPHS", "30"))
+COUNT = int(os.environ.get("CLEARPROP_PHOTOGRAPHS", "50"))
 """Digits of each style."""
 SIDES = 80, 200  # small pictures are sooner read, and no easier: lines are near a stroke's width
 
