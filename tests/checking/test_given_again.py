@@ -76,3 +76,49 @@ def test_adding_to_some_derivatives_and_replacing_others_is_told():
     (finding,) = [f for f in check(Both(*given), x) if f.fault]
     assert (finding.argument, finding.kind) == ("b", Kind.ACCUMULATES)
     assert check(Adding(*given), x).ok
+
+
+class Node:
+    """Sets its own derivative to 0, and nobody else's."""
+
+    def zero_grad(self):
+        self.slope = 0.0
+
+
+class AddingMore:
+    """Nothing in this file sets derivatives of these names to 0."""
+
+    def __init__(self, w, c):
+        self.w, self.c = w, c
+        self.gw, self.gc = np.zeros_like(w), np.zeros_like(c)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + self.c
+
+    def backward(self, dout):
+        self.gw += self.x.T @ dout
+        self.gc += dout.sum(axis=0)
+        return dout @ self.w.T
+
+
+def test_what_sets_something_else_to_zero_is_no_excuse():
+    rng = np.random.default_rng(0)
+    given = rng.standard_normal((3, 2)), rng.standard_normal(2)
+    faults = check(AddingMore(*given), rng.standard_normal((4, 3))).faults
+    assert {(f.argument, f.kind) for f in faults} == {
+        ("w", Kind.ACCUMULATES),
+        ("c", Kind.ACCUMULATES),
+    }
+
+
+def swish_forward(x):
+    return x * np.clip(x + 3, 0, 6) / 6, x
+
+
+def swish_backward(dout, x):
+    return dout * np.where(np.abs(x) < 3, (2 * x + 3) / 6, 1.0 * (x >= 3))
+
+
+def test_an_input_that_forward_hands_on_is_no_second_output():
+    assert check(swish_forward, data()[0]).ok

@@ -17,7 +17,10 @@ LABEL_NAMES = listed(
     "y_train y_test y_batch Y_train Y_test Y_batch"
 )
 TRUTH_NAMES = frozenset(
-    listed("y Y targ targs actual actuals expected truth desired yt gt ground_truth y_ output_true")
+    listed(
+        "y Y targ targs actual actuals expected truth desired yt gt ground_truth y_ output_true "
+        "real reais esperado esperada alvo objetivo soll ziel wahr cible vrai attendu atteso obiettivo"
+    )
 )
 """What labels are called besides, where an input of that name may well have a derivative."""
 INDEX_NAMES = ("idx", "index", "indices", "ids")

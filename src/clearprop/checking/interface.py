@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +19,7 @@ import numpy as np
 
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
 from clearprop.checking.copies import held_by
-from clearprop.checking.nests import filled, is_nest
+from clearprop.checking.nests import filled, hanging, is_nest
 from clearprop.graph.parameters import Path, at_path
 
 KEPT = ("output", "outputs")
@@ -28,6 +28,11 @@ CLEARS = re.compile(
     r"(?i)_*(zero|clear|flush|reset)_?(the_)?(param\w*_?)?(grad(ient)?s?|derivatives|deltas)(_?param\w*)?"
 )
 """Names of methods that set derivatives to 0 because backward adds to them."""
+
+ANY_OF_THEM = frozenset(
+    ("grads", "gradients", "derivatives", "getattr", "setattr", "vars", "__dict__")
+)
+"""What is read where derivatives of all kinds are set to 0."""
 
 RATE = re.compile(r"(?i)lr|eta|alpha|rate|l_?rate|learn(ing)?_?rate|step(_?size)?")
 CACHE = re.compile(
@@ -59,14 +64,27 @@ def _that_clear(cls: type) -> list[str]:
 
 
 def is_cleared(layer: Any) -> bool:
-    """Whether derivatives are set to 0 from outside: by the layer, or by an optimiser near it."""
+    """Whether derivatives are set to 0 from outside: by the layer, or by an optimiser near it.
+
+    What names nothing that hangs on the layer belongs to something else of the same file.
+    """
+    if clearing(layer):
+        return True
     beside = vars(sys.modules.get(type(layer).__module__, object)).values()
-    others = (x for x in beside if inspect.isroutine(x) or isinstance(x, type))
-    return bool(clearing(layer)) or any(
-        any(map(CLEARS.fullmatch, vars(x) if isinstance(x, type) else [x.__name__]))
-        for x in others
-        if not hasattr(x, "backward")
+    others = (
+        vars(x) if isinstance(x, type) else {x.__name__: x}
+        for x in beside
+        if (inspect.isroutine(x) or isinstance(x, type)) and not hasattr(x, "backward")
     )
+    found = [f for named in others for name, f in named.items() if CLEARS.fullmatch(name)]
+    own = ANY_OF_THEM.union(*hanging(layer)) if found else ANY_OF_THEM
+    return any(not own.isdisjoint(_words(f)) for f in found)
+
+
+def _words(function: Any) -> Iterator[Any]:
+    """The names and texts that a function is made of; any of them, where that is not to be had."""
+    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
+    return iter((*code.co_names, *code.co_consts) if code else ANY_OF_THEM)
 
 
 def cleared(layer: Any) -> Any:

@@ -32,12 +32,6 @@ def otherwise(how: Calling, run: Run, returned: Sequence[str]) -> Iterator[Calli
     raw, inputs = run.raw, len(run.trial.form)
     if isinstance(raw, tuple | list) and len(raw) == 1:
         yield replace(how, packed=True)
-    again = [isinstance(role, int) for role in how.roles]
-    mixed = [n for n, is_input in zip(how.names, again, strict=False) if is_input and n in returned]
-    if mixed and isinstance(raw, tuple):  # what forward gives by a name that an input has too
-        kept = {n: Kept((returned.index(n),)) for n in mixed}
-        roles = (kept.get(n, r) for n, r in zip(how.names, how.roles, strict=False))
-        yield replace(how, roles=tuple(roles), first_only=True)
     if isinstance(raw, tuple) and len(raw) > 1 and how.roles.count("dout") == 1:
         yield replace(how, first_only=True)
     places = tuple(range(inputs))
@@ -49,6 +43,16 @@ def otherwise(how: Calling, run: Run, returned: Sequence[str]) -> Iterator[Calli
     if how.any_number:
         for roles in (places, (*places, "dout"), ("dout", *places)):
             yield replace(how, roles=roles, any_number=False)
+
+
+def handed_back(how: Calling, raw: Any, returned: Sequence[str]) -> Iterator[Calling]:
+    """That `backward` is given what forward gives by the name of an input, behind its output."""
+    again = [isinstance(role, int) for role in how.roles]
+    mixed = [n for n, is_input in zip(how.names, again, strict=False) if is_input and n in returned]
+    if mixed and isinstance(raw, tuple) and len(raw) > 1:
+        kept = {n: Kept((returned.index(n),)) for n in mixed}
+        roles = (kept.get(n, r) for n, r in zip(how.names, how.roles, strict=False))
+        yield replace(how, roles=tuple(roles), first_only=True)
 
 
 def _left(run: Run) -> Iterator[str]:

@@ -148,7 +148,8 @@ def backward_repeats(e: Evidence) -> None:
             replaced |= {name} if np.any(one) else set()
             continue
         e.reproducible = False
-        if e.trial.accumulates and not same(third[name] - two, two - one, 1e-9):
+        moves = e.trial.accumulates or e.trial.updates
+        if moves and not same(third[name] - two, two - one, 1e-9):
             message = "backward works once after each forward: it keeps a count of its own"
             e.fault(Kind.STATEFUL, message, fault=False)
             return

@@ -26,7 +26,7 @@ from clearprop.checking.pairing import Place
 from clearprop.checking.passes import changed_parameters, told
 from clearprop.checking.placing import leave_out, may_end, place_derivatives
 from clearprop.checking.probing import along, is_right
-from clearprop.checking.readings import otherwise, readings, turned
+from clearprop.checking.readings import handed_back, otherwise, readings, turned
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.checking.tables import why_fixed
 from clearprop.layers import Layer
@@ -187,7 +187,7 @@ def _ways(e: Evidence) -> Iterator[Calling]:
                 )
                 if how is not of_dout:
                     e.fault(Kind.INTERFACE, message, fault=False)
-        yield how
+        yield from _fitting_first(e, [*handed_back(how, raw, returned_names(forward)), how])
         if not isinstance(trial.layer, Layer):
             others = [*otherwise(how, e.run, returned_names(forward))]
             yield from _fitting_first(e, others)
