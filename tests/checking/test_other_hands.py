@@ -124,8 +124,7 @@ class Hinge:
         return m.sum()
 
     def backward(self, dout=1.0):
-        d = (self.m > 0) * 1.0
-        d[self.rows, self.t] = -1
+        d = (self.m > 0) - np.eye(self.m.shape[1])[self.t]
         return dout * d
 
 

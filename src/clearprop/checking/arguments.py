@@ -19,7 +19,8 @@ LABEL_NAMES = listed(
 TRUTH_NAMES = frozenset(
     listed(
         "y Y targ targs actual actuals expected truth desired yt gt ground_truth y_ output_true "
-        "real reais esperado esperada alvo objetivo soll ziel wahr cible vrai attendu atteso obiettivo"
+        "real reais esperado esperada alvo objetivo soll ziel wahr cible vrai attendu atteso "
+        "obiettivo"
     )
 )
 """What labels are called besides, where an input of that name may well have a derivative."""
