@@ -164,6 +164,7 @@ class _NoProgram:
     """The plan and the program of a function that gives constants alone: nothing is computed."""
 
     source, trace, recorded, threads, as_written = "", None, None, nullcontext(), {}
+    size = 0
 
     def __init__(self, packing: Packing, changed: Callable[[], str]) -> None:
         self.packing, self.program, self.changed = packing, self, changed
