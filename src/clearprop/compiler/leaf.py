@@ -30,6 +30,8 @@ class Traced(Variable):
 
     __slots__ = ()
 
+    stands_for_all = True
+
     __bool__ = _refused("branches on a value (if, while, and, or)")
     __float__ = _refused("turns a value into a number (float)")
     __int__ = _refused("turns a value into a number (int)")
