@@ -281,11 +281,11 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
         at = f"the layer {layer} cannot take a batch {where}: " if layer else ""
         raise ShapeError(f"{name} {given} does not fit the network: {at}{error}") from error
     largest = widest = 0
-    for layer, shape in ((u.layer, np.shape(u.outputs[0])[1:]) for u in walk.uses if not u.opened):
+    for layer, shape in ((u.layer, np.shape(u.outputs[0])) for u in walk.uses if not u.opened):
         product = multiply_adds(layer, shape)
         largest = max(largest, product)
         # A product with F filters or neurons has the numbers of all windows as its other factor.
-        widest = max(widest, math.prod(shape), product // max(1, *shape[:1]))
+        widest = max(widest, math.prod(shape), product // max(1, *shape[1:2]))
     return out, largest, widest
 
 
