@@ -65,7 +65,7 @@ def test_a_network_without_parameters():
         ((4, 3), (1, 3), 12),  # a matrix, one row
         ((4, 3), (2, 3), 24),
         ((4, 3), (1, 7, 3), 7 * 12),  # a matrix at each of 7 steps of a sequence
-        ((8, 3, 5, 5), (2, 8, 24, 20), 2 * 8 * 3 * 25 * 24 * 20),  # a filter at each place of an image
+        ((8, 3, 5, 5), (2, 8, 24, 20), 2 * 8 * 3 * 25 * 24 * 20),  # a filter a place
         ((3,), (1, 3), 0),
     ],
 )
