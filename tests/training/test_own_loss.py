@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clearprop import Affine, Network, SoftmaxWithLoss, compile
-from clearprop.errors import ConfigError, LabelError, LeavesGraphError, ShapeError
+from clearprop.errors import ConfigError, DataError, LabelError, LeavesGraphError, ShapeError
 from clearprop.layers import Embedding
 from clearprop.training import SGD, Trainer
 
@@ -232,6 +232,8 @@ def test_parts_that_differ_in_length_are_named():
     one, other = views()
     with pytest.raises(ShapeError, match=r"x_train\[0\] holds 24, x_train\[1\] 23"):
         Trainer(Views(), (one, other[1:]), np.zeros(24))
+    with pytest.raises(DataError, match="x_train is a dict; give several inputs as a tuple"):
+        Trainer(Views(), {"one": one, "other": other}, np.zeros(24))
     with pytest.raises(ShapeError, match="24 samples need 24 labels"):
         Trainer(Views(), (one, other), np.zeros(23))
     with pytest.raises(ShapeError, match=r"Values\.forward takes x.*expected 5, got 2"):

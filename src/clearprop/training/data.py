@@ -272,6 +272,8 @@ def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarr
 
 def _array(values: Any, name: str) -> np.ndarray:
     refuse_masked(values, name)
+    if isinstance(values, dict):
+        raise DataError(f"{name} is a dict; give several inputs as a tuple of arrays")
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
