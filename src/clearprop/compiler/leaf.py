@@ -5,20 +5,11 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
+from clearprop.graph.leaving import at_fault
 from clearprop.graph.node import data_of, variable
 from clearprop.graph.recording import attach
 from clearprop.graph.variable import Variable
 from clearprop.primitives.registry import PRIMITIVES
-
-
-def _refused(what: str) -> Any:
-    def method(self: Any, *args: Any) -> Any:
-        raise UnsupportedError(
-            f"it {what}, so that what it does depends on more than shapes; write it with np.where"
-        )
-
-    method.__doc__ = "Refused: a program is recorded for all values."
-    return method
 
 
 class Traced(Variable):
@@ -32,11 +23,29 @@ class Traced(Variable):
 
     stands_for_all = True
 
-    __bool__ = _refused("branches on a value (if, while, and, or)")
-    __float__ = _refused("turns a value into a number (float)")
-    __int__ = _refused("turns a value into a number (int)")
-    item = _refused("turns a value into a number (item)")
-    tolist = _refused("turns values into numbers (tolist)")
+    def _leave(self, *args: Any, instead: str = "") -> Any:
+        line, remedy = at_fault("array")
+        raise UnsupportedError(
+            f"{line} turns a value into a plain number, so that what it does depends on more than "
+            f"shapes; {instead or remedy}"
+        )
+
+    def __index__(self) -> int:
+        """Refused, as for a count: that may be given in another way."""
+        return self._leave(
+            instead="a count or an index is given by keyword, f(x, n=3), where it selects a "
+            "program, and is an attribute of a network; for table[i] write np.take(table, i, "
+            "axis=0)"
+        )
+
+    item = tolist = _leave
+
+    def __bool__(self) -> bool:
+        line, _ = at_fault("array")
+        raise UnsupportedError(
+            f"{line} branches on a value (if, while, and, or), so that what it does depends on "
+            "more than shapes; write it with np.where"
+        )
 
 
 Traced.made_as = Traced

@@ -25,8 +25,9 @@ from clearprop.primitives.masked import refuse_masked
 _IN_VAIN, _WORTH = 5, 2
 """A warning comes when so many programs in a row were not used so much longer than they took."""
 _REMEDY = (
-    "make a number that changes so often an attribute of a layer, give an array with the batch or "
-    "as an argument, and keep records, such as a list of losses, outside of what is compiled"
+    "make a number that changes so often a float (1.0, not 1) that is an attribute of a layer or "
+    "of the network, give an array with the batch or as an argument, and keep records, such as a "
+    "list of losses, outside of what is compiled"
 )
 _FEWER = (
     "pad arrays to a few shapes, give numbers by their place, not by keyword, or run it without "
