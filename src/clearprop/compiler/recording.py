@@ -16,8 +16,9 @@ from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
 from clearprop.compiler.numbers import Held
 from clearprop.compiler.tracing import form, label, varied
-from clearprop.errors import UnsupportedError
+from clearprop.errors import UnsupportedError, said
 from clearprop.graph.layer_operation import LayerOperation, argument_names
+from clearprop.graph.leaving import Heeded
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.parameters import arrays_of, has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Drawn, Pass, inline, noise_for, run, running
@@ -162,7 +163,8 @@ class Recorder(Walk):
                 forward, inputs = self._last_written[name]
                 found = AsWrittenState(forward).tried(forward.trial, inputs)
             else:
-                found = parts(ran.next_state())
+                with Heeded():
+                    found = parts(ran.next_state())
                 next_state(name, live, ran)  # refuses by name what does not fit
             new.update(zip(keys, found, strict=True))
             self.label(found, f"{name}.next_state")
@@ -297,6 +299,7 @@ class Recorder(Walk):
             for i, x in enumerate(inputs)
         )
         generators = generators_in(held for _, held in layers_of(live))
+        refusal = said.refusal
         try:
             with undrawn(generators):
                 before = [g.bit_generator.state for g in generators]
@@ -309,6 +312,7 @@ class Recorder(Walk):
         # Whatever a layer raises when it is given Variables, it may still run on arrays; and where
         # it does not, the same error comes again from there.
         except Exception as error:
+            said.refusal = refusal  # this one is answered
             return str(error) or type(error).__name__
         if first != again:
             return (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, said
 from clearprop.graph.node import data_of, parts
 from clearprop.graph.parameters import Path, dotted
 from clearprop.graph.passing import Pass, run, running
@@ -78,9 +78,11 @@ def _another(array: np.ndarray, number: int) -> np.ndarray:
 
 
 def _outputs(compute: Callable[[Any], Any], changed: Iterable[Hanging]) -> list[Any] | None:
+    refusal = said.refusal
     try:
         out = compute(changed)
     except Exception:
+        said.refusal = refusal  # nobody goes on from here
         return None
     return [np.asarray(data_of(part)) for part in parts(out)]
 
