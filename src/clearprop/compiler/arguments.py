@@ -1,6 +1,7 @@
 """The arguments of a compiled function: arrays, taken leaf by leaf, and what selects a program."""
 
 from collections.abc import Callable, Hashable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from clearprop.compiler.plans import kind_of
 from clearprop.compiler.tracing import names
 from clearprop.errors import UnsupportedError
+from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.randomness import undrawn
 from clearprop.graph.recording import constant_operand
 from clearprop.graph.structures import form_of, is_structure, leaves_of, mapped, named
@@ -60,24 +62,31 @@ class Arguments:
         function.__name__ = name_of(f)
         return function
 
-    def check_rows(self, f: Callable[..., Any]) -> None:
-        """Refuse a function that does otherwise with a list of plain numbers than with an array.
+    def check(self, f: Callable[..., Any], recorded: Any) -> None:
+        """Refuse a function that has given something else while it was recorded than for what it
+        is called with.
 
-        Errors: `UnsupportedError`.
+        Errors: `UnsupportedError`; those of the function for arrays.
         """
-        leaves = [leaf for x in self.given for _, leaf in named(x, "")]
-        if not any(isinstance(leaf, list | tuple) for leaf in leaves):
-            return
-        with undrawn(), np.errstate(all="ignore"):
-            try:
-                found = self._call(f, [*self.given])
-            except Exception:  # it takes arrays alone
-                return
-            if not _alike(found, self.taken_by(f)(*self.arrays)):
+
+        def plain() -> Any:
+            with undrawn():
+                try:  # with copies, since it may write into them
+                    return self._call(f, [mapped(copy, x) for x in self.given])
+                except Exception:  # perhaps it takes arrays alone, and no lists or plain numbers
+                    return self.taken_by(f)(*[np.array(a)[()] for a in self.arrays])
+
+        if disagrees(recorded, plain):
+            leaves = [leaf for x in self.given for _, leaf in named(x, "")]
+            if any(isinstance(leaf, list | tuple) for leaf in leaves):
                 raise UnsupportedError(
                     f"compile: {name_of(f)} does otherwise with a list of numbers than with an "
                     "array, which it is for a program; give np.array([…])"
                 )
+            raise UnsupportedError(
+                f"compile: {name_of(f)} gives other values for arrays than while it is recorded: "
+                f"{ASKS}"
+            )
 
     def _call(self, f: Callable[..., Any], given: list[Any]) -> Any:
         by_name = dict(zip(self._keywords, given[self._n :], strict=True))
@@ -93,12 +102,3 @@ def _of_arrays(value: Any) -> bool:
     if is_structure(value):
         return any(map(_of_arrays, leaves_of(value)))
     return isinstance(value, np.ndarray | np.generic)
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two results are the same, up to rounding."""
-    a, b = ([leaf for _, leaf in named(x, "")] for x in (one, other))
-    return len(a) == len(b) and all(
-        np.shape(x) == np.shape(y) and np.allclose(x, y, rtol=1e-3, equal_nan=True)
-        for x, y in zip(a, b, strict=True)
-    )

@@ -35,6 +35,11 @@ class Packing:
         several = len(self.recorded) != 1
         return self._pack(self._form, iter(results if several else (results,)))
 
+    def value(self) -> Any:
+        """The result of the recording."""
+        values = [v.data for v in self.recorded]
+        return self.pack(values if len(values) != 1 else values[0])
+
     def open(self, leaves: list[Any]) -> None:
         """Open the layers that were called.
 
@@ -141,12 +146,12 @@ class Compiled(Compiles):
         return self._current(key, lambda: self._plan(given))
 
     def _plan(self, given: Arguments) -> Any:
-        given.check_rows(self.function)
         function, arrays = given.taken_by(self.function), given.arrays
         pairs = zip(arrays, given.names(), strict=True)
         leaves = [traced(a if a.ndim else a[()], name) for a, name in pairs]
         with BlasThreads(1):
             recorded, packing = record_function(function, leaves)
+            given.check(self.function, packing.value())
         changed = Watch(None, functions=[self.function]).changed
         if recorded is None:
             return _NoProgram(packing, changed)

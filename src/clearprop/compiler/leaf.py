@@ -1,20 +1,21 @@
 """The leaves of a program: Variables that stand for every value of their shape and dtype."""
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.graph.node import data_of, variable
+from clearprop.graph.node import Recorded, data_of, variable
 from clearprop.graph.recording import attach
 from clearprop.graph.variable import Variable
 from clearprop.primitives.registry import PRIMITIVES
 
 
-def _refused(what: str) -> Any:
+def _refused(what: str, instead: str = "write it with np.where") -> Any:
     def method(self: Any, *args: Any) -> Any:
         raise UnsupportedError(
-            f"it {what}, so that what it does depends on more than shapes; write it with np.where"
+            f"it {what}, so that what it does depends on more than shapes; {instead}"
         )
 
     method.__doc__ = "Refused: a program is recorded for all values."
@@ -35,7 +36,30 @@ class Traced(Variable):
     __int__ = _refused("turns a value into a number (int)")
     item = _refused("turns a value into a number (item)")
     tolist = _refused("turns values into numbers (tolist)")
+    __str__ = _refused("turns a value into text (str, print)", "return it, and read it outside")
 
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
+
+    @property
+    def data(self) -> Any:
+        """The value that a program is recorded with, for the graph and the compiler alone."""
+        if not sys._getframe(1).f_globals.get("__name__", "clearprop").startswith("clearprop"):
+            _off_graph(self)
+        return _value(self)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        _hold(self, value)
+
+
+_value, _hold = Recorded.data.__get__, Recorded.data.__set__  # type: ignore[attr-defined]
+_off_graph = _refused(
+    "takes a value off the graph (data)", "use the value itself; stop_gradient makes it a constant"
+)
 
 Traced.made_as = Traced
 
@@ -93,3 +117,8 @@ def traced(value: Any, name: str) -> Traced:
 def setting(value: float, name: str) -> Setting:
     """Make a leaf of a program for a plain number."""
     return variable(Setting, np.float64(value), name=name)
+
+
+def plain(x: Any) -> Any:
+    """What a leaf stands for: the array, or a plain number; what is none stays as it is."""
+    return _weak(x)

@@ -12,6 +12,8 @@ from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
+from clearprop.errors import UnsupportedError
+from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.graph import Graph
 from clearprop.networks.learning import rows_of
 
@@ -85,6 +87,19 @@ class _Plan(Plan):
         with np.errstate(all="ignore"), BlasThreads(1):
             numbers = numbers_between(network, "infer")
             recorder, packing = with_numbers(numbers, prediction.needed, recorded)
+        of = "predict" if prediction.of == "predict" else "_scores"
+        if (
+            network.glue()
+            and not recorder.draws
+            and disagrees(
+                packing.value(),
+                lambda: network.computed("infer", x, lambda net: getattr(net, of)(x)),
+            )
+        ):
+            raise UnsupportedError(
+                f"compile: what {type(network).__name__} predicts is another for arrays than while "
+                f"it is recorded: {ASKS}"
+            )
         for i, v in enumerate(packing.recorded):
             recorder.label([v], f"output {i}")
         fixed = recorder.fixed
@@ -102,7 +117,7 @@ class _Plan(Plan):
         super().__init__(prediction, trace, "predict", title, stored)
         self.packing = packing
         arrays = [held for holders in members.params.owners.values() for held in holders]
-        scores = network.depending("infer", x, lambda net: getattr(net, prediction.of)(x))
+        scores = network.depending("infer", x, lambda net: getattr(net, of)(x))
         watch = Watch(recorder, [*arrays, *recorder.fixed_places], hanging=scores)
         self.changed = watch.changed
 

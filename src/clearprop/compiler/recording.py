@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
+from clearprop.compiler.comparing import on_arrays
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
 from clearprop.compiler.numbers import Held
 from clearprop.compiler.tracing import form, label, varied
 from clearprop.errors import UnsupportedError, said
+from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.layer_operation import LayerOperation, argument_names
 from clearprop.graph.leaving import Heeded
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
@@ -304,11 +306,16 @@ class Recorder(Walk):
             with undrawn(generators):
                 before = [g.bit_generator.state for g in generators]
                 trial = twin(layer)
-                first = self._form(trial, inputs, own, drawn)
+                outputs, douts, wanted = self._done(trial, inputs, own, drawn)
+                first = self._form(trial, inputs, own, outputs, douts)
                 counts = counted(trial)
-                again = self._form(trial, others, own, drawn)
+                other, douts, _ = self._done(trial, others, own, drawn)
+                again = self._form(trial, others, own, other, douts)
                 if [g.bit_generator.state for g in generators] != before:
                     return "it draws random numbers"
+                plainly = on_arrays(layer, self.passing.formula, inputs, own, drawn)
+                if disagrees(outputs, lambda: plainly(wanted)):
+                    return ASKS
         # Whatever a layer raises when it is given Variables, it may still run on arrays; and where
         # it does not, the same error comes again from there.
         except Exception as error:
@@ -324,21 +331,25 @@ class Recorder(Walk):
             return "it keeps something on the side, a count or a list, which a program would lose"
         return ""
 
-    def _form(
+    def _done(
         self, layer: Any, inputs: tuple[Any, ...], own: Any, drawn: list[Drawn] | None
-    ) -> list[Any]:
-        """The operations of forward and backward, comparable with those of another run."""
+    ) -> tuple[list[Any], list[Any], list[int] | None]:
+        """What forward and backward give, what backward began with, and by which inputs it is."""
         out = self._through(layer, inputs, drawn)
-        outputs, douts = [*parts(out)], []
-        if self.passing.formula == "forward" and has_backward(layer):
-            douts = [variable(Traced, np.ones_like(o.data)) for o in outputs]
-            operation = _Closed(layer, len(inputs), tuple(own), type(layer).__name__)
-            operation.label = lambda *_: None
-            given = (*inputs, *own.values())
-            wanted = [i for i, x in enumerate(given) if isinstance(x, Recorded)]
-            fixed = getattr(layer, "constants", ())
-            wanted = [i for i in wanted if i >= len(inputs) or operation.inputs[i] not in fixed]
-            outputs += operation.vjp(wanted, tuple(douts), out, given, {})
+        outputs = [*parts(out)]
+        if self.passing.formula != "forward" or not has_backward(layer):
+            return outputs, [], None
+        douts = [variable(Traced, np.ones_like(o.data)) for o in outputs]
+        operation = _Closed(layer, len(inputs), tuple(own), type(layer).__name__)
+        operation.label = lambda *_: None
+        given = (*inputs, *own.values())
+        wanted = [i for i, x in enumerate(given) if isinstance(x, Recorded)]
+        fixed = getattr(layer, "constants", ())
+        wanted = [i for i in wanted if i >= len(inputs) or operation.inputs[i] not in fixed]
+        return outputs + operation.vjp(wanted, tuple(douts), out, given, {}), douts, wanted
+
+    def _form(self, layer: Any, inputs: Any, own: Any, outputs: Any, douts: Any) -> list[Any]:
+        """The operations that were recorded, comparable with those of another run."""
         known = (*inputs, *own.values(), *douts)
         return form((*outputs, *kept_by(layer)), tuple(x for x in known if isinstance(x, Recorded)))
 
