@@ -174,7 +174,7 @@ def test_a_refusal_of_long_ago_is_none_of_now():
 
 def test_what_numpy_asks_and_catches_is_no_refusal():
     def f(x):
-        assert not hasattr(x, "__array_interface__")
+        assert hasattr(x, "__array_interface__") == isinstance(x, np.ndarray)
         assert not hasattr(x, "no_array_has_this")
         return np.sum(np.asarray(x) * x) + np.sum(np.array([x[0], x[1]]))
 

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
+from clearprop.graph.leaving import now
 from clearprop.graph.node import Recorded, data_of, variable
+from clearprop.graph.passing import is_bare
 from clearprop.graph.recording import attach
 from clearprop.graph.variable import Variable
 from clearprop.primitives.registry import PRIMITIVES
@@ -36,18 +38,23 @@ class Traced(Variable):
     __int__ = _refused("turns a value into a number (int)")
     item = _refused("turns a value into a number (item)")
     tolist = _refused("turns values into numbers (tolist)")
-    __str__ = _refused("turns a value into text (str, print)", "return it, and read it outside")
+
+    def __str__(self) -> str:
+        return _as_text(self) if _is_recording() else repr(self)
 
     def __format__(self, spec: str) -> str:
         return str(self)
 
     def __repr__(self) -> str:
+        if not _is_recording():
+            return super().__repr__()
         return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
 
     @property
     def data(self) -> Any:
-        """The value that a program is recorded with, for the graph and the compiler alone."""
-        if not sys._getframe(1).f_globals.get("__name__", "clearprop").startswith("clearprop"):
+        """The value that a program is recorded with; while it is, for clearprop alone."""
+        asks = sys._getframe(1).f_globals.get("__name__", "")
+        if not asks.startswith("clearprop") and _is_recording():
             _off_graph(self)
         return _value(self)
 
@@ -56,7 +63,13 @@ class Traced(Variable):
         _hold(self, value)
 
 
+def _is_recording() -> bool:
+    """Whether somebody's code runs on the leaves."""
+    return bool(now.functions) or now.layer is not None or not is_bare()
+
+
 _value, _hold = Recorded.data.__get__, Recorded.data.__set__  # type: ignore[attr-defined]
+_as_text = _refused("turns a value into text (str, print)", "return it, and read it outside")
 _off_graph = _refused(
     "takes a value off the graph (data)", "use the value itself; stop_gradient makes it a constant"
 )
