@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.leaf import setting, traced
 from clearprop.compiler.plans import kind_of
 from clearprop.compiler.tracing import names
 from clearprop.errors import UnsupportedError
 from clearprop.graph.agreement import ASKS, disagrees
+from clearprop.graph.node import Recorded
 from clearprop.graph.randomness import undrawn
 from clearprop.graph.recording import constant_operand
 from clearprop.graph.structures import form_of, is_structure, leaves_of, mapped, named
@@ -32,7 +34,13 @@ class Arguments:
         self.given = args
         self._apart = any(type(x) is not np.ndarray and is_structure(x) for x in args)
         flat = [leaf for x in args for _, leaf in named(x, "")] if self._apart else args
+        self.on_graph = any(isinstance(x, Recorded) for x in flat)
+        """Whether there are Variables among them."""
+        if self.on_graph:
+            return
         self.arrays = tuple([np.asarray(constant_operand(x, "compile")) for x in flat])
+        self.weak = tuple([type(x) if type(x) in _WEAK else None for x in flat])
+        """Which are Python's own numbers, that adapt to the arrays they stand beside."""
         for x, array in zip(flat, self.arrays, strict=True):
             if array.dtype.kind not in "fiub":
                 raise UnsupportedError(
@@ -43,10 +51,26 @@ class Arguments:
     @property
     def key(self) -> Hashable:
         """What selects a program, beside shapes and dtypes."""
-        form = tuple(map(form_of, self.given)) if self._apart else None
+        form: Any = tuple(map(form_of, self.given)) if self._apart else None
+        if any(self.weak):
+            form = form, self.weak
         if not (self._keywords or self._chosen):
             return form
         return form, names((self._n, *self._keywords, *self._chosen.items()))
+
+    def values(self) -> tuple[Any, ...]:
+        """What a program is called with."""
+        if not any(self.weak):
+            return self.arrays
+        pairs = zip(self.arrays, self.weak, strict=True)
+        return tuple([a.item() if kind else a for a, kind in pairs])
+
+    def leaves(self) -> list[Any]:
+        """The leaves of a program for these arguments."""
+        return [
+            setting(kind(a), name) if kind else traced(a if a.ndim else a[()], name)
+            for a, name, kind in zip(self.arrays, self.names(), self.weak, strict=True)
+        ]
 
     def names(self) -> list[str]:
         """What the arrays are called in a program: `x0`, `x1_W`."""
@@ -93,6 +117,9 @@ class Arguments:
         return f(*given[: self._n], **by_name, **self._chosen)
 
 
+_WEAK = frozenset({int, float, bool})
+
+
 def name_of(f: Callable[..., Any]) -> str:
     """What a function is called; of one without a name, `f`."""
     return getattr(f, "__name__", "f").strip("<>")
@@ -101,4 +128,4 @@ def name_of(f: Callable[..., Any]) -> str:
 def _of_arrays(value: Any) -> bool:
     if is_structure(value):
         return any(map(_of_arrays, leaves_of(value)))
-    return isinstance(value, np.ndarray | np.generic)
+    return isinstance(value, np.ndarray | np.generic | Recorded)

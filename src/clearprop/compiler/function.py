@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop.compiler.arguments import Arguments, name_of
 from clearprop.compiler.engines.text import identifier
-from clearprop.compiler.leaf import Traced, traced
+from clearprop.compiler.leaf import Traced
 from clearprop.compiler.plans import Compiles, Plan, signature
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, label, names, varied
@@ -130,25 +130,27 @@ class Compiled(Compiles):
         self.function = function
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """Run the program for arguments of these shapes and dtypes.
+        """Run the program for arguments of these shapes and dtypes; for Variables the function
+        itself, as part of what is being differentiated or compiled.
 
         Errors: `UnsupportedError` if what the function does depends on values, or cannot be
         recorded; `DTypeError` for arguments that are not real.
         """
         given = Arguments(args, named)
+        if given.on_graph:
+            return self.function(*args, **named)
         key = (signature(given.arrays), given.key)
         with self._lock:
             plan = self._find(key, given)
             with plan.threads:
-                return plan.packing.pack(plan.program.run(*given.arrays))
+                return plan.packing.pack(plan.program.run(*given.values()))
 
     def _find(self, key: Hashable, given: Arguments) -> Any:
         return self._current(key, lambda: self._plan(given))
 
     def _plan(self, given: Arguments) -> Any:
         function, arrays = given.taken_by(self.function), given.arrays
-        pairs = zip(arrays, given.names(), strict=True)
-        leaves = [traced(a if a.ndim else a[()], name) for a, name in pairs]
+        leaves = given.leaves()
         with BlasThreads(1):
             recorded, packing = record_function(function, leaves)
             given.check(self.function, packing.value())

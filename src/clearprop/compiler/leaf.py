@@ -11,6 +11,7 @@ from clearprop.graph.node import Recorded, data_of, variable
 from clearprop.graph.passing import is_bare
 from clearprop.graph.recording import attach
 from clearprop.graph.variable import Variable
+from clearprop.primitives.constants import CONSTANT
 from clearprop.primitives.registry import PRIMITIVES
 
 
@@ -87,7 +88,7 @@ class Setting(Traced):
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        row = PRIMITIVES.get(ufunc)
+        row = PRIMITIVES.get(ufunc) or CONSTANT.get(ufunc)
         if method != "__call__" or kwargs or row is None or not row.elementwise:
             return super().__array_ufunc__(ufunc, method, *args, **kwargs)
         values = tuple(map(_weak, args))
@@ -106,7 +107,7 @@ def _operator(ufunc: np.ufunc, turned: bool = False) -> Any:
 
 
 def _weak(x: Any) -> Any:
-    return float(x.data) if isinstance(x, Setting) else data_of(x)
+    return x.data.item() if isinstance(x, Setting) else data_of(x)
 
 
 # Python asks the class further down first, so that these decide on either side of an operator.
@@ -117,6 +118,8 @@ for _name, _ufunc in {
     "mul": np.multiply,
     "truediv": np.divide,
     "pow": np.power,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
 }.items():
     setattr(Setting, f"__{_name}__", _operator(_ufunc))
     setattr(Setting, f"__r{_name}__", _operator(_ufunc, turned=True))
@@ -129,7 +132,7 @@ def traced(value: Any, name: str) -> Traced:
 
 def setting(value: float, name: str) -> Setting:
     """Make a leaf of a program for a plain number."""
-    return variable(Setting, np.float64(value), name=name)
+    return variable(Setting, np.asarray(value)[()], name=name)
 
 
 def plain(x: Any) -> Any:

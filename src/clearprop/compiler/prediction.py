@@ -15,6 +15,7 @@ from clearprop.compiler.watching import Watch
 from clearprop.errors import UnsupportedError
 from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.graph import Graph
+from clearprop.graph.node import Recorded
 from clearprop.networks.learning import rows_of
 
 
@@ -46,6 +47,11 @@ class Prediction(Compiles):
         """Whether the program last used is given noise."""
         return bool(self._used().draws)
 
+    @property
+    def _method(self) -> str:
+        """The method of the network that is compiled."""
+        return "_scores" if self.of == "scores" else "predict"
+
     def prepare(self, x: Any) -> "Prediction":
         """Print the program for batches like this one, without running it."""
         with self._lock:
@@ -53,7 +59,9 @@ class Prediction(Compiles):
         return self
 
     def __call__(self, x: Any) -> Any:
-        """Compute the scores of a batch."""
+        """Compute the scores of a batch; of Variables without a program, on the graph."""
+        if any(isinstance(part, Recorded) for part in flat(x)):
+            return getattr(self.network, self._method)(x)
         x = as_arrays(x)
         with self._lock:
             plan = self._find(x)
@@ -87,7 +95,7 @@ class _Plan(Plan):
         with np.errstate(all="ignore"), BlasThreads(1):
             numbers = numbers_between(network, "infer")
             recorder, packing = with_numbers(numbers, prediction.needed, recorded)
-        of = "predict" if prediction.of == "predict" else "_scores"
+        of = prediction._method
         if (
             network.glue()
             and not recorder.draws
