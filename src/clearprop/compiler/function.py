@@ -208,6 +208,11 @@ def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace 
             "compile: the function does not do the same for every argument of this shape: it draws "
             "random numbers, or computes with values that are not on the graph"
         )
+    if {*Graph(packing.recorded, leaves).leaves} - {*leaves}:
+        raise UnsupportedError(
+            "compile: the function uses a Variable that is none of its arguments, and a program "
+            "would keep its value; give it as an argument, or use a plain array"
+        )
     labels: dict[Node, str] = {}
     label(labels, packing.recorded, name_of(f))
     return Trace(packing.recorded, leaves, labels), packing

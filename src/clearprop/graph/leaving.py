@@ -61,7 +61,7 @@ def refuse_leaving(frames: int = 2) -> NoReturn:
             remedy
             or "use a NumPy function on the Variable itself (np.sin, not math.sin), "
             "np.stack([...]) or np.concatenate([...]) for an array of several, np.where to choose "
-            "between two, np.take(table, v, axis=0) for table[v]"
+            "between two, np.take_along_axis(table, v, axis=0) for table[v]"
         )
         + "; v.data is the plain number or array"
     )
