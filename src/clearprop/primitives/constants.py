@@ -11,6 +11,8 @@ import numpy as np
 
 from clearprop.primitives.cumulative import running_argmax
 from clearprop.primitives.labels import read_labels, read_numbers
+from clearprop.primitives.stopping import ROW as STOPS
+from clearprop.primitives.stopping import stopped
 from clearprop.primitives.table import Primitive, constant
 
 _FORMULAS: dict[Callable[..., Any], str] = {
@@ -93,7 +95,7 @@ _WITH_OUT = frozenset({np.argmax, np.argmin, np.round, np.around, np.all, np.any
 CONSTANT: dict[Callable[..., Any], Primitive] = {
     f: constant(f, formula, takes_out=isinstance(f, np.ufunc) or f in _WITH_OUT)
     for f, formula in _FORMULAS.items()
-}
+} | {stopped: STOPS}
 """Recorded as a node with derivative zero."""
 
 STATIC: frozenset[Callable[..., Any]] = frozenset(
