@@ -33,7 +33,7 @@ def test_its_values_are_those_of_x():
     assert stop_gradient(X) is X
     assert stop_gradient(2.0) == 2.0
     assert stop_gradient(Variable(X)).data.tolist() == X.tolist()
-    with pytest.raises(DTypeError, match="join several with np.stack"):
+    with pytest.raises(DTypeError, match=r"join several with np\.stack"):
         stop_gradient([Variable(1.0)])
 
 

@@ -58,11 +58,16 @@ class Arguments:
             return form
         return form, names((self._n, *self._keywords, *self._chosen.items()))
 
-    def values(self) -> tuple[Any, ...]:
-        """What a program is called with."""
-        if not any(self.weak):
+    def harden(self, places: list[int]) -> bool:
+        """Take the plain numbers at these places as NumPy's, if there are any."""
+        self.weak = tuple(kind if i not in places else None for i, kind in enumerate(self.weak))
+        return bool(places)
+
+    def values(self, weak: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What a program is called with that takes these as plain numbers."""
+        if not any(weak):
             return self.arrays
-        pairs = zip(self.arrays, self.weak, strict=True)
+        pairs = zip(self.arrays, weak, strict=True)
         return tuple([a.item() if kind else a for a, kind in pairs])
 
     def leaves(self) -> list[Any]:

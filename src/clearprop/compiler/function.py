@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop.compiler.arguments import Arguments, name_of
 from clearprop.compiler.engines.text import identifier
-from clearprop.compiler.leaf import Traced
+from clearprop.compiler.leaf import Setting, Traced
 from clearprop.compiler.plans import Compiles, Plan, signature
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, label, names, varied
@@ -143,16 +143,17 @@ class Compiled(Compiles):
         with self._lock:
             plan = self._find(key, given)
             with plan.threads:
-                return plan.packing.pack(plan.program.run(*given.values()))
+                return plan.packing.pack(plan.program.run(*given.values(plan.weak)))
 
     def _find(self, key: Hashable, given: Arguments) -> Any:
         return self._current(key, lambda: self._plan(given))
 
     def _plan(self, given: Arguments) -> Any:
         function, arrays = given.taken_by(self.function), given.arrays
-        leaves = given.leaves()
         with BlasThreads(1):
-            recorded, packing = record_function(function, leaves)
+            recorded, packing = record_function(function, leaves := given.leaves())
+            if recorded and given.harden([*_needed_as_arrays(recorded, leaves)]):
+                recorded, packing = record_function(function, given.leaves())
             given.check(self.function, packing.value())
         changed = Watch(None, functions=[self.function]).changed
         if recorded is None:
@@ -163,14 +164,29 @@ class Compiled(Compiles):
         roots = {node.operation.name.partition(".")[0] for node in recorded.nodes}
         taken = identifier(name) in roots | {"np", "jax", "jnp"}  # the program imports these
         plan = Plan(self, recorded, identifier(name) + "_" * taken, title, {})
-        plan.packing, plan.changed = packing, changed
+        plan.packing, plan.changed, plan.weak = packing, changed, given.weak
         return plan
+
+
+def _needed_as_arrays(trace: Trace, leaves: list[Any]) -> Iterator[int]:
+    """The places of plain numbers that something beside arithmetic, such as np.stack, is done to,
+    or to what comes of them alone."""
+    for i, leaf in enumerate(leaves):
+        numbers: set[Node] = set()
+        for node in trace.nodes if isinstance(leaf, Setting) else ():
+            if any(x is leaf or getattr(x, "node", None) in numbers for x in node.inputs):
+                if not node.operation.elementwise:
+                    yield i
+                    break
+                if not np.ndim(node.out):
+                    numbers.add(node)
 
 
 class _NoProgram:
     """The plan and the program of a function that gives constants alone: nothing is computed."""
 
     source, trace, recorded, threads, as_written = "", None, None, nullcontext(), {}
+    weak = ()
 
     def __init__(self, packing: Packing, changed: Callable[[], str]) -> None:
         self.packing, self.program, self.changed = packing, self, changed
