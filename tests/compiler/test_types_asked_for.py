@@ -130,6 +130,12 @@ def test_what_is_differentiated_on_a_graph_is_refused(make):
         compile(make(), SGD(0.1))(X, T)
 
 
+def test_the_layer_is_named():
+    network = Network([affine(), Dropout(0.5), OnArrays(), affine()])
+    with pytest.raises(UnsupportedError, match=r"come from \(OnArrays1 is the first layer that"):
+        network.gradient(X, T)
+
+
 def test_code_between_the_layers_of_a_prediction_is_refused():
     with pytest.raises(UnsupportedError, match="Between predicts is another"):
         compile(Between())(X)

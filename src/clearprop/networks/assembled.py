@@ -20,7 +20,7 @@ from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.initialisation import generator
 from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
-from clearprop.networks.audit import Hanging, depending, exchange, left_out
+from clearprop.networks.audit import Hanging, depending, exchange, goes_otherwise, left_out
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, is_function, taken, undeclared
 from clearprop.networks.outermost import OUTERMOST, check_list
@@ -220,11 +220,20 @@ class Assembled(Layer):
         """Refuse a loss that is another for arrays than on the graph: `UnsupportedError`."""
         twin, copies = self.looking_copy("forward", x)
         with undrawn(generators_in(self.members.layers.values())):
-            recorded = Walk(self, twin, copies, self.looking_pass("forward")).loss(x, t)
+            walk = Walk(self, twin, copies, self.looking_pass("forward"))
+            recorded = walk.loss(x, t)
         if disagrees(recorded, lambda: self.computed("forward", x, lambda net: net.loss(x, t))):
+            where = next(
+                (
+                    f" ({use.name} is the first layer that differs)"
+                    for use in walk.uses
+                    if not use.opened and goes_otherwise(use.layer, use.inputs, use.outputs)
+                ),
+                "",
+            )
             raise UnsupportedError(
                 f"the loss of {type(self).__name__} is another for arrays than on the graph that "
-                f"its derivatives come from: {ASKS}"
+                f"its derivatives come from{where}: {ASKS}"
             )
 
     def computed(
