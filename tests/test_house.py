@@ -233,6 +233,8 @@ def test_import_clearprop_loads_what_a_network_needs_and_the_rest_when_it_is_use
     }
     assert ours["drawing"] <= 2  # the names that stand for it
     assert ours["page"] <= 1
+    attribute = "import clearprop; print(clearprop.training.SGD, hasattr(clearprop, 'trainig'))"
+    assert run_python(attribute).endswith("SGD'> False\n")
     # Annotations name its generators in quotes, since it takes longer to load than our layers.
     random = "import sys, {}; print('numpy.random' in sys.modules)"
     assert run_python(random.format("clearprop")) == run_python(random.format("numpy"))

@@ -1,6 +1,7 @@
 """clearprop: error backpropagation that you can see, check and run at speed."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from clearprop import drawing, page  # which give Graph its pictures and its page
@@ -73,9 +74,11 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    return import_module(f"{__name__}.{name}")  # such as training
 
 
 __all__ = [

@@ -188,3 +188,72 @@ def test_counts_stay_whole_where_only_backward_needs_them_so():
     assert check(repeated, X, 2).ok is True
     (fault,) = check(repeated_once, X, 2).faults
     assert (fault.argument, fault.kind.value) == ("x", "not summed")
+
+
+class InGroups:
+    """One of two means runs over fewer axes than the other."""
+
+    def forward(self, x):
+        self.shape, x = x.shape, x.reshape(len(x), 2, -1, 4, 3)
+        self.s = 1 / np.sqrt(x.var(axis=(2, 3, 4), keepdims=True) + 1e-5)
+        self.y = (x - x.mean(axis=(2, 3, 4), keepdims=True)) * self.s
+        return self.y.reshape(self.shape)
+
+    def backward(self, dout):
+        d = dout.reshape(self.y.shape)
+        m1 = d.mean(axis=(2, 3, 4), keepdims=True)
+        m2 = (d * self.y).mean(axis=(3, 4), keepdims=True)
+        return ((d - m1 - self.y * m2) * self.s).reshape(self.shape)
+
+
+def test_axes_that_stand_in_another_line_are_tried():
+    message = first(InGroups(), R.normal(size=(2, 4, 4, 3)))
+    assert "`m2 = (d * self.y).mean(axis=(2, 3, 4), keepdims=True)`" in message
+
+
+class Switched:
+    """Backward goes the way of training, and forward is asked for the other."""
+
+    fixed = ("scale",)
+
+    def __init__(self, training=False):
+        self.training, self.scale = training, np.array([2.0, 3.0, 4.0])
+
+    def forward(self, x):
+        return x * self.scale if self.training else np.sin(x * 0) + x
+
+    def backward(self, dout):
+        return dout * self.scale
+
+
+def test_an_edit_must_hold_for_the_other_way_of_a_switch():
+    assert check(Switched(training=True), X).ok
+    assert "all is right with" not in first(Switched(), X)
+
+
+class InLists:
+    """Takes the slope of each layer at what came out of it."""
+
+    def __init__(self):
+        self.W = [R.normal(size=(3, 3)) / 2 for _ in range(4)]
+
+    def forward(self, x):
+        self.zs, self.outs = [], [x]
+        for W in self.W:
+            z = x @ W
+            x = np.tanh(z) + z
+            self.zs.append(z)
+            self.outs.append(x)
+        return x
+
+    def backward(self, dout):
+        self.dW = [None] * 4
+        for k in range(1, 5):
+            dz = dout * (2 - np.tanh(self.outs[-k]) ** 2)
+            self.dW[-k] = self.outs[-k - 1].T @ dz
+            dout = dz @ self.W[-k].T
+        return dout
+
+
+def test_another_list_at_the_same_index_is_tried():
+    assert "`dz = dout * (2 - np.tanh(self.zs[-k]) ** 2)`" in first(InLists(), X)

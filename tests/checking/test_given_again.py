@@ -122,3 +122,50 @@ def swish_backward(dout, x):
 
 def test_an_input_that_forward_hands_on_is_no_second_output():
     assert check(swish_forward, data()[0]).ok
+
+
+class OwnWords:
+    """Derivatives under the keys of the parameters, in a mapping that is called as nobody knows."""
+
+    def __init__(self, factor=1.0):
+        self.factor, self.gradienti = factor, {}
+        rng = np.random.default_rng(0)
+        self.parametri = {"gamma": rng.normal(size=4), "beta": rng.normal(size=4)}
+
+    def forward(self, x):
+        self.x = x
+        return x * self.parametri["gamma"] + self.parametri["beta"]
+
+    def backward(self, dout):
+        self.gradienti["gamma"] = self.factor * (dout * self.x).sum(axis=0)
+        self.gradienti["beta"] = dout.sum(axis=0)
+        return dout * self.parametri["gamma"]
+
+
+def test_derivatives_are_found_by_the_keys_of_what_they_belong_to():
+    assert check(OwnWords(), data()[0]).ok
+    (fault,) = check(OwnWords(2.0), data()[0]).faults
+    assert fault.argument == "parametri.gamma"
+
+
+class Turned:
+    """Angles by a formula are no parameters, though they are called theta."""
+
+    def __init__(self, width, base=100.0):
+        self.theta = base ** (-np.arange(0, width, 2) / width)
+
+    def turn(self, x, c, s):
+        a, b = x[:, ::2], x[:, 1::2]
+        return np.stack([a * c - b * s, a * s + b * c], axis=-1).reshape(x.shape)
+
+    def forward(self, x):
+        angle = np.arange(len(x))[:, None] * self.theta
+        self.cos, self.sin = np.cos(angle), np.sin(angle)
+        return self.turn(x, self.cos, self.sin)
+
+    def backward(self, dout):
+        return self.turn(dout, self.cos, -self.sin)
+
+
+def test_a_table_by_a_formula_is_fixed_whatever_it_is_called():
+    assert check(Turned(4), data()[0]).ok

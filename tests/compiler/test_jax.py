@@ -456,3 +456,72 @@ def test_two_steps_of_one_network():
         assert first(x, t) == alone(x, t)
         assert second(x, t) == alone(x, t)
     assert np.array_equal(network.predict(x), other.predict(x))
+
+
+class Weighed(Network):
+    fixed = ("weights",)
+
+    def __init__(self):
+        self.weights = np.ones(3, np.float32)
+        super().__init__(dense(7, 5, 3).layers)
+
+    def forward(self, x):
+        return super().forward(x) * self.weights
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+def test_fixed_arrays_may_be_changed_in_place(gathered):
+    x, t = batch(20, 7, 3)
+    losses = []
+    for engine in ("numpy", "jax"):
+        network = Weighed()
+        step = compile(network, SGD(0.1), engine=engine)
+        take, given = (step.over(x, t), (np.arange(20),)) if gathered else (step, (x, t))
+        losses.append([take(*given) for _ in range(2)])
+        network.weights[0] = 2
+        losses[-1] += [take(*given) for _ in range(2)]
+        network.weights = np.full(3, 3, np.float32)
+        losses[-1] += [take(*given) for _ in range(2)]
+        network.weights *= 2
+        losses[-1].append(take(*given))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+LOOKS = {
+    "a table": lambda x, i: x[i],
+    "taken": lambda x, i: np.take(x, i, axis=0),
+    "shifted": lambda x, i: x[i + 1 - 1],
+    "beside another": lambda x, i: np.outer(x, x)[np.arange(2), i],
+    "along an axis": lambda x, i: np.take_along_axis(x, i, 0),
+}
+
+
+@pytest.mark.parametrize("x", [np.arange(5.0), np.arange(5)])
+@pytest.mark.parametrize("f", LOOKS.values(), ids=LOOKS)
+def test_places_out_of_range_are_refused_as_in_numpy(f, x):
+    compiled = compile(f, engine="jax")
+    np.testing.assert_array_equal(compiled(x, np.array([1, -5])), f(x, np.array([1, -5])))
+    for wrong in (7, -6):
+        with pytest.raises(IndexError, match=f"index {wrong} is out of bounds .* size 5"):
+            compiled(x, np.array([1, wrong]))
+
+
+class Picked(Network):
+    def loss(self, x, t):
+        y = self.forward(x)
+        return -np.mean(y[np.arange(len(t)), t])
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+def test_targets_that_a_loss_of_ones_own_looks_up_are_in_range(gathered):
+    (x, t), network = batch(20, 7, 3), Picked(dense(7, 5, 3).layers)
+    step = compile(network, SGD(0.1), engine="jax")
+    before = {name: np.array(array) for name, array in network.params.items()}
+    wrong = np.append(t[:-1], 3)
+    begun = (lambda: step.over(x, wrong).prepare(8)) if gathered else (lambda: step(x, wrong))
+    step.prepare(x, t)
+    with pytest.raises(IndexError, match="index 3 is out of bounds for axis 1 with size 3"):
+        begun()
+    for name, array in network.params.items():
+        np.testing.assert_array_equal(array, before[name])
+    assert np.isfinite(step(x, t))

@@ -338,6 +338,7 @@ def test_a_program_that_is_recorded_again_and_again_says_so_once(kind, monkeypat
             run()
     assert [w.category for w in found] == [RecordingWarning]
     assert f"the variable FACTOR of {__name__} changes again and again" in str(found[0].message)
+    assert "a float (1.0, not 1) that is an attribute" in str(found[0].message)
     assert found[0].filename == __file__
 
 

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from nets import batch, both, copied, dense, largest_difference, tied, tied_by_a_view, weights
 
-from clearprop import Affine, Dropout, Layer, Network, Relu, TwoLayerNet
+from clearprop import (
+    Affine,
+    Dropout,
+    Embedding,
+    Layer,
+    Network,
+    Relu,
+    TwoLayerNet,
+    Variable,
+)
 from clearprop.compiler import compile
 from clearprop.errors import (
     ClearpropError,
@@ -365,3 +374,69 @@ def test_parameters_that_come_to_share_memory():
 def test_the_class_of_an_optimizer_is_refused():
     with pytest.raises(ConfigError, match="the optimizer is the class SGD; call it"):
         compile(dense(7, 5, 3), SGD)
+
+
+def words():
+    rng = np.random.default_rng(0)
+    return Network([Embedding.from_sizes(4, 3, rng=rng), Affine.from_sizes(3, 2, rng=rng)])
+
+
+@pytest.mark.parametrize("engine", ["numpy", "c"])
+@pytest.mark.parametrize("wrong", [4, -1])
+def test_numbers_of_words_are_no_labels(engine, wrong):
+    right, t = np.array([0, 3]), np.array([0, 1])
+    network = words()
+    said = rf"Embedding1: idx: {wrong} is out of range: W has 4 rows.* from 0 to 3"
+    with pytest.raises(LabelError, match=said):
+        network.predict(np.array([0, wrong]))
+    for compiled, rest in (
+        (compile(network, engine=engine), ()),
+        (compile(network, SGD(0.1), engine=engine), (t,)),
+    ):
+        compiled(right, *rest)
+        with pytest.raises(LabelError, match=r"^Embedding1: a number is out of range.* to 3$"):
+            compiled(np.array([0, wrong]), *rest)
+        compiled(right, *rest)
+
+
+def test_weights_are_no_labels():
+    network = dense(7, 5, 3)
+    step = compile(network, SGD(0.1))
+    step(X, T, np.ones(6))
+    with pytest.raises(LabelError, match=r"^SoftmaxWithLoss: w must be from 0"):
+        step(X, T, np.array([1, 1, 1, 1, 1, -1.0]))
+
+
+class Stop(Layer):
+    def forward(self, x):
+        return x * 1
+
+    def backward(self, dout):
+        return np.zeros_like(dout)
+
+
+class Stopped(Network):
+    def __init__(self, stop):
+        super().__init__()
+        self.a, self.stop = Affine(*weights(7, 3)), Stop()
+        self.by_layer = stop
+
+    def forward(self, x):
+        return self.a(x)
+
+    def loss(self, x, t):
+        y = self.forward(x)
+        if self.by_layer:
+            return np.mean((y - self.stop(y) - 1) ** 2)
+        value = y.data if isinstance(y, Variable) else y
+        return np.mean((y - value - 1) ** 2)
+
+
+def test_values_that_are_taken_off_the_graph_are_named_with_their_line():
+    with pytest.raises(UnsupportedError, match=r"`value = y\.data .*stop_gradient"):
+        compile(Stopped(False), SGD(1.0))(X, T)
+    network = Stopped(True)
+    right = network.gradient(X, T)["a.b"]
+    before = np.array(network.params["a.b"])
+    compile(network, SGD(1.0))(X, T)
+    np.testing.assert_allclose(before - network.params["a.b"], right, rtol=1e-5)

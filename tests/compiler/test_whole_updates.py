@@ -188,7 +188,7 @@ def constant(p, g, *, step, lr):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (branching, r"branching\.change: it branches on a value .* np\.where"),
+        (branching, r"branching\.change: `.*` branches on a value .* np\.where"),
         (drawing, r"drawing\.change does not do the same for all values: it draws random"),
         (constant, r"constant\.change: it gives values that are not computed from p"),
     ],

@@ -27,6 +27,7 @@ from clearprop import (
     Network,
     Relu,
     SigmoidWithLoss,
+    TwoLayerNet,
 )
 from clearprop.errors import ConfigError, DataError, LabelError, NonFiniteError
 from clearprop.sklearn import ClearpropClassifier, ClearpropRegressor
@@ -360,6 +361,7 @@ def test_progress_is_told_where_it_is_asked_for(capsys):
         ({"n_iter_no_change": 0.5}, "n_iter_no_change must be"),
         ({"early_stopping": "yes"}, "early_stopping must be True or False"),
         ({"network": 3}, "network must be a function"),
+        ({"network": TwoLayerNet(2, 3, 2)}, "a generator that makes a network, or None, got"),
         ({"dtype": "int8"}, "dtype must be"),
         ({"network": lambda *_: None}, "must return a Network, and it gave None"),
         ({"network": lambda n, k, rng: blocks(n, k + 1, rng)}, "asked for 3 outputs"),

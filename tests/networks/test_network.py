@@ -336,7 +336,7 @@ BAD_LAYERS = {
     "class": ([Relu], r"layer 'type1' is the class Relu, not a layer; call it: Relu\("),
     "number": ([3], r"layer 'int1' is a int without forward\(\); a layer has forward"),
     "half": ([NoBackward()], r"'NoBackward1' is a NoBackward without backward\(\)"),
-    "none": ([], "a network needs one layer at least"),
+    "none": ([], r"a network needs one layer at least, .* write def forward\(self, x\)"),
     "no list": (Relu(), r"made of a list or mapping of layers, got Relu\(\)"),
     "triple": ([("a", Relu(), 3)], r"a named layer is a pair \(name, layer\), got"),
     "number as name": ([(1, Relu())], "the name of a layer is text such as 'Affine1', got 1"),

@@ -62,10 +62,11 @@ def test_a_network_without_parameters():
 @pytest.mark.parametrize(
     ("shape", "out_shape", "expected"),
     [
-        ((4, 3), (3,), 12),  # a matrix, one row
-        ((4, 3), (7, 3), 7 * 12),  # a matrix at each of 7 steps of a sequence
-        ((8, 3, 5, 5), (8, 24, 20), 8 * 3 * 25 * 24 * 20),  # a filter at each place of an image
-        ((3,), (3,), 0),
+        ((4, 3), (1, 3), 12),  # a matrix, one row
+        ((4, 3), (2, 3), 24),
+        ((4, 3), (1, 7, 3), 7 * 12),  # a matrix at each of 7 steps of a sequence
+        ((8, 3, 5, 5), (2, 8, 24, 20), 2 * 8 * 3 * 25 * 24 * 20),  # a filter a place
+        ((3,), (1, 3), 0),
     ],
 )
 def test_multiply_adds(shape, out_shape, expected):
@@ -84,5 +85,29 @@ def test_it_leaves_the_network_as_it_was():
 
 
 def test_a_shape_that_does_not_fit():
-    with pytest.raises(ShapeError, match=r"Affine1: x \(1, 100\) does not fit W \(784, 100\)"):
+    with pytest.raises(ShapeError, match=r"Affine1: x \(2, 100\) does not fit W \(784, 100\)"):
         golden_network().summary((100,))
+
+
+class OnPoints(Network):
+    """Four points a sample, each a row of its own; and a table that no sample changes."""
+
+    def __init__(self):
+        super().__init__()
+        of = np.random.default_rng(0)
+        self.point, self.out = Affine.from_sizes(2, 6, rng=of), Affine.from_sizes(6, 3, rng=of)
+        self.table = Affine.from_sizes(5, 6, rng=of)
+
+    def forward(self, x):
+        points = np.reshape(self.point(np.reshape(x, (-1, 2))), (len(x), -1, 6))
+        return self.out(np.mean(points, 1) + np.mean(self.table(np.ones((5, 5))), 0))
+
+
+@pytest.mark.parametrize("x", [(4, 2), np.ones((1, 4, 2)), np.ones((3, 4, 2))])
+def test_rows_that_are_no_samples_count_as_what_they_are(x):
+    rows = OnPoints().summary(x).rows
+    assert [r.multiply_adds for r in rows[::2]] == [48, 18]
+    assert [(r.first, r.shape) for r in rows[::2]] == [("4N", (6,)), ("N", (3,))]
+    assert str(OnPoints().summary(x)).count("(4N, 6)") == 1
+    if np.shape(x)[0] != 1:  # of one sample nothing tells these rows from its own
+        assert (rows[1].first, rows[1].shape) == ("5", (6,))

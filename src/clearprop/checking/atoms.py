@@ -61,11 +61,15 @@ def _parts(
     elif isinstance(value, tuple | list):
         inside = {f"{name}[{i}]": (i, v) for i, v in enumerate(value[:MOST])}
         for n, i in counts.items() if deep and isinstance(value, list) else ():
-            if 0 <= i < len(value) and is_float(value[i]):
-                now = value[i]
-                yield Atom(
-                    f"{name}[{n}]", now, lambda local, n=n: get(local)[local[n]], False, True
-                )
+            for sign, at in (("", i), ("-", -i)):  # from the front, and from the end
+                if 0 <= i < len(value) + bool(sign) and (i or not sign) and is_float(value[at]):
+                    yield Atom(
+                        f"{name}[{sign}{n}]",
+                        value[at],
+                        lambda local, n=n, of=1 - 2 * bool(sign): get(local)[of * local[n]],
+                        False,
+                        True,
+                    )
     for text, (key, v) in inside.items() if deep else ():
         yield from _parts(text, v, lambda local, key=key: get(local)[key], counts, deep - 1)
     if hasattr(value, "__dict__") and deep and not isinstance(value, type | FunctionType):

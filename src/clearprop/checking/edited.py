@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from clearprop.checking.codes import Source, the_pick
 from clearprop.checking.edits import swapped
 from clearprop.checking.findings import Kind
-from clearprop.checking.slips_in_calls import longer_calls
+from clearprop.checking.slips_in_calls import axes_of, longer_calls
 from clearprop.checking.slips_in_places import slices_of
 
 MOST_ALIKE = 6
@@ -60,7 +60,7 @@ class Editor:
         self._keys: dict[Any, int] = {}
         trees = [*trees]
         self.slices = slices_of(trees)
-        self.calls = longer_calls(trees)
+        self.calls, self.axes = longer_calls(trees), axes_of(trees)
         self.methods = {
             name: getattr(f, "__func__", f)
             for cls in reversed(owner.__mro__[:-1])

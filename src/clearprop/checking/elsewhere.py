@@ -143,13 +143,13 @@ class Elsewhere:
         return x * self.rng.uniform(0.9, 1.0, x.shape)
 
     def _of_other_counts(self) -> Iterator[Trial]:
-        """With other whole numbers among the settings, each larger by one or doubled."""
+        """With other settings: whole numbers larger by one or doubled, switches the other way."""
         for name, value in vars(self.e.trial.layer).items():
-            if type(value) is int and value > 0:
-                for count in (value + 1, 2 * value):
-                    other = self.e.trial.variant(self.e.trial.inputs)
-                    setattr(other.layer, name, count)
-                    yield other
+            counts = (value + 1, 2 * value) if type(value) is int and value > 0 else ()
+            for count in (not value,) if isinstance(value, bool) else counts:
+                other = self.e.trial.variant(self.e.trial.inputs)
+                setattr(other.layer, name, count)
+                yield other
 
     def _are_samples(self, fewer: list[Any]) -> bool:
         """Whether fewer of them give fewer outputs: else parts of samples were cut."""

@@ -10,7 +10,8 @@ from clearprop.checking.edited import Edit, Editor, Line, Site, is_picked
 from clearprop.checking.edits import edits, statements
 from clearprop.checking.findings import Kind
 from clearprop.checking.slips import LOAD, Change
-from clearprop.checking.slips_in_calls import with_settings
+from clearprop.checking.slips_in_calls import over_axes, with_settings
+from clearprop.checking.slips_in_places import is_counted, lists_in
 
 INDICES = ("index", "place")
 """The roles of what stands in brackets."""
@@ -28,7 +29,7 @@ class Form:
         self.line: Line = source.tree
         self.asks = self.of_shape = False
         """Whether it is in a test, which asks settings, and in the brackets of a shape."""
-        self.alike = editor.alike_functions(source)
+        self.alike, self.listed = editor.alike_functions(source), lists_in(source.tree)
 
     def tree(self) -> Any:
         made = copy.copy(self.source.tree)
@@ -234,8 +235,13 @@ class Form:
         return (value == 0 and role in ("term", *INDICES)) or (value == 1 and role == "factor")
 
     def elsewhere(self, node: Any) -> Iterator[Change]:
-        """What is indexed as something else is."""
+        """What is indexed as something else is; and something else, indexed so."""
         if isinstance(node, ast.Subscript):
+            counts = isinstance(node.ctx, ast.Load) and is_counted(node.slice)
+            for base in self.listed if counts else ():
+                if ast.dump(base) != ast.dump(node.value):
+                    other = ast.Subscript(base, node.slice, LOAD)
+                    yield Change(other, Kind.WRONG_VALUE, rank=1)
             for index in self.editor.slices.values():
                 for_slice = not isinstance(index, ast.Attribute | ast.Name)
                 for_slice |= isinstance(node.slice, ast.Slice)
@@ -243,6 +249,8 @@ class Form:
                     yield Change(ast.Subscript(node.value, index, LOAD), Kind.WRONG_PLACE)
         if isinstance(node, ast.Call):
             f = node.func
+            for call in over_axes(node, self.editor.axes):
+                yield Change(call, Kind.WRONG_AXIS)
             for call in with_settings(node, self.editor.calls.get(ast.dump(f), ())):
                 yield Change(call, Kind.WRONG_VALUE)
             for name in self.alike.get((isinstance(f, ast.Name), _named(f)), ()):

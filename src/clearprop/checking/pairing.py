@@ -116,6 +116,12 @@ def _ends(place: Place, path: Path) -> bool:
     return bool(key) and own_steps(path)[-len(key) :] == key
 
 
+def _of_one_key(one: Path, other: Path) -> bool:
+    """Whether two arrays stand under the same key, in different mappings."""
+    key = one[-1] if len(one) == len(other) > 1 else None
+    return isinstance(key, str) and key == other[-1] and one[:-1] != other[:-1]
+
+
 def _alike(name: str, found: Iterable[str]) -> bool:
     """Whether two names are one but for their ending, underscores and capitals: `w`, `weight`."""
     name = name.lower().strip("_")
@@ -160,6 +166,9 @@ def pair(
                 score = WHOLE if place.path in want.paths else EXACT
             if want.is_input and order == 0 and not score and place.path:
                 score = LOOSE if stems(place.path[-1]) & FIRST else 0
+            if not score and place in changed and shape == want.shape:
+                # A mapping by the same keys that backward fills, whatever it is called.
+                score = MARKED if any(_of_one_key(p, place.path) for p in want.paths) else 0
             if score and (shape == want.shape or score >= EXACT):
                 kept = place not in changed  # as what forward calls g may be
                 scored.append((-score, shape != want.shape, kept, order, place, want.key))

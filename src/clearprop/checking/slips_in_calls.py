@@ -89,6 +89,22 @@ def called(node: ast.Call) -> Entries:
         yield args[0], Kind.WRONG_VALUE
 
 
+def axes_of(trees: Iterable[Any]) -> list[ast.keyword]:
+    """The axes that stand in sources and are none of the usual ones, each once."""
+    words = (w for t in trees for n in ast.walk(t) if isinstance(n, ast.Call) for w in n.keywords)
+    found = {ast.unparse(w.value): w for w in words if w.arg == "axis"}
+    return [w for text, w in found.items() if text not in map(str, AXES)]
+
+
+def over_axes(node: ast.Call, axes: Iterable[ast.keyword]) -> Iterator[ast.Call]:
+    """A call over each of these axes in place of its own."""
+    own = next((w for w in node.keywords if w.arg == "axis"), None)
+    for axis in axes if own else ():
+        if ast.dump(axis) != ast.dump(own):  # type: ignore[arg-type]
+            words = [axis if w is own else w for w in node.keywords]
+            yield ast.Call(node.func, node.args, words)
+
+
 def longer_calls(trees: Iterable[Any]) -> dict[str, list[ast.Call]]:
     """The calls that give settings, by what is called: others of it may have forgotten them."""
     found: dict[str, list[ast.Call]] = {}

@@ -73,6 +73,28 @@ def _may_be_elsewhere(part: Any) -> bool:
     return isinstance(part, ast.Attribute | ast.Name)
 
 
+MOST_LISTS = 6
+"""So many lists are tried in place of another."""
+
+
+def is_counted(index: Any) -> bool:
+    """Whether an index is made of the number of a round, and of nothing else."""
+    nodes = [*ast.walk(index)]
+    plain = ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp | ast.operator | ast.unaryop
+    plain |= ast.expr_context
+    return any(isinstance(n, ast.Name) for n in nodes) and all(isinstance(n, plain) for n in nodes)
+
+
+def lists_in(tree: Any) -> list[Any]:
+    """What a function takes entries from by such an index, or appends to."""
+    found = {}
+    for node in ast.walk(tree):
+        counted = isinstance(node, ast.Subscript) and is_counted(node.slice)
+        if counted or (isinstance(node, ast.Attribute) and node.attr == "append"):
+            found[ast.unparse(node.value)] = node.value
+    return [*found.values()][:MOST_LISTS]
+
+
 def slices_of(trees: Iterable[Any]) -> dict[str, Any]:
     """The indices with slices in them, and names of indices, which may belong elsewhere."""
     found = {}

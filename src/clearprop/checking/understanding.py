@@ -309,6 +309,12 @@ def _is_set(e: Evidence, name: str) -> bool:
     return e.out.size == 1 or name.strip("_") == "weights"
 
 
+def _is_table(e: Evidence, name: str) -> bool:
+    """Whether an array is made by a formula, such as the angles that a place is turned by."""
+    slot = e.trial.arguments[name].slot
+    return any("formula" in why_fixed(e.trial.layer, path) for path in slot.paths if slot)
+
+
 def _is_fixed(e: Evidence, name: str) -> str:
     """Why an array that has no derivative need not have one, in words; "" where it may."""
     argument, size = e.trial.arguments[name], e.sizes[name]
@@ -345,7 +351,9 @@ def _missing(e: Evidence, name: str) -> None:
         e.fault(Kind.NOT_COMPARED, message, name, fault=False)
     elif slot is None:
         e.fault(Kind.MISSING, "backward returns None for it", name)
-    elif slot.declared or (LEARNED.fullmatch(name) and not _is_set(e, name)):
+    elif slot.declared or not (
+        _is_set(e, name) or _is_table(e, name) or not LEARNED.fullmatch(name)
+    ):
         e.fault(Kind.MISSING, f"backward never sets {beside(name)}", name)
     elif (why := _is_fixed(e, name)) and not slot.declared:
         e.leave(slot)

@@ -1,16 +1,18 @@
 """Layers that cannot be compiled run as they are written, inside the compiled step."""
 
+import copy
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from clearprop.errors import GraphError
+from clearprop.errors import GraphError, UnsupportedError
 from clearprop.graph.layer_operation import LayerOperation
 from clearprop.graph.node import data_of, parts
 from clearprop.graph.parameters import arrays_of
 from clearprop.graph.passing import Pass, run, running
-from clearprop.graph.recording import attach
+from clearprop.graph.recording import SIZED, attach
 from clearprop.graph.returned import by_input, by_parameter
 from clearprop.graph.twins import twin
 from clearprop.networks.learning import next_state
@@ -43,14 +45,45 @@ class AsWrittenForward(AsWritten, LayerOperation):
         self.live, self.network = layer, network
         self.runs_again = False
         """Whether the layer has run before in this program, and still needs what it kept then."""
+        self.shapes: list[tuple[int, ...]] = []
         self.trial: Any = None
         """A copy to record with, so that nothing of the layer's own is used up."""
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
-        """Run the layer itself, or a copy where it runs again, with the noise of this step."""
+        """Run the layer itself, or a copy where it runs again, with the noise of this step.
+
+        Errors: `UnsupportedError` where the result has not the shape that the program goes by.
+        """
         if self.runs_again:
             self.layer = twin(self.live, arrays_of(self.live))
-        return self.on(self.layer, values)
+        out = self.on(self.layer, values)
+        self._check(out)
+        return out
+
+    def tried(self, trial: Any, inputs: tuple[Any, ...]) -> Any:
+        """What a copy gives: the program goes by its shapes.
+
+        Errors: `UnsupportedError` where they are others for other values, as far as that is seen.
+        """
+        made = super().tried(trial, inputs)
+        self.shapes = [part.shape for part in parts(made)]
+        if SIZED in self.reason:
+            arrays = [np.asarray(data_of(x)) for x in inputs]
+            for turn in (np.negative, np.abs):
+                others = [turn(x) if x.dtype.kind == "f" else np.flip(x) for x in arrays]
+                out: Any = made
+                with suppress(Exception), np.errstate(all="ignore"):  # it may not be for these
+                    out = self.on(copy.deepcopy(self.live), tuple(others))
+                self._check(out)
+        return made
+
+    def _check(self, out: Any) -> None:
+        if (shapes := [*map(np.shape, parts(out))]) != self.shapes:
+            said = " and ".join(", ".join(map(str, found)) for found in (self.shapes, shapes))
+            raise UnsupportedError(
+                f"compile: {self.symbol} gives results of shape {said} for inputs of one shape: "
+                f"{SIZED}; train and predict without compiling"
+            )
 
     def on(self, layer: Any, values: tuple[Any, ...]) -> Any:
         """Run a layer on the values of a node."""

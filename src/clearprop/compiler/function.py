@@ -1,5 +1,6 @@
 """Compiled functions of arrays, and the form of what they return."""
 
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from clearprop.compiler.arguments import Arguments, name_of
 from clearprop.compiler.engines.text import identifier
 from clearprop.compiler.leaf import Setting, Traced
 from clearprop.compiler.plans import Compiles, Plan, signature
+from clearprop.compiler.side_effects import Outside
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace, form, label, names, varied
 from clearprop.compiler.watching import Watch
-from clearprop.errors import ConfigError, UnsupportedError
+from clearprop.errors import ConfigError, RecordingWarning, UnsupportedError
 from clearprop.graph.gathering import gathered
 from clearprop.graph.graph import Graph
 from clearprop.graph.leaving import spoken
@@ -151,10 +153,19 @@ class Compiled(Compiles):
     def _plan(self, given: Arguments) -> Any:
         function, arrays = given.taken_by(self.function), given.arrays
         with BlasThreads(1):
-            recorded, packing = record_function(function, leaves := given.leaves())
+            leaves, check = given.leaves(), lambda found: given.check(self.function, found)
+            recorded, packing, what = record_in_place(function, leaves, self.function, check)
             if recorded and given.harden([*_needed_as_arrays(recorded, leaves)]):
-                recorded, packing = record_function(function, given.leaves())
-            given.check(self.function, packing.value())
+                leaves = given.leaves()
+                recorded, packing, what = record_in_place(function, leaves, self.function, check)
+        if what:
+            warnings.warn(
+                f"compile: the function changes {what} outside of itself, which its program does "
+                "not do; it is left as it was: return what is to be kept, or compile the part that "
+                "computes",
+                RecordingWarning,
+                stacklevel=6,
+            )
         changed = Watch(None, functions=[self.function]).changed
         if recorded is None:
             return _NoProgram(packing, changed)
@@ -187,6 +198,7 @@ class _NoProgram:
 
     source, trace, recorded, threads, as_written = "", None, None, nullcontext(), {}
     weak = ()
+    size = 0
 
     def __init__(self, packing: Packing, changed: Callable[[], str]) -> None:
         self.packing, self.program, self.changed = packing, self, changed
@@ -196,6 +208,37 @@ class _NoProgram:
 
     def save(self, path: Any) -> None:
         raise ConfigError("the function gives a constant: there is no program to save")
+
+
+def record_in_place(
+    f: Any, leaves: list[Traced], whose: Any, check: Callable[[Any], None]
+) -> tuple[Trace | None, Packing, str]:
+    """Record a function, and undo what it changes outside of itself; gives what that is, too.
+
+    What it does once and for all, such as to fill a cache with constants, is left alone.
+    """
+
+    before = Watch(None, functions=[whose]).outside()
+    after: list[Outside] = []
+
+    def once(*leaves: Any) -> Any:
+        out = f(*leaves)
+        if not after:
+            after.append(before.now())
+        return out
+
+    once.__name__ = name_of(f)
+    try:
+        recorded, packing = record_function(once, leaves)
+        what = after[0].changed() or before.changed(Recorded)
+        keeps = before.keeps(Recorded)
+        check(packing.value())
+    except BaseException:
+        before.restore()
+        raise
+    if what or keeps:
+        before.restore()
+    return recorded, packing, what
 
 
 def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace | None, Packing]:

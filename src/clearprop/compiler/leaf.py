@@ -6,23 +6,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
-from clearprop.graph.leaving import now
+from clearprop.graph.leaving import at_fault, now
 from clearprop.graph.node import Recorded, data_of, variable
 from clearprop.graph.passing import is_bare
 from clearprop.graph.recording import attach
 from clearprop.graph.variable import Variable
 from clearprop.primitives.constants import CONSTANT
 from clearprop.primitives.registry import PRIMITIVES
-
-
-def _refused(what: str, instead: str = "write it with np.where") -> Any:
-    def method(self: Any, *args: Any) -> Any:
-        raise UnsupportedError(
-            f"it {what}, so that what it does depends on more than shapes; {instead}"
-        )
-
-    method.__doc__ = "Refused: a program is recorded for all values."
-    return method
 
 
 class Traced(Variable):
@@ -34,14 +24,36 @@ class Traced(Variable):
 
     __slots__ = ()
 
-    __bool__ = _refused("branches on a value (if, while, and, or)")
-    __float__ = _refused("turns a value into a number (float)")
-    __int__ = _refused("turns a value into a number (int)")
-    item = _refused("turns a value into a number (item)")
-    tolist = _refused("turns values into numbers (tolist)")
+    stands_for_all = True
+
+    def _leave(self, *args: Any, instead: str = "") -> Any:
+        line, remedy = at_fault("array")
+        raise UnsupportedError(
+            f"{line} turns a value into a plain number, so that what it does depends on more than "
+            f"shapes; {instead or remedy}"
+        )
+
+    def __index__(self) -> int:
+        """Refused, as for a count: that may be given in another way."""
+        return self._leave(
+            instead="a count or an index is given by keyword, f(x, n=3), where it selects a "
+            "program, and is an attribute of a network; for table[i] write "
+            "np.take_along_axis(table, i, axis=0)"
+        )
+
+    item = tolist = _leave
+
+    def __bool__(self) -> bool:
+        line, _ = at_fault("array")
+        raise UnsupportedError(
+            f"{line} branches on a value (if, while, and, or), so that what it does depends on "
+            "more than shapes; write it with np.where"
+        )
 
     def __str__(self) -> str:
-        return _as_text(self) if _is_recording() else repr(self)
+        if not _is_recording():
+            return repr(self)
+        return _refuse("turns a value into text", "return it, and read it outside")
 
     def __format__(self, spec: str) -> str:
         return str(self)
@@ -56,12 +68,19 @@ class Traced(Variable):
         """The value that a program is recorded with; while it is, for clearprop alone."""
         asks = sys._getframe(1).f_globals.get("__name__", "")
         if not asks.startswith("clearprop") and _is_recording():
-            _off_graph(self)
+            _refuse("takes a value off the graph (data)", "stop_gradient(x) makes it a constant")
         return _value(self)
 
     @data.setter
     def data(self, value: Any) -> None:
         _hold(self, value)
+
+
+def _refuse(what: str, instead: str) -> Any:
+    line, _ = at_fault("array")
+    raise UnsupportedError(
+        f"{line} {what}, so that what it does depends on more than shapes; {instead}"
+    )
 
 
 def _is_recording() -> bool:
@@ -70,10 +89,6 @@ def _is_recording() -> bool:
 
 
 _value, _hold = Recorded.data.__get__, Recorded.data.__set__  # type: ignore[attr-defined]
-_as_text = _refused("turns a value into text (str, print)", "return it, and read it outside")
-_off_graph = _refused(
-    "takes a value off the graph (data)", "use the value itself; stop_gradient makes it a constant"
-)
 
 Traced.made_as = Traced
 

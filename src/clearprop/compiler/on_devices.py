@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.compiler.devices import Devices, Numbers
 from clearprop.compiler.engines import Job
+from clearprop.compiler.lookups import look_up, look_up_all, lookups
 from clearprop.compiler.processes import agree, told
 from clearprop.compiler.program import Program
 from clearprop.compiler.rewriting import value_in
@@ -39,11 +40,13 @@ class OnDevices(Program):
         self._checks = [*checks] if job.label_checks and not job.gathered else []
         self._beside = [node for node in self._checks if not checks[node]]
         """What must be looked at in every call, and not only if the step does not count."""
+        look_up_all(lookups(job.trace, job.gathered.keys()), job.gathered)
         free = [v for v in job.trace.leaves if v not in job.stored and v not in job.gathered]
         self._free: list[Any] = [
             (v, job.drawn.get(v), shared and v.shape[:1] == (job.rows,)) for v in free
         ]
         """What is given in a call, the generator's method that draws it, whether it is shared."""
+        self._lookups = lookups(job.trace, {*free})
         if job.gathered:
             self._free.insert(0, (None, None, shared))  # the rows of the batch
         self._as_given = not (job.drawn or devices.far or devices.whole)
@@ -75,6 +78,8 @@ class OnDevices(Program):
         """Let the program run, without waiting for it; what comes of it counts for `end` alone."""
         with told(), self._exact:
             values = self._drawn(args) if self._job.drawn else args
+            if self._lookups:
+                look_up(self._lookups, self._known(values))
             placed = values if self._as_given else self._placed(values)
             stored = self._there()
             return values, stored, self._function(*stored, *self._data, *placed)
@@ -104,9 +109,12 @@ class OnDevices(Program):
 
     def _check(self, nodes: list[Node], values: Iterable[Any]) -> None:
         """Look at targets. Errors: `LabelError` says what is wrong with them."""
-        known = {v: x for (v, *_), x in zip(self._free, values, strict=True)}
         for node in nodes:
-            value_in(node, known)
+            value_in(node, self._known(values))
+
+    def _known(self, values: Iterable[Any]) -> dict[Any, Any]:
+        """What is given in a call, by leaf."""
+        return {v: x for (v, *_), x in zip(self._free, values, strict=True)}
 
     def _drawn(self, args: tuple[Any, ...]) -> list[Any]:
         """What is given in a call, where noise is drawn by the generator that comes first."""
@@ -135,11 +143,10 @@ class OnDevices(Program):
     def _there(self) -> list[Any]:
         """The stored arrays where they are computed with."""
         put = self._devices.put
-        if self._kept is None:
-            return [put(array, kept=stays) for array, stays in self._stored]
+        there = self._kept or [put(a, kept=True) if stays else None for a, stays in self._stored]
         for i, v in self._passing:
-            self._kept[i] = put(self._job.stored[v])
-        return self._kept
+            there[i] = put(self._job.stored[v])
+        return there
 
     def fetch(self) -> None:
         """Bring the stored arrays up to date; what lies on the devices is not used again."""

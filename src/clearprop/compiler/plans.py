@@ -18,17 +18,28 @@ from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, DTypeError, RecordingWarning, ShapeError
 from clearprop.graph.display import as_html, folded, table
+from clearprop.graph.node import parts
 from clearprop.networks.parameters import Parameters
 from clearprop.primitives.masked import refuse_masked
 
 _IN_VAIN, _WORTH = 5, 2
 """A warning comes when so many programs in a row were not used so much longer than they took."""
 _REMEDY = (
-    "make a number that changes so often an attribute of a layer, give an array with the batch or "
-    "as an argument, and keep records, such as a list of losses, outside of what is compiled"
+    "make a number that changes so often a float (1.0, not 1) that is an attribute of a layer or "
+    "of the network, give an array with the batch or as an argument, and keep records, such as a "
+    "list of losses, outside of what is compiled"
 )
-KEPT = 32
-"""So many programs of one object are kept; the one not used for longest goes first."""
+_FEWER = (
+    "pad arrays to a few shapes, give numbers by their place, not by keyword, or run it without "
+    "compiling"
+)
+KEPT, ROOM = 32, 2**28
+"""So many programs of one object are kept, and more of them while they take no more bytes than
+that; the one not used for longest goes first."""
+
+
+_A_NODE = 2**12
+"""Bytes that a node takes, beside its arrays, with the lines that are printed of it."""
 
 
 class Plan:
@@ -41,6 +52,8 @@ class Plan:
     """Which arguments are plain numbers; a step and a prediction have none."""
     made: tuple[float, float] = (0.0, 0.0)
     """When this was made, and how long that took."""
+    size = 0
+    """About how many bytes it takes: arrays as they were recorded, its own, and what says it."""
 
     def __init__(
         self,
@@ -63,6 +76,8 @@ class Plan:
         self.program: Program = module.program(job)
         threads = owner.threads if self.program.uses_blas else None
         self.threads = BlasThreads.chosen(threads, largest_product(self.trace))
+        outs = [o for node in recorded.nodes for o in parts(node.out)]
+        self.size = 2 * sum(o.nbytes for o in outs) + _A_NODE * len(recorded.nodes)
 
 
 class Compiles:
@@ -81,6 +96,8 @@ class Compiles:
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         self._last: Any = None
         self._in_vain = 0
+        self._new: list[tuple[float, float]] | None = []
+        """When programs for what had none were made, and how long each took; `None` once said."""
         self.as_written: dict[str, str] = {}
         self.needed: set[tuple[int, str]] = set()
         """The numbers of layers that are needed as plain ones, so that they select a program."""
@@ -147,22 +164,42 @@ class Compiles:
                 self._count(plan, what)
             plan = self._plans[key] = make()
             plan.made = monotonic(), monotonic() - begun
-            while len(self._plans) > KEPT:
+            if not what:
+                self._count_new(plan)
+            room = 0 if self.engine == "jax" else ROOM  # JAX takes more than can be seen here
+            while len(self._plans) > KEPT and sum(p.size for p in self._plans.values()) > room:
                 self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
         self._last, self.as_written = plan, plan.as_written
         return plan
+
+    def _count_new(self, plan: Any) -> None:
+        """Say it once where the time goes into programs for ever other shapes."""
+        if self._new is None:
+            return
+        self._new.append(plan.made)
+        if len(self._new) > KEPT:
+            (when, took), *_ = self._new
+            if monotonic() - when + took < _WORTH * sum(took for _, took in self._new):
+                self._new = None
+                self._say("a shape, or an argument by keyword,", _FEWER)
+            else:
+                self._new.clear()
 
     def _count(self, plan: Any, what: str, remedy: str = _REMEDY) -> None:
         """Count programs that were in use for less long than they took, and say it once."""
         when, took = plan.made
         self._in_vain = self._in_vain + 1 if monotonic() - when < _WORTH * took else 0
         if self._in_vain == _IN_VAIN:
-            warnings.warn(
-                f"{what} changes again and again, and each time a program is recorded anew, which "
-                f"takes far longer than to run it; {remedy}",
-                RecordingWarning,
-                stacklevel=5,
-            )
+            self._say(what, remedy)
+
+    def _say(self, what: str, remedy: str) -> None:
+        warnings.warn(
+            f"{what} changes again and again, and each time a program is recorded anew, which "
+            f"takes far longer than to run it; {remedy}",
+            RecordingWarning,
+            stacklevel=6,
+        )
 
     def _used(self) -> Any:
         if self._last is None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compiler.engines.labels import is_refusal
 from clearprop.compiler.function import Packing
 from clearprop.compiler.leaf import traced
 from clearprop.compiler.numbers import numbers_between, with_numbers
@@ -12,7 +13,7 @@ from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
-from clearprop.errors import UnsupportedError
+from clearprop.errors import LabelError, UnsupportedError
 from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Recorded
@@ -65,8 +66,14 @@ class Prediction(Compiles):
         x = as_arrays(x)
         with self._lock:
             plan = self._find(x)
-            with plan.threads, np.errstate(all="ignore"):
-                return plan.packing.pack(plan.program.run(*flat(x), *plan.noise(), *plan.values()))
+            try:
+                with plan.threads, np.errstate(all="ignore"):
+                    found = plan.program.run(*flat(x), *plan.noise(), *plan.values())
+            except ValueError as error:
+                if is_refusal(error):
+                    raise LabelError(str(error)) from None
+                raise
+            return plan.packing.pack(found)
 
     def _find(self, x: Any) -> "_Plan":
         self.network.members.check()

@@ -13,6 +13,7 @@ from clearprop.compiler.rewriting import is_recorded
 from clearprop.compiler.tracing import form, varied
 from clearprop.compiler.updating import Update
 from clearprop.errors import UnsupportedError
+from clearprop.graph.code import lines_reading
 from clearprop.graph.randomness import generators_in, undrawn
 from clearprop.networks.evaluation import given
 from clearprop.networks.fitting import check_predict
@@ -157,8 +158,19 @@ class RecordedStep:
             raise UnsupportedError(
                 f"compile: {type(network).__name__} does not do the same for every batch of this "
                 "shape: what it does between its layers draws random numbers, or uses values that "
-                "are not on the graph"
+                f"are not on the graph{_off_graph(network)}"
             )
+
+
+def _off_graph(network: Any) -> str:
+    """The first line of a network's own that takes values off the graph, and what to do instead."""
+    methods = (method for c in network._own_classes() for method in vars(c).values())
+    found = (line for method in methods for line in lines_reading(method, "data"))
+    line = next(found, "")
+    return line and (
+        f", as in `{line}`; where a derivative shall stop, call a layer there whose backward gives "
+        "zeros"
+    )
 
 
 def _leaves(x: Any, name: str) -> Any:

@@ -17,10 +17,10 @@ from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
 from clearprop.compiler.numbers import Held
 from clearprop.compiler.tracing import form, label, varied
-from clearprop.errors import UnsupportedError, said
+from clearprop.errors import LeavesGraphError, UnsupportedError, said
 from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.layer_operation import LayerOperation, argument_names
-from clearprop.graph.leaving import Heeded
+from clearprop.graph.leaving import Heeded, spoken
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.parameters import arrays_of, has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Drawn, Pass, inline, noise_for, run, running
@@ -130,8 +130,9 @@ class Recorder(Walk):
     def _run(self, method: Any, *inputs: Any) -> Any:
         """Say where it is that something cannot be recorded, unless that is said already."""
         try:
-            return super()._run(method, *inputs)
-        except UnsupportedError as error:
+            with spoken():
+                return super()._run(method, *inputs)
+        except (UnsupportedError, LeavesGraphError) as error:
             if str(error).startswith("compile"):
                 raise
             name = next((name for name, *_ in reversed(self.entered) if name), "")

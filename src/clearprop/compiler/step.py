@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.data_set import Data, are_seen
+from clearprop.compiler.engines.labels import is_refusal
 from clearprop.compiler.layout import Layout
 from clearprop.compiler.outside import METHODS
 from clearprop.compiler.plans import Compiles, as_arrays, flat, signature
@@ -147,7 +148,7 @@ class Step(Compiles):
                 network.learning.undo(network.members, network.rng)
             if found is not None and math.isfinite(found[0]):
                 raise self._held_back(*plan.given(batch)) from None
-            if isinstance(error, ValueError) and "label" in str(error):
+            if is_refusal(error):
                 raise LabelError(str(error)) from None
             raise
         if learns:

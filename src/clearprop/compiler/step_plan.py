@@ -95,10 +95,11 @@ class StepPlan(Plan):
             replaces=recorded.replaces,
             checks=True,
             label_checks=True,
-            kept=frozenset(recorded.stored),
+            kept=frozenset(recorded.stored).difference(recorder.fixed),
             rows=self.rows,
         )
-        self.kept = [*recorded.stored.values()]
+        # Fixed arrays may be changed in place at any time: no program keeps them for itself.
+        self.kept = [a for v, a in recorded.stored.items() if v not in recorder.fixed]
         frozen = [p for n in network.frozen for p in members.params.owners[n]]
         self._watch = Watch(recorder, [*frozen, *recorder.fixed_places], [self.optimizer])
         self.learns = bool(members.stateful or members.noisy)

@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.compiler.holding import (
     CONTAINERS,
     PLAIN,
+    Names,
     attributes,
     bound,
     cells,
@@ -25,6 +26,7 @@ from clearprop.compiler.holding import (
     spelt,
 )
 from clearprop.compiler.outside import METHODS, mentioned, methods, named, read, stored
+from clearprop.compiler.side_effects import Outside
 from clearprop.compiler.tracing import names
 from clearprop.graph.constants import is_fixed, is_same
 from clearprop.graph.parameters import KINDS, is_layer, names_of
@@ -238,6 +240,13 @@ class Watch:
                 self._note(f, name, getattr(f, name))
             for noted in read(f):
                 self._note(*noted)
+
+    def outside(self) -> Outside:
+        """What stands now at these places, and in what is there and in the modules of the code."""
+        noted = (self._places, self._settings, self._contents, self._mixed)
+        places = [(holder, name) for notes in noted for _, holder, name, _ in notes]
+        functions = [f for f in self._seen.values() if isinstance(f, FunctionType)]
+        return Outside([*places, *((Names(f.__globals__), "") for f in functions)], self._said)
 
     def changed(self) -> str:
         """What has changed, as it is called to a reader; empty if nothing has."""

@@ -1,6 +1,8 @@
 """The code of a function, and that of the functions within it."""
 
+import dis
 import inspect
+import linecache
 from collections.abc import Iterator
 from types import CodeType
 from typing import Any
@@ -17,3 +19,13 @@ def codes(code: CodeType) -> Iterator[CodeType]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             yield from codes(inner)
+
+
+def lines_reading(function: Any, attribute: str) -> Iterator[str]:
+    """The lines of a function, as they are written, that read an attribute of this name."""
+    code = code_of(function)
+    for part in codes(code) if code is not None else ():
+        for step in dis.get_instructions(part):
+            line = step.positions and step.positions.lineno
+            if line and step.opname in ("LOAD_ATTR", "LOAD_METHOD") and step.argval == attribute:
+                yield linecache.getline(part.co_filename, line).strip()

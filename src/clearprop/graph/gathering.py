@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.graph.leaving import refuse_leaving
 from clearprop.graph.node import Recorded
 
 MOST = 1000
@@ -25,7 +24,7 @@ def scattered(v: Any, dtype: Any, copy: Any) -> np.ndarray:
     """
     plain = dtype is not None and np.dtype(dtype) != object
     if plain or copy or v.data.size > MOST or v.data.dtype.kind != "f" or _is_foreign():
-        refuse_leaving(3)
+        v._leave()
     found = np.empty(v.data.size, object)
     if v.data.ndim:
         found[:] = [*np.reshape(v, -1)]

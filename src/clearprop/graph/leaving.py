@@ -21,7 +21,8 @@ now = _Now()
 """Of this thread: the layer whose formula runs, which was written for arrays, and how many
 functions that are being differentiated or compiled."""
 
-_MACHINERY = ("numpy.", "scipy.", "clearprop.graph.", "clearprop.primitives.")
+_OURS = "clearprop.graph.", "clearprop.primitives.", "clearprop.compiler."
+_MACHINERY = ("numpy.", "scipy.", *_OURS)
 
 
 class Heeded:
@@ -48,22 +49,26 @@ def heed(before: Any) -> None:
         raise kind(*args)
 
 
-def refuse_leaving(frames: int = 2) -> NoReturn:
+def refuse_leaving() -> NoReturn:
     """Answer `float(v)`, `math.sin(v)`, `range(v)`, `np.asarray(v, float)`, `buf[0] = v` and so on.
 
     Python and NumPy ask a Variable the same for all of them: to be a plain number or array. They
     would go on with that and lose the derivative, so the answer is no, whoever wrote the line.
     """
-    line, remedy = _line(sys._getframe(frames))
+    line, remedy = at_fault("Variable")
     raise LeavesGraphError(
-        f"{line} takes a Variable off the graph and loses its derivative; "
-        + (
-            remedy
-            or "use a NumPy function on the Variable itself (np.sin, not math.sin), "
-            "np.stack([...]) or np.concatenate([...]) for an array of several, np.where to choose "
-            "between two, np.take_along_axis(table, v, axis=0) for table[v]"
-        )
-        + "; v.data is the plain number or array"
+        f"{line} takes a Variable off the graph and loses its derivative; {remedy}; v.data is the "
+        "plain number or array"
+    )
+
+
+def at_fault(what: str) -> tuple[str, str]:
+    """The line that asks for a plain number or array, and what to do with the array instead."""
+    line, remedy = _line(sys._getframe(1))
+    return line, remedy or (
+        f"use a NumPy function on the {what} itself (np.sin, not math.sin), np.stack([...]) or "
+        "np.concatenate([...]) for an array of several, np.where to choose between two, "
+        "np.take_along_axis(table, v, axis=0) for table[v]"
     )
 
 
@@ -73,7 +78,7 @@ def refuse_in_layers() -> None:
     In a layer's formula x was an array, and became a Variable later: nobody meant to leave.
     """
     if now.layer is not None:
-        refuse_leaving(3)
+        refuse_leaving()
 
 
 def told_in_layers(v: Any, text: str) -> str:
@@ -100,6 +105,12 @@ def spoken() -> Iterator[None]:
             raise DTypeError(f"{error} Give the argument as a float: 2.0, not 2") from error
         raise
     except TypeError as error:
+        if any(text in str(error) for text in _FOREIGN):
+            raise LeavesGraphError(
+                "a function that is not NumPy's, or one that goes through elements, was given a "
+                f"Variable ({error}); use a NumPy function in its place (np.mean, not "
+                "statistics.mean; v[i] or np.reshape(v, -1), not np.nditer(v))"
+            ) from error
         if "dtype('O')" in str(error):  # of an array of Variables, which np.array(…) has made
             raise LeavesGraphError(
                 "an array of Variables, as np.array([[a, b], [c, d]]) makes one, is nothing that "
@@ -139,6 +150,9 @@ def _line(frame: FrameType) -> tuple[str, str]:
     written = (told for text, told in _INSTEAD.items() if text in line)
     return (f"`{line}`" if line else "this line"), remedy or next(written, "")
 
+
+_FOREIGN = "convert type 'Variable'", "convert type 'Traced'", "Iterator operand"
+"""What Python and NumPy say, of a Variable that they take for a number or walk through."""
 
 _INSTEAD = {
     "np.float32(": "use v.astype(np.float32)",

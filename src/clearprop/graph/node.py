@@ -55,6 +55,9 @@ class Recorded:
     made_as: ClassVar[type["Recorded"]]
     """The class of what is computed from Variables of this class."""
 
+    stands_for_all: ClassVar[bool] = False
+    """Whether it stands for all values of its shape, so that no shape may depend on them."""
+
     may_change: ClassVar[bool] = True
     """Whether its owner may write into the value of a leaf while the graph lives."""
 

@@ -22,6 +22,8 @@ NUMBERS = frozenset({int, float, bool} | {np.dtype(code).type for code in "?bhil
 PLAIN = NUMBERS | {type(None), str, slice, np.ndarray, np.dtype, type}
 """Types that may stand beside Variables as constants."""
 
+SIZED = "how many elements it gives depends on values"
+
 
 def record(operation: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Carry out an operation and put it on the graph as one node."""
@@ -42,6 +44,8 @@ def attach(
         value = values[i]
         if value.__class__ is np.ndarray and value.nbytes >= LARGE and not is_fixed(value):
             marks = (*(marks or ()), (i, summary(value)))
+    if made_as.stands_for_all:
+        _refuse_sized(operation, inputs, params)
     kind = out.__class__
     if kind is np.float64:
         return variable(made_as, out, Node(operation, inputs, values, params, out, marks))
@@ -53,6 +57,18 @@ def attach(
         return type(out)(*made) if hasattr(out, "_fields") else type(out)(made)
     out = _kept(out, values, operation)
     return variable(made_as, out, Node(operation, inputs, values, params, out, marks))
+
+
+def _refuse_sized(operation: Any, inputs: tuple[Any, ...], params: Any) -> None:
+    """Refuse what gives as many elements as values say. Errors: `UnsupportedError`."""
+    sizing = getattr(operation, "sizing", None)
+    if sizing is not None and any(isinstance(x, Recorded) for x in sizing(inputs, params)):
+        own = operation.name.startswith("clearprop.")
+        raise UnsupportedError(
+            f"{operation.formula if own else operation.name}: {SIZED}, and a program is recorded "
+            "for all values of a shape; keep the shape, as in "
+            "np.where(mask, x, 0).sum() / mask.sum()"
+        )
 
 
 def alias(v: Recorded) -> Any:

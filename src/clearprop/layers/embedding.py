@@ -80,7 +80,7 @@ class Embedding(Layer):
         try:
             self.idx = read_labels(idx, shape)
         except LabelError as error:
-            raise LabelError(f"Embedding: idx: {error}") from None
+            raise LabelError(f"Embedding: idx: {_in_words(error, idx, shape[-1])}") from None
         # (…) → (…, D)
         return at(self.W, self.idx)
 
@@ -102,3 +102,12 @@ class Embedding(Layer):
         yield cls(rng.standard_normal((3, 2))), (rng.integers(3, size=20),)
         yield cls(rng.standard_normal((4, 1))), (rng.integers(4, size=(2, 3, 2)),)
         yield cls(rng.standard_normal((1, 3))), (np.array(0),)
+
+
+def _in_words(error: LabelError, idx: Any, rows: int) -> str:
+    """What is wrong with numbers of words, which are no labels of classes."""
+    numbers = np.asarray(idx)
+    if "out of range" not in str(error):
+        return str(error)
+    wrong = numbers[(numbers < 0) | (numbers >= rows)][0]
+    return f"{wrong} is out of range: W has {rows} rows, so that numbers go from 0 to {rows - 1}"

@@ -26,6 +26,7 @@ from clearprop.networks.members import Members, is_function, taken, undeclared
 from clearprop.networks.outermost import OUTERMOST, check_list
 from clearprop.networks.own_gradients import differentiate_anew
 from clearprop.networks.parameters import Parameters
+from clearprop.networks.turns import Turn
 from clearprop.networks.walk import Walk, by_name, copied, record_parameters
 from clearprop.primitives.masked import refuse_masked
 
@@ -261,21 +262,22 @@ class Assembled(Layer):
         """A step of learning; if it fails, state and generator are as they were."""
         refuse_masked(x, f"{type(self).__name__}: x")
         members, rng = self.members, self.rng
-        members.params.come_home()
-        self.learning.begin(members, rng, rows_of(x))
-        ran: list[tuple[str, Any]] = []
-        self.learning.ran = ran
-        passing = Pass("forward", rng, ran=[], plain=True)
-        try:
-            with running(passing):
-                yield
-            ran += by_name(members, passing.ran or ())
-            self.learning.leave(members, ran)
-        except BaseException:
-            self.learning.undo(members, rng)
-            raise
-        finally:
-            self.learning.ran = []
+        with Turn(members.names.keys()):
+            members.params.come_home()
+            self.learning.begin(members, rng, rows_of(x))
+            ran: list[tuple[str, Any]] = []
+            self.learning.ran = ran
+            passing = Pass("forward", rng, ran=[], plain=True)
+            try:
+                with running(passing):
+                    yield
+                ran += by_name(members, passing.ran or ())
+                self.learning.leave(members, ran)
+            except BaseException:
+                self.learning.undo(members, rng)
+                raise
+            finally:
+                self.learning.ran = []
 
     @contextmanager
     def look(

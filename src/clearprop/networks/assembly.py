@@ -41,7 +41,10 @@ def one_object_a_place(
         names.add(name)
         placed.add(id(layer))
     if not names:
-        raise ConfigError("a network needs one layer at least, got none")
+        raise ConfigError(
+            "a network needs one layer at least, got none; give a list of layers, or write def "
+            "forward(self, x), which predict runs, also where loss is one's own"
+        )
 
 
 def check_layer(name: str, layer: Any, inputs: tuple[str, ...] | None = ("x",)) -> None:

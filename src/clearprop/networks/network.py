@@ -25,6 +25,7 @@ from clearprop.networks.fitting import (
     check_weighs,
     refuse_class,
 )
+from clearprop.networks.learning import rows_of
 from clearprop.networks.outermost import check_list, plain
 from clearprop.networks.own_gradients import COMPUTING
 from clearprop.networks.walk import Walk, copied
@@ -259,12 +260,12 @@ class Network(Assembled):
 
         check_list(self, x)
         if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
-            x = np.zeros((1, *x), dtype=np.float32)
+            x = np.zeros((2, *x), dtype=np.float32)
         elif not isinstance(x, tuple) and np.ndim(x) == 1 and np.asarray(x).dtype.kind == "f":
-            x = np.reshape(x, (1, -1))  # one sample; whole numbers are a batch of classes
+            x = np.stack([x, x])  # one sample; whole numbers are a batch of classes
         walk = self.walk("infer", x)
         walk.predict(x)
-        return summarised(walk)
+        return summarised(walk, rows_of(x) or 1)
 
     def is_chain(self) -> bool:
         """Whether the layers run one after the other, by no `forward` of its own."""

@@ -18,6 +18,14 @@ class LayerSummary:
     shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
+    first: str = "N"
+    """The first axis of the output, before `shape`: `"N"`, `"4N"` for four rows a sample, or a
+    number where it is the same for any number of samples."""
+
+    @property
+    def output(self) -> str:
+        """The shape of the output, as it is shown: `(N, 50)`."""
+        return f"({', '.join(map(str, (self.first, *self.shape)))})"
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class NetworkSummary:
     def __str__(self) -> str:
         head = ("layer", "kind", "output shape", "parameters", "multiply-adds")
         cells = [
-            (r.name, r.kind, _shape(r.shape), f"{r.parameters:,}", f"{r.multiply_adds:,}")
+            (r.name, r.kind, r.output, f"{r.parameters:,}", f"{r.multiply_adds:,}")
             for r in self.rows
         ]
         total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
@@ -49,20 +57,21 @@ class NetworkSummary:
     __repr__ = __str__
 
 
-def summarised(walk: Any) -> NetworkSummary:
-    """The rows of a walk: each layer that ran, and each array of parameters once."""
+def summarised(walk: Any, samples: int) -> NetworkSummary:
+    """The rows of a walk on so many samples: each layer that ran, each array of parameters once."""
     rows, seen = [], set()
     for use in walk.uses:
         names = names_of(use.layer)
         if use.opened and not names:
             continue
-        shape = np.shape(use.outputs[0])[1:]
+        shape = np.shape(use.outputs[0])
         arrays = [array_at(use.layer, name) for name in names]
         count = sum(int(np.size(a)) for a in arrays if id(a) not in seen)
         seen.update(map(id, arrays))
         name, kind = use.name or type(use.layer).__name__, type(use.layer).__name__
-        macs = 0 if use.opened else multiply_adds(use.layer, shape)
-        rows.append(LayerSummary(name, kind, shape, count, macs))
+        macs = 0 if use.opened else multiply_adds(use.layer, shape) // samples
+        first = _first(shape, samples)
+        rows.append(LayerSummary(name, kind, shape[1:], count, macs, first))
     return NetworkSummary(tuple(rows))
 
 
@@ -73,21 +82,20 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join(words + numbers).rstrip()
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return f"({', '.join(map(str, ('N', *shape)))})"
+def _first(shape: tuple[int, ...], samples: int) -> str:
+    length = shape[0] if shape else 1
+    if length % samples:
+        return str(length)
+    return "N" if length == samples else f"{length // samples}N"
 
 
-def multiply_adds(layer: Any, out_shape: tuple[int, ...]) -> int:
-    """Count the multiply-adds of one sample: each weight is used once at every position.
+def multiply_adds(layer: Any, shape: tuple[int, ...]) -> int:
+    """Count the multiply-adds by the shape of the output: each weight is used at every position.
 
     A matrix (D, M) is used once for each row of the output (…, M), a filter (F, C, …) once for each
-    place of the output (F, …). Only products with parameters of two axes or more are counted;
+    place of the output (N, F, …). Only products with parameters of two axes or more are counted;
     element-wise work is not.
     """
     weights = [np.shape(array_at(layer, name)) for name in names_of(layer)]
-    rows, places = math.prod(out_shape[:-1]), math.prod(out_shape[1:])
-    return sum(
-        math.prod(shape) * (rows if len(shape) == 2 else places)
-        for shape in weights
-        if len(shape) > 1
-    )
+    rows, places = math.prod(shape[:-1]), math.prod((*shape[:1], *shape[2:]))
+    return sum(math.prod(w) * (rows if len(w) == 2 else places) for w in weights if len(w) > 1)

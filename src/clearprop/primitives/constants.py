@@ -92,10 +92,22 @@ if hasattr(np, "in1d"):  # until NumPy 2.3
     _FORMULAS[getattr(np, "in1d")] = _FORMULAS[np.isin]  # noqa: B009
 _WITH_OUT = frozenset({np.argmax, np.argmin, np.round, np.around, np.all, np.any})
 
+_COUNT = frozenset({np.nonzero, np.flatnonzero, np.argwhere})
+
+
+def _row(f: Callable[..., Any], formula: str) -> Primitive:
+    takes_out = isinstance(f, np.ufunc) or f in _WITH_OUT
+    return constant(f, formula, takes_out=takes_out, sized_by=_all if f in _COUNT else None)
+
+
+def _all(*operands: Any) -> tuple[Any, ...]:
+    return operands
+
+
 CONSTANT: dict[Callable[..., Any], Primitive] = {
-    f: constant(f, formula, takes_out=isinstance(f, np.ufunc) or f in _WITH_OUT)
-    for f, formula in _FORMULAS.items()
-} | {stopped: STOPS}
+    **{f: _row(f, t) for f, t in _FORMULAS.items()},
+    stopped: STOPS,
+}
 """Recorded as a node with derivative zero."""
 
 STATIC: frozenset[Callable[..., Any]] = frozenset(

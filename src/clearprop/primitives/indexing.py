@@ -104,6 +104,10 @@ def _getitem(index, dout, out, x, *arrays, form):
     return None if index else put_at(dout, *arrays, form=form, shape=np.shape(x))
 
 
+def _masks(x, *arrays, form):
+    return [a for a in arrays if a.dtype == bool]
+
+
 def _put_at(index, dout, out, x, *arrays, form, shape):
     return None if index else getitem(dout, *arrays, form=form)
 
@@ -117,6 +121,7 @@ ROWS = (
         bind=as_given,
         variadic=True,
         view="part",
+        sized_by=_masks,
     ),
     primitive(
         put_at,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.errors import LeavesGraphError, ShapeError, UnsupportedError
+from clearprop.primitives.indexing import at
 from clearprop.primitives.rearranging import atleast_1d, atleast_2d, atleast_3d
 from clearprop.primitives.shapes import rounded
 from clearprop.primitives.table import Call, composed, primitive
@@ -161,7 +162,16 @@ def _delete(arr, obj, axis=None):
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
-    return arr[_along(axis, np.delete(np.arange(np.shape(arr)[axis]), obj))]
+    places = np.arange(np.shape(arr)[axis])
+    if not hasattr(obj, "__array_function__") or isinstance(obj, np.ndarray):
+        return arr[_along(axis, np.delete(places, obj))]
+    # They stand on the graph, so that NumPy would ask here again.
+    if obj.dtype == bool:
+        return arr[_along(axis, ~obj)]
+    gone = at(places, obj)  # counted from the start
+    if np.ndim(obj):
+        return arr[_along(axis, ~np.isin(places, gone))]
+    return at(arr, places[:-1] + (places[:-1] >= gone), axis=axis)
 
 
 def _splitter(split: Callable[..., list[np.ndarray]]) -> Callable[..., Any]:
@@ -169,7 +179,8 @@ def _splitter(split: Callable[..., list[np.ndarray]]) -> Callable[..., Any]:
 
     def parted(ary, indices_or_sections, axis=0):
         axis = normalize_axis_index(axis, np.ndim(ary))
-        pieces = split(np.arange(np.shape(ary)[axis]), indices_or_sections)
+        # Places that stand on the graph leave it here, and are refused.
+        pieces = split(np.arange(np.shape(ary)[axis]), np.asarray(indices_or_sections))
         parts = [slice(p[0], p[-1] + 1) if p.size else slice(0, 0) for p in pieces]
         return [ary[_along(axis, part)] for part in parts]
 

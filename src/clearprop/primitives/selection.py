@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.errors import UnsupportedError
 from clearprop.primitives.broadcasting import normal_axes, sum_to
 from clearprop.primitives.indexing import Place, put_at
+from clearprop.primitives.labels import read_numbers
 from clearprop.primitives.table import Call, as_given, by_signature, primitive
 
 
@@ -113,6 +114,17 @@ def _bincount(x, weights=None, minlength=0):
     return np.bincount(x, weights, minlength)
 
 
+def _bind_bincount(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """With minlength the length is known, once all numbers are seen to be below it."""
+    (x, *weights), params = _BINCOUNT(args, kwargs)
+    n = params.get("minlength", 0)
+    if getattr(x, "stands_for_all", False) and isinstance(n, int | np.integer) and n and x.size:
+        x = read_numbers(x, "np.bincount: x", 0, n - 1)
+    return (x, *weights), params
+
+
+_BINCOUNT = by_signature(_bincount, "np.bincount", ("x", "weights"))
+
 ROWS = (
     primitive(
         np.where,
@@ -128,6 +140,7 @@ ROWS = (
         ),
         bind=_bind_where,
         chooses=True,
+        sized_by=lambda *given: given if len(given) == 1 else (),
     ),
     primitive(
         np.clip,
@@ -165,6 +178,7 @@ ROWS = (
         "Σ of the weights of each number",
         ("0", None),
         ("dout[x]", lambda dout, out, x, weights=None, **params: np.take(dout, x)),
-        bind=by_signature(_bincount, "np.bincount", ("x", "weights")),
+        bind=_bind_bincount,
+        sized_by=lambda x, weights=None, minlength=0: () if np.any(minlength) else (x,),
     ),
 )

@@ -67,6 +67,8 @@ class Primitive:
     derivative 0 then, whatever comes from upstream; elsewhere 0 · ∞ is a fault that must show."""
     operator: str = ""
     """Python's operator for it."""
+    sized_by: Callable[..., Iterable[Any]] | None = None
+    """Which of its arguments say by their values how long the result is, such as a mask."""
 
     # No dataclass, here and below: it compiles its methods anew at each import, which took a
     # fifth of the time of `import clearprop`.
@@ -85,8 +87,17 @@ class Primitive:
         rules = (self.rules[i] if i < len(self.rules) else None for i in wanted)
         return [rule and rule(dout, out, *values, **params) for rule in rules]
 
+    def sizing(self, inputs: tuple[Any, ...], params: Any) -> Iterable[Any]:
+        """The inputs on whose values it depends how long the result is."""
+        return self.sized_by(*inputs, **params) if self.sized_by else ()
+
     def __repr__(self) -> str:
         return f"<Primitive {self.name}: {self.formula}>"
+
+
+_VALUED = frozenset({"where", "initial", "mean", "ddof", "correction", "shift", "decimals"})
+_VALUED |= {"constant_values", "end_values", "rcond", "rtol", "atol", "tol", "sorter"}
+"""Arguments by keyword that leave a shape as it is: others, such as `reps`, may say it."""
 
 
 class WithKeywords:
@@ -116,6 +127,11 @@ class WithKeywords:
             self.primitive.vjp((i,), dout, out, values, params)[0] if i < positional else None
             for i in wanted
         ]
+
+    def sizing(self, inputs: tuple[Any, ...], params: Any) -> Iterable[Any]:
+        values, given = self._split(inputs, params)
+        named = [given[key] for key in self.keywords if key not in _VALUED]
+        return [*named, *self.primitive.sizing(values, given)]
 
     def _split(self, values: tuple[Any, ...], params: Any) -> tuple[tuple[Any, ...], Any]:
         at = len(values) - len(self.keywords)

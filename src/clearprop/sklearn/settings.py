@@ -44,8 +44,9 @@ _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "hidden_layer_sizes": ("a whole number of 1 or more, or a list of such", _sizes),
     "activation": (f"one of {', '.join(ACTIVATIONS)}", lambda v: str(v) in ACTIVATIONS),
     "network": (
-        "a function of the numbers of features and outputs and a generator, or None",
-        lambda v: v is None or callable(v),
+        "a function of the numbers of features and outputs and a generator that makes a network, "
+        "or None",
+        lambda v: v is None or (callable(v) and not isinstance(v, Network)),
     ),
     "solver": (
         '"adam", "sgd" or an Optimizer of clearprop.training',

@@ -93,40 +93,48 @@ def read_samples(
     """
     x_name, t_name, *w_name = names
     dtype = parameter_dtype(network)
-    check_arity(network, x, x_name)
-    given, forms = (x, t) if w is None else (x, t, w), dtype
+    own = network.has_own_loss()
+    if not own:
+        check_arity(network, x, x_name)
+    given = (x, t) if w is None else (x, t, w)
     if scale is None:
         x = _each(_read_x, x, x_name, dtype)
-        forms = _each(_form_of, x, x_name, dtype)
+        ways = [_each(_form_of, x, x_name, dtype)]
+        if any(part.dtype.kind in "iu" for part in flat(x)):
+            # Floats are no class numbers, which an Embedding takes.
+            ways.append(_each(_form_of, x, x_name, dtype, integers=True))
     else:
         scale = positive_number("scale", scale)
-        x = _read_integers(x, x_name, scale, dtype)
+        x, ways = _read_integers(x, x_name, scale, dtype), [dtype]
+    count, unscored, first = len(flat(x)[0]), "", taken(x, slice(1))
+    named = x_name, shapes(x), count
 
-    def one() -> Any:
-        first = taken(x, slice(1))
-        return Data(first, (), None, scale, forms).inputs(first)
+    def tried(*t: Any) -> tuple[Any, Any, int, int]:
+        """Run one sample, in the first of the ways that the network, or its loss, takes."""
+        for forms in ways:
+            try:
+                one = Data(first, (), None, scale, forms).inputs(first)
+                return forms, *_try_out(network, one, shapes(x), x_name, *t)
+            except ShapeError:
+                if forms is ways[-1]:
+                    raise
+        raise AssertionError  # there is one way at least
 
     try:
-        scores, largest, widest = _try_out(network, one(), shapes(x), x_name)
-    except ShapeError:  # floats are no class numbers, which an Embedding takes
-        if scale is not None or not any(part.dtype.kind in "iu" for part in flat(x)):
-            raise
-        forms = _each(_form_of, x, x_name, dtype, integers=True)
-        scores, largest, widest = _try_out(network, one(), shapes(x), x_name)
-    count = len(flat(x)[0])
-    named, unscored = (x_name, shapes(x), count), ""
-    try:
-        _check_rows(network, scores, shapes(one()))
+        check_arity(network, x, x_name)
+        forms, scores, largest, widest = tried()
+        _check_rows(network, scores, shapes(first))
         targets = _read_t(network, t, t_name, named, scores, dtype)
     except (ShapeError, LabelError, DTypeError) as error:
-        if not network.has_own_loss():
+        if not own:
             raise
         targets, unscored = _as_they_are(t, t_name, named, dtype), str(error)
         try:  # whatever it takes is learned from
-            with np.errstate(all="ignore"):
-                network.loss(one(), taken(targets, slice(1)))
-        except Exception:
-            raise error from None
+            forms, _, largest, widest = tried(taken(targets, slice(1)))
+        except Exception as its:
+            raise type(error)(
+                f"{error}; nor does its own loss take them: {type(its).__name__}: {its}"
+            ) from None
     t_forms, t = _dtypes(targets), as_arrays(t)
     same = zip(flat(t), flat(targets), strict=True)
     as_read = all(a.shape == b.shape and np.array_equal(a.astype(b.dtype), b) for a, b in same)
@@ -190,8 +198,11 @@ def _each(read: Any, x: Any, name: str, *args: Any, **how: Any) -> Any:
         return read(x, name, *args, **how)
     how["one_of_several"] = True
     parts = tuple(read(part, f"{name}[{i}]", *args, **how) for i, part in enumerate(x))
-    if len({len(part) for part in parts}) != 1:
-        raise ShapeError(f"the parts of {name} {shapes(parts)} must hold as many samples each")
+    if other := next((i for i, part in enumerate(parts) if len(part) != len(parts[0])), 0):
+        raise ShapeError(
+            f"the parts of {name} {shapes(parts)} must hold as many samples each; {name}[0] holds "
+            f"{len(parts[0])}, {name}[{other}] {len(parts[other])}"
+        )
     return parts
 
 
@@ -261,18 +272,24 @@ def _read_integers(x: Any, name: str, scale: float, dtype: np.dtype) -> np.ndarr
 
 def _array(values: Any, name: str) -> np.ndarray:
     refuse_masked(values, name)
+    if isinstance(values, dict):
+        raise DataError(f"{name} is a dict; give several inputs as a tuple of arrays")
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name} cannot be made an array: {error}") from error
+        several = "; give several inputs as a tuple of arrays" * isinstance(values, list)
+        raise DataError(f"{name} cannot be made an array: {error}{several}") from error
 
 
-def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, int, int]:
-    """Run one sample through the network: what comes out, the largest product, the widest layer."""
-    walk = network.walk("infer", one)
+def _try_out(network: Network, one: Any, given: Any, name: str, *t: Any) -> tuple[Any, int, int]:
+    """Run one sample through the network, or with targets through its loss.
+
+    Gives what comes out, the largest product, and the widest layer.
+    """
+    walk = network.walk("forward" if t else "infer", one)
     try:
         with np.errstate(all="ignore"):
-            out = walk.scores(one)
+            out = walk.loss(one, *t) if t else walk.scores(one)
     except (ConfigError, UnsupportedError):
         raise
     except (ValueError, IndexError, TypeError) as error:  # ours, or NumPy's own in a user's layer
@@ -281,11 +298,11 @@ def _try_out(network: Network, one: Any, given: Any, name: str) -> tuple[Any, in
         at = f"the layer {layer} cannot take a batch {where}: " if layer else ""
         raise ShapeError(f"{name} {given} does not fit the network: {at}{error}") from error
     largest = widest = 0
-    for layer, shape in ((u.layer, np.shape(u.outputs[0])[1:]) for u in walk.uses if not u.opened):
+    for layer, shape in ((u.layer, np.shape(u.outputs[0])) for u in walk.uses if not u.opened):
         product = multiply_adds(layer, shape)
         largest = max(largest, product)
         # A product with F filters or neurons has the numbers of all windows as its other factor.
-        widest = max(widest, math.prod(shape), product // max(1, *shape[:1]))
+        widest = max(widest, math.prod(shape), product // max([1, *shape[1:2]]))
     return out, largest, widest
 
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable
 
 from clearprop.compiler.prediction import Prediction
-from clearprop.errors import UnsupportedError
 from clearprop.networks import Network
 from clearprop.networks.evaluation import Evaluation
 from clearprop.training.data import Samples
 from clearprop.training.evaluation import Evaluator, evaluation, own_loss
 from clearprop.training.sets import Sets
+from clearprop.training.step import why_not_recorded
 
 Note = Callable[[int, float, Evaluation, Network], None]
 
@@ -19,7 +19,8 @@ def runs_in_threads(network: Network, samples: Samples, engine: str = "numpy") -
     prediction = Prediction(network, threads=None, engine=engine, of="scores")
     try:
         prediction.prepare(samples.batch(slice(1))[0])
-    except UnsupportedError:
+    except Exception as error:
+        why_not_recorded(error)
         return False
     return not prediction.as_written
 

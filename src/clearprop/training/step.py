@@ -9,7 +9,14 @@ import numpy as np
 from clearprop.compiler.devices import Devices
 from clearprop.compiler.plans import signature
 from clearprop.compiler.step import Step as CompiledStep
-from clearprop.errors import ConfigError, DTypeError, NonFiniteError, UnsupportedError
+from clearprop.errors import (
+    ClearpropError,
+    ConfigError,
+    DTypeError,
+    LeavesGraphError,
+    NonFiniteError,
+    UnsupportedError,
+)
 from clearprop.graph.overriding import is_outdated
 from clearprop.networks import Network
 from clearprop.training.data import Samples
@@ -59,12 +66,28 @@ def make_step(
             with np.errstate(all="ignore"):
                 step.prepare(batch_size)
             return step, None
-        except (UnsupportedError, DTypeError) as error:
+        except Exception as error:
             if only:
                 raise
-            reason = str(error)
+            reason = why_not_recorded(error)
+        x, *targets = samples.batch(slice(batch_size))
+        with np.errstate(all="ignore"):  # what does not run as written either says so now
+            network.walk("forward", x).loss(x, *targets)
     on_batch = layered_step(network, optimizer)
     return lambda rows: on_batch(*samples.batch(rows)), reason
+
+
+def why_not_recorded(error: Exception) -> str:
+    """Why something cannot be recorded, by the error; one that is not about recording is raised.
+
+    Code that was written for arrays may raise anything when it is given Variables in their place.
+    """
+    about_recording = UnsupportedError, DTypeError, LeavesGraphError
+    if isinstance(error, about_recording):
+        return str(error)
+    if isinstance(error, ClearpropError | MemoryError):
+        raise error
+    return f"it runs on arrays, but not on Variables ({type(error).__name__}: {error})"
 
 
 def engine_of(step: Any) -> str | None:
@@ -90,7 +113,8 @@ def batch_step(network: Network, optimizer: Updates) -> Callable[..., float]:
             try:
                 step = step or CompiledStep(network, optimizer)
                 return step(x, t, *w)
-            except (UnsupportedError, DTypeError):
+            except Exception as error:
+                why_not_recorded(error)
                 compiles = False
         seen.add(shape)
         return on_batch(x, t, *w)

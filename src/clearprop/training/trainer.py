@@ -59,8 +59,9 @@ class Trainer:
     where it has it), or class numbers where the network takes such; `t_train` what the loss layer
     reads: class numbers (N,), one-hot labels, numbers of the shape of the answers; `x_test` and
     `t_test` likewise, or neither; with `validation`, a share of the training samples, drawn by
-    `rng`, takes their place. Several inputs are a tuple of arrays, and several targets, one
-    for each loss, too. Everything is checked here, before anything is changed.
+    `rng`, takes their place. Several inputs, of the network or of its own `loss` alone, are a
+    tuple of arrays, and several targets, one for each loss, too. Everything is checked here, before
+    anything is changed.
 
     Weights of the samples (N,), above 0, are `w_train` and `w_test`; their mean becomes 1. The loss
     of a batch is then `Σ w l` over the number of its samples, so that a sample of weight 2 counts

@@ -31,8 +31,9 @@ def read(sheet: Sheet, time: int, node: Node) -> None:
     signed = node.out.dtype.kind == "i"
     low = f"np.minimum.reduce({name}, axis=None) < 0 or " if signed else ""
     wrong = f"{low}np.maximum.reduce({name}, axis=None) >= {shape[-1]}"
-    what = f"a label is out of range: class numbers go from 0 to {shape[-1] - 1}"
-    _guard(sheet, wrong, what)
+    layer = sheet.trace.labels[node].rpartition(".")[0]
+    whose = "a label" if layer.startswith("loss") or not layer else f"{layer}: a number"
+    _guard(sheet, wrong, f"{whose} is out of range: class numbers go from 0 to {shape[-1] - 1}")
 
 
 def numbers(sheet: Sheet, time: int, node: Node) -> None:
@@ -42,8 +43,14 @@ def numbers(sheet: Sheet, time: int, node: Node) -> None:
     least, most = (f"np.{f}.reduce({source.name}, axis=None)" for f in ("minimum", "maximum"))
     parts = (f"{low!r} <= {least}" if isfinite(low) else f"isfinite({least})",)
     parts += (f"{most} <= {high!r}" if isfinite(high) else f"isfinite({most})",)
-    what = f"a label is out of range: {node.params['name']} must be from {low} to {high}"
+    what = f"{node.params['name']} must be from {low} to {high}"
     _guard(sheet, f"not ({' and '.join(parts)})", what)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error is one of those that programs raise for labels, and all that is read so."""
+    words = "a label is", "soft labels must", "class numbers go", "must be from"
+    return isinstance(error, ValueError) and any(text in str(error) for text in words)
 
 
 def _guard(sheet: Sheet, condition: str, what: str) -> None:
