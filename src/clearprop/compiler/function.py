@@ -231,13 +231,16 @@ def record_in_place(
     try:
         recorded, packing = record_function(once, leaves)
         what = after[0].changed() or before.changed(Recorded)
-        keeps = before.keeps(Recorded)
-        check(packing.value())
+        if what or before.keeps(Recorded):
+            before.restore()
+        left = Watch(None, functions=[whose]).outside()
+        try:
+            check(packing.value())
+        finally:
+            left.restore()
     except BaseException:
         before.restore()
         raise
-    if what or keeps:
-        before.restore()
     return recorded, packing, what
 
 
