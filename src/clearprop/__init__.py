@@ -54,6 +54,7 @@ from clearprop.networks import (
     features,
 )
 from clearprop.primitives.numerical import numerical_gradient
+from clearprop.primitives.stopping import stop_gradient
 
 if TYPE_CHECKING:
     from clearprop.checking import Report, assert_gradients, check
@@ -132,5 +133,6 @@ __all__ = [
     "numerical_gradient",
     "page",
     "play",
+    "stop_gradient",
     "value_and_grad",
 ]

@@ -4,16 +4,40 @@ Every error of the library is a `ClearpropError`, and also the built-in error a 
 expect (`ValueError`, `TypeError` …), so that code written for NumPy keeps catching it.
 """
 
+from threading import local
+from typing import Any
+
 
 class ClearpropError(Exception):
     """The base of every error that clearprop raises on purpose."""
+
+
+class _Said(local):
+    refusal: "tuple[type[RefusedError], tuple[Any, ...]] | None" = None
+
+
+said = _Said()
+"""The last refusal of this thread: its class, and what it was made with. Code that runs on
+Variables may catch the error itself, and would go on where arrays never take it (see
+`clearprop.graph.leaving.Heeded`)."""
+
+
+class RefusedError(ClearpropError):
+    """The base of those that may say no to a Variable where an array would have been let through.
+
+    Each is remembered as it is made.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        said.refusal = type(self), args
 
 
 class ShapeError(ClearpropError, ValueError):
     """Arrays whose shapes do not fit each other."""
 
 
-class DTypeError(ClearpropError, TypeError):
+class DTypeError(RefusedError, TypeError):
     """An array of a kind that the operation cannot take, such as complex numbers or text."""
 
 
@@ -53,11 +77,15 @@ class GraphError(ClearpropError, RuntimeError):
     """A graph used against its rules, such as `backward` on a value that nothing made."""
 
 
-class LeavesGraphError(ClearpropError, TypeError):
+class LeavesGraphError(RefusedError, TypeError):
     """An operation would take a value off the graph and lose its derivative without a word."""
 
 
-class UnsupportedError(ClearpropError, TypeError):
+class LacksError(RefusedError, AttributeError):
+    """An attribute that an array has and a Variable has not."""
+
+
+class UnsupportedError(RefusedError, TypeError):
     """A function, argument or layer that clearprop cannot record, differentiate or compile."""
 
 

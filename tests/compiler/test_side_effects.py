@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from clearprop import Tanh, grad
+from clearprop import Tanh, Variable, grad
 from clearprop.compiler import compile
 from clearprop.errors import RecordingWarning, UnsupportedError
 
@@ -142,7 +142,9 @@ def test_what_methods_keep_for_each_other_goes_without_a_word(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_allclose(compile(f)(x), expected)
-    assert vars(layer) == before or vars(layer) == {"out_shape": (3,)}
+    # A layer may keep the arrays of the call that the recording was compared with.
+    assert not any(isinstance(v, Variable) for v in vars(layer).values())
+    assert vars(layer).keys() <= before.keys() | {"out", "out_shape", "y", "row"}
 
 
 def test_nor_is_anything_left_by_what_is_refused():

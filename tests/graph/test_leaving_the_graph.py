@@ -13,7 +13,7 @@ import struct
 import numpy as np
 import pytest
 
-from clearprop import Variable, graph
+from clearprop import Variable, compile, graph
 from clearprop.errors import ClearpropError, LeavesGraphError, UnsupportedError
 
 v = Variable([1.0, 2.0], "v")
@@ -336,3 +336,24 @@ def test_without_source_the_remedies_are_still_told():
     """As at a prompt of some consoles."""
     with pytest.raises(LeavesGraphError, match=rf"^this line takes .*{STACK}.*v\.data"):
         exec("math.sin(s)", {"math": math, "s": s})
+
+
+def test_what_is_named_for_a_plain_table_works_everywhere():
+    line, matrix, i = np.arange(5) * 10, np.arange(10.0).reshape(5, 2), np.array([1, 3, 3])
+    written = (
+        (lambda v: np.take_along_axis(line, v, axis=0), line[i]),
+        (lambda v: np.take_along_axis(matrix, v[:, None], axis=0), matrix[i]),
+    )
+    with pytest.raises(LeavesGraphError, match=r"np\.take_along_axis\(table, v, axis=0\)"):
+        line[Variable(i)]
+    for f, expected in written:
+        np.testing.assert_array_equal(f(i), expected)
+        np.testing.assert_array_equal(f(Variable(i)).data, expected)
+        for engine in ("numpy", "c"):
+            np.testing.assert_array_equal(compile(f, engine=engine)(i), expected)
+
+
+def test_a_variable_made_in_a_compiled_function_is_refused():
+    table = np.arange(5.0)
+    with pytest.raises(UnsupportedError, match="none of its arguments"):
+        compile(lambda i: Variable(table)[i])(np.array([1, 2]))

@@ -10,7 +10,7 @@ import numpy as np
 
 from clearprop.compiler.arguments import Arguments, name_of
 from clearprop.compiler.engines.text import identifier
-from clearprop.compiler.leaf import Traced, traced
+from clearprop.compiler.leaf import Setting, Traced
 from clearprop.compiler.plans import Compiles, Plan, signature
 from clearprop.compiler.side_effects import Outside
 from clearprop.compiler.threads import BlasThreads
@@ -36,6 +36,11 @@ class Packing:
         """Put what a program returned into the form of the function's own result."""
         several = len(self.recorded) != 1
         return self._pack(self._form, iter(results if several else (results,)))
+
+    def value(self) -> Any:
+        """The result of the recording."""
+        values = [v.data for v in self.recorded]
+        return self.pack(values if len(values) != 1 else values[0])
 
     def open(self, leaves: list[Any]) -> None:
         """Open the layers that were called.
@@ -127,28 +132,32 @@ class Compiled(Compiles):
         self.function = function
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """Run the program for arguments of these shapes and dtypes.
+        """Run the program for arguments of these shapes and dtypes; for Variables the function
+        itself, as part of what is being differentiated or compiled.
 
         Errors: `UnsupportedError` if what the function does depends on values, or cannot be
         recorded; `DTypeError` for arguments that are not real.
         """
         given = Arguments(args, named)
+        if given.on_graph:
+            return self.function(*args, **named)
         key = (signature(given.arrays), given.key)
         with self._lock:
             plan = self._find(key, given)
             with plan.threads:
-                return plan.packing.pack(plan.program.run(*given.arrays))
+                return plan.packing.pack(plan.program.run(*given.values(plan.weak)))
 
     def _find(self, key: Hashable, given: Arguments) -> Any:
         return self._current(key, lambda: self._plan(given))
 
     def _plan(self, given: Arguments) -> Any:
-        given.check_rows(self.function)
         function, arrays = given.taken_by(self.function), given.arrays
-        pairs = zip(arrays, given.names(), strict=True)
-        leaves = [traced(a if a.ndim else a[()], name) for a, name in pairs]
         with BlasThreads(1):
-            recorded, packing, what = record_in_place(function, leaves, self.function)
+            leaves, check = given.leaves(), lambda found: given.check(self.function, found)
+            recorded, packing, what = record_in_place(function, leaves, self.function, check)
+            if recorded and given.harden([*_needed_as_arrays(recorded, leaves)]):
+                leaves = given.leaves()
+                recorded, packing, what = record_in_place(function, leaves, self.function, check)
         if what:
             warnings.warn(
                 f"compile: the function changes {what} outside of itself, which its program does "
@@ -166,14 +175,29 @@ class Compiled(Compiles):
         roots = {node.operation.name.partition(".")[0] for node in recorded.nodes}
         taken = identifier(name) in roots | {"np", "jax", "jnp"}  # the program imports these
         plan = Plan(self, recorded, identifier(name) + "_" * taken, title, {})
-        plan.packing, plan.changed = packing, changed
+        plan.packing, plan.changed, plan.weak = packing, changed, given.weak
         return plan
+
+
+def _needed_as_arrays(trace: Trace, leaves: list[Any]) -> Iterator[int]:
+    """The places of plain numbers that something beside arithmetic, such as np.stack, is done to,
+    or to what comes of them alone."""
+    for i, leaf in enumerate(leaves):
+        numbers: set[Node] = set()
+        for node in trace.nodes if isinstance(leaf, Setting) else ():
+            if any(x is leaf or getattr(x, "node", None) in numbers for x in node.inputs):
+                if not node.operation.elementwise:
+                    yield i
+                    break
+                if not np.ndim(node.out):
+                    numbers.add(node)
 
 
 class _NoProgram:
     """The plan and the program of a function that gives constants alone: nothing is computed."""
 
     source, trace, recorded, threads, as_written = "", None, None, nullcontext(), {}
+    weak = ()
     size = 0
 
     def __init__(self, packing: Packing, changed: Callable[[], str]) -> None:
@@ -186,7 +210,9 @@ class _NoProgram:
         raise ConfigError("the function gives a constant: there is no program to save")
 
 
-def record_in_place(f: Any, leaves: list[Traced], whose: Any) -> tuple[Trace | None, Packing, str]:
+def record_in_place(
+    f: Any, leaves: list[Traced], whose: Any, check: Callable[[Any], None]
+) -> tuple[Trace | None, Packing, str]:
     """Record a function, and undo what it changes outside of itself; gives what that is, too.
 
     What it does once and for all, such as to fill a cache with constants, is left alone.
@@ -204,12 +230,17 @@ def record_in_place(f: Any, leaves: list[Traced], whose: Any) -> tuple[Trace | N
     once.__name__ = name_of(f)
     try:
         recorded, packing = record_function(once, leaves)
+        what = after[0].changed() or before.changed(Recorded)
+        if what or before.keeps(Recorded):
+            before.restore()
+        left = Watch(None, functions=[whose]).outside()
+        try:
+            check(packing.value())
+        finally:
+            left.restore()
     except BaseException:
         before.restore()
         raise
-    what = after[0].changed() or before.changed(Recorded)
-    if what or before.keeps(Recorded):
-        before.restore()
     return recorded, packing, what
 
 
@@ -238,6 +269,11 @@ def record_function(f: Callable[..., Any], leaves: list[Traced]) -> tuple[Trace 
         raise UnsupportedError(
             "compile: the function does not do the same for every argument of this shape: it draws "
             "random numbers, or computes with values that are not on the graph"
+        )
+    if {*Graph(packing.recorded, leaves).leaves} - {*leaves}:
+        raise UnsupportedError(
+            "compile: the function uses a Variable that is none of its arguments, and a program "
+            "would keep its value; give it as an argument, or use a plain array"
         )
     labels: dict[Node, str] = {}
     label(labels, packing.recorded, name_of(f))

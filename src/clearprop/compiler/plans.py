@@ -48,6 +48,8 @@ class Plan:
     changed: Callable[[], str]
     """What is no longer as it was when this was recorded; empty as long as all is."""
     as_written: Mapping[str, str] = {}
+    weak: tuple[Any, ...] = ()
+    """Which arguments are plain numbers; a step and a prediction have none."""
     made: tuple[float, float] = (0.0, 0.0)
     """When this was made, and how long that took."""
     size = 0

@@ -13,8 +13,10 @@ from clearprop.compiler.recording import Recorder, shown, value_of
 from clearprop.compiler.threads import BlasThreads
 from clearprop.compiler.tracing import Trace
 from clearprop.compiler.watching import Watch
-from clearprop.errors import LabelError
+from clearprop.errors import LabelError, UnsupportedError
+from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.graph import Graph
+from clearprop.graph.node import Recorded
 from clearprop.networks.learning import rows_of
 
 
@@ -46,6 +48,11 @@ class Prediction(Compiles):
         """Whether the program last used is given noise."""
         return bool(self._used().draws)
 
+    @property
+    def _method(self) -> str:
+        """The method of the network that is compiled."""
+        return "_scores" if self.of == "scores" else "predict"
+
     def prepare(self, x: Any) -> "Prediction":
         """Print the program for batches like this one, without running it."""
         with self._lock:
@@ -53,7 +60,9 @@ class Prediction(Compiles):
         return self
 
     def __call__(self, x: Any) -> Any:
-        """Compute the scores of a batch."""
+        """Compute the scores of a batch; of Variables without a program, on the graph."""
+        if any(isinstance(part, Recorded) for part in flat(x)):
+            return getattr(self.network, self._method)(x)
         x = as_arrays(x)
         with self._lock:
             plan = self._find(x)
@@ -93,6 +102,19 @@ class _Plan(Plan):
         with np.errstate(all="ignore"), BlasThreads(1):
             numbers = numbers_between(network, "infer")
             recorder, packing = with_numbers(numbers, prediction.needed, recorded)
+        of = prediction._method
+        if (
+            network.glue()
+            and not recorder.draws
+            and disagrees(
+                packing.value(),
+                lambda: network.computed("infer", x, lambda net: getattr(net, of)(x)),
+            )
+        ):
+            raise UnsupportedError(
+                f"compile: what {type(network).__name__} predicts is another for arrays than while "
+                f"it is recorded: {ASKS}"
+            )
         for i, v in enumerate(packing.recorded):
             recorder.label([v], f"output {i}")
         fixed = recorder.fixed
@@ -110,7 +132,7 @@ class _Plan(Plan):
         super().__init__(prediction, trace, "predict", title, stored)
         self.packing = packing
         arrays = [held for holders in members.params.owners.values() for held in holders]
-        scores = network.depending("infer", x, lambda net: getattr(net, prediction.of)(x))
+        scores = network.depending("infer", x, lambda net: getattr(net, of)(x))
         watch = Watch(recorder, [*arrays, *recorder.fixed_places], hanging=scores)
         self.changed = watch.changed
 

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.as_written import AsWrittenForward, AsWrittenState
+from clearprop.compiler.comparing import on_arrays
 from clearprop.compiler.leaf import Setting, Traced, setting, traced
 from clearprop.compiler.noise import Draw
 from clearprop.compiler.numbers import Held
 from clearprop.compiler.tracing import form, label, varied
-from clearprop.errors import LeavesGraphError, UnsupportedError
+from clearprop.errors import LeavesGraphError, UnsupportedError, said
+from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.layer_operation import LayerOperation, argument_names
-from clearprop.graph.leaving import spoken
+from clearprop.graph.leaving import Heeded, spoken
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.parameters import arrays_of, has_backward, layers_of, names_of, places_of
 from clearprop.graph.passing import Drawn, Pass, inline, noise_for, run, running
@@ -164,7 +166,8 @@ class Recorder(Walk):
                 forward, inputs = self._last_written[name]
                 found = AsWrittenState(forward).tried(forward.trial, inputs)
             else:
-                found = parts(ran.next_state())
+                with Heeded():
+                    found = parts(ran.next_state())
                 next_state(name, live, ran)  # refuses by name what does not fit
             new.update(zip(keys, found, strict=True))
             self.label(found, f"{name}.next_state")
@@ -299,18 +302,25 @@ class Recorder(Walk):
             for i, x in enumerate(inputs)
         )
         generators = generators_in(held for _, held in layers_of(live))
+        refusal = said.refusal
         try:
             with undrawn(generators):
                 before = [g.bit_generator.state for g in generators]
                 trial = twin(layer)
-                first = self._form(trial, inputs, own, drawn)
+                outputs, douts, wanted = self._done(trial, inputs, own, drawn)
+                first = self._form(trial, inputs, own, outputs, douts)
                 counts = counted(trial)
-                again = self._form(trial, others, own, drawn)
+                other, douts, _ = self._done(trial, others, own, drawn)
+                again = self._form(trial, others, own, other, douts)
                 if [g.bit_generator.state for g in generators] != before:
                     return "it draws random numbers"
+                plainly = on_arrays(layer, self.passing.formula, inputs, own, drawn)
+                if disagrees(outputs, lambda: plainly(wanted)):
+                    return ASKS
         # Whatever a layer raises when it is given Variables, it may still run on arrays; and where
         # it does not, the same error comes again from there.
         except Exception as error:
+            said.refusal = refusal  # this one is answered
             return str(error) or type(error).__name__
         if first != again:
             return (
@@ -322,21 +332,25 @@ class Recorder(Walk):
             return "it keeps something on the side, a count or a list, which a program would lose"
         return ""
 
-    def _form(
+    def _done(
         self, layer: Any, inputs: tuple[Any, ...], own: Any, drawn: list[Drawn] | None
-    ) -> list[Any]:
-        """The operations of forward and backward, comparable with those of another run."""
+    ) -> tuple[list[Any], list[Any], list[int] | None]:
+        """What forward and backward give, what backward began with, and by which inputs it is."""
         out = self._through(layer, inputs, drawn)
-        outputs, douts = [*parts(out)], []
-        if self.passing.formula == "forward" and has_backward(layer):
-            douts = [variable(Traced, np.ones_like(o.data)) for o in outputs]
-            operation = _Closed(layer, len(inputs), tuple(own), type(layer).__name__)
-            operation.label = lambda *_: None
-            given = (*inputs, *own.values())
-            wanted = [i for i, x in enumerate(given) if isinstance(x, Recorded)]
-            fixed = getattr(layer, "constants", ())
-            wanted = [i for i in wanted if i >= len(inputs) or operation.inputs[i] not in fixed]
-            outputs += operation.vjp(wanted, tuple(douts), out, given, {})
+        outputs = [*parts(out)]
+        if self.passing.formula != "forward" or not has_backward(layer):
+            return outputs, [], None
+        douts = [variable(Traced, np.ones_like(o.data)) for o in outputs]
+        operation = _Closed(layer, len(inputs), tuple(own), type(layer).__name__)
+        operation.label = lambda *_: None
+        given = (*inputs, *own.values())
+        wanted = [i for i, x in enumerate(given) if isinstance(x, Recorded)]
+        fixed = getattr(layer, "constants", ())
+        wanted = [i for i in wanted if i >= len(inputs) or operation.inputs[i] not in fixed]
+        return outputs + operation.vjp(wanted, tuple(douts), out, given, {}), douts, wanted
+
+    def _form(self, layer: Any, inputs: Any, own: Any, outputs: Any, douts: Any) -> list[Any]:
+        """The operations that were recorded, comparable with those of another run."""
         known = (*inputs, *own.values(), *douts)
         return form((*outputs, *kept_by(layer)), tuple(x for x in known if isinstance(x, Recorded)))
 

@@ -53,7 +53,7 @@ def _plain(x: Any) -> Any:
 
 def _kind(x: Any) -> Any:
     """What decides the dtype of a result: a dtype, or a number that leaves it to others."""
-    return 1.0 if isinstance(x, Setting) else getattr(data_of(x), "dtype", x)
+    return type(x.data.item())(1) if isinstance(x, Setting) else getattr(data_of(x), "dtype", x)
 
 
 def sunk_scalars(trace: Trace) -> Trace:
@@ -250,7 +250,7 @@ class Sinking:
 
 def _dtype(s: Any, x: Any) -> np.dtype:
     strong = is_recorded(s) and not isinstance(s, Setting)
-    return s.data.dtype if strong else np.result_type(1.0 if is_recorded(s) else s, x.data)
+    return s.data.dtype if strong else np.result_type(_kind(s) if is_recorded(s) else s, x.data)
 
 
 def _is_float(x: Any) -> bool:

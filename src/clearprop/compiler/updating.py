@@ -17,6 +17,7 @@ from clearprop.compiler.rewriting import fact, function_of, is_number, is_record
 from clearprop.compiler.tracing import form, varied
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.graph.graph import Graph
+from clearprop.graph.leaving import Heeded
 from clearprop.graph.node import variable
 
 _ALIKE = (np.where, np.clip, np.astype)
@@ -148,7 +149,8 @@ def _telling(optimizer: Any, method: str) -> Iterator[None]:
     """Say where it is that something cannot be recorded. Whatever is raised for Variables may run
     on arrays; and where it does not, the same error comes again from there."""
     try:
-        yield
+        with Heeded():
+            yield
     except ConfigError:  # what is refused on arrays, too
         raise
     except Exception as error:

@@ -132,7 +132,7 @@ def _elementwise(node: Node, dout: Any, out: Any, values: Any, arrived: Any, nee
     if not rules:
         return
     shape, chooses = node.out.shape, node.operation.chooses
-    values = [_as_float(x) for x in values]
+    values = [_as_float(x, node.out.dtype) for x in values]
     for x, rule in zip(node.inputs, rules, strict=False):
         if rule is None or not isinstance(x, Recorded):
             continue
@@ -231,9 +231,17 @@ def cast(dx: Any, data: Any) -> Any:
     return dx if dx.dtype == dtype else dx.astype(dtype)
 
 
-def _as_float(x: Any) -> Any:
-    """Integers are differentiated as floats; Python's own adapt by themselves."""
+def _as_float(x: Any, result: np.dtype) -> Any:
+    """An operand as the local derivatives want it; Python's own numbers adapt by themselves.
+
+    Integers are differentiated as floats, and a derivative is as precise as the result: 1 / y
+    of a float16 overflows where the quotient, in float32, does not.
+    """
     if x.__class__ in _PYTHON:
         return x
     dtype = getattr(x, "dtype", None)
-    return x if dtype is None or dtype.kind == "f" else x.astype(np.float64)
+    if dtype is None or dtype == result:
+        return x
+    if dtype.kind != "f":
+        return x.astype(np.float64)
+    return x.astype(result) if dtype.itemsize < result.itemsize and result.kind == "f" else x

@@ -6,12 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ClearpropError, LeavesGraphError, UnsupportedError
+from clearprop.errors import (
+    ClearpropError,
+    LacksError,
+    LeavesGraphError,
+    RefusedError,
+    UnsupportedError,
+    said,
+)
 from clearprop.graph import straight
 from clearprop.graph.backward import reach
 from clearprop.graph.constants import value_of
 from clearprop.graph.gathering import gathered
-from clearprop.graph.leaving import refuse_if_hidden
+from clearprop.graph.leaving import heed, refuse_if_hidden
 from clearprop.graph.nested import inner_derivatives
 from clearprop.graph.node import Recorded, data_of, parts
 from clearprop.graph.overriding import is_outdated
@@ -98,6 +105,7 @@ class LayerOperation:
         if self.is_composed:
             fresh = new_leaves(values, self.operands, Operand)
             bind(self.layer, self.places, fresh[self.n_inputs :])
+            refusal = said.refusal
             try:
                 out = self._recorded(self._forward(self.layer, fresh, inside))
             except LeavesGraphError as error:
@@ -112,6 +120,7 @@ class LayerOperation:
                 if self.mode == "infer" or not alone:
                     raise
                 self.is_composed, self.layer.cannot_be_opened = False, True
+                said.refusal = refusal  # this one is answered
             else:
                 self.inner = fresh, out
                 self._refuse_outside(fresh, out)
@@ -268,11 +277,15 @@ class LayerOperation:
         douts = tuple(
             d if isinstance(d, Recorded) or type(d) is int else np.array(d)[()] for d in douts
         )
+        refusal = said.refusal
         try:
-            return layer.backward(*douts)
+            found = layer.backward(*douts)
+            if recorded:
+                heed(refusal)
+            return found
         except Exception as error:
             foreign = not isinstance(error, ClearpropError)
-            if recorded and (foreign or isinstance(error, LeavesGraphError | UnsupportedError)):
+            if recorded and (foreign or isinstance(error, RefusedError)):
                 reason = _reason("it", error)
                 raise UnsupportedError(
                     f"{self.name}.backward cannot be recorded: {reason}"
@@ -293,7 +306,7 @@ def argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
 
 def _reason(what: str, error: Exception) -> str:
     """Why a method that runs on arrays does not run on Variables."""
-    if isinstance(error, ClearpropError):
+    if isinstance(error, ClearpropError) and not isinstance(error, LacksError):
         return str(error)
     return (
         f"{what} runs on arrays, but not on Variables ({type(error).__name__}: {error}); write it "

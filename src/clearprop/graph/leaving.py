@@ -8,7 +8,7 @@ from threading import local
 from types import FrameType
 from typing import Any, NoReturn
 
-from clearprop.errors import ClearpropError, DTypeError, LeavesGraphError
+from clearprop.errors import ClearpropError, DTypeError, LeavesGraphError, said
 from clearprop.primitives.unsupported import ELSEWHERE
 
 
@@ -23,6 +23,30 @@ functions that are being differentiated or compiled."""
 
 _OURS = "clearprop.graph.", "clearprop.primitives.", "clearprop.compiler."
 _MACHINERY = ("numpy.", "scipy.", *_OURS)
+
+
+class Heeded:
+    """Run what somebody wrote for arrays on Variables: a refusal counts, whoever catches it.
+
+    `try: s = float(x[0])` would else go on with its `except`, which no array comes to. An error
+    that leaves the block is told as it is.
+    """
+
+    __slots__ = ("before",)
+
+    def __enter__(self) -> None:
+        self.before = said.refusal
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is None:
+            heed(self.before)
+
+
+def heed(before: Any) -> None:
+    """Raise the refusal that has come since, if one has. `before` is what `said` held then."""
+    if said.refusal is not before and said.refusal is not None:
+        kind, args = said.refusal
+        raise kind(*args)
 
 
 def refuse_leaving() -> NoReturn:
@@ -44,7 +68,7 @@ def at_fault(what: str) -> tuple[str, str]:
     return line, remedy or (
         f"use a NumPy function on the {what} itself (np.sin, not math.sin), np.stack([...]) or "
         "np.concatenate([...]) for an array of several, np.where to choose between two, "
-        "np.take(table, v, axis=0) for table[v]"
+        "np.take_along_axis(table, v, axis=0) for table[v]"
     )
 
 
@@ -73,7 +97,8 @@ def spoken() -> Iterator[None]:
     """
     now.functions += 1
     try:
-        yield
+        with Heeded():
+            yield
     except ValueError as error:
         refuse_if_hidden(error)
         if "negative integer powers" in str(error):

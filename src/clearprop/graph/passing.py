@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import GraphError, ShapeError, UnsupportedError
-from clearprop.graph.leaving import now
+from clearprop.errors import GraphError, ShapeError, UnsupportedError, said
+from clearprop.graph.leaving import heed, now
 from clearprop.graph.node import Recorded, parts
 from clearprop.graph.parameters import names_of
 
@@ -150,17 +150,21 @@ class running:  # noqa: N801  # used as a function; a generator would take three
 
 def run(layer: Any, formula: str, inputs: tuple[Any, ...]) -> Any:
     """Run one of a layer's formulas, on whatever it is given; its arrays are bound already."""
-    before, now.layer = now.layer, layer
+    before, now.layer, refusal = now.layer, layer, said.refusal
     try:
-        if formula == "forward":
-            return layer.forward(*inputs)
-        infer = getattr(layer, "infer", None)
+        infer = None if formula == "forward" else getattr(layer, "infer", None)
         if infer is not None:
-            return infer(*inputs)
-        flags = prediction_flags(type(layer).forward, 1 + len(inputs))
-        return layer.forward(*inputs, **flags)
+            out = infer(*inputs)
+        elif formula == "forward":
+            out = layer.forward(*inputs)
+        else:
+            flags = prediction_flags(type(layer).forward, 1 + len(inputs))
+            out = layer.forward(*inputs, **flags)
     finally:
         now.layer = before
+    if said.refusal is not refusal and any(isinstance(x, Recorded) for x in (*inputs, *parts(out))):
+        heed(refusal)  # on arrays it is the layer's own affair
+    return out
 
 
 @cache

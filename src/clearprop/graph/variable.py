@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from clearprop.errors import DTypeError, GraphError, LeavesGraphError, ShapeError
+from clearprop.errors import DTypeError, GraphError, LacksError, LeavesGraphError, ShapeError
 from clearprop.graph.backward import derivatives, floating, reach
 from clearprop.graph.branches import tell_of_branches
 from clearprop.graph.display import NOTEBOOK, Displayed
@@ -212,7 +212,9 @@ class Variable(ArrayMethods):
                 return partial(function, self)  # so NumPy asks the elements of an array of objects
             known = hasattr(np.ndarray, name)
             hint = f"; v.data.{name} is that of the value, off the graph" if known else ""
-            raise AttributeError(f"a Variable has no {name!r}{hint}")
+            # By names such as __array_interface__ NumPy asks what something is.
+            kind = LacksError if known and not name.startswith("_") else AttributeError
+            raise kind(f"a Variable has no {name!r}{hint}")
 
     def __copy__(self) -> Self:
         return self

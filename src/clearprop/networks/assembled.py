@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, UnsupportedError
+from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.display import table
 from clearprop.graph.initialised import missing
 from clearprop.graph.node import Recorded
@@ -19,7 +20,7 @@ from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.initialisation import generator
 from clearprop.layers.stand_in import KEPT
 from clearprop.networks.assembly import check_layer, named_layers, one_object_a_place
-from clearprop.networks.audit import Hanging, depending, exchange, left_out
+from clearprop.networks.audit import Hanging, depending, exchange, goes_otherwise, left_out
 from clearprop.networks.learning import Learning, rows_of
 from clearprop.networks.members import Members, is_function, taken, undeclared
 from clearprop.networks.outermost import OUTERMOST, check_list
@@ -170,6 +171,11 @@ class Assembled(Layer):
         """Whether the layers run one after the other, by no `forward` of its own."""
         return False
 
+    def goes_straight(self, x: Any) -> bool:
+        """Whether the derivatives for such an input come from each `backward` alone, and no
+        graph."""
+        return False
+
     def only_calls(self, method: str) -> bool:
         """Whether a method does nothing but call the network, and its loss layers.
 
@@ -207,20 +213,49 @@ class Assembled(Layer):
                 for layer, path, array in self.depending("forward", x, lambda net: net.loss(x, t)):
                     of = f"{self.members.names[id(layer)]}: " if layer is not self else ""
                     raise left_out(f"{of}the loss of {type(self).__name__}", path, array)
+            if not self.goes_straight(x):
+                self._compare(x, t)
             self.__dict__["_audited"] = self.members
+
+    def _compare(self, x: Any, t: Any) -> None:
+        """Refuse a loss that is another for arrays than on the graph: `UnsupportedError`."""
+        twin, copies = self.looking_copy("forward", x)
+        with undrawn(generators_in(self.members.layers.values())):
+            walk = Walk(self, twin, copies, self.looking_pass("forward"))
+            recorded = walk.loss(x, t)
+        if disagrees(recorded, lambda: self.computed("forward", x, lambda net: net.loss(x, t))):
+            where = next(
+                (
+                    f" ({use.name} is the first layer that differs)"
+                    for use in walk.uses
+                    if not use.opened and goes_otherwise(use.layer, use.inputs, use.outputs)
+                ),
+                "",
+            )
+            raise UnsupportedError(
+                f"the loss of {type(self).__name__} is another for arrays than on the graph that "
+                f"its derivatives come from{where}: {ASKS}"
+            )
+
+    def computed(
+        self,
+        formula: str,
+        x: Any,
+        compute: Callable[[Any], Any],
+        changed: Iterable[Hanging] = (),
+    ) -> Any:
+        """What is computed with a copy, as looking sees it, in which some arrays are others."""
+        twin, copies = self.looking_copy(formula, x)
+        exchange(changed, copies)
+        generators = generators_in(self.members.layers.values())
+        with undrawn(generators), running(self.looking_pass(formula)):
+            return compute(twin)
 
     def depending(self, formula: str, x: Any, compute: Callable[[Any], Any]) -> Iterator[Hanging]:
         """The undeclared float arrays on which depends what is computed with a copy."""
         layers = self.members.layers.values()
-
-        def compute_with(changed: Iterable[Hanging]) -> Any:
-            twin, copies = self.looking_copy(formula, x)
-            exchange(changed, copies)
-            with undrawn(generators_in(layers)), running(self.looking_pass(formula)):
-                return compute(twin)
-
         hanging = [(layer, *found) for layer in layers for found in undeclared(layer)]
-        yield from depending(hanging, compute_with)
+        yield from depending(hanging, lambda changed: self.computed(formula, x, compute, changed))
 
     @contextmanager
     def learn(self, x: Any) -> Iterator[None]:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, said
+from clearprop.graph.agreement import disagrees
 from clearprop.graph.node import data_of, parts
-from clearprop.graph.parameters import Path, dotted
+from clearprop.graph.parameters import Path, dotted, layers_of, names_of
 from clearprop.graph.passing import Pass, run, running
+from clearprop.graph.recording import unwrapped
 from clearprop.graph.twins import twin
 
 Hanging = tuple[Any, Path, np.ndarray]
@@ -32,6 +34,19 @@ def audit(name: str, layer: Any, hanging: list[Any], formula: str, inputs: tuple
 
     for _, path, array in depending([(layer, *held) for held in hanging], output):
         raise left_out(f"{name}: the output of {type(layer).__name__}", path, array)
+
+
+def goes_otherwise(layer: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
+    """Whether a layer gives something else for arrays than it gave on the graph; if it can be told,
+    since it draws nothing."""
+    if any(names_of(held, "noise") for _, held in layers_of(layer)):
+        return False
+
+    def on_arrays() -> Any:
+        with running(Pass("forward")):
+            return parts(run(twin(layer), "forward", unwrapped(inputs)))
+
+    return disagrees(outputs, on_arrays)
 
 
 def depending(hanging: list[Hanging], compute: Callable[[Any], Any]) -> Iterator[Hanging]:
@@ -78,9 +93,11 @@ def _another(array: np.ndarray, number: int) -> np.ndarray:
 
 
 def _outputs(compute: Callable[[Any], Any], changed: Iterable[Hanging]) -> list[Any] | None:
+    refusal = said.refusal
     try:
         out = compute(changed)
     except Exception:
+        said.refusal = refusal  # nobody goes on from here
         return None
     return [np.asarray(data_of(part)) for part in parts(out)]
 

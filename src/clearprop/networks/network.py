@@ -193,7 +193,7 @@ class Network(Assembled):
             check_weighs(self, "w")
         self.members.check()
         self.audit(x, t)
-        if goes_straight(self, x):
+        if self.goes_straight(x):
             return straight(self, x, t, *given(w))
         twin, copies = copied(self)
         walk = Walk(self, twin, copies, Pass("forward", current().rng))
@@ -298,6 +298,9 @@ class Network(Assembled):
         """The names that a method of a subclass asks for, in each class that writes it."""
         written = (vars(c).get(method) for c in self._own_classes())
         return {name for each in written for name in names_asked_for(each)}
+
+    def goes_straight(self, x: Any) -> bool:
+        return goes_straight(self, x)
 
     def only_calls(self, method: str) -> bool:
         own = ("__call__", "predict", "loss", "_loss_of")

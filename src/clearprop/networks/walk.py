@@ -11,6 +11,7 @@ import numpy as np
 from clearprop.errors import ConfigError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives
 from clearprop.graph.layer_call import holds_variables, on_graph
+from clearprop.graph.leaving import Heeded
 from clearprop.graph.node import Recorded, parts, variable
 from clearprop.graph.parameters import (
     array_at,
@@ -102,7 +103,7 @@ class Walk:
         return self._run(self.copy._scores, leaves(x))
 
     def _run(self, method: Any, *inputs: Any) -> Any:
-        with running(self.passing):
+        with running(self.passing), Heeded():
             return method(*inputs)
 
     def derivatives(

@@ -11,6 +11,8 @@ import numpy as np
 
 from clearprop.primitives.cumulative import running_argmax
 from clearprop.primitives.labels import read_labels, read_numbers
+from clearprop.primitives.stopping import ROW as STOPS
+from clearprop.primitives.stopping import stopped
 from clearprop.primitives.table import Primitive, constant
 
 _FORMULAS: dict[Callable[..., Any], str] = {
@@ -102,7 +104,10 @@ def _all(*operands: Any) -> tuple[Any, ...]:
     return operands
 
 
-CONSTANT: dict[Callable[..., Any], Primitive] = {f: _row(f, t) for f, t in _FORMULAS.items()}
+CONSTANT: dict[Callable[..., Any], Primitive] = {
+    **{f: _row(f, t) for f, t in _FORMULAS.items()},
+    stopped: STOPS,
+}
 """Recorded as a node with derivative zero."""
 
 STATIC: frozenset[Callable[..., Any]] = frozenset(
