@@ -89,9 +89,10 @@ def lists_in(tree: Any) -> list[Any]:
     """What a function takes entries from by such an index, or appends to."""
     found = {}
     for node in ast.walk(tree):
-        counted = isinstance(node, ast.Subscript) and is_counted(node.slice)
-        if counted or (isinstance(node, ast.Attribute) and node.attr == "append"):
-            found[ast.unparse(node.value)] = node.value
+        of_round = isinstance(node, ast.Subscript) and is_counted(node.slice)
+        if of_round or getattr(node, "attr", "") == "append":
+            taken: Any = node
+            found[ast.unparse(taken.value)] = taken.value
     return [*found.values()][:MOST_LISTS]
 
 

@@ -312,7 +312,8 @@ def _is_set(e: Evidence, name: str) -> bool:
 def _is_table(e: Evidence, name: str) -> bool:
     """Whether an array is made by a formula, such as the angles that a place is turned by."""
     slot = e.trial.arguments[name].slot
-    return any("formula" in why_fixed(e.trial.layer, path) for path in slot.paths if slot)
+    paths = slot.paths if slot else ()
+    return any("formula" in why_fixed(e.trial.layer, path) for path in paths)
 
 
 def _is_fixed(e: Evidence, name: str) -> str:
