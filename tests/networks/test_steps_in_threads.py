@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from clearprop import Affine, Layer, Network, SoftmaxWithLoss
+from clearprop import Affine, Dropout, Layer, Network, SoftmaxWithLoss
 from clearprop.errors import ConfigError
 from clearprop.networks import turns
 
@@ -121,3 +121,12 @@ def test_a_child_process_does_not_wait_for_threads_that_it_has_not():
     copy.learning = [other, mine]
     copy.forked()
     assert copy.learning == [mine]
+
+
+def test_looking_at_a_network_does_not_touch_the_generators_that_it_learns_with():
+    dropout = Dropout(0.5)
+    network = Network([Affine.from_sizes(3, 2, rng=RNG), dropout], rng=RNG)
+    kept = dropout.own = np.random.default_rng(2)
+    drawn = network.computed("infer", np.ones((2, 3)), lambda twin: kept.random())
+    assert drawn == np.random.default_rng(2).random()
+    assert kept.random() != drawn  # what another thread drew meanwhile stays drawn

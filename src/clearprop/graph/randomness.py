@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,17 @@ def undrawn(generators: Iterable[Any] = ()) -> Iterator[None]:
             python.setstate(state)
         for g, state in states:
             g.bit_generator.state = state
+
+
+def with_own_generators(layers: Iterable[Any]) -> None:
+    """Let copies of layers draw from copies of their generators: the layers may be at work."""
+    own: dict[int, np.random.Generator] = {}
+    for held in [vars(layer) for layer in layers if hasattr(layer, "__dict__")]:
+        for name, value in held.items():
+            if isinstance(value, np.random.Generator):
+                if id(value) not in own:
+                    own[id(value)] = deepcopy(value)
+                held[name] = own[id(value)]
 
 
 def generators_in(layers: Iterable[Any]) -> "list[np.random.Generator]":

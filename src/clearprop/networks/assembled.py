@@ -15,7 +15,7 @@ from clearprop.graph.initialised import missing
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import Path, inner_layers, is_layer
 from clearprop.graph.passing import Pass, running
-from clearprop.graph.randomness import generators_in, undrawn
+from clearprop.graph.randomness import generators_in, undrawn, with_own_generators
 from clearprop.layers import Layer, SoftmaxWithLoss
 from clearprop.layers.initialisation import generator
 from clearprop.layers.stand_in import KEPT
@@ -247,8 +247,8 @@ class Assembled(Layer):
         """What is computed with a copy, as looking sees it, in which some arrays are others."""
         twin, copies = self.looking_copy(formula, x)
         exchange(changed, copies)
-        generators = generators_in(self.members.layers.values())
-        with undrawn(generators), running(self.looking_pass(formula)):
+        with_own_generators(copies.values())
+        with undrawn(), running(self.looking_pass(formula)):
             return compute(twin)
 
     def depending(self, formula: str, x: Any, compute: Callable[[Any], Any]) -> Iterator[Hanging]:
