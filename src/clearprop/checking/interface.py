@@ -20,6 +20,7 @@ import numpy as np
 from clearprop.checking.arguments import CONSTANT_NAMES, TRUTH_NAMES
 from clearprop.checking.copies import held_by
 from clearprop.checking.nests import filled, hanging, is_nest
+from clearprop.graph.code import code_of, codes
 from clearprop.graph.parameters import Path, at_path
 
 KEPT = ("output", "outputs")
@@ -83,8 +84,11 @@ def is_cleared(layer: Any) -> bool:
 
 def _words(function: Any) -> Iterator[Any]:
     """The names and texts that a function is made of; any of them, where that is not to be had."""
-    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
-    return iter((*code.co_names, *code.co_consts) if code else ANY_OF_THEM)
+    code = code_of(getattr(function, "__func__", function))
+    for part in codes(code) if code else ():
+        yield from (*part.co_names, *part.co_consts)
+    if code is None:
+        yield from ANY_OF_THEM
 
 
 def cleared(layer: Any) -> Any:

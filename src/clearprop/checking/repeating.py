@@ -172,11 +172,7 @@ def backward_repeats(e: Evidence) -> None:
             message = "backward draws random numbers of its own: run twice, it differs"
             e.fault(Kind.STOCHASTIC, message, name, **values)
         elif same(third[name] - two, two - one, 1e-9):
-            message = (
-                f"backward adds to {beside(name)}: run twice with the same dout, it gives "
-                f"{two[index]:.6g} after {one[index]:.6g}"
-            )
-            e.fault(Kind.ACCUMULATES, message, name, **values)
+            _adds(e, name, one, two)
         else:
             what = f"self.{spoken(min(changed, key=len))}" if changed else "what forward kept"
             message = f"backward changes {what}: run twice with the same dout, it differs"
@@ -193,12 +189,16 @@ def _of_two_minds(e: Evidence, first: dict[str, np.ndarray], replaced: set[str])
     slots = {n: e.trial.arguments[n].slot for n in e.analytic}
     if any(slots[n] for n in replaced):
         for name in [n for n in e.analytic if slots[n] and n not in replaced and np.any(first[n])]:
-            index, one = worst(first[name], 0 * first[name]), first[name]
-            message = (
-                f"backward adds to {beside(name)}: run twice with the same dout, it gives "
-                f"{2 * one[index]:.6g} after {one[index]:.6g}"
-            )
-            e.fault(Kind.ACCUMULATES, message, name, index=index, analytic=float(2 * one[index]))
+            _adds(e, name, first[name], 2 * first[name])
+
+
+def _adds(e: Evidence, name: str, one: np.ndarray, two: np.ndarray) -> None:
+    index = worst(one, two)
+    message = (
+        f"backward adds to {beside(name)}: run twice with the same dout, it gives "
+        f"{two[index]:.6g} after {one[index]:.6g}"
+    )
+    e.fault(Kind.ACCUMULATES, message, name, index=index, analytic=float(two[index]))
 
 
 def _added(e: Evidence, first: Any, second: Any, third: Any) -> list[str]:
