@@ -15,44 +15,6 @@ from clearprop.graph import (
     jvp,
     value_and_grad,
 )
-from clearprop.layers import (
-    AddLayer,
-    Affine,
-    BatchNormalization,
-    Convolution,
-    Dropout,
-    Elu,
-    Embedding,
-    Flatten,
-    Gelu,
-    GlobalAveragePooling,
-    Huber,
-    Layer,
-    LeakyRelu,
-    Loss,
-    MeanSquaredError,
-    MulLayer,
-    Pooling,
-    Relu,
-    Sigmoid,
-    SigmoidWithLoss,
-    Softmax,
-    SoftmaxWithLoss,
-    Softplus,
-    Tanh,
-    TransposedConvolution,
-    col2im,
-    im2col,
-)
-from clearprop.networks import (
-    Network,
-    TwoLayerNet,
-    conv_layers,
-    conv_net,
-    deep_conv_net,
-    dense_layers,
-    features,
-)
 from clearprop.primitives.numerical import numerical_gradient
 from clearprop.primitives.stopping import stop_gradient
 
@@ -60,25 +22,73 @@ if TYPE_CHECKING:
     from clearprop.checking import Report, assert_gradients, check
     from clearprop.compiler import compile
     from clearprop.explaining import Explanation, explain
+    from clearprop.layers import (
+        AddLayer,
+        Affine,
+        BatchNormalization,
+        Convolution,
+        Dropout,
+        Elu,
+        Embedding,
+        Flatten,
+        Gelu,
+        GlobalAveragePooling,
+        Huber,
+        Layer,
+        LeakyRelu,
+        Loss,
+        MeanSquaredError,
+        MulLayer,
+        Pooling,
+        Relu,
+        Sigmoid,
+        SigmoidWithLoss,
+        Softmax,
+        SoftmaxWithLoss,
+        Softplus,
+        Tanh,
+        TransposedConvolution,
+        col2im,
+        im2col,
+    )
+    from clearprop.networks import (
+        Network,
+        TwoLayerNet,
+        conv_layers,
+        conv_net,
+        deep_conv_net,
+        dense_layers,
+        features,
+    )
     from clearprop.playing import play
 
 __version__ = "0.1.0"
 
 _LATER = {
-    **dict.fromkeys(("Report", "assert_gradients", "check"), "clearprop.checking"),
-    **dict.fromkeys(("Explanation", "explain"), "clearprop.explaining"),
-    "compile": "clearprop.compiler",
-    "play": "clearprop.playing",
+    **dict.fromkeys(("Report", "assert_gradients", "check"), "checking"),
+    **dict.fromkeys(("Explanation", "explain"), "explaining"),
+    **dict.fromkeys(
+        ("Network", "TwoLayerNet", "conv_layers", "conv_net", "deep_conv_net"), "networks"
+    ),
+    **dict.fromkeys(("dense_layers", "features"), "networks"),
+    "compile": "compiler",
+    "play": "playing",
 }
-"""What is imported when it is first asked for, since most programs do without it."""
+"""Where there is what is imported when it is first asked for; the rest of `__all__` is layers."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+    if name in __all__:
+        found = getattr(import_module(f"{__name__}.{_LATER.get(name, 'layers')}"), name)
+        globals()[name] = found
+        return found
     if name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"{__name__}.{name}")  # such as training
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [
