@@ -7,6 +7,7 @@ them.
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,8 @@ class Elsewhere:
         shapes = (np.shape(trial.inputs[i])[1:] for i in trial.float_places)
         for n in sorted({n for shape in shapes for n in shape if n > 1}):
             for length in (k for k in (2 * n, n - 1) if k > 1):
-                yield trial.variant([*self._with_length(n, [i % n for i in range(length)])])
+                chosen = [i % n for i in range(length)]
+                yield self._keeping(trial.variant([*self._with_length(n, chosen)]), n, length)
 
     def _with_length(self, n: int, chosen: list[int]) -> Iterator[Any]:
         """The inputs with some places along axes of a length, but the first, that of samples."""
@@ -136,7 +138,35 @@ class Elsewhere:
                 for name, x in learned.items()
                 if n in x.shape
             }
-            yield trial.variant([*self._with_length(n, chosen)], values=values)
+            other = trial.variant([*self._with_length(n, chosen)], values=values)
+            yield self._keeping(other, n, len(chosen))
+
+    def _keeping(self, other: Trial, n: int, length: int) -> Trial:
+        """With the length in the numbers that keep it for backward."""
+        vars(other.layer).update(dict.fromkeys(self._keep_lengths.get(n, ()), length))
+        return other
+
+    @cached_property
+    def _keep_lengths(self) -> dict[int, list[str]]:
+        """By a length of what is given or learned, the numbers that keep it, as self.d = d.
+
+        Where forward itself does not read them, they would not go with another length.
+        """
+        trial, found = self.e.trial, dict[int, list[str]]()
+        lengths = {n for a in trial.arguments.values() for n in a.value.shape}
+        for name, value in vars(trial.layer).items():
+            if type(value) is int and value in lengths:
+                other = trial.variant(trial.inputs)
+                setattr(other.layer, name, value + 1)
+                try:
+                    same = np.array_equal(
+                        self.backward.unpicked(other.run).vector, self.e.run.vector
+                    )
+                except LayerRaised:
+                    continue
+                if same:
+                    found.setdefault(value, []).append(name)
+        return found
 
     def _varied(self, x: np.ndarray) -> np.ndarray:
         """None equal to another."""
@@ -144,7 +174,10 @@ class Elsewhere:
 
     def _of_other_counts(self) -> Iterator[Trial]:
         """With other settings: whole numbers larger by one or doubled, switches the other way."""
+        keep_lengths = {name for names in self._keep_lengths.values() for name in names}
         for name, value in vars(self.e.trial.layer).items():
+            if name in keep_lengths:
+                continue
             counts = (value + 1, 2 * value) if type(value) is int and value > 0 else ()
             for count in (not value,) if isinstance(value, bool) else counts:
                 other = self.e.trial.variant(self.e.trial.inputs)
@@ -181,7 +214,19 @@ class Elsewhere:
         if self._agree(hits, truth, again):
             return True
         unedited = self.backward.unpicked(lambda: self.backward.again(run, run.douts(dout)))
-        return False if self._agree([], truth, unedited) else None
+        takes = self._takes(truth, unedited)
+        return False if takes and self._agree([], truth, unedited) else None
+
+    def _takes(self, truth: dict[str, np.ndarray], run: Run | None) -> bool:
+        """Whether backward, as it is written, gives shapes that are right where they were so."""
+        given = {n: np.shape(a) for n, a in self.e.analytic.items()}
+        were = {n: given.get(n) == t.shape for n, t in self.truth.items()}
+        try:
+            return run is not None and all(
+                np.shape(run.derivative(n)) == truth[n].shape for n, right in were.items() if right
+            )
+        except FAILS:
+            return False
 
     def _have_shapes(self, truth: dict[str, np.ndarray], run: Run | None) -> bool:
         """Whether backward takes what is given; what is right here tells, if there is anything."""

@@ -1,4 +1,4 @@
-"""Patterns of right formulas at another place: offsets, masks, penalties, updates."""
+"""Patterns of right formulas at another place: offsets, masks, penalties, updates, branches."""
 
 import itertools
 
@@ -70,7 +70,8 @@ def _penalty(case: Case) -> Guesses:
     some = f" at {wrong.sum()} of {wrong.size} elements" if wrong.sum() < case.known.sum() else ""
     whole = case.t + c * value * wrong
     if times > 0:
-        message = f"{times:.4g} · {case.name} is added to it{some}, a penalty that forward lacks"
+        added = f"{times:.4g} · {case.name} is added to it{some}"
+        message = f"{added}, a penalty that forward lacks or weighs otherwise"
         yield Kind.EXTRA_TERM, f"{message} there" if some else message, whole
     message = f"{-times:.4g} · {case.name} is missing in it{some}: the derivative of λ W² is 2 λ W"
     yield Kind.DROPPED_TERM, message, whole
@@ -103,6 +104,31 @@ def _at_other_values(case: Case, wrong: np.ndarray, c: float) -> bool:
     gap = trial.run(values).derivatives(case.dout)[case.name]
     gap = gap - opened.derivatives(case.dout)[case.name]
     return np.allclose(gap[wrong], c * values[case.name][wrong], rtol=1e-6)
+
+
+def _on_the_other_branch(case: Case) -> Guesses:
+    """Is it right with a switch of the layer the other way, for which backward does not ask?"""
+    trial, name = case.e.trial, case.name
+    for switch, value in vars(trial.layer).items():
+        if type(value) is not bool:
+            continue
+        other = trial.variant(trial.inputs)
+        setattr(other.layer, switch, not value)
+        run, opened = other.run(), open_forward(other)
+        if isinstance(opened, str) or run.vector.size != case.dout.size:
+            continue
+        given, true = run.derivatives(case.dout)[name], opened.derivatives(case.dout)[name]
+        here = trial.run()
+        setattr(here.layer, switch, not value)
+        asks = not np.array_equal(here.derivatives(case.dout)[name], case.a, equal_nan=True)
+        moves = not np.allclose(true, case.t, rtol=1e-6)
+        if moves and not asks and np.allclose(given, true, rtol=1e-6, atol=1e-9 * case.size):
+            message = (
+                f"it is right with self.{switch} = {not value}: forward branches on "
+                f"self.{switch}, and backward gives what belongs to that branch either way; let "
+                "it branch as forward does"
+            )
+            yield Kind.WRONG_VALUE, message
 
 
 FAR = 8
@@ -168,4 +194,4 @@ def counted_once(case: Case) -> Guesses:
 
 
 FIRST = (_updated, _plain_penalty)
-LATER = (_one_array, given_twice, _shifted, _penalty)
+LATER = (_on_the_other_branch, _one_array, given_twice, _shifted, _penalty)

@@ -72,6 +72,8 @@ class Search:
 
     def __init__(self, e: Evidence, case: Case) -> None:
         self.e, self.found = e, dict[str, Guess]()
+        given = map(np.shape, (e.like or e.trial).inputs)
+        self.cut = [*given] != [np.shape(x) for x in e.trial.inputs]
         self.partly: set[tuple[str, float]] = set()
         """What explains one derivative by itself with a factor, and was tried in all its lines."""
         given = {n: a for n, a in e.analytic.items() if n in e.truth}
@@ -152,7 +154,7 @@ class Search:
             (node, i): lambda at, i=i: factor * at.found[i]
             for node, i in itertools.product(nodes, slots)
         }
-        return self._explained(self.tape.pull(changes), *_scaled(mistake, factor))
+        return self._explained(self.tape.pull(changes), *_scaled(mistake, factor, self.cut))
 
     def _in_pairs(self, pairs: Iterable[tuple[Mistake, Mistake]]) -> bool:
         """Whether two ways left out explain all, or one that is gone twice in place of another."""
@@ -213,26 +215,30 @@ class Search:
         if sum(np.count_nonzero(p) for p, _ in pairs) < 2 and abs(ratio + 2) > 1e-6:
             return False  # a single number always has some factor
         given = {name: case.t + ratio * part[name] for name, case in self.cases.items()}
-        return self._explained(given, *_scaled(mistake, 1 + ratio))
+        return self._explained(given, *_scaled(mistake, 1 + ratio, self.cut))
 
 
-def _scaled(mistake: Mistake, factor: float) -> tuple[Kind, str]:
+def _scaled(mistake: Mistake, factor: float, cut: bool) -> tuple[Kind, str]:
     """In words, that what goes a way has a factor."""
     where = mistake.message.removesuffix(", is missing").removesuffix(" is missing")
     if abs(factor + 1) < 1e-6:
         return Kind.SIGN, f"{where} has the opposite sign"
-    return Kind.FACTOR, f"{where} has the factor {_called(mistake, factor)} too much"
+    return Kind.FACTOR, f"{where} has the factor {_called(mistake, factor, cut)} too much"
 
 
-def _called(mistake: Mistake, factor: float) -> str:
-    """A factor by what the operation has at hand: a number in it, or of how many it is a mean."""
+def _called(mistake: Mistake, factor: float, cut: bool) -> str:
+    """A factor by what the operation has at hand: a number in it, or of how many it is a mean.
+
+    Of a corner of the inputs the size is not the one that was given.
+    """
     (node, _), *_ = mistake.changes
     found = [(float(c), f"{float(c):.6g}") for c in node.values if np.ndim(c) == 0]
     ndim, axis = np.ndim(node.values[0]), node.params.get("axis")
     if axis is not None and np.size(node.out):
         n = np.size(node.values[0]) // np.size(node.out)
         axes = tuple(i % ndim for i in np.atleast_1d(axis).tolist())
-        found.append((n, f"{n} (the size along {in_words(axes, ndim, batch=False)})"))
+        along = in_words(axes, ndim, batch=False)
+        found.append((n, f"{'n' if cut else n} (the size along {along})"))
     for number, name in found:
         for value, words in ((number, name), (1 / (number or np.inf), f"1/{name}")):
             if value not in (0, 1) and np.isclose(abs(value), factor, rtol=1e-6):

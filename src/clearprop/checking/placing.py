@@ -275,10 +275,15 @@ def _in_order(trial: Trial, names: Sequence[str], shapes: Sequence[Any]) -> list
     """For each of these shapes an argument that has it; among equals, in their order."""
     left, taken = [*names], []
     for shape in shapes:
-        fits = (name for name in left if trial.arguments[name].value.shape == shape)
+        fits = (name for name in left if _fits(trial.arguments[name].value, shape))
         taken.append(next(fits, ""))
         left = [name for name in left if name != taken[-1]]
     return taken
+
+
+def _fits(value: np.ndarray, shape: Any) -> bool:
+    """Whether a derivative of this shape may be of an array; one number is of one element."""
+    return shape == value.shape or (shape == () and value.size == 1)
 
 
 def _of_a_model(trial: Trial, values: Sequence[Any]) -> list[str]:
@@ -288,7 +293,7 @@ def _of_a_model(trial: Trial, values: Sequence[Any]) -> list[str]:
     """
     slots = _unplaced(trial)
     first = next((trial.input_names[i] for i in trial.float_places), "")
-    shapes = [np.shape(v) if isinstance(v, np.ndarray) else None for v in values]
+    shapes = [np.shape(v) if isinstance(v, np.ndarray | np.number) else None for v in values]
     if (
         trial.calling.takes_dout
         or not shapes

@@ -53,6 +53,7 @@ def _binary(node: ast.BinOp) -> Entries:
         if isinstance(op, ast.Div) and not (isinstance(b, ast.Constant) or is_power):
             # The slope of a quotient has the square of what divides.
             yield ast.BinOp(a, op, ast.BinOp(b, ast.Pow(), ast.Constant(2))), Kind.DROPPED_TERM
+        yield from _shared_out_otherwise(node)
     elif isinstance(op, ast.Add | ast.Sub):
         yield a, Kind.EXTRA_TERM
         yield (b if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), b)), Kind.EXTRA_TERM
@@ -80,6 +81,43 @@ def _in_other_order(node: ast.BinOp) -> Entries:
         for other in others:
             first = ast.BinOp(first, ast.MatMult(), other)
         yield first, Kind.TRANSPOSED
+
+
+def _factors(node: ast.expr) -> list[ast.expr]:
+    """What is multiplied, in its order."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return [*_factors(node.left), *_factors(node.right)]
+    return [node]
+
+
+def _shared_out_otherwise(node: ast.BinOp) -> Entries:
+    """A product with (1 - a) * b for a * (1 - b): shares of two directions, or of two gates."""
+    *others, last = _factors(node)
+    for i, other in enumerate(others):
+        (one, is_rest), (two, is_rest_too) = map(_share, (other, last))
+        if one is None or two is None or is_rest == is_rest_too:
+            continue
+        kept = [*others, last]
+        kept[i], kept[-1] = (
+            _rest_of(x) if rest else x for x, rest in ((one, is_rest_too), (two, is_rest))
+        )
+        product = kept[0]
+        for factor in kept[1:]:
+            product = ast.BinOp(product, ast.Mult(), factor)
+        yield product, Kind.WRONG_VALUE
+
+
+def _share(node: ast.expr) -> tuple[ast.expr | None, bool]:
+    """The name in `a` or `1 - a`, and whether it is the rest."""
+    rest = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+    own: Any = node
+    if rest:
+        own = own.right if getattr(own.left, "value", None) == 1 else None
+    return (own if isinstance(own, ast.Name | ast.Attribute) else None), rest
+
+
+def _rest_of(node: ast.expr) -> ast.expr:
+    return ast.BinOp(ast.Constant(1), ast.Sub(), node)
 
 
 def _brackets(node: ast.BinOp) -> Entries:

@@ -1,7 +1,8 @@
 """Arrays that are not learned: tables that the constructor makes by a formula, as of sines; signs.
 
 Nobody says so of them, but the source does: what is made of `arange` or `sin` alone, and of nothing
-random, is no first value of something learned. Nor is what holds 1 and -1 alone.
+random, is no first value of something learned. Nor is what holds 1 and -1 alone, nor a mean that
+forward moves on itself.
 """
 
 import ast
@@ -30,6 +31,8 @@ RANDOM = re.compile(
 )
 """What stands where the first values of something learned are drawn, or taken from a file."""
 EMBEDS = re.compile(r"(?i).*(emb|learn|train).*")
+TRAINS = re.compile(r"(?i).*(back|step|updat|grad|train|fit|learn|init|zero|load).*")
+"""How methods are called that may move what is learned."""
 DEEP = 4
 """So many methods are followed that call each other."""
 
@@ -46,7 +49,10 @@ def why_fixed(layer: Any, path: Path) -> str:
     owner, name = get_at(layer, path[: at - 1]), path[at - 1]
     if not at or EMBEDS.fullmatch(str(name)):
         return ""
-    found = [_words(value, f, type(owner), DEEP) for value, f in _assigned(type(owner), name)]
+    made = [*_assigned(type(owner), name)]
+    if any(_moves_on(value, name) for value, f in made if not TRAINS.fullmatch(f.name)):
+        return "is a mean that forward moves on itself"
+    found = [_words(value, f, type(owner), DEEP) for value, f in made]
     words = {*()}.union(*(words for words, _ in found))
     if not found or any(map(RANDOM.fullmatch, words)) or _drawn(owner, words):
         return ""
@@ -60,6 +66,21 @@ def _are_signs(held: Any) -> bool:
     """Whether there is nothing but 1 and -1, both, and 0: nobody begins to learn from these."""
     numbers = {n for _, x in leaves(held) for n in np.ravel(x).tolist()}
     return {-1.0, 1.0} <= numbers <= {-1.0, 0.0, 1.0}
+
+
+def _moves_on(value: ast.expr, name: Any) -> bool:
+    """Whether an attribute stands in a sum with what it is not in: a * self.x + (1 - a) * mean."""
+    sums = (n for n in ast.walk(value) if isinstance(n, ast.BinOp))
+    sides = (
+        [_reads(side, name) for side in (n.left, n.right)]
+        for n in sums
+        if isinstance(n.op, ast.Add | ast.Sub)
+    )
+    return any(sum(both) == 1 for both in sides)
+
+
+def _reads(expression: ast.expr, name: Any) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr == name for n in ast.walk(expression))
 
 
 def _assigned(cls: type, name: str) -> Iterator[tuple[ast.expr, ast.FunctionDef]]:
