@@ -20,7 +20,7 @@ TRUTH_NAMES = frozenset(
     listed(
         "y Y targ targs actual actuals expected truth desired yt gt ground_truth y_ output_true "
         "real reais esperado esperada alvo objetivo soll ziel wahr cible vrai attendu atteso "
-        "obiettivo"
+        "obiettivo teacher teacher_logits teacher_out soft_targets soft_labels"
     )
 )
 """What labels are called besides, where an input of that name may well have a derivative."""

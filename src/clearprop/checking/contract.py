@@ -17,7 +17,7 @@ from clearprop.checking.findings import Kind
 from clearprop.checking.nests import hanging
 from clearprop.checking.passes import told
 from clearprop.checking.repeating import same, worst
-from clearprop.checking.run import LayerRaised, numbers
+from clearprop.checking.run import LayerRaised, number, numbers
 from clearprop.checking.trial import Trial
 from clearprop.graph.passing import has_infer
 
@@ -204,7 +204,8 @@ def keeps_float32(e: Evidence) -> None:
             if any(np.asarray(out).dtype.itemsize > 4 for out in again):
                 message = "with float32 inputs and parameters, infer gives float64"
                 e.fault(Kind.DTYPE, message, "infer", fault=_has_float32(e))
-        run.backward(run.douts(e.dout))
+        # A loss that is a plain number is one of float64, and its dout no reason for others.
+        run.backward([number(np.asarray(d, np.float32)) for d in run.douts(e.dout)])
         found = {name: run.derivative(name) for name in e.analytic}
     except LayerRaised:
         return

@@ -40,6 +40,9 @@ def _statement(node: ast.stmt) -> Entries:
         (target,) = node.targets
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             yield [ast.AugAssign(target, ast.Add(), node.value)], Kind.NOT_SUMMED
+        if isinstance(target, ast.Name):  # where the other writes to dout
+            whole = ast.BinOp(ast.Name(target.id, LOAD), ast.Add(), node.value)
+            yield [ast.Assign([target], whole)], Kind.NOT_SUMMED
         if isinstance(target, ast.Subscript):
             yield [_at_each(ast.Add, target, node.value)], Kind.NOT_SUMMED
         value: Any = node.value

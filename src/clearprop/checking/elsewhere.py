@@ -51,6 +51,8 @@ class Elsewhere:
     def holds(self, hits: list[str]) -> bool:
         """Whether what is mended here is mended elsewhere, too."""
         e, whole = self.e, self.whole
+        if not self._leaves_the_rest():
+            return False
         if whole is not None:
             truth = {n: t for n, t in whole.truth.items() if n in self.truth}
             run = self.backward.unpicked(whole.trial.run)
@@ -89,6 +91,22 @@ class Elsewhere:
         held = self._holds_for(hits, e.trial.variant(e.trial.inputs, values=values))
         self.right = right
         return held is not False
+
+    def _leaves_the_rest(self) -> bool:
+        """Whether forward gives the same with the edit, and what is given to backward stays."""
+        if self.backward.of_forward:
+            return True
+        try:
+            run = self.e.trial.run()
+            same = np.allclose(run.vector, self.e.run.vector, rtol=1e-9, equal_nan=True)
+            return same and (_spares_dout(run, self.e.dout) or self._wrote_to_dout)
+        except LayerRaised:
+            return False
+
+    @cached_property
+    def _wrote_to_dout(self) -> bool:
+        """Whether backward writes to what it is given as it is."""
+        return not self.backward.unpicked(lambda: _spares_dout(self.e.trial.run(), self.e.dout))
 
     def _others_than_given(self) -> Iterator[list[Any]]:
         """The inputs with other values, of the same signs and no larger; fewer; in other order."""
@@ -266,6 +284,14 @@ class Elsewhere:
             return run is not None and _are_right(known, run, [*hits, *self.right])
         except FAILS:
             return False
+
+
+def _spares_dout(run: Run, dout: np.ndarray) -> bool:
+    """Whether backward leaves what it is given as it was."""
+    douts = run.douts(dout)
+    before = [np.array(part) for part in douts]
+    run.backward(douts)
+    return all(map(np.array_equal, before, douts))
 
 
 def _taken(x: np.ndarray, n: int, chosen: list[int], first: int = 0) -> np.ndarray:

@@ -153,7 +153,8 @@ class Search:
         idle, later = self._idle(), []
         inner = {s.function: INNER * (s.depth + s.shared) for s in self.backward.sources}
         for number, edit in enumerate(editor.edits, 1):
-            if edit.line in idle or self._is_odd(edit.kind):
+            is_idle = edit.line in idle and edit.kind is not Kind.STALE  # which moves others, too
+            if is_idle or self._is_odd(edit.kind):
                 continue
             if order := edit.rank + inner[edit.source.function]:
                 later.append((order, edit.rank, number, 0, edit))

@@ -54,4 +54,36 @@ def gathered(value: Any) -> Any:
         return value
     if not any(isinstance(x, Recorded) for x in value.flat):
         return value
-    return np.reshape(np.stack(list(value.flat)), value.shape)
+    joined = np.stack(_wholes(value) or list(value.flat))
+    return joined if joined.shape == value.shape else np.reshape(joined, value.shape)
+
+
+def _wholes(value: np.ndarray) -> list[Any]:
+    """The Variables whose elements an array of objects has, all of each and in their order; or none."""
+    flat, found = list(value.flat), list[Any]()
+    while flat:
+        node = getattr(flat[0], "node", None)
+        source = node.inputs[0] if node is not None and node.inputs else None
+        if not isinstance(source, Recorded) or source.data.ndim != 1:
+            return []
+        part, flat = flat[: source.data.size], flat[source.data.size :]
+        if len(part) < source.data.size or not all(
+            _is_element(x, source, i) for i, x in enumerate(part)
+        ):
+            return []
+        made = source.node
+        is_flattened = made is not None and made.operation.name == "np.reshape"
+        found.append(made.inputs[0] if is_flattened else source)
+    shape = found[0].data.shape
+    alike = all(v.data.shape == shape for v in found) and value.shape[-len(shape) :] == shape
+    return found if alike else []
+
+
+def _is_element(x: Any, source: Any, place: int) -> bool:
+    node = getattr(x, "node", None)
+    return (
+        node is not None
+        and node.operation.name == "clearprop.getitem"
+        and node.inputs[0] is source
+        and node.params.get("form") == (place,)
+    )
