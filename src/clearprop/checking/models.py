@@ -16,6 +16,7 @@ from clearprop.checking.copies import private, same_draws
 from clearprop.checking.interface import OUTPUT
 from clearprop.checking.nests import get_at, hanging, leaves
 from clearprop.checking.run import takes
+from clearprop.graph.code import numbers_in
 from clearprop.graph.parameters import Path
 
 Cost = Callable[[Any, Any, Any, Any], Any]
@@ -159,6 +160,7 @@ def _is_right(thing: Any, made: Mapping[str, Any], inputs: Sequence[Any]) -> boo
     """Whether backprop gives a derivative of a cost, or takes a step along one."""
     net, given = private(thing), private(list(inputs))
     numbers = [1.0, *(x for x in hanging(net).values() if isinstance(x, float))]
+    numbers += numbers_in(made["backward"])
     held = {path: np.array(x) for path, x in hanging(net).items() if _is_floats(x)}
     try:
         with same_draws():

@@ -18,6 +18,8 @@ from clearprop.checking.probing import is_right
 from clearprop.checking.run import Run
 from clearprop.checking.trial import Trial
 
+EXAMPLES = frozenset(("X", "x", "data", "inputs"))
+"""What is fitted to is called."""
 MANY = 12
 """Of so many inputs it is not tried out which have derivatives."""
 
@@ -187,7 +189,7 @@ def _is_idle(e: Evidence, name: str) -> bool:
 def _are_examples(names: Sequence[str]) -> bool:
     """Whether inputs are called as those that a model is fitted to: X and y, or y alone."""
     truths = [name for name in names if name in TRUTH_NAMES]
-    return bool(truths) and set(names) <= {*truths, "X", "x", "data", "inputs"}
+    return bool(truths) and set(names) <= {*truths, *EXAMPLES}
 
 
 def may_end(e: Evidence) -> bool:
@@ -333,7 +335,8 @@ def leave_out(e: Evidence, places: Sequence[int]) -> None:
         known = name in CONSTANT_NAMES or (given.dtype.kind == "u" and trial.arguments)
         if known or name in idle:
             continue
-        if _is_data(trial, i) and trial.arguments:
+        is_given = trial.updates and name in EXAMPLES  # to a network with its own optimiser
+        if (is_given or _is_data(trial, i)) and trial.arguments:
             message = "backward gives no derivative by it, so that it was taken for data"
             e.fault(Kind.INTERFACE, message, name, fault=False)
         else:

@@ -29,6 +29,7 @@ from clearprop.checking.probing import along, is_right
 from clearprop.checking.readings import handed_back, otherwise, readings, turned
 from clearprop.checking.run import LayerRaised, Run, numbers
 from clearprop.checking.tables import why_fixed
+from clearprop.graph.code import numbers_in
 from clearprop.layers import Layer
 
 Ran = tuple[Run, Any, dict[Any, Any], list[Any]]
@@ -247,8 +248,9 @@ def _descends(steps: list[tuple[np.ndarray, np.ndarray]]) -> bool:
 
 
 def _rate(e: Evidence, run: Run, changed: list[str]) -> float:
-    """The number on the layer, or 1, by which it takes a step along a true derivative."""
+    """The number on the layer, in backward, or 1, by which it steps along a true derivative."""
     held = [1.0, *(x for x in hanging(run.layer).values() if isinstance(x, float) and x)]
+    held += filter(None, numbers_in(getattr(type(run.layer), "backward", None)))
     for name in changed if held and not by_the_house(e.trial.layer) else ():
         argument, v = e.trial.arguments[name], e.sizes[name]
         step = argument.value - (argument.slot.get(run.layer) if argument.slot else 0)

@@ -21,6 +21,15 @@ def codes(code: CodeType) -> Iterator[CodeType]:
             yield from codes(inner)
 
 
+def numbers_in(function: Any) -> list[float]:
+    """The floats that are written in a function, and in those that it holds."""
+    code = code_of(function)
+    found = [x for c in (codes(code) if code else ()) for x in c.co_consts if type(x) is float]
+    held = [c.cell_contents for c in getattr(function, "__closure__", None) or ()]
+    inner = (numbers_in(f) for f in held if inspect.isfunction(f))
+    return [*found, *(x for numbers in inner for x in numbers)]
+
+
 def lines_reading(function: Any, attribute: str) -> Iterator[str]:
     """The lines of a function, as they are written, that read an attribute of this name."""
     code = code_of(function)

@@ -59,7 +59,7 @@ def gathered(value: Any) -> Any:
 
 
 def _wholes(value: np.ndarray) -> list[Any]:
-    """The Variables whose elements an array of objects has, all of each and in their order; or none."""
+    """The Variables of which an array of objects has all elements, in their order; or none."""
     flat, found = list(value.flat), list[Any]()
     while flat:
         node = getattr(flat[0], "node", None)
