@@ -6,6 +6,7 @@ compiled once, and what other threads run is as it was.
 
 import ast
 import copy
+import operator
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -103,6 +104,8 @@ def _guarded(node: Any) -> Any:
 
     What it is made of is shared with the trees that edits are told by, so it is not changed.
     """
+    if isinstance(node, _LEAVES):
+        return node
     made, f = with_parts(node, _guarded), node.func if isinstance(node, ast.Call) else None
     if isinstance(f, ast.Attribute) and f.attr == "at" and len(node.args) > 2:
         return ast.Call(the_pick("put_at"), [f.value, *made.args], node.keywords)
@@ -112,10 +115,10 @@ def _guarded(node: Any) -> Any:
 def with_parts(node: Any, other: Callable[[Any], Any]) -> Any:
     """A node with another for each of its parts, or itself where they are the same."""
     changed: dict[str, Any] = {}
-    for field, value in ast.iter_fields(node):
-        if isinstance(value, list):
+    for field, value in node.__dict__.items():
+        if type(value) is list:
             parts = [other(v) if isinstance(v, ast.AST) else v for v in value]
-            if any(a is not b for a, b in zip(parts, value, strict=True)):
+            if any(map(operator.is_not, parts, value)):
                 changed[field] = parts
         elif isinstance(value, ast.AST) and (made := other(value)) is not value:
             changed[field] = made
@@ -149,6 +152,8 @@ def _new(kind: Any, *fields: Any) -> Any:
     return kind(*fields, type_params=[])
 
 
+_LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
+"""What has no parts; most nodes are such."""
 _BARE = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 _FUTURES = 0x1FF0000
 """The flags of `from __future__ import …` among those of a code."""

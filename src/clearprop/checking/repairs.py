@@ -94,6 +94,7 @@ class Search:
         self.below = below or sys.maxsize
         self.stirs: dict[int, Any] = {}
         """What was met at a site, and which derivatives moved with it."""
+        self.sets: dict[Any, list[tuple[int, str]]] = {}
         self.copies, of_forward = copies, copies or below > 0
         self.share = 0.5 if of_forward else 1.0
         self.stop = time.thread_time() + self.share * LONGEST
@@ -229,7 +230,11 @@ class Search:
             return
         value, local = met
         own = {ast.unparse(target) for target in getattr(site.line, "targets", ())}
-        own |= _set_later(site)
+        if site.source.function not in self.sets:
+            self.sets[site.source.function] = _set_in(site.source.tree)
+        # What is kept after a site is, before, what an earlier run has left.
+        kept = self.sets[site.source.function]
+        own |= {name for line, name in kept if line > site.line.lineno}
         own.add(ast.unparse(site.old))
         around = [a for a in atoms(local, self.backward.formulas) if a.name not in own]
         around = distinct(value, around)
@@ -291,15 +296,15 @@ class Search:
         return self.editor.sites[number - 1].role
 
 
-def _set_later(site: Site) -> set[str]:
-    """What the function keeps after a site: before, it is what an earlier run has left."""
-    return {
-        ast.unparse(target)
-        for node in ast.walk(site.source.tree)
-        if isinstance(node, ast.Assign) and node.lineno > site.line.lineno
+def _set_in(tree: Any) -> list[tuple[int, str]]:
+    """What a function keeps, and in which line."""
+    return [
+        (node.lineno, ast.unparse(target))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Attribute)
-    }
+    ]
 
 
 def told(edit: Edit) -> str:
