@@ -23,17 +23,27 @@ THOROUGH = (
     "checking/test_repairs.py::test_what_it_says",
     "checking/test_strangers_styles.py::test_a_mistake",
     "cli/test_cli_networks.py::test_a_run_that_goes_on_gives_the_same_weights[deep-conv",
+    "cli/test_cli_main.py::test_gradcheck",
+    "cli/test_cli_networks.py::test_a_longer_run",
     "cli/test_cli_networks.py::test_networks_of_convolutions[deep-conv",
+    "cli/test_cli_networks.py::test_predict_and_draw_with_convolutions",
     "compiler/test_c.py::test_a_kernel_that_is_wrong",
     "compiler/test_fuzz.py",
     "compiler/test_random_",
     "datasets/test_pack_mnist.py",
     "datasets/test_photographs.py",
+    "datasets/test_tables.py::test_a_table_takes_little_more_memory",
+    "drawing/test_geometry.py::test_random_graphs",
+    "graph/test_json.py::test_a_chain_of_many_nodes",
     "networks/test_one_file_layers.py::test_one_file[it_is_drawn",
     "networks/test_one_file_layers.py::test_one_file[it_is_explained",
     "networks/test_one_file_layers.py::test_one_file[looking_between",
     "networks/test_random_networks.py",
+    "page/test_page.py::test_a_large_graph_is_folded",
     "page/test_page.py::test_a_page_of_three_hundred_nodes",
+    "page/test_page.py::test_every_sentence_exists",
+    "page/test_page_steps.py::test_many_layers_are_not_opened",
+    "playing/test_play.py::test_it_is_the_network_and_the_optimizer",
     "reporting/test_figures.py::test_learning_curves",
     "test_benchmarks.py",
     "training/test_checkpoints.py::test_many_stops",
@@ -49,7 +59,9 @@ EXAMPLES = {
     "checking/test_strangers_styles.py::test_no_alarm": 3,
     "checking/test_true_causes.py::test_the_cause_is_told_truly": 3,
     "cli/test_cli_check_languages.py::test_what_is_right_is_told": 2,
+    "cli/test_cli_pipes.py::test_it_is_quiet": 3,
     "cli/test_cli_resume.py::test_a_run_that_goes_on_is": 3,
+    "cli/test_cli_resume.py::test_however_often": 2,
     "compiler/test_c.py::test_random_networks_of_convolutions": 3,
     "compiler/test_c_rows.py::test_parameters_may_be_called": 3,
     "compiler/test_c_rows.py::test_rows_are_numpys": 2,
@@ -65,6 +77,24 @@ EXAMPLES = {
     "training/test_checkpoints.py::test_it_goes_on_as_if_it_had": 3,
 }
 """Kinds with many examples: one in so many stays, the others are left to that run, too."""
+
+
+SELDOM = {
+    "checking/test_catalogue.py": 2,
+    "checking/test_manners.py": 2,
+    "checking/test_strangers_styles.py": 3,
+    "compiler/test_c.py::test_a_kernel_that_is_wrong": 2,
+    "compiler/test_c_rows.py::test_steps_on_batches": 2,
+    "compiler/test_javascript.py::test_twenty_networks": 2,
+    "compiler/test_javascript_sums.py::test_sums": 2,
+    "compiler/test_names_in_programs.py::test_any_name": 3,
+    "compiler/test_small_numbers.py::test_steps_agree": 2,
+    "compiler/test_whole_updates.py::test_compiled_and_written_agree": 2,
+    "datasets/test_photographs.py::test_digits_are_read": 2,
+    "networks/test_one_file_layers.py::test_one_file": 3,
+    "networks/test_random_networks.py": 2,
+}
+"""Of what is thorough of these kinds, one in so many is; the others run where all do (-m '')."""
 
 
 ELSEWHERE = (
@@ -93,8 +123,13 @@ def thorough(items):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark what is thorough before it is chosen by its marks what runs."""
+    seen = dict.fromkeys(SELDOM, 0)
     for item in thorough(items):
-        item.add_marker("thorough")
+        place = item.nodeid.partition("tests/")[2]
+        kind = next(filter(place.startswith, SELDOM), None)
+        item.add_marker("seldom" if kind and seen[kind] % SELDOM[kind] else "thorough")
+        if kind:
+            seen[kind] += 1
     for item in items:
         if item.nodeid.partition("tests/")[2].startswith(ELSEWHERE):
             item.add_marker("elsewhere")

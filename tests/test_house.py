@@ -223,16 +223,18 @@ def test_no_optional_package_is_loaded_before_it_is_needed(module):
     )
 
 
-def test_import_clearprop_loads_what_a_network_needs_and_the_rest_when_it_is_used():
+def test_import_clearprop_loads_the_graph_and_the_rest_when_it_is_used():
     """So that it takes less time than NumPy's own import."""
     program = "import sys, clearprop; print(*sorted(m for m in sys.modules if '.' in m))"
     modules = [name.split(".") for name in run_python(program).split()]
     ours = Counter(names[1] for names in modules if names[0] == "clearprop")
-    assert ours.keys() <= {
-        *("drawing", "errors", "files", "graph", "layers", "networks", "page", "primitives")
-    }
+    assert ours.keys() <= {"drawing", "errors", "files", "graph", "page", "primitives"}
     assert ours["drawing"] <= 2  # the names that stand for it
     assert ours["page"] <= 1
+    every = "import clearprop; from clearprop import *; print({*clearprop.__all__} - {*globals()})"
+    assert run_python(every) == "set()\n"
+    offered = "import clearprop; print({*clearprop.__all__} - {*dir(clearprop)})"
+    assert run_python(offered) == "set()\n"
     attribute = "import clearprop; print(clearprop.training.SGD, hasattr(clearprop, 'trainig'))"
     assert run_python(attribute).endswith("SGD'> False\n")
     # Annotations name its generators in quotes, since it takes longer to load than our layers.
