@@ -152,3 +152,33 @@ class Squeeze:
 def test_a_size_found_on_a_corner_is_not_given_as_a_number():
     (finding,) = [f for f in check(Squeeze(), drawn(4, 3, 7, 7)).findings if f.fault]
     assert "has the factor n (the size along axes 2, 3) too much" in finding.message
+
+
+class GraphConv:
+    """The matrix that joins the nodes is made of the one that is given."""
+
+    def __init__(self, adj, W):
+        degree = adj.sum(axis=1, keepdims=True)
+        self.S, self.W = adj / degree, W
+
+    def forward(self, x):
+        self.x = self.S @ x
+        return self.x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return self.S.T @ dout @ self.W.T
+
+
+class Scaled(GraphConv):
+    """What is given is learned here, and its derivative forgotten."""
+
+    def __init__(self, scale, W):
+        self.S, self.W = scale / scale.sum(axis=1, keepdims=True), W
+
+
+def test_a_matrix_made_of_a_graph_is_not_learned():
+    report = check(GraphConv(np.eye(4) + np.eye(4, k=1), drawn(3, 2)), drawn(4, 3))
+    assert report.ok
+    assert "self.S is made of the graph that is given" in str(report)
+    assert check(Scaled(np.eye(4) + np.eye(4, k=1), drawn(3, 2)), drawn(4, 3)).ok is None

@@ -33,6 +33,8 @@ RANDOM = re.compile(
 EMBEDS = re.compile(r"(?i).*(emb|learn|train).*")
 TRAINS = re.compile(r"(?i).*(back|step|updat|grad|train|fit|learn|init|zero|load).*")
 """How methods are called that may move what is learned."""
+GRAPH = re.compile(r"A|A_?(hat|tilde|norm)|(?i:adj\w*)")
+"""How matrices are called that join what with what."""
 DEEP = 4
 """So many methods are followed that call each other."""
 
@@ -58,6 +60,8 @@ def why_fixed(layer: Any, path: Path) -> str:
         return ""
     if words & MAKERS:
         return "is a table that is made by a formula"
+    if all(_is_of_a_graph(value, f) for value, f in made):
+        return "is made of the graph that is given"
     given = all(is_given for _, is_given in found) and DATA.fullmatch(name)
     return "is given, and called as data are" if given else ""
 
@@ -77,6 +81,22 @@ def _moves_on(value: ast.expr, name: Any) -> bool:
         if isinstance(n.op, ast.Add | ast.Sub)
     )
     return any(sum(both) == 1 for both in sides)
+
+
+def _is_of_a_graph(value: ast.expr, f: ast.FunctionDef) -> bool:
+    """Whether it is an adjacency matrix over its sums, of which the lines before may be part."""
+    names, todo = set[str](), [value]
+    own = [(getattr(target, "id", None), v) for target, v in _assignments(f)]
+    while todo:
+        new = {n.id for n in ast.walk(todo.pop()) if isinstance(n, ast.Name)} - names
+        names |= new
+        todo += [v for name, v in own if name in new]
+    given = names & {a.arg for a in f.args.args}
+    sums = any(getattr(n, "attr", "") == "sum" for n in ast.walk(f))
+    divides = isinstance(value, ast.BinOp) and isinstance(
+        value.op, ast.Div | ast.Mult | ast.MatMult
+    )
+    return bool(given) and all(map(GRAPH.fullmatch, given)) and sums and divides
 
 
 def _reads(expression: ast.expr, name: Any) -> bool:
