@@ -154,7 +154,8 @@ class Search:
         idle, later = self._idle(), []
         inner = {s.function: INNER * (s.depth + s.shared) for s in self.backward.sources}
         for number, edit in enumerate(editor.edits, 1):
-            is_idle = edit.line in idle and edit.kind is not Kind.STALE  # which moves others, too
+            moves = edit.kind is Kind.STALE and self.e.trial.updates  # an update, which is right
+            is_idle = edit.line in idle and not moves
             if is_idle or self._is_odd(edit.kind):
                 continue
             if order := edit.rank + inner[edit.source.function]:
