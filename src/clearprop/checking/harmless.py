@@ -92,7 +92,7 @@ def look_at_ties(e: Evidence) -> None:
 
 
 def _is_rough_beside(e: Evidence, inputs: dict[str, np.ndarray], unit: float, seed: int) -> bool:
-    """Whether it is the same nearby, where nothing is tied: forward is too rough for differences."""
+    """Whether it is so nearby, where nothing is tied: forward is too rough for differences."""
     rng, size = np.random.default_rng(seed), 1e-3 * unit
     beside = {name: x + size * rng.uniform(-1, 1, x.shape) for name, x in inputs.items()}
     pull = lambda dout: e.trial.run(beside).derivatives(dout)  # noqa: E731
