@@ -72,8 +72,8 @@ def _wholes(value: np.ndarray) -> list[Any]:
         ):
             return []
         made = source.node
-        is_flattened = made is not None and made.operation.name == "np.reshape"
-        found.append(made.inputs[0] if is_flattened else source)
+        flattened = made if made is not None and made.operation.name == "np.reshape" else None
+        found.append(flattened.inputs[0] if flattened is not None else source)
     shape = found[0].data.shape
     alike = all(v.data.shape == shape for v in found) and value.shape[-len(shape) :] == shape
     return found if alike else []
