@@ -4,25 +4,29 @@ import sys
 from argparse import Namespace
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from enum import Enum
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import CellType, FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace
 from typing import Any
+from weakref import ProxyTypes, ReferenceType
 
 import numpy as np
 
-from clearprop.compiler.tracing import names
+from clearprop.compiler.tracing import BUFFERS, VIEWS, names
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import is_layer
 
 PLAIN = (bool, int, float, str, type(None), np.generic, np.dtype, type)
-CONTAINERS = (list, tuple, Mapping, deque)
-_SETS = (set, frozenset)
+_GROUPS = (set, frozenset, *VIEWS)
+"""What has parts, but no places for them."""
+CONTAINERS = (list, tuple, Mapping, deque, *_GROUPS)
 _OTHERS = sys.stdlib_module_names | {"clearprop", "numpy"}
 """Whose objects are not looked into."""
 _INSTALLED = {"site-packages", "dist-packages"}
-_NO_OBJECTS = (*PLAIN, *_SETS, *CONTAINERS, np.ndarray, Recorded)
+_NO_OBJECTS = (*PLAIN, *CONTAINERS, *BUFFERS, np.ndarray, Recorded)
 
 
 def own_classes(kind: type) -> list[type]:
@@ -33,6 +37,11 @@ def own_classes(kind: type) -> list[type]:
 def is_own(module: str | None) -> bool:
     """Whether a module is neither of Python, NumPy nor ours."""
     return (module or "").partition(".")[0] not in _OTHERS
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is one of clearprop."""
+    return kind.__module__.partition(".")[0] == "clearprop"
 
 
 @cache
@@ -57,20 +66,20 @@ def _is_of_clearprop(value: Any) -> bool:
 
 def is_plain(value: Any) -> bool:
     """Whether a value is known by what it says: numbers, texts, and containers of such alone."""
-    if isinstance(value, PLAIN):
+    if isinstance(value, (*PLAIN, *BUFFERS)):
         return True
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "iub"
     if isinstance(value, Mapping):
         return all(map(is_plain, value.values()))
-    return isinstance(value, (*CONTAINERS, *_SETS)) and all(map(is_plain, value))
+    return isinstance(value, CONTAINERS) and all(map(is_plain, value))
 
 
 def classes_in(value: Any) -> Iterator[type]:
     """The classes in a plain value, however deep."""
     if isinstance(value, type):
         yield value
-    elif isinstance(value, (*CONTAINERS, *_SETS)):
+    elif isinstance(value, CONTAINERS):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from classes_in(part)
 
@@ -93,18 +102,24 @@ def is_foreign_code(value: Any) -> bool:
     return not is_own(module) and found is value
 
 
+def is_foreign_descriptor(value: Any) -> bool:
+    """Whether something in a class makes an attribute of what it was made of, as `cached_property`
+    of a function."""
+    return hasattr(type(value), "__get__") and not isinstance(value, FunctionType | property)
+
+
 def attributes(holder: Any) -> dict[str, Any]:
     """The attributes of a layer or an object and those of its classes, without methods."""
     found: dict[str, Any] = {}
     if isinstance(holder, Enum):  # one of those that there are, and stays as it is
         return found
     for cls in type(holder).__mro__:
-        if cls is object or cls.__module__.partition(".")[0] == "clearprop":
+        if cls is object or is_ours(cls):
             break
         for name, value in vars(cls).items():
             of_class = is_plain(value) or isinstance(value, np.ufunc | staticmethod)
-            own = is_object(value) and not hasattr(type(value), "__get__")
-            if not name.startswith("__") and (of_class or own or _is_slot(value, holder, name)):
+            of_class |= not (is_of_library(cls.__module__) or hasattr(type(value), "__get__"))
+            if not name.startswith("__") and (of_class or _is_slot(value, holder, name)):
                 found.setdefault(name, getattr(holder, name))
     found.update(getattr(holder, "__dict__", {}))
     return {n: v for n, v in found.items() if n not in ("_given", "_members", "_learning")}
@@ -144,10 +159,28 @@ def content(value: Any) -> Any:
     return [(key, names(part) if is_plain(part) else id(part)) for key, part in entries(value)]
 
 
+def itself(value: Any) -> Any:
+    """The object that a weak proxy stands for; all else as it is."""
+    return value.__init__.__self__ if type(value) in ProxyTypes else value
+
+
+def behind(value: Any) -> list[tuple[str, Any]]:
+    """What a thing gives when it is asked, and holds as no attribute."""
+    if isinstance(value, Recorded):
+        return [("data", value.data)]
+    if isinstance(value, ContextVar | ReferenceType):
+        return [("", reader(value)(value, "", None))]
+    return []
+
+
 def reader(holder: Any) -> Callable[[Any, Any, Any], Any]:
     """How what stands in something is read: entries, what was captured, or attributes."""
     if isinstance(holder, CONTAINERS):
-        return entry
+        return part if isinstance(holder, _GROUPS) else entry
+    if isinstance(holder, ContextVar):
+        return lambda var, name, default: var.get(default)
+    if isinstance(holder, ReferenceType):
+        return lambda reference, name, default: reference()
     return captured if isinstance(holder, CellType) else getattr
 
 
@@ -157,6 +190,11 @@ def entry(holder: Any, key: Any, default: Any = None) -> Any:
         return holder[key]
     except (KeyError, IndexError):
         return default
+
+
+def part(holder: Any, key: Any, default: Any = None) -> Any:
+    """One of what has no places, by the order in which they come."""
+    return next(islice(holder, key, None), default)
 
 
 def captured(cell: Any, name: str, default: Any = None) -> Any:
@@ -175,6 +213,10 @@ def spelt(holder: Any, name: Any) -> str:
         return f"the variable {name}"
     if isinstance(holder, Names):
         return f"the variable {name} of {vars(holder).get('__name__', 'a module')}"
+    if isinstance(holder, ContextVar):
+        return f"the context variable {holder.name}"
+    if isinstance(holder, ReferenceType):
+        return "what a weak reference gives"
     of = holder if isinstance(holder, type | FunctionType | ModuleType) else type(holder)
     return f"{of.__name__}.{name}"
 

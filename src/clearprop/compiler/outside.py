@@ -4,10 +4,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from dis import get_instructions
 from functools import lru_cache
-from types import CodeType, FunctionType, MethodType
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
-from clearprop.compiler.holding import Names, is_of_library, is_plain, own_classes
+from clearprop.compiler.holding import Names, is_of_library, is_ours, is_own, is_plain, own_classes
 from clearprop.graph.code import codes
 
 Noted = tuple[Any, str, Any]
@@ -26,6 +33,12 @@ _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 _BY_TEXT = {"globals", "eval", "exec"}
 """Functions that find names by texts."""
 
+_ASKED_FOR = {"getenv": "environ"}
+"""What functions of `os` read of it, by what they are called."""
+
+_COMPUTED = (property, GetSetDescriptorType, MemberDescriptorType)
+"""What gives an attribute that stands in no dictionary."""
+
 _NOT_RUN = ("samples", "__init__", "__new__", "__repr__", "__str__", "__eq__", "__hash__")
 
 
@@ -36,9 +49,9 @@ def methods(kinds: Iterable[type]) -> Iterator[tuple[type, str, FunctionType]]:
             if isinstance(value, property):
                 value = value.fget
             f = getattr(value, "__func__", value)  # of static methods and class methods
-            f = getattr(f, "__wrapped__", f)
-            if name not in _NOT_RUN and isinstance(f, FunctionType):
+            while name not in _NOT_RUN and isinstance(f, FunctionType):
                 yield kind, name, f
+                f = getattr(f, "__wrapped__", None)
 
 
 def read(f: FunctionType) -> Iterator[Noted]:
@@ -49,6 +62,8 @@ def read(f: FunctionType) -> Iterator[Noted]:
     held, modules = Names(f.__globals__), Names(sys.modules)
     loaded, imported = _loaded(f.__code__)
     names = mentioned(f.__code__)
+    if names & _ASKED_FOR.keys():
+        imported |= {"os"}
     if loaded & _BY_TEXT or "__globals__" in names or {"sys", "modules"} <= names:
         loaded = names  # a text may be the name of a global
     yield from named(held, loaded)
@@ -57,10 +72,17 @@ def read(f: FunctionType) -> Iterator[Noted]:
 
 
 def named(holder: Any, names: Iterable[str]) -> list[Noted]:
-    """What these names are in a module, or in somebody's own class, which is a place for names,
-    too, but for the functions that it defines; in one of a library only plain values count."""
-    if not isinstance(holder, type):
+    """What these names are in a module, on a function, on an object of Python, NumPy or ours, or
+    in somebody's own class, which is a place for names, too, but for the functions that it defines;
+    of classes of a library, and of what Python, NumPy and we have, only plain values count."""
+    if isinstance(holder, Names | FunctionType) or _is_own_module(holder):
         return [(holder, name, vars(holder)[name]) for name in vars(holder).keys() & names]
+    if isinstance(holder, ModuleType):
+        names = {*names, *(_ASKED_FOR[name] for name in _ASKED_FOR.keys() & names)}
+        inside = [(holder, name, vars(holder)[name]) for name in vars(holder).keys() & names]
+        return [noted for noted in inside if is_plain(noted[2])]
+    if not isinstance(holder, type):
+        return _of_object(holder, {*names})
     found: dict[str, Any] = {}
     for cls in own_classes(holder):
         inside = is_of_library(cls.__module__)
@@ -70,6 +92,36 @@ def named(holder: Any, names: Iterable[str]) -> list[Noted]:
             if is_plain(value) if inside else not function:
                 found[name] = value
     return [(holder, name, value) for name, value in found.items()]
+
+
+def _is_own_module(holder: Any) -> bool:
+    return isinstance(holder, ModuleType) and is_own(holder.__name__)
+
+
+def _of_object(holder: Any, names: set[str]) -> list[Noted]:
+    """The attributes with these names, and those that the methods ask for which have such a name or
+    are called by an operator; how ours work is no business of theirs."""
+    kinds = {name: value for cls in type(holder).__mro__[::-1] for name, value in vars(cls).items()}
+    asked = {name for name in kinds if name in names or name.startswith("__")} - {*_NOT_RUN}
+    known = {*names}
+    while asked and not is_ours(type(holder)):
+        value = kinds[asked.pop()]
+        f = value.fget if isinstance(value, property) else value
+        if isinstance(f, FunctionType):
+            new = mentioned(f.__code__) - known
+            known |= new
+            asked |= new & kinds.keys()
+    held = getattr(holder, "__dict__", {})
+    found: list[Noted] = [(holder, name, held[name]) for name in held.keys() & known]
+    for name in (known - {"__dict__", "__class__"}) & kinds.keys():
+        if isinstance(kinds[name], _COMPUTED):
+            try:
+                value = getattr(holder, name)
+            except Exception:  # it is not to be had, then
+                continue
+            if is_plain(value) or isinstance(kinds[name], MemberDescriptorType):
+                found.append((holder, name, value))
+    return found
 
 
 @lru_cache(1024)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import CellType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,26 +14,26 @@ from clearprop.graph.parameters import is_layer
 
 _NOTHING = object()
 _CONTAINERS = (list, deque, set, dict, tuple)
-_PLACES = (Names, ModuleType, type)
+_PLACES = (Names, ModuleType, FunctionType, type)
 
 
 class Outside:
     """What stands in containers, objects, classes, modules and captured variables, as it is now.
 
-    `places` are holders and the names there. Of attributes and of the names of a module those count
-    that are `said` in the code, and what is recorded: others may do what they like to theirs
-    meanwhile. Arrays are not looked into: a write of what is recorded into one is refused anyway.
+    `places` are how they are read, holders and the names there. Of attributes and of the names of a
+    module those count that are `said` in the code, and what is recorded: others may do what they
+    like to theirs meanwhile. Arrays are not looked into: a write of what is recorded into one is
+    refused anyway.
     """
 
-    def __init__(self, places: Iterable[tuple[Any, Any]], said: Iterable[str]) -> None:
+    def __init__(self, places: Iterable[tuple[Any, Any, Any]], said: Iterable[str]) -> None:
         self._said = frozenset(said)
         self._held: dict[int, tuple[Any, str, dict[Any, Any]]] = {}
         """By id what holds something, how it is called, and what it holds."""
         found: list[tuple[Any, str]] = []
-        for holder, name in places:
+        for get, holder, name in places:
             found.append((holder, called := spelt(holder, name)))
             if not isinstance(holder, _CONTAINERS):  # which are looked into as a whole
-                get = captured if isinstance(holder, CellType) else getattr
                 found.append((get(holder, name, None), called))
         for thing in found:  # once all are read, which may change something, too
             self._look(*thing)
@@ -105,7 +105,7 @@ class Outside:
             return {} if value is _NOTHING else {"cell_contents": value}
         kind = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "")
         own = isinstance(thing, type | ModuleType) and is_own(kind)
-        if own or isinstance(thing, Names) or is_layer(thing) or is_object(thing):
+        if own or isinstance(thing, Names | FunctionType) or is_layer(thing) or is_object(thing):
             return dict(getattr(thing, "__dict__", {}))
         return None
 

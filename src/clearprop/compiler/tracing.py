@@ -1,7 +1,10 @@
 """A recorded graph in which every node knows where it came from, and how two are compared."""
 
+import ctypes
+from array import array
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
+from mmap import mmap
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +14,10 @@ from clearprop.compiler.leaf import Setting, Traced
 from clearprop.graph.graph import Graph
 from clearprop.graph.node import Node, Recorded, variable
 from clearprop.graph.variable import Variable
+
+VIEWS = (KeysView, ValuesView, ItemsView)
+BUFFERS = (bytearray, memoryview, array, mmap, *ctypes.Structure.__mro__[1:-1])
+"""What holds bytes that may be written, beside arrays; last what all things of ctypes are."""
 
 
 class Trace(Graph):
@@ -92,4 +99,6 @@ def names(x: Any) -> Any:
         return ("slice", x.start, x.stop, x.step)
     if isinstance(x, Mapping):
         return (type(x).__name__, *((names(key), names(entry)) for key, entry in x.items()))
-    return (type(x).__name__, repr(x))
+    if isinstance(x, VIEWS):
+        return (type(x).__name__, *map(names, x))
+    return (type(x).__name__, bytes(x) if isinstance(x, BUFFERS) else repr(x))

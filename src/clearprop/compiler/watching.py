@@ -11,24 +11,28 @@ from clearprop.compiler.holding import (
     PLAIN,
     Names,
     attributes,
+    behind,
     bound,
     cells,
     classes_in,
     content,
     entries,
     is_foreign_code,
+    is_foreign_descriptor,
     is_object,
     is_of_library,
     is_own,
     is_plain,
+    itself,
     own_classes,
     reader,
     spelt,
 )
 from clearprop.compiler.outside import METHODS, mentioned, methods, named, read, stored
 from clearprop.compiler.side_effects import Outside
-from clearprop.compiler.tracing import names
+from clearprop.compiler.tracing import BUFFERS, names
 from clearprop.graph.constants import is_fixed, is_same
+from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import KINDS, is_layer, names_of
 from clearprop.networks.audit import Hanging
 from clearprop.networks.learning import state_names
@@ -36,6 +40,9 @@ from clearprop.networks.members import hanging as hanging_on
 
 Noted = tuple[Callable[..., Any], Any, Any, Any]
 """How a place is read, what holds it, its name or key there, and what was found."""
+
+
+_BY_VALUE = (*PLAIN, *CONTAINERS, *BUFFERS, np.ndarray)
 
 
 class Watch:
@@ -46,8 +53,9 @@ class Watch:
     they are; which functions and objects these are, and what those hold, are bound to and made of;
     and which arrays stand at certain places. So are the methods of a user's own classes, also those
     of objects, what these and the functions that they call read of their modules and have captured,
-    float arrays among it, what all these mention of modules and classes, the layers that a function
-    calls, and whether a layer has got an attribute that they mention and that it had not.
+    float arrays among it, what all these mention of modules and classes, and of functions and other
+    objects, the layers that a function calls, and whether a layer or a function has got an
+    attribute that they mention and that it had not.
     """
 
     def __init__(
@@ -65,12 +73,14 @@ class Watch:
         self._arrays: list[Noted] = []
         self._lengths: list[list[Any]] = []
         """What is looked at for attributes that come late: names, how many, and which may not."""
+        self._kept: list[Any] = []
         self._seen: dict[int, Any] = {}
         """What is known by its id, and stays, so that nothing else gets that."""
         self._entered: set[tuple[int, bool]] = set()
         """The containers that have been looked into, and whether for float arrays, too."""
         self._spaces: list[Any] = []
-        """Modules and classes, of which is noted what is mentioned in the code that is run."""
+        """Modules, classes, functions and objects that are none of somebody's own, of which is
+        noted what is mentioned in the code that is run."""
         self._said: set[str] = set()
         """All that is mentioned there."""
         self._audited: set[int] = set()
@@ -100,7 +110,11 @@ class Watch:
         ]:
             for holder, name, value in found:
                 known.add((id(holder), name))
-                self._note(holder, name, value)
+                self._note(holder, name, value, get=getattr)
+        for space in self._spaces:
+            held = getattr(space, "__dict__", None)
+            if held is not None and not isinstance(space, type | ModuleType):
+                self._lengths.append([held, len(held), self._said.difference(held)])
 
     def _look_at_members(self, recorder: Any) -> None:
         arguments = {(id(layer), name) for layer, name in recorder.settings.values()}
@@ -138,16 +152,19 @@ class Watch:
         self._settings.append((getattr, holder, "__class__", type(holder)))
         for name, value in attributes(holder).items():
             if name not in known:
-                self._note(holder, name, value, floats=id(holder) not in self._audited)
+                self._note(holder, name, value, id(holder) not in self._audited, getattr)
 
-    def _note(self, holder: Any, name: Any, value: Any, floats: bool = True) -> None:
-        """Note what stands at a place; without `floats`, no float arrays, alone or in a row."""
-        place = reader(holder), holder, name
+    def _note(
+        self, holder: Any, name: Any, value: Any, floats: bool = True, get: Any = None
+    ) -> None:
+        """Note what stands at a place, and is read so; without `floats`, no float arrays, alone or
+        in a row."""
+        place = get or reader(holder), holder, name
         if isinstance(value, np.ndarray) and not is_plain(value):
             if floats:
                 self._places.append((*place, value))
                 if not is_fixed(value):
-                    self._arrays.append((*place, value.copy()))
+                    self._arrays.append((*place, np.array(value)))  # masked ones, too
         elif isinstance(value, PLAIN) or (
             type(value) is tuple and all(isinstance(part, PLAIN) for part in value)
         ):
@@ -160,52 +177,64 @@ class Watch:
                 self._mixed.append((*place, content(value)))
             if (id(value), floats) not in self._entered:
                 self._entered.add((id(value), floats))
-                self._seen[id(value)] = value
+                self._kept.append(value)
                 for key, part in parts:
                     self._note(value, key, part, floats)
         elif isinstance(value, MethodType):  # bound anew each time that it is read, and then equal
             self._settings.append((*place, value))
-        elif isinstance(value, ModuleType) or (
-            floats if is_layer(value) else callable(value) or is_object(value)
-        ):
+        elif floats or not is_layer(value):
             self._places.append((*place, value))
         self._look_into(value)
 
     def _look_into(self, value: Any) -> None:
         """Note what a thing that is known by which it is holds, is bound to, or made of."""
+        value = itself(value)
         if isinstance(value, CONTAINERS) and is_plain(value):
             for kind in classes_in(value):
                 self._look_into(kind)
-        if isinstance(value, (*PLAIN, *CONTAINERS, np.ndarray)) and not isinstance(value, type):
+        by_value = isinstance(value, _BY_VALUE) and not isinstance(value, type)
+        if by_value and not hasattr(value, "__dict__"):
             return
         if id(value) in self._seen or is_foreign_code(value):
             return
         self._seen[id(value)] = value
+        for name, part in behind(value):
+            self._note(value, name, part)
         if isinstance(value, type):
             self._spaces.append(value)
             self._look_at_class(value)
-        elif isinstance(value, ModuleType):
-            if is_own(value.__name__):
-                self._spaces.append(value)
+            self._look_into(type(value))
         elif is_layer(value):
             kept = {name for cls in type(value).__mro__ for name in stored(cls)}
             self._look(value, kept)
             self._look_at_methods(value, kept)
         elif isinstance(value, FunctionType):
             self._read(value)
-        elif is_object(value):
+        elif is_object(value) or (by_value and is_own(type(value).__module__)):
             self._look(value)
             self._look_at_methods(value, ())
         elif callable(value):
-            for name, part in bound(value).items():
-                self._note(value, name, part)
+            self._look_at_bound(value)
+        elif not isinstance(value, Recorded):
+            self._spaces.append(value)
+
+    def _look_at_bound(self, value: Any) -> None:
+        for name, part in bound(value).items():
+            self._note(value, name, part, get=getattr)
 
     def _look_at_class(self, kind: type) -> set[str]:
         """Note the methods of a class, and what they mention of it; gives all that they mention."""
         said: set[str] = set()
         own = [cls for cls in own_classes(kind) if not is_of_library(cls.__module__)]
+        for cls in own:
+            for value in [*vars(cls).values()]:
+                if is_object(value):
+                    self._look_into(value)
+                elif is_foreign_descriptor(value):
+                    self._look_at_bound(value)
         for cls, name, f in methods(own):
-            said |= mentioned(f.__code__)
+            if is_own(f.__globals__.get("__name__")):  # no wrapper of ours
+                said |= mentioned(f.__code__)
             if id(f) not in self._seen:
                 self._seen[id(f)] = f
                 value = getattr(cls, name)
@@ -229,6 +258,7 @@ class Watch:
 
     def _read(self, f: FunctionType) -> None:
         """Note what a function reads outside of itself."""
+        self._spaces.append(f)
         for cell in cells(f):
             self._note(*cell)
         module = f.__globals__.get("__name__")
@@ -244,9 +274,10 @@ class Watch:
     def outside(self) -> Outside:
         """What stands now at these places, and in what is there and in the modules of the code."""
         noted = (self._places, self._settings, self._contents, self._mixed)
-        places = [(holder, name) for notes in noted for _, holder, name, _ in notes]
+        places = [(get, holder, name) for notes in noted for get, holder, name, _ in notes]
         functions = [f for f in self._seen.values() if isinstance(f, FunctionType)]
-        return Outside([*places, *((Names(f.__globals__), "") for f in functions)], self._said)
+        of_modules = [(getattr, Names(f.__globals__), "") for f in functions]
+        return Outside([*places, *of_modules], self._said)
 
     def changed(self) -> str:
         """What has changed, as it is called to a reader; empty if nothing has."""
