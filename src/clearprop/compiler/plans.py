@@ -211,7 +211,9 @@ class Compiles:
 
 
 def signature(x: Any) -> Hashable:
-    """Shape and dtype of an array, or of each of several."""
+    """Shape and dtype of an array, or of each of several; `None` where there is none."""
+    if x is None:
+        return None
     return tuple(map(signature, x)) if type(x) is tuple else (x.shape, x.dtype)
 
 
@@ -245,9 +247,13 @@ def kind_of(x: Any) -> str:
 
 def formed(x: Any, entries: Iterator[Any]) -> Any:
     """Other entries in the form of an input that may be several: the inverse of `flat`."""
+    if x is None:
+        return None
     return tuple(formed(part, entries) for part in x) if isinstance(x, tuple) else next(entries)
 
 
 def flat(x: Any) -> list[Any]:
-    """The parts of an input that may be several, in order."""
+    """The parts of an input that may be several, in order, or none."""
+    if x is None:
+        return []
     return [part for entry in x for part in flat(entry)] if isinstance(x, tuple) else [x]

@@ -174,6 +174,8 @@ def _off_graph(network: Any) -> str:
 
 
 def _leaves(x: Any, name: str) -> Any:
+    if x is None:
+        return None
     if not isinstance(x, tuple):
         return traced(x if x.ndim else x[()], name)
     return tuple(_leaves(part, f"{name}{i}") for i, part in enumerate(x))

@@ -95,17 +95,17 @@ class Step(Compiles):
     def prepare(self, x: Any, t: Any) -> "Step":
         """Print the program for batches like this one, without taking a step."""
         with self._lock, np.errstate(all="ignore"):
-            self._find(as_arrays(x), as_arrays(t, "t"))
+            self._find(as_arrays(x), _targets(t))
         return self
 
     def __call__(self, x: Any, t: Any, w: Any = None) -> float:
-        """Take one step on a batch.
+        """Take one step on a batch; `t` may be `None` where a loss of one's own needs none.
 
         Errors: `NonFiniteError` if the loss or the update is not finite, with nothing changed;
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
-        x, t, w = as_arrays(x), as_arrays(t, "t"), _weights(w)
-        several = type(x) is tuple or type(t) is tuple
+        x, t, w = as_arrays(x), _targets(t), _weights(w)
+        several = type(x) is tuple or type(t) is tuple or t is None
         batch = (*flat(x), *flat(t)) if several else (x, t)
         batch = batch if w is None else (*batch, w)
         with self._lock:
@@ -290,6 +290,11 @@ class StepOver:
             )
 
 
+def _targets(t: Any) -> Any:
+    """Targets as arrays; `None` is for a loss that needs none."""
+    return None if t is None else as_arrays(t, "t")
+
+
 def _weights(w: Any) -> Any:
     """The weights of samples as one array, if there are any."""
     return None if w is None else as_arrays([*w] if type(w) is tuple else w, "w")
@@ -307,7 +312,7 @@ def _as_index(rows: Any) -> np.ndarray:
 
 def _key(x: Any, t: Any, w: Any, source: Any = None) -> Any:
     """What selects a program; for arrays this is the quick way."""
-    if isinstance(x, tuple) or isinstance(t, tuple):
+    if isinstance(x, tuple) or isinstance(t, tuple) or t is None:
         shapes = signature((x, t))
     else:
         shapes = (x.shape, x.dtype, t.shape, t.dtype)

@@ -234,8 +234,11 @@ def enter(layer: Any, inputs: tuple[Any, ...]) -> None:
         return
     if now.layer is not None or any(isinstance(x, Recorded) for x in inputs):
         kind = type(layer).__name__
+        # A network's own loss calls the network itself.
+        own = now.layer is None and hasattr(layer, "lastLayer")
         raise UnsupportedError(
             f"{kind}.forward is written out inside another layer or on a graph, where its noise, "
-            f"state or infer would be passed by; call the layer, as in self.{kind.lower()}(x)"
+            f"state or infer would be passed by; call {'it itself' if own else 'the layer'}, as in "
+            f"self{'' if own else '.' + kind.lower()}(x)"
         )
     bind_noise(layer, inputs, _BARE)

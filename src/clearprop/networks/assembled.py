@@ -13,7 +13,7 @@ from clearprop.graph.agreement import ASKS, disagrees
 from clearprop.graph.display import table
 from clearprop.graph.initialised import missing
 from clearprop.graph.node import Recorded
-from clearprop.graph.parameters import Path, inner_layers, is_layer
+from clearprop.graph.parameters import Path, inner_layers, is_layer, names_of
 from clearprop.graph.passing import Pass, running
 from clearprop.graph.randomness import generators_in, undrawn, with_own_generators
 from clearprop.layers import Layer, SoftmaxWithLoss
@@ -75,6 +75,12 @@ class Assembled(Layer):
             self._members = Members(self)  # what is wrong with them is said now
 
     def __getattr__(self, name: str) -> Any:
+        if name in names_of(self, "noise"):
+            kind = type(self).__name__
+            raise AttributeError(
+                f"{kind} draws {name} where it is called, and was not called yet; call it first, "
+                f"as in y = self(x), or let a layer that {kind} holds draw it, and call that"
+            )
         return missing(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:

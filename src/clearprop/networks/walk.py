@@ -266,4 +266,7 @@ def leaves(x: Any) -> Any:
 def copied(network: Any, views: bool = False) -> tuple[Any, dict[int, Any]]:
     """A copy of a network that shares its arrays, and which layer has become which."""
     members = network.members
-    return twins(network, [*members.params.values(), *members.states.values()], views)
+    twin, copies = twins(network, [*members.params.values(), *members.states.values()], views)
+    for name in names_of(network, "noise"):
+        vars(twin).pop(name, None)  # it is that of another pass
+    return twin, copies
