@@ -1,6 +1,7 @@
-"""An `__init__` that forgets that of its base class is named, with what to write."""
+"""An `__init__` that forgets that of its base class is named, with what to write; so is a frozen class."""
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -105,3 +106,33 @@ def test_a_layer_without_anything_to_set_needs_no_init():
             return self.slope * x
 
     assert dense(Plain()).predict(X).shape == (6, 3)
+
+
+@dataclass(frozen=True)
+class Frozen(Layer):
+    k: float = 1.5
+
+    def forward(self, x):
+        return x * self.k
+
+
+@dataclass(frozen=True)
+class FrozenElsewhere:
+    """A layer that is none of ours."""
+
+    params = ()
+
+    def forward(self, x):
+        return x
+
+    def backward(self, dout):
+        return dout
+
+
+@pytest.mark.parametrize("kind", [Frozen, FrozenElsewhere])
+def test_a_frozen_dataclass_is_no_layer(kind):
+    ways = [lambda: Network([Affine.from_sizes(4, 3), kind()]).predict(np.ones((2, 4)))]
+    ways += [lambda: kind()(np.ones(3))] * issubclass(kind, Layer)
+    for way in ways:
+        with pytest.raises(ConfigError, match=r"is a frozen dataclass.*without frozen=True"):
+            way()

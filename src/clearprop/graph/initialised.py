@@ -1,4 +1,4 @@
-"""The slip of an `__init__` that does not call that of its base class, named."""
+"""Slips in how a class is made, named: a base class that is not begun with, a frozen one."""
 
 import dis
 import inspect
@@ -30,6 +30,17 @@ def check_initialised(thing: Any, lacks: str = "") -> None:
                 f"{', '.join(n for n in names if n[0] != '_')}; begin it with "
                 f"super().__init__({'' if plain else '…'})"
             )
+
+
+def check_not_frozen(thing: Any) -> None:
+    """Refuse a frozen dataclass, for a layer keeps on itself what backward needs, and its
+    derivatives. Errors: `ConfigError`."""
+    kind = type(thing)
+    if getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
+        raise ConfigError(
+            f"{kind.__name__} is a frozen dataclass, and a layer keeps on itself what backward "
+            "needs, and derivatives; write @dataclass(eq=False) above it, without frozen=True"
+        )
 
 
 def missing(thing: Any, name: str) -> Any:

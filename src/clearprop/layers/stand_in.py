@@ -13,6 +13,7 @@ import numpy as np
 
 from clearprop.errors import GraphError, ShapeError, UnsupportedError
 from clearprop.graph.backward import derivatives, floating
+from clearprop.graph.initialised import check_not_frozen
 from clearprop.graph.layer_call import call
 from clearprop.graph.node import Recorded, parts
 from clearprop.graph.parameters import at_path, bind, places_of
@@ -32,7 +33,11 @@ def remembering(forward: Callable[..., Any]) -> Callable[..., Any]:
     def kept(self: Any, *inputs: Any, **flags: Any) -> Any:
         out = forward(self, *inputs, **flags)
         if not any(isinstance(x, Recorded) for x in inputs):
-            setattr(self, KEPT, inputs)
+            try:
+                setattr(self, KEPT, inputs)
+            except AttributeError:
+                check_not_frozen(self)
+                raise
         return out
 
     return kept

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError
-from clearprop.graph.initialised import check_initialised
+from clearprop.graph.initialised import check_initialised, check_not_frozen
 from clearprop.graph.overriding import is_outdated
 from clearprop.graph.parameters import (
     KINDS,
@@ -45,6 +45,7 @@ class Members:
         counted = {id(layer) for layer in (*network.layers.values(), *network.losses)}
         for path, layer in layers_of(network):
             name = _name(network, path)
+            check_not_frozen(layer)
             check_methods(name, layer)
             check_params(name, layer)
             self.layers[name] = layer
