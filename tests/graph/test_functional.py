@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from differences import slopes
 
-from clearprop import Affine, Relu, TwoLayerNet, Variable, grad, value_and_grad
+from clearprop import Affine, Relu, TwoLayerNet, Variable, grad, jacobian, value_and_grad
 from clearprop.errors import DTypeError, GraphError, ShapeError
 
 
@@ -90,7 +90,28 @@ def test_an_argument_that_is_not_there_is_refused():
         with pytest.raises(GraphError, match="called with 1 arguments by position"):
             grad(lambda x, y=2.0: x * y, argument)(1.0)
     with pytest.raises(GraphError, match="called with 0 arguments"):
-        grad(lambda x: x)(x=1.0)
+        grad(lambda *, x: x)(x=1.0)
+    for f in (lambda x, *more: x * more[0], lambda x, **more: x * more["y"]):
+        with pytest.raises(GraphError, match="so it cannot be differentiated by argument 'more'"):
+            grad(f, "more")(1.0, **({} if f.__code__.co_flags & 4 else {"y": 2.0}))
+
+
+def cubic(x, y=1.0):
+    return x**3 * y
+
+
+@pytest.mark.parametrize(
+    "argument, expected",
+    [(0, 24.0), ("x", 24.0), (1, 8.0), ("y", 8.0), (("y", 0), (8.0, 24.0)), ((1, "y"), (8.0, 8.0))],
+)
+def test_an_argument_is_meant_however_it_is_given(argument, expected):
+    for f in (cubic, functools.partial(cubic), grad(lambda x, y: x**4 * y / 4)):
+        by = grad(f, argument)
+        for found in (by(2.0, 2.0), by(2.0, y=2.0), by(x=2.0, y=2.0)):
+            assert found == expected
+    assert jacobian(cubic, "y")(2.0, 1.0) == 8.0
+    assert grad(functools.partial(cubic, 2.0), "y")(3.0) == 8.0
+    assert value_and_grad(cubic)(x=2.0) == (8.0, 12.0)
 
 
 def test_an_argument_that_is_not_real_is_refused():

@@ -1,5 +1,6 @@
 """Derivatives of functions: `grad` and `value_and_grad`, which nest."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -20,14 +21,16 @@ from clearprop.primitives.registry import PRIMITIVES
 Arguments = int | str | Sequence[int | str]
 """Which arguments of a function: a place, a name, or several of them."""
 
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
 
 def grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
     """Make the derivative of a scalar function by one of its arguments, or by several.
 
     `grad(f)(x, …)` is `∂f/∂x`, of the shape and dtype of `x` (float64 for integers). An argument
-    is given by its place, or by its name if it is called by that; for several it is a tuple. An
-    argument may be a dict, list or tuple of arrays, to any depth: the derivative is one, too. (A
-    list of plain numbers is an array.) `grad(grad(f))` is the second derivative of a function of
+    is given by its place or by its name; for several it is a tuple. An argument may be a dict, list
+    or tuple of arrays, to any depth: the derivative is one, too. (A list of plain numbers is an
+    array.) `grad(grad(f))` is the second derivative of a function of
     one number.
 
     Errors: `ShapeError` if `f` does not give a single number; `GraphError` if `f` gives something
@@ -106,7 +109,7 @@ class Call:
         self.several = not isinstance(argument, int | str)
         places = (argument,) if isinstance(argument, int | str) else tuple(argument)
         given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
-        self._places = [p + len(args) if isinstance(p, int) and p < 0 else p for p in places]
+        self._places = [_given_at(p, f, len(args), given) for p in places]
         for place in self._places:
             if place not in given:
                 raise GraphError(
@@ -164,6 +167,22 @@ class Call:
         """A function of each input in that form."""
         by = [mapped(function, self._given[place]) for place in self._places]
         return tuple(by) if self.several else by[0]
+
+
+def _given_at(place: int | str, f: Any, n: int, given: dict[Any, Any]) -> int | str:
+    """Where an argument is among those of a call with `n` by position: one that is named may have
+    been given by position, and one of a certain place by name."""
+    if isinstance(place, int) and place < 0:
+        place += n
+    if place in given:
+        return place
+    try:
+        parameters = inspect.signature(f).parameters
+    except (TypeError, ValueError):  # of a function that is not written in Python
+        return place
+    names = [name for name, p in parameters.items() if p.kind in _BY_PLACE]
+    other = dict(zip(names, range(len(names)), strict=True)) | dict(enumerate(names))
+    return other[place] if other.get(place) in given else place
 
 
 class Argument(Variable):
