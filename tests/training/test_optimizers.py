@@ -43,6 +43,19 @@ def test_a_learning_rate_that_is_not_positive_and_finite_is_refused(lr):
     assert optimizer.lr == 0.1
 
 
+def test_an_array_without_axes_is_the_number_in_it():
+    kept = np.array(0.5)
+    optimizer = SGD(lr=kept, clip_norm=np.array(2), weight_decay=np.float32(0))
+    assert type(optimizer.lr) is type(optimizer.clip_norm) is float
+    assert (optimizer.lr, optimizer.clip_norm) == (0.5, 2.0)
+    params = {"W": np.ones(2)}
+    SGD(lr=lambda step: np.array(0.5)).update(params, {"W": np.ones(2)})
+    np.testing.assert_array_equal(params["W"], 0.5)
+    for wrong in (np.array([0.5]), np.array(True), np.array("0.5"), np.array(1j)):
+        with pytest.raises(ConfigError, match="must be a positive finite number"):
+            SGD(lr=wrong)
+
+
 def test_the_learning_rate_is_a_plain_float_so_that_float32_stays_float32():
     assert type(SGD(np.float64(0.1)).lr) is float
     assert type(SGD(1).lr) is float

@@ -24,6 +24,7 @@ def setting(name: str, value: Any, step: int | None = None) -> Any:
 def in_range(name: str, what: str, value: Any) -> float:
     """Read a number in the range of a hyperparameter's name. Errors: `ConfigError`."""
     words, is_right = _RANGES.get(name, _ANY)
+    value = alone(value)
     if type(value) is float and is_right(value):
         return value
     # A bool is a number to Python, and never meant as one here.
@@ -37,6 +38,11 @@ def in_range(name: str, what: str, value: Any) -> float:
     raise ConfigError(f"{what} must be {words}, got {value!r}")
 
 
+def alone(value: Any) -> Any:
+    """The number that an array without axes holds; all else as it is."""
+    return value.item() if type(value) is np.ndarray and not value.ndim else value
+
+
 def positive_number(what: str, value: Any) -> float:
     """Read a setting that must be a positive finite number."""
     return in_range("lr", what, value)
@@ -44,6 +50,7 @@ def positive_number(what: str, value: Any) -> float:
 
 def positive_int(what: str, value: Any) -> int:
     """Read a setting that must be a whole number of at least 1."""
+    value = alone(value)
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
         return int(value)
     raise ConfigError(f"{what} must be a whole number of at least 1, got {value!r}")
