@@ -44,12 +44,29 @@ def test_what_is_ambiguous_is_said_with_names(run, capsys):
     assert main(["import", "two.safetensors"]) == 2
     assert "do not tell how the layers follow" in capsys.readouterr().err
     assert main(command) == 2
-    assert "can be read in several ways" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "can be read in several ways" in said
+    assert "Say with --names Affine1=" in said
+    assert "names={" not in said
     assert main([*command, "--names", "Affine1=b", "Affine2=a"]) == 0
     made = RunFolder("runs/two").load_network()
     np.testing.assert_array_equal(made.params["W1"], found["b.weight"].T)
     assert main([*command, "--names", "Affine1"]) == 2
     assert "--names are like Affine1=encoder" in capsys.readouterr().err
+
+
+def test_other_sizes_than_those_of_the_file_are_said(run, capsys):
+    assert main(["export", "runs/own", "net.safetensors"]) == 0
+    for sizes in (["784", "40", "10"], ["784", "20", "20", "10"]):
+        assert main(["import", "net.safetensors", "--network", *sizes]) == 2
+        said = f"holds a network of 784 20 10, not of {' '.join(sizes)}; leave --network out"
+        assert said in capsys.readouterr().err
+    found = state_dict(RunConfig(sizes=(6, 6, 6)).network())
+    save_file(found, "two.safetensors")
+    assert main(["import", "two.safetensors", "--network", "6", "5", "6"]) == 2
+    said = capsys.readouterr().err
+    assert "Affine1 needs a module with weight (5, 6), bias (5,), and it has none. It" in said
+    assert said.endswith("; say with --names what goes where\n")
 
 
 @onnx

@@ -1,4 +1,4 @@
-"""An `__init__` that forgets that of its base class is named, with what to write; so is a frozen class."""
+"""An `__init__` that forgets that of its base class is named; so is a frozen class."""
 
 import copy
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """`clearprop import`: PyTorch's weights as a run."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from cyclopts import Parameter
 
 from clearprop.cli.language import asked
 from clearprop.cli.options import count_option, flag_option
-from clearprop.errors import ConfigError
+from clearprop.errors import ConfigError, ShapeError
 from clearprop.files import shown
 
 
@@ -67,17 +68,49 @@ def import_(
     pairs = {layer: module for layer, _, module in (text.partition("=") for text in names)}
     if not all(pairs.values()):
         raise ConfigError("--names are like Affine1=encoder: a layer, and its module in the file")
-    sizes = network or _sizes(weights, read_arrays(weights)[0])
+    sizes = _sizes(weights, read_arrays(weights)[0], network)
     config = RunConfig(sizes=sizes, activation=activation, language=asked.get())
     made = config.network()
-    load_weights(weights, made, names=pairs)
+    try:
+        load_weights(weights, made, names=pairs)
+    except (ConfigError, ShapeError) as error:
+        raise type(error)(_for_the_command(str(error))) from None
     with free_folder(Path("runs")) if folder is None else RunFolder(folder).lock() as run:
         run.create(config, overwrite=overwrite)
         save_weights(run.weights_path, made)
     print(shown(run.path))
 
 
-def _sizes(file: Path, arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
+def _for_the_command(error: str) -> str:
+    """An error with `names=` of Python as the option that it is here."""
+    error = re.sub(r"names=\{'([^']*)': '([^']*)'.*?\}", r"--names \1=\2", error)
+    return error.replace("names=", "--names")
+
+
+def _sizes(
+    file: Path, arrays: dict[str, np.ndarray], said: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """The numbers of neurons as they are said, or found in the file, which may tell another."""
+    found = _found_in(arrays)
+    if said and found and said != found:
+        raise ConfigError(
+            f"{file} holds a network of {_spaced(found)}, not of {_spaced(said)}; leave --network "
+            "out, or say what the file holds"
+        )
+    if sizes := said or found:
+        return sizes
+    shapes = ", ".join(str(a.shape) for a in arrays.values() if a.ndim == 2) or "none"
+    raise ConfigError(
+        f"{file}: the matrices {shapes} do not tell how the layers follow each other; say it with "
+        "--network 784 50 10"
+    )
+
+
+def _spaced(sizes: tuple[int, ...]) -> str:
+    return " ".join(map(str, sizes))
+
+
+def _found_in(arrays: dict[str, np.ndarray]) -> tuple[int, ...] | None:
     """The numbers of neurons of matrices that fit together in one order only."""
     left = [a.shape for a in arrays.values() if a.ndim == 2]
     starts = [(m, n) for m, n in left if not any(other[0] == n for other in left)]
@@ -93,8 +126,4 @@ def _sizes(file: Path, arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
             m, n = following[0]
         if not left:
             return tuple(sizes)
-    shapes = ", ".join(str(a.shape) for a in arrays.values() if a.ndim == 2) or "none"
-    raise ConfigError(
-        f"{file}: the matrices {shapes} do not tell how the layers follow each other; say it with "
-        "--network 784 50 10"
-    )
+    return None

@@ -111,7 +111,7 @@ def arranged(
     if over:
         raise ShapeError(
             f"{file} holds more than the network has: {_listed(modules, over)} is left over. "
-            f"{_tried(pairs)}; say with names= what goes where"
+            f"{_tried(pairs)}Say with names= what goes where"
         )
     return found
 
@@ -250,17 +250,19 @@ def _matched(file: str, left: dict[str, list[Slot]], modules: dict[str, Module])
     for kinds, layers in groups.items():
         fitting = [m for m, module in modules.items() if _kinds(module) == kinds]
         if len(fitting) != len(layers):
+            needed = _needed(left[layers[0]])
+            several = f"need {len(layers)} modules with {needed}"
             raise ShapeError(
-                f"{file} does not fit the network: {' and '.join(layers)} need "
-                f"{len(layers)} × {_needed(left[layers[0]])}, and it has "
-                f"{', '.join(fitting) or 'none'}. {_tried(pairs)}. It holds {_listed(modules)}; "
+                f"{file} does not fit the network: {' and '.join(layers)} "
+                f"{f'needs a module with {needed}' if len(layers) == 1 else several}, and it has "
+                f"{', '.join(fitting) or 'none'}. {_tried(pairs)}It holds {_listed(modules)}; "
                 "say with names= what goes where"
             )
         if len(fitting) > 1 and len({re.sub(r"\d+", "#", m) for m in fitting}) > 1:
             raise ShapeError(
                 f"{file} can be read in several ways: {', '.join(fitting)} fit "
                 f"{', '.join(layers)} alike, and their names tell no order. "
-                f"{_tried({**pairs, **dict(zip(layers, fitting, strict=True))})}; say with "
+                f"{_tried({**pairs, **dict(zip(layers, fitting, strict=True))})}Say with "
                 f"names={{{layers[0]!r}: {fitting[0]!r}, …}} what goes where"
             )
         pairs.update(zip(layers, fitting, strict=True))
@@ -311,7 +313,7 @@ def _listed(modules: dict[str, Module], names: Any = None) -> str:
 
 def _tried(pairs: Mapping[str, str]) -> str:
     found = ", ".join(f"{layer} ← {module}" for layer, module in pairs.items())
-    return f"Tried: {found or 'nothing yet'}"
+    return f"Tried: {found}. " if found else ""
 
 
 def _no_layer(unknown: Any, known: Any) -> str:
