@@ -234,7 +234,7 @@ CASES = {
         lambda patch: patch.setitem(globals(), "REBOUND", b"3"),
     ),
     "descriptor": of(
-        made().described, lambda t: t().k, lambda t: setattr(vars(t)["k"], "value", 3.0)
+        made().described(), lambda t: t.k, lambda t: setattr(vars(type(t))["k"], "value", 3.0)
     ),
     "cached property": cached,
     "property of a metaclass": lambda: of_a_metaclass(
