@@ -101,7 +101,7 @@ def cubic(x, y=1.0):
 
 
 @pytest.mark.parametrize(
-    "argument, expected",
+    ("argument", "expected"),
     [(0, 24.0), ("x", 24.0), (1, 8.0), ("y", 8.0), (("y", 0), (8.0, 24.0)), ((1, "y"), (8.0, 8.0))],
 )
 def test_an_argument_is_meant_however_it_is_given(argument, expected):

@@ -167,7 +167,7 @@ def test_what_names_and_shapes_leave_open_is_refused_with_what_was_tried(tmp_pat
         (
             linears(a=(4, 3)),
             None,
-            r"Affine2 needs a module with weight \(2, 3\), bias \(2,\), and it has none\. Tried: Affi",
+            r"Affine2 needs a module with weight \(2, 3\), bias \(2,\), and it has none\. Tried",
         ),
         (linears(a=(4, 3), b=(3, 2), c=(9, 9)), None, r"c: .*weight \(9, 9\).* is left over"),
         (linears(a=(3, 4), b=(2, 3)), None, "does not fit the network"),
