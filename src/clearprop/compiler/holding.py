@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compiler.tracing import names
+from clearprop.graph.away import come_home
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import is_layer
 
@@ -106,6 +107,7 @@ def attributes(holder: Any) -> dict[str, Any]:
             own = is_object(value) and not hasattr(type(value), "__get__")
             if not name.startswith("__") and (of_class or own or _is_slot(value, holder, name)):
                 found.setdefault(name, getattr(holder, name))
+    come_home(holder)
     found.update(getattr(holder, "__dict__", {}))
     return {n: v for n, v in found.items() if n not in ("_given", "_members", "_learning")}
 

@@ -19,7 +19,6 @@ from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, DTypeError, RecordingWarning, ShapeError
 from clearprop.graph.display import as_html, folded, table
 from clearprop.graph.node import parts
-from clearprop.networks.parameters import Parameters
 from clearprop.primitives.masked import refuse_masked
 
 _IN_VAIN, _WORTH = 5, 2
@@ -107,9 +106,6 @@ class Compiles:
     def __reduce__(self) -> Any:
         """A copy is compiled anew from copies, at its first call; so is what is pickled."""
         made_from = [getattr(self, name) for name in self.parts]
-        for part in made_from:
-            if isinstance(params := getattr(part, "params", None), Parameters):
-                params.come_home()
         how = {name: getattr(self, name) for name in self.settings}
         return partial(type(self), **how), tuple(made_from)
 

@@ -20,7 +20,6 @@ from clearprop.errors import (
 )
 from clearprop.networks import Network
 from clearprop.networks.fitting import refuse_class
-from clearprop.networks.parameters import AWAY
 
 
 class Step(Compiles):
@@ -130,8 +129,8 @@ class Step(Compiles):
     def take(self, plan: StepPlan, batch: tuple[Any, ...], begun: Any = None) -> float:
         """Run a program, or end what has begun; leave to network and optimiser what it leaves."""
         network, layout, program, learns = self.network, plan.layout, plan.program, plan.learns
-        if layout.lent is not program and (program.keeps or AWAY):
-            layout.lend(program, plan.kept) if program.keeps else network.params.come_home()
+        if layout.lent is not program:
+            layout.lend(program, plan.kept) if program.keeps else layout.fetch()
             begun = None
         if learns:
             plan.begin(plan.rows)
