@@ -182,6 +182,10 @@ class Sloped(Layer):
 
 CHANGES = {
     "a setting of the optimiser": lambda net, optimizer: setattr(optimizer, "lr", 0.1),
+    "no norm": lambda net, optimizer: setattr(optimizer, "clip_norm", None),
+    "no bound": lambda net, optimizer: setattr(optimizer, "clip_value", None),
+    "no groups": lambda net, optimizer: setattr(optimizer, "groups", {}),
+    "a group less": lambda net, optimizer: optimizer.groups.pop("b*"),
     "a number of a layer": lambda net, optimizer: setattr(net.layers["Sloped1"], "slope", 0.5),
     "its kind": lambda net, optimizer: setattr(net.layers["Sloped1"], "slope", 2),
     "what is frozen": lambda net, optimizer: net.freeze("W1"),
@@ -197,7 +201,8 @@ def test_what_changes_between_two_steps_counts_in_the_next(change, gathered):
     x, t = batch(20, 7, 3)
     losses = []
     for engine in ("numpy", "jax"):
-        network, optimizer = around(Sloped()), Adam(0.01)
+        network = around(Sloped())
+        optimizer = Adam(0.01, clip_norm=0.1, clip_value=0.05, groups={"b*": {"lr": 0.02}})
         step = compile(network, optimizer, engine=engine)
         take, given = (step.over(x, t), (np.arange(20),)) if gathered else (step, (x, t))
         losses.append([take(*given) for _ in range(2)])

@@ -56,7 +56,7 @@ def _cuts(job: Job, read: Cuts) -> Cuts:
         return key
 
     for node in job.trace.nodes:
-        if np.ndim(node.out) == 1 and fact(node, "elementwise"):
+        if fact(node, "elementwise") and np.ndim(node.out) == 1:
             for x in node.inputs:
                 if is_recorded(x) and x.shape == node.out.shape:
                     above[root(origin(x) or x)] = root(node)

@@ -183,7 +183,8 @@ class Layout:
         if self.network.frozen != self._frozen:
             return False
         optimizer = self.optimizer
-        if optimizer.changes != self._seen_at or optimizer.groups:  # these may change in place
+        grouped = optimizer.groups or any(group.patterns for group in self.groups)
+        if optimizer.changes != self._seen_at or grouped:  # groups may change in place
             if structure(self.network, optimizer) != self.structure:
                 return False
             self._seen_at = optimizer.changes

@@ -121,9 +121,9 @@ class Step(Compiles):
         It is looked in the meantime whether layers and groups still are what they were; else `take`
         leaves it alone.
         """
-        program = plan.program
-        if plan.learns or plan.layout.lent is not program or plan.changed():
-            return None
+        program, layout = plan.program, plan.layout
+        if plan.learns or layout.lent is not program or not layout.is_current() or plan.changed():
+            return None  # what is given in a call is read by what the optimiser was, too
         return program, program.begin(*plan.call(batch))
 
     def take(self, plan: StepPlan, batch: tuple[Any, ...], begun: Any = None) -> float:
