@@ -319,6 +319,30 @@ def test_layers_as_written_are_refused_with_the_reason():
         compile(network, SGD(0.1), engine="jax")(*batch(4, 7, 3))
 
 
+class InPlace(Layer):
+    """It gives two derivatives in a way that cannot be recorded."""
+
+    params = ("g",)
+
+    def __init__(self):
+        self.g, self.dg = np.ones(5, np.float32), np.zeros(5, np.float32)
+
+    def forward(self, x):
+        self.x = x
+        return x * self.g
+
+    def backward(self, dout):
+        self.dg[...] = (dout * self.x).sum(0)
+        return dout * self.g
+
+
+def test_a_derivative_as_written_is_refused_wherever_it_stands():
+    with pytest.raises(
+        UnsupportedError, match=r"InPlace1\.forward: it runs as it is written: InPl"
+    ):
+        compile(around(InPlace()), SGD(0.1), engine="jax")(*batch(4, 7, 3))
+
+
 def test_functions_that_jax_does_not_have_are_named():
     f = compile(grad(lambda a: np.linalg.det(a)), engine="jax")
     with pytest.raises(

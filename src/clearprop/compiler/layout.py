@@ -37,7 +37,8 @@ class Layout:
         self._seen_at: int | None = None
         """The `changes` of the optimiser when its structure was last looked at."""
         self.groups = optimizer.partition(network.params)
-        dtypes = {np.asarray(network.params[n]).dtype for g in self.groups for n in g.names}
+        arrays = [np.asarray(network.params[n]) for g in self.groups for n in g.names]
+        dtypes = {array.dtype.newbyteorder("=") for array in arrays}
         if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
             found = ", ".join(sorted(map(str, dtypes)))
             raise DTypeError(
@@ -119,10 +120,11 @@ class Layout:
 
     def _take_over(self, layer: Any, attribute: str, piece: np.ndarray) -> None:
         array = array_at(layer, attribute)
-        if np.shape(array) != piece.shape or np.asarray(array).dtype != piece.dtype:
+        dtype = np.asarray(array).dtype.newbyteorder("=")
+        if np.shape(array) != piece.shape or dtype != piece.dtype:
             raise ConfigError(
                 f"{type(layer).__name__}.{attribute} was {piece.dtype} {piece.shape} when "
-                f"it was compiled and is {np.asarray(array).dtype} {np.shape(array)} now; "
+                f"it was compiled and is {dtype} {np.shape(array)} now; "
                 "compile the network again"
             )
         piece[...] = array

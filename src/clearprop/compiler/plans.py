@@ -17,6 +17,7 @@ from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, DTypeError, RecordingWarning, ShapeError
+from clearprop.graph.constants import native
 from clearprop.graph.display import as_html, folded, table
 from clearprop.graph.node import parts
 from clearprop.primitives.masked import refuse_masked
@@ -231,7 +232,7 @@ def as_arrays(x: Any, name: str = "x") -> Any:
             f"{name} is {kind_of(x)}, not an array; give an array of numbers, and several inputs "
             "as a tuple of arrays"
         )
-    return array
+    return native(array)
 
 
 def kind_of(x: Any) -> str:

@@ -84,7 +84,7 @@ class _Printer(Sheet):
                     f"{name}.astype(np.float64), or use the engine numpy"
                 )
         like = [
-            v.data.item() if isinstance(v, Setting) else kinds(v.shape, v.dtype)
+            v.data.item() if isinstance(v, Setting) else kinds(v.shape, v.dtype.newbyteorder("="))
             for v in self.leaves
         ]
         self._jax.eval_shape(self._body, *like)
@@ -189,7 +189,7 @@ class _Printer(Sheet):
             found = self._scope[name]
             if np.shape(found) != np.shape(out):
                 raise UnsupportedError(f"JAX gives {np.shape(found)} in place of {np.shape(out)}")
-            if getattr(found, "dtype", np.float64) != out.dtype:
+            if getattr(found, "dtype", np.float64) != out.dtype.newbyteorder("="):
                 return statement, f"JAX gives {found.dtype} in place of {out.dtype}"
         return statement, ""
 
