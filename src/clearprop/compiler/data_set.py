@@ -9,6 +9,7 @@ from clearprop.compiler.plans import flat
 from clearprop.compiler.rewriting import function_of, value_in
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import UnsupportedError
+from clearprop.graph.constants import native
 from clearprop.primitives.labels import read_labels, read_numbers
 
 
@@ -75,7 +76,7 @@ def cast(x: Any, dtypes: Any) -> Any:
 
 def are_seen(given: Any) -> bool:
     """Whether arrays, or what holds some, can be seen where they lie, by rows that are in one
-    piece: lists and columns of a table are copied.
+    piece: lists, columns of a table, and what is in another byte order, are copied.
 
     >>> a = np.ones((3, 2))
     >>> are_seen((a, a[1:])), are_seen(a.T), are_seen([1.0, 2.0])
@@ -83,6 +84,7 @@ def are_seen(given: Any) -> bool:
     """
     return all(
         np.asarray(part).flags.c_contiguous
+        and np.asarray(part).dtype.isnative
         and (
             isinstance(part, np.ndarray) or np.may_share_memory(np.asarray(part), np.asarray(part))
         )
@@ -117,4 +119,4 @@ def _check_batches(node: Any, gathered: dict[Any, Any]) -> None:
 
 
 def _copy(x: Any) -> Any:
-    return tuple(map(_copy, x)) if isinstance(x, tuple) else np.array(x, order="C")
+    return tuple(map(_copy, x)) if isinstance(x, tuple) else np.array(native(x), order="C")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ConfigError, MissingPackageError
+from clearprop.graph.constants import native
 
 
 def needed() -> Any:
@@ -74,6 +75,7 @@ class Devices:
         `kept` if it stays there, whatever becomes of `array`: a copy, since JAX goes on to read
         what lies in memory as it needs it, and copies what does not.
         """
+        array = native(array) if isinstance(array, np.ndarray) else array
         where = self.parts if shared else self.whole
         if not kept and (where is None or not np.ndim(array)):
             return array  # which JAX takes as it is

@@ -16,6 +16,7 @@ from weakref import ProxyTypes, ReferenceType
 import numpy as np
 
 from clearprop.compiler.tracing import BUFFERS, VIEWS, names
+from clearprop.graph.away import come_home
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import is_layer
 
@@ -121,6 +122,7 @@ def attributes(holder: Any) -> dict[str, Any]:
             of_class |= not (is_of_library(cls.__module__) or hasattr(type(value), "__get__"))
             if not name.startswith("__") and (of_class or _is_slot(value, holder, name)):
                 found.setdefault(name, getattr(holder, name))
+    come_home(holder)
     found.update(getattr(holder, "__dict__", {}))
     return {n: v for n, v in found.items() if n not in ("_given", "_members", "_learning")}
 

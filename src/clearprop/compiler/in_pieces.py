@@ -56,7 +56,8 @@ def _cuts(job: Job, read: Cuts) -> Cuts:
         return key
 
     for node in job.trace.nodes:
-        if np.ndim(node.out) == 1 and fact(node, "elementwise"):
+        alone = not isinstance(node.out, tuple)  # where a layer runs as written, out may be several
+        if alone and np.ndim(node.out) == 1 and fact(node, "elementwise"):
             for x in node.inputs:
                 if is_recorded(x) and x.shape == node.out.shape:
                     above[root(origin(x) or x)] = root(node)

@@ -1,11 +1,13 @@
 """Where a compiled step keeps what it changes: the parameters and the optimiser's state."""
 
 from collections.abc import Callable, Iterable, Mapping
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import ConfigError, DTypeError, UnsupportedError
+from clearprop.graph.away import come_home, give_back, lend, may_lend
 from clearprop.graph.parameters import (
     KINDS,
     array_at,
@@ -35,7 +37,8 @@ class Layout:
         self._seen_at: int | None = None
         """The `changes` of the optimiser when its structure was last looked at."""
         self.groups = optimizer.partition(network.params)
-        dtypes = {np.asarray(network.params[n]).dtype for g in self.groups for n in g.names}
+        arrays = [np.asarray(network.params[n]) for g in self.groups for n in g.names]
+        dtypes = {array.dtype.newbyteorder("=") for array in arrays}
         if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
             found = ", ".join(sorted(map(str, dtypes)))
             raise DTypeError(
@@ -51,6 +54,9 @@ class Layout:
         self.lent: Any = None
         """The program that keeps what it changes elsewhere, until `fetch`."""
         self._locked: list[np.ndarray] = []
+        self._away: list[tuple[Any, dict[str, Any]]] = []
+        """What lends its arrays meanwhile, and these."""
+        self._fetching = RLock()
         self._originals: list[np.ndarray] = []
         self._look: Callable[[Any, str], Any] = getattr
         """How layers are asked for their arrays, in every step."""
@@ -88,21 +94,25 @@ class Layout:
         Errors: `ConfigError` for an array of another shape or dtype, or a parameter that was
         exchanged in one of its layers only; `UnsupportedError` for one that shares memory.
         """
+        if self.lent is not None:
+            if any(not vars(thing).keys().isdisjoint(lent) for thing, lent in self._away):
+                self._adopt()  # what was assigned meanwhile
+            else:
+                return
         look = self._look
         for layer, attribute, piece in self.held:
-            if look(layer, attribute) is not piece:
+            if look(layer, attribute) is not piece or not piece.flags.writeable:
                 self._adopt()
                 break
         arrays = self.optimizer.arrays
         for name, piece in self.pieces:
             if arrays.get(name) is not piece:
-                self.fetch()
                 piece[...] = arrays.get(name, 0)
                 arrays[name] = piece
 
     def _adopt(self) -> None:
+        self._come_home()  # also what another step of these layers keeps
         others = [held for held in self.held if array_at(*held[:2]) is not held[2]]
-        self.network.params.come_home()  # also what another step of these layers keeps
         self.network.params.check_shared()
         _check_apart(self.network)
         for other in others:
@@ -110,37 +120,57 @@ class Layout:
 
     def _take_over(self, layer: Any, attribute: str, piece: np.ndarray) -> None:
         array = array_at(layer, attribute)
-        if np.shape(array) != piece.shape or np.asarray(array).dtype != piece.dtype:
+        dtype = np.asarray(array).dtype.newbyteorder("=")
+        if np.shape(array) != piece.shape or dtype != piece.dtype:
             raise ConfigError(
                 f"{type(layer).__name__}.{attribute} was {piece.dtype} {piece.shape} when "
-                f"it was compiled and is {np.asarray(array).dtype} {np.shape(array)} now; "
+                f"it was compiled and is {dtype} {np.shape(array)} now; "
                 "compile the network again"
             )
         piece[...] = array
         set_array(layer, attribute, piece)
 
+    def lends(self) -> bool:
+        """Whether a program may keep elsewhere what it changes: whoever asks for it is met."""
+        return all(may_lend(*lender) for lender in self._lenders())
+
+    def _lenders(self) -> list[tuple[Any, list[str]]]:
+        """What holds arrays, and the names of what is trained: layers, and the optimiser."""
+        owners = [own for held in self.network.params.owners.values() for own in held]
+        found: dict[int, tuple[Any, list[str]]] = {id(layer): (layer, []) for layer, _ in owners}
+        for layer, name, _ in self.held:
+            found[id(layer)][1].append(name)
+        return [*found.values(), *([(self.optimizer, ["arrays"])] if self.pieces else [])]
+
     def lend(self, program: Any, arrays: Iterable[np.ndarray]) -> None:
         """Let a program keep these arrays elsewhere: the vectors, and others that it reads.
 
-        Nothing can be written into the arrays then. Whatever looks at `network.params` fetches them
-        first; a step lends them again.
+        Nothing can be written into the arrays then. Whoever asks a layer, the network or the
+        optimiser for one has all fetched; a step lends them again.
         """
-        self.network.params.come_home()
-        self.lent = program
+        self._come_home()
         pieces = (piece for *_, piece in (*self.held, *self.pieces))
         self._locked = [array for array in (*arrays, *pieces) if array.flags.writeable]
         for array in self._locked:
             array.flags.writeable = False
-        self.network.params.go_away(self.fetch)
+        self._away = [(thing, lend(thing, names, self.fetch)) for thing, names in self._lenders()]
+        self.lent = program
+
+    def _come_home(self) -> None:
+        """Have brought back what any step keeps elsewhere of these layers."""
+        for thing, _ in self._lenders():
+            come_home(thing)
 
     def fetch(self) -> None:
         """Bring the arrays up to date that a program keeps elsewhere."""
-        if self.lent is not None:
-            program, self.lent = self.lent, None
-            self.network.params.be_home()
-            for array in self._locked:
-                array.flags.writeable = True
-            program.fetch()
+        with self._fetching:
+            if self.lent is not None:
+                for array in self._locked:
+                    array.flags.writeable = True
+                self.lent.fetch()
+                self.lent = None
+                for thing, lent in self._away:
+                    give_back(thing, lent)
 
     def release(self) -> None:
         """Give the layers their own arrays back, with what was learned in them."""
@@ -155,7 +185,8 @@ class Layout:
         if self.network.frozen != self._frozen:
             return False
         optimizer = self.optimizer
-        if optimizer.changes != self._seen_at or optimizer.groups:  # these may change in place
+        grouped = optimizer.groups or any(group.patterns for group in self.groups)
+        if optimizer.changes != self._seen_at or grouped:  # groups may change in place
             if structure(self.network, optimizer) != self.structure:
                 return False
             self._seen_at = optimizer.changes

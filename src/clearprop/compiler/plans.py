@@ -17,9 +17,9 @@ from clearprop.compiler.simplify import simplified
 from clearprop.compiler.threads import BlasThreads, largest_product
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import ConfigError, DTypeError, RecordingWarning, ShapeError
+from clearprop.graph.constants import native
 from clearprop.graph.display import as_html, folded, table
 from clearprop.graph.node import parts
-from clearprop.networks.parameters import Parameters
 from clearprop.primitives.masked import refuse_masked
 
 _IN_VAIN, _WORTH = 5, 2
@@ -107,9 +107,6 @@ class Compiles:
     def __reduce__(self) -> Any:
         """A copy is compiled anew from copies, at its first call; so is what is pickled."""
         made_from = [getattr(self, name) for name in self.parts]
-        for part in made_from:
-            if isinstance(params := getattr(part, "params", None), Parameters):
-                params.come_home()
         how = {name: getattr(self, name) for name in self.settings}
         return partial(type(self), **how), tuple(made_from)
 
@@ -237,7 +234,7 @@ def as_arrays(x: Any, name: str = "x") -> Any:
             f"{name} is {kind_of(x)}, not an array; give an array of numbers, and several inputs "
             "as a tuple of arrays"
         )
-    return array
+    return native(array)
 
 
 def kind_of(x: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.compiler.holding import Names, captured, is_object, is_own, is_plain, spelt
 from clearprop.compiler.tracing import names
+from clearprop.graph.away import come_home
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import is_layer
 
@@ -106,6 +107,7 @@ class Outside:
         kind = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "")
         own = isinstance(thing, type | ModuleType) and is_own(kind)
         if own or isinstance(thing, Names | FunctionType) or is_layer(thing) or is_object(thing):
+            come_home(thing)
             return dict(getattr(thing, "__dict__", {}))
         return None
 

@@ -20,7 +20,6 @@ from clearprop.errors import (
 )
 from clearprop.networks import Network
 from clearprop.networks.fitting import refuse_class
-from clearprop.networks.parameters import AWAY
 
 
 class Step(Compiles):
@@ -122,16 +121,16 @@ class Step(Compiles):
         It is looked in the meantime whether layers and groups still are what they were; else `take`
         leaves it alone.
         """
-        program = plan.program
-        if plan.learns or plan.layout.lent is not program or plan.changed():
-            return None
+        program, layout = plan.program, plan.layout
+        if plan.learns or layout.lent is not program or not layout.is_current() or plan.changed():
+            return None  # what is given in a call is read by what the optimiser was, too
         return program, program.begin(*plan.call(batch))
 
     def take(self, plan: StepPlan, batch: tuple[Any, ...], begun: Any = None) -> float:
         """Run a program, or end what has begun; leave to network and optimiser what it leaves."""
         network, layout, program, learns = self.network, plan.layout, plan.program, plan.learns
-        if layout.lent is not program and (program.keeps or AWAY):
-            layout.lend(program, plan.kept) if program.keeps else network.params.come_home()
+        if layout.lent is not program:
+            layout.lend(program, plan.kept) if program.keeps else layout.fetch()
             begun = None
         if learns:
             plan.begin(plan.rows)

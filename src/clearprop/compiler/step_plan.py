@@ -95,7 +95,9 @@ class StepPlan(Plan):
             replaces=recorded.replaces,
             checks=True,
             label_checks=True,
-            kept=frozenset(recorded.stored).difference(recorder.fixed),
+            kept=frozenset(recorded.stored).difference(recorder.fixed)
+            if layout.lends()
+            else frozenset(),
             rows=self.rows,
         )
         # Fixed arrays may be changed in place at any time: no program keeps them for itself.

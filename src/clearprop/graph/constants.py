@@ -37,6 +37,15 @@ def held(array: np.ndarray) -> np.ndarray:
     return array if large or is_fixed(array) else frozen(array)
 
 
+def native(array: np.ndarray) -> np.ndarray:
+    """An array in the byte order of this machine, the only one that is computed in.
+
+    >>> native(np.array([1.0], ">f8")).dtype == native(np.array([1.0], "<f8")).dtype == np.float64
+    True
+    """
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def value_of(v: Recorded) -> Any:
     """The value of a Variable, as it is to stay on the graph.
 

@@ -5,6 +5,7 @@ import inspect
 from typing import Any
 
 from clearprop.errors import ConfigError
+from clearprop.graph.away import come_home
 from clearprop.graph.code import code_of
 
 
@@ -45,5 +46,6 @@ def check_not_frozen(thing: Any) -> None:
 
 def missing(thing: Any, name: str) -> Any:
     """Answer an attribute that is not there. Errors: `AttributeError`, those of a property."""
-    check_initialised(thing, name)
+    if not come_home(thing, name):
+        check_initialised(thing, name)
     return object.__getattribute__(thing, name)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, LeavesGraphError, UnsupportedError
-from clearprop.graph.constants import LARGE, frozen, held, is_fixed, summary, value_of
+from clearprop.graph.constants import LARGE, frozen, held, is_fixed, native, summary, value_of
 from clearprop.graph.gathering import gathered
 from clearprop.graph.leaving import told_in_layers
 from clearprop.graph.node import Node, Recorded, variable
@@ -157,7 +157,7 @@ def constant_operand(value: Any, name: str) -> Any:
                 f"{name}: an array of dtype {value.dtype} beside a Variable; "
                 "clearprop differentiates real numbers"
             )
-        return held(value)
+        return held(native(value))
     if isinstance(value, complex | np.complexfloating):
         raise DTypeError(f"{name}: {value!r} is complex; clearprop differentiates real numbers")
     if kind not in PLAIN and not isinstance(value, np.dtype) and not callable(value):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import UnsupportedError
+from clearprop.graph.away import Lends, come_home
 from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import (
     Path,
@@ -172,7 +173,8 @@ def _shallow(thing: Any, kind: Any) -> Any:
         and not getattr(kind, "__slots__", ())
     ):
         made = object.__new__(kind)
-        own = kind.__getstate__ is object.__getstate__
+        come_home(thing)
+        own = kind.__getstate__ in (object.__getstate__, Lends.__getstate__)
         made.__dict__.update(thing.__dict__ if own else thing.__getstate__() or {})
         return made
     return copy.copy(thing)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from clearprop.graph.away import Lends
 from clearprop.graph.layer_call import call, in_order
 from clearprop.graph.overriding import is_outdated
 from clearprop.graph.parameters import has_backward, layers_of, names_of
@@ -16,7 +17,7 @@ Samples = Iterator[tuple[Any, tuple[Any, ...]]]
 """Layers, each with inputs."""
 
 
-class Layer:
+class Layer(Lends):
     """One step of a network, written once in plain NumPy.
 
     A layer of one's own derives from this class and gives

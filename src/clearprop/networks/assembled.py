@@ -10,6 +10,7 @@ import numpy as np
 
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.agreement import ASKS, disagrees
+from clearprop.graph.away import come_home
 from clearprop.graph.display import table
 from clearprop.graph.initialised import missing
 from clearprop.graph.node import Recorded
@@ -91,9 +92,10 @@ class Assembled(Layer):
         if name in _MEANINGS or getattr(type(self), name, None) is not None:
             self._check_name(name, value)
         holds = isinstance(value, Mapping | list | tuple | np.ndarray) or is_layer(value)
+        if holds:
+            come_home(self, name)
         known = name in self.__dict__ or name == KEPT or name[1:] in self.own_params
         if holds and not known:
-            self._come_home()
             self.__dict__.pop("_members", None)
         object.__setattr__(self, name, value)
 
@@ -114,16 +116,6 @@ class Assembled(Layer):
             raise taken(name, cls.__name__, value, "property")
         if isinstance(meant, FunctionType | MethodType) and not is_function(value):
             raise taken(name, cls.__name__, value)
-
-    def __getstate__(self) -> object:
-        """What a copy is made of."""
-        self._come_home()
-        return super().__getstate__()
-
-    def _come_home(self) -> None:
-        found = self.__dict__.get("_members")
-        if found is not None and found.network is self:
-            found.params.come_home()
 
     @property
     def members(self) -> Members:
@@ -269,7 +261,6 @@ class Assembled(Layer):
         refuse_masked(x, f"{type(self).__name__}: x")
         members, rng = self.members, self.rng
         with Turn(members.names.keys()):
-            members.params.come_home()
             self.learning.begin(members, rng, rows_of(x))
             ran: list[tuple[str, Any]] = []
             self.learning.ran = ran

@@ -88,7 +88,6 @@ class Network(Assembled):
         members = self.__dict__.get("_members")
         if members is None or members.network is self:  # and not a copy
             self.members.check()
-            self.params.come_home()
         current().chained = True
         name = ""
         try:

@@ -1,18 +1,14 @@
 """One dictionary for all parameters of a network, live: what it holds is what the layers hold."""
 
-from collections.abc import Callable, Iterator, MutableMapping, Set
+from collections.abc import Iterator, MutableMapping, Set
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
 from clearprop.errors import ConfigError, ShapeError
+from clearprop.graph.away import come_home
 from clearprop.graph.parameters import array_at, set_array
 from clearprop.layers.arguments import parameter
-
-AWAY: "list[ref[Parameters]]" = []
-"""Those whose arrays are kept elsewhere for now, by what trains them. Networks may share layers:
-who reads any of these must have all come home that hold a layer of his."""
 
 Owners = dict[str, list[tuple[Any, str]]]
 """Parameter name → the (layer, attribute) pairs that hold it."""
@@ -39,13 +35,12 @@ class Parameters(MutableMapping[str, Any]):
         """Who holds each parameter: (layer, attribute), several where layers share an array."""
         self.frozen = frozen
         """The names of those that are not trained for now; see `Network.freeze`."""
-        self._fetch: Callable[[], None] | None = None
-        """Brings the arrays up to date while what trains them keeps them elsewhere."""
         self._shared = {name: held for name, held in owners.items() if len(held) > 1}
 
     def __getitem__(self, name: str) -> Any:
-        self.come_home()
-        return array_at(*self._find(name)[0])
+        layer, attribute = self._find(name)[0]
+        come_home(layer)  # a frozen one stays there to be read, but is not to be written into
+        return array_at(layer, attribute)
 
     def __setitem__(self, name: str, value: Any) -> None:
         owners = self._find(name)
@@ -58,27 +53,6 @@ class Parameters(MutableMapping[str, Any]):
             )
         for layer, attribute in owners:
             set_array(layer, attribute, value)
-
-    def come_home(self) -> None:
-        """See to it that the layers' arrays are what was learned, by whichever network."""
-        if AWAY:
-            own, away = self._layers(), [found for r in AWAY if (found := r()) is not None]
-            for other in away:
-                if other._fetch is not None and not own.isdisjoint(other._layers()):
-                    other._fetch()
-
-    def go_away(self, fetch: Callable[[], None]) -> None:
-        """Have `fetch` called by `come_home`, which is to end with `be_home`."""
-        self._fetch = fetch
-        AWAY.append(ref(self))
-
-    def be_home(self) -> None:
-        """The layers' arrays are what was learned."""
-        self._fetch = None
-        AWAY[:] = [r for r in AWAY if r() is not None and r() is not self]
-
-    def _layers(self) -> set[int]:
-        return {id(layer) for held in self.owners.values() for layer, _ in held}
 
     def check_shared(self) -> None:
         """Refuse a parameter that not all who share it hold. Errors: `ConfigError`."""

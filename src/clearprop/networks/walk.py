@@ -237,7 +237,6 @@ def by_name(members: Any, ran: Iterable[Any]) -> list[tuple[str, Any]]:
 
 def record_parameters(network: Any, copies: dict[int, Any]) -> None:
     """Let copies of the layers hold the parameters as Variables: code between is recorded too."""
-    network.params.come_home()
     for name, owners in network.params.owners.items():
         held = parameter(array_at(*owners[0]), name, owners[0][0])
         for layer, attribute in owners:

@@ -58,7 +58,6 @@ class Slot(NamedTuple):
 
 def slots(network: Network) -> dict[str, list[Slot]]:
     """The arrays of each layer that has any, by the layer's name."""
-    network.params.come_home()
     named = {
         (id(layer), attribute): name
         for name, owners in network.params.owners.items()

@@ -209,7 +209,6 @@ class Trainer:
         self._referee = Referee(self.network, self._sets, self._note, *how)
 
     def __getstate__(self) -> dict[str, Any]:
-        self.network.params.come_home()
         made = {"_step", "_referee"}
         return {name: value for name, value in vars(self).items() if name not in made}
 

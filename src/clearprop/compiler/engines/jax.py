@@ -84,7 +84,7 @@ class _Printer(Sheet):
                     f"{name}.astype(np.float64), or use the engine numpy"
                 )
         like = [
-            v.data.item() if isinstance(v, Setting) else kinds(v.shape, v.dtype)
+            v.data.item() if isinstance(v, Setting) else kinds(v.shape, v.dtype.newbyteorder("="))
             for v in self.leaves
         ]
         self._jax.eval_shape(self._body, *like)
@@ -96,7 +96,7 @@ class _Printer(Sheet):
         more = [f"import {m}" for m in ("jax", "jax.scipy.special") if f"{m}." in text_of_body]
         lines = [f'"""{text.harmless(job.title)}', "", *_SETTINGS, '"""', ""]
         setup = [translated(str(line)) for line in self.setup]
-        if any("b64decode(" in line for line in setup):
+        if any("b64decode(" in line for line in [*setup, text_of_body]):
             lines += ["from base64 import b64decode", ""]
         lines += [*more, "import jax.numpy as jnp", ""]
         lines += [*setup, *[""] * bool(setup)]
@@ -120,6 +120,7 @@ class _Printer(Sheet):
                 self._node(node)
             except Exception as error:  # whatever JAX raises, it is in this node
                 said = str(error).strip().partition("\n")[0] or type(error).__name__
+                said += "; numpy and c are engines that run it"
                 raise text.not_spelled("jax", node, self.trace.labels[node], said) from None
         returned, new = [], []
         for i, v in enumerate(self.trace.outputs):
@@ -174,9 +175,11 @@ class _Printer(Sheet):
             call = statement.partition(" = ")[2]
             cast = f"({call}).astype({text.literal(node.out.dtype)})"
             statement, wrong = self._tried_on(left, names, outs, cast)
-        if wrong:
+        if wrong and not several:
             raise UnsupportedError(wrong)
         self.say(node, statement)
+        for name, out in zip(names, outs, strict=True) if wrong else ():
+            self.line(self._cast(name, out))
 
     def _tried_on(self, left: str, names: list[str], outs: Any, call: str) -> tuple[str, str]:
         """A statement, run on shapes; and what is wrong with what it gives, if anything."""
@@ -189,9 +192,15 @@ class _Printer(Sheet):
             found = self._scope[name]
             if np.shape(found) != np.shape(out):
                 raise UnsupportedError(f"JAX gives {np.shape(found)} in place of {np.shape(out)}")
-            if getattr(found, "dtype", np.float64) != out.dtype:
+            if getattr(found, "dtype", np.float64) != out.dtype.newbyteorder("="):
                 return statement, f"JAX gives {found.dtype} in place of {out.dtype}"
         return statement, ""
+
+    def _cast(self, name: str, out: Any) -> str:
+        """One of several results in the dtype that it has in NumPy."""
+        statement = translated(f"{name} = {name}.astype({text.literal(out.dtype)})")
+        exec(statement, self._scope)
+        return statement
 
     def operand(self, x: Any) -> str:
         name, dtype = super().operand(x), self._dtype

@@ -18,8 +18,17 @@ from clearprop.primitives.labels import read_labels, read_numbers
 from clearprop.primitives.windows import add_windows, sliding_window_view
 
 
+def _index(node: Node, names: list[str]) -> str:
+    """An index; in place of a mask that is known the places where it is true."""
+    arrays = [*names[1:]]
+    for i, x in enumerate(node.inputs[1:]):
+        if np.ndim(x) and not is_recorded(x) and x.dtype == bool:
+            arrays[i] = ", ".join(map(text.array, np.nonzero(x)))
+    return text.index(node.params["form"], tuple(arrays))
+
+
 def _getitem(node: Node, names: list[str]) -> str:
-    index = text.index(node.params["form"], tuple(names[1:]))
+    index = _index(node, names)
     known = (not is_recorded(i) or maker(i, read_labels) for i in node.inputs[1:])
     if all(known) or node.out.dtype.kind != "f":
         return f"{names[0]}[{index}]"
@@ -28,7 +37,7 @@ def _getitem(node: Node, names: list[str]) -> str:
 
 def _put_at(node: Node, names: list[str]) -> str:
     zeros = f"np.zeros({text.literal(node.params['shape'])}, {text.literal(node.out.dtype)})"
-    return f"{zeros}.at[{text.index(node.params['form'], tuple(names[1:]))}].add({names[0]})"
+    return f"{zeros}.at[{_index(node, names)}].add({names[0]})"
 
 
 def _read(node: Node, names: list[str]) -> str:
@@ -88,6 +97,42 @@ def _running_argmax(node: Node, names: list[str]) -> str:
     return f"jax.lax.cummax(np.where({wins}, {places}, 0), {axis})"
 
 
+def _repeat(node: Node, names: list[str]) -> str | None:
+    """As often as a list says: elements by their places."""
+    repeats, axis = node.params.get("repeats"), node.params.get("axis")
+    if not np.ndim(repeats):
+        return None
+    x, shape = node.inputs[0], np.shape(node.inputs[0])
+    length = np.size(x) if axis is None else shape[axis]
+    places = text.array(np.repeat(np.arange(length), repeats))
+    return f"np.take({names[0]}{'.ravel()' * (axis is None)}, {places}, axis={axis or 0})"
+
+
+def _digitize(node: Node, names: list[str]) -> str | None:
+    params = dict(node.params)
+    if (bins := params.pop("bins", None)) is None:
+        return None
+    return f"np.digitize({names[0]}, {text.array(np.asarray(bins))}{text.keywords(params)})"
+
+
+def _bincount(node: Node, names: list[str]) -> str:
+    return f"np.bincount({', '.join(names)}, length={node.out.shape[0]})"
+
+
+def _lstsq(node: Node, names: list[str]) -> str | None:
+    """NumPy gives no residuals where there are as many unknowns as equations."""
+    if node.out[1].size:
+        return None
+    call = f"np.linalg.lstsq({', '.join(names)}{text.keywords(node.params)})"
+    none = f"np.empty(0, {text.literal(node.out[1].dtype)})"
+    return f"(lambda x, _, *rest: (x, {none}, *rest))(*{call})"
+
+
+def _argpartition(node: Node, names: list[str]) -> str:
+    """A sorted order is one by parts, too."""
+    return f"np.argsort({names[0]}{text.keywords({'axis': node.params.get('axis', -1)})})"
+
+
 def _without(**said: str | None) -> Callable[[Node, list[str]], str]:
     """The function by its own name, without an argument that JAX has not, where it says nothing:
     if it is the default, or anything at all where `None` stands."""
@@ -116,7 +161,12 @@ SPELLING: dict[Callable[..., Any], Callable[[Node, list[str]], str | None]] = {
     np.fix: lambda node, names: f"np.trunc({names[0]})",
     np.sort: _without(kind=None),  # it is always stable
     np.argsort: _without(kind=None),
-    np.concatenate: _without(casting="same_kind"),
+    np.argpartition: _argpartition,
+    np.concatenate: _without(casting=None),  # NumPy has seen to it
+    np.repeat: _repeat,
+    np.digitize: _digitize,
+    np.bincount: _bincount,
+    np.linalg.lstsq: _lstsq,
 }
 """What JAX says otherwise than by the same name in `jax.numpy`."""
 

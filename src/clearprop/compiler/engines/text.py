@@ -24,11 +24,11 @@ def literal(value: Any) -> str:
     if isinstance(value, tuple):
         inner = ", ".join(map(literal, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, list):
+    if isinstance(value, list | range):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, np.dtype | type):
         return f"np.{np.dtype(value).name}"
-    plain = bool | int | float | str | slice | range
+    plain = bool | int | float | str | slice
     if value is None or value is Ellipsis or isinstance(value, plain):
         return repr(value)
     raise UnsupportedError(f"the argument {value!r} cannot be written down")

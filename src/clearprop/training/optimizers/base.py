@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypedDict
 import numpy as np
 
 from clearprop.errors import ConfigError
+from clearprop.graph.away import Lends
 from clearprop.graph.backward import floating
 from clearprop.graph.initialised import missing
 from clearprop.training.optimizers.checks import (
@@ -47,7 +48,7 @@ class Common(TypedDict, total=False):
     groups: Groups | None
 
 
-class Optimizer:
+class Optimizer(Lends):
     """The base of all optimisers. An optimiser is one formula for one parameter:
 
     >>> class Signed(Optimizer):
