@@ -14,7 +14,7 @@ from nets import batch, copied, dense
 from test_random_images import network
 from twenty import distance, ratio, trained
 
-from clearprop import Affine, Network, Relu
+from clearprop import Affine, Layer, Network, Relu, grad
 from clearprop.compiler import compile
 from clearprop.compiler.engines import engine, usable
 from clearprop.errors import ConfigError, NonFiniteError, UnsupportedError
@@ -374,6 +374,53 @@ def test_a_kernel_that_is_wrong_is_dropped_with_a_word(anew, tmp_path, mistake):
     assert step(x, t) == pytest.approx(compile(other, SGD(0.01))(x, t), rel=1e-5)
     for name, value in copied(other).items():
         np.testing.assert_allclose(net.params[name], value, rtol=1e-4, atol=1e-6)
+
+
+@NEEDS_C
+def test_numpy_goes_on_where_a_program_cannot_be_compiled(anew, tmp_path):
+    anew.setenv("XDG_CACHE_HOME", str(tmp_path))
+    halves.runner()
+    load = compilers.Compiler.load
+    anew.setattr(compilers.Compiler, "load", lambda self, *c: load(self, *(f"{s}?" for s in c)))
+    net, x, t = images()
+    with pytest.warns(RuntimeWarning, match="the C compiler .* failed: .*; NumPy does it"):
+        step = compile(net, SGD(0.01), engine="c").prepare(x, t)
+    assert "kernels" not in step.source
+    other, *_ = images()
+    assert step(x, t) == pytest.approx(compile(other, SGD(0.01))(x, t), rel=1e-5)
+
+
+class Scaled(Layer):
+    """Images times what is the same for all of them."""
+
+    params = ("scale",)
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def forward(self, x):
+        return np.maximum(x * self.scale + 1, 0)
+
+
+@NEEDS_C
+@pytest.mark.parametrize("shape", [(1, 6, 5, 4), (1, 6, 1, 4), (1, 6, 1, 1), (6, 5, 4), (6, 1, 1)])
+def test_what_is_the_same_for_all_images_is_read_by_channels(shape):
+    rng = np.random.default_rng(0)
+    W, scale, V = (rng.standard_normal(s) for s in ((6, 2, 3, 3), shape, (120, 3)))
+    x, t = rng.standard_normal((7, 2, 5, 4)), rng.integers(0, 3, 7)
+    found = []
+    for name in ("c", "numpy"):  # a kernel that is wrong is an error here
+        layers = [Convolution(W.copy(), pad=1), Scaled(scale.copy()), Flatten()]
+        step = compile(Network([*layers, Affine(V.copy(), np.zeros(3))]), SGD(0.1), engine=name)
+        found.append([step(x, t) for _ in range(4)])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+@NEEDS_C
+def test_a_product_of_kronecker_is_differentiated_with_right_kernels():
+    slope = grad(lambda a: np.sum(np.kron(a, a) ** 2))
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    np.testing.assert_allclose(compile(slope, engine="c")(x), slope(x), rtol=1e-12)
 
 
 @NEEDS_C

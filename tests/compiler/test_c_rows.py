@@ -262,3 +262,32 @@ def test_labels_with_their_bytes_in_another_order_are_read_as_they_are(kind):
         step = compile(dense(6, 8, 4), SGD(0.1), engine="c")
         losses.append([step(x, labels) for _ in range(3)])
     np.testing.assert_allclose(*losses, rtol=1e-6)  # the label's own element is found elsewhere
+
+
+PARTIAL = {
+    "a mask that is computed": lambda x, m, **k: np.sum(np.tanh(x), where=x > 0, **k),
+    "a mask that is given": lambda x, m, **k: np.sum(np.tanh(x), where=m, **k),
+    "a mask of rows": lambda x, m, **k: np.sum(np.tanh(x), where=m[:, :1], **k),
+    "a constant mask": lambda x, m, **k: np.sum(np.tanh(x), where=np.arange(33) % 3 > 0, **k),
+    "a mean": lambda x, m, **k: np.mean(np.tanh(x), where=m | (x > 0), **k),
+    "the largest": lambda x, m, **k: np.max(np.tanh(x), where=m, initial=0.3, **k),
+    "the smallest": lambda x, m, **k: np.min(np.tanh(x), where=m, initial=0.3, **k),
+    "a start": lambda x, m, **k: np.sum(np.tanh(x), initial=0.3, **k),
+    "another dtype": lambda x, m, **k: np.sum(np.tanh(x), dtype=np.float64, **k),
+}
+
+
+@pytest.mark.parametrize("name", PARTIAL)
+def test_a_kernel_leaves_to_numpy_what_is_not_the_sum_of_all(name):
+    rng = np.random.default_rng(0)
+    x, m = rng.standard_normal((67, 33)).astype(np.float32), rng.random((67, 33)) > 0.3
+
+    def loss(x, m):
+        kept = {"axis": 1, "keepdims": True}
+        both = PARTIAL[name](x, m, axis=0) + PARTIAL[name](x, m, **kept)
+        return np.sum(np.exp(both / 30) * x)
+
+    for found, expected in zip(
+        compile(value_and_grad(loss), engine="c")(x, m), value_and_grad(loss)(x, m), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)

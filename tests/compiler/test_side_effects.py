@@ -1,7 +1,9 @@
 """What a function changes outside of itself is told, and nothing invented is left there."""
 
 import warnings
-from types import SimpleNamespace
+from collections import ChainMap, OrderedDict, UserDict, defaultdict
+from functools import partial, singledispatch
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -186,3 +188,44 @@ def test_what_is_made_within_is_its_own():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_allclose(compile(f)(np.ones((2, 3))), np.tanh(np.ones((2, 3))))
+
+
+@singledispatch
+def scaled(by, x):
+    return x * by
+
+
+@scaled.register
+def _(by: str, x):
+    return x * len(by)
+
+
+OF_TYPES = {
+    "by the type of the first": lambda x: scaled("abc", x),
+    "by any other": lambda x: scaled(3.0, x),
+    "a view of a dict": lambda x: VIEW[int](x),
+    "several dicts": lambda x: CHAIN[int](x) + CHAIN[2](x) - CHAIN[2](x),
+    "a dict of a user": lambda x: OWN[int, 2](x),
+}
+VIEW = MappingProxyType({int: lambda x: 3 * x})
+CHAIN = ChainMap({int: lambda x: 3 * x}, {2: np.tanh})
+OWN = UserDict({(int, 2): lambda x: 3 * x})
+
+
+@pytest.mark.parametrize("kind", OF_TYPES)
+def test_functions_may_be_found_by_keys_of_all_kinds(kind):
+    program = compile(OF_TYPES[kind])
+    np.testing.assert_array_equal(program(np.arange(3.0)), [0, 3, 6])
+
+
+@pytest.mark.parametrize("make", [dict, UserDict, ChainMap, OrderedDict, partial(defaultdict, int)])
+def test_what_is_written_into_any_dict_is_undone(make):
+    kept = make()
+
+    def f(x):
+        kept["x"], kept[int] = x, kept.get(int, 0) + 1
+        return 2 * x
+
+    with pytest.warns(RecordingWarning, match="changes the variable kept"):
+        np.testing.assert_array_equal(compile(f)(np.ones(2)), [2, 2])
+    assert dict(kept) == {}

@@ -6,6 +6,7 @@ from nets import batch, dense
 from traces import check_same, listing, trace_of
 
 from clearprop.compiler import SIMPLIFICATIONS, compile, simplified
+from clearprop.compiler.rewriting import simplifies
 from clearprop.compiler.simplify import (
     common_subexpressions,
     labels_as_places,
@@ -351,6 +352,51 @@ def test_a_scalar_that_widens_the_dtype_stays():
     after = sunk_scalars(before)
     assert listing(after) == listing(before)
     check_same(before, after)
+
+
+MASK = np.arange(12).reshape(4, 3) % 5 > 0
+SMALL = np.array([[40, -40, 3], [2, 41, -42]], np.int8)
+HALF = np.full((3, 1), 3, np.float16)
+WHOLE = {"dtype": np.int64, "casting": "unsafe"}
+
+
+@pytest.mark.parametrize(
+    ("f", "arrays"),
+    [
+        (lambda x: 2 * np.sum(x / 3, axis=0, initial=5.0), (X,)),
+        (lambda x: 2 * np.add.reduce(3 * x, axis=1, initial=-1), (X,)),
+        (lambda x, mask: 2 * np.sum(x * 3, axis=0, initial=5.0, where=mask), (X, MASK)),
+        (lambda x: 2 * np.sum(x * 0.5, axis=0, dtype=np.int64), (np.full((4, 3), 3.0),)),
+        (lambda x: 0.1 * np.sum(x * 0.3, axis=0, dtype=np.float64), (X.astype(np.float32),)),
+        (lambda x: 2 * np.concatenate([x * 0.5, x * 0.5], **WHOLE), (np.full((4, 3), 3.0),)),
+        (lambda x: 2 * np.sum(3 * x, axis=1), (SMALL,)),
+        (lambda x: 3 * np.sum(x * 3, axis=1), (SMALL.astype(int) * 10**15,)),
+        (lambda x, y: 2 * np.concatenate([3 * x, y], axis=1), (SMALL, np.ones((2, 5), int))),
+        (lambda x, y: 2 * ((3 * x) @ y), (SMALL, np.ones((3, 9), int))),
+        (lambda x, y: (4 * x) @ y, (np.tile(SMALL, (9, 3)), np.ones((9, 2), int))),
+        (lambda x: 1e3 * np.sum(1e2 * x, axis=1), (HALF / 1000,)),
+        (lambda x, y: 1e5 * (x / y), (HALF, np.ones((3, 9)))),
+        (lambda x, y: 1e5 * (y / x), (HALF, np.ones((3, 9)))),
+        (lambda x, y: 1e5 * (x * y), (HALF, np.ones((3, 9)))),
+        (lambda x, y: 1e5 * np.concatenate([1.5 * x, y], axis=1), (HALF, np.ones((3, 9)))),
+        (lambda x, y: 2.0 * (y / x), (np.full((3, 1), 3, np.int8), np.ones((3, 9), np.float32))),
+    ],
+)
+def test_a_scalar_passes_only_what_is_linear_in_the_same_dtype(f, arrays):
+    found, expected = compile(f)(*arrays), f(*arrays)
+    np.testing.assert_allclose(found, expected, rtol=1e-14, strict=True)
+
+
+def test_what_gives_another_dtype_replaces_nothing():
+    x = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+    for f in (
+        lambda x: np.where(x <= 0, np.float64(0), x),
+        lambda x: np.where(np.float64(1) * x <= 0, 0, x) * np.where(x <= 0, 0, x),
+    ):
+        np.testing.assert_array_equal(compile(f)(x), f(x), strict=True)
+    widened = simplifies(np.exp)(lambda node, inputs: np.exp(inputs[0].astype(np.float64)))
+    before = trace_of(lambda x: np.exp(x) * x, x)
+    assert listing(widened(before)) == listing(before)
 
 
 def test_scalars_rise_from_the_large_operand_of_a_product():

@@ -6,11 +6,14 @@ from operator import is_
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from clearprop.compiler.leaf import Setting
 from clearprop.compiler.tracing import Trace, label
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node, Recorded, data_of, parts, variable
 from clearprop.graph.recording import attach
+from clearprop.primitives.table import WithKeywords
 
 Rule = Callable[[Node, tuple[Any, ...]], Any]
 """Gives for a node and its rebuilt inputs the new outputs, or `None` to keep the node."""
@@ -57,8 +60,9 @@ def rebuild(
     """Walk a graph from its inputs to its outputs and replace nodes by a rule.
 
     A node that the rule leaves alone is kept: with the same inputs it stays the very node, with
-    other inputs it is made again around the value it has, which the rules do not change. Where all
-    are left alone, the graph that is given is the very one that came.
+    other inputs it is made again around the value it has, which the rules do not change. So it is
+    where the rule gives another shape or dtype. Where all are left alone, the graph that is given
+    is the very one that came.
 
     The nodes that a rule makes take the label of the node they replace, unless the rule has put
     them into `labels` itself, with all behind them, or into `other`. In `done` it finds what has
@@ -69,7 +73,7 @@ def rebuild(
 
     def step(node: Node, inputs: tuple[Any, ...]) -> Any:
         out = rule(node, inputs)
-        if out is None:
+        if out is None or not _is_alike(out, node):
             out = kept(node, inputs, trace._made[node])  # of inputs that have their labels
             labels.setdefault(parts(out)[0].node, trace.labels[node])
         else:
@@ -79,6 +83,12 @@ def rebuild(
 
     found = parts(trace._run({v: v for v in trace.leaves}, step))
     return trace if _same(found, trace.outputs) else Trace(found, trace.leaves, labels)
+
+
+def _is_alike(out: Any, node: Node) -> bool:
+    """Whether values have the shapes and dtypes of what a node gives."""
+    pairs = zip(parts(out), parts(node.out), strict=True)
+    return all(v.shape == np.shape(one) and v.dtype == one.dtype for v, one in pairs)
 
 
 def _same(found: Iterable[Any], before: Iterable[Any]) -> bool:
@@ -131,8 +141,19 @@ def consumers_of(trace: Trace) -> dict[Node, list[Node | None]]:
 
 
 def function_of(node: Node) -> Any:
-    """The function that a node carries out, or `None`."""
+    """The function that a node carries out, or `None`.
+
+    With a recorded array by keyword, such as `where=`, it is a function that nobody here knows: who
+    looks for sums would take the mask for nothing.
+    """
+    if isinstance(node.operation, WithKeywords):
+        return None
     return getattr(node.operation, "function", None)
+
+
+def reduces_only(node: Node) -> bool:
+    """Whether a reduction does nothing else: it does not begin at `initial`, nor leave any out."""
+    return len(node.inputs) == 1 and node.params.keys() <= {"axis", "keepdims"}
 
 
 def fact(node: Node, name: str) -> Any:

@@ -1,6 +1,6 @@
 """What a function changes outside of itself while it is recorded: it is found, and undone."""
 
-from collections import deque
+from collections import ChainMap, UserDict, deque
 from collections.abc import Iterable, Iterator
 from types import CellType, FunctionType, ModuleType
 from typing import Any
@@ -14,7 +14,8 @@ from clearprop.graph.node import Recorded
 from clearprop.graph.parameters import is_layer
 
 _NOTHING = object()
-_CONTAINERS = (list, deque, set, dict, tuple)
+_DICTS = (dict, UserDict, ChainMap)
+_CONTAINERS = (list, deque, set, *_DICTS, tuple)
 _PLACES = (Names, ModuleType, FunctionType, type)
 
 
@@ -78,7 +79,7 @@ class Outside:
                 before = self._held[id(thing)][2]
                 thing.clear()
                 thing.update(before) if isinstance(thing, set) else thing.extend(before.values())
-            elif isinstance(thing, dict):
+            elif isinstance(thing, _DICTS):
                 thing.pop(key, None) if value is _NOTHING else thing.update({key: value})
             else:
                 delattr(thing, key) if value is _NOTHING else setattr(thing, key, value)
@@ -99,7 +100,7 @@ class Outside:
             return dict(enumerate(thing))
         if isinstance(thing, set):
             return dict.fromkeys(thing)
-        if isinstance(thing, dict):
+        if isinstance(thing, _DICTS):
             return dict(thing)
         if isinstance(thing, CellType):
             value = captured(thing, "", _NOTHING)

@@ -18,6 +18,7 @@ from clearprop.compiler.rewriting import (
     kept,
     maker,
     rebuild,
+    reduces_only,
     simplifies,
 )
 from clearprop.compiler.simplify_parts import parts_side_by_side
@@ -29,7 +30,7 @@ from clearprop.compiler.simplify_pools import (
     signs_as_masks,
     sums_before_routing,
 )
-from clearprop.compiler.simplify_scalars import plain_numbers, sunk_scalars
+from clearprop.compiler.simplify_scalars import WIDE, plain_numbers, sunk_scalars
 from clearprop.compiler.simplify_tensors import (
     exchanged_products,
     products_over_axes,
@@ -40,7 +41,7 @@ from clearprop.compiler.simplify_tensors import (
 )
 from clearprop.compiler.simplify_windows import images_laid_out, risen_windows, windows_added_last
 from clearprop.compiler.tracing import Trace, names
-from clearprop.graph.node import Node, parts
+from clearprop.graph.node import Node, data_of, parts
 from clearprop.graph.recording import record
 from clearprop.primitives.indexing import getitem
 from clearprop.primitives.labels import read_labels
@@ -155,7 +156,7 @@ def shared_softmax(node: Node, inputs: tuple[Any, ...]) -> Any:
     largest = maker(shifted.inputs[1], np.max) if shifted else None
     if not (largest and shifted and exponential and total and logarithm and difference):
         return None
-    same = exponential.inputs[0] is difference.inputs[0]
+    same = exponential.inputs[0] is difference.inputs[0] and reduces_only(total)
     of_the_same = largest.inputs[0] is shifted.inputs[0] and largest.params == total.params
     return total.inputs[0] / logarithm.inputs[0] if same and of_the_same else None
 
@@ -211,6 +212,8 @@ def raised_scalars(node: Node, inputs: tuple[Any, ...]) -> Any:
         return None
     a, b = inputs
     out = np.size(node.out)
+    if node.out.dtype not in WIDE or any(data_of(x).dtype != node.out.dtype for x in inputs):
+        return None
     for large, other, product in ((a, b, np.matmul), (b, a, lambda x, y: y @ x)):
         found = _without_scalar(large)
         if found is None or min(np.size(other), out) >= np.size(large):
@@ -241,8 +244,8 @@ def sums_as_products(node: Node, inputs: tuple[Any, ...]) -> Any:
 
     Before: `Σ_n dout_n`. After: `1ᵀ dout`. Measured for 100 × 50: 1.3 µs against 2.9 µs.
     """
-    x, *where = inputs
-    if not is_recorded(x) or where or x.ndim != 2 or x.dtype.kind != "f":
+    (x,) = inputs
+    if not is_recorded(x) or x.ndim != 2 or x.dtype.kind != "f":
         return None
     return np.ones(x.shape[0], x.dtype) @ x if node.params == {"axis": 0} else None
 

@@ -55,8 +55,8 @@ def places_of_largest(column: Any) -> Any:
     found = maker(node.inputs[0], np.argmax) if last else None
     if found is None or found.params.keys() - {"axis"}:
         return None
-    x, *others = found.inputs
-    return x if not others and found.params.get("axis") in (-1, np.ndim(x) - 1) else None
+    (x,) = found.inputs
+    return x if found.params.get("axis") in (-1, np.ndim(x) - 1) else None
 
 
 @simplifies(np.max, labelling=True)
@@ -66,8 +66,8 @@ def largest_first(node: Node, inputs: tuple[Any, ...], labels: Labels, other: La
     Before: `max_k(max(x_k + b, 0))`. After: `max(max_k(x_k) + b, 0)`, the same to the last bit, and
     in it `max(max(x_0, x_1), max(x_2, x_3))`.
     """
-    row, *others = inputs
-    found = elements(row) if not others and node.params == {"axis": -1} else None
+    (row,) = inputs
+    found = elements(row) if node.params == {"axis": -1} else None
     if found is None:
         return None
     x, n = found

@@ -15,6 +15,7 @@ from clearprop.compiler.rewriting import (
     is_number,
     is_recorded,
     rebuild,
+    reduces_only,
 )
 from clearprop.compiler.tracing import Trace, names
 from clearprop.graph.node import Node, data_of
@@ -74,7 +75,7 @@ def sunk_scalars(trace: Trace) -> Trace:
         s, x = node.inputs if is_number(node.inputs[0]) else node.inputs[::-1]
         if not is_number(s) or is_number(x) or not is_recorded(x):
             return None
-        if _dtype(s, x) != x.data.dtype:
+        if x.data.dtype not in WIDE or _dtype(s, x) != x.data.dtype:
             return None
         region = _region(node, trace, consumers)
         while True:
@@ -175,10 +176,15 @@ class Sinking:
             best: tuple[int, Way | None] = int(np.size(node.out)), None
             for way in self._find_ways(node):
                 cost = way.cost + sum(map(self.cost, way.operands))
-                if cost < best[0]:
+                if cost < best[0] and all(map(self._is_alike, way.operands)):
                     best = cost, way
             self._best[node] = best
         return self._best[node]
+
+    def _is_alike(self, x: Any) -> bool:
+        """Whether what is scaled has the dtype of the result: in another it overflows sooner."""
+        weak = isinstance(x, int | float | Setting)
+        return weak or data_of(x).dtype == self.dtype
 
     def _find_ways(self, node: Node) -> list["Way"]:
         function, (a, *rest) = function_of(node), node.inputs
@@ -192,13 +198,15 @@ class Sinking:
             if is_number(b):  # it merges with the scalar that is there
                 return [Way((a,), lambda s: scaled(a, product(s, number(b))), -self.cost(a))]
             left, right = lambda s: scaled(a, s) * now(b), lambda s: now(a) * scaled(b, s)
-            return [Way((x,), way) for x, way in ((a, left), (b, right)) if _is_float(x)]
+            return [Way((a,), left), Way((b,), right)]
         if function is np.divide:
             (b,) = rest
             if is_number(a):
                 return [Way((), lambda s: product(s, number(a)) / now(b))]
-            below = Way((), lambda s: now(a) * (s / now(b)), int(np.size(b)))
-            return [Way((a,), lambda s: scaled(a, s) / now(b)), below]
+            ways = [Way((a,), lambda s: scaled(a, s) / now(b))]
+            if self._is_alike(b):
+                ways.append(Way((), lambda s: now(a) * (s / now(b)), int(np.size(b))))
+            return ways
         if function is np.matmul:
             (b,) = rest
             right = Way((b,), lambda s: now(a) @ scaled(b, s))
@@ -213,7 +221,7 @@ class Sinking:
             made = partial(record, SUBTRACT_AT, params={})
             return [Way((a,), lambda s: made((scaled(a, s), now(t), product(s, number(c)))))]
         linear = fact(node, "view") or function in (np.negative, put_at)
-        if linear or (function is np.sum and "where" not in node.params):
+        if linear or (function is np.sum and reduces_only(node)):  # with `initial` it is not linear
             again, params = node.operation, node.params
             return [Way((a,), lambda s: record(again, (scaled(a, s), *map(now, rest)), params))]
         return []
@@ -253,5 +261,6 @@ def _dtype(s: Any, x: Any) -> np.dtype:
     return s.data.dtype if strong else np.result_type(_kind(s) if is_recorded(s) else s, x.data)
 
 
-def _is_float(x: Any) -> bool:
-    return not is_recorded(x) or x.data.dtype.kind == "f"
+WIDE = (np.dtype(np.float32), np.dtype(np.float64))
+"""The dtypes in which scalars sink: whole numbers overflow on another way, and in float16 numbers
+do that are multiplied by each other first."""

@@ -159,7 +159,7 @@ def sums_over_axes(node: Node, inputs: tuple[Any, ...]) -> Any:
         if is_recorded(ones) or np.ndim(ones) != 1 or not (ones == 1).all() or x.ndim != 2:
             return None
         axis = (0,)
-    elif len(inputs) == 1 and node.params.keys() == {"axis"} and is_recorded(x):
+    elif node.params.keys() == {"axis"} and is_recorded(x):
         axis = normal_axes(node.params["axis"], x.ndim)
     else:
         return None

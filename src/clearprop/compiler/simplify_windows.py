@@ -184,7 +184,7 @@ def windows_added_last(trace: Trace) -> Trace:
                 added = _apart(inputs[i])
                 if added:
                     return _without_adding(node, inputs, i, added)
-        elif function is np.sum and node.params.keys() == {"axis"} and len(inputs) == 1:
+        elif function is np.sum and node.params.keys() == {"axis"}:
             added = _apart(inputs[0])
             if added:
                 return _sum_of(added, node)

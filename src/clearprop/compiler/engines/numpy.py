@@ -9,7 +9,7 @@ from clearprop.compiler.engines import Job, text
 from clearprop.compiler.engines.sheet import Sheet
 from clearprop.compiler.engines.spelling import EXPRESSIONS, STATEMENTS
 from clearprop.compiler.program import Program
-from clearprop.compiler.rewriting import fact, function_of, is_recorded
+from clearprop.compiler.rewriting import fact, function_of, is_recorded, reduces_only
 from clearprop.errors import ConfigError, UnsupportedError
 from clearprop.graph.node import Node
 
@@ -98,8 +98,7 @@ class Printer(Sheet):
     @staticmethod
     def _reduces(node: Node) -> bool:
         """Whether the plain `reduce` of a ufunc says the same, and sooner."""
-        plain = len(node.inputs) == 1 and node.params.keys() <= {"axis", "keepdims"}
-        return plain and fact(node, "reduces") is not None
+        return reduces_only(node) and fact(node, "reduces") is not None
 
     def _reduction(self, node: Node, out: str = "") -> str:
         options = text.keywords({"axis": None, **node.params} if out else {"axis": None})

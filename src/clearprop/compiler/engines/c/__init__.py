@@ -5,6 +5,7 @@ and kept in the user's cache. Without a compiler the program is NumPy's.
 """
 
 import ctypes
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,7 @@ def simplified(trace: Trace) -> Trace:
 def program(job: Job) -> Program:
     """Print a recording as NumPy and C, and compile the latter.
 
-    Where C is not to be had it is NumPy's program.
+    Where C is not to be had, or its compiler fails, it is NumPy's program.
     """
     if job.devices is not None:
         raise ConfigError('the engine c knows no devices; leave them out, or use engine="jax"')
@@ -57,7 +58,11 @@ def program(job: Job) -> Program:
     while True:
         printer = CPrinter(job, found.vector_bytes, without)
         source = printer.source()
-        kernels = Kernels(found, printer.parts, alone=job.threads == 1)
+        try:
+            kernels = Kernels(found, printer.parts, alone=job.threads == 1)
+        except CompilerError as error:
+            warnings.warn(f"{error}; NumPy does it", RuntimeWarning, stacklevel=2)
+            return numpy.program(job)
         wrong = trial.disagreeing(printer, kernels)
         if not wrong:
             return CProgram(job, printer, source, kernels)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from clearprop.compiler.rewriting import function_of, is_recorded, maker, simplifies
+from clearprop.compiler.rewriting import function_of, is_recorded, maker, reduces_only, simplifies
 from clearprop.compiler.simplify_pools import largest_by_place, routed
 from clearprop.compiler.tensor_products import contract, laid_out, terms
 from clearprop.compiler.tracing import Trace
@@ -239,7 +239,7 @@ def _pooled(row: Any) -> tuple[Any, Pair, Pair] | None:
 @simplifies(np.max)
 def _pools(node: Node, inputs: tuple[Any, ...]) -> Any:
     """The largest of each window: `max(reshape(windows(x)), axis=-1)`."""
-    found = _pooled(inputs[0]) if len(inputs) == 1 and node.params == {"axis": -1} else None
+    found = _pooled(inputs[0]) if node.params == {"axis": -1} else None
     if found is None:
         return None
     x, window, steps = found
@@ -297,8 +297,8 @@ def _summed_by_axes(node: Node, inputs: tuple[Any, ...]) -> Any:
     away then grows with the number of pixels, and so with that of each axis only.
     """
     x, function = inputs[0], function_of(node)
-    axis, *more = node.params.get("axis"), *(node.params.keys() - {"axis", "keepdims"})
-    if len(inputs) > 1 or more or x.ndim != 4 or not isinstance(axis, tuple) or len(axis) < 2:
+    axis = node.params.get("axis")
+    if not reduces_only(node) or x.ndim != 4 or not isinstance(axis, tuple) or len(axis) < 2:
         return None
     if function is np.sum and node.params == {"axis": (0, 2, 3)}:
         return None  # there is a kernel for it

@@ -15,6 +15,7 @@ from clearprop.compiler.rewriting import (
     is_recorded,
     maker,
     origin,
+    reduces_only,
 )
 from clearprop.compiler.tracing import Trace
 from clearprop.graph.node import Node
@@ -79,8 +80,7 @@ def is_of_rows(node: Node) -> bool:
     if x.size < LEAST_OF_ROWS or x.dtype not in C_TYPES or x.dtype != node.out.dtype:
         return False
     if function in REDUCTIONS:
-        plain = node.params.keys() <= {"axis", "keepdims"}
-        return plain and node.params.get("axis") in (1, -1, (1,), (-1,))
+        return reduces_only(node) and node.params.get("axis") in (1, -1, (1,), (-1,))
     if function in (pick_at, subtract_at):
         t, *c = node.inputs[1:]
         return is_recorded(t) and t.ndim == 1 and t.dtype.kind in "iu" and all(map(is_number, c))

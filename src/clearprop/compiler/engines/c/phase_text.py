@@ -202,8 +202,8 @@ class PhaseText:
             key = key_of(x)
             if len(home.shape) != 4 or home.shape[0] != self.phase.n:
                 name = self.printer.name(f"{home.name}_rows")
-                shape, python = home.shape, home.varies or home.name
-                self.own[key] = Home(name, shape, row_by_row(shape), home.dtype, varies=python)
+                python, strides = _side_by_side(home)
+                self.own[key] = Home(name, home.shape, strides, home.dtype, varies=python)
                 self.copied[name] = home.name
                 continue
             name = self.printer.name(f"{home.name}_image")
@@ -253,6 +253,16 @@ def _in_rows(home: Home) -> bool:
     """Whether features lie side by side."""
     axis = len(home.shape) - 3 if len(home.shape) >= 3 else len(home.shape) - 1
     return home.strides[axis] == 1 or home.shape[axis] == 1
+
+
+def _side_by_side(home: Home) -> tuple[str, tuple[int, ...]]:
+    """What Python calls an array in the order in which its features do, and its strides then."""
+    python, shape = home.varies or home.name, home.shape
+    if len(shape) < 3:
+        return python, row_by_row(shape)
+    *first, features, height, width = shape
+    *outer, row, pixel, one = row_by_row((*first, height, width, features))
+    return f"np.moveaxis({python}, -3, -1)", (*outer, one, row, pixel)
 
 
 class _Copy:

@@ -15,6 +15,7 @@ from clearprop.compiler.rewriting import (
     maker,
     origin,
     rebuild,
+    reduces_only,
     simplifies,
 )
 from clearprop.compiler.simplify import common_subexpressions, without_identities
@@ -71,7 +72,7 @@ def _reduced(node: Node, inputs: tuple[Any, ...], shape: tuple[int, ...]) -> Any
     axis, keeps = node.params.get("axis"), node.params.get("keepdims", False)
     axes = tuple(sorted(i % len(shape) for i in np.atleast_1d(axis))) if axis is not None else ()
     x = _rows(inputs[0], shape)
-    if len(inputs) > 1 or x is None or node.params.keys() - {"axis", "keepdims"}:
+    if x is None or not reduces_only(node):
         return None
     if axes == (len(shape) - 1,):
         params: dict[str, Any] = {"axis": 1, "keepdims": True}
