@@ -99,8 +99,8 @@ def _running_argmax(node: Node, names: list[str]) -> str:
 
 def _repeat(node: Node, names: list[str]) -> str | None:
     """As often as a list says: elements by their places."""
-    repeats, axis = node.params.get("repeats"), node.params.get("axis")
-    if not np.ndim(repeats):
+    repeats, axis = np.asarray(node.params.get("repeats", 0)), node.params.get("axis")
+    if not repeats.ndim:
         return None
     x, shape = node.inputs[0], np.shape(node.inputs[0])
     length = np.size(x) if axis is None else shape[axis]
