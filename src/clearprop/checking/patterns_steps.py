@@ -238,7 +238,8 @@ def _called(mistake: Mistake, factor: float, cut: bool) -> str:
         n = np.size(node.values[0]) // np.size(node.out)
         axes = tuple(i % ndim for i in np.atleast_1d(axis).tolist())
         along = in_words(axes, ndim, batch=False)
-        found.append((n, f"{'n' if cut else n} (the size along {along})"))
+        size = "n" if cut else str(n)
+        found.append((n, f"{size} (the size along {along})"))
     for number, name in found:
         for value, words in ((number, name), (1 / (number or np.inf), f"1/{name}")):
             if value not in (0, 1) and np.isclose(abs(value), factor, rtol=1e-6):

@@ -27,6 +27,8 @@ CONTAINERS = (list, tuple, Mapping, deque, *_GROUPS)
 _OTHERS = sys.stdlib_module_names | {"clearprop", "numpy"}
 """Whose objects are not looked into."""
 _INSTALLED = {"site-packages", "dist-packages"}
+_OWN = ("_audited", "_given", "_learning", "_members")
+"""What layers and networks of ours keep for themselves."""
 _NO_OBJECTS = (*PLAIN, *CONTAINERS, *BUFFERS, np.ndarray, Recorded)
 
 
@@ -124,7 +126,7 @@ def attributes(holder: Any) -> dict[str, Any]:
                 found.setdefault(name, getattr(holder, name))
     come_home(holder)
     found.update(getattr(holder, "__dict__", {}))
-    return {n: v for n, v in found.items() if n not in ("_given", "_members", "_learning")}
+    return {n: v for n, v in found.items() if n not in _OWN}
 
 
 def bound(value: Any) -> dict[str, Any]:

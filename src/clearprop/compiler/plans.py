@@ -214,15 +214,15 @@ def signature(x: Any) -> Hashable:
     return tuple(map(signature, x)) if type(x) is tuple else (x.shape, x.dtype)
 
 
-def as_arrays(x: Any, name: str = "x") -> Any:
-    """An input as an array, or several as a tuple of arrays.
+def as_arrays(x: Any, name: str = "x", turned: bool = False) -> Any:
+    """An input as an array, or several as a tuple of arrays; `turned` to this machine's byte order.
 
     Errors: `DTypeError` for a mask, and for what NumPy makes no array of, such as a generator or a
     dict; `ShapeError` for lists whose parts differ in shape.
     """
     refuse_masked(x, name)
     if type(x) is tuple:
-        return tuple(as_arrays(part, f"{name}[{i}]") for i, part in enumerate(x))
+        return tuple(as_arrays(part, f"{name}[{i}]", turned) for i, part in enumerate(x))
     try:
         array = np.asarray(x)
     except ValueError as error:
@@ -234,7 +234,7 @@ def as_arrays(x: Any, name: str = "x") -> Any:
             f"{name} is {kind_of(x)}, not an array; give an array of numbers, and several inputs "
             "as a tuple of arrays"
         )
-    return native(array)
+    return native(array) if turned else array
 
 
 def kind_of(x: Any) -> str:

@@ -56,14 +56,14 @@ class Prediction(Compiles):
     def prepare(self, x: Any) -> "Prediction":
         """Print the program for batches like this one, without running it."""
         with self._lock:
-            self._find(as_arrays(x))
+            self._find(as_arrays(x, turned=True))
         return self
 
     def __call__(self, x: Any) -> Any:
         """Compute the scores of a batch; of Variables without a program, on the graph."""
         if any(isinstance(part, Recorded) for part in flat(x)):
             return getattr(self.network, self._method)(x)
-        x = as_arrays(x)
+        x = as_arrays(x, turned=True)
         with self._lock:
             plan = self._find(x)
             try:

@@ -94,8 +94,14 @@ class Step(Compiles):
     def prepare(self, x: Any, t: Any) -> "Step":
         """Print the program for batches like this one, without taking a step."""
         with self._lock, np.errstate(all="ignore"):
-            self._find(as_arrays(x), _targets(t))
+            self._find(as_arrays(x, turned=True), self._targets(t))
         return self
+
+    def _targets(self, t: Any) -> Any:
+        """Targets as arrays; none for a loss of the network's own, which may need none."""
+        if t is None and self.network.has_own_loss():
+            return None
+        return as_arrays(t, "t", turned=True)
 
     def __call__(self, x: Any, t: Any, w: Any = None) -> float:
         """Take one step on a batch; `t` may be `None` where a loss of one's own needs none.
@@ -103,7 +109,7 @@ class Step(Compiles):
         Errors: `NonFiniteError` if the loss or the update is not finite, with nothing changed;
         `ShapeError` and `LabelError` for a batch that does not fit the network.
         """
-        x, t, w = as_arrays(x), _targets(t), _weights(w)
+        x, t, w = as_arrays(x, turned=True), self._targets(t), _weights(w)
         several = type(x) is tuple or type(t) is tuple or t is None
         batch = (*flat(x), *flat(t)) if several else (x, t)
         batch = batch if w is None else (*batch, w)
@@ -287,11 +293,6 @@ class StepOver:
             raise DataError(
                 f"there is no row {wrong} in {samples} samples; rows go from 0 to {samples - 1}"
             )
-
-
-def _targets(t: Any) -> Any:
-    """Targets as arrays; `None` is for a loss that needs none."""
-    return None if t is None else as_arrays(t, "t")
 
 
 def _weights(w: Any) -> Any:
