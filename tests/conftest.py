@@ -61,7 +61,6 @@ EXAMPLES = {
     "cli/test_cli_check_languages.py::test_what_is_right_is_told": 2,
     "cli/test_cli_pipes.py::test_it_is_quiet": 3,
     "cli/test_cli_resume.py::test_a_run_that_goes_on_is": 3,
-    "cli/test_cli_resume.py::test_however_often": 2,
     "compiler/test_c.py::test_random_networks_of_convolutions": 3,
     "compiler/test_c_rows.py::test_parameters_may_be_called": 3,
     "compiler/test_c_rows.py::test_rows_are_numpys": 2,

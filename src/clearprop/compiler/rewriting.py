@@ -146,8 +146,11 @@ def function_of(node: Node) -> Any:
     With a recorded array by keyword, such as `where=`, it is a function that nobody here knows: who
     looks for sums would take the mask for nothing.
     """
-    if isinstance(node.operation, WithKeywords):
-        return None
+    return None if isinstance(node.operation, WithKeywords) else whole_function_of(node)
+
+
+def whole_function_of(node: Node) -> Any:
+    """The same for who reads all inputs, those by keyword too."""
     return getattr(node.operation, "function", None)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import function_of, rebuild
+from clearprop.compiler.rewriting import rebuild, whole_function_of
 from clearprop.compiler.tracing import Trace
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
@@ -17,7 +17,7 @@ def expressed(trace: Trace) -> Trace:
     """A recording in which each such function is written by others. Nothing else changes."""
 
     def rule(node: Node, inputs: tuple[Any, ...]) -> Any:
-        expression = EXPRESSIONS.get(function_of(node))
+        expression = EXPRESSIONS.get(whole_function_of(node))
         if expression is None:
             return None
         with told(node, trace), np.errstate(all="ignore"):

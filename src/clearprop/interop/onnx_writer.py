@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compiler.rewriting import function_of, is_recorded
+from clearprop.compiler.rewriting import is_recorded, whole_function_of
 from clearprop.compiler.tracing import Trace, names
 from clearprop.errors import UnsupportedError
 from clearprop.graph.node import Node
@@ -57,14 +57,16 @@ class Writer:
             same = len({names(tuple(n.params.items())) for n in alike}) == 1
             if same and not any(is_recorded(v) and self.depends(v) for v in node.inputs):
                 continue
-            operator = operators.get(function_of(node)) or operators.get(node.operation.name)
+            operator = operators.get(whole_function_of(node)) or operators.get(node.operation.name)
             with told(node, self.trace):
                 if operator is None:
-                    none = function_of(node) in WITHOUT
+                    none = whole_function_of(node) in WITHOUT
                     raise UnsupportedError(
                         "ONNX has no operator for it" if none else "it is not exported yet"
                     )
-                if (not same and function_of(node) not in sized) or len({*map(_fixed, alike)}) > 1:
+                if (not same and whole_function_of(node) not in sized) or len(
+                    {*map(_fixed, alike)}
+                ) > 1:
                     raise UnsupportedError(OTHERWISE)
                 found = operator(self, node)
             several = isinstance(node.out, tuple)
