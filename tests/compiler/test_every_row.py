@@ -133,7 +133,6 @@ def test_a_program_computes_what_the_function_does(row):
     assert not [*differences(row, "numpy", 2 if row.reduces else 1, np.float64)]
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", DTYPES[1:])
 @pytest.mark.parametrize("name", ["numpy", "c"])
 def test_so_it_does_in_other_dtypes(name, dtype):
