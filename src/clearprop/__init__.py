@@ -67,10 +67,8 @@ __version__ = "0.1.0"
 _LATER = {
     **dict.fromkeys(("Report", "assert_gradients", "check"), "checking"),
     **dict.fromkeys(("Explanation", "explain"), "explaining"),
-    **dict.fromkeys(
-        ("Network", "TwoLayerNet", "conv_layers", "conv_net", "deep_conv_net"), "networks"
-    ),
-    **dict.fromkeys(("dense_layers", "features"), "networks"),
+    **dict.fromkeys(("Network", "TwoLayerNet", "conv_layers", "conv_net"), "networks"),
+    **dict.fromkeys(("deep_conv_net", "dense_layers", "features"), "networks"),
     "compile": "compiler",
     "play": "playing",
 }

@@ -237,3 +237,18 @@ def repeated() -> Network:
     """One affine layer at three places."""
     affine, relu = Affine(*weights(5, 5)), Relu()
     return Network([affine, relu, affine, relu, affine])
+
+
+def check_heard(f: Any, x: Any, change: Any) -> None:
+    """Check that a compiled function hears of a change, and is recorded only for that."""
+    compiled = compile(f)
+    first = compiled(x)
+    plan = compiled._last
+    compiled(x)
+    assert compiled._last is plan
+    change()
+    np.testing.assert_array_equal(compiled(x), f(x))
+    assert np.any(compiled(x) != first)
+    plan = compiled._last
+    compiled(x)
+    assert compiled._last is plan

@@ -152,9 +152,9 @@ def _new(kind: Any, *fields: Any) -> Any:
     return kind(*fields, type_params=[])
 
 
-_LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
-"""What has no parts; most nodes are such."""
 _BARE = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+_LEAVES = (ast.Name, ast.Constant, *_BARE)
+"""What has no parts that are edited; most nodes are such."""
 _FUTURES = 0x1FF0000
 """The flags of `from __future__ import …` among those of a code."""
 

@@ -227,32 +227,15 @@ class Elsewhere:
         if not all(np.isfinite(truth[n]).all() for n in self.truth):
             return None
         again = self.backward.again(run, run.douts(dout))
-        if may_fail and not self._have_shapes(truth, again):
-            return None
+        if may_fail and not (self.right and _have_shapes(self.truth, truth, again)):
+            return None  # what is right here tells whether it takes that, if there is anything
         if self._agree(hits, truth, again):
             return True
         unedited = self.backward.unpicked(lambda: self.backward.again(run, run.douts(dout)))
-        takes = self._takes(truth, unedited)
-        return False if takes and self._agree([], truth, unedited) else None
-
-    def _takes(self, truth: dict[str, np.ndarray], run: Run | None) -> bool:
-        """Whether backward, as it is written, gives shapes that are right where they were so."""
         given = {n: np.shape(a) for n, a in self.e.analytic.items()}
-        were = {n: given.get(n) == t.shape for n, t in self.truth.items()}
-        try:
-            return run is not None and all(
-                np.shape(run.derivative(n)) == truth[n].shape for n, right in were.items() if right
-            )
-        except FAILS:
-            return False
-
-    def _have_shapes(self, truth: dict[str, np.ndarray], run: Run | None) -> bool:
-        """Whether backward takes what is given; what is right here tells, if there is anything."""
-        try:
-            shapes = {n: np.shape(run.derivative(n)) for n in self.truth} if run else {}
-        except FAILS:
-            return False
-        return bool(self.right) and shapes == {n: truth[n].shape for n in self.truth}
+        were_right = [n for n, t in self.truth.items() if given.get(n) == t.shape]
+        takes = _have_shapes(were_right, truth, unedited)
+        return False if takes and self._agree([], truth, unedited) else None
 
     def _slopes_agree(self, hits: list[str], trial: Trial, run: Run, dout: np.ndarray) -> bool:
         """Whether forward moves along a direction of each argument as backward says."""
@@ -284,6 +267,14 @@ class Elsewhere:
             return run is not None and _are_right(known, run, [*hits, *self.right])
         except FAILS:
             return False
+
+
+def _have_shapes(names: Iterable[str], truth: dict[str, np.ndarray], run: Run | None) -> bool:
+    """Whether backward gives derivatives of the shapes that these have."""
+    try:
+        return run is not None and all(np.shape(run.derivative(n)) == truth[n].shape for n in names)
+    except FAILS:
+        return False
 
 
 def _spares_dout(run: Run, dout: np.ndarray) -> bool:

@@ -171,7 +171,8 @@ def _shaken(e: Evidence, dout: np.ndarray) -> list[dict[str, np.ndarray]] | None
     try:
         moved = e.trial.run(jitter).derivatives(dout)
         kept = [_with_kept(e, own, way).derivatives(dout) for way in (-1, 1)]
-        return [_blurred(e, dout), opened.derivatives(dout) if opened else {}, moved, *kept]
+        blurred = e.shaken[0][0] if e.shaken else _blurred(e, dout)  # the same each time
+        return [blurred, opened.derivatives(dout) if opened else {}, moved, *kept]
     except LayerRaised:
         return None
 

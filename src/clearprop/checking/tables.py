@@ -60,7 +60,7 @@ def why_fixed(layer: Any, path: Path) -> str:
         return ""
     if words & MAKERS:
         return "is a table that is made by a formula"
-    if all(_is_of_a_graph(value, f) for value, f in made):
+    if all(_is_of_a_graph(*of, own) for of, (own, _) in zip(made, found, strict=True)):
         return "is made of the graph that is given"
     given = all(is_given for _, is_given in found) and DATA.fullmatch(name)
     return "is given, and called as data are" if given else ""
@@ -83,20 +83,13 @@ def _moves_on(value: ast.expr, name: Any) -> bool:
     return any(sum(both) == 1 for both in sides)
 
 
-def _is_of_a_graph(value: ast.expr, f: ast.FunctionDef) -> bool:
+def _is_of_a_graph(value: ast.expr, f: ast.FunctionDef, words: set[str]) -> bool:
     """Whether it is an adjacency matrix over its sums, of which the lines before may be part."""
-    names, todo = set[str](), [value]
-    own = [(getattr(target, "id", None), v) for target, v in _assignments(f)]
-    while todo:
-        new = {n.id for n in ast.walk(todo.pop()) if isinstance(n, ast.Name)} - names
-        names |= new
-        todo += [v for name, v in own if name in new]
-    given = names & {a.arg for a in f.args.args}
-    sums = any(getattr(n, "attr", "") == "sum" for n in ast.walk(f))
+    given = words & {a.arg for a in f.args.args}
     divides = isinstance(value, ast.BinOp) and isinstance(
         value.op, ast.Div | ast.Mult | ast.MatMult
     )
-    return bool(given) and all(map(GRAPH.fullmatch, given)) and sums and divides
+    return bool(given) and all(map(GRAPH.fullmatch, given)) and "sum" in words and divides
 
 
 def _reads(expression: ast.expr, name: Any) -> bool:

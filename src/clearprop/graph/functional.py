@@ -30,8 +30,7 @@ def grad(f: Callable[..., Any], argument: Arguments = 0) -> Callable[..., Any]:
     `grad(f)(x, …)` is `∂f/∂x`, of the shape and dtype of `x` (float64 for integers). An argument
     is given by its place or by its name; for several it is a tuple. An argument may be a dict, list
     or tuple of arrays, to any depth: the derivative is one, too. (A list of plain numbers is an
-    array.) `grad(grad(f))` is the second derivative of a function of
-    one number.
+    array.) `grad(grad(f))` is the second derivative of a function of one number.
 
     Errors: `ShapeError` if `f` does not give a single number; `GraphError` if `f` gives something
     that is not a number at all, or has no such argument.

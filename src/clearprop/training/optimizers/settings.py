@@ -24,9 +24,9 @@ def setting(name: str, value: Any, step: int | None = None) -> Any:
 def in_range(name: str, what: str, value: Any) -> float:
     """Read a number in the range of a hyperparameter's name. Errors: `ConfigError`."""
     words, is_right = _RANGES.get(name, _ANY)
-    value = alone(value)
     if type(value) is float and is_right(value):
         return value
+    value = alone(value)
     # A bool is a number to Python, and never meant as one here.
     if isinstance(value, Real) and not isinstance(value, bool | np.bool):
         try:
